@@ -1,0 +1,1 @@
+"""What to run: settings of one run, and studies that expand into many."""

@@ -1,0 +1,375 @@
+"""The settings of one run: frozen, typed, checked when they are made, with a digest.
+
+A `RunConfig` is built from defaults, a YAML file and `key=value` pairs, in that order. Every
+default stands here and nowhere else. The digest names a run by the settings that change its
+result; where and how fast it runs (`run.*`) does not belong to it.
+
+What does not belong here: studies of many runs (matrix.py), and anything that needs torch.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
+
+from mixscope.errors import ConfigError, unknown
+
+
+def _require(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise ConfigError(sentence)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """Which images.
+
+    name: a prepared data set (`mixscope data list`).
+    val_fraction: the share of the training split that is held out for validation, stratified.
+    per_class: keep only this many training images of each class (after validation is carved out); 0 keeps all.
+    """
+
+    name: str = "digits"
+    val_fraction: float = 0.1
+    per_class: int = 0
+
+    def __post_init__(self) -> None:
+        _require(
+            0 <= self.val_fraction < 1, f"data.val_fraction must lie in [0, 1), got {self.val_fraction}"
+        )
+        _require(self.per_class >= 0, f"data.per_class must be 0 (all images) or more, got {self.per_class}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """Which network.
+
+    arch: any timm name. patch_size: of a vision transformer, in pixels; 0 keeps timm's.
+    stem: "imagenet" as timm has it, or "small": 3x3, stride 1, no max-pool, for small images.
+    pretrained: false, true (timm's default weights), a timm tag, or a local weights file.
+    kwargs: passed on to timm (embed_dim, depth, ...), for instance to make a model small enough for a CPU.
+    """
+
+    arch: str = "resnet50"
+    patch_size: int = 0
+    stem: Literal["imagenet", "small"] = "imagenet"
+    pretrained: bool | str = False
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(bool(self.arch), "model.arch must name a timm model, for instance resnet50")
+        _require(self.patch_size >= 0, f"model.patch_size must be 0 (timm's) or more, got {self.patch_size}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Augment:
+    """What happens to a training batch.
+
+    base: what every arm gets: "none", "crop-flip" (zero padding, random crop, horizontal flip) or "rrc"
+    (random resized crop and flip).
+    mix: "none", "mixup", "cutmix" or "switch" (one of the two for each batch).
+    mixup_alpha, cutmix_alpha: Beta(alpha, alpha) of lambda. per: one lambda a batch or one a sample.
+    prob: the share of batches (or samples) that are mixed. switch_prob: the share of CutMix under "switch".
+    off_epochs: mixing stops for the last k epochs. label_smoothing: mass spread evenly over all classes.
+    """
+
+    base: Literal["none", "crop-flip", "rrc"] = "crop-flip"
+    mix: str = "none"
+    mixup_alpha: float = 1.0
+    cutmix_alpha: float = 1.0
+    per: Literal["batch", "sample"] = "batch"
+    prob: float = 1.0
+    switch_prob: float = 0.5
+    off_epochs: int = 0
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("mixup_alpha", "cutmix_alpha"):
+            value = getattr(self, name)
+            _require(
+                value > 0, f"augment.{name} must be above 0, got {value}; use augment.mix=none to switch mixing off"
+            )
+        for name in ("prob", "switch_prob"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"augment.{name} must lie in [0, 1], got {value}")
+        _require(self.off_epochs >= 0, f"augment.off_epochs must be 0 or more, got {self.off_epochs}")
+        _require(
+            0 <= self.label_smoothing < 1, f"augment.label_smoothing must lie in [0, 1), got {self.label_smoothing}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Optim:
+    """How weights move.
+
+    lr: the peak learning rate, after warm-up. warmup_epochs: linear from 0 to lr; may be a fraction.
+    min_lr: where the cosine ends. weight_decay never touches norms, biases and position embeddings.
+    clip_norm: gradients are scaled down to this norm; 0 is off. ema_decay: per step; 0 is off.
+    momentum: of SGD (Nesterov).
+    """
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = 0.001
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_epochs: float = 0.0
+    min_lr: float = 0.0
+    clip_norm: float = 0.0
+    ema_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.lr > 0, f"optim.lr must be above 0, got {self.lr}")
+        for name in ("weight_decay", "warmup_epochs", "min_lr", "clip_norm"):
+            value = getattr(self, name)
+            _require(value >= 0, f"optim.{name} must be 0 or more, got {value}")
+        for name in ("momentum", "ema_decay"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, f"optim.{name} must lie in [0, 1), got {value}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Train:
+    """How long, and by which protocol.
+
+    batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
+    this many parts. precision: "fp32" or "bf16" (autocast).
+    protocol: "sound" carves validation out of the training split, reports the last and the
+    validation-selected epoch, and opens the test split once, at the end; "published" evaluates the test
+    split after every epoch and reports its best epoch, labelled so.
+    """
+
+    epochs: int = 50
+    batch_size: int = 256
+    accumulate: int = 1
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    protocol: Literal["sound", "published"] = "sound"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate"):
+            value = getattr(self, name)
+            _require(value >= 1, f"train.{name} must be 1 or more, got {value}")
+        _require(
+            self.accumulate <= self.batch_size,
+            f"train.accumulate ({self.accumulate}) must not exceed train.batch_size ({self.batch_size})",
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """Where and how fast it runs; none of it changes the result beyond rounding, none of it is in the digest.
+
+    device: "auto" takes CUDA when there is one. loader_threads: 0 chooses. checkpoint_seconds: a checkpoint in
+    the middle of an epoch at most this often; there is always one at the end of an epoch.
+    eval_batch_size: images a forward pass.
+    """
+
+    device: str = "auto"
+    loader_threads: int = 0
+    checkpoint_seconds: float = 600.0
+    eval_batch_size: int = 512
+
+    def __post_init__(self) -> None:
+        _require(self.loader_threads >= 0, f"run.loader_threads must be 0 or more, got {self.loader_threads}")
+        _require(self.checkpoint_seconds >= 0, "run.checkpoint_seconds must be 0 (after every step) or more")
+        _require(self.eval_batch_size >= 1, f"run.eval_batch_size must be 1 or more, got {self.eval_batch_size}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """Everything one run needs. seed is the root of every draw (rng.py)."""
+
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    augment: Augment = field(default_factory=Augment)
+    optim: Optim = field(default_factory=Optim)
+    train: Train = field(default_factory=Train)
+    run: Run = field(default_factory=Run)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, f"seed must be 0 or more, got {self.seed}")
+        _require(
+            self.train.protocol == "published" or self.data.val_fraction > 0,
+            "data.val_fraction must be above 0 under train.protocol=sound, which selects the epoch on validation",
+        )
+        _require(
+            self.optim.warmup_epochs < self.train.epochs or self.optim.warmup_epochs == 0,
+            f"optim.warmup_epochs ({self.optim.warmup_epochs}) must be below train.epochs ({self.train.epochs})",
+        )
+        _require(
+            self.augment.off_epochs <= self.train.epochs,
+            f"augment.off_epochs ({self.augment.off_epochs}) must not exceed train.epochs ({self.train.epochs})",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain dictionaries, as written to config.yaml."""
+        return dataclasses.asdict(self)
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting by its dotted key, model.kwargs included."""
+        return dict(_flatten("", self.to_dict()))
+
+    def semantic(self) -> dict[str, Any]:
+        """The dotted settings that change the result: all but run.*, and weights files by name, not by path."""
+        kept = {k: v for k, v in self.flat().items() if not k.startswith("run.")}
+        pretrained = kept["model.pretrained"]
+        if isinstance(pretrained, str):
+            kept["model.pretrained"] = PurePath(pretrained).name
+        return kept
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that name the semantic settings; equal settings give equal digests."""
+        text = json.dumps(self.semantic(), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def differences(a: RunConfig, b: RunConfig) -> list[str]:
+    """The semantic settings in which two configs differ, as `key: a -> b`, sorted."""
+    left, right = a.semantic(), b.semantic()
+    keys = sorted(k for k in left.keys() | right.keys() if left.get(k) != right.get(k))
+    return [f"{k}: {left.get(k)} -> {right.get(k)}" for k in keys]
+
+
+def load(file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The config from an optional YAML file and `key=value` pairs, later ones winning.
+
+    Raises ConfigError, which names the file, the key and the nearest valid name.
+    """
+    tree: dict[str, Any] = {}
+    where = ""
+    if file is not None:
+        where = f"{file}: "
+        tree = read_yaml(file)
+    for pair in overrides:
+        key, value = split_pair(pair)
+        set_key(tree, key, value)
+    return from_dict(tree, where=where)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """A YAML file whose top level is a mapping. Raises ConfigError with file and line."""
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise ConfigError(f"{file}: cannot be read ({problem.strerror})") from problem
+    except UnicodeDecodeError as problem:
+        raise ConfigError(f"{file}: is not a text file in UTF-8") from problem
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{file}{line}: not valid YAML ({getattr(problem, 'problem', problem)})") from problem
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{file}: expected settings as `key: value`, got {type(tree).__name__}")
+    return tree
+
+
+def split_pair(pair: str) -> tuple[str, Any]:
+    """`key=value` with the value read as YAML. Raises ConfigError."""
+    key, equals, text = pair.partition("=")
+    if not equals or not key:
+        raise ConfigError(f'"{pair}": expected key=value, for instance seed=1')
+    try:
+        return key.strip(), yaml.safe_load(text) if text else ""
+    except yaml.YAMLError as problem:
+        raise ConfigError(f"{key}: the value {text!r} is not valid YAML") from problem
+
+
+def set_key(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a dotted key in nested dictionaries, making the ones that are missing."""
+    *parents, last = key.split(".")
+    for parent in parents:
+        below = tree.setdefault(parent, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"{key}: {parent} is a value, not a group of settings")
+        tree = below
+    tree[last] = value
+
+
+def from_dict(tree: Mapping[str, Any], *, where: str = "") -> RunConfig:
+    """A config from nested dictionaries. `where` begins every message. Raises ConfigError."""
+    try:
+        return _build(RunConfig, tree, "")
+    except ConfigError as problem:
+        if where:
+            raise ConfigError(f"{where}{problem}") from problem
+        raise
+
+
+T = TypeVar("T")
+
+
+def _build(kind: type[T], tree: object, path: str) -> T:
+    hints = typing.get_type_hints(kind)
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"{path.rstrip('.')}: expected settings ({', '.join(hints)}), got {tree!r}")
+    arguments: dict[str, Any] = {}
+    for name, value in tree.items():
+        key = f"{path}{name}"
+        if name not in hints:
+            raise ConfigError(unknown(key, "setting", name, _all_keys(path)))
+        hint = hints[name]
+        arguments[name] = _build(hint, value, f"{key}.") if dataclasses.is_dataclass(hint) else _value(hint, value, key)
+    return kind(**arguments)
+
+
+def _all_keys(path: str) -> list[str]:
+    """Names that could have been meant: those of this group, or every dotted key at the top."""
+    keys = [f.name for f in dataclasses.fields(RunConfig)]
+    if path:
+        group = typing.get_type_hints(RunConfig)[path.rstrip(".")]
+        return [f.name for f in dataclasses.fields(group)]
+    return keys + [k for k in RunConfig().flat() if "." in k]
+
+
+def _value(hint: Any, value: Any, key: str) -> Any:
+    """A YAML value as the type of its field; 1e-3 is a float although YAML reads it as text."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        if value in get_args(hint) and isinstance(value, str):
+            return value
+        raise ConfigError(unknown(key, "choice", value, get_args(hint)))
+    if origin in (Union, types.UnionType):  # only bool | str
+        if isinstance(value, bool | str):
+            return value
+        raise ConfigError(f"{key}: expected true, false or a text, got {value!r}")
+    if origin is not None:  # only Mapping[str, Any]
+        if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+            return dict(value)
+        raise ConfigError(f"{key}: expected a mapping such as {{depth: 4}}, got {value!r}")
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint is str and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    if hint is float and isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    expected = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}[hint]
+    raise ConfigError(f"{key}: expected {expected}, got {value!r}")
+
+
+def _flatten(prefix: str, tree: Mapping[str, Any]) -> typing.Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and (value or not prefix):
+            yield from _flatten(f"{prefix}{name}.", value)
+        elif not isinstance(value, Mapping):
+            yield f"{prefix}{name}", value
