@@ -1,0 +1,113 @@
+"""What this machine has, and whether the whole chain works on it.
+
+What does not belong here: benchmarks (they take minutes and live in benchmarks/).
+"""
+
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "simplejpeg", "pillow", "scikit-learn")
+SELF_TEST_SECONDS = 1.5  # for each of the two rates
+
+
+def examine(root: Path) -> dict[str, Any]:
+    """Versions, hardware, devices and prepared data sets, as plain values; nothing is written.
+
+    Every package missing here is null. Seconds of work: importing torch.
+    """
+    import psutil
+    import torch
+
+    import mixscope
+    from mixscope.data import formats
+    from mixscope.data.store import Store
+    from mixscope.errors import DataError
+
+    sets: dict[str, str] = {}
+    for name in formats.SETS:
+        try:
+            store = Store.open(root, name)
+            sets[name] = f"ready, {len(store.labels('train')):,} + {len(store.labels('test')):,} images"
+        except DataError as problem:
+            prepared = (root / name).exists()
+            sets[name] = str(problem) if prepared else "not prepared"
+    memory = psutil.virtual_memory()
+    return {
+        "mixscope": mixscope.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(memory.total / 2**30, 1),
+        "memory_available_gib": round(memory.available / 2**30, 1),
+        "torch_threads": torch.get_num_threads(),
+        "cuda": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "data_root": str(root),
+        "data": sets,
+    }
+
+
+def self_test(root: Path) -> dict[str, Any]:
+    """The chain on digits: prepare if needed, load, mix, and train a small network for a moment.
+
+    Returns images per second of the loader alone and of training, and whether the loss fell.
+    """
+    import torch
+
+    from mixscope import mixing
+    from mixscope.data.loader import Loader
+    from mixscope.data.store import prepare
+    from mixscope.mixing.loss import mixed_cross_entropy
+    from mixscope.study.config import Augment, Model, Optim
+    from mixscope.training import models, optim
+
+    store = prepare("digits", root=root)
+    augment = Augment(base="crop-flip", mix="cutmix")
+    mixer = mixing.make(
+        augment, seed=0, epochs=10**6, size=store.size, batch_size=128, examples=len(store.labels("train"))
+    )
+    with Loader(
+        store, "train", batch_size=128, seed=0, val_fraction=0.1, base="crop-flip", shuffle=True, mixer=mixer
+    ) as loader:
+        for _ in loader:  # the first epoch compiles the kernels and fills the caches
+            pass
+        seen, start = 0, time.perf_counter()
+        while time.perf_counter() - start < SELF_TEST_SECONDS:
+            seen += sum(len(batch.ids) for batch in loader)
+        loading = seen / (time.perf_counter() - start)
+
+    small = Model(
+        arch="vit_tiny_patch16_224", patch_size=8, kwargs={"embed_dim": 48, "depth": 2, "num_heads": 2}
+    )
+    module = models.build(small, n_classes=store.n_classes, image_size=store.size, seed=0).module
+    optimiser = optim.make(module, Optim())
+    losses: list[float] = []
+    with Loader(store, "train", batch_size=128, seed=0, val_fraction=0.1, shuffle=True) as loader:
+        seen, start = 0, time.perf_counter()
+        while time.perf_counter() - start < SELF_TEST_SECONDS:
+            for batch in loader:
+                loss = mixed_cross_entropy(module(batch.images), batch.labels, None, None, 0.0).mean()
+                optimiser.zero_grad()
+                torch.autograd.backward(loss)
+                optimiser.step()
+                losses.append(loss.item())
+                seen += len(batch.ids)
+        training = seen / (time.perf_counter() - start)
+    return {
+        "loader_images_per_second": round(loading),
+        "training_images_per_second": round(training),
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+        "ok": losses[-1] < losses[0],
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
