@@ -1,0 +1,111 @@
+"""Figures from logits and labels: accuracy, macro averages, likelihood, calibration.
+
+Pure functions on numpy arrays. Logits are (n, n_classes), any float, finite; labels are integers (n,).
+What does not belong here: where the arrays come from (runs/records.py), and intervals (claims).
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many classes stand before the true one, int64 (n,). Of equal logits the lower class comes first."""
+    _check(logits, labels)
+    own = logits[np.arange(len(labels)), labels][:, None]
+    earlier = np.arange(logits.shape[1])[None, :] < labels[:, None]
+    return ((logits > own) | ((logits == own) & earlier)).sum(axis=1)
+
+
+def top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """The share of examples whose true class is among the k largest logits."""
+    return float((ranks(logits, labels) < k).mean())
+
+
+def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Counts, int64 (n_classes, n_classes): row = true class, column = predicted class."""
+    _check(logits, labels)
+    k = logits.shape[1]
+    return np.bincount(labels * k + logits.argmax(axis=1), minlength=k * k).reshape(k, k)
+
+
+def macro(counts: np.ndarray) -> tuple[float, float, float]:
+    """Macro precision, recall and F1 of a confusion matrix: plain means over all its classes.
+
+    A class that is never predicted has precision 0, one without examples recall 0, as in scikit-learn with
+    zero_division=0 and labels=range(n_classes). F1 is the mean of the classes' F1.
+    """
+    hits = np.diag(counts).astype(np.float64)
+    predicted, there = counts.sum(axis=0), counts.sum(axis=1)
+    precision = np.divide(hits, predicted, out=np.zeros_like(hits), where=predicted > 0)
+    recall = np.divide(hits, there, out=np.zeros_like(hits), where=there > 0)
+    f1 = np.divide(2 * hits, predicted + there, out=np.zeros_like(hits), where=predicted + there > 0)
+    return float(precision.mean()), float(recall.mean()), float(f1.mean())
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities, float64, of the shape of logits."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    result: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def nll(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log-likelihood of the true class, in nats."""
+    _check(logits, labels)
+    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+
+
+def brier(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean squared distance between probabilities and the one-hot label, summed over classes: 0 to 2."""
+    _check(logits, labels)
+    p = np.exp(log_softmax(logits))
+    p[np.arange(len(labels)), labels] -= 1.0
+    return float((p**2).sum(axis=1).mean())
+
+
+def ece(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error of the top class over bins of equal mass (Nguyen & O'Connor, 1508.05154).
+
+    Examples are sorted by confidence and cut into `bins` groups whose sizes differ by at most one.
+    """
+    _check(logits, labels)
+    confidence = np.exp(log_softmax(logits)).max(axis=1)
+    hit = logits.argmax(axis=1) == labels
+    groups = np.array_split(np.argsort(confidence, kind="stable"), min(bins, len(labels)))
+    gaps = [abs(confidence[g].mean() - hit[g].mean()) * len(g) for g in groups]
+    return float(sum(gaps) / len(labels))
+
+
+def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """All figures as plain numbers; shares lie in 0 to 1. top5 is null below six classes.
+
+    Raises ValueError for logits that are not finite or labels out of range.
+    """
+    counts = confusion(logits, labels)
+    precision, recall, f1 = macro(counts)
+    return {
+        "n": len(labels),
+        "top1": top_k(logits, labels, 1),
+        "top5": top_k(logits, labels, 5) if logits.shape[1] > 5 else None,
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "nll": nll(logits, labels),
+        "brier": brier(logits, labels),
+        "ece": ece(logits, labels),
+        "classes_never_predicted": int((counts.sum(axis=0) == 0).sum()),
+    }
+
+
+def _check(logits: np.ndarray, labels: np.ndarray) -> None:
+    if logits.ndim != 2 or labels.shape != (len(logits),) or len(labels) == 0:
+        raise ValueError(
+            f"expected logits (n, n_classes) and labels (n,), got {logits.shape} and {labels.shape}"
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError("logits are not finite; the run that made them has diverged")
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise ValueError(
+            f"labels must lie in 0 to {logits.shape[1] - 1}, got {labels.min()} to {labels.max()}"
+        )

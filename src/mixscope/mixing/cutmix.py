@@ -1,0 +1,19 @@
+"""CutMix: paste a box of another image (Yun et al., ICCV 2019, arXiv 1905.04899)."""
+
+import numpy as np
+
+
+def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of area (1 - lam) of the image before clipping, eq. (2) of the paper, and weight 0 inside.
+
+    lam: float64 (n,), in [0, 1]. centre: float64 (n, 2), uniform in [0, 1), row then column.
+    Returns int32 (n, 4) y0, y1, x0, x1, clipped to the image, and float32 (n,) zeros. Near the border a
+    clipped box covers less than 1 - lam: the label weight is taken from the box, never from lam.
+    """
+    half = (size * np.sqrt(1.0 - lam)).astype(np.int32) // 2
+    middle = (centre * size).astype(np.int32)
+    box = np.empty((len(lam), 4), dtype=np.int32)
+    for axis in (0, 1):
+        box[:, 2 * axis] = np.maximum(middle[:, axis] - half, 0)
+        box[:, 2 * axis + 1] = np.minimum(middle[:, axis] + half, size)
+    return box, np.zeros(len(lam), dtype=np.float32)
