@@ -22,6 +22,10 @@ class Interrupted(Exception):
     """The run was asked to stop, saved itself, and can be taken up again (exit code 75)."""
 
 
+class RunFailed(Exception):
+    """A run cannot go on, and the same command would end the same way (exit code 1)."""
+
+
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> str:
     """The sentence for a name that is not among `known`, with the nearest ones.
 

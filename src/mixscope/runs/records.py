@@ -1,0 +1,451 @@
+"""What a run leaves behind, and how it is read again.
+
+A run directory is all that later rooms see of a run:
+
+    config.yaml        every setting
+    environment.json   versions, hardware, code revision, data checksum, where the weights came from
+    events.jsonl       one JSON line per event: kind "health" and kind "epoch"
+    status.json        running, interrupted, failed or done; where it stands; every start
+    checkpoints/       last, and the epochs that were selected
+    predictions/       <split>-<checkpoint>.npz: ids, labels, logits
+    summary.json       the figures, computed from the prediction files
+
+A file is whole or absent: it is written beside its place, flushed to disk, and moved there. Only
+events.jsonl grows; a run that is taken up again cuts it back to what its checkpoint knew.
+
+What does not belong here: anything that needs torch; what is in a checkpoint (training/checkpoint.py);
+what the figures mean (metrics, claims).
+"""
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import psutil
+import yaml
+
+import mixscope
+from mixscope.atomic import replacing
+from mixscope.errors import ConfigError, DataError
+from mixscope.study import config as settings
+from mixscope.study.config import RunConfig
+
+SCHEMA = 1
+STATES = ("running", "interrupted", "failed", "done")
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
+HEARTBEAT_SECONDS = 5.0
+
+
+def name_of(config: RunConfig) -> str:
+    """The name of a run's directory when the user gives none; equal settings give equal names."""
+    parts = (config.data.name, config.model.arch, config.augment.mix, f"s{config.seed}", config.digest)
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts))
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+class Run:
+    """A run directory that is being written, held by one process. Made by `begin`, ended by `close`."""
+
+    def __init__(self, path: Path, lock: IO[bytes]) -> None:
+        self.path = path
+        self._lock = lock
+        self._events: IO[bytes] | None = None
+        self._status: dict[str, Any] = {}
+        self._beat = 0.0
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def events_bytes(self) -> int:
+        """How long events.jsonl is now: what a checkpoint has to remember."""
+        return 0 if self._events is None else self._events.tell()
+
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` bytes of events.jsonl, on whose end every later event is put.
+
+        Raises DataError when the file is shorter than that.
+        """
+        if self._events is None:
+            self._events = (self.path / "events.jsonl").open("ab")
+        there = os.fstat(self._events.fileno()).st_size
+        if there < length:
+            raise DataError(
+                f"{self.path / 'events.jsonl'}: holds {there} bytes where the checkpoint knows {length},"
+                " so events are lost; restore the file, or give the run another --out"
+            )
+        self._events.truncate(length)
+        self._events.seek(0, os.SEEK_END)
+
+    def event(self, kind: str, values: Mapping[str, Any]) -> None:
+        """One line of events.jsonl, on disk when this returns."""
+        assert self._events is not None, "cut() says where events begin"
+        self._events.write(_json({"kind": kind, **values}, indent=None))
+        self._events.flush()
+        os.fsync(self._events.fileno())
+
+    def started(self, **about: Any) -> None:
+        """Notes one more start in status.json; `about` is kept beside time, host and process."""
+        known = (self.path / "status.json").exists()
+        past: dict[str, Any] = read_status(self.path) if known else {"starts": [], "epoch": 0, "step": 0}
+        me = {"time": _now(), "host": socket.gethostname(), "pid": os.getpid(), **about}
+        self._status = {"starts": [*past["starts"], me]}
+        self.status("running", epoch=past["epoch"], step=past["step"])
+
+    def status(self, state: str, *, epoch: int, step: int, error: str | None = None) -> None:
+        """Says where the run stands. epoch: epochs that are complete; step: optimiser steps made."""
+        assert state in STATES
+        self._beat = time.monotonic()
+        self._status |= {
+            "schema": SCHEMA,
+            "state": state,
+            "epoch": epoch,
+            "step": step,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "heartbeat": _now(),
+            "error": error,
+        }
+        write_json(self.path / "status.json", self._status)
+
+    def ended(self, state: str, error: str | None = None) -> None:
+        """The state in which this process leaves the run, standing where it stands."""
+        self.status(state, epoch=self._status["epoch"], step=self._status["step"], error=error)
+
+    def heartbeat(self, *, epoch: int, step: int) -> None:
+        """`status("running")` at most every few seconds, so that it may be called often."""
+        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+            self.status("running", epoch=epoch, step=step)
+
+    def predictions(self, name: str, found: "Predictions") -> None:
+        """predictions/<name>.npz."""
+        write_predictions(self.path, name, found)
+
+    def close(self) -> None:
+        """Lets go of the directory."""
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+        self._lock.close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def begin(path: Path, config: RunConfig, *, resume: str = "auto") -> Run:
+    """Takes hold of a run directory, making it if there is none.
+
+    Raises ConfigError when another process holds it, when it holds other settings (which are named),
+    or when it exists and resume is "never".
+    """
+    check(path, config, resume=resume)
+    path.mkdir(parents=True, exist_ok=True)
+    lock = _take(path)
+    try:
+        if not (path / "config.yaml").exists():
+            text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+            write_bytes(path / "config.yaml", text.encode())
+        for left in path.rglob(".*.part"):  # what a killed process was writing
+            left.unlink()
+        for folder in ("checkpoints", "predictions"):
+            (path / folder).mkdir(exist_ok=True)
+        return Run(path, lock)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def check(path: Path, config: RunConfig, *, resume: str) -> bool:
+    """Whether the run there is done already; False when there is none or it can be taken up.
+
+    Raises ConfigError as `begin` does, but touches nothing.
+    """
+    if not path.exists():
+        return False
+    if not path.is_dir():
+        raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
+    if not (path / "config.yaml").exists():
+        strangers = sorted(
+            p.name for p in path.iterdir() if p.name not in (".lock", "checkpoints", "predictions")
+        )
+        if strangers:
+            raise ConfigError(
+                f"{path}: is not a run directory (it holds {', '.join(strangers[:3])}"
+                f"{', ...' if len(strangers) > 3 else ''}); give another --out"
+            )
+        return False
+    if resume == "never":
+        raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to take it up")
+    found = read_config(path)
+    if found.digest != config.digest:
+        changed = "; ".join(settings.differences(found, config))
+        raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
+    return (path / "status.json").exists() and read_status(path)["state"] == "done"
+
+
+def _take(path: Path) -> IO[bytes]:
+    """An exclusive lock on the directory. The system drops it when its process ends, however it ends."""
+    lock = (path / ".lock").open("a+b")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        lock.seek(0)
+        holder = lock.read().decode(errors="replace").strip() or "another process"
+        lock.close()
+        if not isinstance(problem, BlockingIOError):
+            raise ConfigError(
+                f"{path}: cannot be locked ({problem.strerror}); give an --out elsewhere"
+            ) from problem
+        raise ConfigError(
+            f"{path}: is being written by {holder}; wait for it, or give another --out"
+        ) from problem
+    lock.truncate(0)
+    born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
+    lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
+    lock.flush()
+    return lock
+
+
+def write_predictions(path: Path, name: str, found: "Predictions") -> None:
+    """predictions/<name>.npz of the run at `path`, uncompressed: equal predictions give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        schema=np.int64(SCHEMA),
+        ids=found.ids.astype(np.int64),
+        labels=found.labels.astype(np.int64),
+        logits=found.logits.astype(np.float32),
+    )
+    write_bytes(path / "predictions" / f"{name}.npz", buffer.getvalue())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file, whole or absent. Raises ValueError for figures that are not finite: they are null."""
+    write_bytes(path, _json(value, indent=2))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """A file, whole or absent, on disk when this returns."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def _json(value: Any, *, indent: int | None) -> bytes:
+    return (json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+# --- what a run was made with -------------------------------------------------------------------
+
+
+def environment(
+    *, config: RunConfig, data: str, weights: Mapping[str, Any], device: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What stands in environment.json, as plain values; what is not known is null.
+
+    data: the checksum of the prepared data set. weights: where the model's first weights came from.
+    device: what computes and with how many threads, from those who know torch.
+    """
+    return {
+        "schema": SCHEMA,
+        "mixscope": mixscope.__version__,
+        "digest": config.digest,
+        "code": code(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "hardware": {
+            "cpu": _cpu(),
+            "cores": psutil.cpu_count(logical=True),
+            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        },
+        "device": dict(device),
+        "data": {"name": config.data.name, "digest": data},
+        "weights": dict(weights),
+    }
+
+
+def code() -> dict[str, Any]:
+    """Which mixscope runs: a digest of its source files, and the git revision where there is one.
+
+    dirty: whether source files differ from that revision; null without one.
+    """
+    source = Path(mixscope.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(source.rglob("*.py")):
+        digest.update(f"{file.relative_to(source).as_posix()}\n".encode() + file.read_bytes())
+    found: dict[str, Any] = {"digest": digest.hexdigest()[:16], "revision": None, "dirty": None}
+    # A package installed somewhere below another project's repository must not take that one's revision.
+    if _git(source, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        found["revision"] = _git(source, "rev-parse", "HEAD")
+        changes = _git(source, "status", "--porcelain", "--", ".")
+        found["dirty"] = None if changes is None else bool(changes)
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says, or None where there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str | None:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # only Linux has this file
+    return platform.processor() or None
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a checkpoint says about a split, sorted by id.
+
+    ids: int64 (n,), row numbers in the stored split. labels: int64 (n,). logits: float32 (n, n_classes).
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+
+
+def is_run(path: Path) -> bool:
+    return (path / "config.yaml").is_file() and (path / "status.json").is_file()
+
+
+def list_runs(folder: Path) -> list[Path]:
+    """Every run directory directly in `folder`, by name; `folder` itself when it is one.
+
+    Raises DataError when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
+    if is_run(folder):
+        return [folder]
+    return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
+
+
+def read_config(path: Path) -> RunConfig:
+    """The settings of a run. Raises DataError."""
+    file = path / "config.yaml"
+    if not file.is_file():
+        raise DataError(f"{path}: is not a run directory, it has no config.yaml")
+    try:
+        return settings.load(file)
+    except ConfigError as problem:
+        raise DataError(f"{problem}; this run directory is damaged or of another version") from problem
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """environment.json. Raises DataError."""
+    return _read_json(path / "environment.json", ("digest", "code", "packages", "device", "data", "weights"))
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """status.json. Raises DataError."""
+    return _read_json(path / "status.json", ("state", "epoch", "step", "starts", "heartbeat", "error"))
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """summary.json. Raises DataError, also when the run is not done."""
+    file = path / "summary.json"
+    if not file.exists() and (path / "status.json").exists():
+        state = read_status(path)["state"]
+        raise DataError(f"{path}: has no summary because it is {state}; `mixscope train` takes it up again")
+    return _read_json(file, ("digest", "protocol", "results", "health"))
+
+
+def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The events in order, or those of one kind. Raises DataError with the line that is damaged.
+
+    A last line without its end is one that a killed run was writing: it is left out.
+    """
+    file = path / "events.jsonl"
+    try:
+        content = file.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+    rows = []
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        try:
+            row = json.loads(line)
+            rows.append((row["kind"], row))
+        except (ValueError, TypeError, KeyError) as problem:
+            raise DataError(
+                f"{file}, line {number}: is not an event of a run; the file is damaged"
+            ) from problem
+    return [row for found, row in rows if kind is None or found == kind]
+
+
+def read_predictions(path: Path, name: str) -> Predictions:
+    """predictions/<name>.npz of a run, for instance "test-last". Raises DataError."""
+    file = path / "predictions" / f"{name}.npz"
+    if not file.exists():
+        there = sorted(p.stem for p in file.parent.glob("*.npz"))
+        raise DataError(f"{path}: has no predictions {name} (there are: {', '.join(there) or 'none'})")
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            found = Predictions(arrays["ids"], arrays["labels"], arrays["logits"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+        raise DataError(f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again") from problem
+    n = len(found.ids)
+    if found.labels.shape != (n,) or found.logits.ndim != 2 or len(found.logits) != n:
+        raise DataError(
+            f"{file}: ids, labels and logits differ in length; `mixscope eval {path}` makes it again"
+        )
+    return found
+
+
+def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_bytes())
+    except OSError as problem:
+        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+    except ValueError as problem:
+        raise DataError(f"{file}: is not valid JSON, the file is damaged") from problem
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        raise DataError(f"{file}: is not of schema {SCHEMA}, which this mixscope writes and reads")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise DataError(f"{file}: lacks {', '.join(missing)}, the file is damaged")
+    return value

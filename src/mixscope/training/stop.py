@@ -1,0 +1,53 @@
+"""Being asked to stop: a signal sets a flag, and the loop looks at it when it is safe to leave.
+
+What does not belong here: what is saved then (loop.py).
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from mixscope.errors import Interrupted
+
+# Slurm and others send SIGUSR2 or SIGTERM some time before they kill.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+
+
+@dataclass(slots=True)
+class Stop:
+    """asked: the name of the signal that came, None before that."""
+
+    asked: str | None = None
+
+    def check(self) -> None:
+        """Raises Interrupted when a signal has come."""
+        if self.asked is not None:
+            raise Interrupted(f"stopped by {self.asked}; the same command takes the run up again")
+
+
+@contextmanager
+def listening() -> Iterator[Stop]:
+    """Within the block the signals only set the flag; a second one does what it did before.
+
+    Outside the main thread Python gives no signals, and the flag is never set.
+    """
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def ask(number: int, _: FrameType | None) -> None:
+        stop.asked = signal.Signals(number).name
+        signal.signal(number, before[number])
+
+    for number in SIGNALS:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, before[number])
