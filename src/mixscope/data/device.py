@@ -1,0 +1,104 @@
+"""The rest of the way on a GPU: raw bytes and draws in, finished batches out.
+
+The same result as the kernels within 1e-6, from the same draws, as batched torch operations that run on any
+device. Bytes are a quarter of the floats to copy.
+
+What does not belong here: draws (order.py), threads (loader.py).
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from mixscope.data.kernels import normaliser
+from mixscope.data.loader import Batch, InputSpec, Loader, Pending
+
+
+def feed(loader: Loader, device: torch.device) -> Iterator[Batch]:
+    """The batches of one pass of `loader`, finished and on `device`: images float32 (n, 3, H, W), normalised.
+
+    On CUDA copies run on a stream of their own, beside the computation; the loader gets its buffers back only
+    when their copy is done. On the CPU a batch passes through, finished if it is raw.
+    """
+    if device.type != "cuda":
+        for batch in loader:
+            yield finish(batch, loader.spec)
+        return
+    copying: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    copied: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    for batch in loader:
+        computing = torch.cuda.current_stream(device)
+        with torch.cuda.stream(copying):
+            there = _to(batch, device)
+            copied.record(copying)
+        computing.wait_event(copied)
+        for tensor in _tensors(there):
+            tensor.record_stream(computing)  # so that its memory is not given away while it is in use
+        yield finish(there, loader.spec)
+        copied.synchronize()
+
+
+def finish(batch: Batch, spec: InputSpec) -> Batch:
+    """A raw batch cropped, mirrored, mixed and normalised on the device it is on; a finished one as it is."""
+    left = batch.pending
+    if left is None:
+        return batch
+    device = batch.images.device
+    scale, bias = (torch.from_numpy(v).to(device).view(3, 1, 1) for v in normaliser(spec.mean, spec.std))
+    own = window(batch.images, left.crop, left.flip, left.pad).float()
+    if left.partner_images is None:
+        images = own * scale + bias
+    else:
+        assert left.partner_crop is not None and left.partner_flip is not None
+        assert left.box is not None and left.blend is not None
+        partner = window(left.partner_images, left.partner_crop, left.partner_flip, left.pad).float()
+        within, blend = inside(left.box, spec.size), left.blend.view(-1, 1, 1, 1)
+        keep, take = torch.where(within, blend, 1.0), torch.where(within, 1 - blend, 0.0)
+        images = own * (scale * keep) + (partner * (scale * take) + bias)
+    return dataclasses.replace(batch, images=images, pending=None)
+
+
+def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: int) -> torch.Tensor:
+    """Images padded with zeros, cropped back to their size, then mirrored where `flip` says so.
+
+    images: uint8 (n, 3, H, H). crop: int32 (n, 2), row and column of the window, 0..2*pad. flip: bool (n,).
+    """
+    n, channels, size, _ = images.shape
+    padded = functional.pad(images, (pad, pad, pad, pad))
+    width = size + 2 * pad
+    along = torch.arange(size, device=images.device)
+    rows = crop[:, :1] + along
+    columns = crop[:, 1:] + torch.where(flip[:, None], size - 1 - along, along)
+    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+    return padded.flatten(2).gather(2, flat.long()).view(n, channels, size, size)
+
+
+def inside(box: torch.Tensor, size: int) -> torch.Tensor:
+    """Which pixels lie in the box y0, y1, x0, x1 (int32 (n, 4), half-open): bool (n, 1, size, size)."""
+    along = torch.arange(size, device=box.device)
+    y0, y1, x0, x1 = (edge.unsqueeze(1) for edge in box.unbind(1))
+    rows, columns = (along >= y0) & (along < y1), (along >= x0) & (along < x1)
+    return (rows[:, :, None] & columns[:, None, :]).unsqueeze(1)
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    """The same batch with every tensor on `device`."""
+
+    def moved(part: Batch | Pending) -> dict[str, Any]:
+        found = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
+        return {k: v.to(device, non_blocking=True) for k, v in found.items() if isinstance(v, torch.Tensor)}
+
+    pending = batch.pending and dataclasses.replace(batch.pending, **moved(batch.pending))
+    return dataclasses.replace(batch, pending=pending, **moved(batch))
+
+
+def _tensors(part: Batch | Pending) -> Iterator[torch.Tensor]:
+    for f in dataclasses.fields(part):
+        value = getattr(part, f.name)
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, Pending):
+            yield from _tensors(value)
