@@ -178,7 +178,8 @@ def data_list(arguments: argparse.Namespace) -> None:
 
 
 def data_prepare(arguments: argparse.Namespace) -> None:
-    from mixscope.data.store import data_root, prepare
+    from mixscope.data.prepare import prepare
+    from mixscope.data.store import data_root
 
     with _bar(f"preparing {arguments.name}", arguments.json) as progress:
         store = prepare(

@@ -60,7 +60,7 @@ def self_test(root: Path) -> dict[str, Any]:
 
     from mixscope import mixing
     from mixscope.data.loader import Loader
-    from mixscope.data.store import prepare
+    from mixscope.data.prepare import prepare
     from mixscope.mixing.loss import mixed_cross_entropy
     from mixscope.study.config import Augment, Model, Optim
     from mixscope.training import models, optim

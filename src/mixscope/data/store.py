@@ -1,0 +1,309 @@
+"""The packed store: a data set decoded once, as memory-mapped bytes with a manifest.
+
+A prepared set is a folder ROOT/NAME with, for each stored split, images (N,3,H,W uint8), labels and, where
+the set has them, boxes, as .npy files, and a manifest.json with their checksums. It is made in a sibling
+folder and moved into place, so a folder under its final name is always whole.
+
+What does not belong here: the layouts that data sets come in (formats.py), and batches (loader.py).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from mixscope import rng
+from mixscope.atomic import replacing
+from mixscope.errors import DataError
+
+SCHEMA = 1
+SPLIT_SEED = 20_240_601  # of the validation split: fixed, so that every run of a set has the same one
+SPLITS = ("train", "test")
+MANIFEST = "manifest.json"
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """One split as a format reads it.
+
+    images: blocks of uint8 (n,3,H,W), together `count` images, in the order of `labels`, int64 (count,).
+    boxes: int16 (count, 4) x0, y0, x1, y1 in pixels, or None.
+    """
+
+    count: int
+    images: Iterable[np.ndarray]
+    labels: np.ndarray
+    boxes: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """A whole data set as a format reads it. superclass_of: int (n_classes,), or empty."""
+
+    size: int
+    class_names: tuple[str, ...]
+    splits: dict[str, Split]
+    superclass_names: tuple[str, ...] = ()
+    superclass_of: tuple[int, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def data_root(root: Path | None) -> Path:
+    """Where prepared sets live: `root`, else $MIXSCOPE_DATA, else a folder of the user's own."""
+    if root is not None:
+        return root.expanduser()
+    if os.environ.get("MIXSCOPE_DATA"):
+        return Path(os.environ["MIXSCOPE_DATA"]).expanduser()
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "mixscope"
+
+
+def is_prepared(root: Path, name: str) -> bool:
+    """Whether there is a finished store, of whatever schema."""
+    return (root / name / MANIFEST).is_file()
+
+
+class Store:
+    """A prepared data set, read-only.
+
+    name, size (pixels; images are square), class_names, superclass_names, superclass_of (int64 (n_classes,)
+    or empty), mean and std (float64 (3,), of the whole training split, in 0 to 1), digest (of all arrays).
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder, self.manifest = folder, manifest
+        self.name: str = manifest["name"]
+        self.size: int = manifest["size"]
+        self.class_names = tuple(manifest["class_names"])
+        self.superclass_names = tuple(manifest["superclass_names"])
+        self.superclass_of = np.array(manifest["superclass_of"], dtype=np.int64)
+        self.mean = np.array(manifest["mean"])
+        self.std = np.array(manifest["std"])
+        self.digest: str = manifest["digest"]
+        self._arrays: dict[str, np.ndarray] = {}
+
+    @classmethod
+    def open(cls, root: Path, name: str) -> "Store":
+        """Raises DataError when the set is not prepared, was made by another schema, or lacks a file."""
+        file = root / name / MANIFEST
+        if not file.is_file():
+            raise DataError(
+                f"{name} is not prepared under {root}. Run `mixscope data prepare {name}`,"
+                " or give a copy with --source"
+            )
+        try:
+            manifest = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise DataError(f"{file}: is damaged; delete {file.parent} and prepare {name} again") from problem
+        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+            raise DataError(
+                f"{file.parent}: was prepared by another version of mixscope (its schema is not {SCHEMA});"
+                f" delete the folder and run `mixscope data prepare {name}` again"
+            )
+        for array in manifest["arrays"]:
+            if not (file.parent / array).is_file():
+                raise DataError(
+                    f"{file.parent / array}: is missing; delete the folder and prepare {name} again"
+                )
+        return cls(file.parent, manifest)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
+
+    def images(self, split: str) -> np.ndarray:
+        """uint8 (N,3,H,W) of a stored split ("train" or "test"), memory-mapped and read-only."""
+        return self._array(f"{split}-images.npy")
+
+    def labels(self, split: str) -> np.ndarray:
+        """int64 (N,) of a stored split."""
+        return self._array(f"{split}-labels.npy")
+
+    def boxes(self, split: str) -> np.ndarray | None:
+        """int16 (N,4), x0, y0, x1, y1 in pixels, where the set has boxes."""
+        name = f"{split}-boxes.npy"
+        return self._array(name) if name in self.manifest["arrays"] else None
+
+    def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:
+        """Which rows of which stored split make a logical split: "train", "val" or "test".
+
+        Validation is carved out of the training split, the same share of every class, by a fixed seed; a
+        larger share contains a smaller one. per_class keeps that many images of each class of "train".
+        Returns the stored split and sorted int64 rows.
+        Raises DataError when validation is asked for and would be empty.
+        """
+        if split == "test":
+            return "test", np.arange(len(self.labels("test")))
+        place = self._place_in_class
+        counts = np.bincount(self.labels("train"), minlength=self.n_classes)
+        held = np.rint(counts * val_fraction).astype(np.int64)[self.labels("train")]
+        if split == "val":
+            rows = np.flatnonzero(place < held)
+            if len(rows) == 0:
+                raise DataError(
+                    f"{self.name}: data.val_fraction={val_fraction} holds out no image; give a larger share"
+                )
+            return "train", rows
+        assert split == "train"
+        kept = place >= held
+        if per_class:
+            kept &= place < held + per_class
+        return "train", np.flatnonzero(kept)
+
+    @cached_property
+    def _place_in_class(self) -> np.ndarray:
+        """Each training image's place in a random order of its class, int64 (N,)."""
+        labels = self.labels("train")
+        keys = rng.generator(self.manifest["split_seed"], "subset").random(len(labels))
+        order = np.lexsort((keys, labels))
+        starts = np.searchsorted(labels[order], np.arange(self.n_classes))
+        place = np.empty(len(labels), dtype=np.int64)
+        place[order] = np.arange(len(labels)) - starts[labels[order]]
+        return place
+
+    def _array(self, name: str) -> np.ndarray:
+        if name not in self._arrays:
+            try:
+                self._arrays[name] = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError, KeyError) as problem:
+                raise DataError(
+                    f"{self.folder / name}: cannot be read ({problem}); delete {self.folder} and prepare"
+                    f" {self.name} again"
+                ) from problem
+        return self._arrays[name]
+
+
+def write(
+    content: Content, *, root: Path, name: str, source: dict[str, Any], progress: Progress | None
+) -> Store:
+    """Packs a data set and moves it into place. `source` is recorded as it is.
+
+    Raises DataError for labels out of range, counts that do not agree, or a disk that is too small; then
+    nothing is left behind.
+    """
+    pixels = 3 * content.size**2
+    need_room(root, sum(s.count for s in content.splits.values()) * (pixels + 16))
+    with _making(root / name) as folder:
+        total, done = sum(s.count for s in content.splits.values()), 0
+        sums, squares = np.zeros(3), np.zeros(3)
+        for split in SPLITS:
+            part = content.splits[split]
+            labels = part.labels.astype(np.int64)
+            _check_labels(labels, split, name, len(content.class_names))
+            shape = (part.count, 3, content.size, content.size)
+            images = open_memmap(folder / f"{split}-images.npy", mode="w+", dtype=np.uint8, shape=shape)
+            at = 0
+            for block in part.images:
+                images[at : at + len(block)] = block
+                at += len(block)
+                if split == "train":
+                    wide = block.astype(np.float64)
+                    sums += wide.sum(axis=(0, 2, 3))
+                    squares += (wide**2).sum(axis=(0, 2, 3))
+                if progress is not None:
+                    progress(done + at, total)
+            if not at == part.count == len(labels):
+                raise DataError(
+                    f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}"
+                )
+            done += at
+            images.flush()
+            del images
+            np.save(folder / f"{split}-labels.npy", labels)
+            if part.boxes is not None:
+                np.save(folder / f"{split}-boxes.npy", part.boxes.astype(np.int16))
+        n = content.splits["train"].count * content.size**2 * 255.0
+        mean = sums / n
+        std = np.sqrt(np.maximum(squares / (n * 255.0) - mean**2, 1e-12))
+        arrays = {file.name: _sha256(file) for file in sorted(folder.glob("*.npy"))}
+        manifest = {
+            "schema": SCHEMA,
+            "name": name,
+            "size": content.size,
+            "layout": "N,3,H,W uint8",
+            "counts": {split: content.splits[split].count for split in SPLITS},
+            "class_names": list(content.class_names),
+            "superclass_names": list(content.superclass_names),
+            "superclass_of": list(content.superclass_of),
+            "mean": mean.tolist(),
+            "std": std.tolist(),
+            "split_seed": SPLIT_SEED,
+            "source": source,
+            "notes": list(content.notes),
+            "arrays": arrays,
+            "digest": hashlib.sha256(json.dumps(arrays, sort_keys=True).encode()).hexdigest(),
+        }
+        with replacing(folder / MANIFEST) as file:
+            file.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    return Store.open(root, name)
+
+
+def verify(name: str, *, root: Path) -> Store:
+    """The store, after every array's checksum was computed again. Raises DataError that names the file."""
+    store = Store.open(root, name)
+    for array, expected in store.manifest["arrays"].items():
+        if _sha256(store.folder / array) != expected:
+            raise DataError(
+                f"{store.folder / array}: has changed since it was prepared (its sha256 differs);"
+                f" delete {store.folder} and prepare {name} again"
+            )
+    return store
+
+
+def need_room(folder: Path, size: int) -> None:
+    """Raises DataError when the disk of `folder` has less than `size` bytes, and a little more, left."""
+    there = folder
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if free < size * 1.05:
+        raise DataError(
+            f"{folder}: {size / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free; make room,"
+            " or choose another --root"
+        )
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[Path]:
+    """A folder that takes its place when the block ends without an error, and leaves nothing otherwise."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(f".{folder.name}.*.making"):
+        owner = leftover.name.split(".")[-2]
+        if not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(leftover, ignore_errors=True)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.making")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        yield beside
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(beside, folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _check_labels(labels: np.ndarray, split: str, name: str, n_classes: int) -> None:
+    wrong = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if len(wrong):
+        raise DataError(
+            f"{name}: label {labels[wrong[0]]} of image {wrong[0]} of {split} is out of range, expected 0 to"
+            f" {n_classes - 1}; the source is damaged"
+        )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,79 @@
+"""How weights move: optimisers, the learning rate of each step, the running average of weights.
+
+What does not belong here: when a step is made (loop.py).
+"""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mixscope.study.config import Optim
+
+
+def make(module: nn.Module, settings: Optim) -> torch.optim.Optimizer:
+    """The optimiser over the trainable parameters of `module`.
+
+    Weight decay falls on matrices and filters only: norms, biases, class tokens and position embeddings,
+    everything with one dimension and what timm names in `no_weight_decay()`, are left out of it.
+    """
+    exempt = set(module.no_weight_decay()) if hasattr(module, "no_weight_decay") else set()  # type: ignore[operator]
+    trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    decayed = [p for name, p in trained if p.ndim > 1 and name not in exempt]
+    spared = [p for name, p in trained if p.ndim <= 1 or name in exempt]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    if settings.name == "sgd":
+        return torch.optim.SGD(
+            groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.momentum > 0
+        )
+    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
+    return kind(groups, lr=settings.lr)
+
+
+def lr_at(settings: Optim, *, step: int, steps_per_epoch: int, epochs: int) -> float:
+    """The learning rate of a step, counted from 0 over all epochs.
+
+    Linear from 0 over the warm-up (the last warm-up step has the full rate), then constant, or a cosine to
+    min_lr (Loshchilov & Hutter, arXiv 1608.03983) that would be reached one step after the last. The
+    published study set the rate once an epoch on the same curve; ours moves at every step.
+    """
+    warm = round(settings.warmup_epochs * steps_per_epoch)
+    if step < warm:
+        return settings.lr * (step + 1) / warm
+    if settings.schedule == "constant":
+        return settings.lr
+    done = (step - warm) / max(epochs * steps_per_epoch - warm, 1)
+    return settings.min_lr + 0.5 * (settings.lr - settings.min_lr) * (1 + math.cos(math.pi * done))
+
+
+class Ema:
+    """An exponential running average of a module's weights; buffers (batch-norm statistics) are copied.
+
+    `module` is the average, a module of its own. decay: the weight of the past at each update.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Moves the average towards the weights of `module`, in place."""
+        averages: list[Tensor] = list(self.module.parameters())
+        weights: list[Tensor] = list(module.parameters())
+        torch._foreach_lerp_(averages, weights, 1.0 - self.decay)
+        for average, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
+            average.copy_(buffer)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.module.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Strict. Raises RuntimeError as torch does."""
+        self.module.load_state_dict(state)
