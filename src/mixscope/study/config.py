@@ -42,9 +42,7 @@ class Data:
     per_class: int = 0
 
     def __post_init__(self) -> None:
-        _require(
-            0 <= self.val_fraction < 1, f"data.val_fraction must lie in [0, 1), got {self.val_fraction}"
-        )
+        _require(0 <= self.val_fraction < 1, f"data.val_fraction must lie in [0, 1), got {self.val_fraction}")
         _require(self.per_class >= 0, f"data.per_class must be 0 (all images) or more, got {self.per_class}")
 
 
@@ -95,14 +93,16 @@ class Augment:
         for name in ("mixup_alpha", "cutmix_alpha"):
             value = getattr(self, name)
             _require(
-                value > 0, f"augment.{name} must be above 0, got {value}; use augment.mix=none to switch mixing off"
+                value > 0,
+                f"augment.{name} must be above 0, got {value}; use augment.mix=none to switch mixing off",
             )
         for name in ("prob", "switch_prob"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"augment.{name} must lie in [0, 1], got {value}")
         _require(self.off_epochs >= 0, f"augment.off_epochs must be 0 or more, got {self.off_epochs}")
         _require(
-            0 <= self.label_smoothing < 1, f"augment.label_smoothing must lie in [0, 1), got {self.label_smoothing}"
+            0 <= self.label_smoothing < 1,
+            f"augment.label_smoothing must lie in [0, 1), got {self.label_smoothing}",
         )
 
 
@@ -182,7 +182,9 @@ class Run:
     def __post_init__(self) -> None:
         _require(self.loader_threads >= 0, f"run.loader_threads must be 0 or more, got {self.loader_threads}")
         _require(self.checkpoint_seconds >= 0, "run.checkpoint_seconds must be 0 (after every step) or more")
-        _require(self.eval_batch_size >= 1, f"run.eval_batch_size must be 1 or more, got {self.eval_batch_size}")
+        _require(
+            self.eval_batch_size >= 1, f"run.eval_batch_size must be 1 or more, got {self.eval_batch_size}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,7 +271,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{file}{line}: not valid YAML ({getattr(problem, 'problem', problem)})") from problem
+        raise ConfigError(
+            f"{file}{line}: not valid YAML ({getattr(problem, 'problem', problem)})"
+        ) from problem
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -322,7 +326,9 @@ def _build(kind: type[T], tree: object, path: str) -> T:
         if name not in hints:
             raise ConfigError(unknown(key, "setting", name, _all_keys(path)))
         hint = hints[name]
-        arguments[name] = _build(hint, value, f"{key}.") if dataclasses.is_dataclass(hint) else _value(hint, value, key)
+        arguments[name] = (
+            _build(hint, value, f"{key}.") if dataclasses.is_dataclass(hint) else _value(hint, value, key)
+        )
     return kind(**arguments)
 
 
