@@ -72,7 +72,7 @@ def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: in
     along = torch.arange(size, device=images.device)
     rows = crop[:, :1] + along
     columns = crop[:, 1:] + torch.where(flip[:, None], size - 1 - along, along)
-    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, size * size).expand(-1, channels, -1)
     return padded.flatten(2).gather(2, flat.long()).view(n, channels, size, size)
 
 

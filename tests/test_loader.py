@@ -1,0 +1,432 @@
+import _thread
+import gc
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from memory_store import MemoryStore
+from mixscope.data import kernels, order
+from mixscope.data.loader import Loader, Position
+from mixscope.errors import ConfigError, DataError
+from mixscope.rng import generator
+
+
+@dataclass
+class Plan:
+    partner: np.ndarray
+    box: np.ndarray
+    blend: np.ndarray
+    lam: np.ndarray
+
+
+class AnyMixer:
+    """Boxes and weights at random; every third batch is not mixed."""
+
+    def __init__(self, size=32):
+        self.size = size
+
+    def plan(self, epoch, batch, n):
+        if batch % 3 == 2:
+            return None
+        draws = generator(0, "box", epoch, batch)
+        box = np.sort(draws.integers(0, self.size + 1, (n, 2, 2)), axis=2).reshape(n, 4).astype(np.int32)
+        return Plan(draws.permutation(n), box, draws.random(n, np.float32), draws.random(n, np.float32))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+STORE = MemoryStore(83)
+
+
+def loader(store=STORE, split="train", **changes):
+    settings = {
+        "batch_size": 10,
+        "seed": 0,
+        "base": "crop-flip",
+        "shuffle": True,
+        "mixer": AnyMixer(store.size),
+    }
+    return Loader(store, split, **(settings | changes))
+
+
+def frozen(batch):
+    """A copy of everything in a batch, as bytes that can be compared."""
+    parts = (batch.images, batch.labels, batch.ids, batch.partner_labels, batch.lam)
+    return tuple(None if part is None else np.asarray(part).tobytes() for part in parts)
+
+
+def epochs(n, **changes):
+    """All batches of the first n epochs, each epoch a list."""
+    with loader(**changes) as batches:
+        return [[frozen(batch) for batch in batches] for _ in range(n)]
+
+
+def ids(batches):
+    return [example for batch in batches for example in batch.ids]
+
+
+# --- what a batch is ------------------------------------------------------------------------------
+
+
+def test_a_batch_is_what_the_draws_say():
+    drawn = order.draw(np.arange(83), stored=83, seed=0, epoch=0, base="crop-flip", shuffle=True, size=32)
+    scale, bias = (v[:, None, None] for v in kernels.normaliser(STORE.mean, STORE.std))
+    pixels = np.pad(STORE.images("train"), ((0, 0), (0, 0), (4, 4), (4, 4)))
+
+    def image(row):
+        y, x = drawn.crop[row]
+        window = pixels[row, :, y : y + 32, x : x + 32]
+        return (window[:, :, ::-1] if drawn.flip[row] else window) * scale + bias
+
+    with loader() as batches:
+        for number, batch in enumerate(batches):
+            everyone = drawn.order[number * 10 : number * 10 + 10]
+            assert np.array_equal(batch.ids, everyone)
+            assert np.array_equal(batch.labels, STORE.labels("train")[everyone])
+            expected = np.stack([image(row) for row in everyone])
+            plan = AnyMixer().plan(0, number, len(everyone))
+            if plan is None:
+                assert batch.partner_labels is None and batch.lam is None
+            else:
+                partners = everyone[plan.partner]
+                assert np.array_equal(batch.partner_labels, STORE.labels("train")[partners])
+                assert np.array_equal(batch.lam, plan.lam)
+                for i, (y0, y1, x0, x1) in enumerate(plan.box):
+                    area, w = np.s_[:, y0:y1, x0:x1], plan.blend[i]
+                    expected[i][area] = w * expected[i][area] + (1 - w) * image(partners[i])[area]
+            assert np.abs(batch.images.numpy() - expected).max() <= 1e-6
+            assert batch.images.dtype.is_floating_point and batch.pending is None
+
+
+def test_evaluation_sees_every_image_once_in_order_and_unchanged():
+    with loader(base="none", shuffle=False, mixer=None, split="test") as batches:
+        seen = [(batch.ids, batch.images.numpy().copy()) for batch in batches]
+    assert [len(part) for part, _ in seen] == [10] * 8 + [3]
+    assert np.array_equal(np.concatenate([part for part, _ in seen]), np.arange(83))
+    scale, bias = (v[:, None, None] for v in kernels.normaliser(STORE.mean, STORE.std))
+    assert (
+        np.abs(np.concatenate([images for _, images in seen]) - (STORE.images("test") * scale + bias)).max()
+        <= 1e-6
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 82, 83, 84, 1000])
+def test_an_epoch_has_every_example_once_for_any_batch_size(batch_size):
+    with loader(batch_size=batch_size) as batches:
+        for _ in range(2):
+            assert sorted(ids(batches)) == list(range(83))
+
+
+def test_dropping_the_last_batch_drops_only_the_short_one():
+    with loader(drop_last=True) as batches:
+        assert batches.batches == 8 and batches.examples == 83
+        assert [len(batch.ids) for batch in batches] == [10] * 8
+
+
+def test_logical_splits_have_their_own_rows():
+    with loader(val_fraction=0.25) as train, loader(split="val", val_fraction=0.25) as val:
+        assert sorted(ids(train) + ids(val)) == list(range(83))
+
+
+def test_the_spec_says_what_the_network_is_fed():
+    with loader() as train, loader(split="val", base="none", val_fraction=0.25) as val:
+        assert train.spec == val.spec
+    with loader(store=MemoryStore(9, size=64), batch_size=3) as other:
+        assert other.spec != train.spec and other.spec.size == 64
+        assert next(iter(other)).images.shape == (3, 3, 64, 64)
+
+
+def test_an_example_has_the_same_crop_whatever_the_batch_size_and_the_split():
+    def images(**changes):
+        with loader(mixer=None, **changes) as batches:
+            return {
+                int(row): image.tobytes()
+                for b in batches
+                for row, image in zip(b.ids, b.images.numpy(), strict=True)
+            }
+
+    whole = images()
+    for changes in ({"batch_size": 7}, {"val_fraction": 0.25}, {"shuffle": False}, {"ranks": 2, "rank": 1}):
+        part = images(**changes)
+        assert part.items() <= whole.items()
+
+
+# --- the same whoever makes it --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base", ["none", "crop-flip", "rrc"])
+def test_threads_and_ring_do_not_change_a_bit(base):
+    alone = epochs(2, base=base, threads=1)
+    for changes in ({"threads": 2}, {"threads": 4}, {"threads": 4, "ring": 2}, {"threads": 1, "ring": 9}):
+        assert epochs(2, base=base, **changes) == alone
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("base", ["crop-flip", "rrc"])
+def test_ranks_together_see_the_images_of_one(ranks, base):
+    with loader(base=base) as batches:
+        alone = [(b.images.numpy().copy(), b.ids, b.labels.numpy().copy(), b.lam is None) for b in batches]
+    parts = [loader(base=base, rank=rank, ranks=ranks) for rank in range(ranks)]
+    for (images, rows, labels, plain), *shards in zip(alone, *parts, strict=True):
+        sizes = [len(b.ids) for b in shards]
+        assert max(sizes) - min(sizes) <= 1
+        first = 0
+        for b in shards:
+            mine = slice(first, first + len(b.ids))
+            assert np.array_equal(b.images, images[mine]) and np.array_equal(b.ids, rows[mine])
+            assert np.array_equal(b.labels, labels[mine]) and (b.lam is None) == plain
+            first = mine.stop
+        assert first == len(rows)
+    for part in parts:
+        part.close()
+
+
+def test_ranks_without_an_image_get_an_empty_batch():
+    with loader(rank=0, ranks=4) as batches:
+        assert [len(batch.images) for batch in batches][-1] == 0  # 3 images for 4 ranks
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"shuffle": False}, {"base": "rrc"}, {"mixer": None}])
+def test_what_should_change_the_batches_does(change):
+    assert epochs(1, **change) != epochs(1)
+
+
+def test_epochs_differ():
+    first, second = epochs(2)
+    assert first != second
+
+
+# --- position -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mixer", [None, AnyMixer()])
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("rank_of", [(0, 1), (1, 2)])
+def test_a_loader_taken_up_at_any_position_goes_on_as_if_undisturbed(mixer, threads, rank_of):
+    settings = {"mixer": mixer, "threads": threads, "rank": rank_of[0], "ranks": rank_of[1]}
+    calm = epochs(3, **settings)
+    for epoch in range(2):
+        for batch in range(len(calm[0]) + 1):
+            with loader(**settings) as batches:
+                batches.position = Position(epoch, batch)
+                assert [frozen(b) for b in batches] == calm[epoch][batch:]
+                assert batches.position == (epoch + 1, 0)
+                assert [frozen(b) for b in batches] == calm[epoch + 1]
+
+
+def test_a_saved_position_lies_behind_the_batch_in_hand():
+    calm = epochs(1)[0]
+    with loader() as batches:
+        for taken, _ in enumerate(batches, start=1):
+            assert batches.position == (0, taken)
+            with loader() as resumed:
+                resumed.position = batches.position
+                assert [frozen(b) for b in resumed] == calm[taken:]
+        assert batches.position == (1, 0)
+
+
+def test_leaving_an_epoch_early_and_iterating_again_goes_on_after_the_batch_in_hand():
+    calm = epochs(1)[0]
+    with loader() as batches:
+        seen = []
+        for batch in batches:
+            seen.append(frozen(batch))
+            if len(seen) == 3:
+                break
+        seen += [frozen(batch) for batch in batches]
+        assert seen == calm
+
+
+def test_the_position_can_be_moved_back_and_forth_in_one_loader():
+    calm = epochs(3)
+    with loader() as batches:
+        for epoch, batch in ((2, 4), (0, 8), (1, 0), (0, 0), (0, 0)):
+            batches.position = (epoch, batch)
+            assert frozen(next(iter(batches))) == calm[epoch][batch]
+
+
+@pytest.mark.parametrize("position", [(-1, 0), (0, -1), (0, 10)])
+def test_a_position_that_does_not_exist_is_refused(position):
+    with loader() as batches, pytest.raises(ConfigError, match="has no position"):
+        batches.position = position
+
+
+# --- the ring -------------------------------------------------------------------------------------
+
+
+def test_a_batch_keeps_its_images_until_the_next_is_asked_for():
+    with loader(threads=4) as batches:
+        for batch in batches:
+            before = frozen(batch)
+            time.sleep(0.01)
+            assert frozen(batch) == before
+
+
+def test_images_live_in_a_fixed_number_of_buffers():
+    with loader(threads=2, ring=3) as batches:
+        places = {batch.images.data_ptr() for _ in range(3) for batch in batches}
+    assert len(places) == 3
+
+
+def test_the_loader_leaves_the_store_alone():
+    store = MemoryStore(40)
+    before = store.images("train").copy()
+    with loader(store=store) as batches:
+        ids(batches)
+    assert np.array_equal(store.images("train"), before) and store.images("train").flags.writeable
+
+
+# --- failure and ending ---------------------------------------------------------------------------
+
+
+class BrokenMixer(AnyMixer):
+    def __init__(self, at, problem):
+        super().__init__()
+        self.at, self.problem = at, problem
+
+    def plan(self, epoch, batch, n):
+        if (epoch, batch) == self.at:
+            raise self.problem
+        return super().plan(epoch, batch, n)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("at", [(0, 0), (0, 5), (0, 8), (1, 0)])
+@pytest.mark.parametrize("problem", [ValueError("no such partner"), SystemExit(3)])
+def test_a_failure_in_a_worker_reaches_the_consumer_with_its_cause(threads, at, problem):
+    calm = epochs(2)
+    with loader(mixer=BrokenMixer(at, problem), threads=threads) as batches:
+        seen = [[], []]
+        with pytest.raises(
+            RuntimeError, match=f"epoch {at[0]}, batch {at[1]}: {type(problem).__name__}"
+        ) as caught:
+            for epoch in range(2):
+                for batch in batches:
+                    seen[epoch].append(frozen(batch))
+        assert caught.value.__cause__ is problem
+        assert seen == [calm[e][: at[1]] if e == at[0] else calm[e] if e < at[0] else [] for e in range(2)]
+        assert batches.position == at
+
+
+def test_a_plan_that_points_outside_the_batch_is_an_error():
+    class Astray(AnyMixer):
+        def plan(self, epoch, batch, n):
+            plan = super().plan(epoch, 0, n)
+            plan.partner[0] = n
+            return plan
+
+    with loader(mixer=Astray()) as batches, pytest.raises(RuntimeError, match="IndexError"):
+        next(iter(batches))
+
+
+def test_a_failure_far_ahead_does_not_disturb_an_epoch_that_ends_before_it():
+    with loader(mixer=BrokenMixer((1, 0), ValueError("beyond the last epoch"))) as batches:
+        assert sorted(ids(batches)) == list(range(83))
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3, 9])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_closing_early_leaves_no_thread(taken, threads):
+    before = threading.active_count()
+    batches = loader(threads=threads)
+    for _, _ in zip(range(taken), batches, strict=False):
+        pass
+    batches.close()
+    assert threading.active_count() == before
+    batches.close()
+
+
+def test_a_loader_that_is_forgotten_ends_its_threads():
+    before = threading.active_count()
+    batches = loader(threads=2)
+    next(iter(batches))
+    assert threading.active_count() == before + 2
+    del batches
+    gc.collect()
+    assert threading.active_count() == before
+
+
+def test_an_error_in_the_consumers_loop_ends_the_threads():
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), loader() as batches:
+        for _ in batches:
+            raise ZeroDivisionError
+    assert threading.active_count() == before
+
+
+def test_a_closed_loader_can_be_taken_up_again():
+    calm = epochs(1)[0]
+    batches = loader()
+    seen = [frozen(next(iter(batches)))]
+    batches.close()
+    seen += [frozen(batch) for batch in batches]
+    batches.close()
+    assert seen == calm
+
+
+class SlowMixer(AnyMixer):
+    """Holds every batch back until it is released."""
+
+    def __init__(self):
+        super().__init__()
+        self.released = threading.Event()
+
+    def plan(self, epoch, batch, n):
+        assert self.released.wait(30)
+        return super().plan(epoch, batch, n)
+
+
+def test_ctrl_c_reaches_a_consumer_that_waits():
+    mixer = SlowMixer()
+    calm = epochs(1)[0]
+    with loader(mixer=mixer) as batches:
+
+        def interrupt():
+            _thread.interrupt_main(signal.SIGINT)
+            mixer.released.set()  # the batches in the making are finished before the threads end
+
+        timer = threading.Timer(0.2, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            next(iter(batches))
+        timer.join()
+        assert batches.position == (0, 0)
+        assert [frozen(batch) for batch in batches] == calm
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"batch_size": 0}, "batch_size of a loader must be 1 or more"),
+        ({"threads": -1}, "threads of a loader must be 0 or more"),
+        ({"ring": 1}, "ring of a loader must be 2 or more"),
+        ({"rank": 2, "ranks": 2}, "rank of a loader must lie in 0..1"),
+        ({"base": "crop-flap"}, "nearest: crop-flip"),
+        ({"batch_size": 84, "drop_last": True}, "gives no batch of 84"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        loader(**change)
+
+
+@pytest.mark.parametrize("rows", [[], [0, 83], [-1, 2]])
+def test_rows_that_the_store_does_not_have_are_refused(rows):
+    class Astray(MemoryStore):
+        def rows(self, split, *, val_fraction, per_class=0):
+            return "train", np.array(rows, np.int64)
+
+    with pytest.raises(DataError, match="choose another val_fraction"):
+        loader(store=Astray(83))
