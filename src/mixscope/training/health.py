@@ -9,27 +9,16 @@ a failed one means for a claim (claims).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from mixscope.data.loader import InputSpec
+
 DRIFT_POINTS = 10.0  # train-mode against eval-mode accuracy on a batch, percentage points
 GAP_POINTS = 2.5  # macro precision above macro recall; marked every invalid cell of a published table
-
-
-class InputSpec(Protocol):
-    """What a loader says about the images it gives."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def mean(self) -> Sequence[float]: ...
-    @property
-    def std(self) -> Sequence[float]: ...
-    @property
-    def channels(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +77,7 @@ def _shown(value: object) -> str:
 
 
 def _same_scale(train_batch: torch.Tensor, clean_batch: torch.Tensor) -> Finding:
-    """Augmentation pads and blends, so the scales differ somewhat; bytes against floats differ by far more."""
+    """Augmentation pads and blends, so scales differ somewhat; bytes and floats differ by far more."""
     figures = {}
     for name, images in (("train", train_batch), ("eval", clean_batch)):
         images = images.float()
@@ -107,7 +96,7 @@ def _same_scale(train_batch: torch.Tensor, clean_batch: torch.Tensor) -> Finding
 
 
 def _model_size(module: nn.Module, size: int) -> Finding:
-    """A transformer knows its image size; a convolutional net takes any, which is how a wrong one goes unseen."""
+    """A transformer knows its image size; a convolutional net takes any, so that a wrong one goes unseen."""
     embed = getattr(module, "patch_embed", None)
     expects, grid = getattr(embed, "img_size", None), getattr(embed, "grid_size", None)
     if expects is None or grid is None:

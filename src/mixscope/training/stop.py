@@ -42,7 +42,7 @@ def listening() -> Iterator[Stop]:
 
     def ask(number: int, _: FrameType | None) -> None:
         stop.asked = signal.Signals(number).name
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     for number in SIGNALS:
         signal.signal(number, ask)

@@ -1,0 +1,497 @@
+"""One run, from its settings to its records, alone or as one of several ranks (torchrun).
+
+`run` opens the data, builds the model, checks that training and evaluation agree, trains, and judges the
+checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its
+loader is made in `_judge`, after training.
+
+What does not belong here: the steps of training (training/loop.py), and many runs (scheduler.py).
+"""
+
+import dataclasses
+import math
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed, nn
+
+from mixscope import metrics, mixing
+from mixscope.data.device import feed
+from mixscope.data.loader import Batch, Loader
+from mixscope.data.store import Store
+from mixscope.errors import ConfigError, DataError, Interrupted
+from mixscope.runs import display, records
+from mixscope.runs.records import Predictions
+from mixscope.study.config import RunConfig
+from mixscope.training import checkpoint, health, loop, models, ranks, weights
+from mixscope.training.evaluate import predict
+from mixscope.training.health import Finding
+from mixscope.training.loop import Show
+from mixscope.training.stop import Stop, listening
+
+CLEAN_IMAGES = 1000  # of the training split, about; accuracy on them has a standard error of 1.6 pp at most
+
+
+def run(
+    config: RunConfig, *, root: Path, out: Path | None = None, resume: str = "auto", show: Show | None = None
+) -> dict[str, Any]:
+    """Trains and judges one run, or goes on with it; returns its summary, as in summary.json.
+
+    root: of prepared data. out: the run directory; None names one under runs/. resume: "auto" takes up what
+    is there, and returns at once what is done; "never" refuses a directory that holds a run.
+    Raises ConfigError, DataError, Interrupted (the run can be taken up again) and RunFailed.
+    """
+    path = out if out is not None else Path("runs") / records.name_of(config)
+    with ExitStack() as stack:
+        device = stack.enter_context(_processes(config.run.device))
+        lead = ranks.rank() == 0
+        show = show if show is not None and lead else display.silent()
+        stack.callback(show.close)
+        done = records.check(path, config, resume=resume)
+        ranks.wait()  # every rank has looked before rank 0 begins to write
+        if done:
+            show.line(f"done      {path} holds this run already")
+            return records.read_summary(path)
+        stop = stack.enter_context(listening())
+        ready = stack.enter_context(_ready(config, root, device))
+        record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
+        _announce(ready, show)
+        if record is not None:
+            _start(record, ready, show)
+        ranks.wait()  # the run directory is there
+        try:
+            return _go(ready, path, record, show, stop)
+        except Interrupted as problem:
+            if record is not None:
+                record.ended("interrupted", str(problem))
+            raise
+        except BaseException as problem:
+            if record is not None:
+                record.ended("failed", str(problem) or type(problem).__name__)
+            raise
+
+
+def describe(
+    config: RunConfig, *, root: Path, out: Path | None = None, show: Show | None = None
+) -> dict[str, Any]:
+    """Everything that `run` checks before its first step, without training and without writing.
+
+    Raises ConfigError and DataError as `run` does.
+    """
+    path = out if out is not None else Path("runs") / records.name_of(config)
+    show = show if show is not None else display.silent()
+    with ExitStack() as stack:
+        stack.callback(show.close)
+        device = stack.enter_context(_processes(config.run.device))
+        done = records.check(path, config, resume="auto")
+        ready = stack.enter_context(_ready(config, root, device))
+        _announce(ready, show)
+        state = "done" if done else "partial" if records.is_run(path) else "new"
+        show.line(f"out       {path}  ({state})")
+        return {
+            "out": str(path),
+            "state": state,
+            "digest": config.digest,
+            "config": config.to_dict(),
+            "images": ready.counts,
+            "parameters": ready.built.parameters,
+            "steps": ready.loader.batches * config.train.epochs,
+            "device": _device(device),
+            "health": [finding.to_dict() for finding in ready.findings],
+        }
+
+
+def evaluate(paths: Sequence[Path], *, split: str = "test", root: Path) -> list[dict[str, Any]]:
+    """Judges the checkpoints of finished runs again and writes their predictions, a row for each checkpoint.
+
+    split: "val", "test" or "train". Folders of runs stand for all runs in them.
+    Raises ConfigError for a split that the run has not, DataError for a run that is not done (the test
+    split stays sealed until then), damaged checkpoints, or data that differ from what it was trained on.
+    """
+    rows = []
+    for path in [found for given in paths for found in _runs_of(given)]:
+        rows += _evaluate(path, split, root)
+    return rows
+
+
+def _runs_of(path: Path) -> list[Path]:
+    found = records.list_runs(path)
+    if not found:
+        raise DataError(f"{path}: is not a run directory and holds none")
+    return found
+
+
+def _evaluate(path: Path, split: str, root: Path) -> list[dict[str, Any]]:
+    config = records.read_config(path)
+    about = records.read_environment(path)
+    state = records.read_status(path)["state"]
+    if state != "done":
+        raise DataError(
+            f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
+        )
+    if split == "val" and config.data.val_fraction == 0:
+        raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
+    store = Store.open(root, config.data.name)
+    _check_data(store, about, path)
+    with _processes(config.run.device) as device, _loader(store, split, config, device) as loader:
+        torch.set_num_threads(about["device"]["threads"])
+        # The weights come from the checkpoint, so the files they began from need not be there.
+        bare = dataclasses.replace(config.model, pretrained=False)
+        module = models.build(bare, n_classes=store.n_classes, image_size=store.size, seed=config.seed).module
+        rows = []
+        for name in _checkpoints(config):
+            values, epoch = checkpoint.weights(path / "checkpoints", name)
+            found = _predict(module, values, loader, config, device, None)
+            records.write_predictions(path, f"{split}-{name}", found)
+            figures = metrics.summary(found.logits, found.labels)
+            rows.append({"run": path.name, "split": split, "checkpoint": name, "epoch": epoch, **figures})
+    return rows
+
+
+# --- before the first step ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A run that is built and checked. judges: by split, what is judged after every epoch."""
+
+    config: RunConfig
+    store: Store
+    built: models.Built
+    device: torch.device
+    loader: Loader
+    clean: Loader
+    judges: dict[str, Loader]
+    counts: dict[str, int]
+    findings: list[Finding]
+
+
+@contextmanager
+def _ready(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
+    store = Store.open(root, config.data.name)
+    built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
+    on_gpu, fraction = device.type == "cuda", config.data.val_fraction
+    _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)
+    mixer = mixing.make(
+        config.augment,
+        seed=config.seed,
+        epochs=config.train.epochs,
+        size=store.size,
+        batch_size=config.train.batch_size,
+        examples=len(rows),
+    )
+    with ExitStack() as stack:
+        loader = stack.enter_context(
+            Loader(
+                store,
+                "train",
+                batch_size=config.train.batch_size,
+                seed=config.seed,
+                val_fraction=fraction,
+                per_class=config.data.per_class,
+                base=config.augment.base,
+                shuffle=True,
+                mixer=mixer,
+                drop_last=_last_is_too_small(len(rows), config.train.batch_size),
+                rank=ranks.rank(),
+                ranks=ranks.count(),
+                threads=config.run.loader_threads,
+                device_augment=on_gpu,
+                pin=on_gpu,
+            )
+        )
+        few = max(1, CLEAN_IMAGES // store.n_classes)
+        few = min(few, config.data.per_class or few)
+        clean = stack.enter_context(_loader(store, "train", config, device, per_class=few))
+        splits = ["val"] if fraction > 0 else []
+        if config.train.protocol == "published":
+            splits.append("test")
+        judges = {split: stack.enter_context(_loader(store, split, config, device)) for split in splits}
+        counts = {"train": len(rows), **{s: judges[s].examples for s in ("val",) if s in judges}}
+        counts["test"] = store.manifest["counts"]["test"]
+        yield Ready(
+            config=config,
+            store=store,
+            built=built,
+            device=device,
+            loader=loader,
+            clean=clean,
+            judges=judges,
+            counts=counts,
+            findings=[
+                *health.contract(
+                    train=loader.spec,
+                    judged={split: judge.spec for split, judge in {"clean train": clean, **judges}.items()},
+                    module=built.module,
+                    train_batch=_first(loader, device).images,
+                    clean_batch=_first(clean, device).images,
+                ),
+                health.weights(weights.warnings_for(built.provenance, store.name), built.provenance),
+            ],
+        )
+
+
+def _last_is_too_small(examples: int, batch_size: int) -> bool:
+    """Whether the last batch would hold a single image for some rank, on which batch norm cannot train."""
+    return examples > batch_size and 0 < examples % batch_size < 2 * ranks.count()
+
+
+def _loader(
+    store: Store, split: str, config: RunConfig, device: torch.device, *, per_class: int | None = None
+) -> Loader:
+    """A split as evaluation sees it: in order, as it is, every image once."""
+    return Loader(
+        store,
+        split,
+        batch_size=config.run.eval_batch_size * ranks.count(),
+        seed=config.seed,
+        val_fraction=config.data.val_fraction,
+        per_class=config.data.per_class if per_class is None else per_class,
+        rank=ranks.rank(),
+        ranks=ranks.count(),
+        threads=config.run.loader_threads,
+        device_augment=device.type == "cuda",
+        pin=device.type == "cuda",
+    )
+
+
+def _first(loader: Loader, device: torch.device) -> Batch:
+    """The first batch of all, a copy; the loader is left as it was."""
+    batch = next(iter(feed(loader, device)))
+    batch = dataclasses.replace(batch, images=batch.images.clone(), labels=batch.labels.clone())
+    loader.close()
+    loader.position = (0, 0)
+    return batch
+
+
+def _announce(ready: Ready, show: Show) -> None:
+    """What a person should see before the first step. Raises ConfigError when the contract does not hold."""
+    config, store, counts = ready.config, ready.store, ready.counts
+    val = f"  val {counts['val']:,}" if "val" in counts else ""
+    sealed = " (sealed)" if config.train.protocol == "sound" else " (judged every epoch: protocol published)"
+    show.line(
+        f"data      {store.name}  train {counts['train']:,}{val}  test {counts['test']:,}{sealed}"
+        f"  {store.n_classes} classes  {store.size} px"
+    )
+    dropped = counts["train"] - ready.loader.batches * config.train.batch_size
+    if dropped > 0:
+        show.line(
+            f"warning   the last batch of an epoch would hold {dropped} image, which batch norm cannot take:"
+            " it is left out; another train.batch_size avoids it"
+        )
+    show.line(f"model     {models.describe(ready.built, config.model, store.size)}")
+    where = _device(ready.device)
+    show.line(f"device    {where['name']}  {where['threads']} threads  {config.train.precision}")
+    for finding in ready.findings:
+        if finding.check == "contract" or finding.ok is False:
+            show.line(_health_line(finding))
+    broken = [f.sentence for f in ready.findings if f.check in ("contract", "model-input") and f.ok is False]
+    if broken:
+        raise ConfigError(
+            f"the model would be judged on other input than it is trained on: {'; '.join(broken)}"
+        )
+
+
+def _health_line(finding: Finding) -> str:
+    word = "contract" if finding.check == "contract" else "health"
+    verdict = {True: "ok", False: "look at this", None: "-"}[finding.ok]
+    return f"{word:<9} {finding.sentence}  {verdict}"
+
+
+def _start(record: records.Run, ready: Ready, show: Show) -> None:
+    """Writes down what the run is made with, or compares it with what it was begun with."""
+    path, device = record.path, _device(ready.device)
+    now = records.environment(
+        config=ready.config, data=ready.store.digest, weights=ready.built.provenance, device=device
+    )
+    if (path / "environment.json").exists():
+        before = records.read_environment(path)
+        _check_data(ready.store, before, path)
+        if before["code"]["digest"] != now["code"]["digest"]:
+            show.line("warning   the code of mixscope has changed since this run began")
+        if before["device"] != device:
+            show.line(
+                f"warning   this run began on {before['device']['name']} with"
+                f" {before['device']['threads']} threads; bits may differ elsewhere"
+            )
+        if ready.device.type == "cpu":  # sums are added in an order that depends on it
+            torch.set_num_threads(before["device"]["threads"])
+    else:
+        records.write_json(path / "environment.json", now)
+    record.started(code=now["code"]["digest"], threads=torch.get_num_threads())
+
+
+def _check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
+    if store.digest != before["data"]["digest"]:
+        raise DataError(
+            f"{path}: was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"
+            f" {store.digest[:12]}; give another --out, or the data it was begun on with --root"
+        )
+
+
+# --- training and judging -----------------------------------------------------------------------
+
+
+def _go(ready: Ready, path: Path, record: records.Run | None, show: Show, stop: Stop) -> dict[str, Any]:
+    state = loop.train(
+        ready.config,
+        ready.built.module,
+        loader=ready.loader,
+        clean=ready.clean,
+        judges=ready.judges,
+        findings=ready.findings,
+        device=ready.device,
+        folder=path / "checkpoints",
+        record=record,
+        show=show,
+        stop=stop,
+    )
+    ranks.wait()  # the last checkpoint is written
+    results, epochs = _judge(ready, path, record, stop)
+    module = ready.built.module
+    module.load_state_dict(checkpoint.weights(path / "checkpoints", "last")[0])
+    clean = _first(ready.clean, ready.device)
+    findings = [health.drift(module, clean.images, clean.labels)]
+    if record is None:
+        ranks.wait()
+        return records.read_summary(path)
+    rows = records.read_events(path, "epoch")
+    findings.append(health.training_figures(rows, mix=ready.config.augment.mix))
+    for name in results["test"]:
+        found = records.read_predictions(path, f"test-{name}")
+        findings += health.classes(f"test-{name}", found.logits, found.labels)
+    findings.append(health.selection(results["test"]))
+    for finding in findings:
+        record.event("health", finding.to_dict())
+        if finding.ok is False:
+            show.line(_health_line(finding))
+    for split, by_name in results.items():
+        shown = "   ".join(
+            f"{name} (epoch {epochs[name]}) {100 * figures['top1']:.2f} %"
+            for name, figures in by_name.items()
+        )
+        show.line(f"{split:<9} {shown}")
+    summary = _summary(ready, state, rows, results, epochs, findings)
+    records.write_json(path / "summary.json", summary)
+    for left in ("previous.pt", "not-finite.pt"):
+        (record.checkpoints / left).unlink(missing_ok=True)
+    record.ended("done")
+    show.line(f"done      {path}")
+    ranks.wait()
+    return summary
+
+
+def _checkpoints(config: RunConfig) -> list[str]:
+    """The checkpoints that are judged; only the published protocol has chosen one by the test split."""
+    names = ["last"]
+    if config.data.val_fraction > 0:
+        names.append("selected")
+    if config.train.protocol == "published":
+        names.append("best-on-test")
+    return names
+
+
+def _judge(
+    ready: Ready, path: Path, record: records.Run | None, stop: Stop
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Figures by split and checkpoint, computed from the prediction files, and each checkpoint's epoch."""
+    config, epochs = ready.config, {}
+    results: dict[str, dict[str, Any]] = {}
+    for split in [*(["val"] if config.data.val_fraction > 0 else []), "test"]:
+        results[split] = {}
+        with _loader(ready.store, split, config, ready.device) as loader:
+            for name in _checkpoints(config):
+                values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
+                found = _predict(ready.built.module, values, loader, config, ready.device, stop)
+                if record is not None:
+                    record.predictions(f"{split}-{name}", found)
+                    found = records.read_predictions(path, f"{split}-{name}")
+                results[split][name] = metrics.summary(found.logits, found.labels)
+    return results, epochs
+
+
+def _predict(
+    module: nn.Module,
+    values: Mapping[str, torch.Tensor],
+    loader: Loader,
+    config: RunConfig,
+    device: torch.device,
+    stop: Stop | None,
+) -> Predictions:
+    module.to(device)
+    module.load_state_dict(values)
+    return Predictions(*predict(module, loader, device=device, config=config.train, stop=stop))
+
+
+def _summary(
+    ready: Ready,
+    state: checkpoint.State,
+    rows: Sequence[Mapping[str, Any]],
+    results: Mapping[str, Any],
+    epochs: Mapping[str, int],
+    findings: Sequence[Finding],
+) -> dict[str, Any]:
+    config = ready.config
+    return {
+        "schema": records.SCHEMA,
+        "name": records.name_of(config),
+        "digest": config.digest,
+        "protocol": config.train.protocol,
+        "seed": config.seed,
+        "data": {"name": ready.store.name, "digest": ready.store.digest, "images": ready.counts},
+        "code": records.code(),
+        "parameters": ready.built.parameters,
+        "weights": ready.built.provenance,
+        "epochs": state.epoch,
+        "steps": state.step,
+        "checkpoints": dict(epochs),
+        "results": dict(results),
+        "health": [finding.to_dict() for finding in [*ready.findings, *findings]],
+        "seconds": math.fsum(row["seconds"] + row["judging_seconds"] for row in rows),
+        "images_per_second": statistics.median(row["images_per_second"] for row in rows),
+    }
+
+
+# --- where it runs ------------------------------------------------------------------------------
+
+
+@contextmanager
+def _processes(wanted: str) -> Iterator[torch.device]:
+    """The device of this process; under torchrun, joined with the other ranks while the block lasts."""
+    device = _choose(wanted)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        distributed.destroy_process_group()
+
+
+def _choose(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as problem:
+        raise ConfigError(f'run.device: "{wanted}" is no device; use auto, cpu, cuda or cuda:1') from problem
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f'run.device: "{wanted}" is not supported; use auto, cpu, cuda or cuda:1')
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"run.device: {wanted} is not here; {torch.cuda.device_count()} CUDA devices are")
+    return device
+
+
+def _device(device: torch.device) -> dict[str, Any]:
+    """What computes, and how the results of a CPU depend on it."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {"type": device.type, "name": name, "threads": torch.get_num_threads(), "ranks": ranks.count()}

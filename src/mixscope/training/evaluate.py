@@ -1,0 +1,58 @@
+"""What a model says about every image of a split, by example id.
+
+What does not belong here: metrics (metrics.py compute them from what is said here), and files.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from mixscope.data.device import feed
+from mixscope.data.loader import Loader
+from mixscope.errors import RunFailed
+from mixscope.study.config import Train
+from mixscope.training import ranks
+from mixscope.training.stop import Stop
+
+
+def predict(
+    module: nn.Module,
+    loader: Loader,
+    *,
+    device: torch.device,
+    config: Train,
+    stop: Stop | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids int64 (n,), labels int64 (n,) and logits float32 (n, n_classes) of a split, sorted by id.
+
+    config: how the model was trained; its precision and memory layout are used here too. Every image is
+    seen once: with several ranks each takes its shard, and all get all of it; nothing is padded. The module
+    is left in the mode it was in.
+    Raises RunFailed for logits that are not finite, and Interrupted between two batches when `stop` asks for
+    it, in a run of one process.
+    """
+    was_training = module.training
+    module.eval()
+    ids: list[np.ndarray] = []
+    labels: list[torch.Tensor] = []
+    logits: list[torch.Tensor] = []
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
+    ):
+        for batch in feed(loader, device):
+            if stop is not None and ranks.count() == 1:
+                stop.check()
+            ids.append(batch.ids)
+            labels.append(batch.labels.clone())
+            logits.append(module(batch.images.contiguous(memory_format=layout)).float())
+    module.train(was_training)
+    mine = (np.concatenate(ids), torch.cat(labels).cpu().numpy(), torch.cat(logits).cpu().numpy())
+    found = [np.concatenate(parts) for parts in zip(*ranks.gather(mine), strict=True)]
+    order = np.argsort(found[0], kind="stable")
+    if not np.isfinite(found[2]).all():
+        raise RunFailed(
+            "the model gives logits that are not finite; a lower optim.lr or optim.clip_norm may help"
+        )
+    return found[0][order], found[1][order], found[2][order]
