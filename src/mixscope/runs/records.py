@@ -28,7 +28,8 @@ import socket
 import subprocess
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -201,6 +202,17 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
         changed = "; ".join(settings.differences(found, config))
         raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
     return (path / "status.json").exists() and read_status(path)["state"] == "done"
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """An exclusive lock on a folder of runs, for a scheduler, made if there is none. Raises ConfigError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _take(folder)
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def _take(path: Path) -> IO[bytes]:
@@ -424,7 +436,8 @@ def read_predictions(path: Path, name: str) -> Predictions:
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
         raise DataError(f"{path}: has no predictions {name} (there are: {', '.join(there) or 'none'})")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        # From memory: of a damaged file numpy would keep the handle open.
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             found = Predictions(arrays["ids"], arrays["labels"], arrays["logits"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
         raise DataError(f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again") from problem

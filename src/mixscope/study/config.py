@@ -16,7 +16,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 
@@ -34,7 +34,7 @@ class Data:
 
     name: a prepared data set (`mixscope data list`).
     val_fraction: the share of the training split that is held out for validation, stratified.
-    per_class: keep only this many training images of each class (after validation is carved out); 0 keeps all.
+    per_class: keep only this many training images of each class, validation aside; 0 keeps all.
     """
 
     name: str = "digits"
@@ -169,8 +169,8 @@ class Train:
 class Run:
     """Where and how fast it runs; none of it changes the result beyond rounding, none of it is in the digest.
 
-    device: "auto" takes CUDA when there is one. loader_threads: 0 chooses. checkpoint_seconds: a checkpoint in
-    the middle of an epoch at most this often; there is always one at the end of an epoch.
+    device: "auto" takes CUDA when there is one. loader_threads: 0 chooses. checkpoint_seconds: a checkpoint
+    in the middle of an epoch at most this often; there is always one at the end of an epoch.
     eval_batch_size: images a forward pass.
     """
 
@@ -203,15 +203,17 @@ class RunConfig:
         _require(self.seed >= 0, f"seed must be 0 or more, got {self.seed}")
         _require(
             self.train.protocol == "published" or self.data.val_fraction > 0,
-            "data.val_fraction must be above 0 under train.protocol=sound, which selects the epoch on validation",
+            "data.val_fraction must be above 0 under train.protocol=sound, which selects on validation",
         )
         _require(
             self.optim.warmup_epochs < self.train.epochs or self.optim.warmup_epochs == 0,
-            f"optim.warmup_epochs ({self.optim.warmup_epochs}) must be below train.epochs ({self.train.epochs})",
+            f"optim.warmup_epochs ({self.optim.warmup_epochs}) must be below train.epochs"
+            f" ({self.train.epochs})",
         )
         _require(
             self.augment.off_epochs <= self.train.epochs,
-            f"augment.off_epochs ({self.augment.off_epochs}) must not exceed train.epochs ({self.train.epochs})",
+            f"augment.off_epochs ({self.augment.off_epochs}) must not exceed train.epochs"
+            f" ({self.train.epochs})",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -223,7 +225,7 @@ class RunConfig:
         return dict(_flatten("", self.to_dict()))
 
     def semantic(self) -> dict[str, Any]:
-        """The dotted settings that change the result: all but run.*, and weights files by name, not by path."""
+        """The dotted settings that change the result: all but run.*; weights files by name, not path."""
         kept = {k: v for k, v in self.flat().items() if not k.startswith("run.")}
         pretrained = kept["model.pretrained"]
         if isinstance(pretrained, str):
@@ -306,17 +308,15 @@ def set_key(tree: dict[str, Any], key: str, value: Any) -> None:
 def from_dict(tree: Mapping[str, Any], *, where: str = "") -> RunConfig:
     """A config from nested dictionaries. `where` begins every message. Raises ConfigError."""
     try:
-        return _build(RunConfig, tree, "")
+        made: RunConfig = _build(RunConfig, tree, "")
+        return made
     except ConfigError as problem:
         if where:
             raise ConfigError(f"{where}{problem}") from problem
         raise
 
 
-T = TypeVar("T")
-
-
-def _build(kind: type[T], tree: object, path: str) -> T:
+def _build(kind: Any, tree: object, path: str) -> Any:
     hints = typing.get_type_hints(kind)
     if not isinstance(tree, Mapping):
         raise ConfigError(f"{path.rstrip('.')}: expected settings ({', '.join(hints)}), got {tree!r}")

@@ -1,0 +1,404 @@
+"""A study's runs on this machine: which are left, who runs now, what happened to each.
+
+Every run is a process of its own (`mixscope train`), in a process group of its own, and says in its
+status.json where it stands. The scheduler only starts, watches and stops processes: it can be killed at
+any moment, and the next one adopts what still runs and starts what is left.
+
+What does not belong here: what a run does (execute.py), how it looks on a terminal (display.py), and
+machines other than this one (ray.py, slurm.py).
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+import yaml
+
+from mixscope.errors import ConfigError, Interrupted
+from mixscope.runs import records
+from mixscope.study import config as settings
+from mixscope.study.matrix import PlannedRun
+
+FRESH_SECONDS = 60.0  # a heartbeat from another machine younger than this is a run that lives
+POLL_SECONDS = 0.5
+FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one run of a study stands, from its records alone.
+
+    state: "pending", "running", "partial" (begun, nobody works on it), "failed", "done" or "conflict" (its
+    place is taken by a run with other settings). epoch of epochs are complete, step optimiser steps made.
+    top1: percent on validation at the latest epoch (on test where there is no validation), None before.
+    """
+
+    run: PlannedRun
+    path: Path
+    state: str
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    top1: float | None = None
+    images_per_second: float | None = None
+    pid: int | None = None
+    beat_age: float | None = None
+    error: str | None = None
+
+
+def standing(run: PlannedRun, out: Path) -> Standing:
+    """Reads where a run stands; writes nothing.
+
+    Raises DataError when its records are damaged.
+    """
+    path = out / run.directory
+    epochs = run.config.train.epochs
+    rival = next((p for p in _same_place(run, out) if p != path), None)
+    if rival is not None:
+        changed = "; ".join(settings.differences(records.read_config(rival), run.config)) or "another digest"
+        return Standing(
+            run,
+            rival,
+            "conflict",
+            epochs=epochs,
+            error=f"{rival.name} was run with other settings: {changed}",
+        )
+    if not records.is_run(path):
+        return Standing(run, path, "pending", epochs=epochs)
+    status = records.read_status(path)
+    state = status["state"]
+    age = _age(status["heartbeat"])
+    if state == "running" and not _lives(status, age):
+        state = "partial"
+    elif state == "interrupted":
+        state = "partial"
+    events = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
+    last = events[-1] if events else {}
+    top1 = last.get("val_top1") if last.get("val_top1") is not None else last.get("test_top1")
+    return Standing(
+        run,
+        path,
+        state,
+        epoch=status["epoch"],
+        epochs=epochs,
+        step=status["step"],
+        top1=top1,
+        images_per_second=last.get("images_per_second"),
+        pid=status["pid"] if state == "running" else None,
+        beat_age=age,
+        error=status["error"],
+    )
+
+
+def _same_place(run: PlannedRun, out: Path) -> list[Path]:
+    """Run directories of the same experiment and seed, whatever their settings."""
+    stem = run.directory[: -len(run.config.digest)]
+    return sorted(p for p in out.glob(f"{stem}*") if records.is_run(p)) if out.is_dir() else []
+
+
+def _age(heartbeat: str) -> float:
+    return time.time() - datetime.strptime(heartbeat, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+
+
+def _lives(status: Mapping[str, Any], age: float) -> bool:
+    if status["host"] != socket.gethostname():
+        return age < FRESH_SECONDS
+    try:
+        # A process number is used again: only one that began before the last heartbeat can have written it.
+        born = psutil.Process(status["pid"]).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    return bool(born <= time.time() - age + 1)
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Job:
+    """One start of one run. process is None for a run that another scheduler left behind."""
+
+    run: PlannedRun
+    pid: int
+    process: subprocess.Popen[bytes] | None
+    log: IO[bytes] | None
+    slot: int
+    hung: bool = False
+
+
+@dataclass(slots=True)
+class Options:
+    """How a study is run: slots runs at once, threads for each, and how patiently.
+
+    retries: how often a run that failed is started again; backoff: seconds before the first of them, doubled
+    each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
+    environments: extra environment of each slot, for instance which GPU it sees.
+    """
+
+    slots: int = 1
+    threads: int = 1
+    retries: int = 2
+    backoff: float = 5.0
+    hang_seconds: float = 900.0
+    environments: Sequence[Mapping[str, str]] = field(default_factory=lambda: [{}])
+
+
+Notice = Callable[[Sequence[Standing], Mapping[str, Any] | None], None]
+
+
+def run(
+    runs: Sequence[PlannedRun],
+    *,
+    out: Path,
+    root: Path,
+    options: Options,
+    notice: Notice,
+    extra: Sequence[str] = (),
+) -> list[Standing]:
+    """Brings every run to its end, in the given order, and returns where each stands then.
+
+    notice(standings, event) is called at every change (with the event) and now and then (with None).
+    extra: more arguments for every `mixscope train`.
+
+    Raises ConfigError when another scheduler works on this folder or a run's place is taken by other
+    settings (then nothing is started), Interrupted when asked to stop by SIGINT or SIGTERM: by then every
+    run has saved itself.
+    """
+    with records.hold(out):
+        return _Pool(runs, out, root, options, notice, extra).work()
+
+
+class _Pool:
+    """The state of one `run` call."""
+
+    def __init__(
+        self,
+        runs: Sequence[PlannedRun],
+        out: Path,
+        root: Path,
+        options: Options,
+        notice: Notice,
+        extra: Sequence[str],
+    ) -> None:
+        self.out, self.root, self.options, self.notice, self.extra = out, root, options, notice, extra
+        self.runs = list(runs)
+        self.jobs: list[_Job] = []
+        self.tries: dict[str, int] = {}
+        self.not_before: dict[str, float] = {}
+        self.given_up: set[str] = set()
+        self.stop_signal: int | None = None
+
+    def work(self) -> list[Standing]:
+        refuse_conflicts(self.standings())
+        (self.out / "logs").mkdir(parents=True, exist_ok=True)
+        previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._adopt()
+            while self.stop_signal is None and self._step():
+                time.sleep(POLL_SECONDS)
+            if self.stop_signal is not None:
+                self._stop_all()
+                raise Interrupted(
+                    f"stopped by {signal.Signals(self.stop_signal).name}; every run has saved itself,"
+                    " the same command goes on"
+                )
+            return self.standings()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def standings(self) -> list[Standing]:
+        return [standing(r, self.out) for r in self.runs]
+
+    def _stop(self, number: int, _frame: object) -> None:
+        self.stop_signal = number
+
+    def _adopt(self) -> None:
+        """Runs that an earlier scheduler left behind keep their process, and take a slot here."""
+        for found in self.standings():
+            if found.state == "running" and found.pid is not None:
+                self.jobs.append(_Job(found.run, found.pid, None, None, self._free_slot()))
+                self._tell("adopted", found.run, pid=found.pid)
+
+    def _free_slot(self) -> int:
+        taken = {job.slot for job in self.jobs}
+        return next(i for i in range(len(self.jobs) + 1) if i not in taken)
+
+    def _step(self) -> bool:
+        """Collects what ended, starts what can start; False when nothing is left."""
+        for job in list(self.jobs):
+            self._look_at(job)
+        busy = {job.run.directory for job in self.jobs}
+        waiting = []
+        for planned in self.runs:
+            name = planned.directory
+            if name in busy or name in self.given_up:
+                continue
+            if (records.is_run(self.out / name)) and records.read_status(self.out / name)["state"] == "done":
+                continue
+            waiting.append(planned)
+        for planned in waiting:
+            if len(self.jobs) >= self.options.slots:
+                break
+            if time.monotonic() >= self.not_before.get(planned.directory, 0.0):
+                self._start(planned)
+        self.notice(self.standings(), None)
+        return bool(self.jobs or waiting)
+
+    def _start(self, planned: PlannedRun) -> None:
+        slot = self._free_slot()
+        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
+        file = self.out / "logs" / f"{planned.directory}.yaml"
+        records.write_bytes(
+            file, yaml.safe_dump(planned.config.to_dict(), sort_keys=False, allow_unicode=True).encode()
+        )
+        command = [sys.executable, "-m", "mixscope", "train", "--config", str(file)]
+        command += ["--out", str(self.out / planned.directory), "--root", str(self.root), *self.extra]
+        threads = {
+            name: str(self.options.threads)
+            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        }
+        share = self.options.environments[slot % len(self.options.environments)]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **threads, **share},
+            start_new_session=True,  # so that the whole group can be stopped, and Ctrl-C reaches us alone
+        )
+        self.jobs.append(_Job(planned, process.pid, process, log, slot))
+        self._tell("started", planned, pid=process.pid, slot=slot)
+
+    def _look_at(self, job: _Job) -> None:
+        code = job.process.poll() if job.process is not None else (None if psutil.pid_exists(job.pid) else 0)
+        if code is None:
+            found = standing(job.run, self.out)
+            beat = found.beat_age if found.state == "running" and found.pid == job.pid else None
+            silent = beat if beat is not None else _process_age(job.pid)
+            if silent > self.options.hang_seconds and not job.hung:
+                job.hung = True
+                self._tell("hung", job.run, silent_seconds=round(silent))
+                _signal_group(job.pid, signal.SIGKILL)
+            return
+        self.jobs.remove(job)
+        if job.log is not None:
+            job.log.close()
+        self._ended(job, code)
+
+    def _ended(self, job: _Job, code: int) -> None:
+        name = job.run.directory
+        found = standing(job.run, self.out)
+        if found.state == "done":
+            self._tell("done", job.run)
+            return
+        reason = why(code, found, hung=job.hung, log=self.out / "logs" / f"{name}.log")
+        tries = self.tries[name] = self.tries.get(name, 0) + 1
+        if code in FATAL or tries > self.options.retries:
+            self.given_up.add(name)
+            self._mark_failed(job.run, reason)
+            self._tell("gave up", job.run, exit=code, tries=tries, reason=reason)
+            return
+        wait = self.options.backoff * 2 ** (tries - 1)
+        self.not_before[name] = time.monotonic() + wait
+        self._tell("retry", job.run, exit=code, tries=tries, reason=reason, seconds=wait)
+
+    def _mark_failed(self, planned: PlannedRun, reason: str) -> None:
+        """A run that was killed could not say so itself: its status is mended for the next reader."""
+        path = self.out / planned.directory
+        if records.is_run(path):
+            status = records.read_status(path)
+            records.write_json(path / "status.json", {**status, "state": "failed", "error": reason})
+
+    def _stop_all(self) -> None:
+        for job in self.jobs:
+            _signal_group(job.pid, signal.SIGTERM)
+        while self.jobs:
+            for job in list(self.jobs):
+                gone = (
+                    job.process.poll() is not None
+                    if job.process is not None
+                    else not psutil.pid_exists(job.pid)
+                )
+                if gone:
+                    self.jobs.remove(job)
+                    self._tell("stopped", job.run)
+            time.sleep(POLL_SECONDS)
+
+    def _tell(self, what: str, planned: PlannedRun, **figures: Any) -> None:
+        event = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "event": what,
+            "run": planned.directory,
+            **figures,
+        }
+        with (self.out / "scheduler.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        self.notice(self.standings(), event)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def refuse_conflicts(found: Iterable[Standing]) -> None:
+    """Raises ConfigError that names every run whose place is taken by one with other settings."""
+    conflicts = [s for s in found if s.state == "conflict"]
+    if conflicts:
+        first = "; ".join(str(s.error) for s in conflicts[:3])
+        more = f" (and {len(conflicts) - 3} more)" if len(conflicts) > 3 else ""
+        raise ConfigError(
+            f"{len(conflicts)} runs of this study were made before it was edited: {first}{more}."
+            " Give the edited study another --out, or undo the edit"
+        )
+
+
+def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:
+    """Why a run ended without being done, with the mend where there is one."""
+    if hung:
+        return "gave no sign of life and was killed; see its log, or raise --hang-seconds"
+    if code == -signal.SIGKILL:
+        return (
+            "was killed by the system, probably for want of memory; use fewer --slots, or train.accumulate=2"
+            " (which keeps the batch and its result)"
+        )
+    if code == -signal.SIGTERM or code == 75:
+        return "was interrupted"
+    text = found.error or _last_line(log)
+    if "out of memory" in text.lower():
+        text += "; use fewer --slots, or train.accumulate=2 (which keeps the batch and its result)"
+    return text or f"ended with exit code {code}; see {log}"
+
+
+def _last_line(log: Path) -> str:
+    with suppress(OSError):
+        lines = [
+            line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+        ]
+        if lines:
+            return lines[-1]
+    return ""
+
+
+def _process_age(pid: int) -> float:
+    try:
+        return time.time() - float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
