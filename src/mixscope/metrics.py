@@ -14,7 +14,8 @@ def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     _check(logits, labels)
     own = logits[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(logits.shape[1])[None, :] < labels[:, None]
-    return ((logits > own) | ((logits == own) & earlier)).sum(axis=1)
+    before: np.ndarray = ((logits > own) | ((logits == own) & earlier)).sum(axis=1)
+    return before
 
 
 def top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:

@@ -60,7 +60,7 @@ class Mixer:
         return Plan(partner, box, blend, lam)
 
     def _draw(self, epoch: int) -> dict[str, np.ndarray]:
-        """All draws of an epoch: one a batch (one a position under per=sample), and a partner key a position."""
+        """All draws of an epoch: one a batch (or a position, under per=sample); a partner key a position."""
         positions = self.batches * self.batch_size
         n = positions if self.augment.per == "sample" else self.batches
         names = ("mixup", "cutmix") if self.augment.mix == "switch" else (self.augment.mix,)
