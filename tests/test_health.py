@@ -1,0 +1,158 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+from torch import nn
+
+from mixscope.data.loader import InputSpec
+from mixscope.training import health
+
+SPEC = InputSpec(size=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2))
+IMAGES = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def contract(judged=SPEC, module=None, train=IMAGES, clean=IMAGES):
+    found = health.contract(
+        train=SPEC,
+        judged={"val": SPEC, "test": judged},
+        module=nn.Identity() if module is None else module,
+        train_batch=train,
+        clean_batch=clean,
+    )
+    return {finding.check: finding for finding in found}
+
+
+def test_equal_inputs_keep_the_contract():
+    found = contract()
+    assert found["contract"].ok and found["first-batch"].ok
+    assert found["contract"].sentence == "train and eval agree: 8 px, mean 0.500 0.400 0.300, RGB"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"size": 16}, "test size 16 where training has 8"),  # trained at 32 px, tested at 64
+        ({"mean": (0.0, 0.0, 0.0)}, "test mean 0.000 0.000 0.000 where training has 0.500 0.400 0.300"),
+        ({"std": (1.0, 1.0, 1.0)}, "test std"),
+        ({"channels": "BGR"}, "test channels BGR where training has RGB"),
+    ],
+)
+def test_any_other_input_breaks_the_contract_and_is_named(change, said):
+    finding = contract(judged=dataclasses.replace(SPEC, **change))["contract"]
+    assert finding.ok is False and said in finding.sentence and finding.sentence.count(" where ") == 1
+
+
+def test_bytes_among_floats_are_noticed():
+    assert contract(clean=IMAGES * 64 + 128)["first-batch"].ok is False
+    assert contract(train=IMAGES * 0.7)["first-batch"].ok  # blending makes the scale smaller
+
+
+def test_a_transformer_for_another_size_is_noticed():
+    class Embed(nn.Module):
+        img_size, grid_size = (16, 16), (4, 4)
+
+    class Vit(nn.Module):
+        patch_embed = Embed()
+
+    finding = contract(module=Vit())["model-input"]
+    assert finding.ok is False and "made for 16x16 px and is given 8 px" in finding.sentence
+    Embed.img_size = (8, 8)
+    assert contract(module=Vit())["model-input"].figures["tokens"] == 16
+    assert contract()["model-input"].ok is None
+
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(288, 5), nn.Dropout(0.9)
+    )
+
+
+def test_drift_is_looked_for_without_a_trace():
+    module = net()
+    module.train()
+    module(IMAGES)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    labels = torch.arange(16) % 5
+    health.drift(module, IMAGES, labels)
+    assert module.training and all(part.training for part in module.modules())
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+def test_drifted_batch_norm_is_noticed_and_dropout_is_not():
+    module = net().eval()
+    with torch.inference_mode():
+        module[1].train()
+        labels = module(IMAGES).argmax(dim=1)  # right by construction in train mode
+    module[1].running_mean.copy_(IMAGES.mean() + 5)
+    found = health.drift(module, IMAGES, labels)
+    assert found.ok is False and found.figures["train_mode_top1"] == 100
+    module.eval()
+    module[1].momentum = 1.0
+    module[1].train()
+    with torch.no_grad():
+        module(IMAGES)
+    assert health.drift(module, IMAGES, labels).ok
+    assert health.drift(nn.Linear(2, 2), IMAGES, labels).ok is None
+
+
+@given(seed=st.integers(0, 1000), k=st.integers(2, 6), each=st.integers(1, 5))
+def test_on_a_balanced_set_macro_recall_is_top1(seed, k, each):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(k), each)
+    recall, never, gap = health.classes("test-last", rng.standard_normal((k * each, k)), labels)
+    assert recall.ok
+    assert (
+        never.figures["never_predicted"] >= 0
+        and gap.figures["macro_recall"] == recall.figures["macro_recall"]
+    )
+
+
+@given(seed=st.integers(0, 1000))
+def test_figures_of_classes_are_those_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    labels, logits = rng.integers(0, 4, 20), rng.standard_normal((20, 4))
+    labels[:4] = np.arange(4)
+    said = logits.argmax(axis=1)
+    _, never, gap = health.classes("test-last", logits, labels)
+    options = {"average": "macro", "labels": range(4), "zero_division": 0}
+    assert gap.figures["macro_precision"] == pytest.approx(100 * sk.precision_score(labels, said, **options))
+    assert gap.figures["macro_recall"] == pytest.approx(100 * sk.recall_score(labels, said, **options))
+    assert never.figures["never_predicted"] == 4 - len(set(said))
+
+
+def test_precision_far_above_recall_is_an_alarm():
+    labels = np.repeat(np.arange(3), 10)
+    said = labels.copy()
+    said[:8] = 2  # one class is hardly ever said, but then rightly
+    logits = np.eye(3)[said]
+    _, never, gap = health.classes("test-last", logits, labels)
+    assert gap.ok is False and gap.figures["gap"] > 2.5 and never.ok
+    said[:10] = 2
+    _, never, _ = health.classes("test-last", np.eye(3)[said], labels)
+    assert never.ok is False and "1 of 3 classes" in never.sentence
+
+
+def test_training_figures_must_all_be_there():
+    row = {"train_loss": 1.0, "clean_train_top1": 50.0, "lam_weighted_train_top1": 40.0}
+    assert health.training_figures([row], mix="mixup").ok
+    missing = health.training_figures([row, row | {"clean_train_top1": None}], mix="mixup")
+    assert missing.ok is False and "clean_train_top1" in missing.sentence
+
+
+def test_what_weights_have_seen_is_said():
+    assert health.weights([], {"weights": "scratch"}).ok
+    found = health.weights(["they saw CutMix"], {"weights": "a1_in1k"})
+    assert (
+        found.ok is False and found.sentence == "they saw CutMix" and found.figures == {"weights": "a1_in1k"}
+    )
+
+
+def test_selection_on_the_test_split_is_never_called_well():
+    assert health.selection({"last": {"top1": 0.5}, "selected": {"top1": 0.6}}).ok
+    found = health.selection({"last": {"top1": 0.5}, "best-on-test": {"top1": 0.75}})
+    assert found.ok is None and "best-on-test 75.00 %" in found.sentence
