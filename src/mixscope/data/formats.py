@@ -65,7 +65,7 @@ def read_cifar100(folder: Path, size: int | None) -> Content:
         if python is None or not (python / "meta").is_file():
             raise _wrong_folder("cifar100", folder, "train.bin and test.bin, or train, test and meta")
         meta = load_cifar_pickle(python / "meta")
-        names, coarse = list(meta["fine_label_names"]), list(meta["coarse_label_names"])
+        names, coarse = _texts(meta["fine_label_names"]), _texts(meta["coarse_label_names"])
         train, fine, coarse_of = _pickled(python / "train", "fine_labels", "coarse_labels")
         test, test_fine, _ = _pickled(_need(python, "test", "cifar100"), "fine_labels", "coarse_labels")
     superclass = np.zeros(len(names), dtype=np.int64)
@@ -98,7 +98,7 @@ def read_cifar10(folder: Path, size: int | None) -> Content:
             raise _wrong_folder(
                 "cifar10", folder, "data_batch_1 ... test_batch and batches.meta, .bin or not"
             )
-        names = list(load_cifar_pickle(python / "batches.meta")["label_names"])
+        names = _texts(load_cifar_pickle(python / "batches.meta")["label_names"])
         parts = [
             _pickled(_need(python, f"data_batch_{i}", "cifar10"), "labels", "labels") for i in range(1, 6)
         ]
@@ -133,6 +133,11 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
         return images, labels, np.asarray(content[coarse], dtype=np.int64)
     except (KeyError, ValueError, TypeError) as problem:
         raise DataError(f"{file}: is not a CIFAR batch ({problem!r}); the file is damaged") from problem
+
+
+def _texts(names: Sequence[str | bytes]) -> list[str]:
+    """Names that Python 2 wrote arrive as bytes."""
+    return [n.decode() if isinstance(n, bytes) else n for n in names]
 
 
 def _whole(images: np.ndarray, labels: np.ndarray) -> Split:

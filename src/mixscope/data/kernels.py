@@ -198,7 +198,10 @@ def fused(size: int, pad: int) -> Kernel:
         mixed = len(partner) > 0
         for i in range(len(own)):
             inside = mixed and box[i, 0] < box[i, 1] and box[i, 2] < box[i, 3]
-            y0, y1 = (box[i, 0], box[i, 1]) if inside else (0, 0)
+            # Read once: after every write to `out` the compiler would have to read them again.
+            y0, y1, x0, x1, weight = np.int32(0), np.int32(0), np.int32(0), np.int32(0), np.float32(1)
+            if inside:
+                y0, y1, x0, x1, weight = box[i, 0], box[i, 1], box[i, 2], box[i, 3], blend[i]
             for which in range(2 if inside else 1):
                 row = partner[i] if which else own[i]
                 dy, dx = np.int64(crop[row, 0]), np.int64(crop[row, 1])
@@ -228,7 +231,7 @@ def fused(size: int, pad: int) -> Kernel:
                     if y0 <= y < y1:
                         _mix_row(
                             out, target + y * size, padded, mine + y * width, padded, other + y * width,
-                            box[i, 2], box[i, 3], blend[i], s, b, size,
+                            x0, x1, weight, s, b, size,
                         )  # fmt: skip
                     else:
                         _normalise_row(out, target + y * size, padded, mine + y * width, s, b, size)

@@ -55,11 +55,17 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
         raise ConfigError(
             "model.stem=small has no pretrained weights; use model.stem=imagenet or train from scratch"
         )
+    first = rng.integer(seed, "init")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(rng.integer(seed, "init"))
+        torch.manual_seed(first)
         module = _create(model, arch, n_classes, bool(pretrained), file, arguments)
         if model.stem == "small":
             _small_stem(module, model.arch)
+        if pretrained:
+            torch.manual_seed(first)
+            arguments.pop("pretrained_cfg_overlay", None)
+            fresh = _create(model, arch, n_classes, False, None, arguments)
+            _refuse_gaps(module, fresh, arch, str(file or arch))
     provenance = _provenance(module, file) if pretrained else {"weights": "scratch"}
     return Built(module, provenance, sum(p.numel() for p in module.parameters()))
 
@@ -120,6 +126,27 @@ def _create(
             f"model.pretrained: the weights {arch} cannot be had ({type(problem).__name__});"
             " without a network, give a local file: model.pretrained=weights.safetensors"
         ) from problem
+
+
+def _refuse_gaps(module: nn.Module, fresh: nn.Module, arch: str, source: str) -> None:
+    """Raises ConfigError when weights were not loaded into some part: timm passes over names it does not find.
+
+    fresh: the same network from the same seed without weights. Filters and matrices begin at random, so one
+    that is equal in both was never loaded. The head is new in any case.
+    """
+    head = module.default_cfg["classifier"]  # type: ignore[index]
+    heads = (head,) if isinstance(head, str) else tuple(head)
+    begun = fresh.state_dict()
+    gaps = [
+        name
+        for name, value in module.state_dict().items()
+        if value.ndim > 1 and not name.startswith(heads) and torch.equal(value, begun[name])
+    ]
+    if gaps:
+        more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+        raise ConfigError(
+            f"model.pretrained: {source} does not fit {arch}: it has no {', '.join(gaps[:3])}{more}"
+        )
 
 
 def _small_stem(module: nn.Module, arch: str) -> None:

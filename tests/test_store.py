@@ -1,0 +1,198 @@
+"""From a source in its real format to a packed store, and what is said when something is wrong."""
+
+import json
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixscope.data import formats, inspect, store
+from mixscope.data.prepare import prepare
+from mixscope.data.store import Store, verify
+from mixscope.errors import ConfigError, DataError
+
+
+def test_cifar_in_either_layout_gives_the_same_store(tmp_path, cifar100_binary, cifar100_python):
+    one = prepare("cifar100", root=tmp_path / "a", source=cifar100_binary)
+    two = prepare("cifar100", root=tmp_path / "b", source=cifar100_python)
+    assert one.digest == two.digest
+    assert one.superclass_names == two.superclass_names and len(one.superclass_names) == 20
+    assert np.array_equal(one.superclass_of, np.arange(100) // 5)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w"])
+def test_an_archive_gives_the_same_store_as_its_folder(tmp_path, cifar100_binary, mode):
+    archive = tmp_path / "cifar.tar"
+    with tarfile.open(archive, mode) as file:
+        file.add(cifar100_binary, arcname="cifar-100-binary")
+    packed = prepare("cifar100", root=tmp_path / "a", source=archive)
+    assert packed.digest == prepare("cifar100", root=tmp_path / "b", source=cifar100_binary).digest
+    assert not list((tmp_path / "a").glob(".*")), "nothing temporary is left"
+
+
+def test_bytes_come_out_as_they_went_in(tmp_path, cifar100_binary):
+    made = prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    rows = np.fromfile(cifar100_binary / "train.bin", dtype=np.uint8).reshape(-1, 3074)
+    assert np.array_equal(made.images("train").reshape(len(rows), -1), rows[:, 2:])
+    assert np.array_equal(made.labels("train"), rows[:, 1])
+    pixels = made.images("train").astype(np.float64) / 255
+    assert made.mean == pytest.approx(pixels.mean(axis=(0, 2, 3)))
+    assert made.std == pytest.approx(pixels.std(axis=(0, 2, 3)))
+
+
+def test_tiny_imagenet_takes_its_test_labels_from_the_annotations(tmp_path, tiny_zip, tiny_folder):
+    made = prepare("tiny-imagenet", root=tmp_path / "root", source=tiny_zip)
+    assert made.class_names == ("car", "apple", "bear")
+    assert made.labels("test").tolist() == [0, 1, 2, 0, 1, 2]  # val_0 ... val_5
+    assert made.boxes("train")[1].tolist() == [1, 1, 11, 20]
+    assert made.boxes("test")[0].tolist() == [0, 0, 30, 40]
+    first = np.asarray(Image.open(tiny_folder / "val" / "images" / "val_0.JPEG").convert("RGB"))
+    # Two decoders of one JPEG may differ by a rounding.
+    assert np.abs(made.images("test")[0].transpose(1, 2, 0).astype(int) - first).max() <= 3
+    grey = made.images("train")[4 + 2]
+    assert np.array_equal(grey[0], grey[1]) and abs(int(grey[0, 0, 0]) - 70) <= 2
+
+
+def test_an_image_folder_is_resized_when_asked(tmp_path):
+    for part in ("train", "val"):
+        for name in ("cat", "dog"):
+            (tmp_path / "src" / part / name).mkdir(parents=True)
+            Image.new("RGB", (20, 10), (200, 0, 50)).save(tmp_path / "src" / part / name / "a.png")
+            Image.new("L", (8, 8), 90).save(tmp_path / "src" / part / name / "b.jpg")
+    made = prepare("imagefolder", root=tmp_path / "root", source=tmp_path / "src", size=16)
+    assert made.images("train").shape == (4, 3, 16, 16)
+    assert made.images("test")[0, :, 5, 5].tolist() == [200, 0, 50]
+    assert made.class_names == ("cat", "dog") and made.labels("test").tolist() == [0, 0, 1, 1]
+    with pytest.raises(DataError, match="not square; give --size"):
+        prepare("imagefolder", root=tmp_path / "other", source=tmp_path / "src")
+
+
+def test_preparing_twice_changes_nothing(tmp_path, cifar100_binary):
+    prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cifar100").iterdir()}
+    prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    assert before == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cifar100").iterdir()}
+
+
+def test_an_interrupted_prepare_leaves_nothing_that_looks_finished(tmp_path, cifar100_binary):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare("cifar100", root=tmp_path, source=cifar100_binary, progress=interrupt)
+    assert not store.is_prepared(tmp_path, "cifar100") and not list(tmp_path.glob(".*"))
+
+
+def test_what_a_killed_prepare_left_is_cleared_away(tmp_path, cifar100_binary):
+    leftover = tmp_path / ".cifar100.999999999.making"
+    leftover.mkdir()
+    prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    assert not leftover.exists()
+
+
+def test_a_changed_byte_is_found(tmp_path, cifar100_binary):
+    made = prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    assert verify("cifar100", root=tmp_path).digest == made.digest
+    file = tmp_path / "cifar100" / "test-images.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"test-images.npy: has changed"):
+        verify("cifar100", root=tmp_path)
+
+
+def test_another_schema_is_refused_with_the_mend(tmp_path, cifar100_binary):
+    prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    file = tmp_path / "cifar100" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 0}))
+    with pytest.raises(DataError, match=r"another version of mixscope.*data prepare cifar100"):
+        Store.open(tmp_path, "cifar100")
+
+
+def test_validation_is_stratified_nested_and_disjoint_from_training(digits_root):
+    made = Store.open(digits_root, "digits")
+    labels = made.labels("train")
+    small, large = (made.rows("val", val_fraction=f)[1] for f in (0.1, 0.3))
+    assert set(small) < set(large)
+    for fraction, val in ((0.1, small), (0.3, large)):
+        train = made.rows("train", val_fraction=fraction)[1]
+        assert sorted([*train, *val]) == list(range(len(labels)))
+        share = np.bincount(labels[val]) / np.bincount(labels)
+        assert np.all(np.abs(share - fraction) < 0.01)
+
+
+def test_a_reduced_training_set_has_so_many_of_each_class(digits_root):
+    made = Store.open(digits_root, "digits")
+    rows = made.rows("train", val_fraction=0.1, per_class=7)[1]
+    assert np.bincount(made.labels("train")[rows]).tolist() == [7] * 10
+    assert not set(rows) & set(made.rows("val", val_fraction=0.1)[1])
+
+
+def test_info_finds_twins_inside_and_between_splits(tmp_path, cifar100_binary):
+    made = prepare("cifar100", root=tmp_path, source=cifar100_binary)
+    report = inspect.describe(made)
+    assert report["test_images_in_train"] == 1
+    assert report["splits"]["train"] == {
+        "images": 300, "per_class_min": 3, "per_class_max": 3, "balanced": True, "duplicates": 0,
+    }  # fmt: skip
+    inspect.contact_sheet(made, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        tile = np.asarray(sheet)[0:64:2, 150:214:2]
+    assert np.array_equal(tile, made.images("train")[0].transpose(1, 2, 0))
+
+
+def test_wrong_sources_get_one_sentence_and_leave_nothing(tmp_path, cifar100_binary, tiny_folder):
+    def refused(name, source, sentence):
+        root = tmp_path / "root"
+        with pytest.raises(DataError, match=sentence):
+            prepare(name, root=root, source=source)
+        assert not store.is_prepared(root, name) and not list(root.glob(".*"))
+
+    refused("cifar100", tmp_path / "nowhere", "does not exist")
+    refused("cifar100", tiny_folder, "is not cifar100; expected train.bin and test.bin")
+    refused("tiny-imagenet", cifar100_binary, "is not tiny-imagenet; expected wnids.txt")
+    content = (cifar100_binary / "train.bin").read_bytes()
+    (cifar100_binary / "train.bin").write_bytes(content[:-1])
+    refused("cifar100", cifar100_binary, "not whole records of 3074; the file is truncated")
+    broken = bytearray(content)
+    broken[1] = 100
+    (cifar100_binary / "train.bin").write_bytes(broken)
+    refused("cifar100", cifar100_binary, "label 100 of image 0 of train is out of range")
+    bad = tiny_folder / "train" / "n01" / "images" / "n01_3.JPEG"
+    bad.write_bytes(bad.read_bytes()[:40])
+    refused("tiny-imagenet", tiny_folder, "n01_3.JPEG: cannot be read as an image")
+    (tiny_folder / "val" / "val_annotations.txt").unlink()
+    refused("tiny-imagenet", tiny_folder, "val/val_annotations.txt is missing")
+    with pytest.raises(ConfigError, match="nearest: cifar10, cifar100"):
+        prepare("cifar10O", root=tmp_path)
+
+
+def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, cifar100_binary, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(DataError, match="MB are needed and 0 MB are free"):
+        prepare("cifar100", root=tmp_path / "root", source=cifar100_binary)
+    assert not store.is_prepared(tmp_path / "root", "cifar100")
+
+
+def test_every_known_set_that_is_downloaded_has_a_published_checksum():
+    for spec in formats.SETS.values():
+        assert spec.download is None or (len(spec.download.md5) == 32 and spec.download.urls)
+
+
+@pytest.mark.slow
+def test_the_real_cifar100_has_the_figures_that_are_known_of_it(tmp_path, shared_data):
+    made = prepare("cifar100", root=tmp_path, source=shared_data / "cifar-100-binary.tar.xz")
+    assert made.mean == pytest.approx([0.50707516, 0.48654887, 0.44091784], abs=1e-8)
+    assert made.std == pytest.approx([0.26733429, 0.25643846, 0.27615047], abs=1e-8)
+    assert inspect.describe(made)["test_images_in_train"] == 10
+
+
+@pytest.mark.slow
+def test_the_real_tiny_imagenet_sample_is_read(tmp_path, shared_data):
+    made = prepare("tiny-imagenet", root=tmp_path, source=shared_data / "tiny-imagenet-200-sample.zip")
+    assert np.bincount(made.labels("train")).tolist() == [50] * 200
+    assert np.bincount(made.labels("test")).tolist() == [10] * 200
+    assert (made.boxes("train") >= 0).all() and (made.boxes("test") >= 0).all()
