@@ -105,6 +105,8 @@ def test_a_killed_run_ends_like_an_undisturbed_one(calm, root, tmp_path, arch, k
     out = tmp_path / "run"
     assert child(arch, root, out, kill_at) == -signal.SIGKILL
     assert records.read_status(out)["state"] == "running"  # it could not say otherwise
+    if kill_at > 1:
+        assert checkpoint.read(out / "checkpoints/last.pt")["state"]["step"] == kill_at - 1
     assert child(arch, root, out, 0) == 0
     assert_equal_runs(calm / arch, out)
 
