@@ -129,7 +129,7 @@ def _create(
 
 
 def _refuse_gaps(module: nn.Module, fresh: nn.Module, arch: str, source: str) -> None:
-    """Raises ConfigError when weights were not loaded into some part: timm passes over names it does not find.
+    """Raises ConfigError when some part was not loaded: timm passes over names that it does not find.
 
     fresh: the same network from the same seed without weights. Filters and matrices begin at random, so one
     that is equal in both was never loaded. The head is new in any case.
