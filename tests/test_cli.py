@@ -1,0 +1,137 @@
+"""The command line as a user meets it: what it prints, and with which code it ends."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mixscope import cli
+
+TINY = [
+    "data.name=digits",
+    "model.arch=vit_tiny_patch16_224",
+    "model.patch_size=16",
+    "model.kwargs={embed_dim: 16, depth: 1, num_heads: 2}",
+    "augment.base=none",
+    "train.epochs=1",
+    "train.batch_size=256",
+    "run.device=cpu",
+]
+STUDY = """
+name: two
+base:
+  data.name: digits
+  model.arch: vit_tiny_patch16_224
+  model.patch_size: 16
+  model.kwargs: {embed_dim: 16, depth: 1, num_heads: 2}
+  augment.base: none
+  train.epochs: 1
+factors:
+  augmentation: {default: {augment.mix: none}, cutmix: {augment.mix: cutmix}}
+seeds: [0]
+"""
+
+
+def call(capsys, *words):
+    code = cli.main([str(w) for w in words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_help_answers_without_the_heavy_libraries():
+    program = (
+        "import sys\nfrom mixscope import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit as e:\n    assert e.code == 0\n"
+        "heavy = {'torch', 'timm', 'numba', 'numpy', 'yaml', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout and "exit codes:" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["train"], ["eval"], ["data", "prepare"], ["doctor"], ["study", "run"]])
+def test_every_command_has_examples(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([*words, "--help"])
+    assert end.value.code == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+def test_a_run_from_settings_to_evaluation(tmp_path, digits_root, capsys):
+    out = tmp_path / "run"
+    code, text, _ = call(capsys, "train", *TINY, "--root", digits_root, "--out", out, "--dry-run")
+    assert code == 0 and "contract" in text and not out.exists()
+    code, text, _ = call(capsys, "train", *TINY, "--root", digits_root, "--out", out)
+    assert code == 0 and "epoch  1/1" in text
+    before = (out / "predictions" / "test-last.npz").read_bytes()
+    code, text, _ = call(capsys, "eval", out, "--root", digits_root, "--json")
+    assert code == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert json.loads(text)[0]["top1"] == summary["results"]["test"]["last"]["top1"]
+    assert (out / "predictions" / "test-last.npz").read_bytes() == before
+    code, text, _ = call(capsys, "train", *TINY, "--root", digits_root, "--out", out, "--json")
+    assert code == 0 and json.loads(text) == summary, "a run that is done is not run again"
+    code, _, err = call(capsys, "train", *TINY, "seed=1", "--root", digits_root, "--out", out)
+    assert code == 2 and "seed: 0 -> 1" in err
+
+
+def test_wrong_names_end_with_code_2_and_the_nearest_name(tmp_path, capsys):
+    code, _, err = call(capsys, "train", "data.nam=digits")
+    assert code == 2 and "nearest: name" in err
+    code, _, err = call(capsys, "data", "prepare", "digit", "--root", tmp_path)
+    assert code == 2 and "nearest: digits" in err
+    code, _, err = call(capsys, "study", "plan", "quikstart")
+    assert code == 2 and "nearest: quickstart" in err
+    code, _, err = call(capsys, "train", "model.arch=resnet5O", *TINY[:1], "--root", tmp_path)
+    assert code in (2, 4)
+
+
+def test_missing_data_ends_with_code_4_and_the_mend(tmp_path, capsys):
+    code, _, err = call(capsys, "train", "data.name=cifar100", "--root", tmp_path)
+    assert code == 4 and "mixscope data prepare cifar100" in err and err.count("\n") == 1
+    code, _, err = call(capsys, "data", "verify", "digits", "--root", tmp_path)
+    assert code == 4
+
+
+def test_data_commands_speak_to_people_and_to_machines(tmp_path, digits_root, capsys):
+    code, text, _ = call(capsys, "data", "list", "--root", digits_root, "--json")
+    rows = {row["name"]: row["prepared"] for row in json.loads(text)}
+    assert code == 0 and rows["digits"] and not rows["cifar100"]
+    code, text, _ = call(
+        capsys, "data", "info", "digits", "--root", digits_root, "--sheet", tmp_path / "s.png"
+    )
+    assert code == 0 and "0 test images are byte-identical" in text and (tmp_path / "s.png").exists()
+    code, text, _ = call(capsys, "data", "verify", "digits", "--root", digits_root, "--json")
+    assert code == 0 and json.loads(text)["images"] == {"train": 1433, "test": 364}
+
+
+def test_a_plan_shows_every_run_and_writes_nothing(tmp_path, capsys):
+    out = tmp_path / "study"
+    code, text, _ = call(capsys, "study", "plan", "resnet-vs-vit", "--out", out, "--json")
+    plan = json.loads(text)
+    assert code == 0 and len(plan["runs"]) == 72 and not out.exists()
+    assert {r["state"] for r in plan["runs"]} == {"pending"}
+    assert len({r["digest"] for r in plan["runs"]}) == 72
+
+
+@pytest.mark.slow
+def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digits_root, capsys):
+    file, out = tmp_path / "two.yaml", tmp_path / "out"
+    file.write_text(STUDY)
+    code, text, _ = call(capsys, "study", "run", file, "--out", out, "--root", digits_root, "--slots", 2)
+    assert code == 0 and "1/1" in text
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("summary.json")}
+    code, _, _ = call(capsys, "study", "run", file, "--out", out, "--root", digits_root)
+    assert code == 0 and before == {p: p.stat().st_mtime_ns for p in out.rglob("summary.json")}
+    file.write_text(STUDY.replace("train.epochs: 1", "train.epochs: 2"))
+    code, _, err = call(capsys, "study", "run", file, "--out", out, "--root", digits_root)
+    assert code == 2 and "train.epochs: 1 -> 2" in err
+
+
+@pytest.mark.slow
+def test_doctor_tries_the_whole_chain(tmp_path, capsys):
+    code, text, _ = call(capsys, "doctor", "--root", tmp_path, "--json")
+    found = json.loads(text)
+    assert code == 0 and found["self_test"]["ok"] and found["packages"]["torch"]
