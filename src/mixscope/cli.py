@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     _train(commands)
     _eval(commands)
     _study(commands)
+    _show(commands)
     _doctor(commands)
     return top
 
@@ -193,6 +194,22 @@ def _study(commands: Any) -> None:
                 metavar="S",
                 help="kill a run that is silent so long",
             )
+
+
+def _show(commands: Any) -> None:
+    command = _command(
+        commands,
+        "show",
+        show_mixing,
+        "draw the same images as each arm feeds them to a network",
+        "  mixscope show mixing digits\n  mixscope show mixing cifar100 --sheet mixing.png",
+    )
+    command.add_argument("what", choices=("mixing",))
+    command.add_argument("name", metavar="DATA", help="a prepared data set")
+    command.add_argument(
+        "--sheet", type=Path, default=Path("mixing.png"), metavar="PNG", help="where it goes"
+    )
+    _root_and_json(command)
 
 
 def _doctor(commands: Any) -> None:
@@ -375,6 +392,14 @@ def _standing_row(found: Any) -> dict[str, Any]:
         "top1": found.top1,
         "img/s": found.images_per_second,
     }
+
+
+def show_mixing(arguments: argparse.Namespace) -> None:
+    from mixscope.data.store import Store, data_root
+    from mixscope.training import preview
+
+    preview.mixing_sheet(Store.open(data_root(arguments.root), arguments.name), arguments.sheet)
+    _print_json({"sheet": str(arguments.sheet)}) if arguments.json else print(f"sheet     {arguments.sheet}")
 
 
 def doctor(arguments: argparse.Namespace) -> int:

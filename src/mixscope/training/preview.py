@@ -1,0 +1,66 @@
+"""What a network is fed: the same images under each arm, drawn from the real loader.
+
+What does not belong here: contact sheets of what a data set holds (data/inspect.py).
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mixscope import mixing
+from mixscope.data.loader import Loader
+from mixscope.data.store import Store
+from mixscope.study.config import Augment
+
+ARMS = ("none", "mixup", "cutmix")
+TITLES = {"none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
+TILE, GAP, MARGIN, CAPTION = 112, 10, 84, 34
+
+
+def mixing_sheet(store: Store, file: Path, *, columns: int = 7, seed: int = 0, base: str = "none") -> None:
+    """Draws the first images of epoch 0 as every arm sees them, with label weights below (PNG).
+
+    All arms share images, crops, partners and, as far as a box can be of whole pixels, lambda.
+    """
+    sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(ARMS) * (TILE + CAPTION) + GAP), "white")
+    draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(16), ImageFont.load_default(11)
+    for row, arm in enumerate(ARMS):
+        top = GAP + row * (TILE + CAPTION)
+        draw.text((8, top + TILE // 2 - 10), TITLES[arm], fill="#222222", font=font)
+        images, captions = _first_batch(store, arm, columns, seed, base)
+        for column in range(columns):
+            left = MARGIN + column * (TILE + GAP)
+            tile = Image.fromarray(images[column]).resize((TILE, TILE), Image.Resampling.NEAREST)
+            sheet.paste(tile, (left, top))
+            for line, words in enumerate(captions[column]):
+                draw.text((left, top + TILE + 2 + 13 * line), words[:20], fill="#444444", font=small)
+    sheet.save(file)
+
+
+def _first_batch(
+    store: Store, arm: str, n: int, seed: int, base: str
+) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """Images uint8 (n,H,W,3) and the label weights of each in words."""
+    mixer = mixing.make(
+        Augment(mix=arm, per="sample"),
+        seed=seed,
+        epochs=1,
+        size=store.size,
+        batch_size=n,
+        examples=len(store.labels("train")),
+    )
+    with Loader(store, "train", batch_size=n, seed=seed, shuffle=True, base=base, mixer=mixer) as loader:
+        batch = next(iter(loader))
+        pixels = batch.images.numpy().transpose(0, 2, 3, 1) * store.std + store.mean
+        labels = [store.class_names[i] for i in batch.labels.tolist()]
+        if batch.partner_labels is None or batch.lam is None:
+            captions: list[tuple[str, ...]] = [(name,) for name in labels]
+        else:
+            partners = [store.class_names[i] for i in batch.partner_labels.tolist()]
+            weights = batch.lam.tolist()
+            captions = [
+                (f"{w:.2f} {own}", f"{1 - w:.2f} {other}")
+                for own, other, w in zip(labels, partners, weights, strict=True)
+            ]
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8), captions
