@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 
 quickstart: $(READY)
 	$(BIN)/mixscope data prepare digits
-	$(BIN)/mixscope study run quickstart --out runs/quickstart
+	$(BIN)/mixscope study run quickstart --slots 2
 
 test: $(READY)
 	$(BIN)/pytest
