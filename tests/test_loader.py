@@ -285,6 +285,22 @@ def test_the_loader_leaves_the_store_alone():
     assert np.array_equal(store.images("train"), before) and store.images("train").flags.writeable
 
 
+def test_a_store_mapped_from_a_file_gives_the_same_batches_and_can_be_removed(tmp_path):
+    file = tmp_path / "images.npy"
+    np.save(file, STORE.images("train"))
+
+    class Mapped(MemoryStore):
+        def images(self, split):
+            return np.load(file, mmap_mode="r")
+
+    calm = epochs(1)
+    assert epochs(1, store=Mapped(83)) == calm
+    batches = loader(store=Mapped(83))
+    next(iter(batches))
+    batches.close()
+    file.unlink()
+
+
 # --- failure and ending ---------------------------------------------------------------------------
 
 

@@ -5,6 +5,10 @@ of reusable buffers; the consumer takes them in order. Nothing waits on a clock:
 finished one an answer, so the loader starts, fails and stops at once. Every draw has an address, so a batch
 is the same whoever makes it and whenever.
 
+Whole batches side by side, rather than one batch cut into parts: on two busy cores the same kernel in an
+OpenMP loop had a twelfth of the rate, because each batch (0.1 ms) waits for the slowest part; nor do these
+threads meddle with torch's.
+
 What does not belong here: which draws (order.py), pixels (kernels.py), mixing methods (known here only by
 what they plan), and what happens on a GPU (device.py).
 """
@@ -25,6 +29,9 @@ from mixscope.data.order import Draws, Position
 from mixscope.errors import ConfigError, DataError, unknown
 
 BASES = ("none", "crop-flip", "rrc")
+
+# What the kernel is given for a batch that is not mixed.
+NO_PARTNER, NO_BOX, NO_BLEND = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
 
 
 class Plan(Protocol):
@@ -101,8 +108,8 @@ class Batch:
     """This rank's part of one global batch, n images. Its memory is reused once the next one is asked for.
 
     images: float32 (n, 3, H, W), normalised; or, where a device augments, raw bytes uint8 with `pending`.
-    labels: int64 (n,). ids: int64 (n,), rows of the stored split. partner_labels: int64 (n,) and lam: float32
-    (n,), the weight of the own label; both None when the batch is not mixed.
+    labels: int64 (n,). ids: int64 (n,), rows of the stored split, in memory of their own.
+    partner_labels: int64 (n,) and lam: float32 (n,), the weight of the own label; None when it is not mixed.
     """
 
     images: torch.Tensor
@@ -125,7 +132,8 @@ class Loader:
     batch; 0 takes two more than threads. device_augment: hand over bytes and draws, for device.finish.
     pin: page-locked memory, for copies to a GPU that do not block.
 
-    Memory: the ring, and some 20 bytes per example of the split and epoch; images stay in the store's map.
+    Memory: the ring, and some 35 bytes per example (its row, and the draws of two epochs); images stay in the
+    store's map.
     Raises ConfigError for arguments that make no sense, and DataError for rows that the store does not have.
     """
 
@@ -270,25 +278,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass(slots=True)
 class _Buffers:
-    """The memory of one batch, torch tensors and the same as numpy arrays, and where its maker answers."""
+    """The memory of one batch, and where its maker answers."""
 
-    images: torch.Tensor
-    labels: torch.Tensor
-    partner_labels: torch.Tensor
-    lam: torch.Tensor
-    box: torch.Tensor
-    blend: torch.Tensor
-    partner_images: torch.Tensor | None  # bytes; only where a device augments
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    done: "SimpleQueue[Batch | BaseException]" = field(default_factory=SimpleQueue)
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.done: SimpleQueue[Batch | BaseException] = SimpleQueue()
+        self._tensors = tensors
+        self._parts: dict[int, tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]] = {}
 
-    def __post_init__(self) -> None:
-        for name in ("images", "labels", "partner_labels", "lam", "box", "blend", "partner_images"):
-            tensor = getattr(self, name)
-            if tensor is not None:
-                self.arrays[name] = tensor.numpy()
+    def part(self, n: int) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
+        """Memory for n images by name, as torch tensors and the same as arrays; kept, for few sizes occur."""
+        if n not in self._parts:
+            tensors = {name: tensor[:n] for name, tensor in self._tensors.items()}
+            self._parts[n] = tensors, {name: tensor.numpy() for name, tensor in tensors.items()}
+        return self._parts[n]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -333,15 +336,20 @@ class _Maker:
         def empty(*shape: int, dtype: torch.dtype) -> torch.Tensor:
             return torch.empty(shape, dtype=dtype, pin_memory=self.pin)
 
-        return _Buffers(
-            images=empty(n, 3, size, size, dtype=torch.uint8 if self.raw else torch.float32),
-            labels=empty(n, dtype=torch.int64),
-            partner_labels=empty(n, dtype=torch.int64),
-            lam=empty(n, dtype=torch.float32),
-            box=empty(n, 4, dtype=torch.int32),
-            blend=empty(n, dtype=torch.float32),
-            partner_images=empty(n, 3, size, size, dtype=torch.uint8) if self.raw and self.mixer else None,
-        )
+        tensors = {
+            "images": empty(n, 3, size, size, dtype=torch.uint8 if self.raw else torch.float32),
+            "labels": empty(n, dtype=torch.int64),
+        }
+        if self.mixer:
+            tensors |= {
+                "partner_labels": empty(n, dtype=torch.int64),
+                "lam": empty(n, dtype=torch.float32),
+                "box": empty(n, 4, dtype=torch.int32),
+                "blend": empty(n, dtype=torch.float32),
+            }
+            if self.raw:
+                tensors["partner_images"] = empty(n, 3, size, size, dtype=torch.uint8)
+        return _Buffers(tensors)
 
     def draws(self, epoch: int) -> Draws:
         """The draws of an epoch; those of two epochs are kept, because one begins while the other ends."""
@@ -365,74 +373,75 @@ class _Maker:
         draws = self.draws(at.epoch)
         everyone = draws.order[order.members(len(self.rows), self.batch_size, at.batch)]
         mine = order.shard(len(everyone), self.rank, self.ranks)
-        own, n = everyone[mine].copy(), mine.stop - mine.start
-        memory = into.arrays
+        own = everyone[mine].copy()
+        tensors, arrays = into.part(len(own))
+        self.labels.take(own, out=arrays["labels"], mode="clip")  # any other mode copies once more
         plan = self.mixer.plan(at.epoch, at.batch, len(everyone)) if self.mixer else None
-        partner = own[:0]
+        partner = None
         if plan is not None:
             partner = everyone[plan.partner[mine]]
-            memory["box"][:n] = plan.box[mine]
-            memory["blend"][:n] = plan.blend[mine]
-            memory["lam"][:n] = plan.lam[mine]
-            memory["partner_labels"][:n] = self.labels[partner]
-        memory["labels"][:n] = self.labels[own]
+            self.labels.take(partner, out=arrays["partner_labels"], mode="clip")
+            for name in ("box", "blend", "lam"):
+                arrays[name][:] = getattr(plan, name)[mine]
         pending = None
         if self.raw:
-            pending = self._collect(draws, own, partner, into)
+            pending = self._collect(draws, own, partner, tensors, arrays)
         else:
-            self._finish(draws, own, partner, into)
+            self._finish(draws, own, partner, arrays)
         return Batch(
-            images=into.images[:n],
-            labels=into.labels[:n],
+            images=tensors["images"],
+            labels=tensors["labels"],
             ids=own,
-            partner_labels=None if plan is None else into.partner_labels[:n],
-            lam=None if plan is None else into.lam[:n],
+            partner_labels=None if plan is None else tensors["partner_labels"],
+            lam=None if plan is None else tensors["lam"],
             pending=pending,
         )
 
-    def _finish(self, draws: Draws, own: np.ndarray, partner: np.ndarray, into: _Buffers) -> None:
+    def _finish(
+        self, draws: Draws, own: np.ndarray, partner: np.ndarray | None, arrays: dict[str, np.ndarray]
+    ) -> None:
+        """Writes the finished images of rows `own`, mixed with those of rows `partner`."""
         images, crop, flip = self.images, draws.crop, draws.flip
-        box, blend, n = into.arrays["box"], into.arrays["blend"], len(own)
+        box, blend = (NO_BOX, NO_BLEND) if partner is None else (arrays["box"], arrays["blend"])
+        partner = NO_PARTNER if partner is None else partner
         if self.resample is not None:
-            rows = np.concatenate([own, partner])
+            n, rows = len(own), np.concatenate([own, partner])
             images = self._resampled(draws, rows)
             own, partner = np.arange(n), np.arange(n, len(rows))
             crop, flip = np.zeros((len(rows), 2), np.uint16), np.zeros(len(rows), np.bool_)
-        out = into.arrays["images"][:n]
-        self.fill(images, own, crop, flip, partner, box, blend, self.scale, self.bias, out)
+        self.fill(images, own, crop, flip, partner, box, blend, self.scale, self.bias, arrays["images"])
 
-    def _collect(self, draws: Draws, own: np.ndarray, partner: np.ndarray, into: _Buffers) -> Pending:
-        n, mixed = len(own), len(partner) > 0
-        jobs = [(own, into.arrays["images"])]
-        if mixed:
-            jobs.append((partner, into.arrays["partner_images"]))
-        for rows, target in jobs:
+    def _collect(
+        self,
+        draws: Draws,
+        own: np.ndarray,
+        partner: np.ndarray | None,
+        tensors: dict[str, torch.Tensor],
+        arrays: dict[str, np.ndarray],
+    ) -> Pending:
+        """Writes the bytes of rows `own` and `partner`, and says what is left to do to them."""
+
+        def bytes_of(rows: np.ndarray, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+            """Their crops and flips; resized crops are done here, flips included."""
             if self.resample is not None:
-                target[:n] = self._resampled(draws, rows)
-            else:
-                np.take(
-                    self.images, rows, axis=0, out=target[:n], mode="clip"
-                )  # "raise" would copy once more
+                arrays[name][:] = self._resampled(draws, rows)
+                return torch.zeros(len(rows), 2, dtype=torch.int32), torch.zeros(len(rows), dtype=torch.bool)
+            self.images.take(rows, axis=0, out=arrays[name], mode="clip")
+            return torch.from_numpy(draws.crop[rows].astype(np.int32)), torch.from_numpy(draws.flip[rows])
 
-        def crop(rows: np.ndarray) -> torch.Tensor:
-            drawn = np.zeros((n, 2), np.int32) if self.resample is not None else draws.crop[rows]
-            return torch.from_numpy(drawn.astype(np.int32))
-
-        def flip(rows: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(draws.flip[rows] & (self.resample is None))
-
-        if not mixed:
-            return Pending(self.pad, crop(own), flip(own))
-        assert into.partner_images is not None
+        crop, flip = bytes_of(own, "images")
+        if partner is None:
+            return Pending(self.pad, crop, flip)
+        partner_crop, partner_flip = bytes_of(partner, "partner_images")
         return Pending(
             pad=self.pad,
-            crop=crop(own),
-            flip=flip(own),
-            partner_images=into.partner_images[:n],
-            partner_crop=crop(partner),
-            partner_flip=flip(partner),
-            box=into.box[:n],
-            blend=into.blend[:n],
+            crop=crop,
+            flip=flip,
+            partner_images=tensors["partner_images"],
+            partner_crop=partner_crop,
+            partner_flip=partner_flip,
+            box=tensors["box"],
+            blend=tensors["blend"],
         )
 
     def _resampled(self, draws: Draws, rows: np.ndarray) -> np.ndarray:
