@@ -7,6 +7,7 @@ import zipfile
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 from torch import nn
 
@@ -115,6 +116,7 @@ def whole(folder):
     return (folder / "last.pt").read_bytes()
 
 
+@effort(deadline=None, max_examples=30)
 @given(at=st.floats(0, 1, exclude_max=True))
 def test_a_checkpoint_cut_anywhere_is_refused(tmp_path_factory, at):
     folder = tmp_path_factory.mktemp("cut")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 from torch import nn
@@ -100,6 +101,7 @@ def test_drifted_batch_norm_is_noticed_and_dropout_is_not():
     assert health.drift(nn.Linear(2, 2), IMAGES, labels).ok is None
 
 
+@effort(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 1000), k=st.integers(2, 6), each=st.integers(1, 5))
 def test_on_a_balanced_set_macro_recall_is_top1(seed, k, each):
     rng = np.random.default_rng(seed)
@@ -112,6 +114,7 @@ def test_on_a_balanced_set_macro_recall_is_top1(seed, k, each):
     )
 
 
+@effort(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 1000))
 def test_figures_of_classes_are_those_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)

@@ -103,7 +103,7 @@ def test_figures_are_those_of_the_prediction_files(calm, root):
 def test_the_same_settings_give_the_same_bits_and_another_seed_others(calm, root, tmp_path):
     out, summary = calm
     again = trained(root, tmp_path / "again", "train.epochs=3", "run.loader_threads=1")
-    assert small_run.without_timing(again) == small_run.without_timing(summary)
+    assert small_run.settled(again) == small_run.settled(summary)
     assert same_weights(weights(out), weights(tmp_path / "again"))
     trained(root, tmp_path / "other", "train.epochs=3", "seed=1")
     assert not same_weights(weights(out), weights(tmp_path / "other"))
@@ -162,7 +162,7 @@ def test_a_signal_stops_a_run_that_goes_on_as_if_nothing_was(calm, root, tmp_pat
     status = records.read_status(tmp_path / "run")
     assert (status["state"], status["epoch"], status["step"]) == ("interrupted", 1, 3)
     again = trained(root, tmp_path / "run", "train.epochs=3", show=show)
-    assert small_run.without_timing(again) == small_run.without_timing(summary)
+    assert small_run.settled(again) == small_run.settled(summary)
     assert same_weights(weights(out), weights(tmp_path / "run"))
     assert len(records.read_status(tmp_path / "run")["starts"]) == 2
 
@@ -180,7 +180,7 @@ def test_a_stop_while_it_is_judged_loses_nothing(calm, root, tmp_path, monkeypat
         with pytest.raises(Interrupted):
             trained(root, tmp_path / "run", "train.epochs=3")
     again = trained(root, tmp_path / "run", "train.epochs=3")
-    assert small_run.without_timing(again) == small_run.without_timing(summary)
+    assert small_run.settled(again) == small_run.settled(summary)
     assert same_weights(weights(out), weights(tmp_path / "run"))
 
 

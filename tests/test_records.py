@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from mixscope.atomic import replacing
@@ -71,6 +72,7 @@ def test_a_figure_that_is_not_finite_is_never_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@effort(deadline=None, max_examples=30)
 @given(known=st.integers(0, 4), later=st.integers(0, 3))
 def test_taken_up_again_events_are_those_the_checkpoint_knew(tmp_path_factory, known, later):
     path = tmp_path_factory.mktemp("run") / "run"

@@ -376,7 +376,8 @@ def _go(ready: Ready, path: Path, record: records.Run | None, show: Show, stop: 
             for name, figures in by_name.items()
         )
         show.line(f"{split:<9} {shown}")
-    summary = _summary(ready, state, rows, results, epochs, findings)
+    starts = records.read_status(path)["starts"]
+    summary = _summary(ready, state, rows, results, epochs, findings, starts)
     records.write_json(path / "summary.json", summary)
     for left in ("previous.pt", "not-finite.pt"):
         (record.checkpoints / left).unlink(missing_ok=True)
@@ -435,6 +436,7 @@ def _summary(
     results: Mapping[str, Any],
     epochs: Mapping[str, int],
     findings: Sequence[Finding],
+    starts: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     config = ready.config
     return {
@@ -444,7 +446,8 @@ def _summary(
         "protocol": config.train.protocol,
         "seed": config.seed,
         "data": {"name": ready.store.name, "digest": ready.store.digest, "images": ready.counts},
-        "code": records.code(),
+        # More than one digest: the run was taken up by other code than it was begun with.
+        "code": list(dict.fromkeys(start["code"] for start in starts)),
         "parameters": ready.built.parameters,
         "weights": ready.built.provenance,
         "epochs": state.epoch,
