@@ -219,6 +219,15 @@ def test_an_attempt_that_brings_much_is_not_counted(server, target):
     assert target.read_bytes() == body and len(server.requests) == 4
 
 
+def test_a_mirror_that_brings_the_same_again_and_again_is_given_up(server, target):
+    body = BODY * 20
+    far, near = good(body, cut=1_200_000, ranges=False), good(body, cut=1_000, ranges=False)
+    server.answers = [far, near] * 20
+    with pytest.raises(DataError, match="ended after 1,000 of 4,000,000 bytes"):
+        get(server, target, size=len(body))
+    assert len(server.requests) == 4
+
+
 def test_a_later_call_takes_up_the_part_of_an_earlier_one(server, target):
     server.answers = [good(cut=150_000), status(404)]
     with pytest.raises(DataError, match="404"):
@@ -330,6 +339,15 @@ def test_a_mirror_is_not_blamed_for_wrong_bytes_that_came_from_elsewhere(server,
     server.answers, second.answers = [good(WRONG, cut=60_000), status(404)], [good()]
     fetch([server.url(), second.url()], target, size=len(BODY), md5=MD5, pause=0)
     assert is_there(target) and second.ranges() == ["bytes=60000-", None]
+
+
+def test_bytes_of_several_mirrors_are_blamed_on_none_of_them(server, second, target):
+    server.answers, second.answers = (
+        [good(cut=60_000), status(404), good()],
+        [good(WRONG, cut=60_000), status(404)],
+    )
+    fetch([server.url(), second.url(), server.url()], target, size=len(BODY), md5=MD5, pause=0)
+    assert is_there(target) and server.ranges() == [None, "bytes=60000-", "bytes=120000-", None]
 
 
 def test_a_complete_part_with_wrong_bytes_is_downloaded_again(server, target):

@@ -49,7 +49,7 @@ _DAMAGED = (
     OverflowError,
     RecursionError,
     NotImplementedError,
-    struct.error,
+    IndexError,
 )
 
 
@@ -84,7 +84,7 @@ def unpack(
             if is_zip:
                 members = _zip_members(raw, archive, folder, max_files, max_bytes)
             else:
-                need_room(folder, total)  # a tar file does not declare its sum; it will not shrink
+                need_room(folder.parent, total)  # a tar file does not declare its sum; it will not shrink
                 members = _tar_members(raw, archive, max_files, max_bytes)
             count, written = 0, 0
             for member in members:
@@ -126,7 +126,7 @@ def _write(member: _Member, archive: Path, folder: Path, allowed: int) -> Iterat
         if member.size is None:
             place.mkdir(parents=True, exist_ok=True)
             return
-        need_room(folder, member.size)
+        need_room(folder.parent, member.size)
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("xb") as file:
             for chunk in member.chunks:
@@ -186,7 +186,7 @@ def _zip_members(
                 f"{archive}: declares {len(infos):,} members of {declared:,} bytes, "
                 f"more than the {max_files:,} and {max_bytes:,} allowed"
             )
-        need_room(folder, declared)
+        need_room(folder.parent, declared)
         for info in infos:
             where = f"{archive}: member {info.filename!r}"
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
