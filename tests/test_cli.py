@@ -88,6 +88,21 @@ def test_wrong_names_end_with_code_2_and_the_nearest_name(tmp_path, capsys):
     assert code in (2, 4)
 
 
+def test_a_run_that_cannot_go_on_ends_with_code_1_and_a_sentence(tmp_path, digits_root, capsys):
+    code, _, err = call(
+        capsys,
+        "train",
+        *TINY,
+        "optim.name=sgd",
+        "optim.lr=1e30",
+        "--root",
+        digits_root,
+        "--out",
+        tmp_path / "run",
+    )
+    assert code == 1 and "loss became nan" in err and "optim.lr" in err
+
+
 def test_missing_data_ends_with_code_4_and_the_mend(tmp_path, capsys):
     code, _, err = call(capsys, "train", "data.name=cifar100", "--root", tmp_path)
     assert code == 4 and "mixscope data prepare cifar100" in err and err.count("\n") == 1

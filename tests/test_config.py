@@ -48,6 +48,7 @@ def test_pairs_win_over_the_file(tmp_path):
         ("data.val_fraction=0", "selects on validation"),
         ("train.accumulate=1000", "must not exceed train.batch_size"),
         ("model=3", "model: expected settings"),
+        ("model.kwargs={embed_dim:32}", '"embed_dim:32" is no name .*with a space'),
         ("seed", "expected key=value"),
         ("seed.x.y=1", "expected|is a value"),
         ("seed=[1", "not valid YAML"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope import __version__
-from mixscope.errors import ConfigError, DataError, Interrupted
+from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
 
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(problem, 2)
     except DataError as problem:
         return _fail(problem, 4)
+    except RunFailed as problem:
+        return _fail(problem, 1)
     except Interrupted as problem:
         return _fail(problem, 75)
     except KeyboardInterrupt:

@@ -5,15 +5,15 @@ to pack (store.py).
 """
 
 import hashlib
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mixscope.data import archives, download, formats
-from mixscope.data.store import Progress, Store, is_prepared, write
+from mixscope.data.store import Progress, Store, clear_leftovers, is_prepared, write
 from mixscope.errors import ConfigError, DataError, unknown
 
 
@@ -75,7 +75,9 @@ def _unpacked(source: Path, spec: formats.SetSpec, root: Path, progress: Progres
     if source.is_dir():
         yield source
         return
-    place = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=root))
+    clear_leftovers(root, ".unpacking-{pid}")
+    place = root / f".unpacking-{os.getpid()}"
+    place.mkdir()
     try:
         archives.unpack(
             source, place / "content", max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.lib.format import open_memmap
 
 from mixscope import rng
 from mixscope.atomic import replacing
+from mixscope.data.download import need_room
 from mixscope.errors import DataError
 
 SCHEMA = 1
@@ -193,6 +195,7 @@ def write(
     nothing is left behind.
     """
     pixels = 3 * content.size**2
+    root.mkdir(parents=True, exist_ok=True)
     need_room(root, sum(s.count for s in content.splits.values()) * (pixels + 16))
     with _making(root / name) as folder:
         total, done = sum(s.count for s in content.splits.values()), 0
@@ -261,27 +264,20 @@ def verify(name: str, *, root: Path) -> Store:
     return store
 
 
-def need_room(folder: Path, size: int) -> None:
-    """Raises DataError when the disk of `folder` has less than `size` bytes, and a little more, left."""
-    there = folder
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if free < size * 1.05:
-        raise DataError(
-            f"{folder}: {size / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free; make room,"
-            " or choose another --root"
-        )
+def clear_leftovers(folder: Path, pattern: str) -> None:
+    """Removes hidden folders of processes that were killed; `pattern` has the process number as {pid}."""
+    for leftover in folder.glob(pattern.format(pid="*")):
+        begin, end = pattern.split("{pid}")
+        owner = leftover.name.removeprefix(begin).removesuffix(end)
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
 def _making(folder: Path) -> Iterator[Path]:
     """A folder that takes its place when the block ends without an error, and leaves nothing otherwise."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.parent.glob(f".{folder.name}.*.making"):
-        owner = leftover.name.split(".")[-2]
-        if not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(leftover, ignore_errors=True)
+    clear_leftovers(folder.parent, f".{folder.name}.{{pid}}.making")
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.making")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()

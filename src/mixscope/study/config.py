@@ -354,6 +354,11 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         raise ConfigError(f"{key}: expected true, false or a text, got {value!r}")
     if origin is not None:  # only Mapping[str, Any]
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+            glued = next((k for k in value if not k.isidentifier()), None)
+            if glued is not None:
+                raise ConfigError(
+                    f'{key}: "{glued}" is no name of an argument; write {{depth: 4}}, with a space'
+                )
             return dict(value)
         raise ConfigError(f"{key}: expected a mapping such as {{depth: 4}}, got {value!r}")
     if hint is bool and isinstance(value, bool):
