@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simplejpeg
+from hypothesis import settings
 from PIL import Image
 
 from mixscope.data.prepare import prepare
+
+# How long an example takes says nothing about it: the machine may be busy.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
