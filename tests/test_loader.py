@@ -401,6 +401,15 @@ class SlowMixer(AnyMixer):
         return super().plan(epoch, batch, n)
 
 
+@pytest.fixture
+def heard_interrupts():
+    """A job in the background of a shell is started deaf to Ctrl-C; here it must hear."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 def test_ctrl_c_reaches_a_consumer_that_waits():
     mixer = SlowMixer()
     calm = epochs(1)[0]
