@@ -38,7 +38,7 @@ def test_likelihood_and_brier_are_those_of_scikit_learn(found):
         sk.log_loss(labels, p / p.sum(1, keepdims=True), labels=range(p.shape[1])), rel=1e-6
     )
     assert metrics.brier(logits, labels) == pytest.approx(
-        np.mean(np.sum((p - np.eye(p.shape[1])[labels]) ** 2, axis=1))
+        sk.brier_score_loss(labels, p, labels=range(p.shape[1]), scale_by_half=False)
     )
 
 
@@ -57,8 +57,56 @@ def test_the_order_of_examples_changes_nothing_but_rounding(found, random):
     order = list(range(len(labels)))
     random.shuffle(order)
     one, two = metrics.summary(logits, labels), metrics.summary(logits[order], labels[order])
-    one.pop("ece"), two.pop("ece")  # equal confidences may change places between bins
     assert one == pytest.approx(two)
+
+
+@given(predictions())
+@settings(deadline=None)
+def test_top1_and_the_confusion_matrix_break_ties_the_same_way(found):
+    logits, labels = found
+    counts = metrics.confusion(logits, labels)
+    assert np.array_equal(
+        counts, sk.confusion_matrix(labels, logits.argmax(1), labels=range(logits.shape[1]))
+    )
+    summary = metrics.summary(logits, labels)
+    assert summary["top1"] == np.trace(counts) / len(labels)
+    assert summary["classes_never_predicted"] == logits.shape[1] - len(np.unique(logits.argmax(1)))
+
+
+@given(st.integers(1, 200), st.integers(1, 20), st.integers(0, 10**6))
+@settings(deadline=None)
+def test_ece_cuts_sorted_confidence_into_groups_of_equal_size(n, bins, seed):
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(size=(n, 4)), rng.integers(0, 4, n)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    confidence, hit = p.max(1), p.argmax(1) == labels
+    gaps = [
+        abs(confidence[group].mean() - hit[group].mean()) * len(group)
+        for group in np.array_split(np.argsort(confidence), bins)
+        if len(group)
+    ]
+    assert metrics.ece(logits, labels, bins) == pytest.approx(sum(gaps) / n)
+
+
+def test_a_constant_prediction_that_is_right_as_often_as_it_says_is_calibrated():
+    labels = np.repeat(np.arange(4), 25)
+    assert metrics.ece(np.zeros((100, 4)), labels) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("labels_as", [np.uint8, np.int8, np.int32, np.uint64])
+@pytest.mark.parametrize("logits_as", [np.float16, np.float32])
+def test_narrow_numbers_give_the_figures_of_wide_ones(labels_as, logits_as):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(400, 100)).astype(logits_as), rng.integers(0, 100, 400)
+    logits[:, 0] *= 1000
+    wide = metrics.summary(logits.astype(np.float64), labels)
+    assert metrics.summary(logits, labels.astype(labels_as)) == pytest.approx(wide)
+
+
+def test_a_summary_is_made_of_plain_numbers():
+    rng = np.random.default_rng(0)
+    found = metrics.summary(rng.normal(size=(30, 7)).astype(np.float32), rng.integers(0, 7, 30))
+    assert {type(v) for v in found.values()} == {int, float}
 
 
 def test_macro_recall_is_top1_on_a_balanced_set():
@@ -85,9 +133,24 @@ def test_a_figure_that_says_nothing_is_missing_and_not_zero():
     assert metrics.summary(np.eye(3), np.arange(3))["top5"] is None
 
 
-def test_logits_that_are_not_finite_are_refused():
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_are_refused(bad):
     with pytest.raises(ValueError, match="not finite"):
-        metrics.summary(np.array([[np.nan, 1.0]]), np.array([0]))
+        metrics.summary(np.array([[bad, 1.0]]), np.array([0]))
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "sentence"),
+    [
+        (np.zeros((0, 3)), np.zeros(0, int), "neither empty"),
+        (np.zeros((2, 3)), np.zeros(3, int), "neither empty"),
+        (np.zeros(3), np.zeros(3, int), "neither empty"),
+        (np.zeros((2, 3)), np.zeros(2), "integers"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(logits, labels, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        metrics.summary(logits, labels)
 
 
 def test_labels_out_of_range_are_refused():

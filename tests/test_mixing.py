@@ -1,13 +1,17 @@
 """Mixing: what is drawn, what it means for pixels and labels, and that it means what the papers say."""
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
+import timm.data.mixup
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from torch.nn.functional import cross_entropy
 from torchvision.transforms import v2
 
 from mixscope import mixing
@@ -41,6 +45,14 @@ def apply(images: np.ndarray, plan: Plan) -> np.ndarray:
     return mixed
 
 
+def soft_targets(labels: np.ndarray, plan: Plan, classes: int, smoothing: float) -> np.ndarray:
+    """The definition of a mixed target as a reference, float64 (n, classes)."""
+    one_hot = np.eye(classes)[labels]
+    lam = plan.lam.astype(np.float64)[:, None]
+    mixed = lam * one_hot + (1 - lam) * one_hot[plan.partner]
+    return (1 - smoothing) * mixed + smoothing / classes
+
+
 @given(
     lam=st.floats(0, 1), cy=st.floats(0, 1, exclude_max=True), cx=st.floats(0, 1, exclude_max=True),
     size=st.sampled_from([8, 32, 64]),
@@ -51,6 +63,21 @@ def test_the_cutmix_label_weight_is_the_fraction_of_pixels_kept(lam, cy, cx, siz
     whole = np.repeat(box, 2, axis=0)
     plan = Plan(np.array([1, 0]), whole, np.repeat(blend, 2), own_share(whole, np.repeat(blend, 2), size))
     assert plan.lam[0] == apply(pair, plan)[0].mean()
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix", "switch"])
+@pytest.mark.parametrize("per", ["batch", "sample"])
+@pytest.mark.parametrize("prob", [1.0, 0.5])
+def test_an_image_holds_each_of_its_labels_by_the_weight_of_the_label(mix, per, prob):
+    """Image i is painted in channel i alone, so that what a mixed image holds can be read from it."""
+    made = mixer(mix, per=per, prob=prob, size=8, batch_size=6, examples=36)
+    painted = np.eye(6)[:, :, None, None] * np.ones((6, 6, 8, 8))
+    for batch in range(6):
+        for n in (6, 3):
+            plan = made.plan(0, batch, n)
+            if plan is not None:
+                shares = apply(painted[:n, :n], plan).mean(axis=(2, 3))
+                assert np.allclose(shares, soft_targets(np.arange(n), plan, n, 0.0), atol=1e-7)
 
 
 @given(lam=st.floats(0, 1))
@@ -96,10 +123,21 @@ def test_lambda_follows_the_beta_law(alpha, per):
     assert stats.kstest(lam, stats.beta(alpha, alpha).cdf).pvalue > 1e-4
 
 
-def test_box_centres_are_uniform():
-    centres = mixer("cutmix", per="sample", examples=20_000)._draw(0)["box"]
-    for axis in (0, 1):
-        assert stats.kstest(centres[:, axis], "uniform").pvalue > 1e-4
+@pytest.mark.parametrize("per", ["batch", "sample"])
+def test_box_centres_are_uniform_and_unrelated_to_each_other_and_to_lambda(monkeypatch, per):
+    seen = []
+
+    def spy(lam, centre, size):
+        seen.append(np.column_stack([lam, centre]))
+        return cutmix.boxes(lam, centre, size)
+
+    monkeypatch.setitem(mixing.METHODS, "cutmix", spy)
+    mixer("cutmix", per=per, batch_size=2, examples=8000).plan(0, 0, 2)
+    (drawn,) = seen
+    for column in range(3):
+        assert stats.kstest(drawn[:, column], "uniform").pvalue > 1e-4
+    for one, two in ((0, 1), (0, 2), (1, 2)):
+        assert stats.spearmanr(drawn[:, one], drawn[:, two]).pvalue > 1e-4
 
 
 def test_one_lambda_a_batch_or_one_a_sample():
@@ -139,6 +177,53 @@ def test_a_plan_does_not_depend_on_who_asks_when():
     assert wrong == []
 
 
+@pytest.mark.parametrize("per", ["batch", "sample"])
+def test_a_batch_under_switch_is_the_batch_of_the_method_it_takes(per):
+    both, arms = mixer("switch", per=per), [mixer("cutmix", per=per), mixer("mixup", per=per)]
+    taken = []
+    for batch in range(15):
+        plan = both.plan(1, batch, 40)
+        same = [
+            all(np.array_equal(getattr(plan, f), getattr(arm, f)) for f in ("partner", "box", "blend", "lam"))
+            for arm in (a.plan(1, batch, 40) for a in arms)
+        ]
+        assert sum(same) == 1
+        taken.append(same.index(True))
+    assert set(taken) == {0, 1}
+
+
+@pytest.mark.parametrize("per", ["batch", "sample"])
+def test_what_a_caller_does_to_a_plan_does_not_reach_the_next(per):
+    made, untouched = mixer("cutmix", per=per), mixer("cutmix", per=per).plan(0, 1, 64)
+    for array in ("partner", "box", "blend", "lam"):
+        getattr(made.plan(0, 1, 64), array)[:] = 0
+    again = made.plan(0, 1, 64)
+    for array in ("partner", "box", "blend", "lam"):
+        assert np.array_equal(getattr(again, array), getattr(untouched, array))
+
+
+def test_the_first_images_of_a_batch_are_paired_among_themselves():
+    """A shorter batch keeps the order of partners of the full one, without those that are missing."""
+    made = mixer("mixup")
+    full = made.plan(0, 0, 64).partner
+    assert made.plan(0, 0, 10).partner.tolist() == [p for p in full if p < 10]
+
+
+@pytest.mark.parametrize("asked", [(0, 16, 8), (0, 0, 65), (0, -1, 8), (0, 0, 0)])
+def test_a_batch_that_is_not_in_the_epoch_is_refused_and_not_left_unmixed(asked):
+    with pytest.raises(AssertionError):
+        mixer("mixup", batch_size=64, examples=1000).plan(*asked)
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 1e6])
+@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
+def test_extreme_alphas_give_plans_that_are_finite_and_inside(mix, alpha):
+    made = mixer(mix, per="sample", mixup_alpha=alpha, cutmix_alpha=alpha)
+    plan = made.plan(0, 0, 64)
+    assert np.all((plan.lam >= 0) & (plan.lam <= 1)) and np.all((plan.blend >= 0) & (plan.blend <= 1))
+    assert np.all((plan.box >= 0) & (plan.box <= SIZE)) and np.all(plan.box[:, ::2] <= plan.box[:, 1::2])
+
+
 def test_another_seed_or_epoch_mixes_differently():
     one = mixer("cutmix").plan(0, 0, 64)
     for other in (mixer("cutmix", seed=1).plan(0, 0, 64), mixer("cutmix").plan(1, 0, 64)):
@@ -170,6 +255,8 @@ def test_each_method_has_its_own_alpha():
     blends = [made.plan(0, b, 1) for b in range(500)]
     mixup_lams = [p.lam[0] for p in blends if p.blend[0] > 0]
     assert np.std(mixup_lams) < 0.06
+    pasted_lams = [p.lam[0] for p in blends if p.blend[0] == 0]
+    assert np.mean([lam > 0.95 for lam in pasted_lams]) > 0.3  # of Beta(0.05, 0.05) about 0.43 is there
 
 
 def test_a_new_method_is_one_function(monkeypatch):
@@ -186,28 +273,57 @@ def test_an_unknown_method_is_answered_with_the_nearest():
         mixing.make(Augment(mix="cutmx"), seed=0, epochs=1, size=8, batch_size=2, examples=4)
 
 
-def test_torchvision_agrees_given_the_same_draws():
-    rng = np.random.default_rng(0)
-    images, labels = rng.random((6, 3, SIZE, SIZE)), torch.arange(6)
-    rolled = np.roll(np.arange(6), 1)
+@pytest.mark.parametrize("seed", range(10))
+def test_torchvision_agrees_given_the_same_draws(seed):
+    rng = np.random.default_rng(seed)
+    images, labels = torch.tensor(rng.random((6, 3, SIZE, SIZE))), torch.tensor([3, 1, 4, 1, 5, 0])
     for transform, method in ((v2.MixUp(num_classes=6), mixup), (v2.CutMix(num_classes=6), cutmix)):
-        torch.manual_seed(3)
-        params = transform.make_params([torch.tensor(images)]) | {"labels": labels, "batch_size": 6}
-        their_images = transform.transform(torch.tensor(images), params)
-        if method is mixup:
-            lam = np.full(6, params["lam"])
-            box, blend = mixup.boxes(lam, np.zeros((6, 2)), SIZE)
-        else:
-            x0, y0, x1, y1 = params["box"]
-            box = np.tile(np.array([y0, y1, x0, x1], np.int32), (6, 1))
-            blend = np.zeros(6, np.float32)
-        plan = Plan(rolled, box, blend, own_share(box, blend, SIZE))
-        assert np.allclose(apply(images, plan), their_images.numpy(), atol=1e-6)
+        torch.manual_seed(seed)
+        params = transform.make_params([images]) | {"labels": labels, "batch_size": 6}
+        torch.manual_seed(seed)  # the same draws again, in their order
+        lam = np.full(6, float(transform._dist.sample(())))
+        x, y = (int(torch.randint(SIZE, (1,))) for _ in range(2))
+        box, blend = method.boxes(lam, np.tile([(y + 0.5) / SIZE, (x + 0.5) / SIZE], (6, 1)), SIZE)
+        share = own_share(box, blend, SIZE).astype(np.float32)
+        plan = Plan(np.roll(np.arange(6), 1), box, blend, share)
+        assert np.allclose(
+            apply(images.numpy(), plan), transform.transform(images, params).numpy(), atol=1e-6
+        )
         their_targets = transform.transform(labels, params)
-        ours = np.zeros((6, 6))
-        ours[np.arange(6), labels] += plan.lam
-        ours[np.arange(6), labels[rolled]] += 1 - plan.lam
+        assert np.allclose(soft_targets(labels.numpy(), plan, 6, 0.0), their_targets.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix", "switch"])
+@pytest.mark.parametrize("mode", ["batch", "elem"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_timm_agrees_given_the_same_draws(monkeypatch, mix, mode, smoothing):
+    """timm mixes images and targets by our lambda and our boxes; it pairs by reversal, so we do too."""
+    rng = np.random.default_rng(0)
+    made = mixer(mix, per="batch" if mode == "batch" else "sample", batch_size=6)
+    for batch in range(6):
+        images, labels = rng.random((6, 3, SIZE, SIZE)), rng.integers(0, 5, 6)
+        plan = made.plan(0, batch, 6)
+        plan = Plan(np.arange(6)[::-1], plan.box, plan.blend, plan.lam)
+        pasted = plan.blend == 0
+        draws = (plan.lam.copy(), pasted) if mode == "elem" else (float(plan.lam[0]), bool(pasted[0]))
+        their = timm.data.mixup.Mixup(mode=mode, num_classes=5, label_smoothing=smoothing)
+        monkeypatch.setattr(their, f"_params_per_{mode}", lambda *_, draws=draws: draws)
+        # Where lambda is 1 timm draws no box.
+        boxes = iter(plan.box[plan.lam != 1.0].tolist())
+        monkeypatch.setattr(timm.data.mixup, "rand_bbox", lambda *_, boxes=boxes, **__: next(boxes))
+        their_images, their_targets = their(torch.tensor(images), torch.tensor(labels))
+        assert np.allclose(apply(images, plan), their_images.numpy(), atol=1e-6)
+        ours = soft_targets(labels, plan, 5, smoothing)
         assert np.allclose(ours, their_targets.numpy(), atol=1e-6)
+        logits, a, b = torch.randn(6, 5), torch.tensor(labels), torch.tensor(labels[::-1].copy())
+        loss = mixed_cross_entropy(logits, a, b, torch.tensor(plan.lam), smoothing)
+        reference = cross_entropy(logits, their_targets.float(), reduction="none")
+        assert torch.allclose(loss, reference, atol=1e-5)
+
+
+def test_plans_need_no_torch():
+    code = "import sys, mixscope.mixing; sys.exit(bool({'torch', 'numba', 'timm'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @given(smoothing=st.floats(0, 0.5), seed=st.integers(0, 1000))
@@ -220,6 +336,27 @@ def test_the_loss_is_cross_entropy_against_soft_targets(smoothing, seed):
     soft = (1 - smoothing) * soft + smoothing / 5
     reference = -(soft * logits.log_softmax(1)).sum(1)
     assert torch.allclose(mixed_cross_entropy(logits, a, b, lam, smoothing), reference, atol=1e-5)
+    plain = cross_entropy(logits, a, reduction="none", label_smoothing=smoothing)
+    assert torch.allclose(mixed_cross_entropy(logits, a, None, None, smoothing), plain, atol=1e-5)
+
+
+def test_the_gradient_of_the_loss_is_probability_less_target():
+    logits, a, b = torch.randn(9, 5, requires_grad=True), torch.arange(9) % 5, torch.arange(9) * 2 % 5
+    lam = torch.rand(9)
+    one_hot = torch.nn.functional.one_hot
+    soft = 0.9 * (lam[:, None] * one_hot(a, 5) + (1 - lam)[:, None] * one_hot(b, 5)) + 0.1 / 5
+    (gradient,) = torch.autograd.grad(mixed_cross_entropy(logits, a, b, lam, 0.1).sum(), logits)
+    assert torch.allclose(gradient, logits.softmax(1) - soft, atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", ["partner_labels", "lam"])
+def test_half_of_a_mixed_batch_is_refused_and_not_taken_for_an_unmixed_one(missing):
+    labels, lam = torch.tensor([0, 1]), torch.tensor([0.5, 0.5])
+    partner, lam = (None, lam) if missing == "partner_labels" else (labels, None)
+    with pytest.raises(AssertionError):
+        mixed_cross_entropy(torch.eye(2), labels, partner, lam, 0.0)
+    with pytest.raises(AssertionError):
+        weighted_hits(torch.eye(2), labels, partner, lam)
 
 
 def test_labels_are_not_rounded_when_logits_are_bf16():

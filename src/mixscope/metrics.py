@@ -4,8 +4,6 @@ Pure functions on numpy arrays. Logits are (n, n_classes), any float, finite; la
 What does not belong here: where the arrays come from (runs/records.py), and intervals (claims).
 """
 
-from typing import Any
-
 import numpy as np
 
 
@@ -27,7 +25,7 @@ def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Counts, int64 (n_classes, n_classes): row = true class, column = predicted class."""
     _check(logits, labels)
     k = logits.shape[1]
-    return np.bincount(labels * k + logits.argmax(axis=1), minlength=k * k).reshape(k, k)
+    return np.bincount(labels.astype(np.int64) * k + logits.argmax(axis=1), minlength=k * k).reshape(k, k)
 
 
 def macro(counts: np.ndarray) -> tuple[float, float, float]:
@@ -68,18 +66,21 @@ def brier(logits: np.ndarray, labels: np.ndarray) -> float:
 def ece(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error of the top class over bins of equal mass (Nguyen & O'Connor, 1508.05154).
 
-    Examples are sorted by confidence and cut into `bins` groups whose sizes differ by at most one.
+    Examples are sorted by confidence and cut into `bins` groups whose sizes differ by at most one, except
+    that equally confident examples (a saturated softmax makes many) share a group: so the order of examples
+    does not matter, and a constant prediction is judged as a whole. Fewer examples than bins: one each.
     """
     _check(logits, labels)
     confidence = np.exp(log_softmax(logits)).max(axis=1)
     hit = logits.argmax(axis=1) == labels
-    groups = np.array_split(np.argsort(confidence, kind="stable"), min(bins, len(labels)))
-    gaps = [abs(confidence[g].mean() - hit[g].mean()) * len(g) for g in groups]
-    return float(sum(gaps) / len(labels))
+    groups = np.array_split(np.sort(confidence), min(bins, len(labels)))
+    group = np.searchsorted([g[0] for g in groups[1:]], confidence, side="right")
+    return float(np.abs(np.bincount(group, weights=confidence - hit)).sum() / len(labels))
 
 
-def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """All figures as plain numbers; shares lie in 0 to 1. top5 is null below six classes.
+def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float | int | None]:
+    """All figures as plain numbers; shares lie in 0 to 1. A figure that would say nothing is None, not 0:
+    top5 up to five classes, where it is always 1.
 
     Raises ValueError for logits that are not finite or labels out of range.
     """
@@ -100,10 +101,13 @@ def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _check(logits: np.ndarray, labels: np.ndarray) -> None:
-    if logits.ndim != 2 or labels.shape != (len(logits),) or len(labels) == 0:
+    if logits.ndim != 2 or logits.size == 0 or labels.shape != (len(logits),):
         raise ValueError(
-            f"expected logits (n, n_classes) and labels (n,), got {logits.shape} and {labels.shape}"
+            "expected logits (n, n_classes) and labels (n,), neither empty,"
+            f" got {logits.shape} and {labels.shape}"
         )
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"labels must be class numbers (integers), got {labels.dtype}")
     if not np.isfinite(logits).all():
         raise ValueError("logits are not finite; the run that made them has diverged")
     if labels.min() < 0 or labels.max() >= logits.shape[1]:

@@ -7,6 +7,7 @@ def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, n
     """Boxes of area (1 - lam) of the image before clipping, eq. (2) of the paper, and weight 0 inside.
 
     lam: float64 (n,), in [0, 1]. centre: float64 (n, 2), uniform in [0, 1), row then column.
+    Sides are rounded down to even pixels, as in the authors' code: a box reaches equally far on both sides.
     Returns int32 (n, 4) y0, y1, x0, x1, clipped to the image, and float32 (n,) zeros. Near the border a
     clipped box covers less than 1 - lam: the label weight is taken from the box, never from lam.
     """

@@ -13,15 +13,18 @@ def mixed_cross_entropy(
     """Cross-entropy with label weights lam and 1 - lam, float32 (n,).
 
     logits: (n, n_classes), any float; they are read as float32, so that labels are never rounded in bf16.
-    labels, partner_labels: int64 (n,). lam: float32 (n,), the weight of `labels`. smoothing: the mass that
-    is spread evenly over all classes. Equal to the loss against soft targets, without making them.
+    labels, partner_labels: int64 (n,). lam: float32 (n,), the weight of `labels`; partner_labels and lam are
+    both None for a batch that is not mixed. smoothing: the mass that is spread evenly over all classes.
+    Equal to the loss against soft targets, without making them.
     """
-    logits = logits.float()
-    own = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
-    if partner_labels is None or lam is None:
-        return own
-    other = functional.cross_entropy(logits, partner_labels, reduction="none", label_smoothing=smoothing)
-    return lam * own + (1.0 - lam) * other
+    assert (partner_labels is None) == (lam is None)
+    log_p = logits.float().log_softmax(dim=1)
+    loss = functional.nll_loss(log_p, labels, reduction="none")
+    if partner_labels is not None and lam is not None:
+        loss = lam * loss + (1.0 - lam) * functional.nll_loss(log_p, partner_labels, reduction="none")
+    if smoothing > 0:
+        loss = (1.0 - smoothing) * loss - smoothing * log_p.mean(dim=1)
+    return loss
 
 
 def weighted_hits(
@@ -31,6 +34,7 @@ def weighted_hits(
 
     Shapes as in mixed_cross_entropy. Without partners it is 1 for a hit and 0 for a miss.
     """
+    assert (partner_labels is None) == (lam is None)
     predicted = logits.argmax(dim=1)
     own = (predicted == labels).float()
     if partner_labels is None or lam is None:
