@@ -1,15 +1,19 @@
 """Networks: timm's, with a stem or patch that suits small images, from scratch or from weights.
 
-What does not belong here: what is known of weights (weights.py), and how they move (optim.py).
+What does not belong here: where weights come from and what they have seen (weights.py), and how they move
+(optim.py).
 """
 
-import hashlib
 import inspect
+import math
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import timm
+import timm.models
 import torch
 from torch import nn
 
@@ -17,6 +21,20 @@ from mixscope import rng
 from mixscope.errors import ConfigError, DataError, unknown
 from mixscope.study.config import Model
 from mixscope.training import weights
+
+# Arguments of timm that other settings decide, and which.
+DECIDED = {
+    "num_classes": "the data",
+    "in_chans": "the data",
+    "img_size": "the data",
+    "patch_size": "model.patch_size",
+    "pretrained": "model.pretrained",
+    "pretrained_cfg": "model.pretrained",
+    "pretrained_cfg_overlay": "model.pretrained",
+    "checkpoint_path": "model.pretrained",
+    "features_only": "mixscope, which needs a classifier",
+}
+FILE_ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,142 +49,218 @@ class Built:
 def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
     """The network of a run. The same seed gives the same bits; global generators are left as they were.
 
-    image_size: pixels; a transformer's token grid is made for it, position embeddings of pretrained weights
-    are resampled to it (timm's own loading).
+    image_size: pixels; a transformer's token grid is made for it. Position and patch embeddings of
+    pretrained weights are resampled to the network's own (timm's own loading); the head is always new, and
+    the same as from scratch.
     Raises ConfigError for a name, argument or file that does not fit, DataError for weights not to be had.
     """
-    arch, _, arch_tag = model.arch.partition(".")
+    arch, _, tag = model.arch.partition(".")
     if not timm.is_model(arch):
         raise ConfigError(unknown("model.arch", "timm model", arch, timm.list_models()))
-    arguments, pretrained = _arguments(model, arch, image_size), model.pretrained
-    file = Path(pretrained).expanduser() if isinstance(pretrained, str) and _is_path(pretrained) else None
-    tag = pretrained if isinstance(pretrained, str) and file is None else arch_tag
-    if file is not None:
-        if not file.is_file():
-            raise DataError(f"model.pretrained: the weights file {file} does not exist")
-        arguments["pretrained_cfg_overlay"] = {"file": str(file)}
-    elif tag:
-        tag = tag.rpartition(".")[2]
-        tags = [t.partition(".")[2] for t in timm.list_pretrained(f"{arch}.*")]
-        if tag not in tags:
-            raise ConfigError(unknown("model.pretrained", f"tag of {arch} (or weights file)", tag, tags))
-        arch = f"{arch}.{tag}"
-    if pretrained and model.stem == "small":
+    for key in model.kwargs:
+        if key in DECIDED:
+            raise ConfigError(f"model.kwargs.{key}: is decided by {DECIDED[key]}; leave it out")
+    if model.pretrained and model.stem == "small":
         raise ConfigError(
-            "model.stem=small has no pretrained weights; use model.stem=imagenet or train from scratch"
+            "model.stem=small cannot be had with model.pretrained: weights have the stem they were trained"
+            " with; use model.stem=imagenet, or model.pretrained=false"
         )
-    first = rng.integer(seed, "init")
+    name, file = _weights(arch, tag, model.pretrained)
+    arguments = _arguments(model, arch, image_size)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(first)
-        module = _create(model, arch, n_classes, bool(pretrained), file, arguments)
+        torch.manual_seed(rng.integer(seed, "init"))
+        module = _create(model, arch, {**arguments, "num_classes": n_classes})
         if model.stem == "small":
-            _small_stem(module, model.arch)
-        if pretrained:
-            torch.manual_seed(first)
-            arguments.pop("pretrained_cfg_overlay", None)
-            fresh = _create(model, arch, n_classes, False, None, arguments)
-            _refuse_gaps(module, fresh, arch, str(file or arch))
-    provenance = _provenance(module, file) if pretrained else {"weights": "scratch"}
+            _small_stem(module, arch)
+        if file is not None:
+            _load(module, arch, file, arguments)
+    _refuse_misfit(module, arch, image_size)
+    provenance: dict[str, Any] = {"weights": "scratch"}
+    if file is not None:
+        provenance = weights.provenance(name, file, declared=_is_file(model.pretrained))
     return Built(module, provenance, sum(p.numel() for p in module.parameters()))
 
 
 def describe(built: Built, model: Model, image_size: int) -> str:
-    """One line for a person: parameters, weights, and how coarse the model sees the image."""
+    """One line for a person: parameters, weights, and how coarsely the model sees the image."""
+    parts = [model.arch, f"{built.parameters / 1e6:.1f} M parameters", built.provenance["weights"]]
     embed = getattr(built.module, "patch_embed", None)
-    grid = getattr(embed, "grid_size", None)
-    sees = f"{grid[0]}x{grid[1]} tokens at {image_size} px" if grid else f"stem {model.stem}"
-    return f"{model.arch}  {built.parameters / 1e6:.1f} M parameters  {built.provenance['weights']}  {sees}"
+    grid, patch = getattr(embed, "grid_size", None), getattr(embed, "patch_size", None)
+    stages = getattr(built.module, "feature_info", None)
+    if grid and patch:
+        tokens = f"{grid[0]}x{grid[1]} = {math.prod(grid)} tokens"
+        parts.append(f"patch {patch[0]}: {tokens} at {image_size} px")
+    elif stages:
+        side = math.ceil(image_size / stages[-1]["reduction"])
+        parts.append(f"stem {model.stem}: last map {side}x{side} at {image_size} px")
+    return "  ".join(parts)
 
 
-def _is_path(text: str) -> bool:
-    return "/" in text or Path(text).suffix in (".safetensors", ".pth", ".pt", ".bin")
+# --- from scratch -------------------------------------------------------------------------------
 
 
 def _arguments(model: Model, arch: str, image_size: int) -> dict[str, Any]:
-    """What timm is given: the user's kwargs, image and patch size where the model knows them."""
+    """What timm is given: the user's kwargs; the image size where timm makes the model for one."""
     arguments = dict(model.kwargs)
-    transformer = "vit" in arch or "deit" in arch or "img_size" in _accepted(arch)
-    if model.patch_size and not transformer:
-        raise ConfigError(f"model.patch_size: {arch} has no patches; leave it out")
-    if transformer:
-        arguments.setdefault("img_size", image_size)
-        if model.patch_size:
-            arguments["patch_size"] = model.patch_size
-            if image_size % model.patch_size:
-                raise ConfigError(
-                    f"model.patch_size {model.patch_size} does not divide the {image_size} px of the images"
-                )
+    cfg = timm.get_pretrained_cfg(arch)
+    if cfg is not None and cfg.fixed_input_size:
+        arguments["img_size"] = image_size
+    if model.patch_size:
+        arguments["patch_size"] = model.patch_size
     return arguments
 
 
-def _accepted(arch: str) -> list[str]:
-    return list(inspect.signature(timm.model_entrypoint(arch)).parameters)
-
-
-def _create(
-    model: Model, arch: str, n_classes: int, pretrained: bool, file: Path | None, arguments: dict[str, Any]
-) -> nn.Module:
+def _create(model: Model, arch: str, arguments: Mapping[str, Any]) -> nn.Module:
     try:
-        made: nn.Module = timm.create_model(arch, pretrained=pretrained, num_classes=n_classes, **arguments)
+        made: nn.Module = timm.create_model(arch, **arguments)
         return made
-    except TypeError as problem:
-        named = [k for k in model.kwargs if f"'{k}'" in str(problem)]
-        key = f"model.kwargs.{named[0]}" if named else "model.kwargs"
-        raise ConfigError(f"{key}: {model.arch} does not take it ({problem})") from problem
     except Exception as problem:
-        # What a hub, a file reader or a model raises is not one family; without pretrained weights it is the
-        # settings that do not fit.
-        if not pretrained:
-            raise ConfigError(
-                f"model: timm cannot build {model.arch} with {arguments} ({problem})"
-            ) from problem
-        if file is not None:
-            raise ConfigError(f"model.pretrained: {file} does not fit {model.arch} ({problem})") from problem
-        raise DataError(
-            f"model.pretrained: the weights {arch} cannot be had ({type(problem).__name__});"
-            " without a network, give a local file: model.pretrained=weights.safetensors"
-        ) from problem
+        # timm's models raise what they happen to run into; without weights it is the settings that misfit.
+        refused = re.search(r"unexpected keyword argument '(\w+)'", str(problem))
+        if refused and refused[1] == "patch_size":
+            raise ConfigError(f"model.patch_size: {arch} has no patches; leave it out") from problem
+        if refused and refused[1] in model.kwargs:
+            where = f"model.kwargs.{refused[1]}"
+            raise ConfigError(unknown(where, f"argument of {arch}", refused[1], _taken(arch))) from problem
+        shown = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        raise ConfigError(f"model: timm cannot build {arch} with {shown} ({_one_line(problem)})") from problem
 
 
-def _refuse_gaps(module: nn.Module, fresh: nn.Module, arch: str, source: str) -> None:
-    """Raises ConfigError when some part was not loaded: timm passes over names that it does not find.
-
-    fresh: the same network from the same seed without weights. Filters and matrices begin at random, so one
-    that is equal in both was never loaded. The head is new in any case.
-    """
-    head = module.default_cfg["classifier"]  # type: ignore[index]
-    heads = (head,) if isinstance(head, str) else tuple(head)
-    begun = fresh.state_dict()
-    gaps = [
-        name
-        for name, value in module.state_dict().items()
-        if value.ndim > 1 and not name.startswith(heads) and torch.equal(value, begun[name])
-    ]
-    if gaps:
-        more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
-        raise ConfigError(
-            f"model.pretrained: {source} does not fit {arch}: it has no {', '.join(gaps[:3])}{more}"
-        )
+def _taken(arch: str) -> list[str]:
+    """The names of the arguments that a model takes and a user may give."""
+    with torch.device("meta"):
+        kind = type(timm.create_model(arch))
+    return [name for name in inspect.signature(kind).parameters if name not in DECIDED]
 
 
 def _small_stem(module: nn.Module, arch: str) -> None:
     """3x3, stride 1, no max-pool (He et al., arXiv 1512.03385, section 4.2), drawn like timm's own."""
-    stem, pool = getattr(module, "conv1", None), getattr(module, "maxpool", None)
-    if not isinstance(stem, nn.Conv2d) or pool is None:
+    if not isinstance(module, timm.models.ResNet):
         raise ConfigError(
-            f"model.stem=small is for ResNets; {arch} has no 7x7 convolution and max-pool to replace"
+            f"model.stem=small is for ResNets; {arch} has no convolution and max-pool at its start to replace"
         )
-    module.conv1 = nn.Conv2d(stem.in_channels, stem.out_channels, 3, stride=1, padding=1, bias=False)
+    module.conv1 = nn.Conv2d(3, module.bn1.num_features, 3, stride=1, padding=1, bias=False)
     nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")
     module.maxpool = nn.Identity()
+    for stage in module.feature_info:
+        stage["reduction"] //= 2 if stage["module"] == "act1" else 4
 
 
-def _provenance(module: nn.Module, file: Path | None) -> dict[str, Any]:
-    """Tag, licence, data and known augmentation; of a file, name and sha256 and nothing assumed."""
-    if file is not None:
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return {"weights": file.name, "sha256": digest, "licence": "unknown", **weights.UNKNOWN}
-    cfg: dict[str, Any] = module.pretrained_cfg  # type: ignore[assignment]
-    tag = f"{cfg['architecture']}.{cfg['tag']}"
-    return {"weights": tag, "licence": cfg.get("license") or "unknown", **weights.known(tag)}
+def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
+    """Raises ConfigError when the model cannot take the images, or would pass over part of them."""
+    embed = getattr(module, "patch_embed", None)
+    grid, patch = getattr(embed, "grid_size", None), getattr(embed, "patch_size", None)
+    if grid and isinstance(patch, tuple) and grid[0] * patch[0] < image_size:
+        raise ConfigError(
+            f"model.patch_size: {patch[0]} does not divide the {image_size} px of the images, so that {arch}"
+            f" would not see the last {image_size - grid[0] * patch[0]}; choose a divisor of {image_size}"
+        )
+    module.eval()
+    try:
+        with torch.no_grad():
+            module(torch.zeros(1, 3, image_size, image_size))
+    except Exception as problem:
+        # As in _create: whatever the layers run into.
+        raise ConfigError(
+            f"model.arch: {arch} cannot take images of {image_size} px ({_one_line(problem)})"
+        ) from problem
+    module.train()
+
+
+# --- from weights -------------------------------------------------------------------------------
+
+
+def _is_file(pretrained: bool | str) -> bool:
+    """Whether a file is meant, and not a tag."""
+    return isinstance(pretrained, str) and ("/" in pretrained or pretrained.endswith(FILE_ENDINGS))
+
+
+def _weights(arch: str, tag: str, pretrained: bool | str) -> tuple[str, Path | None]:
+    """The full timm name of the wanted weights ("" of a file that nobody described) and their file.
+
+    A tag in model.arch beside a local file says what the file is.
+    """
+    where = "model.arch"
+    if isinstance(pretrained, str) and not _is_file(pretrained):
+        where, tag = "model.pretrained", pretrained.removeprefix(f"{arch}.")
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{arch}.*")]
+    if tag and tag not in tags:
+        raise ConfigError(unknown(where, f"tag of {arch} (or weights file)", tag, tags))
+    if not pretrained:
+        return "", None
+    if _is_file(pretrained):
+        return (f"{arch}.{tag}" if tag else ""), _local(Path(str(pretrained)).expanduser())
+    if not tags:
+        raise ConfigError(
+            f"model.pretrained: timm has no weights for {arch}; give a file, or model.pretrained=false"
+        )
+    name = f"{arch}.{tag or timm.get_pretrained_cfg(arch).tag}"
+    return name, weights.fetch(name)
+
+
+def _local(file: Path) -> Path:
+    if not file.is_file():
+        raise DataError(f"model.pretrained: the weights file {file} does not exist")
+    if file.suffix not in FILE_ENDINGS:
+        raise ConfigError(f"model.pretrained: {file} must end in one of {', '.join(FILE_ENDINGS)}")
+    return file
+
+
+def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]) -> None:
+    """Puts weights into a network, all but the head. Raises ConfigError when the rest does not fit exactly.
+
+    timm is lenient as soon as the number of classes differs: it passes over names it misses and names it
+    does not know. So a twin with as many classes as the file is loaded, which timm does strictly, and
+    handed over.
+    """
+    cfg = timm.get_pretrained_cfg(arch)
+    heads = (cfg.classifier,) if isinstance(cfg.classifier, str) else tuple(cfg.classifier or ())
+    try:
+        content = timm.models.load_state_dict(str(file), weights_only=True)
+        classes = [len(content[f"{head}.weight"]) for head in heads if f"{head}.weight" in content]
+    except Exception as problem:
+        # Archives, pickles and safetensors each fail in their own ways.
+        raise DataError(
+            f"model.pretrained: {file} cannot be read as weights ({_one_line(problem)})"
+        ) from problem
+    own = classes[0] if classes else 0
+    overlay = {"file": str(file), "num_classes": own, "label_offset": None, "custom_load": False}
+    try:
+        twin = timm.create_model(
+            arch, pretrained=True, pretrained_cfg_overlay=overlay, **{**arguments, "num_classes": own}
+        )
+    except Exception as problem:
+        # Without weights the same network was built, so it is the file.
+        raise ConfigError(f"model.pretrained: {file} does not fit {arch}: {_misfit(problem)}") from problem
+    state = {name: value for name, value in module.state_dict().items() if _inside(name, heads)}
+    state |= {name: value for name, value in twin.state_dict().items() if not _inside(name, heads)}
+    module.load_state_dict(state)
+
+
+def _inside(name: str, parts: Collection[str]) -> bool:
+    return any(name.startswith(f"{part}.") for part in parts)
+
+
+def _misfit(problem: Exception) -> str:
+    """torch's list of misfits, which can fill pages, as its first few names."""
+    found = []
+    for line in str(problem).splitlines():
+        names = re.findall(r'"([^"]+)"', line)
+        if line.strip().startswith("Missing key"):
+            found.append(f"it lacks {_few(names)}")
+        elif line.strip().startswith("Unexpected key"):
+            found.append(f"the model has no {_few(names)}")
+    resized = re.findall(r"size mismatch for (\S+):", str(problem))
+    if resized:
+        found.append(f"of another shape are {_few(resized)}")
+    return "; ".join(found) or _one_line(problem)
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _one_line(problem: Exception) -> str:
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if len(text) <= 200 else f"{text[:200]}..."

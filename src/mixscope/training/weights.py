@@ -1,46 +1,170 @@
-"""Pretrained weights: what they have seen, as far as it is known.
+"""Pretrained weights: where they come from, and what they have seen, as far as it is known.
 
 Whether weights already saw MixUp, CutMix or the very classes of the test set decides what a comparison
 with them can say, so it is recorded with every run.
 
-What does not belong here: loading (models.py).
+What does not belong here: putting them into a network (models.py).
 """
 
+import fnmatch
+import hashlib
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-# By timm tag. saw_mixup, saw_cutmix: None where no source says it.
+import huggingface_hub
+import timm
+from huggingface_hub.errors import EntryNotFoundError
+
+from mixscope.errors import DataError
+
+# What a hub may call the weights of a model, the best first.
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+HUB_SECONDS = 10.0
+
+# By timm name and tag, the first pattern that fits. saw_mixup, saw_cutmix: None where no source says it.
+_STRIKES_BACK = {
+    "saw_mixup": True,
+    "saw_cutmix": True,
+    "source": "Wightman et al., arXiv 2110.00476, table 2",
+}
+_TORCHVISION = "torchvision, references/classification"
 KNOWN: dict[str, dict[str, Any]] = {
-    # Recipe A1 of "ResNet strikes back", table 2: MixUp alpha 0.2 and CutMix alpha 1.0.
-    "a1_in1k": {
-        "training_data": "ImageNet-1k",
+    "resnet*.a1_in1k": {**_STRIKES_BACK, "augmentation": "MixUp 0.2 and CutMix 1.0, RandAugment, recipe A1"},
+    "resnet*.a2_in1k": {**_STRIKES_BACK, "augmentation": "MixUp 0.1 and CutMix 1.0, RandAugment, recipe A2"},
+    "resnet*.a3_in1k": {**_STRIKES_BACK, "augmentation": "MixUp 0.1 and CutMix 1.0, RandAugment, recipe A3"},
+    "resnet*.tv_in1k": {
+        "saw_mixup": False,
+        "saw_cutmix": False,
+        "augmentation": "crop and flip",
+        "source": _TORCHVISION,
+    },
+    "resnet50.tv2_in1k": {
         "saw_mixup": True,
         "saw_cutmix": True,
-        "source": "Wightman et al., arXiv 2110.00476",
-    },
-    "tv_in1k": {
-        "training_data": "ImageNet-1k",
-        "saw_mixup": False,
-        "saw_cutmix": False,
-        "source": "torchvision's first recipe: crop and flip",
-    },
-    # The original file is named aug_light1: in Steiner et al. that is RandAugment (2, 0) with MixUp alpha 0.
-    "augreg_in21k_ft_in1k": {
-        "training_data": "ImageNet-21k, then ImageNet-1k",
-        "saw_mixup": False,
-        "saw_cutmix": False,
-        "source": "Steiner et al., arXiv 2106.10270",
+        "augmentation": "MixUp 0.2 and CutMix 1.0, TrivialAugment",
+        "source": _TORCHVISION,
     },
 }
-UNKNOWN: dict[str, Any] = {"training_data": "unknown", "saw_mixup": None, "saw_cutmix": None, "source": None}
 
-# Sets whose classes are among those of ImageNet.
+# Steiner et al. (arXiv 2106.10270): MixUp's alpha and RandAugment's (layers, magnitude) of each
+# level. The name of the original file says at which level a model was trained; it was fine-tuned with crop
+# and flip alone.
+AUGREG_LEVELS = {
+    "none": (0.0, (0, 0)),
+    "light1": (0.0, (2, 0)),
+    "light2": (0.2, (2, 10)),
+    "medium1": (0.2, (2, 15)),
+    "medium2": (0.5, (2, 15)),
+    "strong1": (0.5, (2, 20)),
+    "strong2": (0.8, (2, 20)),
+}
+
+# By the part of a timm tag that names a data set.
+TRAINING_DATA = {
+    "in1k": "ImageNet-1k",
+    "in12k": "ImageNet-12k",
+    "in21k": "ImageNet-21k",
+    "in22k": "ImageNet-22k",
+}
+
+# Sets whose classes are among those of ImageNet: all 200 of Tiny-ImageNet are in ImageNet-1k.
 INSIDE_IMAGENET = ("tiny-imagenet",)
 
 
-def known(tag: str) -> dict[str, Any]:
-    """What is known of the weights of a timm tag ("a1_in1k", or "resnet50.a1_in1k")."""
-    return dict(KNOWN.get(tag.rpartition(".")[2], UNKNOWN))
+def fetch(name: str) -> Path:
+    """The weights of a timm tag as a file, from the hub's local cache or else from the hub.
+
+    name: a timm name with its tag ("resnet50.a1_in1k").
+    Raises DataError, which names the local-file way, at once when the hub cannot be reached: the hub's own
+    client tries for most of a minute.
+    """
+    cfg = timm.get_pretrained_cfg(name)
+    repository = cfg.hf_hub_id
+    if repository is None:
+        raise DataError(f"model.pretrained: the weights {name} are not on the hub; {_mend(name, cfg.url)}")
+    for file in HUB_FILES:
+        cached = huggingface_hub.try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return Path(cached)
+    url = ""
+    problem: Exception | None = None
+    for file in HUB_FILES:
+        url = huggingface_hub.hf_hub_url(repository, file)
+        try:
+            huggingface_hub.get_hf_file_metadata(url, timeout=HUB_SECONDS)
+            return Path(huggingface_hub.hf_hub_download(repository, file))
+        except EntryNotFoundError as absent:
+            problem = absent
+        except Exception as unreachable:
+            # The client's errors, those of its HTTP library and of the disk are not one family, and differ
+            # between its versions; to the user they are one: the file cannot be had.
+            problem = unreachable
+            break
+    raise DataError(
+        f"model.pretrained: the weights {name} cannot be had from the hub ({type(problem).__name__});"
+        f" {_mend(name, url)}"
+    ) from problem
+
+
+def _mend(name: str, url: str) -> str:
+    return (
+        f"download {url} where there is a network and give the file:"
+        f" model.arch={name} model.pretrained=PATH (.safetensors or .pth)"
+    )
+
+
+def provenance(name: str, file: Path, *, declared: bool) -> dict[str, Any]:
+    """Everything known of the weights in `file`, as plain values for the records.
+
+    name: a timm name with its tag, or "" where nobody says what the file is: then its name and sha256 are
+    known, and nothing is assumed. declared: only the user says that the file is these weights.
+    """
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    cfg = timm.get_pretrained_cfg(name).to_dict() if name else {}
+    return {
+        "weights": name or file.name,
+        "declared": declared,
+        "file": file.name,
+        "sha256": digest,
+        "licence": cfg.get("license") or "unknown",
+        "origin": cfg.get("url") or cfg.get("hf_hub_id"),
+        **known(name),
+    }
+
+
+def known(name: str) -> dict[str, Any]:
+    """What weights were trained on and how: training_data, augmentation, saw_mixup, saw_cutmix, source.
+
+    name: a timm name with its tag, or "" for weights that nobody described.
+    """
+    facts = {"augmentation": "unknown", "saw_mixup": None, "saw_cutmix": None, "source": None}
+    cfg = timm.get_pretrained_cfg(name) if name else None
+    level = re.search(r"/augreg/.*-aug_([a-z]+[12]?)-", (cfg and cfg.url) or "")
+    fits = [pattern for pattern in KNOWN if fnmatch.fnmatchcase(name, pattern)]
+    if fits:
+        facts = KNOWN[fits[0]]
+    elif level and level[1] in AUGREG_LEVELS:
+        facts = _augreg(level[1])
+    return {"training_data": _training_data(name), **facts}
+
+
+def _augreg(level: str) -> dict[str, Any]:
+    alpha, (layers, magnitude) = AUGREG_LEVELS[level]
+    return {
+        "augmentation": f"MixUp {alpha}, RandAugment ({layers}, {magnitude}), level {level}",
+        "saw_mixup": alpha > 0,
+        "saw_cutmix": False,
+        "source": "Steiner et al., arXiv 2106.10270",
+    }
+
+
+def _training_data(name: str) -> str:
+    """timm's tags end with the data sets, the first training first: `augreg_in21k_ft_in1k`."""
+    parts = name.rpartition(".")[2].split("_") if name else []
+    return ", then ".join(TRAINING_DATA[part] for part in parts if part in TRAINING_DATA) or "unknown"
 
 
 def warnings_for(provenance: Mapping[str, Any], data_name: str) -> list[str]:
@@ -54,6 +178,13 @@ def warnings_for(provenance: Mapping[str, Any], data_name: str) -> list[str]:
             found.append(f"the weights {name} were themselves trained with {method} ({provenance['source']})")
         elif provenance[key] is None:
             found.append(f"it is not known whether the weights {name} were trained with {method}")
-    if data_name in INSIDE_IMAGENET and "ImageNet" in provenance["training_data"]:
-        found.append(f"the classes of {data_name} are among those that the weights {name} were trained on")
+    if data_name in INSIDE_IMAGENET:
+        if "ImageNet" in provenance["training_data"]:
+            found.append(
+                f"the classes of {data_name} are among those that the weights {name} were trained on"
+            )
+        elif provenance["training_data"] == "unknown":
+            found.append(
+                f"it is not known whether the weights {name} were trained on the classes of {data_name}"
+            )
     return found
