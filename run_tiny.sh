@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Every experiment on tiny-imagenet: both models, three arms, scratch and pretrained, several runs at once.
+# Every experiment on tiny-imagenet: both models, three arms, scratch and pretrained, two runs at a time.
 # More arguments go to `mixscope study run`, for instance: bash run_tiny.sh --slots 4 --only pretrained=scratch
 set -euo pipefail
 cd "$(dirname "$0")"
 mixscope=mixscope
 [ -x .venv/bin/mixscope ] && mixscope=.venv/bin/mixscope
 "$mixscope" data prepare tiny-imagenet
-"$mixscope" study run resnet-vs-vit --only data=tiny-imagenet "$@"
+"$mixscope" study run resnet-vs-vit --only data=tiny-imagenet --slots 2 "$@"

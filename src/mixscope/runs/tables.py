@@ -1,6 +1,6 @@
 """Result tables of a study, from its summaries alone.
 
-What does not belong here: how a figure is computed (metrics.py), and whether a difference is real (claims).
+What does not belong here: how a figure is computed (metrics.py), and whether a difference is real.
 """
 
 import statistics
