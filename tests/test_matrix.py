@@ -88,7 +88,7 @@ seeds: [0]
 
 
 def test_a_rule_holds_for_its_combination_alone():
-    runs = matrix.parse(yaml.safe_load(SMALL), where="small").expand()
+    runs = matrix.parse(SMALL, file="small.yaml").expand()
     assert {r.name: r.config.model.stem for r in runs} == {
         "a-x": "imagenet", "a-y": "imagenet", "b-x": "imagenet", "b-y": "small",
     }  # fmt: skip
@@ -102,7 +102,7 @@ def test_a_rule_holds_for_its_combination_alone():
         ({"factors": {}}, "factors is missing"),
         ({"rules": [{"when": {"model": "c"}, "set": {}}]}, 'no level "c"'),
         ({"rules": [{"if": {}}]}, "expected when and set"),
-        ({"base": {"train.epoch": 3}}, "small, a-x: train.epoch: .*nearest: epochs"),
+        ({"base": {"train.epoch": 3}}, "line 3: base.train.epoch: a-x: train.epoch: .*nearest: epochs"),
         ({"names": {"One": {"model": "a", "data": "x"}}}, "combination a, y has no name"),
         ({"names": {"One": {"model": "a"}}}, "says nothing of data"),
         ({"names": {n: {"model": "a", "data": "x"} for n in ("One", "Two")}}, "the same combination"),
@@ -110,7 +110,7 @@ def test_a_rule_holds_for_its_combination_alone():
 )
 def test_a_broken_study_is_answered_with_the_key(change, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        matrix.parse({**yaml.safe_load(SMALL), **change}, where="file.yaml")
+        matrix.parse(yaml.safe_dump({**yaml.safe_load(SMALL), **change}, sort_keys=False), file="file.yaml")
 
 
 def test_a_study_is_read_from_a_file_or_by_its_name(tmp_path):
@@ -118,3 +118,89 @@ def test_a_study_is_read_from_a_file_or_by_its_name(tmp_path):
     assert matrix.load(str(tmp_path / "s.yaml")).name == "small"
     with pytest.raises(ConfigError, match="nearest: resnet-vs-vit"):
         matrix.load("resnet-vs-vti")
+
+
+def test_a_wrong_setting_is_answered_with_the_line_where_it_stands():
+    for wrong, place in (
+        (SMALL.replace("train.epochs", "train.epoch"), "s.yaml, line 3: base.train.epoch"),
+        (SMALL.replace("arch: resnet18", "arhc: resnet18"), "s.yaml, line 5: factors.model.a.model.arhc"),
+        (SMALL.replace("stem: small", "stem: tiny"), r"s.yaml, line 8: rules\[0\].set.model.stem: b-y"),
+        (SMALL.replace("data: {x", "model: {x"), "s.yaml, line 6: factors.model stands here and in line 5"),
+        (
+            SMALL + "claims: {H: {en: x, expect: above, margin: 0}}",
+            "line 10: claims.H.margin: expected the perc",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=place):
+            matrix.parse(wrong, file="s.yaml")
+
+
+CLAIM = {"en": "a is better", "contrast": {"model": {"a": 1, "b": -1}}, "expect": "above", "margin": 1}
+
+
+def _with(**change):
+    return SMALL + yaml.safe_dump({"claims": {"H": {**CLAIM, **change}}})
+
+
+def test_a_claim_is_made_in_every_stratum_with_the_weights_of_its_cells():
+    study = matrix.parse(_with(), file="s.yaml")
+    (claim,) = study.claims
+    assert claim.strata(study.factors) == [{"data": "x"}, {"data": "y"}]
+    assert claim.weights({"data": "y"}, study.factors) == [
+        ({"model": "a", "data": "y"}, 1.0), ({"model": "b", "data": "y"}, -1.0),
+    ]  # fmt: skip
+    both = matrix.parse(
+        _with(contrast={"model": {"a": 1, "b": -1}, "data": {"x": 1, "y": -1}}), file="s.yaml"
+    )
+    assert [w for _, w in both.claims[0].weights({}, both.factors)] == [1, -1, -1, 1]
+    one = matrix.parse(_with(where={"data": "x"}), file="s.yaml")
+    assert one.claims[0].strata(one.factors) == [{"data": "x"}]
+    assert len({study.digest, both.digest, one.digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"expect": "higher"}, "claims.H.expect: no expectation"),
+        ({"margin": True}, "claims.H.margin: expected the percentage points"),
+        ({"contrast": {"model": {"a": 1, "b": 1}}}, "add up to 0, these to 2"),
+        ({"contrast": {"model": {"a": 1, "c": -1}}}, "claims.H.contrast.model.c: no level"),
+        ({"contrast": {"modle": {"a": 1, "b": -1}}}, "nearest: model"),
+        ({"where": {"model": "a"}}, 'no factor outside the contrast "model"'),
+        ({"needs": ["G"]}, "no other claim"),
+        ({"pair_seeds": "no way"}, "expected true or false"),
+        ({"en": None}, "expected what is claimed in words"),
+        ({"delta": 1}, 'no key of a claim "delta"'),
+    ],
+)
+def test_a_broken_claim_is_answered_with_the_key(change, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        matrix.parse(_with(**change), file="s.yaml")
+
+
+def test_the_built_in_studies_claim_what_the_study_claims():
+    claims = {c.id: c for c in matrix.load("resnet-vs-vit").claims}
+    d_mixup = {"model": {"vit": 1, "resnet50": -1}, "augmentation": {"mixup": 1, "default": -1}}
+    assert claims["H2"].contrast == d_mixup and claims["H2"].expect == "above"
+    assert claims["H1"].expect == "below" and claims["H1"].margin == claims["H2"].margin == 1.0
+    assert claims["main"].needs == ("H1", "H2")
+    assert claims["H3-mixup"].expect == "equivalent" and claims["H3-mixup"].margin == 2.0
+    assert claims["H3-mixup"].contrast == {"pretrained": {"imagenet": 1, "scratch": -1}, **d_mixup}
+    for name in matrix.builtin():
+        assert all(set(c.text) == {"en", "ko"} for c in matrix.load(name).claims)
+
+
+def test_the_fair_small_image_design_keeps_64_tokens_and_every_pixel():
+    for run in matrix.load("resnet-vs-vit-small-images").expand():
+        model, size = run.config.model, {"cifar100": 32, "tiny-imagenet": 64}[run.cell["data"]]
+        assert (
+            model.stem == "small"
+            if run.cell["model"] == "resnet50"
+            else (size // model.patch_size) ** 2 == 64
+        )
+
+
+def test_a_copy_under_another_name_is_a_study_of_its_own():
+    text = matrix.renamed(matrix.source("quickstart"), "mine")
+    mine = matrix.parse(text, file="mine.yaml")
+    assert mine.name == "mine" and mine.digest == matrix.load("quickstart").digest

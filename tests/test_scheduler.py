@@ -36,7 +36,8 @@ STUDY = {
 
 
 def runs(**base):
-    return matrix.parse({**STUDY, "base": {**STUDY["base"], **base}}, where="small").expand()
+    tree = {**STUDY, "base": {**STUDY["base"], **base}}
+    return matrix.parse(yaml.safe_dump(tree, sort_keys=False), file="small.yaml").expand()
 
 
 def go(out, root, notice=lambda found, event: None, **options):

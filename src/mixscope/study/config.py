@@ -21,6 +21,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 
 from mixscope.errors import ConfigError, unknown
+from mixscope.study import document
 
 
 def _require(holds: bool, sentence: str) -> None:
@@ -255,32 +256,11 @@ def load(file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
     where = ""
     if file is not None:
         where = f"{file}: "
-        tree = read_yaml(file)
+        tree = document.read(file).tree
     for pair in overrides:
         key, value = split_pair(pair)
         set_key(tree, key, value)
     return from_dict(tree, where=where)
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """A YAML file whose top level is a mapping. Raises ConfigError with file and line."""
-    try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ConfigError(f"{file}: cannot be read ({problem.strerror})") from problem
-    except UnicodeDecodeError as problem:
-        raise ConfigError(f"{file}: is not a text file in UTF-8") from problem
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(
-            f"{file}{line}: not valid YAML ({getattr(problem, 'problem', problem)})"
-        ) from problem
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{file}: expected settings as `key: value`, got {type(tree).__name__}")
-    return tree
 
 
 def split_pair(pair: str) -> tuple[str, Any]:

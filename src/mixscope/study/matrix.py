@@ -9,24 +9,29 @@
       - {when: {model: vit, data: tiny}, set: {model.patch_size: 8}}
     seeds: [0, 1, 2]
     names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
+    claims: {H1: ...}                          what is asserted, see claim.py
 
 What does not belong here: running (runs/scheduler.py), and the settings themselves (config.py).
 """
 
+import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mixscope.errors import ConfigError, unknown
+from mixscope.study import claim, document
 from mixscope.study import config as settings
+from mixscope.study.claim import Claim
 from mixscope.study.config import RunConfig
+from mixscope.study.document import Document, Key
 
-KEYS = ("name", "title", "base", "factors", "rules", "seeds", "names")
+KEYS = ("name", "title", "base", "factors", "rules", "seeds", "names", "claims")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +50,7 @@ class PlannedRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """A study as its file says it. factors: {factor: {level: {setting: value}}}, in order."""
+    """A study as its file says it: `text`. factors: {factor: {level: {setting: value}}}, in order."""
 
     name: str
     title: str
@@ -54,6 +59,14 @@ class Study:
     rules: Sequence[Mapping[str, Any]]
     seeds: Sequence[int]
     names: Mapping[str, Mapping[str, str]]
+    claims: tuple[Claim, ...]
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """Names the study by what it asserts and by every run that it asks for."""
+        tree = {"claims": [c.to_dict() for c in self.claims], "runs": [r.directory for r in self.expand()]}
+        return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:12]
 
     def cells(self) -> list[tuple[str, dict[str, str]]]:
         """Every combination of levels with its experiment's name, the last factor varying fastest."""
@@ -112,13 +125,30 @@ class Study:
 
     def _config(self, cell: Mapping[str, str], seed: int, name: str) -> RunConfig:
         tree: dict[str, Any] = {}
-        parts = [self.base, *(self.factors[factor][level] for factor, level in cell.items())]
-        parts += [r["set"] for r in self.rules if all(cell[f] == level for f, level in r["when"].items())]
-        for part in parts:
+        for _, part in self._parts(cell):
             for key, value in part.items():
                 settings.set_key(tree, key, value)
         tree["seed"] = seed
-        return settings.from_dict(tree, where=f"study {self.name}, {name}: ")
+        return settings.from_dict(tree, where=f"{name}: ")
+
+    def _parts(self, cell: Mapping[str, str]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+        """Where the settings of a cell stand in the file, and they themselves; later ones win."""
+        yield ("base",), self.base
+        for factor, level in cell.items():
+            yield ("factors", factor, level), self.factors[factor][level]
+        for i, rule in enumerate(self.rules):
+            if all(cell[f] == level for f, level in rule["when"].items()):
+                yield ("rules", i, "set"), rule["set"]
+
+    def check(self, file: Document) -> None:
+        """Makes every run once. Raises ConfigError that names the line of the setting that does not fit."""
+        for name, cell in self.cells():
+            try:
+                self._config(cell, self.seeds[0], name)
+            except ConfigError as problem:
+                places = [(key, (*at, key)) for at, part in self._parts(cell) for key in part]
+                named = [at for key, at in places if re.search(rf"(^|\W){re.escape(key)}\b", str(problem))]
+                raise ConfigError(f"{file.where(*named[-1]) if named else file.file}: {problem}") from problem
 
 
 def builtin() -> list[str]:
@@ -128,103 +158,143 @@ def builtin() -> list[str]:
 
 
 def load(study: str) -> Study:
-    """A study from a YAML file, or a built-in one by its name.
+    """A study from a YAML file, or a built-in one by its name. Raises ConfigError with file, line and key."""
+    return parse(source(study), file=study)
 
-    Raises ConfigError that names the file, the line where YAML is broken, and the key.
-    """
+
+def source(study: str) -> str:
+    """The text of a study file, or of a built-in one. Raises ConfigError."""
     if study.endswith((".yaml", ".yml")):
-        return parse(settings.read_yaml(Path(study)), where=study)
+        return document.read_text(Path(study))
     if study not in builtin():
         raise ConfigError(unknown("STUDY", "built-in study (or .yaml file)", study, builtin()))
-    text = (resources.files("mixscope.study") / "builtin" / f"{study}.yaml").read_text(encoding="utf-8")
-    return parse(yaml.safe_load(text), where=study)
+    return (resources.files("mixscope.study") / "builtin" / f"{study}.yaml").read_text(encoding="utf-8")
 
 
-def parse(tree: Mapping[str, Any], *, where: str) -> Study:
-    """A study from nested dictionaries, every combination of it checked. Raises ConfigError."""
+def renamed(text: str, name: str) -> str:
+    """The text of a study under another name: where a study of one's own begins."""
+    return re.sub(r"(?m)^name:.*$", f"name: {name}", text, count=1)
+
+
+def parse(text: str, *, file: str) -> Study:
+    """A study from YAML text, every combination of it checked. Raises ConfigError with file, line and key."""
+    found = document.parse(text, file=file)
+    tree = found.tree
     for key in tree:
         if key not in KEYS:
-            raise ConfigError(unknown(f"{where}: {key}", "key of a study", key, KEYS))
+            raise ConfigError(unknown(found.where(key), "key of a study", key, KEYS))
     for key in ("name", "factors", "seeds"):
         if not tree.get(key):
-            raise ConfigError(f"{where}: {key} is missing; a study needs name, factors and seeds")
-    seeds = tree["seeds"]
-    if (
-        not isinstance(seeds, list)
-        or not all(isinstance(s, int) for s in seeds)
-        or len(set(seeds)) < len(seeds)
-    ):
-        raise ConfigError(f"{where}: seeds: expected a list of different whole numbers, got {seeds!r}")
-    factors: dict[str, dict[str, dict[str, Any]]] = {}
-    for factor, levels in _mapping(tree["factors"], f"{where}: factors").items():
-        factors[str(factor)] = {}
-        for level, values in _mapping(levels, f"{where}: factors.{factor}").items():
-            factors[str(factor)][_word(level)] = dict(
-                _mapping(values or {}, f"{where}: factors.{factor}.{level}")
-            )
+            raise ConfigError(f"{found.where(key)} is missing; a study needs name, factors and seeds")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", str(tree["name"])):
+        raise ConfigError(
+            f"{found.where('name')}: becomes a folder: letters, digits, dot, hyphen and underscore only,"
+            f" got {tree['name']!r}"
+        )
+    factors = _factors(found)
     study = Study(
         name=str(tree["name"]),
         title=str(tree.get("title", tree["name"])),
-        base=_mapping(tree.get("base") or {}, f"{where}: base"),
+        base=_mapping(tree.get("base") or {}, found, "base"),
         factors=factors,
-        rules=[_rule(r, factors, f"{where}: rules[{i}]") for i, r in enumerate(tree.get("rules") or [])],
-        seeds=seeds,
+        rules=_rules(found, factors),
+        seeds=_seeds(found),
         names={
-            str(n): _cell(c, factors, f"{where}: names.{n}") for n, c in (tree.get("names") or {}).items()
+            str(n): _cell(c, factors, found, "names", n)
+            for n, c in _mapping(tree.get("names") or {}, found, "names").items()
         },
+        claims=claim.read(found, factors),
+        text=text,
     )
-    _check_names(study, where)
-    study.expand()
+    _check_names(study, found)
+    study.check(found)
     return study
 
 
-def _rule(rule: object, factors: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
-    found = _mapping(rule, where)
+def _seeds(file: Document) -> list[int]:
+    seeds = file.tree["seeds"]
+    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
+    if not whole or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ConfigError(
+            f"{file.where('seeds')}: expected a list of different whole numbers, 0 or more, got {seeds!r}"
+        )
+    return list(seeds)
+
+
+def _factors(file: Document) -> dict[str, dict[str, dict[str, Any]]]:
+    factors: dict[str, dict[str, dict[str, Any]]] = {}
+    for factor, levels in _mapping(file.tree["factors"], file, "factors").items():
+        if factor in ("name", "seed"):
+            raise ConfigError(
+                f"{file.where('factors', factor)}: every study has that already; name it otherwise"
+            )
+        factors[factor] = {
+            level: dict(_mapping(values or {}, file, "factors", factor, level))
+            for level, values in _mapping(levels, file, "factors", factor).items()
+        }
+        if not factors[factor]:
+            raise ConfigError(f"{file.where('factors', factor)}: has no level")
+    return factors
+
+
+def _rules(file: Document, factors: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    rules = file.tree.get("rules") or []
+    if not isinstance(rules, list):
+        raise ConfigError(f"{file.where('rules')}: expected a list of {{when: ..., set: ...}}, got {rules!r}")
+    return [_rule(rule, factors, file, i) for i, rule in enumerate(rules)]
+
+
+def _rule(rule: object, factors: Mapping[str, Mapping[str, Any]], file: Document, i: int) -> dict[str, Any]:
+    found = _mapping(rule, file, "rules", i)
     if set(found) != {"when", "set"}:
-        raise ConfigError(f"{where}: expected when and set, got {', '.join(map(str, found))}")
+        raise ConfigError(
+            f"{file.where('rules', i)}: expected when and set, got {', '.join(map(str, found))}"
+        )
     when = {
-        f: _level(f, level, factors, f"{where}.when") for f, level in _mapping(found["when"], where).items()
+        f: _level(f, level, factors, file, "rules", i, "when", f)
+        for f, level in _mapping(found["when"], file, "rules", i, "when").items()
     }
-    return {"when": when, "set": _mapping(found["set"], f"{where}.set")}
+    return {"when": when, "set": _mapping(found["set"], file, "rules", i, "set")}
 
 
-def _cell(cell: object, factors: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, str]:
-    found = _mapping(cell, where)
-    levels = {f: _level(f, level, factors, where) for f, level in found.items()}
+def _cell(
+    cell: object, factors: Mapping[str, Mapping[str, Any]], file: Document, *at: str | int
+) -> dict[str, str]:
+    levels = {f: _level(f, level, factors, file, *at, f) for f, level in _mapping(cell, file, *at).items()}
     missing = [f for f in factors if f not in levels]
     if missing:
-        raise ConfigError(f"{where}: says nothing of {', '.join(missing)}; a name belongs to one combination")
+        raise ConfigError(
+            f"{file.where(*at)}: says nothing of {', '.join(missing)}; a name belongs to one combination"
+        )
     return {f: levels[f] for f in factors}
 
 
-def _level(factor: str, level: object, factors: Mapping[str, Mapping[str, Any]], where: str) -> str:
+def _level(
+    factor: str, level: object, factors: Mapping[str, Mapping[str, Any]], file: Document, *at: str | int
+) -> str:
     if factor not in factors:
-        raise ConfigError(unknown(where, "factor", factor, factors))
-    name = _word(level)
+        raise ConfigError(unknown(file.where(*at), "factor", factor, factors))
+    # A level may be called yes, no or 4: as it is written, whatever YAML makes of it.
+    name = file.words.get(at, str(level))
     if name not in factors[factor]:
-        raise ConfigError(unknown(f"{where}.{factor}", "level", name, factors[factor]))
+        raise ConfigError(unknown(file.where(*at), "level", name, factors[factor]))
     return name
 
 
-def _check_names(study: Study, where: str) -> None:
+def _check_names(study: Study, file: Document) -> None:
     """Either every combination has one name of its own, or none has."""
     if not study.names:
         return
     named = [tuple(cell.values()) for cell in study.names.values()]
     twice = next((n for n, c in zip(study.names, named, strict=True) if named.count(c) > 1), None)
     if twice is not None:
-        raise ConfigError(f"{where}: names.{twice}: another name has the same combination")
+        raise ConfigError(f"{file.where('names', twice)}: another name has the same combination")
     missing = [c for c in itertools.product(*study.factors.values()) if c not in named]
     if missing:
-        raise ConfigError(f"{where}: names: the combination {', '.join(missing[0])} has no name")
+        raise ConfigError(f"{file.where('names')}: the combination {', '.join(missing[0])} has no name")
 
 
-def _word(level: object) -> str:
-    """A level's name; YAML reads yes and no as true and false."""
-    return ("yes" if level else "no") if isinstance(level, bool) else str(level)
-
-
-def _mapping(value: object, where: str) -> Mapping[str, Any]:
+def _mapping(value: object, file: Document, *at: str | int) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: expected `key: value`, got {value!r}")
+        raise ConfigError(f"{file.where(*at)}: expected `key: value`, got {value!r}")
     return value

@@ -1,0 +1,169 @@
+"""What a study asserts, written down before its first run.
+
+    claims:
+      H2:
+        en: ViT gains more from MixUp than ResNet does
+        ko: ...
+        contrast:                           the weight of a cell is the product over these factors
+          model: {vit: 1, resnet50: -1}
+          augmentation: {mixup: 1, default: -1}
+        where: {data: cifar100}             only these strata; default: all
+        expect: above                       above, below or equivalent (to zero), or none: estimate only
+        margin: 1.0                         percentage points that matter
+        pair_seeds: false                   compare seed by seed; see claims/contrasts.py for what that costs
+        secondary: false
+        needs: [H1]                         claims that have to hold as well
+
+A claim is made in every stratum: every combination of the factors that its contrast leaves alone.
+
+What does not belong here: whether a claim is true (claims/).
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mixscope.errors import ConfigError, unknown
+from mixscope.study.document import Document, Key
+
+KEYS = ("en", "ko", "contrast", "where", "expect", "margin", "pair_seeds", "secondary", "needs")
+EXPECT = ("above", "below", "equivalent", "none")
+Levels = Mapping[str, Mapping[str, Any]]  # {factor: {level: settings}}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """One assertion about a weighted sum of cells; the fields are those of the file, above.
+
+    text: {language: sentence}. contrast: {factor: {level: weight}}. margin: percentage points.
+    """
+
+    id: str
+    text: Mapping[str, str]
+    contrast: Mapping[str, Mapping[str, float]]
+    where: Mapping[str, str]
+    expect: str
+    margin: float
+    pair_seeds: bool
+    secondary: bool
+    needs: tuple[str, ...]
+
+    def strata(self, factors: Levels) -> list[dict[str, str]]:
+        """The strata of this claim: {factor: level} of every factor that the contrast leaves alone."""
+        free = [f for f in factors if f not in self.contrast]
+        each = [[self.where[f]] if f in self.where else list(factors[f]) for f in free]
+        return [dict(zip(free, levels, strict=True)) for levels in itertools.product(*each)]
+
+    def weights(self, stratum: Mapping[str, str], factors: Levels) -> list[tuple[dict[str, str], float]]:
+        """The cells of one stratum with their weights, in the order of the factors."""
+        found = []
+        for levels in itertools.product(*self.contrast.values()):
+            weight = 1.0
+            for (_, weights), level in zip(self.contrast.items(), levels, strict=True):
+                weight *= weights[level]
+            chosen = {**stratum, **dict(zip(self.contrast, levels, strict=True))}
+            found.append(({f: chosen[f] for f in factors}, weight))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
+    """The claims of a study file, checked against its factors. Raises ConfigError with line and key."""
+    tree = document.tree.get("claims") or {}
+    _mapping(tree, document, ("claims",))
+    claims = tuple(_claim(str(name), found, document, factors) for name, found in tree.items())
+    for claim in claims:
+        for needed in claim.needs:
+            if needed not in tree or needed == claim.id:
+                others = [c.id for c in claims if c is not claim]
+                where = document.where("claims", claim.id, "needs")
+                raise ConfigError(unknown(where, "other claim", needed, others))
+    return claims
+
+
+def _claim(name: str, found: Any, document: Document, factors: Levels) -> Claim:
+    at: Key = ("claims", name)
+    _mapping(found, document, at)
+    for key in found:
+        if key not in KEYS:
+            raise ConfigError(unknown(document.where(*at, key), "key of a claim", key, KEYS))
+    if not isinstance(found.get("en"), str) or not isinstance(found.get("ko", ""), str):
+        raise ConfigError(
+            f"{document.where(*at)}: expected what is claimed in words, en: TEXT (and ko: TEXT)"
+        )
+    expect = found.get("expect")
+    if expect not in EXPECT:
+        raise ConfigError(unknown(document.where(*at, "expect"), "expectation", expect, EXPECT))
+    margin = found.get("margin")
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 100:
+        raise ConfigError(
+            f"{document.where(*at, 'margin')}: expected the percentage points that matter, above 0 and at"
+            f" most 100, got {margin!r}; a margin is chosen before the first run"
+        )
+    for key in ("pair_seeds", "secondary"):
+        if not isinstance(found.get(key, False), bool):
+            raise ConfigError(f"{document.where(*at, key)}: expected true or false, got {found[key]!r}")
+    contrast = _contrast(found.get("contrast"), document, (*at, "contrast"), factors)
+    needs = found.get("needs") or []
+    if not isinstance(needs, list):
+        raise ConfigError(f"{document.where(*at, 'needs')}: expected a list of claims, got {needs!r}")
+    return Claim(
+        id=name,
+        text={language: found[language] for language in ("en", "ko") if language in found},
+        contrast=contrast,
+        where=dict(_where(found.get("where") or {}, document, (*at, "where"), factors, contrast)),
+        expect=expect,
+        margin=float(margin),
+        pair_seeds=found.get("pair_seeds", False),
+        secondary=found.get("secondary", False),
+        needs=tuple(map(str, needs)),
+    )
+
+
+def _contrast(found: Any, document: Document, at: Key, factors: Levels) -> dict[str, dict[str, float]]:
+    if not isinstance(found, Mapping) or not found:
+        raise ConfigError(f"{document.where(*at)}: expected FACTOR: {{LEVEL: WEIGHT, ...}}, got {found!r}")
+    contrast: dict[str, dict[str, float]] = {}
+    for factor, weights in found.items():
+        if factor not in factors:
+            raise ConfigError(unknown(document.where(*at, factor), "factor", factor, factors))
+        _mapping(weights, document, (*at, factor))
+        for level, weight in weights.items():
+            if level not in factors[factor]:
+                raise ConfigError(
+                    unknown(document.where(*at, factor, level), "level", level, factors[factor])
+                )
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight == 0:
+                raise ConfigError(
+                    f"{document.where(*at, factor, level)}: expected a weight other than 0, got {weight!r}"
+                )
+        if abs(sum(weights.values())) > 1e-9:
+            raise ConfigError(
+                f"{document.where(*at, factor)}: the weights of a comparison add up to 0, these to"
+                f" {sum(weights.values()):g}"
+            )
+        contrast[factor] = {level: float(weight) for level, weight in weights.items()}
+    return contrast
+
+
+def _where(
+    found: Any, document: Document, at: Key, factors: Levels, contrast: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    _mapping(found, document, at)
+    for factor, level in found.items():
+        free = [f for f in factors if f not in contrast]
+        if factor not in free:
+            raise ConfigError(
+                unknown(document.where(*at, factor), "factor outside the contrast", factor, free)
+            )
+        if str(level) not in factors[factor]:
+            raise ConfigError(unknown(document.where(*at, factor), "level", level, factors[factor]))
+        yield factor, str(level)
+
+
+def _mapping(value: Any, document: Document, at: Key) -> None:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{document.where(*at)}: expected `key: value`, got {value!r}")

@@ -1,0 +1,148 @@
+"""YAML that knows its lines, so that a mistake in a file is answered with the place where it stands.
+
+Keys are taken as they are written (`no` is the word no, not false), a key that stands twice is refused,
+and values are plain: nothing, true or false, numbers, text, lists and mappings.
+
+What does not belong here: what the keys mean (config.py, matrix.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mixscope.errors import ConfigError
+
+Key = tuple[str | int, ...]  # the way from the top to a value: names, and numbers in lists
+
+MOST_NODES = 100_000  # aliases of aliases can make a short file endless
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file that was read.
+
+    tree: its plain values. lines: where each key or list item stands, counted from 1. words: the scalars as
+    they are written, whatever YAML makes of them.
+    """
+
+    file: str
+    tree: Any
+    lines: Mapping[Key, int]
+    words: Mapping[Key, str]
+
+    def where(self, *key: str | int) -> str:
+        """`file, line 12: factors.model.vit`; of a key that is not there, the line of what it belongs to."""
+        line = next((self.lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.lines), None)
+        place = self.file if line is None else f"{self.file}, line {line}"
+        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+        return f"{place}: {dotted.lstrip('.')}" if dotted else place
+
+
+def read(file: Path) -> Document:
+    """A YAML file whose top level is a mapping; an empty file is an empty one.
+
+    Raises ConfigError with file and line.
+    """
+    return parse(read_text(file), file=str(file))
+
+
+def read_text(file: Path) -> str:
+    """A text file. Raises ConfigError."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise ConfigError(f"{file}: cannot be read ({problem.strerror})") from problem
+    except UnicodeDecodeError as problem:
+        raise ConfigError(f"{file}: is not a text file in UTF-8") from problem
+
+
+def parse(text: str, *, file: str) -> Document:
+    """YAML text whose top level is a mapping; `file` is what messages call it. Raises ConfigError."""
+    document = _document(text, file)
+    if document.tree is None:
+        return Document(file, {}, {}, {})
+    if not isinstance(document.tree, dict):
+        raise ConfigError(
+            f"{file}: expected settings as `key: value`, got {_kind(document.tree)} ({document.tree!r:.40})"
+        )
+    return document
+
+
+def _document(text: str, file: str) -> Document:
+    lines: dict[Key, int] = {}
+    words: dict[Key, str] = {}
+    loader = None
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        tree = None if node is None else _Reader(loader, file, lines, words).value(node, ())
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(problem, "problem", None) or str(problem).splitlines()[0]
+        raise ConfigError(f"{file}{line}: not valid YAML ({reason})") from problem
+    except RecursionError as problem:
+        raise ConfigError(f"{file}: is nested too deeply") from problem
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return Document(file, tree, lines, words)
+
+
+class _Reader:
+    """Makes values of nodes, noting where they stand."""
+
+    def __init__(
+        self, loader: yaml.SafeLoader, file: str, lines: dict[Key, int], words: dict[Key, str]
+    ) -> None:
+        self.loader, self.file, self.lines, self.words = loader, file, lines, words
+        self.merged: set[int] = set()
+
+    def value(self, node: yaml.Node, key: Key) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._below(node.value[i], node.value[i], (*key, i)) for i in range(len(node.value))]
+        self.words[key] = str(node.value)
+        try:
+            made = self.loader.construct_object(node)
+        except ValueError as problem:  # what looks like a date or a number and is none
+            raise ConfigError(
+                f"{self.file}, line {node.start_mark.line + 1}: {node.value!r} is not a value YAML can read"
+                " (quote it if it is a text)"
+            ) from problem
+        return made if made is None or isinstance(made, bool | int | float | str) else node.value
+
+    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        if id(node) not in self.merged:
+            self._refuse_doubles(node, key)
+            self.loader.flatten_mapping(node)
+            self.merged.add(id(node))
+        return {name.value: self._below(name, below, (*key, name.value)) for name, below in node.value}
+
+    def _refuse_doubles(self, node: yaml.MappingNode, key: Key) -> None:
+        first: dict[str, int] = {}
+        for name, _ in node.value:
+            line = name.start_mark.line + 1
+            if not isinstance(name, yaml.ScalarNode):
+                raise ConfigError(f"{self.file}, line {line}: a key must be a word")
+            if name.value in first and name.tag != "tag:yaml.org,2002:merge":
+                dotted = ".".join(map(str, (*key, name.value)))
+                raise ConfigError(
+                    f"{self.file}, line {line}: {dotted} stands here and in line {first[name.value]};"
+                    " keep one of the two"
+                )
+            first[name.value] = line
+
+    def _below(self, mark: yaml.Node, node: yaml.Node, key: Key) -> Any:
+        self.lines[key] = mark.start_mark.line + 1
+        if len(self.lines) > MOST_NODES:
+            raise ConfigError(f"{self.file}: holds more than {MOST_NODES} values")
+        return self.value(node, key)
+
+
+def _kind(tree: object) -> str:
+    return "a list" if isinstance(tree, list) else "a single value"
