@@ -1,0 +1,107 @@
+"""`mixscope data`: prepare, check and look at data sets."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import bar, declare, print_json, root_and_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    data = commands.add_parser("data", help="prepare, check and look at data sets")
+    verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = declare(verbs, "list", data_list, "show the data sets that are known", "  mixscope data list")
+    root_and_json(listing)
+    for name, do, help in (
+        ("prepare", data_prepare, "decode a data set once into the packed store"),
+        ("verify", data_verify, "recompute every checksum of a prepared data set"),
+        ("info", data_info, "show counts, balance and duplicates, and draw a contact sheet"),
+    ):
+        examples = f"  mixscope data {name} digits"
+        if name == "prepare":
+            examples += (
+                "\n  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz"
+                "\n  mixscope data prepare imagefolder --source ~/flowers --size 64"
+            )
+        command = declare(verbs, name, do, help, examples)
+        command.add_argument("name", metavar="NAME", help="a name from `mixscope data list`")
+        root_and_json(command)
+        if name == "prepare":
+            command.add_argument(
+                "--source", type=Path, metavar="PATH", help="an archive, or a folder already unpacked"
+            )
+            command.add_argument("--size", type=int, metavar="N", help="resize images to N x N pixels")
+        if name == "info":
+            command.add_argument("--sheet", type=Path, metavar="PNG", help="where the contact sheet goes")
+
+
+def data_list(arguments: argparse.Namespace) -> None:
+    from mixscope.data import formats
+    from mixscope.data.store import data_root, is_prepared
+
+    root = data_root(arguments.root)
+    rows = [
+        {"name": name, "title": spec.title, "prepared": is_prepared(root, name)}
+        for name, spec in formats.SETS.items()
+    ]
+    if arguments.json:
+        return print_json(rows)
+    for row in rows:
+        print(f"{row['name']:<14} {'ready' if row['prepared'] else '-':<6} {row['title']}")
+    print(f"\nin {root}")
+
+
+def data_prepare(arguments: argparse.Namespace) -> None:
+    from mixscope.data.prepare import prepare
+    from mixscope.data.store import data_root
+
+    with bar(f"preparing {arguments.name}", arguments.json) as progress:
+        store = prepare(
+            arguments.name,
+            root=data_root(arguments.root),
+            source=arguments.source,
+            size=arguments.size,
+            progress=progress,
+        )
+    _print_store(store, arguments.json)
+
+
+def data_verify(arguments: argparse.Namespace) -> None:
+    from mixscope.data.store import data_root, verify
+
+    _print_store(verify(arguments.name, root=data_root(arguments.root)), arguments.json)
+
+
+def data_info(arguments: argparse.Namespace) -> None:
+    from mixscope.data import inspect
+    from mixscope.data.store import Store, data_root
+
+    store = Store.open(data_root(arguments.root), arguments.name)
+    report = inspect.describe(store)
+    sheet = arguments.sheet or Path(f"{arguments.name}-contact-sheet.png")
+    inspect.contact_sheet(store, sheet)
+    if arguments.json:
+        return print_json({**report, "sheet": str(sheet)})
+    _print_store(store, False)
+    for line in inspect.lines(report):
+        print(line)
+    print(f"sheet     {sheet}")
+
+
+def _print_store(store: Any, as_json: bool) -> None:
+    counts = {split: len(store.labels(split)) for split in ("train", "test")}
+    if as_json:
+        return print_json(
+            {
+                "name": store.name,
+                "size": store.size,
+                "classes": store.n_classes,
+                "images": counts,
+                "mean": list(store.mean),
+                "std": list(store.std),
+                "digest": store.digest,
+            }
+        )
+    shown = "  ".join(f"{split} {count:,}" for split, count in counts.items())
+    print(f"data      {store.name}  {shown}  {store.n_classes} classes  {store.size} px  {store.digest[:12]}")

@@ -1,0 +1,67 @@
+"""`mixscope doctor` and `mixscope show`: what this machine has, and what goes into a network."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json, root_and_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    _add_show(commands)
+    _add_doctor(commands)
+
+
+def _add_show(commands: Any) -> None:
+    command = declare(
+        commands,
+        "show",
+        show_mixing,
+        "draw the same images as each arm feeds them to a network",
+        "  mixscope show mixing digits\n  mixscope show mixing cifar100 --sheet mixing.png",
+    )
+    command.add_argument("what", choices=("mixing",))
+    command.add_argument("name", metavar="DATA", help="a prepared data set")
+    command.add_argument(
+        "--sheet", type=Path, default=Path("mixing.png"), metavar="PNG", help="where it goes"
+    )
+    root_and_json(command)
+
+
+def _add_doctor(commands: Any) -> None:
+    command = declare(
+        commands, "doctor", doctor, "say what this machine has and try the whole chain", "  mixscope doctor"
+    )
+    root_and_json(command)
+
+
+def show_mixing(arguments: argparse.Namespace) -> None:
+    from mixscope.data.store import Store, data_root
+    from mixscope.training import preview
+
+    preview.mixing_sheet(Store.open(data_root(arguments.root), arguments.name), arguments.sheet)
+    print_json({"sheet": str(arguments.sheet)}) if arguments.json else print(f"sheet     {arguments.sheet}")
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    from mixscope.data.store import data_root
+    from mixscope.runs import doctor as room
+
+    root = data_root(arguments.root)
+    found = room.examine(root)
+    if not arguments.json:
+        for key, value in found.items():
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            print(f"{key.replace('_', ' '):<22}{shown if shown != [] else 'none'}")
+        print("self-test             compiling kernels the first time takes some seconds ...", flush=True)
+    tried = room.self_test(root)
+    if arguments.json:
+        print_json({**found, "self_test": tried})
+    else:
+        print(
+            f"{'':<22}loader {tried['loader_images_per_second']:,} img/s, training"
+            f" {tried['training_images_per_second']:,} img/s, loss {tried['first_loss']:.2f} ->"
+            f" {tried['last_loss']:.2f}: {'ok' if tried['ok'] else 'the loss did not fall'}"
+        )
+    return 0 if tried["ok"] else 1

@@ -1,0 +1,145 @@
+"""`mixscope study`: many runs from one file."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json, root_and_json, table
+from mixscope.errors import ConfigError
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
+    verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, do, help in (
+        ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
+        ("run", study_run, "run what is left of a study, several runs at once"),
+        ("status", study_status, "show where every run stands, from its records"),
+        ("table", study_table, "show the result table of the runs that are done"),
+    ):
+        command = declare(
+            verbs,
+            name,
+            do,
+            help,
+            f"  mixscope study {name} quickstart\n"
+            f"  mixscope study {name} resnet-vs-vit --only data=cifar100 --only pretrained=scratch",
+        )
+        command.add_argument("study", metavar="STUDY", help="a built-in study, or a .yaml file")
+        command.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="key=value",
+            help="a level of a factor, name or seed",
+        )
+        command.add_argument("--seeds", type=int, metavar="N", help="the first N seeds")
+        command.add_argument(
+            "--out", type=Path, metavar="DIR", help="the study's folder (default: runs/STUDY)"
+        )
+        root_and_json(command)
+        if name == "run":
+            command.add_argument(
+                "--slots", type=int, default=1, metavar="N", help="runs at once (default: 1)"
+            )
+            command.add_argument(
+                "--hang-seconds",
+                type=float,
+                default=900.0,
+                metavar="S",
+                help="kill a run that is silent so long",
+            )
+
+
+def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
+    """The study that was named, the runs that were asked for, and their folder."""
+    from mixscope.study import matrix
+    from mixscope.study.config import split_pair
+
+    study = matrix.load(arguments.study)
+    only = {key: str(value) for key, value in map(split_pair, arguments.only)}
+    runs = study.expand(only=only, seeds=arguments.seeds)
+    if not runs:
+        raise ConfigError("--only: no run of the study has all of these levels; name fewer")
+    return study, runs, arguments.out or Path("runs") / study.name
+
+
+def study_plan(arguments: argparse.Namespace) -> None:
+    from mixscope.runs import scheduler
+
+    study, runs, out = _planned(arguments)
+    found = [scheduler.standing(r, out) for r in runs]
+    if arguments.json:
+        rows = [
+            {
+                "name": s.run.name,
+                "cell": dict(s.run.cell),
+                "seed": s.run.seed,
+                "digest": s.run.config.digest,
+                "state": s.state,
+                "settings": s.run.config.semantic(),
+            }
+            for s in found
+        ]
+        return print_json({"study": study.name, "out": str(out), "runs": rows})
+    print(table([_standing_row(s) for s in found]))
+    print(f"\n{len(found)} runs of {len({r.name for r in runs})} experiments, in {out}")
+
+
+def study_status(arguments: argparse.Namespace) -> None:
+    from mixscope.runs import scheduler
+
+    _, runs, out = _planned(arguments)
+    rows = [_standing_row(scheduler.standing(r, out)) for r in runs]
+    if arguments.json:
+        return print_json(rows)
+    print(table(rows))
+
+
+def study_run(arguments: argparse.Namespace) -> int:
+    from mixscope.data.store import data_root
+    from mixscope.runs import scheduler, tables
+
+    _, runs, out = _planned(arguments)
+    if arguments.slots < 1:
+        raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
+    options = scheduler.Options(
+        slots=arguments.slots,
+        threads=max(1, scheduler.cores() // arguments.slots),
+        hang_seconds=arguments.hang_seconds,
+    )
+
+    def notice(found: Any, event: Any) -> None:
+        if event is not None and not arguments.json:
+            done = sum(s.state == "done" for s in found)
+            more = f"  {event['reason']}" if "reason" in event else ""
+            print(f"{done:>3}/{len(found)}  {event['event']:<8} {event['run']}{more}", flush=True)
+
+    found = scheduler.run(runs, out=out, root=data_root(arguments.root), options=options, notice=notice)
+    rows = tables.results(runs, out)
+    if arguments.json:
+        print_json(rows)
+    else:
+        print(f"\n{tables.text(rows)}\n\ntest split, percent, mean +- SD over seeds; records in {out}")
+    return 0 if all(s.state == "done" for s in found) else 1
+
+
+def study_table(arguments: argparse.Namespace) -> None:
+    from mixscope.runs import tables
+
+    _, runs, out = _planned(arguments)
+    rows = tables.results(runs, out)
+    print_json(rows) if arguments.json else print(tables.text(rows))
+
+
+def _standing_row(found: Any) -> dict[str, Any]:
+    return {
+        "run": found.run.directory,
+        **found.run.cell,
+        "seed": found.run.seed,
+        "state": found.state,
+        "epoch": f"{found.epoch}/{found.epochs}",
+        "top1": found.top1,
+        "img/s": found.images_per_second,
+    }
