@@ -24,7 +24,12 @@ OTHER = settings.load(None, ["data.name=digits", "model.arch=resnet18", "seed=4"
 def begun(path, config=CONFIG):
     """A run directory with one epoch in its records."""
     with records.begin(path, config) as run:
-        about = records.environment(config=config, data="d" * 64, weights={"weights": "scratch"}, device={})
+        about = records.environment(
+            config=config,
+            data={"name": "digits", "digest": "d" * 64},
+            weights={"weights": "scratch"},
+            device={},
+        )
         records.write_json(path / "environment.json", about)
         run.started(threads=1)
         run.cut(0)

@@ -307,7 +307,7 @@ def _start(record: records.Run, ready: Ready, show: Show) -> None:
     """Writes down what the run is made with, or compares it with what it was begun with."""
     path, device = record.path, _device(ready.device)
     now = records.environment(
-        config=ready.config, data=ready.store.digest, weights=ready.built.provenance, device=device
+        config=ready.config, data=_data(ready.store), weights=ready.built.provenance, device=device
     )
     if (path / "environment.json").exists():
         before = records.read_environment(path)
@@ -324,6 +324,17 @@ def _start(record: records.Run, ready: Ready, show: Show) -> None:
     else:
         records.write_json(path / "environment.json", now)
     record.started(code=now["code"]["digest"], threads=torch.get_num_threads())
+
+
+def _data(store: Store) -> dict[str, Any]:
+    """What records keep of a data set. superclass_of: by class, empty where the set has no superclasses."""
+    return {
+        "name": store.name,
+        "digest": store.digest,
+        "class_names": list(store.class_names),
+        "superclass_names": list(store.superclass_names),
+        "superclass_of": store.superclass_of.tolist(),
+    }
 
 
 def _check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:

@@ -274,11 +274,12 @@ def _now() -> str:
 
 
 def environment(
-    *, config: RunConfig, data: str, weights: Mapping[str, Any], device: Mapping[str, Any]
+    *, config: RunConfig, data: Mapping[str, Any], weights: Mapping[str, Any], device: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What stands in environment.json, as plain values; what is not known is null.
 
-    data: the checksum of the prepared data set. weights: where the model's first weights came from.
+    data: name and digest of the prepared data set, and its classes and superclasses by name, so that tables
+    need not open it again. weights: where the model's first weights came from.
     device: what computes and with how many threads, from those who know torch.
     """
     return {
@@ -295,7 +296,7 @@ def environment(
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         },
         "device": dict(device),
-        "data": {"name": config.data.name, "digest": data},
+        "data": dict(data),
         "weights": dict(weights),
     }
 

@@ -259,19 +259,14 @@ class _Pool:
     def _start(self, planned: PlannedRun) -> None:
         slot = self._free_slot()
         log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
-        file = self.out / "logs" / f"{planned.directory}.yaml"
-        records.write_bytes(
-            file, yaml.safe_dump(planned.config.to_dict(), sort_keys=False, allow_unicode=True).encode()
-        )
-        command = [sys.executable, "-m", "mixscope", "train", "--config", str(file)]
-        command += ["--out", str(self.out / planned.directory), "--root", str(self.root), *self.extra]
+        line = command(planned, out=self.out, root=self.root, extra=self.extra)
         threads = {
             name: str(self.options.threads)
             for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         }
         share = self.options.environments[slot % len(self.options.environments)]
         process = subprocess.Popen(
-            command,
+            line,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -346,6 +341,15 @@ class _Pool:
         with (self.out / "scheduler.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
         self.notice(self.standings(), event)
+
+
+def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:
+    """Writes the settings of a run to logs/ and returns the command that executes it, wherever it is run."""
+    file = out / "logs" / f"{planned.directory}.yaml"
+    text = yaml.safe_dump(planned.config.to_dict(), sort_keys=False, allow_unicode=True)
+    records.write_bytes(file, text.encode())
+    line = [sys.executable, "-m", "mixscope", "train", "--config", str(file)]
+    return [*line, "--out", str(out / planned.directory), "--root", str(root), *extra]
 
 
 def cores() -> int:
