@@ -34,10 +34,10 @@ class Reading:
     deviation between runs, in percentage points, that would erase the result. missing: the experiments
     without a finished run.
 
-    cells: the weight of each experiment. by_seed: the contrast of each seed that all cells have, in percentage
-    points. caveats: sentences that do not cap the verdict. uncapped: what the rule says of the interval alone,
-    before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run at the epoch that
-    was best on the test split; only under protocol "published".
+    cells: the weight of each experiment. by_seed: the contrast of each seed that all cells have, in
+    percentage points. caveats: sentences that do not cap the verdict. uncapped: what the rule says of the
+    interval alone, before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run
+    at the epoch that was best on the test split; only under protocol "published".
     """
 
     claim: str
