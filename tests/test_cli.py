@@ -136,7 +136,9 @@ def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digit
     file, out = tmp_path / "two.yaml", tmp_path / "out"
     file.write_text(STUDY)
     code, text, _ = call(capsys, "study", "run", file, "--out", out, "--root", digits_root, "--slots", 2)
-    assert code == 0 and "1/1" in text
+    assert code == 0 and "1/1" in text and (out / "study.yaml").read_text() == STUDY
+    code, text, _ = call(capsys, "study", "status", out, "--json")
+    assert code == 0 and [row["state"] for row in json.loads(text)] == ["done", "done"]
     before = {p: p.stat().st_mtime_ns for p in out.rglob("summary.json")}
     code, _, _ = call(capsys, "study", "run", file, "--out", out, "--root", digits_root)
     assert code == 0 and before == {p: p.stat().st_mtime_ns for p in out.rglob("summary.json")}

@@ -26,7 +26,9 @@ def add(commands: Any) -> None:
             f"  mixscope study {name} quickstart\n"
             f"  mixscope study {name} resnet-vs-vit --only data=cifar100 --only pretrained=scratch",
         )
-        command.add_argument("study", metavar="STUDY", help="a built-in study, or a .yaml file")
+        command.add_argument(
+            "study", metavar="STUDY", help="a built-in study, a .yaml file, or a folder of its runs"
+        )
         command.add_argument(
             "--only",
             action="append",
@@ -58,11 +60,12 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     from mixscope.study.config import split_pair
 
     study = matrix.load(arguments.study)
+    folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
     if not runs:
         raise ConfigError("--only: no run of the study has all of these levels; name fewer")
-    return study, runs, arguments.out or Path("runs") / study.name
+    return study, runs, arguments.out or folder
 
 
 def study_plan(arguments: argparse.Namespace) -> None:
@@ -99,9 +102,9 @@ def study_status(arguments: argparse.Namespace) -> None:
 
 def study_run(arguments: argparse.Namespace) -> int:
     from mixscope.data.store import data_root
-    from mixscope.runs import scheduler, tables
+    from mixscope.runs import folder, scheduler, tables
 
-    _, runs, out = _planned(arguments)
+    study, runs, out = _planned(arguments)
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
     options = scheduler.Options(
@@ -116,6 +119,7 @@ def study_run(arguments: argparse.Namespace) -> int:
             more = f"  {event['reason']}" if "reason" in event else ""
             print(f"{done:>3}/{len(found)}  {event['event']:<8} {event['run']}{more}", flush=True)
 
+    folder.keep(study, out)
     found = scheduler.run(runs, out=out, root=data_root(arguments.root), options=options, notice=notice)
     rows = tables.results(runs, out)
     if arguments.json:

@@ -32,6 +32,7 @@ from mixscope.study.config import RunConfig
 from mixscope.study.document import Document, Key
 
 KEYS = ("name", "title", "base", "factors", "rules", "seeds", "names", "claims")
+KEPT = "study.yaml"  # the study as it was planned, in the folder of its runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,17 +159,38 @@ def builtin() -> list[str]:
 
 
 def load(study: str) -> Study:
-    """A study from a YAML file, or a built-in one by its name. Raises ConfigError with file, line and key."""
-    return parse(source(study), file=study)
+    """A study from a YAML file, from a folder of its runs, or a built-in one by its name.
+
+    Raises ConfigError with file, line and key.
+    """
+    folder = folder_of(study)
+    return parse(source(study), file=study if folder is None else str(folder / KEPT))
 
 
 def source(study: str) -> str:
-    """The text of a study file, or of a built-in one. Raises ConfigError."""
+    """The text of a study file, of the study that a folder was made by, or of a built-in one.
+
+    Raises ConfigError.
+    """
     if study.endswith((".yaml", ".yml")):
         return document.read_text(Path(study))
+    folder = folder_of(study)
+    if folder is not None:
+        return document.read_text(folder / KEPT)
     if study not in builtin():
-        raise ConfigError(unknown("STUDY", "built-in study (or .yaml file)", study, builtin()))
+        if Path(study).is_dir():
+            raise ConfigError(
+                f"STUDY: {study} is a folder without {KEPT}, so it is not known which study its runs belong"
+                " to; give the study, and the folder as --out"
+            )
+        raise ConfigError(unknown("STUDY", "built-in study (or .yaml file or folder)", study, builtin()))
     return (resources.files("mixscope.study") / "builtin" / f"{study}.yaml").read_text(encoding="utf-8")
+
+
+def folder_of(study: str) -> Path | None:
+    """The folder of a study's runs, when that is what was named; a built-in name is always the built-in."""
+    named = study not in builtin() and (Path(study) / KEPT).is_file()
+    return Path(study) if named else None
 
 
 def renamed(text: str, name: str) -> str:
