@@ -1,13 +1,15 @@
-"""A study's runs on this machine: which are left, who runs now, what happened to each.
+"""A study's runs: which are left, who runs now, what happened to each.
 
 Every run is a process of its own (`mixscope train`), in a process group of its own, and says in its
 status.json where it stands. The scheduler only starts, watches and stops processes: it can be killed at
-any moment, and the next one adopts what still runs and starts what is left.
+any moment, and the next one adopts what still runs and starts what is left. Where a process runs is up to
+a `Place`: this machine (`Here`), or a cluster.
 
 What does not belong here: what a run does (execute.py), how it looks on a terminal (display.py), and
 machines other than this one (ray.py, slurm.py).
 """
 
+import itertools
 import json
 import os
 import signal
@@ -15,12 +17,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import psutil
 import yaml
@@ -125,14 +127,41 @@ def _lives(status: Mapping[str, Any], age: float) -> bool:
 # --- running ------------------------------------------------------------------------------------
 
 
+class Work(Protocol):
+    """One start of one run, wherever it is executed. about: what scheduler.jsonl says of it."""
+
+    @property
+    def about(self) -> Mapping[str, Any]: ...
+
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal as in subprocess; None while it runs or waits to run."""
+
+    def age(self) -> float:
+        """Seconds since its process began; 0 while it waits for a place."""
+
+    def send(self, number: int) -> None:
+        """Sends a signal to its processes; SIGTERM lets a run save itself."""
+
+    def close(self) -> None:
+        """It has ended."""
+
+
+class Place(Protocol):
+    """Where runs are executed."""
+
+    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
+        """What an earlier scheduler of this study left behind and still runs, or waits to."""
+
+    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
+        """Starts runs, each in its slot, in this order."""
+
+
 @dataclass(slots=True)
 class _Job:
-    """One start of one run. process is None for a run that another scheduler left behind."""
+    """One start of one run, as it is watched."""
 
     run: PlannedRun
-    pid: int
-    process: subprocess.Popen[bytes] | None
-    log: IO[bytes] | None
+    work: Work
     slot: int
     hung: bool = False
 
@@ -165,18 +194,19 @@ def run(
     options: Options,
     notice: Notice,
     extra: Sequence[str] = (),
+    place: Place | None = None,
 ) -> list[Standing]:
     """Brings every run to its end, in the given order, and returns where each stands then.
 
     notice(standings, event) is called at every change (with the event) and now and then (with None).
-    extra: more arguments for every `mixscope train`.
+    extra: more arguments for every `mixscope train`. place: where they are executed; None is this machine.
 
     Raises ConfigError when another scheduler works on this folder or a run's place is taken by other
     settings (then nothing is started), Interrupted when asked to stop by SIGINT or SIGTERM: by then every
     run has saved itself.
     """
     with records.hold(out):
-        return _Pool(runs, out, root, options, notice, extra).work()
+        return _Pool(runs, out, options, notice, place or Here(out, root, options, extra)).work()
 
 
 class _Pool:
@@ -186,12 +216,11 @@ class _Pool:
         self,
         runs: Sequence[PlannedRun],
         out: Path,
-        root: Path,
         options: Options,
         notice: Notice,
-        extra: Sequence[str],
+        place: Place,
     ) -> None:
-        self.out, self.root, self.options, self.notice, self.extra = out, root, options, notice, extra
+        self.out, self.options, self.notice, self.place = out, options, notice, place
         self.runs = list(runs)
         self.jobs: list[_Job] = []
         self.tries: dict[str, int] = {}
@@ -226,14 +255,13 @@ class _Pool:
 
     def _adopt(self) -> None:
         """Runs that an earlier scheduler left behind keep their process, and take a slot here."""
-        for found in self.standings():
-            if found.state == "running" and found.pid is not None:
-                self.jobs.append(_Job(found.run, found.pid, None, None, self._free_slot()))
-                self._tell("adopted", found.run, pid=found.pid)
+        for planned, work in self.place.adopt(self.standings()):
+            self.jobs.append(_Job(planned, work, next(self._free_slots())))
+            self._tell("adopted", planned, **work.about)
 
-    def _free_slot(self) -> int:
+    def _free_slots(self) -> Iterator[int]:
         taken = {job.slot for job in self.jobs}
-        return next(i for i in range(len(self.jobs) + 1) if i not in taken)
+        return (slot for slot in itertools.count() if slot not in taken)
 
     def _step(self) -> bool:
         """Collects what ended, starts what can start; False when nothing is left."""
@@ -248,48 +276,31 @@ class _Pool:
             if (records.is_run(self.out / name)) and records.read_status(self.out / name)["state"] == "done":
                 continue
             waiting.append(planned)
-        for planned in waiting:
-            if len(self.jobs) >= self.options.slots:
-                break
-            if time.monotonic() >= self.not_before.get(planned.directory, 0.0):
-                self._start(planned)
+        now = time.monotonic()
+        ready = [p for p in waiting if now >= self.not_before.get(p.directory, 0.0)]
+        self._start(ready[: max(0, self.options.slots - len(self.jobs))])
         self.notice(self.standings(), None)
         return bool(self.jobs or waiting)
 
-    def _start(self, planned: PlannedRun) -> None:
-        slot = self._free_slot()
-        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
-        line = command(planned, out=self.out, root=self.root, extra=self.extra)
-        threads = {
-            name: str(self.options.threads)
-            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        }
-        share = self.options.environments[slot % len(self.options.environments)]
-        process = subprocess.Popen(
-            line,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **threads, **share},
-            start_new_session=True,  # so that the whole group can be stopped, and Ctrl-C reaches us alone
-        )
-        self.jobs.append(_Job(planned, process.pid, process, log, slot))
-        self._tell("started", planned, pid=process.pid, slot=slot)
+    def _start(self, batch: Sequence[PlannedRun]) -> None:
+        seated = list(zip(batch, self._free_slots(), strict=False))
+        for (planned, slot), work in zip(seated, self.place.start(seated) if seated else [], strict=True):
+            self.jobs.append(_Job(planned, work, slot))
+            self._tell("started", planned, **work.about, slot=slot)
 
     def _look_at(self, job: _Job) -> None:
-        code = job.process.poll() if job.process is not None else (None if psutil.pid_exists(job.pid) else 0)
+        code = job.work.code()
         if code is None:
-            found = standing(job.run, self.out)
-            beat = found.beat_age if found.state == "running" and found.pid == job.pid else None
-            silent = beat if beat is not None else _process_age(job.pid)
+            beat = standing(job.run, self.out).beat_age
+            # A heartbeat older than the process is that of an earlier start.
+            silent = job.work.age() if beat is None else min(beat, job.work.age())
             if silent > self.options.hang_seconds and not job.hung:
                 job.hung = True
                 self._tell("hung", job.run, silent_seconds=round(silent))
-                _signal_group(job.pid, signal.SIGKILL)
+                job.work.send(signal.SIGKILL)
             return
         self.jobs.remove(job)
-        if job.log is not None:
-            job.log.close()
+        job.work.close()
         self._ended(job, code)
 
     def _ended(self, job: _Job, code: int) -> None:
@@ -318,16 +329,12 @@ class _Pool:
 
     def _stop_all(self) -> None:
         for job in self.jobs:
-            _signal_group(job.pid, signal.SIGTERM)
+            job.work.send(signal.SIGTERM)
         while self.jobs:
             for job in list(self.jobs):
-                gone = (
-                    job.process.poll() is not None
-                    if job.process is not None
-                    else not psutil.pid_exists(job.pid)
-                )
-                if gone:
+                if job.work.code() is not None:
                     self.jobs.remove(job)
+                    job.work.close()
                     self._tell("stopped", job.run)
             time.sleep(POLL_SECONDS)
 
@@ -341,6 +348,72 @@ class _Pool:
         with (self.out / "scheduler.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
         self.notice(self.standings(), event)
+
+
+# --- this machine -------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Process:
+    """A process of this machine. process is None for one that another scheduler left behind."""
+
+    pid: int
+    process: subprocess.Popen[bytes] | None = None
+    log: IO[bytes] | None = None
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return {"pid": self.pid}
+
+    def code(self) -> int | None:
+        if self.process is not None:
+            return self.process.poll()
+        return None if psutil.pid_exists(self.pid) else 0
+
+    def age(self) -> float:
+        try:
+            return time.time() - float(psutil.Process(self.pid).create_time())
+        except psutil.NoSuchProcess:
+            return 0.0
+
+    def send(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def close(self) -> None:
+        if self.log is not None:
+            self.log.close()
+
+
+class Here:
+    """This machine: a sub-process for each run, with the threads and the environment of its slot."""
+
+    def __init__(self, out: Path, root: Path, options: Options, extra: Sequence[str]) -> None:
+        self.out, self.root, self.options, self.extra = out, root, options, extra
+
+    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
+        return [(s.run, _Process(s.pid)) for s in found if s.state == "running" and s.pid is not None]
+
+    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
+        return [self._start(planned, slot) for planned, slot in batch]
+
+    def _start(self, planned: PlannedRun, slot: int) -> Work:
+        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
+        share = self.options.environments[slot % len(self.options.environments)]
+        process = subprocess.Popen(
+            command(planned, out=self.out, root=self.root, extra=self.extra),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **threads(self.options.threads), **share},
+            start_new_session=True,  # so that the whole group can be stopped, and Ctrl-C reaches us alone
+        )
+        return _Process(process.pid, process, log)
+
+
+def threads(count: int) -> dict[str, str]:
+    """The environment of a run that computes with so many threads."""
+    return {name: str(count) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
 
 def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:
@@ -394,15 +467,3 @@ def _last_line(log: Path) -> str:
         if lines:
             return lines[-1]
     return ""
-
-
-def _process_age(pid: int) -> float:
-    try:
-        return time.time() - float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return 0.0
-
-
-def _signal_group(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
