@@ -131,6 +131,20 @@ def test_a_plan_shows_every_run_and_writes_nothing(tmp_path, capsys):
     assert len({r["digest"] for r in plan["runs"]}) == 72
 
 
+def test_a_study_of_ones_own_begins_as_a_copy_and_is_never_overwritten(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, text, _ = call(capsys, "study", "new", "mine", "--from", "quickstart")
+    assert code == 0 and "mine.yaml" in text
+    code, text, _ = call(capsys, "study", "plan", "mine.yaml", "--json")
+    assert code == 0 and json.loads(text)["study"] == "mine"
+    code, _, err = call(capsys, "study", "new", "mine")
+    assert code == 2 and "is there already" in err
+    code, _, err = call(capsys, "study", "new", "mine", "--from", "quikstart")
+    assert code == 2 and "nearest: quickstart" in err
+    code, _, err = call(capsys, "study", "new", "mine", "--out", tmp_path / "none" / "mine.yaml")
+    assert code == 2 and "cannot be written" in err
+
+
 @pytest.mark.slow
 def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digits_root, capsys):
     file, out = tmp_path / "two.yaml", tmp_path / "out"

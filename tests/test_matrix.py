@@ -201,6 +201,67 @@ def test_the_fair_small_image_design_keeps_64_tokens_and_every_pixel():
 
 
 def test_a_copy_under_another_name_is_a_study_of_its_own():
-    text = matrix.renamed(matrix.source("quickstart"), "mine")
-    mine = matrix.parse(text, file="mine.yaml")
+    mine = matrix.parse(matrix.copied("quickstart", "mine"), file="mine.yaml")
     assert mine.name == "mine" and mine.digest == matrix.load("quickstart").digest
+    assert matrix.parse(matrix.copied("quickstart", "no"), file="no.yaml").name == "no"
+    with pytest.raises(ConfigError, match="becomes a folder"):
+        matrix.copied("quickstart", "a/b")
+
+
+@pytest.mark.parametrize("name", matrix.builtin())
+def test_a_study_written_in_full_is_the_same_study(name):
+    study = matrix.load(name)
+    again = matrix.parse(matrix.written(study), file="again.yaml")
+    assert again.digest == study.digest and again.cells() == study.cells() and again.claims == study.claims
+
+
+def test_a_level_called_no_survives_being_written():
+    text = SMALL + "names: {A: {model: a, data: x}, B: {model: a, data: no}, C: {model: b, data: x},"
+    text = text.replace("y:", "no:").replace("data: y", "data: no") + " D: {model: b, data: no}}"
+    study = matrix.parse(text, file="s.yaml")
+    assert matrix.parse(matrix.written(study), file="again.yaml").digest == study.digest
+
+
+CHILD = """
+name: child
+extends: resnet-vs-vit
+base: {train.epochs: 1}
+factors:
+  model: {vit: {model.kwargs: {depth: 2}}}
+rules:
+  - {when: {pretrained: imagenet, model: vit}, set: {model.pretrained: weights/vit.safetensors}}
+seeds: [7]
+claims: {H1: {margin: 3.0}}
+"""
+
+
+def test_a_study_that_extends_another_says_only_what_differs():
+    parent, child = matrix.load("resnet-vs-vit"), matrix.parse(CHILD, file="child.yaml")
+    assert child.cells() == parent.cells() and child.title == parent.title
+    for run in child.expand():
+        assert (run.seed, run.config.train.epochs, run.config.augment.base) == (7, 1, "crop-flip")
+        assert run.config.model.kwargs == ({"depth": 2} if run.cell["model"] == "vit" else {})
+        local = run.cell["model"] == "vit" and run.cell["pretrained"] == "imagenet"
+        assert isinstance(run.config.model.pretrained, str) == local
+    claims = {c.id: c for c in child.claims}
+    assert claims["H1"].margin == 3.0 and claims["H1"].contrast == parent.claims[1].contrast
+    assert "extends" not in child.text, "what is kept does not change with the study it extends"
+    assert matrix.parse(child.text, file="kept.yaml").digest == child.digest
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        (CHILD.replace("resnet-vs-vit", "resnet-vs-vti"), "child.yaml, line 3: extends: .*nearest: resnet"),
+        (CHILD.replace("train.epochs", "train.epoch"), "child.yaml, line 4: base.train.epoch"),
+        (CHILD.replace("depth", "de-pth"), r"child.yaml, line 6: factors.model.vit.model.kwargs"),
+        (CHILD.replace("base:", "bass:"), "child.yaml, line 4: bass: no key of a study"),
+        (
+            CHILD.replace("vit: {model.kwargs", "vti: {model.kwargs"),
+            "resnet-vs-vit, line .*: names: the comb",
+        ),
+    ],
+)
+def test_a_mistake_in_a_study_that_extends_another_is_answered_with_its_file(wrong, place):
+    with pytest.raises(ConfigError, match=place):
+        matrix.parse(wrong, file="child.yaml")

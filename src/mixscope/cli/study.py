@@ -12,6 +12,7 @@ def add(commands: Any) -> None:
     """What this file adds to the grammar."""
     study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
     verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_new(verbs)
     for name, do, help in (
         ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
         ("run", study_run, "run what is left of a study, several runs at once"),
@@ -52,6 +53,39 @@ def add(commands: Any) -> None:
                 metavar="S",
                 help="kill a run that is silent so long",
             )
+
+
+def _add_new(verbs: Any) -> None:
+    command = declare(
+        verbs,
+        "new",
+        study_new,
+        "write a study file of your own, a copy of another, to edit",
+        "  mixscope study new mine --from resnet-vs-vit\n  mixscope study run mine.yaml",
+    )
+    command.add_argument("name", metavar="NAME", help="the new study's name")
+    command.add_argument(
+        "--from", dest="origin", default="resnet-vs-vit", metavar="STUDY", help="default: resnet-vs-vit"
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="the file (default: NAME.yaml)")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def study_new(arguments: argparse.Namespace) -> None:
+    from mixscope.study import matrix
+
+    text = matrix.copied(arguments.origin, arguments.name)
+    file = arguments.out or Path(f"{arguments.name}.yaml")
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError as problem:
+        raise ConfigError(f"{file}: is there already; give another --out, or remove it") from problem
+    except OSError as problem:
+        raise ConfigError(f"{file}: cannot be written ({problem.strerror}); give another --out") from problem
+    if arguments.json:
+        return print_json({"study": arguments.name, "file": str(file)})
+    print(f"study     {file}  (edit it, then: mixscope study plan {file})")
 
 
 def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:

@@ -24,21 +24,37 @@ MOST_NODES = 100_000  # aliases of aliases can make a short file endless
 class Document:
     """A YAML file that was read.
 
-    tree: its plain values. lines: where each key or list item stands, counted from 1. words: the scalars as
-    they are written, whatever YAML makes of them.
+    tree: its plain values. places: where each key or list item stands, as `file, line 12`. words: the scalars
+    as they are written, whatever YAML makes of them.
     """
 
     file: str
     tree: Any
-    lines: Mapping[Key, int]
+    places: Mapping[Key, str]
     words: Mapping[Key, str]
 
     def where(self, *key: str | int) -> str:
         """`file, line 12: factors.model.vit`; of a key that is not there, the line of what it belongs to."""
-        line = next((self.lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.lines), None)
-        place = self.file if line is None else f"{self.file}, line {line}"
+        known = (self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places)
+        place = next(known, self.file)
         dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
         return f"{place}: {dotted.lstrip('.')}" if dotted else place
+
+
+def over(parent: Document, child: Document) -> Document:
+    """The parent with what the child says instead and in addition: mappings key by key, all else whole."""
+    places, words = dict(parent.places), dict(parent.words)
+
+    def lay(above: Any, below: Any, key: Key) -> Any:
+        if isinstance(above, dict) and isinstance(below, dict):
+            return below | {name: lay(value, below.get(name), (*key, name)) for name, value in above.items()}
+        for known in (places, words):
+            for gone in [k for k in known if k[: len(key)] == key]:
+                del known[gone]
+        return above
+
+    tree = lay(child.tree, parent.tree, ())
+    return Document(child.file, tree, {**places, **child.places}, {**words, **child.words})
 
 
 def read(file: Path) -> Document:
@@ -72,13 +88,13 @@ def parse(text: str, *, file: str) -> Document:
 
 
 def _document(text: str, file: str) -> Document:
-    lines: dict[Key, int] = {}
+    places: dict[Key, str] = {}
     words: dict[Key, str] = {}
     loader = None
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        tree = None if node is None else _Reader(loader, file, lines, words).value(node, ())
+        tree = None if node is None else _Reader(loader, file, places, words).value(node, ())
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -89,16 +105,16 @@ def _document(text: str, file: str) -> Document:
     finally:
         if loader is not None:
             loader.dispose()
-    return Document(file, tree, lines, words)
+    return Document(file, tree, places, words)
 
 
 class _Reader:
     """Makes values of nodes, noting where they stand."""
 
     def __init__(
-        self, loader: yaml.SafeLoader, file: str, lines: dict[Key, int], words: dict[Key, str]
+        self, loader: yaml.SafeLoader, file: str, places: dict[Key, str], words: dict[Key, str]
     ) -> None:
-        self.loader, self.file, self.lines, self.words = loader, file, lines, words
+        self.loader, self.file, self.places, self.words = loader, file, places, words
         self.merged: set[int] = set()
 
     def value(self, node: yaml.Node, key: Key) -> Any:
@@ -138,8 +154,8 @@ class _Reader:
             first[name.value] = line
 
     def _below(self, mark: yaml.Node, node: yaml.Node, key: Key) -> Any:
-        self.lines[key] = mark.start_mark.line + 1
-        if len(self.lines) > MOST_NODES:
+        self.places[key] = f"{self.file}, line {mark.start_mark.line + 1}"
+        if len(self.places) > MOST_NODES:
             raise ConfigError(f"{self.file}: holds more than {MOST_NODES} values")
         return self.value(node, key)
 

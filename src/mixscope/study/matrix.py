@@ -10,10 +10,13 @@
     seeds: [0, 1, 2]
     names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
     claims: {H1: ...}                          what is asserted, see claim.py
+    extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
+                                               wins, key by key; lists are replaced whole
 
 What does not belong here: running (runs/scheduler.py), and the settings themselves (config.py).
 """
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -24,6 +27,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import claim, document
 from mixscope.study import config as settings
@@ -31,7 +36,7 @@ from mixscope.study.claim import Claim
 from mixscope.study.config import RunConfig
 from mixscope.study.document import Document, Key
 
-KEYS = ("name", "title", "base", "factors", "rules", "seeds", "names", "claims")
+KEYS = ("extends", "name", "title", "base", "factors", "rules", "seeds", "names", "claims")
 KEPT = "study.yaml"  # the study as it was planned, in the folder of its runs
 
 
@@ -51,7 +56,10 @@ class PlannedRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """A study as its file says it: `text`. factors: {factor: {level: {setting: value}}}, in order."""
+    """A study. factors: {factor: {level: {setting: value}}}, in order.
+
+    text: a file that says all of it: the one that it was read from, or that one laid over what it extends.
+    """
 
     name: str
     title: str
@@ -193,30 +201,30 @@ def folder_of(study: str) -> Path | None:
     return Path(study) if named else None
 
 
-def renamed(text: str, name: str) -> str:
-    """The text of a study under another name: where a study of one's own begins."""
-    return re.sub(r"(?m)^name:.*$", f"name: {name}", text, count=1)
+def copied(study: str, name: str) -> str:
+    """The text of a study under another name: where a study of one's own begins. Raises ConfigError."""
+    text = re.sub(r"(?m)^name:.*$", lambda _: f"name: {name}", source(study), count=1)
+    parse(text, file=f"{name}.yaml")
+    return text
 
 
 def parse(text: str, *, file: str) -> Study:
     """A study from YAML text, every combination of it checked. Raises ConfigError with file, line and key."""
-    found = document.parse(text, file=file)
+    found = _document(text, file)
     tree = found.tree
-    for key in tree:
-        if key not in KEYS:
-            raise ConfigError(unknown(found.where(key), "key of a study", key, KEYS))
     for key in ("name", "factors", "seeds"):
-        if not tree.get(key):
+        if tree.get(key) in (None, "", [], {}):
             raise ConfigError(f"{found.where(key)} is missing; a study needs name, factors and seeds")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", str(tree["name"])):
+    name = found.words.get(("name",), str(tree["name"]))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ConfigError(
             f"{found.where('name')}: becomes a folder: letters, digits, dot, hyphen and underscore only,"
             f" got {tree['name']!r}"
         )
     factors = _factors(found)
     study = Study(
-        name=str(tree["name"]),
-        title=str(tree.get("title", tree["name"])),
+        name=name,
+        title=str(tree.get("title", name)),
         base=_mapping(tree.get("base") or {}, found, "base"),
         factors=factors,
         rules=_rules(found, factors),
@@ -230,7 +238,40 @@ def parse(text: str, *, file: str) -> Study:
     )
     _check_names(study, found)
     study.check(found)
-    return study
+    return dataclasses.replace(study, text=written(study)) if "extends" in tree else study
+
+
+def _document(text: str, file: str) -> Document:
+    """A study file laid over the built-in one that it extends."""
+    found = document.parse(text, file=file)
+    for key in found.tree:
+        if key not in KEYS:
+            raise ConfigError(unknown(found.where(key), "key of a study", key, KEYS))
+    if "extends" not in found.tree:
+        return found
+    parent = str(found.tree["extends"])
+    if parent not in builtin():
+        raise ConfigError(unknown(found.where("extends"), "built-in study", parent, builtin()))
+    return document.over(_document(source(parent), parent), found)
+
+
+def written(study: Study) -> str:
+    """The text of a file that says a study in full: read again, it is the same study."""
+    tree = {
+        "name": study.name,
+        "title": study.title,
+        "base": study.base,
+        "factors": study.factors,
+        "rules": study.rules,
+        "seeds": study.seeds,
+        "names": study.names,
+        "claims": {
+            c.id: {**c.text, **{k: v for k, v in c.to_dict().items() if k not in ("id", "text")}}
+            for c in study.claims
+        },
+    }
+    plain = json.loads(json.dumps({key: value for key, value in tree.items() if value}))
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def _seeds(file: Document) -> list[int]:
