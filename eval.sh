@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The result table of every trained model of the study.
-# More arguments go to `mixscope study table`, for instance: bash eval.sh --only data=cifar100 --json
+# Every trained model of the study evaluated again, in one go, and the overall table: tables/overall.{md,csv,json}.
+# More arguments go to `mixscope study eval`, for instance: bash eval.sh --only data=cifar100 --json
+# Another study or folder of runs: STUDY=runs/mine bash eval.sh
 set -euo pipefail
 cd "$(dirname "$0")"
 mixscope=mixscope
 [ -x .venv/bin/mixscope ] && mixscope=.venv/bin/mixscope
-"$mixscope" study table resnet-vs-vit "$@"
+"$mixscope" study eval "${STUDY:-resnet-vs-vit}" "$@"

@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
         ("run", study_run, "run what is left of a study, several runs at once"),
         ("status", study_status, "show where every run stands, from its records"),
         ("table", study_table, "show the result table of the runs that are done"),
+        ("eval", study_eval, "judge every finished run again and write the result tables"),
     ):
         command = declare(
             verbs,
@@ -159,7 +160,7 @@ def study_run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(rows)
     else:
-        print(f"\n{tables.text(rows)}\n\ntest split, percent, mean +- SD over seeds; records in {out}")
+        print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
     return 0 if all(s.state == "done" for s in found) else 1
 
 
@@ -169,6 +170,34 @@ def study_table(arguments: argparse.Namespace) -> None:
     _, runs, out = _planned(arguments)
     rows = tables.results(runs, out)
     print_json(rows) if arguments.json else print(tables.text(rows))
+
+
+def study_eval(arguments: argparse.Namespace) -> None:
+    from mixscope.data.store import data_root
+    from mixscope.errors import DataError
+    from mixscope.runs import scheduler, tables, verify
+
+    study, runs, out = _planned(arguments)
+    done = [out / r.directory for r in runs if scheduler.standing(r, out).state == "done"]
+    if not done:
+        raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
+    seen = 0
+
+    def notice(path: Path) -> None:
+        nonlocal seen
+        seen += 1
+        if not arguments.json:
+            print(f"{seen:>3}/{len(done)}  sound  {path.name}", flush=True)
+
+    verify.finished(done, root=data_root(arguments.root), notice=notice)
+    files = tables.write(study, runs, out)
+    rows, missing = tables.results(runs, out), tables.not_done(runs, out)
+    if arguments.json:
+        return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
+    print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+    if missing:
+        print(f"not done  {', '.join(missing)}")
+    print(f"tables    {out / 'tables'}")
 
 
 def _standing_row(found: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import dataclasses
 import math
 import os
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted
 from mixscope.runs import display, records
 from mixscope.runs.records import Predictions
-from mixscope.study.config import RunConfig
+from mixscope.study.config import Model, RunConfig
 from mixscope.training import checkpoint, health, loop, models, ranks, weights
 from mixscope.training.evaluate import predict
 from mixscope.training.health import Finding
@@ -106,17 +106,35 @@ def describe(
         }
 
 
-def evaluate(paths: Sequence[Path], *, split: str = "test", root: Path) -> list[dict[str, Any]]:
+def evaluate(
+    paths: Sequence[Path],
+    *,
+    split: str = "test",
+    root: Path,
+    write: bool = True,
+    notice: Callable[[Path, list[dict[str, Any]]], None] | None = None,
+) -> list[dict[str, Any]]:
     """Judges the checkpoints of finished runs again and writes their predictions, a row for each checkpoint.
 
-    split: "val", "test" or "train". Folders of runs stand for all runs in them.
+    split: "val", "test" or "train". Folders of runs stand for all runs in them. write: false leaves the
+    predictions as they are. notice: told of every run and its rows as soon as they are there. Runs that share
+    data and network are judged by one loader and one network.
     Raises ConfigError for a split that the run has not, DataError for a run that is not done (the test
     split stays sealed until then), damaged checkpoints, or data that differ from what it was trained on.
     """
-    rows = []
-    for path in [found for given in paths for found in _runs_of(given)]:
-        rows += _evaluate(path, split, root)
-    return rows
+    found = [path for given in paths for path in _runs_of(given)]
+    groups: dict[str, list[tuple[Path, RunConfig]]] = {}
+    for path in found:
+        config = records.read_config(path)
+        alike = {"data": config.data, "model": _bare(config), "run": config.run}
+        groups.setdefault(str(alike), []).append((path, config))
+    rows: dict[Path, list[dict[str, Any]]] = {}
+    for group in groups.values():
+        for path, judged in _evaluate(group, split, root, write):
+            rows[path] = judged
+            if notice is not None:
+                notice(path, judged)
+    return [row for path in found for row in rows[path]]
 
 
 def _runs_of(path: Path) -> list[Path]:
@@ -126,31 +144,47 @@ def _runs_of(path: Path) -> list[Path]:
     return found
 
 
-def _evaluate(path: Path, split: str, root: Path) -> list[dict[str, Any]]:
-    config = records.read_config(path)
-    about = records.read_environment(path)
-    state = records.read_status(path)["state"]
-    if state != "done":
-        raise DataError(
-            f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
-        )
-    if split == "val" and config.data.val_fraction == 0:
-        raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
-    store = Store.open(root, config.data.name)
-    _check_data(store, about, path)
-    with _processes(config.run.device) as device, _loader(store, split, config, device) as loader:
-        torch.set_num_threads(about["device"]["threads"])
-        # The weights come from the checkpoint, so the files they began from need not be there.
-        bare = dataclasses.replace(config.model, pretrained=False)
-        module = models.build(bare, n_classes=store.n_classes, image_size=store.size, seed=config.seed).module
-        rows = []
-        for name in _checkpoints(config):
-            values, epoch = checkpoint.weights(path / "checkpoints", name)
-            found = _predict(module, values, loader, config, device, None)
-            records.write_predictions(path, f"{split}-{name}", found)
-            figures = metrics.summary(found.logits, found.labels)
-            rows.append({"run": path.name, "split": split, "checkpoint": name, "epoch": epoch, **figures})
-    return rows
+def _bare(config: RunConfig) -> Model:
+    """The network without its first weights: those of a checkpoint come in their place, and the files they
+    began from need not be there."""
+    return dataclasses.replace(config.model, pretrained=False)
+
+
+def _evaluate(
+    group: Sequence[tuple[Path, RunConfig]], split: str, root: Path, write: bool
+) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
+    """Runs that share data, network and device."""
+    for path, config in group:
+        state = records.read_status(path)["state"]
+        if state != "done":
+            raise DataError(
+                f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
+            )
+        if split == "val" and config.data.val_fraction == 0:
+            raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
+    first = group[0][1]
+    store = Store.open(root, first.data.name)
+    with _processes(first.run.device) as device, _loader(store, split, first, device) as loader:
+        module = models.build(_bare(first), n_classes=store.n_classes, image_size=store.size, seed=0).module
+        for path, config in group:
+            about = records.read_environment(path)
+            _check_data(store, about, path)
+            torch.set_num_threads(about["device"]["threads"])
+            rows, before, found = [], None, None
+            for name in _checkpoints(config):
+                values, epoch = checkpoint.weights(path / "checkpoints", name)
+                if found is None or not _equal(values, before):  # the last epoch is often the selected one
+                    found = _predict(module, values, loader, config, device, None)
+                before = values
+                if write:
+                    records.write_predictions(path, f"{split}-{name}", found)
+                figures = metrics.summary(found.logits, found.labels)
+                rows.append({"run": path.name, "split": split, "checkpoint": name, "epoch": epoch, **figures})
+            yield path, rows
+
+
+def _equal(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor] | None) -> bool:
+    return b is not None and a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
 # --- before the first step ----------------------------------------------------------------------

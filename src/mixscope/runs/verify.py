@@ -1,0 +1,54 @@
+"""Every finished run of a study judged again from its checkpoints, and held against what its summary says.
+
+A table is worth as much as the records it is made of: here a summary that its own checkpoints do not bear
+out is found, whoever changed which of the two.
+
+What does not belong here: the tables (tables.py), and how a checkpoint is judged (execute.py).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mixscope.errors import DataError
+from mixscope.runs import execute, records
+
+# What rounding may change on other hardware: a few images that stand between two classes.
+IMAGES, SHARE = 2, 0.001
+LIKELIHOOD = 0.01  # of the loss, relative
+
+
+def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None]) -> None:
+    """Judges the test split of finished runs again; writes nothing. notice: told of a run that is sound.
+
+    Raises DataError that names the run whose summary says other figures, beyond rounding, and what
+    execute.evaluate raises.
+    """
+
+    def compare(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+        said = records.read_summary(path)["results"]["test"]
+        for row in rows:
+            wrong = differences(said.get(row["checkpoint"], {}), row)
+            if wrong:
+                raise DataError(
+                    f"{path}: judged again, its checkpoint {row['checkpoint']} gives other figures than its"
+                    f" summary ({'; '.join(wrong)}), so its records or checkpoints were changed and no table"
+                    " is written; remove that folder and run the study, which makes the run again"
+                )
+        notice(path)
+
+    execute.evaluate(paths, split="test", root=root, write=False, notice=compare)
+
+
+def differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The figures in which a summary and a second judgement differ beyond rounding, `name: said -> found`."""
+    wrong = []
+    n = found["n"]
+    room = {"n": 0.0, "top1": max(IMAGES / n, SHARE), "top5": max(IMAGES / n, SHARE)}
+    room["nll"] = LIKELIHOOD * abs(found["nll"]) + 1e-6
+    for name, most in room.items():
+        a, b = said.get(name), found[name]
+        if (a is None) != (b is None) or (a is not None and abs(a - b) > most):
+            shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in (a, b)]
+            wrong.append(f"{name}: {shown[0]} -> {shown[1]}")
+    return wrong

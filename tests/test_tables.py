@@ -1,0 +1,172 @@
+"""The overall table: its columns and rows, and that it depends on nothing but the figures."""
+
+import csv
+import json
+import os
+import random
+
+import pytest
+
+from mixscope.errors import DataError
+from mixscope.runs import execute, records, tables, verify
+from mixscope.study import matrix
+from small_run import config, run, store
+
+PUBLISHED = "experiment dataset model augmentation pretrained top1 top5 recall precision f1".split()
+ROWS = """
+Control-1 Exp-1 Exp-2 Control-2 Exp-3 Exp-4 Control-5 Exp-9 Exp-10 Control-6 Exp-11 Exp-12
+Control-3 Exp-5 Exp-6 Control-4 Exp-7 Exp-8 Control-7 Exp-13 Exp-14 Control-8 Exp-15 Exp-16
+""".split()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """Hundreds of records are made here, and none has to outlive a power cut."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+def figures(value):
+    return {"top1": value, "top5": None, "recall": value, "precision": value / 2, "f1": value / 3}
+
+
+def finish(out, planned):
+    """The records of a run that is done, with figures that depend on its name and seed alone."""
+    with records.begin(out / planned.directory, planned.config) as record:
+        record.started()
+        value = random.Random(f"{planned.name} {planned.seed}").random()
+        summary = {
+            "schema": records.SCHEMA,
+            "digest": planned.config.digest,
+            "protocol": planned.config.train.protocol,
+            "code": ["c0de"],
+            "data": {"digest": "da7a"},
+            "weights": {"weights": "scratch"},
+            "results": {"test": {n: figures(value * f) for n, f in (("last", 1.0), ("best-on-test", 0.5))}},
+            "health": [],
+        }
+        records.write_json(out / planned.directory / "summary.json", summary)
+        record.ended("done")
+
+
+def study_of(tmp_path, name="resnet-vs-vit", *, seeds=2, order=1, leave_out=0):
+    study = matrix.load(name)
+    runs = study.expand(seeds=seeds)
+    for planned in runs[::order][leave_out:]:
+        finish(tmp_path, planned)
+    return study, runs
+
+
+def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
+    study, runs = study_of(tmp_path, seeds=1)
+    tables.write(study, runs, tmp_path)
+    with (tmp_path / "tables" / "overall.csv").open() as file:
+        head, *rows = list(csv.reader(file))
+    assert head[:10] == PUBLISHED and [row[0] for row in rows] == ROWS
+    assert rows[7][:5] == ["Exp-9", "cifar100", "resnet50", "mixup", "imagenet"]
+    value = 100 * random.Random("Exp-9 0").random()
+    assert rows[7][5:7] == [f"{value:.4f}", ""] and rows[7][head.index("top1_sd")] == ""
+    markdown = (tmp_path / "tables" / "overall.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in markdown if line.startswith(("| Control", "| Exp-"))] == [
+        f"| {name}" for name in ROWS
+    ]
+    assert f"| {value:.2f} | - |" in next(line for line in markdown if line.startswith("| Exp-9 "))
+
+
+def test_there_is_a_table_for_each_data_set_and_one_for_pretrained(tmp_path):
+    study, runs = study_of(tmp_path, seeds=1)
+    files = tables.write(study, runs, tmp_path)
+    assert sorted(f.name for f in files) == [
+        "cifar100.csv", "cifar100.md", "overall.csv", "overall.json", "overall.md", "pretrained.csv",
+        "pretrained.md", "tiny-imagenet.csv", "tiny-imagenet.md",
+    ]  # fmt: skip
+    with (tmp_path / "tables" / "pretrained.csv").open() as file:
+        assert {row["pretrained"] for row in csv.DictReader(file)} == {"imagenet"}
+    assert not any("pretrained" in f.name for f in tables.write(*study_of(tmp_path, "quickstart"), tmp_path))
+
+
+def test_the_tables_are_the_same_bytes_in_whatever_order_runs_were_made(tmp_path):
+    contents = []
+    for order in (1, -1):
+        out = tmp_path / str(order)
+        study, runs = study_of(out, "quickstart", order=order)
+        contents.append({f.name: f.read_bytes() for f in tables.write(study, runs[::order], out)})
+    assert contents[0]["overall.json"] != b"" and contents[0].keys() == contents[1].keys()
+    rows = [sorted(json.loads(c["overall.json"])["rows"], key=str) for c in contents]
+    assert rows[0] == rows[1], "figures do not hang on the order in which runs are given either"
+    again = {
+        f.name: f.read_bytes()
+        for f in tables.write(*study_of(tmp_path / "again", "quickstart", order=-1), tmp_path / "again")
+    }
+    assert again == contents[0]
+
+
+def test_mean_and_spread_are_those_of_the_seeds(tmp_path):
+    _, runs = study_of(tmp_path, seeds=2)
+    row = next(r for r in tables.results(runs, tmp_path) if r["experiment"] == "Exp-4")
+    a, b = (100 * random.Random(f"Exp-4 {seed}").random() for seed in (0, 1))
+    assert row["top1"] == pytest.approx((a + b) / 2) and row["top1_sd"] == pytest.approx(abs(a - b) / 2**0.5)
+    assert row["top5"] is None and row["top5_sd"] is None and [r["seed"] for r in row["runs"]] == [0, 1]
+
+
+def test_runs_that_are_not_done_are_named(tmp_path):
+    study, runs = study_of(tmp_path, seeds=1, leave_out=2)
+    tables.write(study, runs, tmp_path)
+    assert "Not done: Control-1 seed 0, Exp-1 seed 0." in (tmp_path / "tables" / "overall.md").read_text()
+    assert json.loads((tmp_path / "tables" / "overall.json").read_text())["not_done"] == [
+        "Control-1 seed 0", "Exp-1 seed 0",
+    ]  # fmt: skip
+
+
+def test_the_published_protocol_is_labelled_as_chosen_on_the_test_split(tmp_path):
+    _, runs = study_of(tmp_path, "resnet-vs-vit-published", seeds=1)
+    rows = tables.results(runs, tmp_path)
+    assert rows[0]["top1"] == pytest.approx(50 * random.Random("Control-1 223").random())
+    assert {row["checkpoint"] for row in rows} == {"best-on-test"} and "optimistic" in tables.caption(rows)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A data folder and two runs that are done, of different networks."""
+    root = tmp_path_factory.mktemp("data")
+    store(root)
+    paths = [tmp_path_factory.mktemp("runs") / name for name in ("a", "b")]
+    for path, pairs in zip(paths, (["optim.ema_decay=0.5"], ["seed=1"]), strict=True):
+        run(config(*pairs), root, path)
+    return root, paths
+
+
+def test_judging_again_writes_nothing_and_agrees(finished):
+    root, paths = finished
+    before = {file: file.read_bytes() for path in paths for file in path.rglob("*") if file.is_file()}
+    sound = []
+    verify.finished(paths, root=root, notice=sound.append)
+    assert sorted(sound) == sorted(paths)
+    assert before == {file: file.read_bytes() for path in paths for file in path.rglob("*") if file.is_file()}
+
+
+def test_runs_judged_together_are_judged_as_alone(finished):
+    root, paths = finished
+    together = execute.evaluate(paths, root=root, write=False)
+    alone = [row for path in paths for row in execute.evaluate([path], root=root, write=False)]
+    assert together == alone and [row["checkpoint"] for row in alone] == ["last", "selected"] * 2
+
+
+def test_a_summary_that_its_checkpoint_does_not_bear_out_is_refused_by_name(finished, tmp_path):
+    root, (path, _) = finished
+    content = (path / "summary.json").read_bytes()
+    summary = json.loads(content)
+    summary["results"]["test"]["last"]["top1"] += 0.2
+    try:
+        records.write_json(path / "summary.json", summary)
+        with pytest.raises(DataError, match=rf"{path.name}: judged again, its checkpoint last .*top1: "):
+            verify.finished([path], root=root, notice=lambda path: None)
+    finally:
+        (path / "summary.json").write_bytes(content)
+
+
+def test_rounding_is_no_difference():
+    said = {"n": 10_000, "top1": 0.5, "top5": 0.8, "nll": 2.0}
+    assert verify.differences(said, {**said, "top1": 0.5009, "nll": 2.01}) == []
+    assert verify.differences(said, {**said, "top1": 0.502}) == ["top1: 0.5000 -> 0.5020"]
+    assert verify.differences(said, {**said, "top5": None}) == ["top5: 0.8000 -> None"]
+    assert len(verify.differences({}, said)) == 4
