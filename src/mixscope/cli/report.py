@@ -1,0 +1,97 @@
+"""`mixscope report`: the story of a study as a page."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "report",
+        report,
+        "write the report of a study: one page, its tables and its figures",
+        "  mixscope report runs/quickstart --open\n"
+        "  mixscope report runs/resnet-vs-vit --lang ko\n"
+        "  mixscope report runs/resnet-vs-vit --reference published.csv --curves published-curves.csv",
+    )
+    command.add_argument(
+        "study", type=Path, metavar="STUDY_DIR", help="a study's folder, for instance runs/NAME"
+    )
+    command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
+    command.add_argument(
+        "--reference", type=Path, metavar="CSV", help="published values, set beside ours by experiment"
+    )
+    command.add_argument("--curves", type=Path, metavar="CSV", help="published curves, drawn behind ours")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="the report's folder (default: STUDY_DIR/report, report-ko)"
+    )
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def report(arguments: argparse.Namespace) -> None:
+    from mixscope.claims.evidence import gather
+    from mixscope.report import page
+
+    evidence = gather(arguments.study)
+    name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
+    made = page.write(
+        evidence,
+        (),
+        out=arguments.out or arguments.study / name,
+        language=arguments.lang,
+        reference=arguments.reference,
+        curves=arguments.curves,
+    )
+    runs = {"done": len(made.story.done), "of": len(made.story.runs)}
+    if arguments.json:
+        print_json(
+            {
+                "report": str(made.page),
+                "tables": [str(file) for file in made.tables],
+                "figures": [str(file) for file in made.figures],
+                "complete": made.story.complete,
+                "runs": runs,
+                "verdicts": [_row(verdict) for verdict in made.story.verdicts],
+            }
+        )
+    else:
+        for line in _lines(made.story.verdicts, arguments.lang):
+            print(line)
+        if not made.story.complete:
+            print(f"partial   {runs['done']} of {runs['of']} runs are done")
+        print(f"report    {made.page}")
+    if arguments.open:
+        import webbrowser
+
+        webbrowser.open(made.page.resolve().as_uri())
+
+
+def _row(verdict: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(verdict)
+
+
+def _lines(verdicts: Any, language: str) -> list[str]:
+    """A line a claim and stratum: verdict, estimate with its interval, and what would settle it."""
+    lines = []
+    for verdict in verdicts:
+        if verdict.secondary:
+            continue
+        lines.append(
+            f"{verdict.claim:<10}{verdict.verdict:<14}{verdict.text.get(language, verdict.text['en'])}"
+        )
+        for reading in verdict.readings:
+            interval = reading.points
+            shown = "no interval"
+            if interval is not None:
+                shown = f"{interval.estimate:+.2f} pp  [{interval.low:+.2f}, {interval.high:+.2f}]"
+            more = f"  about {reading.seeds_needed} seeds would settle it" if reading.seeds_needed else ""
+            where = " ".join(reading.stratum.values())
+            lines.append(f"{'':<10}{reading.verdict:<14}{f'{where}  ' if where else ''}{shown}{more}")
+    return lines

@@ -1,0 +1,537 @@
+"""Charts as SVG text: scalable, selectable, light or dark with the page, readable without a mouse.
+
+Every chart is a pure function of figures and words and returns a Figure. Colours are classes (style.css),
+never values; every colour comes with a shape or a dash. Text from outside is escaped here.
+A chart is drawn at the width of a phone, so that its letters stay readable there; pages set charts side by
+side.
+
+What does not belong here: where figures come from (story.py), and sentences about them (page.py).
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 360.0, 232.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 34.0
+SERIES = 8  # colours and shapes that style.css knows; later series begin again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A chart. id: a word for links and file names. title, text: what a screen reader says."""
+
+    id: str
+    title: str
+    text: str
+    svg: Markup
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One curve. series: its colour and shape. look: "bold", "thin", "dash" or "ghost". hint: on hover."""
+
+    series: int
+    points: Sequence[tuple[float, float]]
+    look: str = "bold"
+    hint: str = ""
+    dots: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """An entry of a legend."""
+
+    series: int
+    name: str
+    look: str = "bold"
+
+
+# --- pieces -------------------------------------------------------------------------------------
+
+
+def figure(id: str, title: str, text: str, body: Iterable[str], *, width: float, height: float) -> Figure:
+    """The pieces as one drawing with its title and description."""
+    svg = (
+        f'<svg class="chart" viewBox="0 0 {_n(width)} {_n(height)}" role="img"'
+        f' aria-labelledby="{id}-t {id}-d"'
+        f' xmlns="http://www.w3.org/2000/svg"><title id="{id}-t">{escape(title)}</title>'
+        f'<desc id="{id}-d">{escape(text)}</desc>{"".join(body)}</svg>'
+    )
+    return Figure(id=id, title=title, text=text, svg=Markup(svg))
+
+
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round values between low and high, `most` or fewer.
+
+    >>> ticks(0.0, 9.3)
+    [0.0, 2.0, 4.0, 6.0, 8.0]
+    """
+    if not high > low:
+        return [low]
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1.0, 2.0, 2.5, 5.0, 10.0, 20.0) if s * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = None) -> tuple[float, float]:
+    """Limits of an axis for these values, with some room; around: a value that has to be in it."""
+    known = [v for v in values if math.isfinite(v)]
+    known += [around] if around is not None else []
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    room = (high - low) * pad or max(abs(high) * 0.1, 0.5)
+    return low - room, high + room
+
+
+def shown(value: float, digits: int | None = None) -> str:
+    """A number for an axis: as short as it can be, thousands apart, a true minus."""
+    if digits is not None:
+        return f"{value:,.{digits}f}".replace("-", "−")
+    if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e6):
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
+    return f"{value:,.6g}".replace("-", "−") if abs(value) < 1000 else f"{value:,.0f}".replace("-", "−")
+
+
+def _n(value: float) -> str:
+    """A coordinate: two decimals at most."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+
+
+def label(x: float, y: float, text: object, kind: str = "", anchor: str = "start") -> str:
+    where = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{where}>{escape(text)}</text>'
+
+
+def rule(x0: float, y0: float, x1: float, y1: float, kind: str, hint: str = "") -> str:
+    inside = f"<title>{escape(hint)}</title></line>" if hint else "</line>"
+    return f'<line x1="{_n(x0)}" y1="{_n(y0)}" x2="{_n(x1)}" y2="{_n(y1)}" class="{kind}">{inside}'
+
+
+def box(x: float, y: float, width: float, height: float, kind: str, hint: str = "", more: str = "") -> str:
+    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    where = f'x="{_n(x)}" y="{_n(y)}" width="{_n(max(width, 0))}" height="{_n(max(height, 0))}"'
+    return f'<rect {where} class="{kind}"{more}>{inside}</rect>'
+
+
+def path(points: Sequence[tuple[float, float]], kind: str, hint: str = "") -> str:
+    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    drawn = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
+    return f'<polyline points="{drawn}" class="{kind}">{inside}</polyline>'
+
+
+def dot(x: float, y: float, series: int, *, size: float = 3.5, kind: str = "", hint: str = "") -> str:
+    """A mark in the colour and shape of its series: circle, square, triangle, diamond."""
+    series %= SERIES
+    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    kind = f"dot f{series} {kind}".strip()
+    if series % 4 == 0:
+        return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(size)}" class="{kind}">{inside}</circle>'
+    s = size
+    corners = {
+        1: [(-s, -s), (s, -s), (s, s), (-s, s)],
+        2: [(0, -1.25 * s), (1.2 * s, 0.9 * s), (-1.2 * s, 0.9 * s)],
+        3: [(0, -1.4 * s), (1.4 * s, 0), (0, 1.4 * s), (-1.4 * s, 0)],
+    }[series % 4]
+    drawn = " ".join(f"{_n(x + dx)},{_n(y + dy)}" for dx, dy in corners)
+    return f'<polygon points="{drawn}" class="{kind}">{inside}</polygon>'
+
+
+def diamond(x: float, y: float, kind: str, size: float = 5.0, hint: str = "") -> str:
+    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    corners = [(x, y - size), (x + size, y), (x, y + size), (x - size, y)]
+    drawn = " ".join(f"{_n(a)},{_n(b)}" for a, b in corners)
+    return f'<polygon points="{drawn}" class="{kind}">{inside}</polygon>'
+
+
+def wide(text: str) -> float:
+    """About how wide a text of 11 px is: Chinese, Japanese and Korean letters are square."""
+    return sum(11.0 if ord(c) > 0x1100 else 6.1 for c in text)
+
+
+def short(text: str, width: float) -> str:
+    """The text, cut where it would be wider."""
+    if wide(text) <= width:
+        return text
+    while text and wide(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _legend(keys: Sequence[Key], y: float, width: float) -> list[str]:
+    x, parts = 8.0, []
+    for key in keys:
+        if x > 8 and x + 20 + wide(key.name) > width:
+            break
+        series = key.series % SERIES
+        parts.append(rule(x, y - 3.5, x + 14, y - 3.5, f"curve c{series} {key.look}"))
+        if key.look == "bold":
+            parts.append(dot(x + 7, y - 3.5, series, size=2.8))
+        parts.append(label(x + 18, y, key.name, "small"))
+        x += 30 + wide(key.name)
+    return parts
+
+
+# --- charts -------------------------------------------------------------------------------------
+
+
+def lines(
+    id: str,
+    *,
+    title: str,
+    text: str,
+    curves: Sequence[Line],
+    keys: Sequence[Key],
+    x_name: str,
+    unit: str,
+    zero: bool = False,
+    band: float | None = None,
+    y_limits: tuple[float, float] | None = None,
+    x_limits: tuple[float, float] | None = None,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+) -> Figure:
+    """Curves over a common axis. zero: a line at 0, always in view; band: a strip of +-band around it."""
+    xs = [x for curve in curves for x, _ in curve.points]
+    ys = [y for curve in curves for _, y in curve.points if math.isfinite(y)]
+    x_low, x_high = x_limits or ((min(xs), max(xs)) if xs else (0.0, 1.0))
+    if x_high <= x_low:
+        x_low, x_high = x_low - 0.5, x_high + 0.5
+    y_low, y_high = y_limits or span(ys, around=0.0 if zero else None)
+    at_x = _scale(x_low, x_high, LEFT, width - RIGHT)
+    at_y = _scale(y_low, y_high, height - BOTTOM, TOP)
+    parts = [label(6, 15, short(title, width - 12), "head"), *_legend(keys, 32, width)]
+    if band is not None:
+        top, bottom = at_y(min(band, y_high)), at_y(max(-band, y_low))
+        parts.append(box(LEFT, top, width - RIGHT - LEFT, bottom - top, "band"))
+    for value in ticks(y_low, y_high):
+        kind = "zero" if zero and value == 0 else "grid"
+        parts += [rule(LEFT, at_y(value), width - RIGHT, at_y(value), kind)]
+        parts += [label(LEFT - 5, at_y(value) + 3.5, shown(value), "tick", "end")]
+    whole = [t for t in ticks(x_low, x_high, 6 if width > 300 else 4) if t == int(t)] or [x_low]
+    parts += [label(at_x(value), height - BOTTOM + 14, shown(value), "tick", "middle") for value in whole]
+    parts.append(label(width - RIGHT, height - 4, x_name, "small", "end"))
+    parts.append(label(6, height - 4, unit, "small"))
+    for curve in curves:
+        series = curve.series % SERIES
+        points = [(at_x(x), at_y(y)) for x, y in curve.points if math.isfinite(y)]
+        if len(points) > 1:
+            parts.append(path(points, f"curve c{series} {curve.look}", curve.hint))
+        if curve.dots or len(points) == 1:
+            size = 3.2 if curve.look == "bold" else 2.0
+            parts += [dot(x, y, series, size=size, kind=curve.look, hint=curve.hint) for x, y in points]
+    return figure(id, title, text, parts, width=width, height=height)
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    factor = (end - start) / (high - low) if high > low else 0.0
+    return lambda value: start + (value - low) * factor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """An estimate with its interval in a forest plot; group: a heading above the first of them.
+
+    low, high: None where there is no interval. inner: a second, narrower interval. seeds: the estimate by
+    seed. hollow: the interval counts less than it seems. value: the estimate in words.
+    """
+
+    name: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    value: str
+    margin: float
+    group: str = ""
+    inner: tuple[float, float] | None = None
+    seeds: Sequence[float] = ()
+    hollow: bool = False
+    hint: str = ""
+
+
+def forest(
+    id: str, bars: Sequence[Bar], *, title: str, text: str, unit: str, below: str, above: str
+) -> Figure:
+    """Estimates with intervals around a line at 0, the margin as a strip; names stand above their bars.
+
+    below, above: what a value on either side of 0 means.
+    """
+    row, heading, top, bottom = 34.0, 26.0, 26.0, 40.0
+    height = top + bottom + sum(row + (heading if bar.group else 0) for bar in bars)
+    values = [v for b in bars for v in (b.estimate, b.low, b.high, *b.seeds) if v is not None]
+    margin = max((b.margin for b in bars), default=0.0)
+    low, high = span([*values, margin, -margin], around=0.0, pad=0.04)
+    left, right = 14.0, WIDTH - 14.0
+    at = _scale(low, high, left, right)
+    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    body = top + 4, height - bottom
+    for value in ticks(low, high, 6):
+        parts.append(rule(at(value), body[0], at(value), body[1], "zero" if value == 0 else "grid"))
+        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
+    y = top
+    marks: list[str] = []
+    for bar in bars:
+        if bar.group:
+            marks.append(label(6, y + 18, short(bar.group, WIDTH - 12), "group"))
+            y += heading
+        middle = y + 22
+        marks.insert(
+            0, box(at(-bar.margin), y + 15, at(bar.margin) - at(-bar.margin), 14, "band", f"± {bar.margin:g}")
+        )
+        marks.append(label(left, y + 11, short(bar.name, 196), "small"))
+        marks.append(label(right, y + 11, bar.value, "number", "end"))
+        kind = " hollow" if bar.hollow else ""
+        if bar.low is not None and bar.high is not None:
+            marks.append(rule(at(bar.low), middle, at(bar.high), middle, f"reach{kind}", bar.hint))
+            marks += [rule(at(v), middle - 4, at(v), middle + 4, "reach") for v in (bar.low, bar.high)]
+        if bar.inner is not None:
+            marks.append(rule(at(bar.inner[0]), middle, at(bar.inner[1]), middle, "reach inner", bar.hint))
+        marks += [f'<circle cx="{_n(at(v))}" cy="{_n(middle + 7)}" r="1.8" class="seed"/>' for v in bar.seeds]
+        if bar.estimate is not None:
+            marks.append(diamond(at(bar.estimate), middle, f"estimate{kind}", 4.6, bar.hint))
+        y += row
+    parts += marks
+    parts.append(label(left, height - 6, f"← {below}", "small"))
+    parts.append(label((left + right) / 2, height - 6, unit, "small", "middle"))
+    parts.append(label(right, height - 6, f"{above} →", "small", "end"))
+    return figure(id, title, text, parts, width=WIDTH, height=height)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One bar's worth of seeds in a dot plot. mean: None without seeds. published: a hollow diamond."""
+
+    name: str
+    series: int
+    seeds: Mapping[str, float]
+    mean: float | None
+    value: str
+    published: float | None = None
+    group: str = ""
+
+
+def dots(
+    id: str,
+    rows: Sequence[Row],
+    *,
+    title: str,
+    text: str,
+    unit: str,
+    published: str,
+    spread: str,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Every seed as a mark on its row, the mean as a bar across them, the published value as a diamond.
+
+    spread: what the numbers on the right are.
+    """
+    step, heading, top, bottom = 24.0, 24.0, 24.0, 34.0
+    height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
+    values = [v for r in rows for v in (*r.seeds.values(), r.published) if v is not None]
+    low, high = limits or span(values)
+    left, right = 92.0, WIDTH - 88.0
+    at = _scale(low, high, left, right)
+    parts = [label(6, 15, short(title, WIDTH - 12), "head"), label(WIDTH - 6, 15, spread, "small", "end")]
+    for value in ticks(low, high, 4):
+        parts.append(rule(at(value), top, at(value), height - bottom, "grid"))
+        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
+    y = top
+    for row in rows:
+        if row.group:
+            parts.append(label(6, y + 17, short(row.group, WIDTH - 12), "group"))
+            y += heading
+        middle = y + step / 2
+        parts.append(label(left - 8, middle + 4, short(row.name, left - 14), "small", "end"))
+        if row.published is not None:
+            hint = f"{published}: {row.published:.2f} {unit}"
+            parts.append(diamond(at(row.published), middle, "estimate hollow", 5.0, hint))
+        for seed, value in row.seeds.items():
+            parts.append(dot(at(value), middle, row.series, size=3.4, hint=f"{seed}: {value:.2f} {unit}"))
+        if row.mean is not None:
+            parts.append(
+                rule(at(row.mean), middle - 8, at(row.mean), middle + 8, f"mean c{row.series % SERIES}")
+            )
+        parts.append(label(WIDTH - 6, middle + 4, row.value, "number", "end"))
+        y += step
+    parts.append(label(right, height - 4, unit, "small", "end"))
+    if any(row.published is not None for row in rows):
+        parts += [diamond(12, height - 8, "estimate hollow", 4.5), label(22, height - 4, published, "small")]
+    return figure(id, title, text, parts, width=WIDTH, height=height)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Seeds before and after something, as a row; value: the difference of their means in words."""
+
+    name: str
+    series: int
+    before: Sequence[float]
+    after: Sequence[float]
+    value: str
+    group: str = ""
+
+
+def pairs(
+    id: str,
+    rows: Sequence[Pair],
+    *,
+    title: str,
+    text: str,
+    unit: str,
+    difference: str,
+    names: tuple[str, str],
+) -> Figure:
+    """From one mean to another, a row each: hollow before, full after, small marks for seeds."""
+    step, heading, top, bottom = 24.0, 24.0, 42.0, 34.0
+    height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
+    low, high = span([v for r in rows for v in (*r.before, *r.after)])
+    left, right = 92.0, WIDTH - 64.0
+    at = _scale(low, high, left, right)
+    parts = [label(6, 15, short(title, WIDTH - 12), "head"), diamond(left, 29, "estimate hollow", 4.5)]
+    parts += [label(left + 10, 33, names[0], "small")]
+    second = left + 34 + wide(names[0])
+    parts += [diamond(second, 29, "estimate", 4.5), label(second + 10, 33, names[1], "small")]
+    parts.append(label(WIDTH - 6, 33, difference, "small", "end"))
+    for value in ticks(low, high, 4):
+        parts.append(rule(at(value), top, at(value), height - bottom, "grid"))
+        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
+    y = top
+    for row in rows:
+        if row.group:
+            parts.append(label(6, y + 17, short(row.group, WIDTH - 12), "group"))
+            y += heading
+        middle, series = y + step / 2, row.series % SERIES
+        parts.append(label(left - 8, middle + 4, short(row.name, left - 14), "small", "end"))
+        means = [sum(v) / len(v) for v in (row.before, row.after)]
+        hint = f"{row.name}: {means[0]:.2f} → {means[1]:.2f} {unit}"
+        parts.append(rule(at(means[0]), middle, at(means[1]), middle, f"curve c{series}", hint))
+        for values in (row.before, row.after):
+            parts += [
+                f'<circle cx="{_n(at(v))}" cy="{_n(middle + 6)}" r="1.8" class="seed"/>' for v in values
+            ]
+        parts.append(dot(at(means[0]), middle, series, size=4.0, kind="open", hint=hint))
+        parts.append(dot(at(means[1]), middle, series, size=4.0, hint=hint))
+        parts.append(label(WIDTH - 6, middle + 4, row.value, "number", "end"))
+        y += step
+    parts.append(label(right, height - 4, unit, "small", "end"))
+    return figure(id, title, text, parts, width=WIDTH, height=height)
+
+
+def sorted_bars(
+    id: str,
+    values: Sequence[float],
+    names: Sequence[str],
+    marked: Sequence[bool],
+    *,
+    series: int,
+    title: str,
+    text: str,
+    unit: str,
+    x_name: str,
+    limits: tuple[float, float] | None = None,
+    faint: Sequence[float] = (),
+) -> Figure:
+    """A bar a value, the largest first; marked ones in full colour. faint: a second value each, as a tick."""
+    order = sorted(range(len(values)), key=lambda i: -values[i])
+    low, high = limits or span([*values, *faint], around=0.0)
+    at_y = _scale(low, high, HEIGHT - BOTTOM, TOP - 14)
+    each = (WIDTH - LEFT - RIGHT) / max(1, len(order))
+    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    for value in ticks(low, high):
+        parts.append(rule(LEFT, at_y(value), WIDTH - RIGHT, at_y(value), "zero" if value == 0 else "grid"))
+        parts.append(label(LEFT - 5, at_y(value) + 3.5, shown(value), "tick", "end"))
+    for place, i in enumerate(order):
+        x, y0, y1 = LEFT + place * each, at_y(0.0), at_y(values[i])
+        kind = f"bar f{series % SERIES}" + ("" if marked[i] else " pale")
+        wide_enough = each * (0.84 if each > 3 else 0.96)
+        hint = f"{names[i]}: {values[i]:+.2f} {unit}"
+        parts.append(box(x, min(y0, y1), wide_enough, max(abs(y1 - y0), 0.6), kind, hint))
+        if faint:
+            parts.append(rule(x, at_y(faint[i]), x + wide_enough, at_y(faint[i]), "faint"))
+        if len(order) <= 12:
+            parts.append(label(x + each / 2, HEIGHT - BOTTOM + 13, short(names[i], each), "tick", "middle"))
+    parts.append(label(WIDTH - RIGHT, HEIGHT - 4, x_name, "small", "end"))
+    parts.append(label(6, HEIGHT - 4, unit, "small"))
+    return figure(id, title, text, parts, width=WIDTH, height=HEIGHT)
+
+
+def heat(
+    id: str,
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str,
+    text: str,
+    unit: str,
+) -> Figure:
+    """A table of gains whose colour says their size: blue above 0, orange below; the figures stand in it.
+
+    values: float (rows, columns), nan where there is none.
+    """
+    across, down, left = 44.0, 20.0, 128.0
+    top = 32.0 + min(150.0, max((wide(name) for name in columns), default=0.0))
+    across = min(across, (WIDTH - left - 6) / max(1, len(columns)))
+    height = top + down * len(rows) + 20
+    most = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
+    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    for j, name in enumerate(columns):
+        x = left + (j + 0.5) * across + 3.5
+        turned = f'transform="rotate(-90 {_n(x)} {_n(top - 6)})"'
+        parts.append(
+            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{escape(short(name, 150))}</text>'
+        )
+    for i, row in enumerate(rows):
+        y = top + i * down
+        parts.append(label(left - 6, y + 14, short(row, left - 12), "small", "end"))
+        for j, column in enumerate(columns):
+            value = float(values[i, j])
+            if not math.isfinite(value):
+                continue
+            strength = min(1.0, abs(value) / (most or 1.0))
+            hint = f"{row}, {column}: {value:+.2f} {unit}"
+            more = f' fill-opacity="{strength * 0.85:.2f}"'
+            parts.append(
+                box(
+                    left + j * across,
+                    y,
+                    across - 1.5,
+                    down - 1.5,
+                    "gain" if value >= 0 else "loss",
+                    hint,
+                    more,
+                )
+            )
+            parts.append(label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, 1), "cell", "middle"))
+    parts.append(label(6, height - 5, unit, "small"))
+    return figure(id, title, text, parts, width=WIDTH, height=height)
+
+
+def reliability(
+    id: str,
+    curves: Sequence[Line],
+    keys: Sequence[Key],
+    *,
+    title: str,
+    text: str,
+    x_name: str,
+    unit: str,
+) -> Figure:
+    """Share right against confidence, both 0 to 100 %; a calibrated model lies on the diagonal."""
+    diagonal = Line(series=0, points=[(0.0, 0.0), (100.0, 100.0)], look="ideal")
+    return lines(
+        id,
+        title=title,
+        text=text,
+        curves=[diagonal, *curves],
+        keys=keys,
+        x_name=x_name,
+        unit=unit,
+        y_limits=(0.0, 100.0),
+        x_limits=(0.0, 100.0),
+    )

@@ -1,0 +1,272 @@
+"""The tables of a report as files: CSV for machines, Markdown for people.
+
+CSV columns are named alike in every language and figures keep their digits; missing figures are empty. A text
+from outside that a spreadsheet would take for a formula gets an apostrophe in front.
+
+What does not belong here: how the page shows them (page.py).
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mixscope.report import figures, story
+from mixscope.report.figures import number, signed
+from mixscope.report.story import FIGURES, Story
+from mixscope.report.words import Words
+
+
+def all_of(told: Story, words: Words) -> dict[str, str]:
+    """{file name: content} of every table that has a row."""
+    found = {
+        "results": _results(told),
+        "runs": _runs(told),
+        "contrasts": _contrasts(told),
+        "curves": _curves(told),
+        "budget": _budget(told),
+        "classes": _classes(told),
+        "confusions": _confusions(told),
+        "calibration": _calibration(told),
+        "health": _health(told),
+    }
+    files = {f"{name}.csv": to_csv(rows) for name, rows in found.items() if rows}
+    files["results.md"] = _results_text(told, words)
+    if told.verdicts:
+        files["contrasts.md"] = _contrasts_text(told, words)
+    return files
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of equal keys as CSV."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([_entry(key) for key in rows[0]])
+    writer.writerows([_entry(value) for value in row.values()] for row in rows)
+    return buffer.getvalue()
+
+
+def _entry(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    if isinstance(value, float):
+        return f"{value:.6g}" if value == value else ""
+    return "" if value is None else value
+
+
+def to_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; what would end a cell, or be taken for markup, is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    text = " ".join(str(text).split()).replace("\\", "\\\\")
+    for sign in "|<>`*_[]":
+        text = text.replace(sign, f"\\{sign}") if text != "---" else text
+    return text
+
+
+def _results(told: Story) -> list[dict[str, Any]]:
+    rows = []
+    for cell in told.cells:
+        row: dict[str, Any] = {"experiment": cell.experiment, **cell.levels, "checkpoint": cell.checkpoint}
+        row |= {"seeds": cell.seeds, "of": len(cell.runs)}
+        for name in FIGURES:
+            row[name], row[f"{name}_sd"] = cell.mean(name), cell.deviation(name)
+        row["published_top1"] = (cell.published or {}).get("top1")
+        rows.append(row)
+    return rows
+
+
+def _runs(told: Story) -> list[dict[str, Any]]:
+    return [
+        {
+            "experiment": cell.experiment,
+            **cell.levels,
+            "seed": run.seed,
+            "state": run.state,
+            **{name: cell.by_seed[name].get(run.seed) for name in FIGURES},
+            "epochs": len(run.epochs),
+            "seconds": run.summary["seconds"] if run.summary else None,
+            "directory": run.directory,
+        }
+        for cell in told.cells
+        for run in cell.runs
+    ]
+
+
+def _contrasts(told: Story) -> list[dict[str, Any]]:
+    rows = []
+    factors = list(told.design.factors)
+    for verdict in told.verdicts:
+        for r in verdict.readings:
+            row: dict[str, Any] = {"claim": verdict.claim, **{f: r.stratum.get(f, "") for f in factors}}
+            row |= {"expect": verdict.expect, "margin": verdict.margin, "verdict": r.verdict}
+            for name, i in (("points", r.points), ("logits", r.logits), ("bootstrap", r.bootstrap)):
+                row |= {
+                    name: i.estimate if i else None,
+                    f"{name}_low": i.low if i else None,
+                    f"{name}_high": i.high if i else None,
+                }
+            row |= {
+                "narrow_low": r.narrow.low if r.narrow else None,
+                "narrow_high": r.narrow.high if r.narrow else None,
+                "standard_error": r.standard_error,
+                "seed_share": r.seed_share,
+                "degrees": r.degrees,
+                "seeds": r.seeds,
+                "paired": r.paired,
+                "correlation": r.correlation,
+                "p": r.p,
+                "p_holm": r.p_holm,
+                "negligible": r.negligible,
+                "seeds_needed": r.seeds_needed,
+                "tipping_sd": r.tipping_sd,
+                "gates": "; ".join(r.gates),
+                "missing": "; ".join(r.missing),
+            }
+            rows.append(row)
+    return rows
+
+
+def _curves(told: Story) -> list[dict[str, Any]]:
+    names = (
+        "train_loss",
+        "clean_train_top1",
+        "lam_weighted_train_top1",
+        "val_loss",
+        "val_top1",
+        "test_loss",
+        "test_top1",
+        "lr",
+        "images_per_second",
+        "seconds",
+    )
+    return [
+        {
+            "experiment": run.experiment,
+            "seed": run.seed,
+            "epoch": row["epoch"],
+            **{name: row.get(name) for name in names},
+        }
+        for run in told.runs
+        for row in run.epochs
+    ]
+
+
+def _budget(told: Story) -> list[dict[str, Any]]:
+    rows = []
+    factors = list(told.design.factors)
+    for budget in (*told.budgets, *told.gain_budgets):
+        for epoch, by_seed in budget.by_seed.items():
+            for seed, value in by_seed.items():
+                about = {f: budget.stratum.get(f, "") for f in factors}
+                row = {"claim": budget.claim or "gain", **about, "split": budget.split}
+                rows.append({**row, "epoch": epoch, "seed": seed, "points": value})
+    return rows
+
+
+def _classes(told: Story) -> list[dict[str, Any]]:
+    rows = []
+    for name, gains in told.class_gains.items():
+        data = told.data[name]
+        for one in gains:
+            for k in range(len(one.gains.gain)):
+                above = data.superclass_of[k] if k < len(data.superclass_of) else None
+                rows.append(
+                    {
+                        **{f: one.levels.get(f, "") for f in told.design.factors if f != told.design.arm},
+                        "arm": one.arm,
+                        "class": figures.class_name(data, k),
+                        "superclass": data.superclasses[above] if above is not None else "",
+                        "examples": int(one.gains.examples[k]),
+                        "gain": float(one.gains.gain[k]),
+                        "standard_error": float(one.gains.error[k]),
+                        "shrunken": float(one.gains.shrunken[k]),
+                        "p": float(one.gains.p[k]),
+                        "q": float(one.gains.q[k]),
+                    }
+                )
+    return rows
+
+
+def _confusions(told: Story) -> list[dict[str, Any]]:
+    rows = []
+    for cell in told.cells:
+        data = told.data.get(cell.data)
+        for pair in story.confused(cell) if data is not None else ():
+            assert data is not None
+            rows.append(
+                {
+                    "experiment": cell.experiment,
+                    "true": figures.class_name(data, pair.true),
+                    "predicted": figures.class_name(data, pair.predicted),
+                    "count": pair.count,
+                    "share": pair.share,
+                }
+            )
+    return rows
+
+
+def _calibration(told: Story) -> list[dict[str, Any]]:
+    return [
+        {
+            "experiment": cell.experiment,
+            **cell.levels,
+            "bin": i,
+            "confidence": float(cell.judged.reliability.confidence[i]),
+            "accuracy": float(cell.judged.reliability.accuracy[i]),
+            "examples": int(cell.judged.reliability.examples[i]),
+        }
+        for cell in told.cells
+        if cell.judged is not None
+        for i in range(len(cell.judged.reliability.examples))
+    ]
+
+
+def _health(told: Story) -> list[dict[str, Any]]:
+    word = {True: "ok", False: "look", None: ""}
+    return [
+        {
+            "experiment": run.experiment,
+            "seed": run.seed,
+            "check": finding["check"],
+            "ok": word[finding["ok"]],
+            "sentence": finding["sentence"],
+        }
+        for run in told.runs
+        for finding in run.health
+    ]
+
+
+def _results_text(told: Story, words: Words) -> str:
+    head = [words("results.col.experiment"), *(words.factor(f) for f in told.design.factors)]
+    head += [words(f"results.col.{name}") for name in FIGURES] + [words("results.col.seeds")]
+    rows = []
+    for cell in told.cells:
+        shown = []
+        for name in FIGURES:
+            digits = 3 if name == "nll" else 2
+            deviation = cell.deviation(name)
+            spread = f" ± {number(deviation, digits)}" if deviation is not None else ""
+            shown.append(number(cell.mean(name), digits) + spread)
+        levels = [words.level(level) for level in cell.levels.values()]
+        count = words("page.of", done=cell.seeds, all=len(cell.runs))
+        rows.append([cell.experiment, *levels, *shown, count])
+    return to_markdown(head, rows)
+
+
+def _contrasts_text(told: Story, words: Words) -> str:
+    names = ("claim", "stratum", "verdict", "points", "logits", "seeds", "needed", "gates")
+    rows = []
+    for verdict in told.verdicts:
+        for r in verdict.readings:
+            shown = [
+                f"{signed(i.estimate)} [{signed(i.low)}, {signed(i.high)}]" if i else "–"
+                for i in (r.points, r.logits)
+            ]
+            needed = "–" if r.seeds_needed is None else str(r.seeds_needed)
+            about = [verdict.claim, figures.stratum_name(r, words), words(f"verdict.{r.verdict}")]
+            rows.append([*about, *shown, str(r.seeds), needed, "; ".join(r.gates)])
+    return to_markdown([words(f"contrasts.col.{name}") for name in names], rows)

@@ -1,0 +1,131 @@
+"""Gains by class and reliability, against references and by simulation."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+
+from mixscope import metrics
+from mixscope.report import calibration, classes
+from mixscope.report.page import confusion_png
+
+
+def drawn(seeds, n, k, share, rng, by_seed=0.0):
+    """Hits of runs on n examples of k classes, and labels; by_seed: how much a run differs in a class."""
+    labels = np.arange(n) % k
+    level = share + by_seed * rng.standard_normal((seeds, k))
+    return rng.random((seeds, n)) < level[:, labels], labels
+
+
+def test_a_gain_is_the_difference_of_recalls_over_seeds():
+    rng = np.random.default_rng(0)
+    arm, labels = drawn(3, 120, 6, 0.7, rng)
+    plain, _ = drawn(2, 120, 6, 0.5, rng)
+    found = classes.gains(arm, plain, labels, 6)
+    for k in range(6):
+        mine = labels == k
+        assert found.gain[k] == pytest.approx(100 * (arm[:, mine].mean() - plain[:, mine].mean()))
+    assert found.examples.tolist() == [20] * 6
+
+
+def test_with_one_seed_the_error_is_that_of_the_paired_examples():
+    rng = np.random.default_rng(1)
+    arm, labels = drawn(1, 200, 4, 0.7, rng)
+    plain, _ = drawn(1, 200, 4, 0.5, rng)
+    found = classes.gains(arm, plain, labels, 4)
+    for k in range(4):
+        delta = (arm[0].astype(int) - plain[0].astype(int))[labels == k]
+        assert found.error[k] == pytest.approx(100 * delta.std(ddof=1) / np.sqrt(len(delta)))
+        expected = stats.ttest_1samp(delta, 0.0).pvalue
+        assert found.p[k] == pytest.approx(expected)
+
+
+def test_seeds_that_vary_make_a_gain_less_certain():
+    rng = np.random.default_rng(2)
+    steady = classes.gains(*(drawn(5, 2000, 10, 0.6, rng)[0] for _ in "ab"), np.arange(2000) % 10, 10)
+    varied = classes.gains(*(drawn(5, 2000, 10, 0.6, rng, 0.2)[0] for _ in "ab"), np.arange(2000) % 10, 10)
+    assert varied.error.mean() > 2 * steady.error.mean()
+
+
+@pytest.mark.parametrize(("seeds", "by_seed"), [(3, 0.0), (3, 0.05), (5, 0.1)])
+def test_without_a_difference_few_classes_are_called_different(seeds, by_seed):
+    """Under the null a false discovery rate is the chance of any discovery: 5 % at most."""
+    rng = np.random.default_rng(3)
+    any_found, p_small = [], []
+    for _ in range(300):
+        arm, labels = drawn(seeds, 1000, 20, 0.6, rng, by_seed)
+        plain, _ = drawn(seeds, 1000, 20, 0.6, rng, by_seed)
+        found = classes.gains(arm, plain, labels, 20)
+        any_found.append(bool((found.q <= 0.05).any()))
+        p_small.append((found.p <= 0.05).mean())
+    assert np.mean(any_found) <= 0.08
+    assert 0.01 < np.mean(p_small) <= 0.065
+
+
+def test_a_class_without_examples_has_no_gain_and_disturbs_no_other():
+    rng = np.random.default_rng(4)
+    arm, labels = drawn(2, 60, 3, 0.7, rng)
+    plain, _ = drawn(2, 60, 3, 0.5, rng)
+    bare, wide = classes.gains(arm, plain, labels, 3), classes.gains(arm, plain, labels, 4)
+    for name in ("gain", "error", "shrunken", "p", "q"):
+        assert np.allclose(getattr(wide, name)[:3], getattr(bare, name))
+        assert np.isnan(getattr(wide, name)[3])
+
+
+def test_a_class_in_which_nothing_changes_is_not_certain():
+    hits = np.ones((1, 40), bool)
+    found = classes.gains(hits, hits, np.arange(40) % 2, 2)
+    assert (found.error > 0).all() and (found.p == 1.0).all()
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1)))
+def test_false_discovery_control_is_that_of_scipy(p):
+    assert np.allclose(classes.false_discovery(p), stats.false_discovery_control(p))
+
+
+@given(
+    hnp.arrays(np.float64, 12, elements=st.floats(-50, 50)),
+    hnp.arrays(np.float64, 12, elements=st.floats(0.1, 20)),
+)
+def test_shrinking_moves_every_gain_towards_a_common_centre(gain, error):
+    shrunken = classes.shrink(gain, error)
+    assert (shrunken >= gain.min() - 1e-9).all() and (shrunken <= gain.max() + 1e-9).all()
+    assert np.ptp(shrunken) <= np.ptp(gain) + 1e-9
+
+
+def test_shrunken_estimates_are_closer_to_the_truth():
+    rng = np.random.default_rng(5)
+    plain_loss, shrunken_loss = 0.0, 0.0
+    for _ in range(50):
+        truth = rng.normal(2.0, 2.0, 100)
+        error = rng.uniform(2.0, 6.0, 100)
+        seen = truth + error * rng.standard_normal(100)
+        plain_loss += ((seen - truth) ** 2).mean()
+        shrunken_loss += ((classes.shrink(seen, error) - truth) ** 2).mean()
+    assert shrunken_loss < 0.35 * plain_loss
+
+
+def test_the_most_confused_pairs_are_the_largest_shares_off_the_diagonal():
+    counts = np.array([[8, 2, 0], [1, 4, 5], [0, 0, 10]])
+    found = classes.most_confused(counts, 10)
+    assert [(c.true, c.predicted, c.count) for c in found] == [(1, 2, 5), (0, 1, 2), (1, 0, 1)]
+    assert [c.share for c in found] == [0.5, 0.2, 0.1]
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 200), sharp=st.floats(0.1, 30))
+def test_a_reliability_diagram_has_the_calibration_error_of_the_metrics(seed, n, sharp):
+    rng = np.random.default_rng(seed)
+    logits = (sharp * rng.standard_normal((n, 5))).round(1)
+    labels = rng.integers(0, 5, n)
+    sure = np.exp(metrics.log_softmax(logits)).max(axis=1)
+    found = calibration.reliability(sure, logits.argmax(axis=1) == labels)
+    assert found.error == pytest.approx(metrics.ece(logits, labels), abs=1e-9)
+    assert found.examples.sum() == n and (np.diff(found.confidence) > 0).all()
+
+
+def test_a_matrix_of_200_classes_is_a_small_picture():
+    rng = np.random.default_rng(6)
+    counts = rng.poisson(0.3, (200, 200)) + 40 * np.eye(200, dtype=int)
+    assert len(confusion_png(counts)) < 40_000
