@@ -1,0 +1,50 @@
+"""`mixscope audit`: what is wrong in somebody's published table."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "audit",
+        audit,
+        "find what is wrong in a published table (Markdown or CSV)",
+        "  mixscope audit README.md\n"
+        "  mixscope audit results.csv --strict            # exit 1 when anything cannot be as printed\n"
+        "  mixscope audit paper.md --table 2 --test-size 50000 --balanced --json",
+    )
+    command.add_argument(
+        "file", type=Path, metavar="FILE", help="Markdown, or CSV where its name ends in .csv or .tsv"
+    )
+    command.add_argument(
+        "--table", type=int, metavar="N", help="only the Nth table of the file (default: all)"
+    )
+    command.add_argument(
+        "--test-size",
+        type=int,
+        metavar="N",
+        help="test examples per data set (default: as known of the data set, else 10000)",
+    )
+    command.add_argument(
+        "--balanced",
+        action="store_true",
+        help="every test set has equally many examples of each class (known of CIFAR and ImageNets)",
+    )
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    command.add_argument("--strict", action="store_true", help="exit 1 when there is a contradiction")
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    from mixscope.claims import audit as room
+    from mixscope.claims.audit import wording
+
+    found = room.file(
+        arguments.file, table=arguments.table, test_size=arguments.test_size, balanced=arguments.balanced
+    )
+    print_json(found.to_dict()) if arguments.json else print(wording.text(found))
+    return 1 if arguments.strict and found.contradictions else 0
