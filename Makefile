@@ -11,6 +11,7 @@ READY  := $(VENV)/.ready
 quickstart: $(READY)
 	$(BIN)/mixscope data prepare digits
 	$(BIN)/mixscope study run quickstart --slots 2
+	$(BIN)/mixscope report runs/quickstart
 
 test: $(READY)
 	$(BIN)/pytest

@@ -390,3 +390,67 @@ def test_the_command_prints_where_the_report_is(tmp_path, capsys):
 def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):
     assert cli.main(["report", str(tmp_path)]) == 4
     assert "is not a study's folder" in capsys.readouterr().err
+
+
+# --- colours and size ---------------------------------------------------------------------------
+
+
+def brightness(colour):
+    """Relative luminance (WCAG 2.1)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a, b):
+    high, low = sorted((brightness(a), brightness(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_text_and_every_mark_stands_out_from_its_ground():
+    css = (page.resources.files("mixscope.report") / "templates" / "figure.css").read_text()
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r"\{[^{}]*--c7[^{}]*\}", css)
+    ]
+    themes = [theme for theme in themes if theme]
+    assert len(themes) == 4 and all(len(theme) == 22 for theme in themes)
+    assert themes[1] == themes[2], "dark is dark, whoever asks for it"
+    for theme in themes:
+        for text in ("ink", "soft", "link", "warn-ink"):
+            for ground in ("page", "card"):
+                assert contrast(theme[text], theme[ground]) >= 4.5, (text, ground)
+        for badge in ("yes", "against"):
+            assert contrast(theme["on-badge"], theme[badge]) >= 4.5, badge
+        for i in range(8):
+            assert contrast(theme[f"c{i}"], theme["card"]) >= 2.9, i
+
+
+LARGE = made_study.SMALL.replace("train.epochs: 4", "train.epochs: 50").replace(
+    "seeds: [0, 1, 2]", "seeds: [0, 1, 2, 3, 4]"
+)
+
+
+@pytest.mark.slow
+def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
+    """120 runs, each with 10,000 predictions of 100 classes, and 50 epochs."""
+    text = LARGE.replace(
+        "factors:\n",
+        "factors:\n  data: {cifar100: {data.name: cifar100}, cifar10: {data.name: cifar10}}\n",
+        1,
+    )
+    text = text.replace("  data.name: digits\n", "")
+    names = [f"class_{i}" for i in range(100)]
+    made_study.write(
+        tmp_path / "s",
+        text,
+        Made(
+            n=10_000,
+            classes=names,
+            superclasses=[f"superclass {i}" for i in range(20)],
+            superclass_of=[i % 20 for i in range(100)],
+        ),
+    )
+    made = report(tmp_path / "s")
+    assert len(made.story.done) == 120 and len(made.story.cells) == 24
+    assert made.page.stat().st_size < 15_000_000
+    assert not read(made).open

@@ -161,6 +161,7 @@ def study_run(arguments: argparse.Namespace) -> int:
         print_json(rows)
     else:
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
 

@@ -138,7 +138,7 @@ def results(told: Story, words: Words) -> list[Figure]:
             continue
         rows, sentences, before = [], [], None
         for cell in arms_together(cells, told):
-            group = words.levels(told.design.without(cell.levels, told.design.arm)) or data
+            group = words.levels(told.design.without(shorter(cell.levels, told, data), told.design.arm))
             name = words.level(cell.levels[told.design.arm]) if told.design.arm else cell.experiment
             mean = cell.mean("top1")
             deviation = cell.deviation("top1")
@@ -169,6 +169,12 @@ def results(told: Story, words: Words) -> list[Figure]:
             )
         )
     return found
+
+
+def shorter(levels: Mapping[str, str], told: Story, data: str) -> dict[str, str]:
+    """The levels that tell the cells of one data set apart."""
+    cells = by_data(told)[data]
+    return {f: v for f, v in levels.items() if len({cell.levels[f] for cell in cells}) > 1}
 
 
 def by_data(told: Story) -> dict[str, list[Cell]]:
@@ -225,7 +231,8 @@ def pretraining(told: Story, words: Words) -> list[Figure]:
     for data, pairs in by_name.items():
         rows, sentences, last = [], [], None
         for before, after in pairs:
-            group = words.levels(design.without(before.levels, design.arm, design.pretrained))
+            levels = shorter(before.levels, told, data)
+            group = words.levels(design.without(levels, design.arm, design.pretrained))
             name = words.level(before.levels[design.arm]) if design.arm else before.experiment
             a, b = before.mean("top1"), after.mean("top1")
             assert a is not None and b is not None
@@ -437,7 +444,12 @@ def _budget(
 
 
 def class_name(data: DataSet, number: int) -> str:
-    return data.classes[number] if number < len(data.classes) else str(number)
+    """A class as people write it: data sets put underscores for blanks."""
+    return readable(data.classes[number]) if number < len(data.classes) else str(number)
+
+
+def readable(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def certain(one: ArmGains) -> np.ndarray:
@@ -462,7 +474,8 @@ def class_gains(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGa
                 for part in (order, order[::-1])
             ]
             sure = certain(one)
-            title = words("classes.figure", arm=words.level(one.arm), cell=words.levels(one.levels))
+            where = words.levels(shorter(one.levels, told, name)) or words.level(name)
+            title = words("classes.figure", arm=words.level(one.arm), cell=where)
             figure = plots.sorted_bars(
                 f"classes-{word(*one.levels.values(), one.arm)}",
                 [float(one.gains.gain[k]) for k in known],
@@ -492,14 +505,14 @@ def class_maps(told: Story, words: Words) -> dict[str, Figure]:
     for name, gains in told.class_gains.items():
         data = told.data[name]
         if data.superclasses:
-            rows: Sequence[str] = data.superclasses
+            rows: Sequence[str] = [readable(name) for name in data.superclasses]
             columns = [story.superclass_gains(one, data) for one in gains]
         elif len(data.classes) <= MAPPED:
-            rows = data.classes
+            rows = [readable(name) for name in data.classes]
             columns = [one.gains.shrunken for one in gains]
         else:
             continue
-        names = [_map_column(one, told, words) for one in gains]
+        names = [_map_column(one, name, told, words) for one in gains]
         values = np.array(columns).T
         order = np.argsort(-np.nan_to_num(values.mean(axis=1)), kind="stable")
         sentences = [
@@ -520,14 +533,8 @@ def class_maps(told: Story, words: Words) -> dict[str, Figure]:
     return found
 
 
-def _map_column(one: ArmGains, told: Story, words: Words) -> str:
-    model = one.levels.get(told.design.model or "")
-    others = [
-        words.level(level)
-        for f, level in one.levels.items()
-        if f not in (told.design.model,) and len(told.design.factors[f]) > 1 and f != "data"
-    ]
-    return " ".join([*([words.level(model)] if model else []), words.level(one.arm), *others])
+def _map_column(one: ArmGains, data: str, told: Story, words: Words) -> str:
+    return " ".join([words.level(one.arm), *map(words.level, shorter(one.levels, told, data).values())])
 
 
 # --- calibration --------------------------------------------------------------------------------

@@ -271,9 +271,7 @@ def _best(told: Story, words: Words) -> list[str]:
 
 def _short_cell(cell: Cell, told: Story, words: Words) -> str:
     """A cell within its data set: without the levels that all cells of the data set share."""
-    mates = figures.by_data(told)[cell.data]
-    levels = {f: v for f, v in cell.levels.items() if len({m.levels[f] for m in mates}) > 1}
-    return words.levels(levels) or cell.experiment
+    return words.levels(figures.shorter(cell.levels, told, cell.data)) or cell.experiment
 
 
 def _table(told: Story, words: Words) -> list[dict[str, Any]]:

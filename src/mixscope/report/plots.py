@@ -474,7 +474,8 @@ def heat(
 
     values: float (rows, columns), nan where there is none.
     """
-    across, down, left = 44.0, 20.0, 128.0
+    across, down = 44.0, 20.0
+    left = min(188.0, 16.0 + max(wide(name) for name in rows))
     top = 32.0 + min(150.0, max((wide(name) for name in columns), default=0.0))
     across = min(across, (WIDTH - left - 6) / max(1, len(columns)))
     height = top + down * len(rows) + 20

@@ -13,7 +13,7 @@ from typing import Any
 
 from mixscope.report import figures, story
 from mixscope.report.figures import number, signed
-from mixscope.report.story import FIGURES, Story
+from mixscope.report.story import FIGURES, DataSet, Story
 from mixscope.report.words import Words
 
 
@@ -178,7 +178,7 @@ def _classes(told: Story) -> list[dict[str, Any]]:
                     {
                         **{f: one.levels.get(f, "") for f in told.design.factors if f != told.design.arm},
                         "arm": one.arm,
-                        "class": figures.class_name(data, k),
+                        "class": _class(data, k),
                         "superclass": data.superclasses[above] if above is not None else "",
                         "examples": int(one.gains.examples[k]),
                         "gain": float(one.gains.gain[k]),
@@ -191,6 +191,11 @@ def _classes(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
+def _class(data: DataSet, number: int) -> str:
+    """A class by the name that the data set has for it."""
+    return data.classes[number] if number < len(data.classes) else str(number)
+
+
 def _confusions(told: Story) -> list[dict[str, Any]]:
     rows = []
     for cell in told.cells:
@@ -200,8 +205,8 @@ def _confusions(told: Story) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "experiment": cell.experiment,
-                    "true": figures.class_name(data, pair.true),
-                    "predicted": figures.class_name(data, pair.predicted),
+                    "true": _class(data, pair.true),
+                    "predicted": _class(data, pair.predicted),
                     "count": pair.count,
                     "share": pair.share,
                 }
