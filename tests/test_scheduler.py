@@ -14,7 +14,8 @@ import yaml
 
 from mixscope.errors import ConfigError
 from mixscope.runs import records, scheduler, tables
-from mixscope.runs.scheduler import Options, Standing
+from mixscope.runs.scheduler import Options
+from mixscope.runs.standing import Standing, standings
 from mixscope.study import matrix
 
 STUDY = {
@@ -70,7 +71,7 @@ def wait_for(what, seconds=90.0):
 
 
 def training(out: Path) -> list[Standing]:
-    found = [scheduler.standing(r, out) for r in runs()]
+    found = standings(runs(), out)
     return [s for s in found if s.state == "running" and s.step > 3]
 
 
@@ -88,7 +89,7 @@ def calm(tmp_path_factory, digits_root):
 
 
 def test_nothing_is_there_before_it_runs(tmp_path):
-    assert [scheduler.standing(r, tmp_path / "none").state for r in runs()] == ["pending", "pending"]
+    assert [s.state for s in standings(runs(), tmp_path / "none")] == ["pending", "pending"]
     assert [row["top1"] for row in tables.results(runs(), tmp_path / "none")] == [None, None]
 
 

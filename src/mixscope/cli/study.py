@@ -104,10 +104,10 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 
 
 def study_plan(arguments: argparse.Namespace) -> None:
-    from mixscope.runs import scheduler
+    from mixscope.runs.standing import standings
 
     study, runs, out = _planned(arguments)
-    found = [scheduler.standing(r, out) for r in runs]
+    found = standings(runs, out)
     if arguments.json:
         rows = [
             {
@@ -126,10 +126,10 @@ def study_plan(arguments: argparse.Namespace) -> None:
 
 
 def study_status(arguments: argparse.Namespace) -> None:
-    from mixscope.runs import scheduler
+    from mixscope.runs.standing import standings
 
     _, runs, out = _planned(arguments)
-    rows = [_standing_row(scheduler.standing(r, out)) for r in runs]
+    rows = [_standing_row(s) for s in standings(runs, out)]
     if arguments.json:
         return print_json(rows)
     print(table(rows))
@@ -176,10 +176,11 @@ def study_table(arguments: argparse.Namespace) -> None:
 def study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.errors import DataError
-    from mixscope.runs import scheduler, tables, verify
+    from mixscope.runs import tables, verify
+    from mixscope.runs.standing import standings
 
     study, runs, out = _planned(arguments)
-    done = [out / r.directory for r in runs if scheduler.standing(r, out).state == "done"]
+    done = [s.path for s in standings(runs, out) if s.state == "done"]
     if not done:
         raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
     seen = 0

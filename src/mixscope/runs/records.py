@@ -69,6 +69,7 @@ class Run:
         self._events: IO[bytes] | None = None
         self._status: dict[str, Any] = {}
         self._beat = 0.0
+        self._memory = 0
 
     @property
     def checkpoints(self) -> Path:
@@ -114,11 +115,13 @@ class Run:
         """Says where the run stands. epoch: epochs that are complete; step: optimiser steps made."""
         assert state in STATES
         self._beat = time.monotonic()
+        self._memory = max(self._memory, memory_bytes())
         self._status |= {
             "schema": SCHEMA,
             "state": state,
             "epoch": epoch,
             "step": step,
+            "memory_bytes": self._memory,
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "heartbeat": _now(),
@@ -130,9 +133,15 @@ class Run:
         """The state in which this process leaves the run, standing where it stands."""
         self.status(state, epoch=self._status["epoch"], step=self._status["step"], error=error)
 
-    def heartbeat(self, *, epoch: int, step: int) -> None:
-        """`status("running")` at most every few seconds, so that it may be called often."""
+    def heartbeat(
+        self, *, epoch: int, step: int, images_per_second: float | None, device_bytes: int | None
+    ) -> None:
+        """`status("running")` at most every few seconds, so that it may be called often.
+
+        images_per_second: lately. device_bytes: the most that the run held of its GPU, None on a CPU.
+        """
         if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+            self._status |= {"images_per_second": images_per_second, "device_bytes": device_bytes}
             self.status("running", epoch=epoch, step=step)
 
     def predictions(self, name: str, found: "Predictions") -> None:
@@ -260,6 +269,12 @@ def write_bytes(path: Path, content: bytes) -> None:
     """A file, whole or absent, on disk when this returns."""
     with replacing(path) as file:
         file.write(content)
+
+
+def memory_bytes() -> int:
+    """What this process holds of the machine's memory, without the files that it maps."""
+    held = psutil.Process().memory_info()
+    return int(held.rss - getattr(held, "shared", 0))  # only Linux tells what is shared
 
 
 def _json(value: Any, *, indent: int | None) -> bytes:

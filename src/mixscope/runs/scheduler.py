@@ -5,126 +5,32 @@ status.json where it stands. The scheduler only starts, watches and stops proces
 any moment, and the next one adopts what still runs and starts what is left. Where a process runs is up to
 a `Place`: this machine (`Here`), or a cluster.
 
-What does not belong here: what a run does (execute.py), how it looks on a terminal (display.py), and
-machines other than this one (ray.py, slurm.py).
+What does not belong here: where a run stands (standing.py), what it does (execute.py), how it looks on a
+terminal (display.py), and machines other than this one (ray.py, slurm.py).
 """
 
 import itertools
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import psutil
 import yaml
 
-from mixscope.errors import ConfigError, Interrupted
+from mixscope.errors import Interrupted
 from mixscope.runs import records
-from mixscope.study import config as settings
+from mixscope.runs.standing import Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
 
-FRESH_SECONDS = 60.0  # a heartbeat from another machine younger than this is a run that lives
 POLL_SECONDS = 0.5
 FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where one run of a study stands, from its records alone.
-
-    state: "pending", "running", "partial" (begun, nobody works on it), "failed", "done" or "conflict" (its
-    place is taken by a run with other settings). epoch of epochs are complete, step optimiser steps made.
-    top1: percent on validation at the latest epoch (on test where there is no validation), None before.
-    """
-
-    run: PlannedRun
-    path: Path
-    state: str
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    top1: float | None = None
-    images_per_second: float | None = None
-    pid: int | None = None
-    beat_age: float | None = None
-    error: str | None = None
-
-
-def standing(run: PlannedRun, out: Path) -> Standing:
-    """Reads where a run stands; writes nothing.
-
-    Raises DataError when its records are damaged.
-    """
-    path = out / run.directory
-    epochs = run.config.train.epochs
-    rival = next((p for p in _same_place(run, out) if p != path), None)
-    if rival is not None:
-        changed = "; ".join(settings.differences(records.read_config(rival), run.config)) or "another digest"
-        return Standing(
-            run,
-            rival,
-            "conflict",
-            epochs=epochs,
-            error=f"{rival.name} was run with other settings: {changed}",
-        )
-    if not records.is_run(path):
-        return Standing(run, path, "pending", epochs=epochs)
-    status = records.read_status(path)
-    state = status["state"]
-    age = _age(status["heartbeat"])
-    if state == "running" and not _lives(status, age):
-        state = "partial"
-    elif state == "interrupted":
-        state = "partial"
-    events = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
-    last = events[-1] if events else {}
-    top1 = last.get("val_top1") if last.get("val_top1") is not None else last.get("test_top1")
-    return Standing(
-        run,
-        path,
-        state,
-        epoch=status["epoch"],
-        epochs=epochs,
-        step=status["step"],
-        top1=top1,
-        images_per_second=last.get("images_per_second"),
-        pid=status["pid"] if state == "running" else None,
-        beat_age=age,
-        error=status["error"],
-    )
-
-
-def _same_place(run: PlannedRun, out: Path) -> list[Path]:
-    """Run directories of the same experiment and seed, whatever their settings."""
-    stem = run.directory[: -len(run.config.digest)]
-    return sorted(p for p in out.glob(f"{stem}*") if records.is_run(p)) if out.is_dir() else []
-
-
-def _age(heartbeat: str) -> float:
-    return time.time() - datetime.strptime(heartbeat, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-
-
-def _lives(status: Mapping[str, Any], age: float) -> bool:
-    if status["host"] != socket.gethostname():
-        return age < FRESH_SECONDS
-    try:
-        # A process number is used again: only one that began before the last heartbeat can have written it.
-        born = psutil.Process(status["pid"]).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return bool(born <= time.time() - age + 1)
-
-
-# --- running ------------------------------------------------------------------------------------
 
 
 class Work(Protocol):
@@ -226,6 +132,7 @@ class _Pool:
         self.tries: dict[str, int] = {}
         self.not_before: dict[str, float] = {}
         self.given_up: set[str] = set()
+        self.done: dict[str, Standing] = {}
         self.stop_signal: int | None = None
 
     def work(self) -> list[Standing]:
@@ -248,7 +155,11 @@ class _Pool:
                 signal.signal(number, handler)
 
     def standings(self) -> list[Standing]:
-        return [standing(r, self.out) for r in self.runs]
+        """Where every run stands; one that is done stays so, and is not read again."""
+        left = standings([r for r in self.runs if r.directory not in self.done], self.out)
+        self.done |= {s.run.directory: s for s in left if s.state == "done"}
+        found = {s.run.directory: s for s in left} | self.done
+        return [found[r.directory] for r in self.runs]
 
     def _stop(self, number: int, _frame: object) -> None:
         self.stop_signal = number
@@ -267,19 +178,13 @@ class _Pool:
         """Collects what ended, starts what can start; False when nothing is left."""
         for job in list(self.jobs):
             self._look_at(job)
-        busy = {job.run.directory for job in self.jobs}
-        waiting = []
-        for planned in self.runs:
-            name = planned.directory
-            if name in busy or name in self.given_up:
-                continue
-            if (records.is_run(self.out / name)) and records.read_status(self.out / name)["state"] == "done":
-                continue
-            waiting.append(planned)
+        settled = {job.run.directory for job in self.jobs} | self.given_up
+        found = self.standings()
+        waiting = [s.run for s in found if s.state != "done" and s.run.directory not in settled]
         now = time.monotonic()
         ready = [p for p in waiting if now >= self.not_before.get(p.directory, 0.0)]
         self._start(ready[: max(0, self.options.slots - len(self.jobs))])
-        self.notice(self.standings(), None)
+        self.notice(found, None)
         return bool(self.jobs or waiting)
 
     def _start(self, batch: Sequence[PlannedRun]) -> None:
@@ -345,8 +250,7 @@ class _Pool:
             "run": planned.directory,
             **figures,
         }
-        with (self.out / "scheduler.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        note(self.out, event)
         self.notice(self.standings(), event)
 
 
@@ -428,18 +332,6 @@ def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str])
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def refuse_conflicts(found: Iterable[Standing]) -> None:
-    """Raises ConfigError that names every run whose place is taken by one with other settings."""
-    conflicts = [s for s in found if s.state == "conflict"]
-    if conflicts:
-        first = "; ".join(str(s.error) for s in conflicts[:3])
-        more = f" (and {len(conflicts) - 3} more)" if len(conflicts) > 3 else ""
-        raise ConfigError(
-            f"{len(conflicts)} runs of this study were made before it was edited: {first}{more}."
-            " Give the edited study another --out, or undo the edit"
-        )
 
 
 def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:

@@ -10,6 +10,7 @@ directory (runs/records.py), and the test split, unless the protocol says that i
 
 import math
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import pairwise
@@ -34,6 +35,7 @@ from mixscope.training.health import Finding
 from mixscope.training.stop import Stop
 
 LOOK_SECONDS = 0.5  # how often progress is shown; on a GPU each look waits for the device
+LATELY = 20  # looks that make up the recent rate
 AGREE_STEPS = 20  # how often ranks tell each other about signals and checkpoints
 
 # Which split chooses the weights that are kept under which name; of equals the earliest.
@@ -48,7 +50,9 @@ class Record(Protocol):
     def cut(self, length: int) -> None: ...
     def event(self, kind: str, values: Mapping[str, Any]) -> None: ...
     def status(self, state: str, *, epoch: int, step: int) -> None: ...
-    def heartbeat(self, *, epoch: int, step: int) -> None: ...
+    def heartbeat(
+        self, *, epoch: int, step: int, images_per_second: float | None, device_bytes: int | None
+    ) -> None: ...
 
 
 class Show(Protocol):
@@ -128,6 +132,7 @@ def train(
         sums = torch.tensor([loss_sum, hit_sum], dtype=torch.float64, device=device)
         recent: list[tuple[int, np.ndarray]] = []  # steps and their example ids since the last look
         began = time.perf_counter() - state.seconds
+        looks = deque([(time.monotonic(), seen)], maxlen=LATELY)
         module.train()
 
         for batch in feed(loader, device) if state.batch < batches else ():
@@ -169,8 +174,15 @@ def train(
                 eta = duration(left / rate + judging * (epochs - epoch))
                 text = f"loss {loss_sum / seen:.3f}  lr {lr:.1e}  {rate:,.0f} img/s  eta {eta}"
                 show.progress(f"{_heading(epoch, epochs)}  {text}", done=state.batch + 1, total=batches)
+                since, before = looks[0]
+                looks.append((now, seen))
                 if record is not None:
-                    record.heartbeat(epoch=epoch, step=state.step)
+                    record.heartbeat(
+                        epoch=epoch,
+                        step=state.step,
+                        images_per_second=(seen - before) * n_ranks / (now - since),
+                        device_bytes=_reserved(device),
+                    )
 
             if config.optim.clip_norm > 0:
                 nn.utils.clip_grad_norm_(module.parameters(), config.optim.clip_norm)
@@ -246,6 +258,11 @@ def _parts(n: int, count: int) -> list[slice]:
     count = max(1, min(count, n // 2))
     bounds = [n * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(bounds)]
+
+
+def _reserved(device: torch.device) -> int | None:
+    """The most that this process held of its GPU, in bytes."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None
 
 
 def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:

@@ -1,0 +1,188 @@
+"""Where the runs of a study stand, from their records alone: read by anyone, at any time, without a trace.
+
+What does not belong here: running them (scheduler.py), and how long what is left will take (estimate.py).
+"""
+
+import dataclasses
+import glob
+import json
+import os
+import socket
+import statistics
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mixscope.errors import ConfigError
+from mixscope.runs import records
+from mixscope.study import config as settings
+from mixscope.study.matrix import PlannedRun
+
+FRESH_SECONDS = 60.0  # a heartbeat from another machine younger than this is a run that lives
+JOURNAL = "scheduler.jsonl"  # in the study's folder: what schedulers did
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one run of a study stands.
+
+    state: "pending", "running", "partial" (begun, nobody works on it), "failed", "done" or "conflict" (its
+    place is taken by a run with other settings). epoch of epochs are complete, step optimiser steps made.
+    top1: percent on validation at the latest epoch (on test where there is no validation), None before.
+    images_per_second: lately, of a run that runs; of the last epoch else. epoch_seconds, epoch_steps: of one
+    epoch with its judging, the median so far. wall_seconds: of a run that was done in one go.
+    memory_bytes, device_bytes: the most it held, of the machine and of its GPU.
+    """
+
+    run: PlannedRun
+    path: Path
+    state: str
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    top1: float | None = None
+    images_per_second: float | None = None
+    pid: int | None = None
+    beat_age: float | None = None
+    error: str | None = None
+    epoch_seconds: float | None = None
+    epoch_steps: int | None = None
+    wall_seconds: float | None = None
+    memory_bytes: int | None = None
+    device_bytes: int | None = None
+
+
+def standing(run: PlannedRun, out: Path) -> Standing:
+    """Reads where a run stands; writes nothing.
+
+    Raises DataError when its records are damaged.
+    """
+    path = out / run.directory
+    epochs = run.config.train.epochs
+    rival = next((p for p in _same_place(run, out) if p != path), None)
+    if rival is not None:
+        changed = "; ".join(settings.differences(records.read_config(rival), run.config)) or "another digest"
+        return Standing(
+            run,
+            rival,
+            "conflict",
+            epochs=epochs,
+            error=f"{rival.name} was run with other settings: {changed}",
+        )
+    if not records.is_run(path):
+        return Standing(run, path, "pending", epochs=epochs)
+    status = records.read_status(path)
+    state = status["state"]
+    age = time.time() - _seconds(status["heartbeat"])
+    if state == "running" and not _lives(status, age):
+        state = "partial"
+    elif state == "interrupted":
+        state = "partial"
+    rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
+    last = rows[-1] if rows else {}
+    rate = status.get("images_per_second") if state == "running" else None
+    wall = None
+    if state == "done" and len(status["starts"]) == 1:
+        wall = _seconds(status["heartbeat"]) - _seconds(status["starts"][0]["time"])
+    return Standing(
+        run,
+        path,
+        state,
+        epoch=status["epoch"],
+        epochs=epochs,
+        step=status["step"],
+        top1=last.get("val_top1") if last.get("val_top1") is not None else last.get("test_top1"),
+        images_per_second=rate if rate is not None else last.get("images_per_second"),
+        pid=status["pid"] if state == "running" else None,
+        beat_age=age,
+        error=status["error"],
+        epoch_seconds=statistics.median(r["seconds"] + r["judging_seconds"] for r in rows) if rows else None,
+        epoch_steps=last["step"] // last["epoch"] if rows else None,
+        wall_seconds=wall,
+        memory_bytes=status.get("memory_bytes"),
+        device_bytes=status.get("device_bytes"),
+    )
+
+
+def standings(runs: Sequence[PlannedRun], out: Path) -> list[Standing]:
+    """Where every run stands. One that a scheduler gave up before it could begin has failed as well.
+
+    Raises DataError when records are damaged.
+    """
+    given_up = {}
+    for event in journal(out):
+        if event["event"] == "gave up":
+            given_up[event["run"]] = event.get("reason")
+        else:
+            given_up.pop(event["run"], None)
+    found = []
+    for run in runs:
+        stands = standing(run, out)
+        if stands.state == "pending" and run.directory in given_up:
+            stands = dataclasses.replace(stands, state="failed", error=given_up[run.directory])
+        found.append(stands)
+    return found
+
+
+def note(out: Path, event: Mapping[str, Any]) -> None:
+    """One more line in the journal, on a line of its own whatever a killed scheduler left."""
+    with (out / JOURNAL).open("a+b") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        begun = file.read() not in (b"", b"\n")
+        file.write(b"\n" * begun + json.dumps(event, ensure_ascii=False).encode() + b"\n")
+
+
+def journal(out: Path) -> list[dict[str, Any]]:
+    """What schedulers did in this folder, in order; a line that is cut short is left out."""
+    try:
+        lines = (out / JOURNAL).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    events = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:  # also of letters that are cut in two
+            continue  # a scheduler was killed, or its disk was full, in the middle of it
+        if isinstance(event, dict) and "run" in event and "event" in event:
+            events.append(event)
+    return events
+
+
+def refuse_conflicts(found: Iterable[Standing]) -> None:
+    """Raises ConfigError that names every run whose place is taken by one with other settings."""
+    conflicts = [s for s in found if s.state == "conflict"]
+    if conflicts:
+        first = "; ".join(str(s.error) for s in conflicts[:3])
+        more = f" (and {len(conflicts) - 3} more)" if len(conflicts) > 3 else ""
+        raise ConfigError(
+            f"{len(conflicts)} runs of this study were made before it was edited: {first}{more}."
+            " Give the edited study another --out, or undo the edit"
+        )
+
+
+def _same_place(run: PlannedRun, out: Path) -> list[Path]:
+    """Run directories of the same experiment and seed, whatever their settings."""
+    stem = run.directory[: -len(run.config.digest)]
+    found = out.glob(f"{glob.escape(stem)}*") if out.is_dir() else ()
+    return sorted(p for p in found if records.is_run(p))
+
+
+def _seconds(written: str) -> float:
+    return datetime.strptime(written, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+
+
+def _lives(status: Mapping[str, Any], age: float) -> bool:
+    if status["host"] != socket.gethostname():
+        return age < FRESH_SECONDS
+    try:
+        # A process number is used again: only one that began before the last heartbeat can have written it.
+        born = psutil.Process(status["pid"]).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    return bool(born <= time.time() - age + 1)
