@@ -280,7 +280,7 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
     file.write_text(
         "experiment,top1,top5,recall,precision,f1\n"
         "vit-mixup-scratch,54.61%%,79.11%,54.61%,54.60%,53.94%\n"
-        "vit-cutmix-scratch,Default,61.53%,1,1,1\n"
+        "vit-cutmix-scratch,,61.53%,52.00%,52.00%,52.00%\n"
     )
     curves = tmp_path / "curves.csv"
     curves.write_text(
@@ -294,17 +294,24 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
     assert cells["vit-cutmix-scratch"].published["top1"] is None
     assert cells["resnet-default-scratch"].published is None
     assert "54.61" in visible(made) and "2 logs in all" in visible(made)
+    assert "2 percent signs behind one figure (top1 54.61%%)" in visible(made)
     assert [c.segment for c in cells["vit-mixup-scratch"].published_curves] == [1, 2]
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "experiment\nx\n"])
-def test_a_reference_that_is_none_is_refused_with_what_was_expected(tmp_path, content):
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "model,top1\nresnet50,45.1\n"])
+def test_a_reference_that_names_no_experiment_is_refused(tmp_path, content):
     file = tmp_path / "r.csv"
     file.write_text(content)
-    with pytest.raises(DataError, match="expected a CSV"):
+    with pytest.raises(DataError):
         published.table(file)
     with pytest.raises(DataError, match="expected a CSV"):
         published.curves(file)
+
+
+def test_a_reference_may_be_a_markdown_table(tmp_path):
+    file = tmp_path / "r.md"
+    file.write_text("| Experiment | Top-1 | Recall |\n|---|---|---|\n| Exp-1 | **54.6 %** | 54.6 % |\n")
+    assert published.table(file).values["Exp-1"]["top1"] == 54.6
 
 
 # --- words --------------------------------------------------------------------------------------

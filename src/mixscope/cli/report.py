@@ -23,7 +23,10 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
     command.add_argument(
-        "--reference", type=Path, metavar="CSV", help="published values, set beside ours by experiment"
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="published tables (CSV or Markdown), set beside ours by experiment",
     )
     command.add_argument("--curves", type=Path, metavar="CSV", help="published curves, drawn behind ours")
     command.add_argument(

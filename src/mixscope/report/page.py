@@ -173,6 +173,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "forests_secondary": forests[True],
         "results": figures.results(told, words),
         "table": _table(told, words),
+        "doubted": [cell for cell in told.cells if cell.doubts],
         "has_reference": any(cell.published for cell in told.cells),
         "published_protocol": any(cell.checkpoint == "best-on-test" for cell in told.cells),
         "pretraining": figures.pretraining(told, words),

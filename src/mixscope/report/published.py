@@ -1,6 +1,6 @@
 """Figures that somebody published, to be set beside ours: never expected values, never corrected.
 
-What does not belong here: whether a published table contradicts itself (claims, `mixscope audit`).
+What does not belong here: how a published table is read and what contradicts itself in it (claims/audit).
 """
 
 import csv
@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mixscope.claims import audit
+from mixscope.claims.audit import entries, findings, reading
 from mixscope.errors import DataError
 
 FIGURES = ("top1", "top5", "recall", "precision", "f1")
@@ -29,18 +31,42 @@ class Curve:
     lr: list[float | None]
 
 
-def table(file: Path) -> dict[str, dict[str, float | None]]:
-    """{experiment: {figure: percent}} of a CSV with the column `experiment` and at least `top1`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """A published table. values: {experiment: {figure: percent}}, None where no number is printed.
 
-    Percent signs are dropped, doubled ones too; what is no number is None. Raises DataError.
+    doubts: {experiment: sentences}, what an audit of the table finds wrong or suspicious in the row.
     """
-    found: dict[str, dict[str, float | None]] = {}
-    for row in _rows(file, ("experiment", "top1")):
-        figures = {name: _number(row.get(name)) for name in FIGURES}
-        found[row["experiment"]] = {
-            k: v if v is not None and 0 <= v <= 100 else None for k, v in figures.items()
-        }
-    return found
+
+    values: Mapping[str, Mapping[str, float | None]]
+    doubts: Mapping[str, tuple[str, ...]]
+
+
+def table(file: Path) -> Reference:
+    """The tables of a CSV or Markdown file, as the audit reads them, and what the audit says of each row.
+
+    Raises DataError where there is no table, or none of its rows names an experiment.
+    """
+    document = reading.read(file)
+    values: dict[str, dict[str, float | None]] = {}
+    for one in document.tables:
+        for entry in entries.read(one)[0]:
+            if entry.experiment is not None:
+                figures = {name: entry.figures.get(name) for name in FIGURES}
+                values[entry.experiment] = {
+                    name: float(figure.value) if figure is not None and 0 <= figure.value <= 100 else None
+                    for name, figure in figures.items()
+                }
+    if not values:
+        raise DataError(f"{file}: no row of its tables names an experiment, which is how they find ours")
+    doubts: dict[str, list[str]] = {}
+    for finding in audit.document(document).findings:
+        if finding.row in values and finding.severity != findings.NOTE:
+            shown = ", ".join(f"{name} {figure}" for name, figure in finding.figures.items())
+            doubts.setdefault(str(finding.row), []).append(
+                f"{finding.why} ({shown})" if shown else finding.why
+            )
+    return Reference(values=values, doubts={name: tuple(found) for name, found in doubts.items()})
 
 
 def curves(file: Path) -> dict[str, list[Curve]]:

@@ -23,7 +23,7 @@ from mixscope.report.calibration import Reliability
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.design import Design
 from mixscope.report.design import read as read_design
-from mixscope.report.published import Curve
+from mixscope.report.published import Curve, Reference
 from mixscope.runs import records
 from mixscope.study.matrix import Study
 
@@ -70,7 +70,7 @@ class Cell:
 
     data: the name of its data set. checkpoint: whose figures count: "last", under protocol published
     "best-on-test". by_seed: {figure: {seed: value}}, percent where PERCENT says so. published: {figure:
-    percent} of the reference, if it has the cell.
+    percent} of the reference, if it has the cell. doubts: what an audit says against these.
     """
 
     experiment: str
@@ -81,6 +81,7 @@ class Cell:
     by_seed: Mapping[str, Mapping[int, float]]
     judged: Judged | None
     published: Mapping[str, float | None] | None
+    doubts: Sequence[str]
     published_curves: Sequence[Curve]
 
     @property
@@ -168,13 +169,13 @@ def gather(
     curves: Path | None = None,
 ) -> Story:
     """The story of a study. Raises DataError when a file of published figures cannot be read."""
-    table = published.table(reference) if reference else {}
+    table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
     unreadable: list[str] = []
     cells: list[Cell] = []
     data: dict[str, DataSet] = {}
     for experiment, by_seed in evidence.runs.items():
-        cell = _cell(experiment, by_seed, table.get(experiment), logs.get(experiment, ()), unreadable)
+        cell = _cell(experiment, by_seed, table, logs.get(experiment, ()), unreadable)
         cells.append(cell)
         for run in cell.runs:
             if run.environment is not None:
@@ -212,7 +213,7 @@ def _in_order(cells: Sequence[Cell], study: Study) -> list[Cell]:
 def _cell(
     experiment: str,
     by_seed: Mapping[int, RunEvidence],
-    table: Mapping[str, float | None] | None,
+    reference: Reference | None,
     logs: Sequence[Curve],
     unreadable: list[str],
 ) -> Cell:
@@ -234,7 +235,8 @@ def _cell(
         runs=tuple(runs),
         by_seed=figures,
         judged=_judged([r for r in by_seed.values() if r.done], f"test-{checkpoint}", unreadable),
-        published=table,
+        published=reference.values.get(experiment) if reference else None,
+        doubts=reference.doubts.get(experiment, ()) if reference else (),
         published_curves=logs,
     )
 
