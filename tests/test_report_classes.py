@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy import stats
+from scipy import optimize, stats
 
 from mixscope import metrics
 from mixscope.report import calibration, classes
@@ -123,6 +123,27 @@ def test_a_reliability_diagram_has_the_calibration_error_of_the_metrics(seed, n,
     found = calibration.reliability(sure, logits.argmax(axis=1) == labels)
     assert found.error == pytest.approx(metrics.ece(logits, labels), abs=1e-9)
     assert found.examples.sum() == n and (np.diff(found.confidence) > 0).all()
+
+
+@given(seed=st.integers(0, 200), sharp=st.floats(0.05, 20))
+def test_the_temperature_is_the_one_that_makes_the_labels_likeliest(seed, sharp):
+    rng = np.random.default_rng(seed)
+    logits = rng.standard_normal((300, 6))
+    labels = (rng.gumbel(size=logits.shape) + logits).argmax(axis=1)
+    scale = calibration.scale_that_fits(sharp * logits, labels)
+    best = optimize.minimize_scalar(
+        lambda s: metrics.nll(s * sharp * logits, labels), bounds=(0.01, 100), method="bounded"
+    )
+    assert metrics.nll(scale * sharp * logits, labels) <= best.fun + 1e-6
+    assert 0.5 < scale * sharp < 1.6 or scale in (0.01, 100.0)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_predictions_that_are_always_or_never_right_have_a_finite_temperature(right):
+    logits = np.eye(4)[np.arange(40) % 4]
+    labels = (np.arange(40) + (0 if right else 1)) % 4
+    scale = calibration.scale_that_fits(logits, labels)
+    assert 10 < scale <= 100 if right else scale == 0.01
 
 
 def test_a_matrix_of_200_classes_is_a_small_picture():

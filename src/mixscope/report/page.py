@@ -119,7 +119,8 @@ def _environment(words: Words) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(t=words, number=number, signed=signed, plain=_plain, cite=_cite, value=_value)
+    found.globals.update(t=words, number=number, signed=signed, plain=_plain, cite=_cite)
+    found.globals.update(value=_value, values=_values)
     return found
 
 
@@ -134,6 +135,13 @@ def _value(cell: Cell, figure: str) -> Markup:
     digits = 3 if figure == "nll" else 2
     spread = f" ± {number(deviation, digits)}" if deviation is not None else ""
     return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean, digits), spread)
+
+
+def _values(found: Sequence[float]) -> Markup:
+    """A table cell with mean and standard deviation of these."""
+    mean = statistics.fmean(found) if found else None
+    spread = f" ± {number(statistics.stdev(found))}" if len(found) > 1 else ""
+    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean), spread)
 
 
 def _cite(paper: literature.Paper) -> Markup:
@@ -187,6 +195,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "one_seed": any(one.seeds < 2 for gains in told.class_gains.values() for one in gains),
         "confusion": _confusion(told, words),
         "reliabilities": _reliabilities(told, words),
+        "eces": _eces(told, words),
         "health": _health(told),
         "gates": _gates(told, words),
         "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
@@ -447,6 +456,23 @@ def _reliabilities(told: Story, words: Words) -> list[dict[str, Any]]:
             rows = "; ".join(f"{k} {v}" for k, v in figures.ece_rows(cells, told, words).items())
             found.append({"figure": drawn, "caption": words("calibration.caption", rows=rows)})
     return found
+
+
+def _eces(told: Story, words: Words) -> list[dict[str, Any]]:
+    """ECE of each cell, as it is and after temperature scaling, mean and deviation over seeds."""
+    rows = []
+    for cell in told.cells:
+        if cell.judged is not None and cell.by_seed["ece"]:
+            scaled = list(cell.judged.scaled.values())
+            rows.append(
+                {
+                    "cell": cell,
+                    "levels": words.levels(cell.levels),
+                    "temperature": [s.temperature for s in scaled],
+                    "after": [s.ece for s in scaled],
+                }
+            )
+    return rows
 
 
 def _health(told: Story) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from mixscope.study.matrix import Study
 FIGURES = ("top1", "top5", "precision", "recall", "f1", "nll", "ece")  # the first five in percent
 PERCENT = ("top1", "top5", "precision", "recall", "f1", "ece")
 CONFUSED = 30  # pairs a cell that are listed
+FITTED = 2500  # validation images, about, that a temperature is fitted on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +52,19 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Scaled:
+    """Calibration after scaling: the temperature that fits the validation images, and the ECE in percent."""
+
+    temperature: float
+    ece: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
     """What a cell's predictions on the test split say. seeds: those that could be read, in order.
 
-    hits: bool (seeds, n). labels: int64 (n,). counts: int64 (n_classes, n_classes), over seeds.
+    hits: bool (seeds, n). labels: int64 (n,). counts: int64 (n_classes, n_classes), over seeds. scaled: by
+    seed, where validation images were held out.
     """
 
     seeds: tuple[int, ...]
@@ -62,6 +72,7 @@ class Judged:
     hits: np.ndarray
     counts: np.ndarray
     reliability: Reliability
+    scaled: Mapping[int, Scaled]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -279,6 +290,7 @@ def _run(run: RunEvidence, unreadable: list[str]) -> Run:
 def _judged(runs: Sequence[RunEvidence], name: str, unreadable: list[str]) -> Judged | None:
     """The predictions of a cell's runs, one file at a time."""
     seeds, hits, sure = [], [], []
+    scaled: dict[int, Scaled] = {}
     labels: np.ndarray | None = None
     ids: np.ndarray | None = None
     counts: np.ndarray | None = None
@@ -297,9 +309,12 @@ def _judged(runs: Sequence[RunEvidence], name: str, unreadable: list[str]) -> Ju
             )
             continue
         said = found.logits.argmax(axis=1)
-        top = found.logits.max(axis=1, keepdims=True)
-        sure.append(1.0 / np.exp(found.logits - top).sum(axis=1, dtype=np.float64))
+        sure.append(calibration.sureness(found.logits))
         hits.append(said == labels)
+        scale = _scale(run, name, unreadable)
+        if scale is not None:
+            again = calibration.reliability(calibration.sureness(found.logits, scale), hits[-1])
+            scaled[run.planned.seed] = Scaled(temperature=1.0 / scale, ece=100.0 * again.error)
         counts += np.bincount(labels * k + said, minlength=k * k).reshape(k, k)
         seeds.append(run.planned.seed)
     if labels is None or counts is None:
@@ -310,7 +325,22 @@ def _judged(runs: Sequence[RunEvidence], name: str, unreadable: list[str]) -> Ju
         hits=np.array(hits),
         counts=counts,
         reliability=calibration.reliability(np.concatenate(sure), np.concatenate(hits)),
+        scaled=scaled,
     )
+
+
+def _scale(run: RunEvidence, name: str, unreadable: list[str]) -> float | None:
+    """What the logits are to be multiplied by, from validation images; None where none were held out."""
+    held_out = name.replace("test-", "val-", 1)
+    if run.planned.config.data.val_fraction == 0 or name == "test-best-on-test":
+        return None
+    try:
+        found = run.predictions(held_out)
+    except DataError as problem:
+        unreadable.append(str(problem))
+        return None
+    few = slice(None, None, max(1, len(found.labels) // FITTED))
+    return calibration.scale_that_fits(found.logits[few], found.labels[few])
 
 
 def _data_set(data: Mapping[str, Any]) -> DataSet:
