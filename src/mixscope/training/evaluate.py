@@ -28,21 +28,23 @@ def predict(
     config: how the model was trained; its precision and memory layout are used here too. Every image is
     seen once: with several ranks each takes its shard, and all get all of it; nothing is padded. The module
     is left in the mode it was in.
-    Raises RunFailed for logits that are not finite, and Interrupted between two batches when `stop` asks for
-    it, in a run of one process.
+    Raises RunFailed for logits that are not finite, and Interrupted between two batches when `stop` of any
+    rank asks for it.
     """
     was_training = module.training
     module.eval()
     ids: list[np.ndarray] = []
     labels: list[torch.Tensor] = []
     logits: list[torch.Tensor] = []
+    talk = ranks.Talk()
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
     ):
         for batch in feed(loader, device):
-            if stop is not None and ranks.count() == 1:
+            if stop is not None and (wishes := talk.turn(stop.asked)) is not None:
+                stop.asked = next(filter(None, wishes), None)
                 stop.check()
             ids.append(batch.ids)
             labels.append(batch.labels.clone())

@@ -36,7 +36,6 @@ from mixscope.training.stop import Stop
 
 LOOK_SECONDS = 0.5  # how often progress is shown; on a GPU each look waits for the device
 LATELY = 20  # looks that make up the recent rate
-AGREE_STEPS = 20  # how often ranks tell each other about signals and checkpoints
 
 # Which split chooses the weights that are kept under which name; of equals the earliest.
 RULES = {"selected": "val", "best-on-test": "test"}
@@ -122,6 +121,7 @@ def train(
                 folder, state, config=config, module=module, ema=ema, optimiser=optimiser, name=name
             )
 
+    talk = ranks.Talk()
     saved = looked = time.monotonic()
     judging = 0.0  # seconds that judging took after the last epoch
     while state.epoch < epochs:
@@ -191,7 +191,8 @@ def train(
                 ema.update(module)
             state.batch += 1
             state.step += 1
-            if _due(stop, now - saved >= config.run.checkpoint_seconds, state.step, config):
+            checkpoint_due = now - saved >= config.run.checkpoint_seconds
+            if _due(stop, checkpoint_due, talk, now=config.run.checkpoint_seconds == 0):
                 state.seconds = time.perf_counter() - began
                 save()
                 saved = time.monotonic()
@@ -210,6 +211,7 @@ def train(
             "val_top1": None,
         }
         began = time.perf_counter()
+        ranks.share_buffers(judged)
         try:
             for split, watched in {"clean_train": clean, **judges}.items():
                 _, labels_, logits_ = predict(judged, watched, device=device, config=config.train, stop=stop)
@@ -245,7 +247,7 @@ def train(
         saved = time.monotonic()
         left = (loader.examples / row["images_per_second"] + judging) * (epochs - state.epoch)
         show.line(_epoch_line(row, epochs, judges, left))
-        _due(stop, False, 0, config)
+        _due(stop, False, talk, now=True)
         stop.check()
     return state
 
@@ -271,15 +273,13 @@ def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:
     return math.fsum(losses), math.fsum(hits), sum(images)
 
 
-def _due(stop: Stop, checkpoint_due: bool, step: int, config: RunConfig) -> bool:
-    """Whether to save now. Several ranks agree on it every few steps, since a signal may reach only one."""
-    if ranks.count() > 1:
-        if config.run.checkpoint_seconds > 0 and step % AGREE_STEPS:
-            return False
-        wishes = ranks.gather((stop.asked or "", checkpoint_due))
-        stop.asked = next((asked for asked, _ in wishes if asked), None)
-        checkpoint_due = wishes[0][1]
-    return checkpoint_due or stop.asked is not None
+def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bool:
+    """Whether to save at this step. Several ranks agree on it, since a signal may reach only one."""
+    wishes = talk.turn((stop.asked, checkpoint_due), now=now)
+    if wishes is None:
+        return False
+    stop.asked = next((asked for asked, _ in wishes if asked), None)
+    return wishes[0][1] or stop.asked is not None
 
 
 def _not_finite(

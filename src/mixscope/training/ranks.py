@@ -5,11 +5,15 @@ A run alone is rank 0 of 1, and nothing here costs anything then.
 What does not belong here: how the processes are started (runs/execute.py).
 """
 
+import time
 from typing import TypeVar
 
-from torch import distributed
+import torch
+from torch import distributed, nn
 
 T = TypeVar("T")
+
+TALK_SECONDS = 1.0  # about how often ranks tell each other of signals; torchrun kills 30 s after its own
 
 
 def rank() -> int:
@@ -33,6 +37,42 @@ def wait() -> None:
     """Returns when every rank is here."""
     if _several():
         distributed.barrier()
+
+
+class Talk:
+    """Ranks tell each other what they wish, about once in TALK_SECONDS, always at the same turn.
+
+    A turn is a batch; all ranks take the same turns. How many pass until the next talk follows from what
+    was said in the last one, so that clocks that differ never part the ranks.
+    """
+
+    def __init__(self) -> None:
+        self._every = self._left = 1
+        self._since = time.monotonic()
+
+    def turn(self, wish: T, *, now: bool = False) -> list[T] | None:
+        """What every rank wishes, in the order of ranks, or None at a turn without talk; now: with talk."""
+        self._left -= 1
+        if _several() and self._left > 0 and not now:
+            return None
+        taken = self._every - self._left
+        said = gather((wish, time.monotonic() - self._since))
+        slowest = max(seconds for _, seconds in said)
+        self._every = max(1, min(2 * taken, int(taken * TALK_SECONDS / max(slowest, 1e-9))))
+        self._left, self._since = self._every, time.monotonic()
+        return [each for each, _ in said]
+
+
+@torch.no_grad()
+def share_buffers(module: nn.Module) -> None:
+    """Gives every rank the buffers of rank 0, in place; all ranks must call it.
+
+    In training each rank's batch norm runs over its own images, so the statistics drift apart within a step.
+    Those of rank 0 are the ones that are saved: judged must be the same everywhere.
+    """
+    if _several():
+        for buffer in module.buffers():
+            distributed.broadcast(buffer, 0)
 
 
 def _several() -> bool:

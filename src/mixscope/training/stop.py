@@ -5,6 +5,7 @@ What does not belong here: what is saved then (loop.py).
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from mixscope.errors import Interrupted
 
 # Slurm and others send SIGUSR2 or SIGTERM some time before they kill.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+# One Ctrl-C reaches a rank twice, from the terminal and from torchrun; so it may be with Slurm.
+ONCE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -30,7 +33,7 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Within the block the signals only set the flag; a second one does what it did before.
+    """Within the block the signals only set the flag; one that comes later again does what it did before.
 
     Outside the main thread Python gives no signals, and the flag is never set.
     """
@@ -39,10 +42,15 @@ def listening() -> Iterator[Stop]:
         yield stop
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    first: float | None = None  # when; stop.asked may also come from another rank
 
     def ask(number: int, _: FrameType | None) -> None:
-        stop.asked = signal.Signals(number).name
-        signal.signal(number, before[signal.Signals(number)])
+        nonlocal first
+        if first is None:
+            stop.asked, first = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - first > ONCE_SECONDS:
+            signal.signal(number, before[signal.Signals(number)])
+            signal.raise_signal(number)
 
     for number in SIGNALS:
         signal.signal(number, ask)
