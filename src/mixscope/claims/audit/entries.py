@@ -8,7 +8,7 @@ What does not belong here: what figures say about each other (rules.py).
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mixscope.claims.audit import scales, words
@@ -18,12 +18,13 @@ from mixscope.claims.audit.findings import CONTRADICTION, Finding
 from mixscope.claims.audit.reading import Line, Table
 from mixscope.claims.audit.words import Heading
 
-FACETS = ("dataset", "model", "augmentation", "pretrained")
+FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs")
 _ACCEPTED = {
     "dataset": {"dataset"},
     "model": {"model"},
     "augmentation": {"augmentation"},
     "pretrained": {"mark"},
+    "epochs": {"number"},
     "experiment": {"experiment", "number"},
     "metric": {"number"},
 }
@@ -34,9 +35,9 @@ class Entry:
     """One trained model as a table shows it.
 
     label: how a person finds it. experiment: its name where it has one. facets: canonical levels of
-    "dataset", "model", "augmentation", and "pretrained" ("yes" or "no"), as far as they are known. extras:
-    cells of other columns, by heading. figures: by metric (words.METRICS or "score"), in percent; error
-    rates are turned.
+    "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and "epochs", as far as they are known.
+    extras: cells of other columns, by heading. figures: by metric (words.METRICS or "score"), in percent;
+    error rates are turned.
     """
 
     table: int
@@ -58,6 +59,7 @@ def read(table: Table) -> tuple[list[Entry], list[Finding]]:
         for r in table.rows
         if any(r.cells)
     ]
+    table, rows = _second_headings(table, rows)
     headings, found = _headings(table, rows)
     findings += found
     rows, found = _in_order(table, headings, rows)
@@ -85,14 +87,36 @@ def _wrong_length(table: Table) -> Iterable[Finding]:
 # --- columns ---
 
 
+def _second_headings(table: Table, rows: list[Line]) -> tuple[Table, list[Line]]:
+    """A first row that has words where all others have figures goes with the headings."""
+    if len(rows) < 2:
+        return table, rows
+    below = [[r.cells[c] for r in rows[1:] if r.cells[c]] for c in range(len(table.headings))]
+    figures = [c for c, cells in enumerate(below) if 2 * sum(map(bool, map(read_figure, cells))) > len(cells)]
+    first = [rows[0].cells[c] for c in figures if rows[0].cells[c]]
+    if not first or any(read_figure(cell) or len(words.plain(cell)) < 2 for cell in first):
+        return table, rows
+    joined = (f"{h} {rows[0].cells[c]}".strip() if c in figures else h for c, h in enumerate(table.headings))
+    return replace(table, headings=tuple(joined)), rows[1:]
+
+
 def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[Finding]]:
     """What each column holds: by its heading, by its cells where that says nothing or something else."""
     found = [words.heading(h) for h in table.headings]
     content = [Counter(k for row in rows for k in words.kinds(row.cells[c])) for c in range(len(found))]
     filled = [sum(bool(words.kinds(row.cells[c])) for row in rows) for c in range(len(found))]
+    texts = [sum(len(row.cells[c]) > 1 for row in rows) for c in range(len(found))]
 
     def holds(c: int, kind: str) -> bool:
         return filled[c] > 0 and 2 * sum(content[c][k] for k in _ACCEPTED[kind]) > filled[c]
+
+    def by_content(c: int) -> str:
+        """The one kind that is still free and that most cells of a column are of, else "other"."""
+        taken = {h.kind for k, h in enumerate(found) if k != c}
+        kinds = [
+            k for k in ("dataset", "model", "augmentation") if k not in taken and 2 * content[c][k] > texts[c]
+        ]
+        return kinds[0] if len(kinds) == 1 else "other"
 
     for c, heading in enumerate(found):
         marks = 2 * content[c]["mark"] > filled[c] > 0
@@ -103,26 +127,16 @@ def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[F
     findings = list(_exchanged(table, found, holds))
     for c, heading in enumerate(found):
         if heading.kind in FACETS and filled[c] and not holds(c, heading.kind):
-            better = _by_content(c, found, holds)
-            if better:
-                found[c] = Heading(better)
-            elif heading.kind in ("augmentation", "pretrained") and content[c]["number"] == filled[c]:
-                found[c] = Heading("other")
+            better = by_content(c)
+            if better != "other" or content[c]["number"] == filled[c]:
+                found[c] = Heading(better, guessed=True)
         elif heading.kind in ("by-content", "other"):
-            found[c] = Heading(_by_content(c, found, holds) or "other")
+            found[c] = Heading(by_content(c), guessed=True)
     return _one_each(table, found), findings
 
 
-def _by_content(c: int, found: Sequence[Heading], holds: object) -> str | None:
-    assert callable(holds)
-    taken = {h.kind for k, h in enumerate(found) if k != c}
-    kinds = [k for k in ("dataset", "model", "augmentation") if k not in taken and holds(c, k)]
-    return kinds[0] if len(kinds) == 1 else None
-
-
-def _exchanged(table: Table, found: list[Heading], holds: object) -> Iterable[Finding]:
+def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], bool]) -> Iterable[Finding]:
     """Two headings over each other's cells."""
-    assert callable(holds)
     for a, b in itertools.combinations(range(len(found)), 2):
         one, other = found[a].kind, found[b].kind
         if one == other or one not in FACETS or other not in FACETS:
@@ -174,16 +188,21 @@ def _in_order(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
 ) -> tuple[list[Line], list[Finding]]:
     """Rows with every cell in its column, and what was not."""
-    judged = [
+    judged = [  # a column that was read by its cells promises nothing
         c
         for c, h in enumerate(headings)
         if h.kind in _ACCEPTED
+        and not h.guessed
         and 2 * sum(_fits(r.cells[c], h.kind) for r in rows)
         > sum(bool(words.kinds(r.cells[c])) for r in rows)
     ]
     result, findings = [], []
     for row in rows:
-        wrong = [c for c in judged if words.kinds(row.cells[c]) and not _fits(row.cells[c], headings[c].kind)]
+        wrong = [
+            c
+            for c in judged
+            if words.kinds(row.cells[c]) - {"experiment"} and not _fits(row.cells[c], headings[c].kind)
+        ]
         order = _reorder(row, wrong, judged, headings)
         if not order and len(wrong) == 1 and headings[wrong[0]].kind == "augmentation":
             if words.mark(row.cells[wrong[0]]) is False:  # "✗" for: none
@@ -251,7 +270,7 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
     for c, h in enumerate(headings):
         if h.kind == "experiment" and row.cells[c]:
             return row.cells[c]
-    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS and c not in set(drop)]
+    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS[:4] and c not in set(drop)]
     shown = " ".join(p for p in parts if p and words.mark(p) is None)
     return shown or next((c for c in row.cells if c), f"line {row.number}")
 
@@ -328,7 +347,9 @@ def _of_context(context: Sequence[str]) -> dict[str, str]:
     """What the headings above a table say of all its rows; the nearest wins."""
     facets: dict[str, str] = {}
     for text in context:
-        facets |= {k: v for k, v in words.levels_in(text) if k in ("dataset", "model", "pretrained")}
+        facets |= {
+            k: v for k, v in words.levels_in(text) if k in ("dataset", "model", "pretrained", "epochs")
+        }
     return facets
 
 
@@ -350,6 +371,8 @@ def _facets(row: Line, headings: Sequence[Heading], above: Mapping[str, str]) ->
             facets["dataset"] = words.dataset(cell) or words.plain(cell)
         elif heading.kind == "model":
             facets |= _model(cell)
+        elif heading.kind == "epochs":
+            facets |= {"epochs": words.plain(cell)} if cell else {}
         elif heading.kind == "augmentation":
             facets["augmentation"] = words.augmentation(cell) or words.plain(cell) or "default"
         elif heading.kind == "pretrained":

@@ -14,6 +14,7 @@ erase it.
 What does not belong here: contrasts of runs of our own, with predictions by example (claims/contrasts.py).
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -61,63 +62,58 @@ class Contrast:
 
 
 Weighted = list[tuple[Entry, float]]
+Stratum = tuple[str | None, ...]  # levels of STRATA
+STRATA = ("dataset", "pretrained", "epochs")
+Cells = dict[tuple[Stratum, str, str], Entry]  # by stratum, model and augmentation
 
 
 def contrasts(entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[Finding]) -> list[Contrast]:
     """Every gain, D, C and T whose cells are all printed; of a cell that is printed twice, the first."""
     doubted = {(f.table, f.line) for f in doubtful}
-    cells: dict[tuple[str | None, str | None, str, str], Entry] = {}
+    cells: Cells = {}
     for e in entries:
         if "top1" in e.figures and "model" in e.facets and "augmentation" in e.facets:
-            key = (
-                e.facets.get("dataset"),
-                e.facets.get("pretrained"),
-                e.facets["model"],
-                e.facets["augmentation"],
-            )
-            cells.setdefault(key, e)
-    found: list[Contrast] = []
-
-    def add(name: str, stratum: dict[str, str | None], weighted: Weighted) -> None:
-        said = {k: v for k, v in stratum.items() if v is not None}
-        found.append(_contrast(name, said, weighted, test_size, doubted))
-
-    strata = list(dict.fromkeys((d, p) for d, p, _, _ in cells))
-    models = list(dict.fromkeys(m for _, _, m, _ in cells))
-    for d, p in strata:
-        for m in models:
-            for mixing in MIXING:
-                gain = _gain(cells, d, p, m, mixing)
-                if gain:
-                    add("gain", {"dataset": d, "pretrained": p, "model": m, "augmentation": mixing}, gain)
+            stratum = tuple(e.facets.get(f) for f in STRATA)
+            cells.setdefault((stratum, e.facets["model"], e.facets["augmentation"]), e)
+    strata = list(dict.fromkeys(s for s, _, _ in cells))
+    models = list(dict.fromkeys(m for _, m, _ in cells))
     vits = [m for m in models if words.family(m) == "vit"]
     nets = [m for m in models if words.family(m) in ("resnet50", "resnet")]
-    pairs = [(v, r) for v in vits for r in nets]
-    for v, r in pairs:
-        both = {"model": f"{v} - {r}"} if len(pairs) > 1 else {}
-        ds = {(d, p, x): _d(cells, d, p, v, r, x) for d, p in strata for x in MIXING}
-        for d, p in strata:
+    named: list[tuple[str, Stratum, dict[str, str], Weighted]] = []
+    for s in strata:
+        for m in models:
             for x in MIXING:
-                if ds[d, p, x]:
-                    add(f"D_{x}", {"dataset": d, "pretrained": p, **both}, ds[d, p, x])
-            if ds[d, p, "mixup"] and ds[d, p, "cutmix"]:
-                less = [(e, -w) for e, w in ds[d, p, "cutmix"]]
-                add("C", {"dataset": d, "pretrained": p, **both}, ds[d, p, "mixup"] + less)
-        for d in dict.fromkeys(d for d, _ in strata):
-            for x in MIXING:
-                with_, without = ds.get((d, "yes", x)), ds.get((d, "no", x))
-                if with_ and without:
-                    add(f"T_{x}", {"dataset": d, **both}, with_ + [(e, -w) for e, w in without])
-    return found
+                named.append(("gain", s, {"model": m, "augmentation": x}, _gain(cells, s, m, x)))
+    for v, r in itertools.product(vits, nets):
+        both = {"model": f"{v} - {r}"} if len(vits) * len(nets) > 1 else {}
+        d = {(s, x): _minus(_gain(cells, s, v, x), _gain(cells, s, r, x)) for s in strata for x in MIXING}
+        for s in strata:
+            named += [(f"D_{x}", s, both, d[s, x]) for x in MIXING]
+            named.append(("C", s, both, _minus(d[s, "mixup"], d[s, "cutmix"])))
+        for data, pretrained, epochs in strata:
+            scratch = (data, "no", epochs)
+            if pretrained == "yes" and scratch in strata:
+                common = (data, None, epochs)
+                named += [
+                    (f"T_{x}", common, both, _minus(d[(data, "yes", epochs), x], d[scratch, x]))
+                    for x in MIXING
+                ]
+    return [
+        _contrast(
+            name, {k: v for k, v in zip(STRATA, s, strict=True) if v} | more, cells_, test_size, doubted
+        )
+        for name, s, more, cells_ in named
+        if cells_
+    ]
 
 
-def _gain(cells: Mapping[Any, Entry], d: str | None, p: str | None, m: str, mixing: str) -> Weighted:
-    with_, without = cells.get((d, p, m, mixing)), cells.get((d, p, m, "default"))
-    return [(with_, 1.0), (without, -1.0)] if with_ and without else []
+def _gain(cells: Cells, stratum: Stratum, model: str, mixing: str) -> Weighted:
+    """Empty where one of the two is not printed."""
+    mixed, without = cells.get((stratum, model, mixing)), cells.get((stratum, model, "default"))
+    return [(mixed, 1.0), (without, -1.0)] if mixed and without else []
 
 
-def _d(cells: Mapping[Any, Entry], d: str | None, p: str | None, v: str, r: str, mixing: str) -> Weighted:
-    one, other = _gain(cells, d, p, v, mixing), _gain(cells, d, p, r, mixing)
+def _minus(one: Weighted, other: Weighted) -> Weighted:
     return one + [(e, -w) for e, w in other] if one and other else []
 
 
@@ -184,4 +180,4 @@ def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Findi
 def _named(facet: str, level: str) -> str:
     if facet == "pretrained":
         return "pretrained" if level == "yes" else "from scratch"
-    return level
+    return f"{level} epochs" if facet == "epochs" else level

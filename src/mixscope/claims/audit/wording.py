@@ -66,4 +66,4 @@ def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
 def _where(facet: str, level: str) -> str:
     if facet == "pretrained":
         return "pretrained" if level == "yes" else "scratch"
-    return level
+    return f"{level} epochs" if facet == "epochs" else level

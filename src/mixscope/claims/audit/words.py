@@ -118,6 +118,9 @@ _DESCRIPTIVE = {
         *("vortrainiert", "vortraining", "预训练", "是否预训练", "預訓練", "初始化", "事前学習", "事前訓練"),
         *("事前学習済み", "préentraîné", "pré-entraînement", "preentrenado", "preentrenamiento"),
     ),
+    "epochs": _compact(
+        "epoch", "epochs", "에폭", "에포크", "epochen", "轮数", "训练轮数", "エポック", "エポック数"
+    ),
     "by-content": _compact(
         *("method", "methods", "setting", "name", "기법", "방법", "설정", "이름", "methode", "verfahren"),
         *("einstellung", "方法", "設定", "设置", "手法", "名称", "méthode", "método"),
@@ -127,8 +130,9 @@ _OTHER = re.compile(  # headings with a metric's word in them that say something
     r"train(?!ed)|훈련|학습|训练|訓練|学習|\bval(id|idation)?\b|검증|验证|検証|micro|\bmap\b"
     r"|average precision"
     r"|delta|δ|\bgains?\b|improve|differen|\bdiff\b|\bvs\b|차이|향상|gewinn|提升|改善|向上|差|\bstd\b|\bsd\b|편차"
-    r"|param|flops|time|epoch|\blr\b|loss|손실|verlust|损失|損失|\bece\b|\bnll\b|calibr|auc|robust|attack"
+    r"|param|flops|time|hours|memory|speed|throughput|resolution|epoch|\blr\b|loss|손실|verlust|损失|損失|\bece\b|\bnll\b|calibr|auc|robust|attack"
 )
+_EPOCHS = re.compile(r"(?<![\d])(\d{1,4}) ?(?:epochs?\b|ep\b|에폭|에포크|epochen|轮|エポック)")
 _PRETRAIN = re.compile(r"pre ?train|사전 ?(학습|훈련)|vortrain|预训练|預訓練|事前(学習|訓練)|pre ?entr")
 _SCRATCH = re.compile(r"\bscratch\b|처음부터|无预训练|스크래치|von grund|スクラッチ|从头|random init")
 LOWER_IS_BETTER = re.compile(
@@ -154,15 +158,18 @@ _METRIC_WORDS = (
 class Heading:
     """What a column's heading says.
 
-    kind: a descriptive kind ("experiment", "dataset", "model", "augmentation", "pretrained", "by-content"),
-    "metric", or "other". metric: of METRICS, or "score" where only levels are named. error: 100 minus it is
-    meant. levels: what the heading says of every cell below it, for instance {"augmentation": "mixup"}.
+    kind: a descriptive kind ("experiment", "dataset", "model", "augmentation", "pretrained", "epochs",
+    "by-content"), "metric", or "other". metric: of METRICS, or "score" where only levels are named. error:
+    100 minus it is meant. levels: what the heading says of every cell below it, for instance
+    (("augmentation", "mixup"),).
+    guessed: the cells say so, not the heading.
     """
 
     kind: str
     metric: str | None = None
     error: bool = False
     levels: tuple[tuple[str, str], ...] = ()
+    guessed: bool = False
 
 
 def heading(text: str) -> Heading:
@@ -178,7 +185,7 @@ def heading(text: str) -> Heading:
         if words.replace(" ", "") in known:
             return Heading(kind)
     levels = levels_in(text)
-    if _OTHER.search(_PRETRAIN.sub("", words)):
+    if _OTHER.search(_EPOCHS.sub("", _PRETRAIN.sub("", words))):
         return Heading("other")
     error = bool(re.search(r"\berr(or|ors)?\b|오류|에러|fehler|错误|誤り|誤差|误差|erreur", words))
     for metric, pattern in _METRIC_WORDS:
@@ -400,12 +407,16 @@ def levels_in(text: str) -> tuple[tuple[str, str], ...]:
         mixes = {"default"}
     if mixes:
         found["augmentation"] = "+".join(sorted(mixes))
-    models = {m[0] for m in re.finditer(_MODEL + r"( ?(ti|tiny|s|small|b|base|l|large)\b)?( ?\d+)?", rest)}
+    named = rf"(?:{_MODEL})(?: ?(?:ti|tiny|s|small|b|base|l|large)\b)?(?: ?\d+\b)?"
+    models = {m[0] for m in re.finditer(named, _EPOCHS.sub(" ", rest))}
     if len(models) == 1:
         found["model"] = model(next(iter(models))) or next(iter(models))
     scratch, pre = bool(_SCRATCH.search(words)), bool(_PRETRAIN.search(words))
     if scratch != pre:
         found["pretrained"] = "yes" if pre else "no"
+    epochs = set(_EPOCHS.findall(words))
+    if len(epochs) == 1:
+        found["epochs"] = epochs.pop()
     return tuple(found.items())
 
 
@@ -416,7 +427,9 @@ def kinds(text: str) -> frozenset[str]:
     >>> sorted(kinds("✗")), sorted(kinds("MixUp")), sorted(kinds("-")), sorted(kinds("54.6 %"))
     (['mark'], ['augmentation'], [], ['number'])
     """
-    found = set()
+    found: set[str] = set()
+    if len(text) > 60:  # a sentence
+        return frozenset()
     if mark(text) is not None:
         found.add("mark")
     if augmentation(text):
