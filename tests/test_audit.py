@@ -1,5 +1,6 @@
 """The audit of published tables: silent on what could be true, and exact on what cannot."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from mixscope.claims.audit import reading
 from mixscope.errors import ConfigError, DataError
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())
-PUBLISHED = Path(__file__).parents[2] / "shared" / "reference" / "published_summary.csv"
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+PAGE = Path(__file__).parents[1] / "docs" / "audit-published.md"
 EXAMPLES = settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 SEEDS = st.integers(0, 30)
 AT = st.integers(0, 11)
@@ -452,10 +454,16 @@ def test_one_table_can_be_chosen():
         audit.file(path / "nothing")
 
 
-def test_the_published_table_is_what_it_is():
-    if not PUBLISHED.is_file():
+@pytest.fixture
+def reference():
+    """The published table and curves, where they are."""
+    if not REFERENCE.is_dir():
         pytest.skip("the published table is not on this machine (no ../shared/reference)")
-    found = audit.file(PUBLISHED)
+    return REFERENCE
+
+
+def test_the_published_table_is_what_it_is(reference):
+    found = audit.file(reference / "published_summary.csv")
     assert {(f.row, f.rule) for f in found.contradictions} == {
         ("Exp-1", "percent-typo"),
         ("Control-3", "shifted-cells"),
@@ -464,3 +472,34 @@ def test_the_published_table_is_what_it_is():
     gaps = {f.row for f in found.findings if f.rule == "precision-recall-gap"}
     assert gaps == {"Exp-5", "Exp-6", "Exp-13", "Exp-14"}
     assert len(found.contrasts) == 16 + 12 + 4
+
+
+def test_the_page_on_the_published_table_holds_its_audit(reference, capsys):
+    code, out, _ = call(capsys, reference / "published_summary.csv")
+    assert code == 0
+    assert f"```text\n{out.rstrip()}\n```" in PAGE.read_text("utf-8")
+
+
+def test_the_page_on_the_published_table_holds_its_curves(reference):
+    segments = {}
+    with open(reference / "published_curves.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            name, segment = row["experiment"], int(row["log_segment"])
+            segments.setdefault((name, segment), []).append(float(row["test_top1_percent"]))
+    with open(reference / "published_summary.csv", encoding="utf-8", newline="") as file:
+        printed = {row["experiment"]: row["top1"].rstrip("%") for row in csv.DictReader(file)}
+    page = PAGE.read_text("utf-8")
+    for name, top1 in printed.items():
+        segment = max(s for (n, s), curve in segments.items() if n == name and len(curve) == 50)
+        curve = segments[name, segment]
+        best, last = max(curve), curve[-1]
+        cells = [
+            name,
+            segment,
+            top1,
+            f"{best:.2f}",
+            curve.index(best) + 1,
+            f"{last:.2f}",
+            f"{best - last:.2f}",
+        ]
+        assert "| " + " | ".join(map(str, cells)) + " |" in page
