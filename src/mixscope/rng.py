@@ -23,6 +23,7 @@ STREAMS = {
     "switch": 8,  # which method a batch gets
     "dropout": 9,  # what the model draws while it trains
     "subset": 10,  # which images a reduced training set keeps
+    "bootstrap": 11,  # which examples and seeds a resample takes
 }
 
 

@@ -1,0 +1,307 @@
+"""Estimates and intervals of a contrast: a weighted sum of the accuracies of cells.
+
+A cell is one experiment, trained with several seeds and tested on the same examples. Two things would come
+out otherwise if the study were made again: the seeds and the test examples. Both are counted:
+
+    delta_i   = sum_c w_c mean_s y_csi                   the contrast on example i
+    V_example = Var_i(delta_i) / n
+    V_seed    = sum_c w_c^2 s_c^2 / S_c                  s_c^2: variance over seeds of a cell's accuracy
+    V_e       = sum_c w_c^2 mean_i(s_ci^2) / (S_c n)     s_ci^2: variance over seeds of example i
+    V         = max(V_example, V_seed + V_example - V_e)
+
+V_e is what both of the others contain: which examples a run gets wrong by chance. The interval is Student's.
+The part U = max(V_seed, V_e) of V comes from seeds and has the degrees of freedom of Welch (Biometrika 34,
+1947) and Satterthwaite (Biometrics 2, 1946), df_U = U^2 / sum_c (v_c^2 / (S_c - 1)), v_c the terms of V_seed.
+The rest comes from thousands of examples, so the whole has more; Satterthwaite's factor (V / U)^2 is too many
+where two degrees carry the most (coverage 0.921 of a nominal 0.95), so it is V / U (0.934; docs/log.md).
+
+Cells are always paired by test example. They are paired by seed only where the study says so before it runs:
+then the contrast of each seed is one observation, with S - 1 degrees of freedom.
+
+Everything is a pure function of arrays; accuracies are shares in 0 to 1, and estimates carry the unit of
+their weights: weights times 100 make percentage points.
+
+What does not belong here: what an interval says of a claim (verdicts.py), and where arrays come from
+(evidence.py).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import stats
+
+POINTS = 100.0
+LEVEL, NARROW = 0.95, 0.90
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """Of one contrast, in percentage points or in logits."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float = LEVEL
+
+    def inside(self, margin: float) -> bool:
+        return -margin < self.low and self.high < margin
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the runs of one cell got right.
+
+    correct: bool or float (S, n), a row for each seed, a column for each test example. seeds: whose rows they
+    are. test: names the test set; cells with the same name are aligned by example.
+    """
+
+    correct: np.ndarray
+    seeds: tuple[int, ...]
+    test: str = "test"
+
+    def __post_init__(self) -> None:
+        assert self.correct.ndim == 2 and len(self.correct) == len(self.seeds) >= 1
+        assert self.correct.shape[1] >= 2, "a variance over examples needs two of them"
+
+    @cached_property
+    def by_seed(self) -> np.ndarray:
+        """Accuracy of each seed, float64 (S,)."""
+        found: np.ndarray = self.correct.mean(axis=1, dtype=np.float64)
+        return found
+
+    @cached_property
+    def by_example(self) -> np.ndarray:
+        """Mean over seeds of each example, float64 (n,)."""
+        found: np.ndarray = self.correct.mean(axis=0, dtype=np.float64)
+        return found
+
+    @cached_property
+    def accuracy(self) -> float:
+        return float(self.by_seed.mean())
+
+    @cached_property
+    def residual(self) -> float:
+        """The mean over examples of their variance over seeds; 0 with one seed, which shows none."""
+        if len(self.seeds) == 1:
+            return 0.0
+        if self.correct.dtype == np.bool_:  # the variance of S zeros and ones
+            p, size = self.by_example, len(self.seeds)
+            return float((p * (1.0 - p)).mean() * size / (size - 1))
+        return float(self.correct.var(axis=0, ddof=1, dtype=np.float64).mean())
+
+    @property
+    def logit(self) -> float:
+        """log-odds of the accuracy, half a hit and half a miss added so that none is infinite."""
+        n = self.correct.size
+        hits = self.accuracy * n
+        return math.log((hits + 0.5) / (n - hits + 0.5))
+
+    @property
+    def slope(self) -> float:
+        """How fast the log-odds move with the accuracy, at the same corrected accuracy."""
+        n = self.correct.size
+        p = (self.accuracy * n + 0.5) / (n + 1.0)
+        return 1.0 / (p * (1.0 - p))
+
+    def only(self, seeds: Sequence[int]) -> "Sample":
+        """The rows of these seeds, in this order."""
+        rows = [self.seeds.index(s) for s in seeds]
+        return Sample(self.correct[rows], tuple(seeds), self.test)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """A contrast with the parts of its variance, in the unit of its weights.
+
+    examples: V_example; examples_df: its degrees of freedom. seeds: V_seed of each cell (of the whole
+    contrast when paired); seeds_df: of each. residual: V_e. With one seed in any cell there is no V_seed:
+    the estimate is then conditional on these checkpoints.
+    """
+
+    value: float
+    examples: float
+    examples_df: float
+    seeds: tuple[float, ...]
+    seeds_df: tuple[int, ...]
+    residual: float
+    conditional: bool
+
+    @property
+    def from_seeds(self) -> float:
+        """The part of the variance that more seeds would lower, U above; 0 where one seed shows none."""
+        return 0.0 if self.conditional else min(max(math.fsum(self.seeds), self.residual), self.variance)
+
+    @property
+    def from_examples(self) -> float:
+        """The part of the variance that more seeds would leave."""
+        return self.variance - self.from_seeds
+
+    @property
+    def variance(self) -> float:
+        return max(self.examples, math.fsum(self.seeds) + self.examples - self.residual)
+
+    @property
+    def standard_error(self) -> float:
+        return math.sqrt(self.variance)
+
+    @property
+    def seed_share(self) -> float | None:
+        """The part of the variance that comes from seeds, 0 to 1; None where one seed shows none."""
+        return None if self.conditional or self.variance == 0 else self.from_seeds / self.variance
+
+    @property
+    def degrees(self) -> float:
+        """Effective degrees of freedom, at most those of the examples."""
+        return degrees(self.variance, self.from_seeds, self.seeds, self.seeds_df, self.examples_df)
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        half = t_factor(level, self.degrees) * self.standard_error
+        return Interval(estimate=self.value, low=self.value - half, high=self.value + half, level=level)
+
+    def p_above(self, bound: float = 0.0) -> float:
+        """One-sided: how likely so high an estimate would be if the truth were `bound`."""
+        return self._tail(self.value - bound)
+
+    def p_below(self, bound: float = 0.0) -> float:
+        return self._tail(bound - self.value)
+
+    def p_equivalent(self, margin: float) -> float:
+        """Two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): the larger p."""
+        return max(self.p_above(-margin), self.p_below(margin))
+
+    def _tail(self, distance: float) -> float:
+        if self.variance == 0:
+            return 0.0 if distance > 0 else 1.0
+        return float(stats.t.sf(distance / self.standard_error, self.degrees))
+
+
+def degrees(
+    variance: float, from_seeds: float, terms: Sequence[float], terms_df: Sequence[int], most: float
+) -> float:
+    """Effective degrees of freedom of a variance of which `from_seeds` comes from these terms, as above."""
+    below = sum(v * v / df for v, df in zip(terms, terms_df, strict=True))
+    return min(from_seeds * variance / below, most) if below else most
+
+
+def t_factor(level: float, degrees: float) -> float:
+    return float(stats.t.ppf(0.5 + level / 2, degrees))
+
+
+def points(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+    """The contrast in percentage points. cells and weights in one order; paired: by seed."""
+    return estimate(cells, [POINTS * w for w in weights], paired=paired)
+
+
+def logits(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+    """The contrast of log-odds. Its variance is that of the contrast whose weights are multiplied by the
+    slope of the log-odds at each cell's accuracy (delta method), so that both scales share one formula."""
+    found = estimate(cells, [w * c.slope for c, w in zip(cells, weights, strict=True)], paired=paired)
+    value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
+    return Estimate(
+        value=value,
+        examples=found.examples,
+        examples_df=found.examples_df,
+        seeds=found.seeds,
+        seeds_df=found.seeds_df,
+        residual=found.residual,
+        conditional=found.conditional,
+    )
+
+
+def estimate(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+    """sum_c w_c accuracy_c with the parts of its variance, as above.
+
+    Cells with different test sets share no examples, so each set has a V_example of its own and they add.
+    paired: every cell must have the same seeds; the contrast of one seed is then one observation.
+    """
+    assert len(cells) == len(weights) > 0
+    if paired:
+        assert len({c.seeds for c in cells}) == 1, "pairing by seed needs the same seeds in every cell"
+    examples = residual = below = 0.0
+    for test in dict.fromkeys(c.test for c in cells):
+        mine = [(c, w) for c, w in zip(cells, weights, strict=True) if c.test == test]
+        delta = sum((w * c.by_example for c, w in mine), np.zeros(mine[0][0].correct.shape[1]))
+        n = len(delta)
+        v = float(np.var(delta, ddof=1)) / n
+        examples += v
+        below += v * v / (n - 1)
+        if paired:
+            each = Sample(_by_seed_and_example(mine), mine[0][0].seeds, test)
+            residual += each.residual / (len(each.seeds) * n)
+        else:
+            residual += math.fsum(w * w * c.residual / (len(c.seeds) * n) for c, w in mine)
+    conditional = any(len(c.seeds) == 1 for c in cells)
+    seeds: tuple[float, ...] = ()
+    degrees: tuple[int, ...] = ()
+    if conditional:
+        residual = 0.0
+    elif paired:
+        each_seed = contrast_by_seed(cells, weights)
+        seeds = (float(np.var(each_seed, ddof=1)) / len(each_seed),)
+        degrees = (len(each_seed) - 1,)
+    else:
+        seeds = tuple(
+            w * w * float(np.var(c.by_seed, ddof=1)) / len(c.seeds)
+            for c, w in zip(cells, weights, strict=True)
+        )
+        degrees = tuple(len(c.seeds) - 1 for c in cells)
+    return Estimate(
+        value=math.fsum(w * c.accuracy for c, w in zip(cells, weights, strict=True)),
+        examples=examples,
+        examples_df=examples**2 / below if below else float(min(c.correct.shape[1] for c in cells) - 1),
+        seeds=seeds,
+        seeds_df=degrees,
+        residual=residual,
+        conditional=conditional,
+    )
+
+
+def _by_seed_and_example(cells: Sequence[tuple[Sample, float]]) -> np.ndarray:
+    """The contrast of every seed on every example, float64 (S, n)."""
+    found = np.zeros(cells[0][0].correct.shape)
+    for cell, weight in cells:
+        found += weight * cell.correct
+    return found
+
+
+def contrast_by_seed(cells: Sequence[Sample], weights: Sequence[float]) -> np.ndarray:
+    """sum_c w_c accuracy_c of every seed, float64 (S,). Every cell must have the same seeds."""
+    found: np.ndarray = sum(
+        (w * c.by_seed for c, w in zip(cells, weights, strict=True)), np.zeros(len(cells[0].seeds))
+    )
+    return found
+
+
+def common_seeds(cells: Sequence[Sample]) -> tuple[int, ...]:
+    """The seeds that every cell has, in the order of the first."""
+    return tuple(s for s in cells[0].seeds if all(s in c.seeds for c in cells))
+
+
+def correlation(cells: Sequence[Sample], weights: Sequence[float]) -> float | None:
+    """What pairing by seed takes off the variance over seeds: 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2.
+
+    For two arms that vary equally much this is Pearson's correlation of their accuracies over seeds; it is
+    negative where arms move against each other, and then the unpaired interval is too narrow. None with fewer
+    than 3 common seeds, or when nothing varies.
+    """
+    seeds = common_seeds(cells)
+    if len(seeds) < 3:
+        return None
+    same = [c.only(seeds) for c in cells]
+    alone = math.fsum(w * w * float(np.var(c.by_seed, ddof=1)) for c, w in zip(same, weights, strict=True))
+    if alone == 0:
+        return None
+    return 1.0 - float(np.var(contrast_by_seed(same, weights), ddof=1)) / alone
+
+
+def holm(p: Mapping[str, float]) -> dict[str, float]:
+    """Holm's adjusted p (Scand. J. Statist. 6, 1979): the family-wise level that would just reject each."""
+    found: dict[str, float] = {}
+    largest = 0.0
+    for rank, key in enumerate(sorted(p, key=lambda k: (p[k], k))):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[key]))
+        found[key] = largest
+    return {key: found[key] for key in p}

@@ -1,0 +1,114 @@
+"""What it would take: how many seeds would settle a claim, and what a single seed cannot know.
+
+A claim is settled when the verdict rule says SUPPORTED or REFUTED. `chance` is the probability of that if the
+truth were the estimate and the variances those observed: more seeds divide the part that comes from seeds,
+and leave the part that comes from test examples.
+
+What does not belong here: the rule itself (verdicts.py).
+"""
+
+import math
+from dataclasses import dataclass
+
+from scipy import stats
+
+from mixscope.claims.contrasts import LEVEL, NARROW, Estimate, degrees, t_factor
+
+POWER = 0.8
+FEWEST, MOST = 3, 1000  # seeds that are looked at; below three no verdict is given
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """What a study with other numbers of seeds would see, in the unit of the estimate.
+
+    value: what is taken for the truth. examples: the variance that seeds do not lower, with examples_df.
+    seeds: S_c times V_seed of each cell, which is the variance between single runs times the squared weight.
+    """
+
+    value: float
+    examples: float
+    examples_df: float
+    seeds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, found: Estimate) -> "Outlook | None":
+        """From an estimate; None where one seed shows no variance between runs."""
+        if found.conditional:
+            return None
+        total = math.fsum(found.seeds)
+        spread = found.from_seeds / total if total else 0.0
+        runs = tuple(v * (df + 1) * spread for v, df in zip(found.seeds, found.seeds_df, strict=True))
+        return cls(value=found.value, examples=found.from_examples, examples_df=found.examples_df, seeds=runs)
+
+    def variance(self, seeds: int) -> float:
+        return self.examples + math.fsum(self.seeds) / seeds
+
+    def degrees(self, seeds: int) -> float:
+        terms = [v / seeds for v in self.seeds]
+        freedom = [seeds - 1] * len(terms)
+        return degrees(self.variance(seeds), math.fsum(terms), terms, freedom, self.examples_df)
+
+    def chance(self, seeds: int, *, expect: str, margin: float, tests: int = 1) -> float:
+        """The probability that so many seeds settle a claim.
+
+        expect, margin: as in a study's claims; "none" is settled when the 95% interval leaves out 0. tests:
+        how many directional readings share Holm's correction; counted as Bonferroni's, its hardest step.
+        """
+        error, df = math.sqrt(self.variance(seeds)), self.degrees(seeds)
+        if error == 0:
+            return 1.0
+        if expect == "equivalent":
+            inside = margin - t_factor(NARROW, df) * error  # the estimate has to lie within
+            outside = margin + t_factor(LEVEL, df) * error  # or beyond
+            return self._between(-inside, inside, error) + 1.0 - self._between(-outside, outside, error)
+        t, away = t_factor(LEVEL, df), self.value / error
+        claimed, other = t_factor(1.0 - (1.0 - LEVEL) / tests, df), t
+        above, below = (other, claimed) if expect == "below" else (claimed, other)
+        found = _beyond(above, df, away) + _beyond(below, df, -away)
+        within = min(margin - t * error, t * error)
+        if expect != "none" and within > 0:  # the interval lies inside the margin and holds 0
+            found += self._between(-within, within, error)
+        return min(1.0, found)
+
+    def _between(self, low: float, high: float, error: float) -> float:
+        if high <= low:
+            return 0.0
+        return float(stats.norm.cdf((high - self.value) / error) - stats.norm.cdf((low - self.value) / error))
+
+    def seeds_needed(self, *, expect: str, margin: float, tests: int = 1, power: float = POWER) -> int | None:
+        """The fewest seeds with that chance; None where even MOST are too few."""
+
+        def enough(seeds: int) -> bool:
+            return self.chance(seeds, expect=expect, margin=margin, tests=tests) >= power
+
+        low, high = FEWEST - 1, FEWEST
+        while not enough(high):
+            if high >= MOST:
+                return None
+            low, high = high, min(2 * high, MOST)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if enough(middle) else (middle, high)
+        return high
+
+
+def _beyond(t: float, df: float, away: float) -> float:
+    """The probability that an estimate `away` standard errors above 0 is found significantly above it."""
+    if df > 1e4:  # noncentral t, which loses its digits there, is normal
+        return float(stats.norm.sf(t - away))
+    return float(stats.nct.sf(t, df, away))
+
+
+def tipping_sd(found: Estimate, weights_squared: float, *, expect: str, margin: float) -> float | None:
+    """The standard deviation between runs that would erase a result of one seed, in the estimate's unit.
+
+    weights_squared: sum_c w_c^2 / S_c, so that a deviation sd between runs adds sd^2 times that to the
+    variance. An equivalence is erased when the 90% interval reaches the margin, anything else when the 95%
+    interval reaches 0. None where the test examples alone leave it open: there is nothing to erase.
+    """
+    distance, level = abs(found.value), LEVEL
+    if expect == "equivalent":
+        distance, level = margin - abs(found.value), NARROW
+    room = (distance / t_factor(level, found.examples_df)) ** 2 - found.examples
+    return math.sqrt(room / weights_squared) if distance > 0 and room > 0 else None
