@@ -6,12 +6,16 @@ read, never made: a run that is missing, unfinished or made otherwise stays visi
 What does not belong here: what follows from the evidence (contrasts.py, verdicts.py, the report).
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mixscope.claims.contrasts import Sample
 from mixscope.errors import DataError
 from mixscope.runs import records
 from mixscope.runs.records import Predictions
@@ -35,6 +39,11 @@ class RunEvidence:
     def done(self) -> bool:
         return self.state == "done"
 
+    @property
+    def label(self) -> str:
+        """How sentences name it."""
+        return f"{self.planned.name} seed {self.planned.seed}"
+
     @cached_property
     def summary(self) -> dict[str, Any]:
         """summary.json. Raises DataError when the run is not done."""
@@ -54,6 +63,16 @@ class RunEvidence:
         """For instance "test-last"; read anew each time. Raises DataError."""
         return records.read_predictions(self.path, name)
 
+    def correct(self, name: str) -> tuple[str, np.ndarray]:
+        """Which test set predictions `name` are of, and which of its examples they get right, bool (n,).
+
+        Runs with the same first part were tested on the same examples in the same order. Of equal logits the
+        lower class counts, as in metrics.top_k. Raises DataError.
+        """
+        found = self.predictions(name)
+        examples = hashlib.sha256(found.ids.tobytes() + found.labels.tobytes()).hexdigest()[:12]
+        return f"{self.planned.config.data.name}-{examples}", found.logits.argmax(axis=1) == found.labels
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -62,6 +81,24 @@ class Evidence:
     study: Study
     folder: Path
     runs: Mapping[str, Mapping[int, RunEvidence]]
+
+    def done(self, name: str) -> list[RunEvidence]:
+        """The runs of an experiment that are done, in the order of its seeds."""
+        return [run for run in self.runs[name].values() if run.done]
+
+    def sample(self, name: str, checkpoint: str = "last") -> Sample | None:
+        """What the finished runs of an experiment get right of the test split; None where there are none.
+
+        checkpoint: "last", "selected" or "best-on-test". Rows that cannot be put below each other, because a
+        run was tested on other examples than the first, are left out; health.py says so.
+        Raises DataError for predictions that are missing or damaged.
+        """
+        found = {run.planned.seed: run.correct(f"test-{checkpoint}") for run in self.done(name)}
+        if not found:
+            return None
+        test = next(iter(found.values()))[0]
+        seeds = tuple(seed for seed, (key, _) in found.items() if key == test)
+        return Sample(np.stack([found[seed][1] for seed in seeds]), seeds, test)
 
 
 def gather(folder: Path) -> Evidence:

@@ -1,0 +1,303 @@
+"""What disqualifies evidence, and what a reader should know of it: each problem a sentence with names.
+
+`examine` looks at a whole study: which runs are missing, stale or made otherwise. `gates` looks at the runs
+behind one contrast: what caps its verdict. Those runs must have been made alike; that a stratum was made by
+other code than the next one is reported, but caps nothing, because no figure is computed across the two.
+
+Some findings are for the reader and cap nothing: what pretrained weights have seen, a figure outside the
+literature's band, versions of packages or devices that differ.
+
+What does not belong here: the checks of a single run while it trains (training/health.py).
+"""
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixscope.claims import bands
+from mixscope.claims.evidence import Evidence, RunEvidence
+from mixscope.runs import records
+
+SHOWN = 3  # names in a sentence; the rest is counted
+BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
+SMALL_STEM_EPOCHS = 200  # those of the bands for small stems
+CHOSEN = "best-on-test"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """Something that is not as the study asks.
+
+    kind: "missing", "unfinished", "failed", "stale", "settings", "code", "data", "checkpoint", "health",
+    "weights", "band", "packages" or "device". runs: their labels, all of them. caps: whether it caps a
+    verdict that rests on these runs; what differs between runs caps only verdicts that compare them.
+    """
+
+    kind: str
+    sentence: str
+    runs: tuple[str, ...]
+    caps: bool
+
+
+def examine(evidence: Evidence, checkpoint: str = "last") -> tuple[Problem, ...]:
+    """Every problem of a study, what is left out first. Raises DataError for damaged records."""
+    runs = [run for cell in evidence.runs.values() for run in cell.values()]
+    done = [run for run in runs if run.done]
+    return (
+        *_incomplete(runs),
+        *_stale(evidence, runs),
+        *gates(done, checkpoint),
+        *caveats(done),
+        *_differ(done, "packages", "versions of packages differ between runs", _packages),
+        *_differ(done, "device", "runs were made on different devices", _device),
+    )
+
+
+def complete(evidence: Evidence) -> tuple[int, int]:
+    """Runs that are done, and runs that the study asks for."""
+    runs = [run for cell in evidence.runs.values() for run in cell.values()]
+    return sum(run.done for run in runs), len(runs)
+
+
+# --- what is not there ----------------------------------------------------------------------------------
+
+
+def _incomplete(runs: Sequence[RunEvidence]) -> list[Problem]:
+    found = []
+    kinds = {"pending": "missing", "failed": "failed", "running": "unfinished", "interrupted": "unfinished"}
+    for state in ("pending", "failed", "running", "interrupted"):
+        mine = [run for run in runs if run.state == state]
+        if not mine:
+            continue
+        if state == "pending":
+            sentence = f"{_runs(len(mine))} not begun: {names(mine)}"
+        elif state == "failed":
+            reasons = "; ".join(f"{run.label}: {_error(run)}" for run in mine[:SHOWN])
+            count = "1 run" if len(mine) == 1 else f"{len(mine)} runs"
+            sentence = f"{count} failed: {reasons}{_more(len(mine))}"
+        else:
+            sentence = f"{_runs(len(mine))} {state}: {names(mine)}"
+        found.append(Problem(kind=kinds[state], sentence=sentence, runs=_labels(mine), caps=False))
+    return found
+
+
+def _error(run: RunEvidence) -> str:
+    return str(records.read_status(run.path)["error"] or "no reason is recorded")
+
+
+def _stale(evidence: Evidence, runs: Sequence[RunEvidence]) -> list[Problem]:
+    """Directories of an experiment and seed of this study that were made with other settings."""
+    found = []
+    there = {p.name for p in evidence.folder.iterdir() if records.is_run(p)}
+    for run in runs:
+        mine = re.compile(re.escape(f"{run.planned.name}-s{run.planned.seed}-") + r"[0-9a-f]{16}")
+        if any(name != run.planned.directory and mine.fullmatch(name) for name in there):
+            found.append(run)
+    if not found:
+        return []
+    sentence = (
+        f"{_runs(len(found))} made with other settings than the study asks for, left out: {names(found)}"
+    )
+    return [Problem(kind="stale", sentence=sentence, runs=_labels(found), caps=False)]
+
+
+# --- what caps a verdict --------------------------------------------------------------------------------
+
+
+def gates(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem]:
+    """What caps a verdict that compares these finished runs. Raises DataError for damaged records."""
+    return [
+        *_settings(runs),
+        *_code(runs),
+        *_data(runs),
+        *_differ(runs, "checkpoint", "runs follow different checkpoint rules", _checkpoint_rule, caps=True),
+        *_failed_checks(runs, checkpoint),
+    ]
+
+
+def _settings(runs: Sequence[RunEvidence]) -> list[Problem]:
+    """Records whose digests are not that of the settings which the study asks for."""
+    wrong = []
+    for run in runs:
+        asked = run.planned.config.digest
+        told = {run.summary["digest"], run.environment["digest"], records.read_config(run.path).digest}
+        if told != {asked}:
+            wrong.append(run)
+    if not wrong:
+        return []
+    sentence = f"settings in the records are not those of the study: {names(wrong)}"
+    return [Problem(kind="settings", sentence=sentence, runs=_labels(wrong), caps=True)]
+
+
+def _code(runs: Sequence[RunEvidence]) -> list[Problem]:
+    """Every version must be one and the same: also that of a run which was taken up by other code."""
+    what = "runs were made by different versions of the code"
+    found = _differ(runs, "code", what, lambda run: " and ".join(versions(run)), caps=True)
+    if not found and any(len(versions(run)) > 1 for run in runs):
+        told = " and ".join(versions(runs[0]))
+        return [Problem(kind="code", sentence=f"{what}: each by {told}", runs=_labels(runs), caps=True)]
+    return found
+
+
+def versions(run: RunEvidence) -> list[str]:
+    """The digests of the code that made a finished run, more than one where it was taken up by other code."""
+    return list(run.summary.get("code") or [run.environment["code"]["digest"]])
+
+
+def _data(runs: Sequence[RunEvidence]) -> list[Problem]:
+    """Runs on one data set must have seen the same bytes, and have been tested on the same images."""
+    found = []
+    for name in dict.fromkeys(run.planned.config.data.name for run in runs):
+        mine = [run for run in runs if run.planned.config.data.name == name]
+        what = f"{name} was not the same data in all runs"
+        found += _differ(mine, "data", what, lambda r: r.environment["data"]["digest"][:12], caps=True)
+    return found
+
+
+def _failed_checks(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem]:
+    failed = [(run, finding) for run in runs for finding in failed_checks(run, checkpoint)]
+    if not failed:
+        return []
+    labels = tuple(dict.fromkeys(run.label for run, _ in failed))
+    shown = "; ".join(f"{run.label}: {finding['sentence']}" for run, finding in failed[:SHOWN])
+    count = "a health check" if len(failed) == 1 else f"{len(failed)} health checks"
+    sentence = f"{count} failed: {shown}{_more(len(failed))}"
+    return [Problem(kind="health", sentence=sentence, runs=labels, caps=True)]
+
+
+def failed_checks(run: RunEvidence, checkpoint: str) -> list[dict[str, Any]]:
+    """The health findings of a finished run that speak against its figures at this checkpoint."""
+    return [
+        finding
+        for finding in run.summary["health"]
+        if finding["ok"] is False
+        and finding["check"] != "weights"
+        and ("/" not in finding["check"] or finding["check"].endswith(f"/test-{checkpoint}"))
+    ]
+
+
+# --- what a reader should know --------------------------------------------------------------------------
+
+
+def caveats(runs: Sequence[RunEvidence]) -> list[Problem]:
+    """What these finished runs make one careful about, without capping a verdict."""
+    return [*_weights(runs), *_bands(runs)]
+
+
+def _weights(runs: Sequence[RunEvidence]) -> list[Problem]:
+    said: dict[str, list[RunEvidence]] = {}
+    for run in runs:
+        for finding in run.summary["health"]:
+            if finding["check"] == "weights" and finding["ok"] is False:
+                said.setdefault(finding["sentence"], []).append(run)
+    return [
+        Problem(kind="weights", sentence=f"{sentence}: {names(mine)}", runs=_labels(mine), caps=False)
+        for sentence, mine in said.items()
+    ]
+
+
+def _bands(runs: Sequence[RunEvidence]) -> list[Problem]:
+    """Health check 4: test accuracy of the last epoch against what the literature reaches."""
+    outside = [(run, text) for run in runs if (text := outside_band(run)) is not None]
+    if not outside:
+        return []
+    shown = "; ".join(text for _, text in outside[:SHOWN])
+    return [
+        Problem(
+            kind="band",
+            sentence=f"accuracy outside the literature's band: {shown}{_more(len(outside))}",
+            runs=_labels([run for run, _ in outside]),
+            caps=False,
+        )
+    ]
+
+
+def outside_band(run: RunEvidence) -> str | None:
+    """In words how a finished run misses the bands that may apply; None where it does not, or none applies.
+
+    Bands are those of full training from scratch, so a run of few epochs or few images has none. A figure
+    counts as outside by more than two standard errors of its test set.
+    """
+    config, test = run.planned.config, run.summary["results"]["test"]["last"]
+    arch, few = config.model.arch.partition(".")[0], run.summary["data"]["images"]["train"] < BAND_IMAGES
+    family = arch if arch == "resnet50" else "vit" if arch.startswith("vit_") else None
+    if family is None or config.model.pretrained or few or config.train.epochs < BAND_EPOCHS:
+        return None
+    if family == "resnet50" and config.model.stem == "small" and config.train.epochs < SMALL_STEM_EPOCHS:
+        return None
+    mixing = config.augment.mix if config.augment.mix in ("none", "mixup", "cutmix") else None
+    known = bands.of(data=config.data.name, family=family, mixing=mixing, stem=config.model.stem)
+    top1, slack = 100.0 * test["top1"], 200.0 * (test["top1"] * (1.0 - test["top1"]) / test["n"]) ** 0.5
+    near = any(band.holds(top1) or band.holds(top1 + slack) or band.holds(top1 - slack) for band in known)
+    if near or not known:
+        return None
+    return f"{run.label} {top1:.1f} %, where the literature has {' or '.join(map(str, known))}"
+
+
+# --- what differs ---------------------------------------------------------------------------------------
+
+
+def _differ(
+    runs: Sequence[RunEvidence],
+    kind: str,
+    what: str,
+    key: Callable[[RunEvidence], Hashable],
+    caps: bool = False,
+) -> list[Problem]:
+    """One problem when `key` is not the same for all runs, with the runs of each value."""
+    groups: dict[Hashable, list[RunEvidence]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    if len(groups) < 2:
+        return []
+    parts = "; ".join(f"{value} ({names(mine)})" for value, mine in groups.items())
+    largest = max(groups.values(), key=len)
+    return [
+        Problem(
+            kind=kind,
+            sentence=f"{what}: {parts}",
+            runs=_labels([run for mine in groups.values() if mine is not largest for run in mine]),
+            caps=caps,
+        )
+    ]
+
+
+def _checkpoint_rule(run: RunEvidence) -> str:
+    return f"protocol {run.summary['protocol']} with {', '.join(sorted(run.summary['checkpoints']))}"
+
+
+def _packages(run: RunEvidence) -> str:
+    told = run.environment["packages"]
+    return ", ".join(f"{name} {version}" for name, version in sorted(told.items()) if version)
+
+
+def _device(run: RunEvidence) -> str:
+    return str(run.environment["device"].get("name", "unknown"))
+
+
+# --- words ----------------------------------------------------------------------------------------------
+
+
+def names(runs: Sequence[RunEvidence]) -> str:
+    """Runs in words: seeds of one experiment together, at most a few experiments."""
+    seeds: dict[str, list[int]] = {}
+    for run in runs:
+        seeds.setdefault(run.planned.name, []).append(run.planned.seed)
+    shown = [
+        f"{name} seed{'s' if len(mine) > 1 else ''} {', '.join(map(str, mine))}"
+        for name, mine in list(seeds.items())[:SHOWN]
+    ]
+    return "; ".join(shown) + _more(len(seeds), "experiments")
+
+
+def _runs(count: int) -> str:
+    return f"{count} run is" if count == 1 else f"{count} runs are"
+
+
+def _labels(runs: Iterable[RunEvidence]) -> tuple[str, ...]:
+    return tuple(run.label for run in runs)
+
+
+def _more(count: int, what: str = "") -> str:
+    return f" and {count - SHOWN} more{f' {what}' if what else ''}" if count > SHOWN else ""
