@@ -1,0 +1,350 @@
+"""What is said of a claim, and what caps it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import made_study
+from mixscope.claims import evidence, verdicts
+from mixscope.claims.contrasts import Interval
+from mixscope.claims.verdicts import (
+    ESTIMATE,
+    EXPLORATORY,
+    INCONCLUSIVE,
+    MISSING,
+    MIXED,
+    REFUTED,
+    SUPPORTED,
+    judge,
+    over_strata,
+    rule,
+)
+from mixscope.runs import records
+from mixscope.runs.records import Predictions
+from mixscope.study import matrix
+
+TWO = """
+name: two
+base: {data.name: digits, augment.base: none, train.epochs: 4}
+factors:
+  model: {resnet: {model.arch: resnet10t}, vit: {model.arch: vit_tiny_patch16_224}}
+  augmentation: {default: {augment.mix: none}, cutmix: {augment.mix: cutmix}}
+seeds: [0, 1, 2]
+claims:
+  gain:
+    en: CutMix helps
+    contrast: {augmentation: {cutmix: 1, default: -1}}
+    expect: above
+    margin: 1.0
+"""
+ALL_WELL = made_study.Made(n=400)
+
+
+def skill(**of):
+    """Made runs whose accuracy hangs on the levels of their cell; every health check is well."""
+    return made_study.Made(n=400, skill=lambda run: of.get("-".join(run.cell.values()), 1.5), ill=-1)
+
+
+def judged(folder, text=TWO, made=ALL_WELL, **more):
+    made_study.write(folder, text, made)
+    return {v.claim: v for v in judge(evidence.gather(folder), **more)}
+
+
+# --- the rule --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expect", "low", "high", "said", "negligible"),
+    [
+        ("above", 0.1, 3.0, SUPPORTED, False),
+        ("above", 0.1, 0.9, SUPPORTED, True),
+        ("above", -3.0, -0.1, REFUTED, False),
+        ("above", -0.9, 0.9, REFUTED, True),
+        ("above", -0.9, 1.1, INCONCLUSIVE, False),
+        ("below", -3.0, -0.1, SUPPORTED, False),
+        ("below", -0.9, -0.1, SUPPORTED, True),
+        ("below", 0.1, 3.0, REFUTED, False),
+        ("below", -1.1, 0.9, INCONCLUSIVE, False),
+        ("none", 0.1, 3.0, ESTIMATE, False),
+    ],
+)
+def test_the_rule_of_a_direction(expect, low, high, said, negligible):
+    points = Interval(estimate=(low + high) / 2, low=low, high=high)
+    assert rule(expect, 1.0, points, points) == (said, negligible)
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "said"),
+    [
+        ((-0.5, 0.9), (-0.7, 1.1), SUPPORTED),
+        ((-1.5, 0.5), (-1.7, 0.7), INCONCLUSIVE),
+        ((1.2, 2.0), (1.1, 2.1), REFUTED),
+        ((-2.0, -1.2), (-2.1, -1.1), REFUTED),
+        ((-9.0, 9.0), (-9.9, 9.9), INCONCLUSIVE),
+    ],
+)
+def test_the_rule_of_an_equivalence(narrow, wide, said):
+    def interval(bounds, level):
+        return Interval(estimate=sum(bounds) / 2, low=bounds[0], high=bounds[1], level=level)
+
+    assert rule("equivalent", 1.0, interval(wide, 0.95), interval(narrow, 0.90)) == (said, False)
+
+
+@given(st.floats(-10, 10), st.floats(0.01, 10), st.floats(0.01, 5))
+def test_below_is_above_in_a_mirror(estimate, half, margin):
+    points = Interval(estimate=estimate, low=estimate - half, high=estimate + half)
+    mirrored = Interval(estimate=-estimate, low=-points.high, high=-points.low)
+    assert rule("above", margin, points, points) == rule("below", margin, mirrored, mirrored)
+
+
+@pytest.mark.parametrize(
+    ("strata", "said"),
+    [
+        ([SUPPORTED, SUPPORTED], SUPPORTED),
+        ([SUPPORTED, REFUTED, MISSING], REFUTED),
+        ([SUPPORTED, INCONCLUSIVE], MIXED),
+        ([SUPPORTED, MISSING], MIXED),
+        ([INCONCLUSIVE, MISSING], INCONCLUSIVE),
+        ([EXPLORATORY, MISSING], EXPLORATORY),
+        ([EXPLORATORY, INCONCLUSIVE], INCONCLUSIVE),
+        ([MISSING, MISSING], MISSING),
+        ([ESTIMATE, MISSING], ESTIMATE),
+    ],
+)
+def test_a_claim_over_strata(strata, said):
+    assert over_strata(strata) == over_strata(strata[::-1]) == said
+
+
+# --- a whole study ---------------------------------------------------------------------------------------
+
+
+def test_a_large_effect_is_supported_in_every_stratum(tmp_path):
+    found = judged(tmp_path / "s", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}))["gain"]
+    assert found.verdict == SUPPORTED and found.why == "supported in all 2 strata"
+    for reading in found.readings:
+        assert reading.gates == () and reading.seeds == 3 and set(reading.by_seed) == {0, 1, 2}
+        assert reading.points.estimate == pytest.approx(np.mean(list(reading.by_seed.values())))
+        assert reading.points.low < reading.narrow.low < reading.narrow.high < reading.points.high
+        assert reading.bootstrap.low > 0 and reading.logits.low > 0
+        assert reading.p <= reading.p_holm <= 0.025
+
+
+def test_the_same_records_give_the_same_verdicts_to_the_last_bit(tmp_path):
+    made_study.write(tmp_path / "s")
+    assert judge(evidence.gather(tmp_path / "s")) == judge(evidence.gather(tmp_path / "s"))
+
+
+def test_an_effect_that_goes_the_other_way_is_refuted(tmp_path):
+    found = judged(tmp_path / "s", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": -1.0}))["gain"]
+    assert [r.verdict for r in found.readings] == [SUPPORTED, REFUTED]
+    assert found.verdict == REFUTED and "refuted in 1 of 2 strata (vit)" in found.why
+
+
+def test_two_seeds_are_capped_and_one_is_exploratory(tmp_path):
+    made = skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0})
+    two = judged(tmp_path / "two", TWO.replace("[0, 1, 2]", "[0, 1]"), made)["gain"]
+    assert two.verdict == INCONCLUSIVE
+    assert all(r.gate_kinds[0] == "seeds" and r.points.low < r.points.high for r in two.readings)
+    one = judged(tmp_path / "one", TWO.replace("[0, 1, 2]", "[0]"), made)["gain"]
+    assert one.verdict == EXPLORATORY
+    for reading in one.readings:
+        assert reading.p is None and reading.seeds_needed is None and reading.correlation is None
+        error, sd = reading.standard_error, reading.tipping_sd
+        assert abs(reading.points.estimate) == pytest.approx(1.966 * np.hypot(error, sd * 2**0.5), rel=1e-3)
+
+
+def test_a_missing_cell_leaves_its_stratum_out_and_says_so(tmp_path):
+    made = dataclasses.replace(
+        skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}), states={"vit-cutmix": "pending"}
+    )
+    found = judged(tmp_path / "s", made=made)["gain"]
+    assert [r.verdict for r in found.readings] == [SUPPORTED, MISSING]
+    assert found.verdict == MIXED and found.readings[1].missing == ("vit-cutmix",)
+    assert found.readings[1].points is None
+    assert found.readings[0].p_holm == pytest.approx(2 * found.readings[0].p), (
+        "the family is what was planned"
+    )
+
+
+def test_fewer_runs_than_planned_are_fewer_seeds(tmp_path):
+    made = dataclasses.replace(skill(), states={"vit-cutmix-s1": "failed"})
+    found = judged(tmp_path / "s", made=made)["gain"]
+    assert [r.seeds for r in found.readings] == [3, 2]
+    assert set(found.readings[1].by_seed) == {0, 2}
+
+
+def test_a_failed_health_check_caps_what_rests_on_it(tmp_path):
+    made = dataclasses.replace(skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}), ill=1)
+    found = judged(tmp_path / "s", made=made)["gain"]
+    capped = [r for r in found.readings if r.gate_kinds == ("health",)]
+    assert len(capped) == 1 and capped[0].verdict == INCONCLUSIVE and capped[0].uncapped == SUPPORTED
+    assert "batch norm has drifted" in capped[0].gates[0]
+
+
+def edit(path, **values):
+    found = records._read_json(path, ())
+    records.write_json(path, found | values)
+
+
+@pytest.mark.parametrize("kind", ["code", "data", "settings", "checkpoint"])
+def test_runs_that_were_made_otherwise_cap_what_compares_them(tmp_path, kind):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}))
+    run = folder / next(r.directory for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
+    about, summary = records.read_environment(run), records.read_summary(run)
+    if kind == "code":
+        edit(run / "summary.json", code=[*summary["code"], "0ther" * 3])
+    elif kind == "data":
+        edit(run / "environment.json", data=about["data"] | {"digest": "0" * 64})
+    elif kind == "settings":
+        edit(run / "environment.json", digest="0" * 16)
+    else:
+        edit(run / "summary.json", checkpoints={"last": 4})
+    found = {v.claim: v for v in judge(evidence.gather(folder))}["gain"]
+    assert found.readings[0].gates == () and found.readings[0].verdict == SUPPORTED
+    assert found.readings[1].gate_kinds == (kind,) and found.readings[1].verdict == INCONCLUSIVE
+    assert "vit-cutmix seed 1" in found.readings[1].gates[0]
+
+
+def test_all_runs_made_by_two_versions_of_the_code_are_capped_too(tmp_path):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}))
+    for run in study.expand():
+        edit(folder / run.directory / "summary.json", code=["a" * 16, "b" * 16])
+    found = {v.claim: v for v in judge(evidence.gather(folder))}["gain"]
+    assert all(r.gate_kinds == ("code",) for r in found.readings)
+
+
+def test_runs_that_were_tested_on_other_examples_are_left_out_and_capped(tmp_path):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, skill())
+    run = folder / next(r.directory for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
+    found = records.read_predictions(run, "test-last")
+    records.write_predictions(run, "test-last", Predictions(found.ids + 1, found.labels, found.logits))
+    about = records.read_environment(run)
+    edit(run / "environment.json", data=about["data"] | {"digest": "0" * 64})
+    reading = {v.claim: v for v in judge(evidence.gather(folder))}["gain"].readings[1]
+    assert reading.seeds == 2 and set(reading.gate_kinds) == {"seeds", "data"}
+
+
+def test_a_sign_that_differs_between_scales_caps_a_direction(tmp_path):
+    """2 points at 97 % are more in log-odds than 6 points at 50 %."""
+    text = TWO.replace(
+        "contrast: {augmentation: {cutmix: 1, default: -1}}",
+        "contrast: {model: {vit: 1, resnet: -1}, augmentation: {cutmix: 1, default: -1}}",
+    )
+    made = skill(**{"vit-default": 1.0, "vit-cutmix": 1.6, "resnet-default": 4.5, "resnet-cutmix": 6.5})
+    reading = judged(tmp_path / "s", text, made)["gain"].readings[0]
+    assert reading.points.estimate > 0 > reading.logits.estimate
+    assert "scales" in reading.gate_kinds and reading.verdict != SUPPORTED
+
+
+def test_pairing_by_seed_uses_common_seeds_only(tmp_path):
+    text = TWO.replace("margin: 1.0", "margin: 1.0\n    pair_seeds: true").replace(
+        "[0, 1, 2]", "[0, 1, 2, 3]"
+    )
+    made = dataclasses.replace(skill(), states={"vit-cutmix-s3": "pending"})
+    found = judged(tmp_path / "s", text, made)["gain"]
+    assert [r.seeds for r in found.readings] == [4, 3] and all(r.paired for r in found.readings)
+
+
+def test_pairing_without_a_common_seed_says_so(tmp_path):
+    text = TWO.replace("margin: 1.0", "margin: 1.0\n    pair_seeds: true").replace("[0, 1, 2]", "[0, 1]")
+    states = {"vit-cutmix-s0": "pending", "vit-default-s1": "pending"}
+    reading = judged(tmp_path / "s", text, dataclasses.replace(skill(), states=states))["gain"].readings[1]
+    assert reading.verdict == MISSING and "no seed is common" in reading.gates[0]
+
+
+def test_the_published_protocol_shows_what_choosing_on_test_adds(tmp_path):
+    text = TWO.replace("train.epochs: 4", "train.epochs: 4, train.protocol: published, data.val_fraction: 0")
+    folder = tmp_path / "s"
+    study = made_study.write(folder, text, skill())
+    for planned in study.expand():
+        if planned.name == "resnet-cutmix":
+            run = folder / planned.directory
+            found = records.read_predictions(run, "test-last")
+            sure = found.logits.copy()
+            sure[np.arange(len(sure)), found.labels] += 50.0
+            records.write_predictions(run, "test-best-on-test", Predictions(found.ids, found.labels, sure))
+    readings = {v.claim: v for v in judge(evidence.gather(folder))}["gain"].readings
+    assert readings[0].chosen_on_test.estimate > readings[0].points.estimate + 10
+    assert readings[1].chosen_on_test == readings[1].points
+
+
+def test_a_checkpoint_that_was_not_kept_is_named(tmp_path):
+    text = TWO.replace("train.epochs: 4", "train.epochs: 4, train.protocol: published, data.val_fraction: 0")
+    from mixscope.errors import DataError
+
+    with pytest.raises(DataError, match="has no predictions test-selected"):
+        judged(tmp_path / "s", text, checkpoint="selected")
+
+
+# --- claims beside each other ----------------------------------------------------------------------------
+
+NEEDS = """
+name: needs
+base: {data.name: digits, augment.base: none, train.epochs: 4}
+factors:
+  model: {resnet: {model.arch: resnet10t}, vit: {model.arch: vit_tiny_patch16_224}}
+  augmentation: {default: {augment.mix: none}, mixup: {augment.mix: mixup}, cutmix: {augment.mix: cutmix}}
+seeds: [0, 1, 2]
+claims:
+  main:
+    en: CutMix beats MixUp
+    contrast: {augmentation: {cutmix: 1, mixup: -1}}
+    expect: above
+    margin: 1.0
+    needs: [helps]
+  helps:
+    en: CutMix helps
+    contrast: {augmentation: {cutmix: 1, default: -1}}
+    expect: above
+    margin: 1.0
+"""
+
+
+@pytest.mark.parametrize(("default", "said"), [(1.5, SUPPORTED), (6.0, REFUTED), (3.97, INCONCLUSIVE)])
+def test_a_claim_holds_only_with_what_it_needs(tmp_path, default, said):
+    levels = {f"{m}-{a}": v for m in ("resnet", "vit") for a, v in (("cutmix", 4.0), ("mixup", 1.5))}
+    levels |= {"resnet-default": default, "vit-default": 1.5}
+    found = judged(tmp_path / "s", NEEDS, skill(**levels))
+    main = found["main"].readings
+    assert main[0].uncapped == SUPPORTED and main[0].verdict == said
+    assert main[0].gate_kinds == (() if said == SUPPORTED else ("needs",))
+    assert main[1].verdict == SUPPORTED, "the other stratum has what it needs"
+
+
+def test_claims_that_need_each_other_are_judged_all_the_same(tmp_path):
+    text = NEEDS.replace(
+        "  helps:\n    en: CutMix helps", "  helps:\n    needs: [main]\n    en: CutMix helps"
+    )
+    found = judged(tmp_path / "s", text, skill())
+    assert set(found) == {"main", "helps"}
+
+
+def test_holm_caps_what_is_supported_only_by_itself():
+    claim = matrix.parse(TWO, file="s").claims[0]
+    one = made_study.reading("gain", {}, SUPPORTED, 2.5, p=0.02, p_holm=None, uncapped=SUPPORTED)
+    other = dataclasses.replace(one, p=0.9, uncapped=INCONCLUSIVE, verdict=INCONCLUSIVE)
+    both = verdicts._holm([claim], {"gain": [one, other]})["gain"]
+    assert both[0].verdict == INCONCLUSIVE and both[0].gate_kinds == ("holm",)
+    assert [r.p_holm for r in both] == pytest.approx([0.04, 0.9])
+    alone = verdicts._holm([claim], {"gain": [one]})["gain"]
+    assert alone == [dataclasses.replace(one, p_holm=0.02)]
+
+
+def test_the_family_is_the_directional_claims_that_stand_by_themselves():
+    study = matrix.load("resnet-vs-vit")
+    assert [c.id for c in verdicts.family(study.claims)] == ["H1", "H2"]
+
+
+def test_every_builtin_study_can_be_judged_before_its_first_run(tmp_path):
+    for name in matrix.builtin():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "study.yaml").write_text(matrix.load(name).text)
+        found = judge(evidence.gather(folder))
+        assert {v.verdict for v in found} == {MISSING}
