@@ -1,0 +1,144 @@
+"""`mixscope judge`: what a study's runs say of its claims."""
+
+import argparse
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "judge",
+        judge,
+        "judge a study's claims: intervals, verdicts, what caps them and what it would take",
+        "  mixscope judge runs/quickstart\n"
+        "  mixscope judge runs/quickstart --checkpoint selected\n"
+        "  mixscope judge runs/quickstart --json",
+    )
+    command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a study's folder, made by study run")
+    command.add_argument(
+        "--checkpoint",
+        choices=("last", "selected"),
+        default="last",
+        help="judge the last epoch or the one that validation selected (default: last)",
+    )
+    command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def judge(arguments: argparse.Namespace) -> None:
+    from mixscope.claims import budget, evidence, health, verdicts
+
+    found = evidence.gather(arguments.folder)
+    judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
+    problems = health.examine(found, arguments.checkpoint)
+    done, asked = health.complete(found)
+    points = budget.follow(found) if arguments.budget or arguments.json else []
+    if arguments.json:
+        return print_json(
+            {
+                "study": found.study.name,
+                "checkpoint": arguments.checkpoint,
+                "runs": {"done": done, "asked": asked},
+                "verdicts": [dataclasses.asdict(v) for v in judged],
+                "problems": [dataclasses.asdict(p) for p in problems],
+                "budget": [dataclasses.asdict(p) for p in points],
+            }
+        )
+    print(f"{found.study.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split")
+    for line in _lines(judged):
+        print(line)
+    if problems:
+        print("\nwhat is not as the study asks")
+        for problem in problems:
+            print(f"  {problem.kind:<11} {problem.sentence}{_caps(problem, judged)}")
+    if points:
+        print(f"\nat every epoch, {points[0].split} split, interval from seeds only")
+        for point in points:
+            print(f"  {_where(point.claim, point.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+
+
+def _lines(judged: Any) -> Iterator[str]:
+    """Primary claims, then secondary ones; a line for each stratum, and below it what there is to say."""
+    for secondary in (False, True):
+        mine = [v for v in judged if v.secondary == secondary]
+        if mine and secondary:
+            yield "\nsecondary"
+        for verdict in mine:
+            yield f"\n{verdict.claim}  {verdict.text['en']}"
+            said_below = len(verdict.readings) == 1 and (
+                verdict.readings[0].gates or verdict.readings[0].missing
+            )
+            yield f"  {verdict.verdict}" + ("" if said_below else f": {verdict.why}")
+            for reading in verdict.readings:
+                yield f"  {_stratum(reading.stratum):<28} {reading.verdict:<13} {_estimate(reading)}"
+                for sentence in _remarks(reading):
+                    yield f"  {'':<28} {sentence}"
+
+
+def _estimate(reading: Any) -> str:
+    if reading.points is None:
+        return f"no finished run of {', '.join(reading.missing)}" if reading.missing else ""
+    words = [_interval(reading.points, "pp")]
+    if reading.seeds > 1:
+        words.append(f"{reading.seeds} seeds, {reading.degrees:.3g} df")
+    if reading.negligible:
+        words.append("negligible")
+    return "  ".join(words)
+
+
+def _remarks(reading: Any) -> Iterator[str]:
+    for kind, sentence in zip(reading.gate_kinds, reading.gates, strict=True):
+        yield f"{kind}: {sentence}"
+    if reading.points is None:
+        return
+    yield from _what_it_would_take(reading)
+    if reading.correlation is not None and reading.verdict != "ESTIMATE":
+        yield f"correlation between the arms over seeds {reading.correlation:+.2f}"
+    if reading.chosen_on_test is not None:
+        flattery = reading.chosen_on_test.estimate - reading.points.estimate
+        yield f"epoch chosen on the test split: {_interval(reading.chosen_on_test, 'pp')}, {flattery:+.2f} pp"
+    for sentence in reading.caveats:
+        yield f"note: {sentence}"
+
+
+def _what_it_would_take(reading: Any) -> Iterator[str]:
+    if reading.seeds == 1:
+        yield "the interval counts test examples only: it is of these checkpoints, not of new runs"
+        if reading.tipping_sd is None:
+            yield "test examples alone leave it open"
+        else:
+            yield f"a standard deviation between runs of {reading.tipping_sd:.2f} pp would erase it"
+    elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm"}:
+        if reading.seeds_needed is None:
+            yield "no number of seeds up to 1,000 would settle it: the test split is too small"
+        else:
+            yield f"about {reading.seeds_needed} seeds would settle it (80 % power at this variance)"
+
+
+def _caps(problem: Any, judged: Any) -> str:
+    claims = [v.claim for v in judged if any(problem.kind in r.gate_kinds for r in v.readings)]
+    return f"; caps {', '.join(claims)}" if problem.caps and claims else ""
+
+
+def _figures(point: Any) -> str:
+    if point.low is None:
+        return f"{point.estimate:+.2f} pp"
+    return f"{point.estimate:+.2f} pp [{point.low:+.2f}, {point.high:+.2f}]"
+
+
+def _where(claim: str, stratum: Any) -> str:
+    return f"{claim:<14} {_stratum(stratum):<28}"
+
+
+def _interval(found: Any, unit: str) -> str:
+    return f"{found.estimate:+.2f} {unit} [{found.low:+.2f}, {found.high:+.2f}]"
+
+
+def _stratum(stratum: Any) -> str:
+    return ", ".join(stratum.values()) or "all"

@@ -1,0 +1,180 @@
+"""What a study's folder lacks, and what in it is not as the study asks: each in a sentence with names."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import made_study
+from mixscope.claims import budget, evidence, health
+from mixscope.errors import DataError
+from mixscope.runs import records
+from test_verdicts import TWO, edit
+
+
+def examined(folder, **more):
+    return health.examine(evidence.gather(folder), **more)
+
+
+def well(**states):
+    return made_study.Made(n=100, ill=-1, states=states)
+
+
+def test_a_complete_study_of_equal_runs_has_no_problem(tmp_path):
+    made_study.write(tmp_path / "s", TWO, well())
+    assert examined(tmp_path / "s") == ()
+    assert health.complete(evidence.gather(tmp_path / "s")) == (12, 12)
+
+
+def test_runs_that_are_not_done_are_named_by_what_became_of_them(tmp_path):
+    states = {
+        "vit-cutmix-s2": "pending",
+        "vit-default-s": "running",
+        "resnet-default-s0": "failed",
+        "resnet-cutmix-s1": "interrupted",
+    }
+    made_study.write(tmp_path / "s", TWO, well(**states))
+    found = {(p.kind, p.sentence) for p in examined(tmp_path / "s")}
+    assert found == {
+        ("missing", "1 run is not begun: vit-cutmix seed 2"),
+        ("failed", "1 run failed: resnet-default seed 0: the training loss became nan"),
+        ("unfinished", "3 runs are running: vit-default seeds 0, 1, 2"),
+        ("unfinished", "1 run is interrupted: resnet-cutmix seed 1"),
+    }
+    assert health.complete(evidence.gather(tmp_path / "s")) == (6, 12)
+
+
+def test_a_run_with_other_settings_is_stale_and_left_out(tmp_path):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, well())
+    run = next(r for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
+    shutil.move(folder / run.directory, folder / f"vit-cutmix-s1-{'0' * 16}")
+    kinds = {p.kind: p for p in examined(folder)}
+    assert set(kinds) == {"missing", "stale"} and kinds["stale"].runs == ("vit-cutmix seed 1",)
+    assert evidence.gather(folder).sample("vit-cutmix").seeds == (0, 2)
+
+
+def test_what_differs_between_runs_is_named_with_its_runs(tmp_path):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, well())
+    run = folder / next(r.directory for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
+    about = records.read_environment(run)
+    edit(
+        run / "environment.json",
+        packages={"torch": "2.13.0", "timm": "1.0.31"},
+        device={"type": "cuda", "name": "a GPU"},
+        data=about["data"] | {"digest": "0" * 64},
+    )
+    edit(run / "summary.json", code=["f" * 16], protocol="published")
+    found = {p.kind: p for p in examined(folder)}
+    assert set(found) == {"packages", "device", "data", "code", "checkpoint"}
+    assert {kind for kind, p in found.items() if p.caps} == {"data", "code", "checkpoint"}
+    assert all(p.runs == ("vit-cutmix seed 1",) for p in found.values())
+    assert "torch 2.13.0 (vit-cutmix seed 1)" in found["packages"].sentence
+
+
+def test_a_failed_check_of_another_checkpoint_says_nothing_of_this_one(tmp_path):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, well())
+    run = folder / study.expand()[0].directory
+    bad = {"ok": False, "sentence": "3 classes are never predicted", "figures": {}}
+    edit(run / "summary.json", health=[{"check": "never-predicted/test-selected", **bad}])
+    assert examined(folder) == ()
+    assert [p.kind for p in examined(folder, checkpoint="selected")] == ["health"]
+
+
+def test_what_weights_have_seen_is_told_and_caps_nothing(tmp_path):
+    made_study.write(tmp_path / "s", made_study.SMALL, well())
+    found = examined(tmp_path / "s")
+    assert [p.kind for p in found] == ["weights"] and not found[0].caps and len(found[0].runs) == 18
+    assert "the weights saw MixUp" in found[0].sentence
+
+
+BANDED = """
+name: banded
+base: {data.name: cifar100, train.epochs: 50}
+factors:
+  model: {resnet50: {model.arch: resnet50}, vit: {model.arch: vit_small_patch16_224}}
+  augmentation: {default: {augment.mix: none}, cutmix: {augment.mix: cutmix}}
+seeds: [0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("top1", "images", "text", "outside"),
+    [
+        (0.59, 45_000, BANDED, {"vit"}),
+        (0.70, 45_000, BANDED, {"resnet50"}),
+        (0.45, 45_000, BANDED, set()),
+        (0.24, 45_000, BANDED, {"vit"}),
+        (0.24, 4_500, BANDED, set()),
+        (0.24, 45_000, BANDED.replace("epochs: 50", "epochs: 2"), set()),
+        (0.24, 45_000, BANDED.replace("train.epochs: 50", "train.epochs: 50, model.pretrained: true"), set()),
+        (0.70, 45_000, BANDED.replace("{model.arch: resnet50}", "{model.arch: resnet18}"), set()),
+        (
+            0.70,
+            45_000,
+            BANDED.replace("{model.arch: resnet50}", "{model.arch: resnet50, model.stem: small}"),
+            set(),
+        ),
+    ],
+)
+def test_accuracy_outside_the_literatures_band_is_flagged(tmp_path, top1, images, text, outside):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, text, well())
+    for planned in study.expand():
+        path = folder / planned.directory
+        figures = records.read_summary(path)["results"]["test"]["last"] | {"top1": top1, "n": 10_000}
+        data = {"name": "cifar100", "images": {"train": images}}
+        edit(path / "summary.json", data=data, results={"test": {"last": figures}})
+    found = [p for p in examined(folder) if p.kind == "band"]
+    assert {label.partition("-")[0] for p in found for label in p.runs} == outside
+    assert all(not p.caps for p in found)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, well())
+    (folder / study.expand()[0].directory / "summary.json").write_text("{")
+    with pytest.raises(DataError, match=r"summary\.json"):
+        examined(folder)
+
+
+def test_what_runs_get_right_is_what_their_summary_says(tmp_path):
+    made_study.write(tmp_path / "s", TWO, well())
+    found = evidence.gather(tmp_path / "s")
+    for name, runs in found.runs.items():
+        sample = found.sample(name)
+        told = [run.summary["results"]["test"]["last"]["top1"] for run in runs.values()]
+        assert sample.by_seed.tolist() == pytest.approx(told)
+        assert sample.seeds == (0, 1, 2)
+
+
+# --- gain against budget ---------------------------------------------------------------------------------
+
+
+def test_a_contrast_is_followed_through_every_epoch(tmp_path):
+    made_study.write(tmp_path / "s", TWO, well())
+    found = evidence.gather(tmp_path / "s")
+    points = budget.follow(found)
+    assert [(p.claim, p.stratum["model"], p.epoch) for p in points] == [
+        ("gain", model, epoch) for model in ("resnet", "vit") for epoch in (1, 2, 3, 4)
+    ]
+    last = points[3]
+    arms = [
+        np.array([run.epochs[3]["val_top1"] for run in found.runs[name].values()])
+        for name in ("resnet-cutmix", "resnet-default")
+    ]
+    from scipy import stats
+
+    welch = stats.ttest_ind(*arms, equal_var=False).confidence_interval(0.95)
+    assert (last.low, last.high) == pytest.approx((welch.low, welch.high))
+    assert last.split == "val" and last.estimate == pytest.approx(arms[0].mean() - arms[1].mean())
+
+
+def test_with_one_seed_or_an_unfinished_run_a_budget_has_no_interval_or_no_point(tmp_path):
+    made_study.write(tmp_path / "one", TWO.replace("[0, 1, 2]", "[0]"), well())
+    points = budget.follow(evidence.gather(tmp_path / "one"))
+    assert len(points) == 8 and all(p.low is None and p.high is None for p in points)
+    made_study.write(tmp_path / "part", TWO, well(**{"vit-cutmix": "running"}))
+    assert {p.stratum["model"] for p in budget.follow(evidence.gather(tmp_path / "part"))} == {"resnet"}
