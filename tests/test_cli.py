@@ -124,18 +124,24 @@ def test_data_commands_speak_to_people_and_to_machines(tmp_path, digits_root, ca
 
 def test_a_plan_shows_every_run_and_writes_nothing(tmp_path, capsys):
     out = tmp_path / "study"
-    code, text, _ = call(capsys, "study", "plan", "resnet-vs-vit", "--out", out, "--json")
+    code, text, _ = call(
+        capsys, "study", "plan", "resnet-vs-vit", "--out", out, "--root", tmp_path, "--json", "--slots", 2
+    )
     plan = json.loads(text)
     assert code == 0 and len(plan["runs"]) == 72 and not out.exists()
     assert {r["state"] for r in plan["runs"]} == {"pending"}
     assert len({r["digest"] for r in plan["runs"]}) == 72
+    assert {r["seconds"] for r in plan["runs"]} == {None} and plan["total"]["eta_seconds"] is None
+    assert "cifar100 is not prepared" in plan["runs"][0]["why"]
+    code, text, _ = call(capsys, "study", "plan", "quickstart", "--out", out, "--no-probe")
+    assert code == 0 and "time left unknown for 18 of 18 runs" in text and not out.exists()
 
 
 def test_a_study_of_ones_own_begins_as_a_copy_and_is_never_overwritten(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, text, _ = call(capsys, "study", "new", "mine", "--from", "quickstart")
     assert code == 0 and "mine.yaml" in text
-    code, text, _ = call(capsys, "study", "plan", "mine.yaml", "--json")
+    code, text, _ = call(capsys, "study", "plan", "mine.yaml", "--no-probe", "--json")
     assert code == 0 and json.loads(text)["study"] == "mine"
     code, _, err = call(capsys, "study", "new", "mine")
     assert code == 2 and "is there already" in err

@@ -1,6 +1,8 @@
 """`mixscope study`: many runs from one file."""
 
 import argparse
+import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,19 @@ def add(commands: Any) -> None:
             "--out", type=Path, metavar="DIR", help="the study's folder (default: runs/STUDY)"
         )
         root_and_json(command)
+        if name == "plan":
+            command.add_argument(
+                "--slots",
+                type=int,
+                default=1,
+                metavar="N",
+                help="runs at once, for the time it takes (default: 1)",
+            )
+            command.add_argument(
+                "--no-probe",
+                action="store_true",
+                help="estimate from earlier runs alone: train nothing to measure",
+            )
         if name == "run":
             command.add_argument(
                 "--slots", type=int, default=1, metavar="N", help="runs at once (default: 1)"
@@ -104,10 +119,20 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 
 
 def study_plan(arguments: argparse.Namespace) -> None:
+    from mixscope.data.store import data_root
+    from mixscope.runs import estimate, scheduler
     from mixscope.runs.standing import standings
 
     study, runs, out = _planned(arguments)
-    found = standings(runs, out)
+    if arguments.slots < 1:
+        raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
+    found, root = standings(runs, out), data_root(arguments.root)
+    probe = None
+    if not arguments.no_probe:
+        threads = max(1, scheduler.cores() // arguments.slots)
+        probe = estimate.prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
+    costs = estimate.estimates(found, root=root, probe=probe)
+    totals = estimate.totals(costs, slots=arguments.slots)
     if arguments.json:
         rows = [
             {
@@ -116,13 +141,27 @@ def study_plan(arguments: argparse.Namespace) -> None:
                 "seed": s.run.seed,
                 "digest": s.run.config.digest,
                 "state": s.state,
+                **dataclasses.asdict(cost),
                 "settings": s.run.config.semantic(),
             }
-            for s in found
+            for s, cost in zip(found, costs, strict=True)
         ]
-        return print_json({"study": study.name, "out": str(out), "runs": rows})
-    print(table([_standing_row(s) for s in found]))
+        return print_json({"study": study.name, "out": str(out), "runs": rows, "total": totals})
+    print(table([{**_about(s), **_cost_row(c)} for s, c in zip(found, costs, strict=True)]))
     print(f"\n{len(found)} runs of {len({r.name for r in runs})} experiments, in {out}")
+    for sentence in estimate.sentences(costs, totals, slots=arguments.slots):
+        print(sentence)
+
+
+def _cost_row(cost: Any) -> dict[str, Any]:
+    from mixscope.units import duration, size
+
+    return {
+        "time left": None if cost.left_seconds is None else duration(cost.left_seconds),
+        "memory": None if cost.memory_bytes is None else size(cost.memory_bytes),
+        "disk": None if cost.disk_bytes is None else size(cost.disk_bytes),
+        "from": cost.source or "unknown",
+    }
 
 
 def study_status(arguments: argparse.Namespace) -> None:
@@ -202,12 +241,18 @@ def study_eval(arguments: argparse.Namespace) -> None:
     print(f"tables    {out / 'tables'}")
 
 
-def _standing_row(found: Any) -> dict[str, Any]:
+def _about(found: Any) -> dict[str, Any]:
     return {
         "run": found.run.directory,
         **found.run.cell,
         "seed": found.run.seed,
         "state": found.state,
+    }
+
+
+def _standing_row(found: Any) -> dict[str, Any]:
+    return {
+        **_about(found),
         "epoch": f"{found.epoch}/{found.epochs}",
         "top1": found.top1,
         "img/s": found.images_per_second,

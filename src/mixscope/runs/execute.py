@@ -48,7 +48,7 @@ def run(
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
     with ExitStack() as stack:
-        device = stack.enter_context(_processes(config.run.device))
+        device = stack.enter_context(processes(config.run.device))
         lead = ranks.rank() == 0
         show = show if show is not None and lead else display.silent()
         stack.callback(show.close)
@@ -58,7 +58,7 @@ def run(
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
         stop = stack.enter_context(listening())
-        ready = stack.enter_context(_ready(config, root, device))
+        ready = stack.enter_context(ready_for(config, root, device))
         record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
         if record is not None:
@@ -87,9 +87,9 @@ def describe(
     show = show if show is not None else display.silent()
     with ExitStack() as stack:
         stack.callback(show.close)
-        device = stack.enter_context(_processes(config.run.device))
+        device = stack.enter_context(processes(config.run.device))
         done = records.check(path, config, resume="auto")
-        ready = stack.enter_context(_ready(config, root, device))
+        ready = stack.enter_context(ready_for(config, root, device))
         _announce(ready, show)
         state = "done" if done else "partial" if records.is_run(path) else "new"
         show.line(f"out       {path}  ({state})")
@@ -164,7 +164,7 @@ def _evaluate(
             raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
     first = group[0][1]
     store = Store.open(root, first.data.name)
-    with _processes(first.run.device) as device, _loader(store, split, first, device) as loader:
+    with processes(first.run.device) as device, _loader(store, split, first, device) as loader:
         module = models.build(_bare(first), n_classes=store.n_classes, image_size=store.size, seed=0).module
         for path, config in group:
             about = records.read_environment(path)
@@ -206,7 +206,8 @@ class Ready:
 
 
 @contextmanager
-def _ready(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
+def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
+    """A run before its first step, its loaders open while the block lasts. Raises as `run` does."""
     store = Store.open(root, config.data.name)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
@@ -509,7 +510,7 @@ def _summary(
 
 
 @contextmanager
-def _processes(wanted: str) -> Iterator[torch.device]:
+def processes(wanted: str) -> Iterator[torch.device]:
     """The device of this process; under torchrun, joined with the other ranks while the block lasts."""
     device = _choose(wanted)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:

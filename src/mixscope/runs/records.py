@@ -306,7 +306,7 @@ def environment(
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "hardware": {
-            "cpu": _cpu(),
+            "cpu": processor(),
             "cores": psutil.cpu_count(logical=True),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         },
@@ -352,7 +352,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _cpu() -> str | None:
+def processor() -> str | None:
+    """The model of the processor, where the system says it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

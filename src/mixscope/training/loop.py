@@ -33,6 +33,7 @@ from mixscope.training.checkpoint import State
 from mixscope.training.evaluate import predict
 from mixscope.training.health import Finding
 from mixscope.training.stop import Stop
+from mixscope.units import duration
 
 LOOK_SECONDS = 0.5  # how often progress is shown; on a GPU each look waits for the device
 LATELY = 20  # looks that make up the recent rate
@@ -308,15 +309,3 @@ def _epoch_line(row: Mapping[str, Any], epochs: int, judges: Mapping[str, Any], 
         f"  clean-train {row['clean_train_top1']:.1f} %{judged}"
         f"  lr {row['lr']:.1e}  {row['images_per_second']:,.0f} img/s  {ending}"
     )
-
-
-def duration(seconds: float) -> str:
-    """Time as people say it.
-
-    >>> duration(10_700)
-    '2 h 58 min'
-    """
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

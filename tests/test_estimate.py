@@ -1,0 +1,173 @@
+"""What is left of a study: from records that were made on the spot, from probes that are only pretended, and
+once from a real one."""
+
+import dataclasses
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixscope.data.store import Store
+from mixscope.errors import RunFailed
+from mixscope.runs import estimate, records
+from mixscope.runs.standing import Standing, standings
+from mixscope.study import matrix
+from small_run import config, run, store
+
+STUDY = matrix.load("quickstart")
+FIGURES = {
+    "startup_seconds": 5.0,
+    "train_rate": 100.0,
+    "judge_rate": 400.0,
+    "memory_bytes": 10**9,
+    "device_bytes": None,
+    "checkpoint_bytes": 3_000_000,
+    "weights_bytes": 1_000_000,
+}
+
+
+def done(planned, seconds, **more):
+    return Standing(planned, more.pop("path"), "done", epoch=12, epochs=12, wall_seconds=seconds, **more)
+
+
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=20), st.integers(1, 8))
+def test_runs_at_once_take_no_longer_than_one_by_one_and_no_less_than_their_share(seconds, slots):
+    took = estimate.together(seconds, slots)
+    assert max(sum(seconds) / slots, *seconds) - 1e-6 <= took <= sum(seconds) + 1e-6
+    assert estimate.together([*seconds, None], slots) is None
+
+
+def test_runs_take_the_slot_that_is_free_first():
+    assert estimate.together([5, 1, 1, 1, 4], 2) == 7
+    assert estimate.together([], 3) == 0
+
+
+def test_what_is_left_of_a_run_is_told_by_its_own_epochs(tmp_path):
+    planned = STUDY.expand()[0]
+    stands = Standing(planned, tmp_path, "running", epoch=3, epochs=12, epoch_seconds=10.0, epoch_steps=20)
+    assert estimate.left(dataclasses.replace(stands, step=60), 1.0) == 90
+    assert estimate.left(dataclasses.replace(stands, step=70), 1.0) == 85
+    assert estimate.left(dataclasses.replace(stands, epoch_seconds=None), 500.0) == 500
+    assert estimate.left(dataclasses.replace(stands, epoch_seconds=None), None) is None
+    assert estimate.left(dataclasses.replace(stands, state="done"), 500.0) == 0
+
+
+def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_then_measured(
+    tmp_path, digits_root
+):
+    runs = {(r.name, r.seed): r for r in STUDY.expand()}
+    asked = []
+
+    def probe(config):
+        asked.append(config.model.arch)
+        return FIGURES
+
+    found = [Standing(r, tmp_path, "pending", epochs=12) for r in runs.values()]
+    (tmp_path / "file").write_bytes(bytes(7))
+    at = list(runs).index(("resnet-mixup", 1))
+    found[at] = done(runs["resnet-mixup", 1], 30.0, path=tmp_path, memory_bytes=500)
+    costs = dict(zip(runs, estimate.estimates(found, root=digits_root, probe=probe), strict=True))
+    assert costs["resnet-mixup", 1].left_seconds == 0
+    other = costs["resnet-mixup", 2]
+    assert (other.source, other.left_seconds, other.memory_bytes, other.disk_bytes) == (
+        "remembered", 30.0, 500, 7,
+    )  # fmt: skip
+    assert (costs["resnet-cutmix", 0].source, costs["resnet-cutmix", 0].seconds) == ("other arm", 30.0)
+    assert costs["vit-default", 0].source == "measured" and asked == ["vit_tiny_patch16_224"]
+
+
+def test_without_a_probe_nothing_is_made_up(tmp_path):
+    found = [Standing(r, tmp_path, "pending") for r in STUDY.expand()]
+    costs = estimate.estimates(found, root=tmp_path, probe=None)
+    assert {dataclasses.astuple(c) for c in costs} == {(None,) * 7}
+    totals = estimate.totals(costs, slots=2)
+    assert totals == {
+        "slots": 2, "unknown": 18, "left_seconds": None, "eta_seconds": None, "disk_bytes": None,
+        "memory_bytes": None, "device_bytes": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_why_a_figure_is_unknown_is_said(tmp_path, digits_root, prepared):
+    def probe(config):
+        raise RunFailed("no memory for that")
+
+    found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
+    costs = estimate.estimates(found, root=digits_root if prepared else tmp_path, probe=probe)
+    said = "\n".join(estimate.sentences(costs, estimate.totals(costs, slots=1), slots=1))
+    assert "time left unknown for 6 of 6 runs" in said
+    assert ("no memory for that" if prepared else "digits is not prepared") in said
+
+
+def test_the_cost_of_a_run_follows_from_the_rates_of_a_probe():
+    counts = {"train": 1000, "val": 100, "test": 300}
+    plain = config("train.epochs=10")
+    cost = estimate.from_probe(plain, FIGURES, counts=counts, classes=10)
+    # Every epoch: the images trained on, then about a thousand of them and validation judged.
+    assert cost.seconds == 5 + 10 * (1000 / 100 + (1000 + 100) / 400) + 2 * (100 + 300) / 400
+    assert cost.disk_bytes == 3_000_000 + 1_000_000 + 2 * 400 * (4 * 10 + 16)
+    published = config("train.epochs=10", "train.protocol=published")
+    assert estimate.from_probe(published, FIGURES, counts=counts, classes=10).seconds == (
+        5 + 10 * (1000 / 100 + (1000 + 100 + 300) / 400) + 3 * (100 + 300) / 400
+    )
+
+
+def test_totals_are_of_what_is_left_and_the_largest_runs_at_once():
+    costs = [
+        estimate.Estimate(left_seconds=left, memory_bytes=memory, disk_bytes=10)
+        for left, memory in ((0.0, 900), (10.0, 100), (20.0, 300), (30.0, 200))
+    ]
+    totals = estimate.totals(costs, slots=2)
+    assert (totals["left_seconds"], totals["eta_seconds"], totals["disk_bytes"]) == (60, 40, 40)
+    assert totals["memory_bytes"] == 500 and totals["device_bytes"] is None
+
+
+def test_what_was_measured_once_on_this_machine_is_not_measured_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    ran, told = [], []
+    monkeypatch.setattr(estimate, "run_probe", lambda config, **_: ran.append(config) or FIGURES)
+
+    def ask(given, threads=1):
+        return estimate.prober(root=tmp_path, threads=threads, notice=told.append)(given)
+
+    assert ask(config()) == FIGURES and ask(config("seed=3", "augment.mix=none")) == FIGURES
+    assert len(ran) == len(told) == 1 and "vit_tiny_patch16_224 on small" in told[0]
+    ask(config("train.batch_size=8")), ask(config(), threads=2)
+    assert len(ran) == 3
+    (tmp_path / "mixscope" / "probes.json").write_text("{")
+    assert ask(config()) == FIGURES and len(ran) == 4
+
+
+def test_what_a_step_costs_hangs_on_its_shape_alone():
+    same = ["seed=5", "augment.mix=mixup", "train.epochs=7", "optim.lr=0.5", "model.pretrained=true"]
+    assert {estimate.shape(config(pair)) for pair in same} == {estimate.shape(config())}
+    other = ["data.name=x", "model.patch_size=8", "train.precision=bf16", "optim.name=sgd", "run.device=cuda"]
+    assert len({estimate.shape(config(pair)) for pair in [*other, "seed=0"]}) == 6
+
+
+@pytest.mark.slow
+def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_path, monkeypatch):
+    store(tmp_path / "data")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    given = config("train.epochs=1")
+    figures = estimate.run_probe(given, root=tmp_path / "data", threads=1)
+    assert os.listdir(tmp_path / "tmp") == [] and all(v is None or v > 0 for v in figures.values())
+    run(given, tmp_path / "data", tmp_path / "run")
+    counts = {s: len(Store.open(tmp_path / "data", "small").rows(s, val_fraction=0.2)[1]) for s in
+              ("train", "val", "test")}  # fmt: skip
+    foretold = estimate.from_probe(given, figures, counts=counts, classes=4).disk_bytes
+    left = sum(f.stat().st_size for f in (tmp_path / "run").rglob("*") if f.suffix in (".pt", ".npz"))
+    assert foretold == pytest.approx(left, rel=0.15)
+    with pytest.raises(RunFailed, match="nothing is not prepared"):
+        estimate.run_probe(config("data.name=nothing"), root=tmp_path / "data", threads=1)
+
+
+def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):
+    planned = STUDY.expand()[0]
+    with records.begin(tmp_path / planned.directory, planned.config) as record:
+        record.started()
+        record.ended("done")
+    cost = estimate.estimates(standings([planned], tmp_path), root=tmp_path, probe=None)[0]
+    assert cost.source == "remembered" and cost.memory_bytes > 10**6 and cost.disk_bytes > 500
