@@ -185,6 +185,9 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "has_reference": any(cell.published for cell in told.cells),
         "published_protocol": any(cell.checkpoint == "best-on-test" for cell in told.cells),
         "pretraining": figures.pretraining(told, words),
+        "of_pretraining": [
+            v for v in told.verdicts if v.claim in _claims_about(told, told.design.pretrained)
+        ],
         "curves": figures.training(told, words),
         "curve_split": next((s for r in told.runs if (s := figures.judged_split(r))), "train"),
         "published_logs": sum(len(cell.published_curves) for cell in told.cells),
@@ -223,6 +226,11 @@ def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
     found += [item["figure"] for items in context["class_gains"].values() for item in items]
     found += [item["figure"] for item in context["reliabilities"]]
     return found
+
+
+def _claims_about(told: Story, factor: str | None) -> set[str]:
+    """The claims that compare levels of a factor."""
+    return {claim.id for claim in told.study.claims if factor in claim.contrast}
 
 
 def _with_verdict(drawn: Sequence[Figure], by_claim: Mapping[str, Verdict]) -> list[tuple[Figure, Verdict]]:
