@@ -38,7 +38,7 @@ def report(folder, language="en", **options):
     evidence = gather(folder)
     return page.write(
         evidence,
-        made_study.verdicts(evidence),
+        judge=made_study.verdicts,
         out=folder / f"report-{language}",
         language=language,
         **options,
@@ -204,7 +204,7 @@ def test_a_partial_study_says_so_and_which_runs_are_missing(tmp_path):
 def test_a_study_without_a_finished_run_still_has_a_report(tmp_path, language):
     made_study.write(tmp_path / "s", made=Made(states={"": "pending"}))
     evidence = gather(tmp_path / "s")
-    made = page.write(evidence, (), out=tmp_path / "out", language=language)
+    made = page.write(evidence, out=tmp_path / "out", language=language)
     assert Words(language)("partial.nothing") in visible(made)
     assert not read(made).open
 
@@ -341,6 +341,9 @@ def test_every_sentence_is_used_and_every_one_used_is_there():
     built = (
         "verdict",
         "meaning",
+        "gate",
+        "why",
+        "problem",
         "state",
         "factor",
         "level",

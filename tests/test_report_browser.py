@@ -82,7 +82,7 @@ def made(tmp_path_factory):
     evidence = gather(folder)
     return {
         language: page.write(
-            evidence, made_study.verdicts(evidence), out=folder / language, language=language
+            evidence, judge=made_study.verdicts, out=folder / language, language=language
         ).page
         for language in ("en", "ko")
     }
@@ -199,7 +199,6 @@ def test_a_matrix_is_read_by_pointing_and_looked_at_closer(made, tmp_path):
         const said = [];
         for (const [row, column] of [[0, 0], [2, 7]]) {
           image.dispatchEvent(at(row, column));
-          await new Promise((go) => setTimeout(go, 300));
           said.push(output.textContent);
         }
         const before = image.getBoundingClientRect().width;

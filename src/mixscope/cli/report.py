@@ -38,14 +38,12 @@ def add(commands: Any) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     from mixscope.claims.evidence import gather
-    from mixscope.claims.verdicts import judge
     from mixscope.report import page
 
     evidence = gather(arguments.study)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
     made = page.write(
         evidence,
-        judge(evidence),
         out=arguments.out or arguments.study / name,
         language=arguments.lang,
         reference=arguments.reference,

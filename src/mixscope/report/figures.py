@@ -12,7 +12,7 @@ import numpy as np
 
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.report import plots, story
-from mixscope.report.plots import Bar, Figure, Key, Line, Row
+from mixscope.report.plots import Bar, Figure, Key, Line, Ribbon, Row
 from mixscope.report.story import ArmGains, Budget, Cell, DataSet, Run, Story
 from mixscope.report.words import Words
 
@@ -74,7 +74,7 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
         if verdict.secondary != secondary:
             continue
         bars, rows = [], []
-        for i, reading in enumerate(verdict.readings):
+        for reading in verdict.readings:
             name = stratum_name(reading, words)
             points = reading.points
             if points is None:
@@ -104,7 +104,7 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
                     value=f"{signed(points.estimate)} [{signed(points.low)}, {signed(points.high)}]",
                     margin=verdict.margin,
                     inner=(narrow.low, narrow.high) if narrow else None,
-                    seeds=list(told.contrasts_by_seed.get((verdict.claim, i), {}).values()),
+                    seeds=list(reading.by_seed.values()),
                     hollow=reading.seeds < 2 or bool(reading.gates),
                     hint=rows[-1],
                 )
@@ -401,7 +401,7 @@ def budget_contrasts(told: Story, words: Words) -> list[Figure]:
 def _budget(
     id: str, name: str, lines_of: Sequence[tuple[int, str, Budget]], words: Words, *, band: float | None
 ) -> Figure:
-    curves, rows = [], []
+    curves, rows, ribbons = [], [], []
     for series, label, budget in lines_of:
         seeds = sorted({seed for values in budget.by_seed.values() for seed in values})
         if len(seeds) > 1:
@@ -409,6 +409,9 @@ def _budget(
                 points = [(float(e), v[seed]) for e, v in budget.by_seed.items() if seed in v]
                 hint = f"{label}, {words('page.seed', seed=seed)}"
                 curves.append(Line(series=series, points=points, look="thin", hint=hint))
+        low_high = [(float(e), low, high) for e, (low, high) in budget.intervals.items()]
+        if len(low_high) > 1:
+            ribbons.append(Ribbon(series=series, points=low_high))
         # The mean only where every seed is there: it must not move because a seed drops out.
         whole = [
             (float(e), sum(v.values()) / len(v)) for e, v in budget.by_seed.items() if len(v) == len(seeds)
@@ -437,6 +440,7 @@ def _budget(
         unit=words("page.unit_pp"),
         zero=True,
         band=band,
+        ribbons=ribbons,
     )
 
 

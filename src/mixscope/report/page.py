@@ -11,8 +11,7 @@ import base64
 import io
 import shlex
 import statistics
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -26,6 +25,7 @@ from PIL import Image
 
 import mixscope
 from mixscope.atomic import replacing
+from mixscope.claims import verdicts
 from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.report import figures, literature, plots, story, tables
@@ -49,6 +49,7 @@ SECTIONS = (
     "literature",
     "how",
 )
+SHOWN = 4  # names in a remark
 PAIRS = 15  # of confused classes that a data set's table lists
 
 
@@ -64,20 +65,20 @@ class Report:
 
 def write(
     evidence: Evidence,
-    verdicts: Sequence[Verdict],
     *,
     out: Path,
     language: str = "en",
     reference: Path | None = None,
     curves: Path | None = None,
+    judge: Callable[[Evidence], Sequence[Verdict]] = verdicts.judge,
 ) -> Report:
     """The report of a study into the folder `out`: index.html, tables/ and figures/.
 
-    reference, curves: CSV files of published figures to be set beside ours.
+    reference, curves: files of published figures to be set beside ours. judge: whose verdicts are told.
     Raises ConfigError for a language that is not there, DataError for a reference that cannot be read.
     """
     words = Words(language)
-    told = story.gather(evidence, verdicts, reference=reference, curves=curves)
+    told = story.gather(evidence, judge, reference=reference, curves=curves)
     context = _context(told, words, reference=reference, curves=curves)
     page = _environment(words).get_template("page.html").render(**context)
     (out / "tables").mkdir(parents=True, exist_ok=True)
@@ -179,6 +180,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "best": _best(told, words),
         "forests": forests[False],
         "forests_secondary": forests[True],
+        "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
         "results": figures.results(told, words),
         "table": _table(told, words),
         "doubted": [cell for cell in told.cells if cell.doubts],
@@ -247,17 +249,46 @@ def _undone(told: Story, words: Words) -> dict[str, list[str]]:
 
 
 def _remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
-    """What stands beside an interval: what it would take, and what it may hide."""
+    """What stands beside an interval: why it is judged so, what it would take, and what it may hide."""
     found = []
     if reading.missing:
-        found.append(words("answer.needs_runs", names=", ".join(reading.missing)))
+        few = ", ".join(reading.missing[:SHOWN]) + (" …" if len(reading.missing) > SHOWN else "")
+        return [words("answer.needs_runs", names=few)]
+    capped = reading.uncapped is not None and reading.verdict != reading.uncapped
+    if capped and reading.verdict == verdicts.INCONCLUSIVE:
+        kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds)]
+        found.append(words("answer.capped", gates="; ".join(kinds)))
+        if reading.uncapped in (verdicts.SUPPORTED, verdicts.REFUTED):
+            found.append(words("answer.uncapped", verdict=words(f"verdict.{reading.uncapped}")))
+    elif len(verdict.readings) == 1 and reading.verdict in (
+        verdicts.SUPPORTED,
+        verdicts.REFUTED,
+        verdicts.INCONCLUSIVE,
+    ):
+        found.append(words(f"why.{_where(verdict, reading)}"))
     if reading.negligible:
         found.append(words("answer.negligible", margin=f"{verdict.margin:g}"))
-    if reading.verdict == "INCONCLUSIVE" and reading.seeds_needed is not None:
+    if reading.verdict == verdicts.INCONCLUSIVE and reading.seeds_needed is not None:
         found.append(words("answer.seeds_needed", n=reading.seeds_needed))
-    if reading.verdict == "EXPLORATORY" and reading.tipping_sd is not None:
-        found.append(words("answer.tipping", sd=number(reading.tipping_sd)))
+    if reading.verdict == verdicts.EXPLORATORY and verdict.expect != "none":
+        key = "answer.tipping" if reading.tipping_sd is not None else "answer.open"
+        found.append(words(key, sd=number(reading.tipping_sd)))
+    if reading.verdict == verdicts.EXPLORATORY:
+        kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds) if kind != "seeds"]
+        found += [words("answer.mind", gates="; ".join(kinds))] if kinds else []
     return found
+
+
+def _where(verdict: Verdict, reading: Reading) -> str:
+    """Where the interval lies, as a key."""
+    assert reading.points is not None
+    low, high, margin = reading.points.low, reading.points.high, verdict.margin
+    if verdict.expect == "equivalent":
+        outside = low > margin or high < -margin
+        return {verdicts.SUPPORTED: "within"}.get(reading.verdict, "outside" if outside else "beyond")
+    if low > 0 or high < 0:
+        return "above" if low > 0 else "below"
+    return "inside" if reading.negligible else "crosses"
 
 
 def _best(told: Story, words: Words) -> list[str]:
@@ -426,13 +457,13 @@ def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words)
         right=number(100.0 * float(np.trace(counts)) / max(1, int(counts.sum()))),
         pairs=pairs,
     )
-    packed = zlib.compress(np.minimum(counts, 65535).astype("<u2").tobytes(), 9)
+    plain = np.minimum(counts, 65535).astype("<u2").tobytes()
     return {
         "title": title,
         "text": f"{title}. {text}",
         "pairs": pairs,
         "image": "data:image/png;base64," + base64.b64encode(confusion_png(counts)).decode(),
-        "counts": base64.b64encode(packed).decode(),
+        "counts": base64.b64encode(plain).decode(),
     }
 
 

@@ -42,6 +42,14 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ribbon:
+    """An interval along a curve: x, low, high."""
+
+    series: int
+    points: Sequence[tuple[float, float, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Key:
     """An entry of a legend."""
 
@@ -195,14 +203,24 @@ def lines(
     x_limits: tuple[float, float] | None = None,
     width: float = WIDTH,
     height: float = HEIGHT,
+    ribbons: Sequence[Ribbon] = (),
 ) -> Figure:
-    """Curves over a common axis. zero: a line at 0, always in view; band: a strip of +-band around it."""
+    """Curves over a common axis. zero: a line at 0, always in view; band: a strip of +-band around it.
+
+    ribbons: intervals behind the curves; they do not widen the axis beyond four times what the curves need.
+    """
     xs = [x for curve in curves for x, _ in curve.points]
     ys = [y for curve in curves for _, y in curve.points if math.isfinite(y)]
     x_low, x_high = x_limits or ((min(xs), max(xs)) if xs else (0.0, 1.0))
     if x_high <= x_low:
         x_low, x_high = x_low - 0.5, x_high + 0.5
     y_low, y_high = y_limits or span(ys, around=0.0 if zero else None)
+    for value in (v for ribbon in ribbons for _, *ends in ribbon.points for v in ends):
+        room = y_high - y_low
+        y_low, y_high = (
+            min(y_low, max(value, y_low - room * 0.02)),
+            max(y_high, min(value, y_high + room * 0.02)),
+        )
     at_x = _scale(x_low, x_high, LEFT, width - RIGHT)
     at_y = _scale(y_low, y_high, height - BOTTOM, TOP)
     parts = [label(6, 15, short(title, width - 12), "head"), *_legend(keys, 32, width)]
@@ -213,6 +231,11 @@ def lines(
         kind = "zero" if zero and value == 0 else "grid"
         parts += [rule(LEFT, at_y(value), width - RIGHT, at_y(value), kind)]
         parts += [label(LEFT - 5, at_y(value) + 3.5, shown(value), "tick", "end")]
+    for ribbon in ribbons:
+        upper = [(at_x(x), at_y(min(max(high, y_low), y_high))) for x, _, high in ribbon.points]
+        lower = [(at_x(x), at_y(min(max(low, y_low), y_high))) for x, low, _ in ribbon.points]
+        around = " ".join(f"{_n(x)},{_n(y)}" for x, y in [*upper, *reversed(lower)])
+        parts.append(f'<polygon points="{around}" class="ribbon f{ribbon.series % SERIES}"/>')
     whole = [t for t in ticks(x_low, x_high, 6 if width > 300 else 4) if t == int(t)] or [x_low]
     parts += [label(at_x(value), height - BOTTOM + 14, shown(value), "tick", "middle") for value in whole]
     parts.append(label(width - RIGHT, height - 4, x_name, "small", "end"))

@@ -8,14 +8,17 @@ What does not belong here: how figures are drawn or worded (plots.py, page.py), 
 """
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mixscope.claims import budget as budgets_of
+from mixscope.claims import health
 from mixscope.claims.evidence import Evidence, RunEvidence
+from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
 from mixscope.report import calibration, classes, published
@@ -121,12 +124,16 @@ class ArmGains:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """A contrast after every epoch. by_seed: {epoch: {seed: percentage points}}; split: what was judged."""
+    """A contrast after every epoch. by_seed: {epoch: {seed: percentage points}}; split: what was judged.
+
+    intervals: {epoch: (low, high)}, 95% from seeds alone, where every cell has the same two seeds or more.
+    """
 
     claim: str
     stratum: Mapping[str, str]
     split: str
     by_seed: Mapping[int, Mapping[int, float]]
+    intervals: Mapping[int, tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,19 +149,21 @@ class DataSet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """Everything. contrasts_by_seed: {(claim, number of the stratum): {seed: percentage points}}.
+    """Everything. unjudged: why there is no verdict, where the records did not allow any.
 
-    budgets: of the claims. gain_budgets: of every mixed arm over the plain one; their stratum has the arm.
+    problems: what is not as the study asks. budgets: of the claims. gain_budgets: of every mixed arm over the
+    plain one; their stratum has the arm.
     """
 
     study: Study
     folder: Path
     design: Design
     verdicts: Sequence[Verdict]
+    unjudged: str | None
     cells: Sequence[Cell]
     data: Mapping[str, DataSet]
     class_gains: Mapping[str, Sequence[ArmGains]]
-    contrasts_by_seed: Mapping[tuple[str, int], Mapping[int, float]]
+    problems: Sequence[Problem]
     budgets: Sequence[Budget]
     gain_budgets: Sequence[Budget]
     unreadable: Sequence[str]
@@ -174,12 +183,23 @@ class Story:
 
 def gather(
     evidence: Evidence,
-    verdicts: Sequence[Verdict],
+    judge: Callable[[Evidence], Sequence[Verdict]],
     *,
     reference: Path | None = None,
     curves: Path | None = None,
 ) -> Story:
-    """The story of a study. Raises DataError when a file of published figures cannot be read."""
+    """The story of a study, its claims judged by `judge` (claims.verdicts.judge).
+
+    Records that are damaged leave the claims unjudged, and the story says why.
+    Raises DataError when a file of published figures cannot be read.
+    """
+    verdicts: Sequence[Verdict] = ()
+    problems: Sequence[Problem] = ()
+    unjudged = None
+    try:
+        verdicts, problems = judge(evidence), health.examine(evidence)
+    except DataError as problem:
+        unjudged = str(problem)
     table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
     unreadable: list[str] = []
@@ -198,13 +218,14 @@ def gather(
         folder=evidence.folder,
         design=design,
         verdicts=verdicts,
+        unjudged=unjudged,
         cells=_in_order(cells, evidence.study),
         data=data,
         class_gains=_class_gains(cells, design, unreadable),
-        contrasts_by_seed=_contrasts(cells, evidence.study),
+        problems=problems,
         budgets=[
             budget
-            for claim, _, stratum, weighted in _weighted(cells, evidence.study)
+            for claim, stratum, weighted in _weighted(cells, evidence.study)
             if (budget := _budget(claim, stratum, weighted)) is not None
         ],
         gain_budgets=_gain_budgets(cells, design),
@@ -385,24 +406,13 @@ def _class_gains(cells: Sequence[Cell], design: Design, unreadable: list[str]) -
 
 def _weighted(
     cells: Sequence[Cell], study: Study
-) -> Iterator[tuple[str, int, dict[str, str], list[tuple[Cell, float]]]]:
-    """Claim, number of the stratum, the stratum, and its cells with their weights."""
+) -> Iterator[tuple[str, dict[str, str], list[tuple[Cell, float]]]]:
+    """Claim, stratum, and its cells with their weights."""
     by_levels = {tuple(cell.levels.items()): cell for cell in cells}
     for claim in study.claims:
-        for number, stratum in enumerate(claim.strata(study.factors)):
+        for stratum in claim.strata(study.factors):
             weights = claim.weights(stratum, study.factors)
-            yield claim.id, number, stratum, [(by_levels[tuple(c.items())], w) for c, w in weights]
-
-
-def _contrasts(cells: Sequence[Cell], study: Study) -> dict[tuple[str, int], dict[int, float]]:
-    """Every contrast seed by seed, for the seeds that all of its cells have."""
-    found = {}
-    for claim, number, _, weighted in _weighted(cells, study):
-        seeds = set.intersection(*(set(cell.by_seed["top1"]) for cell, _ in weighted))
-        found[claim, number] = {
-            s: sum(w * cell.by_seed["top1"][s] for cell, w in weighted) for s in sorted(seeds)
-        }
-    return found
+            yield claim.id, stratum, [(by_levels[tuple(c.items())], w) for c, w in weights]
 
 
 def _gain_budgets(cells: Sequence[Cell], design: Design) -> list[Budget]:
@@ -432,8 +442,26 @@ def _budget(claim: str, stratum: Mapping[str, str], weighted: Sequence[tuple[Cel
                 value = sum(w * c[seed][epoch] for c, (_, w) in zip(curves, weighted, strict=True))
                 by_seed.setdefault(epoch, {})[seed] = value
         if by_seed:
-            return Budget(claim=claim, stratum=stratum, split=split, by_seed=dict(sorted(by_seed.items())))
+            found = dict(sorted(by_seed.items()))
+            intervals = {e: i for e, v in found.items() if (i := _interval(curves, weighted, e, list(v)))}
+            return Budget(claim=claim, stratum=stratum, split=split, by_seed=found, intervals=intervals)
     return None
+
+
+def _interval(
+    curves: Sequence[Mapping[int, Mapping[int, float]]],
+    weighted: Sequence[tuple[Cell, float]],
+    epoch: int,
+    seeds: Sequence[int],
+) -> tuple[float, float] | None:
+    """Of a contrast at one epoch, from these seeds of every cell; None with one seed."""
+    accuracies = {
+        cell.experiment: np.array([curve[seed][epoch] for seed in seeds])
+        for curve, (cell, _) in zip(curves, weighted, strict=True)
+    }
+    weights = {cell.experiment: weight for cell, weight in weighted}
+    estimate, half = budgets_of.seeds_only(accuracies, weights)
+    return None if half is None else (estimate - half, estimate + half)
 
 
 def _accuracy(run: Run, split: str) -> dict[int, float]:

@@ -45,11 +45,7 @@
     });
   }
 
-  const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Uint16Array(await new Response(stream).arrayBuffer());
-  };
+  const unpack = (text) => new Uint16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
   const names = {};
   for (const script of document.querySelectorAll("script[data-classes]")) {
     names[script.dataset.classes] = JSON.parse(script.textContent);
@@ -66,15 +62,14 @@
         image.style.width = `${zoom * 100}%`;
       });
     }
-    image.addEventListener("pointermove", async (event) => {
+    image.addEventListener("pointermove", (event) => {
       const area = image.getBoundingClientRect();
       const row = Math.min(n - 1, Math.floor(((event.clientY - area.top) / area.height) * n));
       const column = Math.min(n - 1, Math.floor(((event.clientX - area.left) / area.width) * n));
       counts ??= unpack(matrix.dataset.counts);
-      const found = await counts;
       let all = 0;
-      for (let j = 0; j < n; j++) all += found[row * n + j];
-      const count = found[row * n + column];
+      for (let j = 0; j < n; j++) all += counts[row * n + j];
+      const count = counts[row * n + column];
       const said = { t: classes[row], p: classes[column], n: count, all, share: all ? ((100 * count) / all).toFixed(1) : "0" };
       output.textContent = matrix.dataset.read.replace(/\{(\w+)\}/g, (_, key) => said[key]);
     });
