@@ -158,7 +158,7 @@ def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digit
     code, text, _ = call(capsys, "study", "run", file, "--out", out, "--root", digits_root, "--slots", 2)
     assert code == 0 and "1/1" in text and (out / "study.yaml").read_text() == STUDY
     code, text, _ = call(capsys, "study", "status", out, "--json")
-    assert code == 0 and [row["state"] for row in json.loads(text)] == ["done", "done"]
+    assert code == 0 and [row["state"] for row in json.loads(text)["runs"]] == ["done", "done"]
     code, text, _ = call(capsys, "study", "eval", out, "--root", digits_root)
     assert code == 0 and "2/2  sound" in text and "Test split, percent" in text
     assert (out / "tables" / "overall.csv").read_text().count("\n") == 3
@@ -168,6 +168,27 @@ def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digit
     file.write_text(STUDY.replace("train.epochs: 1", "train.epochs: 2"))
     code, _, err = call(capsys, "study", "run", file, "--out", out, "--root", digits_root)
     assert code == 2 and "train.epochs: 1 -> 2" in err
+
+
+@pytest.mark.slow
+def test_retry_tries_again_what_was_given_up_and_only_that(tmp_path, digits_root, capsys):
+    file, out = tmp_path / "two.yaml", tmp_path / "out"
+    file.write_text(STUDY)
+    words = [file, "--out", out, "--root"]
+    code, text, _ = call(capsys, "study", "retry", *words, digits_root)
+    assert code == 0 and "no run of two has failed" in text and not (out / "logs").exists()
+    code, _, _ = call(capsys, "study", "run", *words, digits_root, "--only", "augmentation=default", "--json")
+    assert code == 0
+    code, text, _ = call(capsys, "study", "run", *words, tmp_path, "--slots", 2)
+    assert code == 1 and "gave up  cutmix" in text and "digits is not prepared" in text
+    code, text, _ = call(capsys, "study", "status", *words, digits_root)
+    assert code == 0 and "1/2 done  1 failed" in text and "digits is not prepared" in text
+    done = (out / "scheduler.jsonl").read_text().count("default-s0")
+    code, text, _ = call(capsys, "study", "retry", *words, digits_root)
+    assert code == 0 and "1/1  done" in text
+    assert (out / "scheduler.jsonl").read_text().count("default-s0") == done
+    code, text, _ = call(capsys, "study", "status", out, "--watch")
+    assert code == 0 and "2/2 done" in text
 
 
 @pytest.mark.slow

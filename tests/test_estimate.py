@@ -135,6 +135,9 @@ def test_what_was_measured_once_on_this_machine_is_not_measured_again(tmp_path, 
     assert len(ran) == len(told) == 1 and "vit_tiny_patch16_224 on small" in told[0]
     ask(config("train.batch_size=8")), ask(config(), threads=2)
     assert len(ran) == 3
+    assert estimate.remembering(root=tmp_path, threads=1)(config()) == FIGURES
+    with pytest.raises(RunFailed, match="not measured yet"):
+        estimate.remembering(root=tmp_path, threads=3)(config())
     (tmp_path / "mixscope" / "probes.json").write_text("{")
     assert ask(config()) == FIGURES and len(ran) == 4
 

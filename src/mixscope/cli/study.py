@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
     for name, do, help in (
         ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
         ("run", study_run, "run what is left of a study, several runs at once"),
+        ("retry", study_retry, "try the runs again that failed and were given up, and only those"),
         ("status", study_status, "show where every run stands, from its records"),
         ("table", study_table, "show the result table of the runs that are done"),
         ("eval", study_eval, "judge every finished run again and write the result tables"),
@@ -58,7 +59,9 @@ def add(commands: Any) -> None:
                 action="store_true",
                 help="estimate from earlier runs alone: train nothing to measure",
             )
-        if name == "run":
+        if name == "status":
+            command.add_argument("--watch", action="store_true", help="stay, and show it anew now and then")
+        if name in ("run", "retry"):
             command.add_argument(
                 "--slots", type=int, default=1, metavar="N", help="runs at once (default: 1)"
             )
@@ -165,20 +168,48 @@ def _cost_row(cost: Any) -> dict[str, Any]:
 
 
 def study_status(arguments: argparse.Namespace) -> None:
+    from mixscope.data.store import data_root
+    from mixscope.runs import board, estimate, scheduler
     from mixscope.runs.standing import standings
 
-    _, runs, out = _planned(arguments)
-    rows = [_standing_row(s) for s in standings(runs, out)]
+    study, runs, out = _planned(arguments)
+    root = data_root(arguments.root)
+    if arguments.watch:
+        return board.watch(runs, out, root=root)
+    found = standings(runs, out)
+    running = sum(s.state == "running" for s in found) or 1
+    probe = estimate.remembering(root=root, threads=max(1, scheduler.cores() // running))
+    costs = estimate.estimates(found, root=root, probe=probe, disk=False)
+    rows, total = board.rows(found, costs), board.total(found, costs, slots=running)
     if arguments.json:
-        return print_json(rows)
-    print(table(rows))
+        return print_json({"study": study.name, "out": str(out), "runs": rows, "total": total})
+    print(table([_standing_row(s, c) for s, c in zip(found, costs, strict=True)]))
+    for stands in found:
+        if stands.state in ("failed", "conflict"):
+            print(f"{stands.state:<9} {stands.run.directory}  {stands.error}")
+    print(f"\n{board.sentence(total)}  in {out}")
 
 
 def study_run(arguments: argparse.Namespace) -> int:
-    from mixscope.data.store import data_root
-    from mixscope.runs import folder, scheduler, tables
+    study, runs, out = _planned(arguments)
+    return _run(arguments, study, runs, out)
+
+
+def study_retry(arguments: argparse.Namespace) -> int:
+    from mixscope.runs.standing import standings
 
     study, runs, out = _planned(arguments)
+    failed = [s.run for s in standings(runs, out) if s.state == "failed"]
+    if not failed:
+        print_json([]) if arguments.json else print(f"no run of {study.name} has failed in {out}")
+        return 0
+    return _run(arguments, study, failed, out)
+
+
+def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int:
+    from mixscope.data.store import data_root
+    from mixscope.runs import board, folder, scheduler, tables
+
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
     options = scheduler.Options(
@@ -186,21 +217,19 @@ def study_run(arguments: argparse.Namespace) -> int:
         threads=max(1, scheduler.cores() // arguments.slots),
         hang_seconds=arguments.hang_seconds,
     )
-
-    def notice(found: Any, event: Any) -> None:
-        if event is not None and not arguments.json:
-            done = sum(s.state == "done" for s in found)
-            more = f"  {event['reason']}" if "reason" in event else ""
-            print(f"{done:>3}/{len(found)}  {event['event']:<8} {event['run']}{more}", flush=True)
-
+    root, live = data_root(arguments.root), sys.stdout.isatty()
     folder.keep(study, out)
-    found = scheduler.run(runs, out=out, root=data_root(arguments.root), options=options, notice=notice)
+    if arguments.json:
+        watcher: board.Lines = board.Silent()
+    else:
+        watcher = board.watcher(live=live, root=root, threads=options.threads, slots=options.slots)
+    with watcher as notice:
+        found = scheduler.run(runs, out=out, root=root, options=options, notice=notice)
     rows = tables.results(runs, out)
     if arguments.json:
         print_json(rows)
     else:
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
-        print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
 
@@ -250,10 +279,14 @@ def _about(found: Any) -> dict[str, Any]:
     }
 
 
-def _standing_row(found: Any) -> dict[str, Any]:
+def _standing_row(found: Any, cost: Any) -> dict[str, Any]:
+    from mixscope.units import duration
+
+    eta = cost.left_seconds if found.state == "running" else None
     return {
         **_about(found),
         "epoch": f"{found.epoch}/{found.epochs}",
         "top1": found.top1,
         "img/s": found.images_per_second,
+        "eta": None if eta is None else duration(eta),
     }

@@ -30,7 +30,7 @@ from mixscope.units import duration, size
 
 CLEAN_IMAGES = 1000  # of the training split are judged after every epoch, about (execute.py)
 PROBE_SECONDS = 600.0  # a probe that takes longer is given up
-KEPT_PROBES = 200
+PROBES, KEPT_PROBES = "probes.json", 200
 # What the speed of a step hangs on; the arm, the seed and the first weights do not.
 SHAPE = (
     "data.name",
@@ -65,13 +65,16 @@ class Estimate:
     why: str | None = None
 
 
-def estimates(found: Sequence[Standing], *, root: Path, probe: Probe | None) -> list[Estimate]:
+def estimates(
+    found: Sequence[Standing], *, root: Path, probe: Probe | None, disk: bool = True
+) -> list[Estimate]:
     """What each run costs. probe: measures a config, or None to do without; asked once for each shape.
+    disk: false spares looking at every file of the runs that are done.
 
     Reads records and the sizes of data sets; writes nothing.
     """
-    exact = _remembered(found, lambda s: _but_seed(s.run.config), "remembered")
-    arms = _remembered(found, lambda s: _shape_and_length(s.run.config), "other arm")
+    exact = _remembered(found, _but_seed, "remembered", disk)
+    arms = _remembered(found, _shape_and_length, "other arm", disk)
     probed: dict[str, Mapping[str, Any] | str] = {}
     rows = []
     for stands in found:
@@ -179,13 +182,13 @@ def _shape_and_length(config: RunConfig) -> str:
 
 
 def _remembered(
-    found: Sequence[Standing], key: Callable[[Standing], str], source: str
+    found: Sequence[Standing], key: Callable[[RunConfig], str], source: str, disk: bool
 ) -> dict[str, Estimate]:
     """What runs that are done took, by key: the median time, the most memory."""
     groups: dict[str, list[Standing]] = {}
     for stands in found:
         if stands.state == "done":
-            groups.setdefault(key(stands), []).append(stands)
+            groups.setdefault(key(stands.run.config), []).append(stands)
     made = {}
     for name, mine in groups.items():
         seconds = [s.wall_seconds for s in mine if s.wall_seconds is not None]
@@ -195,7 +198,7 @@ def _remembered(
             seconds=statistics.median(seconds) if seconds else None,
             memory_bytes=max((s.memory_bytes for s in mine if s.memory_bytes is not None), default=None),
             device_bytes=max((s.device_bytes for s in mine if s.device_bytes is not None), default=None),
-            disk_bytes=max(_disk(s.path) for s in mine),
+            disk_bytes=max(_disk(s.path) for s in mine) if disk else None,
             source=source,
         )
     return made
@@ -262,28 +265,45 @@ def prober(*, root: Path, threads: int, notice: Callable[[str], None]) -> Probe:
 
     notice: told what is measured. The probes raise RunFailed that says why one could not be made.
     """
-    file = cache_folder() / "probes.json"
-    machine = (
-        f"{platform.node()} {records.processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
-    )
-    code = records.code()["digest"]
+    name_of = _namer(root, threads)
 
     def probe(config: RunConfig) -> Mapping[str, Any]:
-        name = hashlib.sha256(f"{machine} {code} {root} {shape(config)}".encode()).hexdigest()[:16]
-        kept = _read(file)
+        name = name_of(config)
+        kept = _read()
         if name not in kept:
             notice(
                 f"measuring {config.model.arch} on {config.data.name}, {config.train.precision}, batches of"
                 f" {config.train.batch_size}"
             )
-            kept = {**_read(file), name: run_probe(config, root=root, threads=threads)}
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as beside:
-                beside.write(json.dumps(dict(list(kept.items())[-KEPT_PROBES:]), indent=1).encode())
+            kept = {**_read(), name: run_probe(config, root=root, threads=threads)}
+            _write(dict(list(kept.items())[-KEPT_PROBES:]))
         figures: Mapping[str, Any] = kept[name]
         return figures
 
     return probe
+
+
+def remembering(*, root: Path, threads: int) -> Probe:
+    """Probes that give what was measured here earlier, and measure nothing."""
+    kept, name_of = _read(), _namer(root, threads)
+
+    def probe(config: RunConfig) -> Mapping[str, Any]:
+        try:
+            figures: Mapping[str, Any] = kept[name_of(config)]
+            return figures
+        except KeyError as problem:
+            raise RunFailed("not measured yet; `mixscope study plan` does") from problem
+
+    return probe
+
+
+def _namer(root: Path, threads: int) -> Callable[[RunConfig], str]:
+    """What names a probe: this machine and this code, the data, the threads, and the shape of the run."""
+    machine = (
+        f"{platform.node()} {records.processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
+    )
+    about = f"{machine} {records.code()['digest']} {root}"
+    return lambda config: hashlib.sha256(f"{about} {shape(config)}".encode()).hexdigest()[:16]
 
 
 def run_probe(config: RunConfig, *, root: Path, threads: int) -> dict[str, Any]:
@@ -312,10 +332,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mixscope"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read() -> dict[str, Any]:
     """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
     try:
-        kept = json.loads(file.read_bytes())
+        kept = json.loads((cache_folder() / PROBES).read_bytes())
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
+
+
+def _write(kept: Mapping[str, Any]) -> None:
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with replacing(cache_folder() / PROBES) as file:
+        file.write(json.dumps(kept, indent=1).encode())
