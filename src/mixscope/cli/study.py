@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,10 @@ def add(commands: Any) -> None:
             command.add_argument("--watch", action="store_true", help="stay, and show it anew now and then")
         if name in ("run", "retry"):
             command.add_argument(
-                "--slots", type=int, default=1, metavar="N", help="runs at once (default: 1)"
+                "--slots",
+                default="1",
+                metavar="N",
+                help="runs at once, or auto: as many as make all together faster (default: 1)",
             )
             command.add_argument(
                 "--hang-seconds",
@@ -208,21 +212,25 @@ def study_retry(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int:
     from mixscope.data.store import data_root
-    from mixscope.runs import board, folder, scheduler, tables
+    from mixscope.runs import board, folder, scheduler, slots, tables
 
-    if arguments.slots < 1:
-        raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
+    most, threads, environments, pace = slots.plan(
+        _slots(arguments.slots), runs=len(runs), cores=scheduler.cores(), clock=time.monotonic
+    )
     options = scheduler.Options(
-        slots=arguments.slots,
-        threads=max(1, scheduler.cores() // arguments.slots),
+        slots=most,
+        threads=threads,
         hang_seconds=arguments.hang_seconds,
+        environments=environments,
+        pace=pace,
     )
     root, live = data_root(arguments.root), sys.stdout.isatty()
     folder.keep(study, out)
     if arguments.json:
         watcher: board.Lines = board.Silent()
     else:
-        watcher = board.watcher(live=live, root=root, threads=options.threads, slots=options.slots)
+        fixed = 0 if arguments.slots == "auto" else most
+        watcher = board.watcher(live=live, root=root, threads=threads, slots=fixed)
     with watcher as notice:
         found = scheduler.run(runs, out=out, root=root, options=options, notice=notice)
     rows = tables.results(runs, out)
@@ -231,6 +239,15 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     else:
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
     return 0 if all(s.state == "done" for s in found) else 1
+
+
+def _slots(given: str) -> int | None:
+    """A number of runs at once, or None for auto."""
+    if given == "auto":
+        return None
+    if not given.isdigit() or int(given) < 1:
+        raise ConfigError(f"--slots: expected a whole number, 1 or more, or auto, got {given}")
+    return int(given)
 
 
 def study_table(arguments: argparse.Namespace) -> None:

@@ -25,7 +25,12 @@ REFRESH_SECONDS = 2.0
 FRESH_BEAT = 30.0  # the rate of a run that was silent longer says nothing about now
 # Which runs are shown first where there is no room for all of them.
 URGENT = ("running", "failed", "conflict", "partial")
-STAY = ("retry", "gave up", "hung")  # events that a live table does not show, and a person should see
+STAY = (
+    "retry",
+    "gave up",
+    "hung",
+    "slots",
+)  # events that a live table does not show, and a person should see
 COLOURS = {"running": "cyan", "done": "green", "failed": "red", "conflict": "red", "partial": "yellow"}
 
 

@@ -72,13 +72,24 @@ class _Job:
     hung: bool = False
 
 
+class Pace(Protocol):
+    """Who says how many runs go at once now. why: the reason, for a person; "" for none."""
+
+    @property
+    def why(self) -> str: ...
+
+    def allow(self, running: Mapping[int, Standing]) -> int:
+        """running: by slot."""
+
+
 @dataclass(slots=True)
 class Options:
     """How a study is run: slots runs at once, threads for each, and how patiently.
 
     retries: how often a run that failed is started again; backoff: seconds before the first of them, doubled
     each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
-    environments: extra environment of each slot, for instance which GPU it sees.
+    environments: extra environment of each slot, for instance which GPU it sees. pace: says how many of the
+    slots are used, None for all.
     """
 
     slots: int = 1
@@ -87,6 +98,7 @@ class Options:
     backoff: float = 5.0
     hang_seconds: float = 900.0
     environments: Sequence[Mapping[str, str]] = field(default_factory=lambda: [{}])
+    pace: Pace | None = None
 
 
 Notice = Callable[[Sequence[Standing], Mapping[str, Any] | None], None]
@@ -134,6 +146,7 @@ class _Pool:
         self.given_up: set[str] = set()
         self.done: dict[str, Standing] = {}
         self.stop_signal: int | None = None
+        self.reason = ""
 
     def work(self) -> list[Standing]:
         refuse_conflicts(self.standings())
@@ -183,9 +196,21 @@ class _Pool:
         waiting = [s.run for s in found if s.state != "done" and s.run.directory not in settled]
         now = time.monotonic()
         ready = [p for p in waiting if now >= self.not_before.get(p.directory, 0.0)]
-        self._start(ready[: max(0, self.options.slots - len(self.jobs))])
+        self._start(ready[: max(0, self._slots(found) - len(self.jobs))])
         self.notice(found, None)
         return bool(self.jobs or waiting)
+
+    def _slots(self, found: Sequence[Standing]) -> int:
+        """How many runs may go at once now; a new reason for it is told."""
+        pace = self.options.pace
+        if pace is None:
+            return self.options.slots
+        stands = {s.run.directory: s for s in found}
+        allowed = pace.allow({job.slot: stands[job.run.directory] for job in self.jobs})
+        if pace.why != self.reason:
+            self.reason = pace.why
+            self._say({"event": "slots", "run": "", "slots": allowed, "reason": pace.why})
+        return min(self.options.slots, allowed)
 
     def _start(self, batch: Sequence[PlannedRun]) -> None:
         seated = list(zip(batch, self._free_slots(), strict=False))
@@ -244,12 +269,11 @@ class _Pool:
             time.sleep(POLL_SECONDS)
 
     def _tell(self, what: str, planned: PlannedRun, **figures: Any) -> None:
-        event = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "event": what,
-            "run": planned.directory,
-            **figures,
-        }
+        self._say({"event": what, "run": planned.directory, **figures})
+
+    def _say(self, event: Mapping[str, Any]) -> None:
+        """To the journal and to who watches."""
+        event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event}
         note(self.out, event)
         self.notice(self.standings(), event)
 
