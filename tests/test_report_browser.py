@@ -210,8 +210,8 @@ def test_a_matrix_is_read_by_pointing_and_looked_at_closer(made, tmp_path):
         tmp_path,
     )
     # Classes are ordered by superclass: a c e g i, then b d f h j.
-    assert re.fullmatch(r"class a → class a: \d+ of 60 \([\d.]+ %\)", found["said"][0])
-    assert re.fullmatch(r"class e → class f: \d+ of 60 \([\d.]+ %\)", found["said"][1])
+    assert re.fullmatch(r"class a → class a: \d+ of 60 \([\d.]+\s%\)", found["said"][0])
+    assert re.fullmatch(r"class e → class f: \d+ of 60 \([\d.]+\s%\)", found["said"][1])
     assert found["square"] < 1 and found["grown"] == pytest.approx(2, rel=0.05)
     assert found["pixels"] == [10, 10]
 

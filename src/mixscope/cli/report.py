@@ -1,6 +1,7 @@
 """`mixscope report`: the story of a study as a page."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +80,21 @@ def _row(verdict: Any) -> dict[str, Any]:
     return asdict(verdict)
 
 
-def _lines(verdicts: Any, language: str) -> list[str]:
-    """A line a claim and stratum: verdict, estimate with its interval, and what would settle it."""
-    lines = []
-    for verdict in verdicts:
+def _lines(judged: Any, language: str) -> Iterator[str]:
+    """A claim with its verdict; below it each stratum with its interval and what there is to say of it."""
+    from mixscope.report.page import remarks
+    from mixscope.report.words import Words
+
+    words = Words(language)
+    for verdict in judged:
         if verdict.secondary:
             continue
-        lines.append(
-            f"{verdict.claim:<10}{verdict.verdict:<14}{verdict.text.get(language, verdict.text['en'])}"
-        )
+        yield f"{verdict.claim:<10}{verdict.verdict:<14}{words.own(verdict.text)}"
+        several = len(verdict.readings) > 1
         for reading in verdict.readings:
-            interval = reading.points
-            shown = "no interval"
+            interval, parts = reading.points, []
+            if several:
+                parts.append(f"{reading.verdict:<13} {words.levels(reading.stratum)}")
             if interval is not None:
-                shown = f"{interval.estimate:+.2f} pp  [{interval.low:+.2f}, {interval.high:+.2f}]"
-            more = f"  about {reading.seeds_needed} seeds would settle it" if reading.seeds_needed else ""
-            where = " ".join(reading.stratum.values())
-            lines.append(f"{'':<10}{reading.verdict:<14}{f'{where}  ' if where else ''}{shown}{more}")
-    return lines
+                parts.append(f"{interval.estimate:+.2f} pp [{interval.low:+.2f}, {interval.high:+.2f}]")
+            yield " " * 10 + "  ".join([*parts, "; ".join(remarks(verdict, reading, words))]).rstrip()

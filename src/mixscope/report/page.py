@@ -176,7 +176,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "primary": [v for v in told.verdicts if not v.secondary],
         "secondary": [v for v in told.verdicts if v.secondary],
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
-        "remarks": lambda verdict, reading: _remarks(verdict, reading, words),
+        "remarks": lambda verdict, reading: remarks(verdict, reading, words),
         "best": _best(told, words),
         "forests": forests[False],
         "forests_secondary": forests[True],
@@ -248,7 +248,7 @@ def _undone(told: Story, words: Words) -> dict[str, list[str]]:
     return found
 
 
-def _remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
+def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
     """What stands beside an interval: why it is judged so, what it would take, and what it may hide."""
     found = []
     if reading.missing:

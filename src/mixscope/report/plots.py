@@ -306,7 +306,10 @@ def forest(
         marks.insert(
             0, box(at(-bar.margin), y + 15, at(bar.margin) - at(-bar.margin), 14, "band", f"± {bar.margin:g}")
         )
-        marks.append(label(left, y + 11, short(bar.name, 196), "small"))
+        name = short(bar.name, 196)
+        for x, text in ((left, name), (right - wide(bar.value), bar.value)):
+            marks.append(box(x - 3, y, wide(text) + 6, 14, "veil"))
+        marks.append(label(left, y + 11, name, "small"))
         marks.append(label(right, y + 11, bar.value, "number", "end"))
         kind = " hollow" if bar.hollow else ""
         if bar.low is not None and bar.high is not None:

@@ -6,6 +6,7 @@ own words (names, sentences of health checks) is passed through as it is.
 What does not belong here: figures, and markup: texts are plain and are escaped where they are shown.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
@@ -16,6 +17,7 @@ import yaml
 from mixscope.errors import ConfigError, unknown
 
 LANGUAGES = ("en", "ko")
+NO_BREAK = "\u00a0"  # between a figure and its unit
 
 
 class Words:
@@ -63,7 +65,7 @@ def texts(language: str) -> Mapping[str, str]:
             for key, inner in value.items():
                 flatten(inner, f"{at}.{key}" if at else str(key))
         else:
-            found[at] = str(value).strip()
+            found[at] = re.sub(r"(?<=[\d}]) (?=%|pp\b)", NO_BREAK, str(value).strip())
 
     flatten(yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader), "")
     return found
