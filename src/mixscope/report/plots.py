@@ -293,19 +293,16 @@ def forest(
     at = _scale(low, high, left, right)
     parts = [label(6, 15, short(title, WIDTH - 12), "head")]
     body = top + 4, height - bottom
-    for value in ticks(low, high, 6):
-        parts.append(rule(at(value), body[0], at(value), body[1], "zero" if value == 0 else "grid"))
-        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
     y = top
+    bands: list[str] = []
     marks: list[str] = []
     for bar in bars:
         if bar.group:
             marks.append(label(6, y + 18, short(bar.group, WIDTH - 12), "group"))
             y += heading
         middle = y + 22
-        marks.insert(
-            0, box(at(-bar.margin), y + 15, at(bar.margin) - at(-bar.margin), 14, "band", f"± {bar.margin:g}")
-        )
+        strip = at(bar.margin) - at(-bar.margin)
+        bands.append(box(at(-bar.margin), y + 15, strip, 14, "band", f"± {bar.margin:g}"))
         name = short(bar.name, 196)
         for x, text in ((left, name), (right - wide(bar.value), bar.value)):
             marks.append(box(x - 3, y, wide(text) + 6, 14, "veil"))
@@ -321,6 +318,10 @@ def forest(
         if bar.estimate is not None:
             marks.append(diamond(at(bar.estimate), middle, f"estimate{kind}", 4.6, bar.hint))
         y += row
+    parts += bands
+    for value in ticks(low, high, 6):
+        parts.append(rule(at(value), body[0], at(value), body[1], "zero" if value == 0 else "grid"))
+        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
     parts += marks
     parts.append(label(left, height - 6, f"← {below}", "small"))
     parts.append(label((left + right) / 2, height - 6, unit, "small", "middle"))
