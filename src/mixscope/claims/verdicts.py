@@ -83,6 +83,12 @@ class Reading:
     uncapped: str | None = None
     chosen_on_test: Interval | None = None
 
+    @property
+    def seeds_would_settle(self) -> int | None:
+        """The seeds needed, where it is seeds that an inconclusive reading lacks; None where it is not."""
+        lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm"}
+        return self.seeds_needed if lacks_seeds else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:

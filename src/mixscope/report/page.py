@@ -268,8 +268,8 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
         found.append(words(f"why.{_where(verdict, reading)}"))
     if reading.negligible:
         found.append(words("answer.negligible", margin=f"{verdict.margin:g}"))
-    if reading.verdict == verdicts.INCONCLUSIVE and reading.seeds_needed is not None:
-        found.append(words("answer.seeds_needed", n=reading.seeds_needed))
+    if reading.seeds_would_settle is not None:
+        found.append(words("answer.seeds_needed", n=reading.seeds_would_settle))
     if reading.verdict == verdicts.EXPLORATORY and verdict.expect != "none":
         key = "answer.tipping" if reading.tipping_sd is not None else "answer.open"
         found.append(words(key, sd=number(reading.tipping_sd)))
