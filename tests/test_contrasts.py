@@ -103,6 +103,18 @@ def test_a_cell_against_itself_differs_by_nothing_for_sure():
     assert found.p_above() == 1.0 and found.interval().high == 0.0
 
 
+def test_equal_predictions_give_an_interval_without_width_whatever_their_seeds_do():
+    """Seeds vary less than chance over examples would make them, and the contrast not at all."""
+    correct = np.zeros((3, 100), bool)
+    for row in range(3):
+        correct[row, 20 * row : 20 * row + 50] = True  # each run right on others, equally many but for one
+    correct[0, 99] = True
+    cell = Sample(correct, (0, 1, 2))
+    found = contrasts.estimate([cell, cell], DIFFERENCE)
+    assert found.variance == 0.0 < sum(found.seeds) < found.residual
+    assert (found.interval().low, found.interval().high) == (0.0, 0.0)
+
+
 def test_cells_with_other_test_sets_share_no_examples():
     first, second = drawn.runs(rng(12), [0.4, 0.6], seeds=3, n=400)
     elsewhere = Sample(second.correct[:, :300], second.seeds, "other")

@@ -34,7 +34,7 @@ def rng(*address: int) -> np.random.Generator:
 
 
 def covered(times, address, weights, accuracies, **variances):
-    """The share of studies drawn example by example whose interval holds the truth; then with V_example alone."""
+    """The share of drawn studies whose interval holds the truth; then of intervals by V_example alone."""
     truth = float(np.dot(weights, accuracies))
     both = alone = 0
     for i in range(times):

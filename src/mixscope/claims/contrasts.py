@@ -154,7 +154,7 @@ class Estimate:
 
     @property
     def degrees(self) -> float:
-        """Effective degrees of freedom, at most those of the examples."""
+        """Effective degrees of freedom, at most those of the examples; those where nothing varies."""
         return degrees(self.variance, self.from_seeds, self.seeds, self.seeds_df, self.examples_df)
 
     def interval(self, level: float = LEVEL) -> Interval:
@@ -183,7 +183,7 @@ def degrees(
 ) -> float:
     """Effective degrees of freedom of a variance of which `from_seeds` comes from these terms, as above."""
     below = sum(v * v / df for v, df in zip(terms, terms_df, strict=True))
-    return min(from_seeds * variance / below, most) if below else most
+    return min(from_seeds * variance / below, most) if below and variance else most
 
 
 def t_factor(level: float, degrees: float) -> float:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from mixscope import __version__
-from mixscope.cli import audit, data, judge, look, report, run, study
+from mixscope.cli import audit, compare, data, judge, look, report, run, study
 from mixscope.cli.grammar import EXIT
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
 
@@ -53,6 +53,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (data, run, study, judge, report, audit, look):
+    for noun in (data, run, study, judge, compare, report, audit, look):
         noun.add(commands)
     return top

@@ -1,0 +1,86 @@
+"""`mixscope compare`: two studies, or a study and a table that somebody published."""
+
+import argparse
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "compare",
+        compare,
+        "say what differs between two studies, or a study and a published table",
+        "  mixscope compare runs/quickstart runs/longer\n  mixscope compare runs/resnet-vs-vit published.csv",
+    )
+    command.add_argument("first", type=Path, metavar="A", help="a study's folder")
+    command.add_argument(
+        "second", type=Path, metavar="B", help="another one, or a CSV or Markdown table of experiments"
+    )
+    command.add_argument(
+        "--checkpoint",
+        choices=("last", "selected"),
+        default="last",
+        help="compare the last epoch or the one that validation selected (default: last)",
+    )
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    from mixscope.claims import compare as room
+    from mixscope.claims import evidence
+
+    first = evidence.gather(arguments.first)
+    if arguments.second.is_dir():
+        found = room.studies(first, evidence.gather(arguments.second), checkpoint=arguments.checkpoint)
+    else:
+        found = room.table(first, arguments.second, checkpoint=arguments.checkpoint)
+    if arguments.json:
+        return print_json(dataclasses.asdict(found))
+    for line in _lines(found, arguments.checkpoint):
+        print(line)
+
+
+def _lines(found: Any, checkpoint: str) -> Iterator[str]:
+    yield f"{found.first} -> {found.second}"
+    for title, sentences in (("settings", found.settings), ("made with", found.made_with)):
+        if sentences:
+            yield f"\n{title}"
+            yield from (f"  {sentence}" for sentence in sentences)
+    for name, only in ((found.first, found.only_first), (found.second, found.only_second)):
+        if only:
+            yield f"\nonly in {name}: {', '.join(only)}"
+    yield f"\nresults  (test top-1 %, {checkpoint} checkpoint; difference in pp with its 95% interval)"
+    for row in found.results:
+        yield (
+            f"  {row.experiment:<24} {_percent(row.first)} -> {_percent(row.second)}"
+            f"  {row.seeds[0]} and {row.seeds[1]} seeds  {_said(row)}"
+        )
+        yield from (f"  {'':<24} the audit of the table: {doubt}" for doubt in row.doubts)
+    counts = [f"{sum(r.said == s for r in found.results)} {s}" for s in _words(found.results)]
+    yield f"\n{len(found.results)} experiments: {', '.join(counts)}"
+
+
+def _words(rows: Any) -> list[str]:
+    return list(dict.fromkeys(row.said for row in rows))
+
+
+def _said(row: Any) -> str:
+    if row.first is None or row.second is None:
+        return "no finished run"
+    apart = f"{row.second - row.first:+.2f}"
+    if row.interval is None:
+        return f"{apart}  one seed cannot show how much runs differ"
+    shown = f"{apart} [{row.interval.low:+.2f}, {row.interval.high:+.2f}]"
+    if row.conditional:
+        return f"{shown}  of test examples alone: one seed cannot show how much runs differ"
+    return f"{shown}  p {row.p_holm:.3g} after Holm: {row.said}"
+
+
+def _percent(value: float | None) -> str:
+    return "    -" if value is None else f"{value:5.2f}"
