@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from audited import HEADINGS, MARKS, Style, cells, changed, rows, text
 from mixscope import cli
 from mixscope.claims import audit
-from mixscope.claims.audit import reading
+from mixscope.claims.audit import reading, wording
 from mixscope.errors import ConfigError, DataError
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())
@@ -103,6 +103,30 @@ def test_simulated_tables_in_any_style_raise_no_alarm(seed, style):
     found = audited(text(cells(rows(seed), style), style), style)
     assert [(f.rule, f.row, f.why, dict(f.figures)) for f in alarms(found)] == []
     assert found.figures == 60 and len(found.contrasts) == 8 + 6 + 2
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["", "-", "✓", "✗", "0", "100", "0.5", "45.88%", "1,234.5", "-3", "1e3", "½", "٣", "nan", "±", "()"]
+    ),
+    st.sampled_from(
+        ["Top-1", "top5", "F1", "Recall", "Precision", "Model", "Aug", "Exp", "Exp-1", "Exp-2", "Epochs"]
+    ),
+    st.sampled_from(
+        ["MixUp", "CutMix", "none", "ResNet-50", "ViT-S/16", "CIFAR-100", "x (1) > y (2)", "+1 p (2 → 3)"]
+    ),
+    st.text(max_size=8),
+)
+
+
+@given(grid=st.lists(st.lists(CELLS, min_size=1, max_size=7), min_size=1, max_size=8), balanced=st.booleans())
+@settings(EXAMPLES, max_examples=200)
+def test_no_table_however_odd_ends_in_a_crash(grid, balanced):
+    for style in (Style(), Style(csv=","), Style(csv=";")):
+        content = text([[c.replace("|", "").replace("\n", " ") for c in row] for row in grid], style)
+        found = audited(content, style, balanced=balanced)
+        json.dumps(found.to_dict())
+        assert wording.text(found)
 
 
 # --- one error at a time ---
@@ -440,7 +464,8 @@ def test_the_command_ends_as_documented(tmp_path, capsys):
     assert call(capsys, tmp_path / "none.md")[0] == 4
     (tmp_path / "text.md").write_text("No table.", "utf-8")
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00a,b")
-    for name in ("text.md", "bytes.csv"):
+    (tmp_path / "endless.csv").write_text('model,top1\n"' + "x" * 200_000, "utf-8")  # a quote that never ends
+    for name in ("text.md", "bytes.csv", "endless.csv"):
         code, _, err = call(capsys, tmp_path / name)
         assert code == 4 and err.count("\n") == 1
 

@@ -75,7 +75,10 @@ def read(path: Path) -> Document:
         ) from problem
     except UnicodeDecodeError as problem:
         raise DataError(f"{path}: is no UTF-8 text (byte {problem.start}); save it as UTF-8") from problem
-    document = separated(text) if path.suffix.lower() in SEPARATED else markdown(text)
+    try:
+        document = separated(text) if path.suffix.lower() in SEPARATED else markdown(text)
+    except csv.Error as problem:
+        raise DataError(f"{path}: is no CSV ({problem}); save it anew, separated by commas") from problem
     if not document.tables:
         expected = "headings and at least one row" if path.suffix.lower() in SEPARATED else "a pipe table"
         raise DataError(
@@ -85,8 +88,12 @@ def read(path: Path) -> Document:
 
 
 def separated(text: str) -> Document:
-    """A table of values separated by comma, semicolon or tab: the first row holds the headings."""
-    first = text.lstrip("\r\n").split("\n", 1)[0]
+    """A table of values separated by comma, semicolon or tab: the first row holds the headings.
+
+    Raises csv.Error where it is none.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    first = text.lstrip("\n").split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     rows = [Line(reader.line_num, tuple(c.strip() for c in row)) for row in reader if any(row)]
