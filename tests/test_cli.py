@@ -157,6 +157,7 @@ def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digit
     file.write_text(STUDY)
     code, text, _ = call(capsys, "study", "run", file, "--out", out, "--root", digits_root, "--slots", 2)
     assert code == 0 and "1/1" in text and (out / "study.yaml").read_text() == STUDY
+    assert f"`mixscope report {out}`" in text
     code, text, _ = call(capsys, "study", "status", out, "--json")
     assert code == 0 and [row["state"] for row in json.loads(text)["runs"]] == ["done", "done"]
     code, text, _ = call(capsys, "study", "eval", out, "--root", digits_root)

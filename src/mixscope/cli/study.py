@@ -238,6 +238,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         print_json(rows)
     else:
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
 
