@@ -302,3 +302,25 @@ def test_what_a_user_sees(calm, root, tmp_path):
         assert part in show.lines[4]
     assert show.lines[-1] == f"done      {tmp_path / 'run'}"
     assert any(line.startswith("test      last (epoch 3) ") for line in show.lines)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError("Unable to allocate 9 GiB"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"),
+    ],
+)
+def test_want_of_memory_is_said_with_a_mend(root, tmp_path, monkeypatch, problem):
+    def fail(*_, **__):
+        raise problem
+
+    monkeypatch.setattr(execute.loop, "train", fail)
+    with pytest.raises(RunFailed, match=r"out of memory \(.*; run fewer at once .*train.accumulate=2"):
+        trained(root, tmp_path / "run")
+    status = records.read_status(tmp_path / "run")
+    assert status["state"] == "failed" and "out of memory" in status["error"]
+    monkeypatch.setattr(execute.loop, "train", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        trained(root, tmp_path / "run")

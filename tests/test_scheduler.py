@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records, scheduler, tables
+from mixscope.runs import folder, records, scheduler, tables
 from mixscope.runs.scheduler import Options
 from mixscope.runs.standing import Standing, standings
 from mixscope.study import matrix
@@ -157,6 +158,95 @@ def test_a_killed_scheduler_is_followed_by_one_that_adopts_its_runs(tmp_path, ca
     told = [e["event"] for e in events(out)]
     assert "adopted" in told and "retry" not in told
     assert predictions(out) == predictions(calm)
+
+
+@pytest.mark.slow
+def test_run_and_scheduler_killed_at_once_are_both_followed(tmp_path, calm, digits_root):
+    out = tmp_path / "study"
+    first = in_process(out, digits_root, tmp_path)
+    wait_for(lambda: training(out))
+    for pid in (first.pid, *(s.pid for s in training(out))):
+        os.kill(pid, signal.SIGKILL)
+    first.wait()
+    assert [s.state for s in go(out, digits_root)] == ["done", "done"]
+    assert predictions(out) == predictions(calm)
+
+
+@pytest.mark.slow
+def test_a_study_edited_after_half_of_its_runs_is_refused_by_what_changed(tmp_path, calm):
+    study = matrix.parse(yaml.safe_dump(STUDY, sort_keys=False), file="small.yaml")
+    folder.keep(study, tmp_path)
+    half = study.expand()[0]
+    shutil.copytree(calm / half.directory, tmp_path / half.directory)
+    tree = {**STUDY, "base": {**STUDY["base"], "train.batch_size": 32}}
+    edited = matrix.parse(yaml.safe_dump(tree, sort_keys=False), file="small.yaml")
+    with pytest.raises(ConfigError, match=r"default with seed 0 has begun .*train\.batch_size: 64 -> 32"):
+        folder.keep(edited, tmp_path)
+    assert matrix.load(str(tmp_path)).digest == study.digest
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of four megabytes."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small file system can be mounted here ({mounted.stderr.strip()})")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_room(
+    tmp_path, small_disk, calm, digits_root, capfd
+):
+    out = small_disk / "study"
+    (small_disk / "others").write_bytes(bytes(shutil.disk_usage(small_disk).free - 250_000))
+    told = []
+    found = go(out, digits_root, lambda found, event: told.append(event) if event else None, retries=1)
+    assert {s.state for s in found} & {"done", "running"} == set()
+    reasons = {event["reason"] for event in told if event["event"] == "gave up"}
+    assert len(reasons) == 2 and all("disk is full; make room" in reason for reason in reasons), told
+    for planned in runs():
+        path = out / planned.directory
+        assert not list(path.rglob("*.part")), "nothing half is left"
+        if records.is_run(path):
+            assert records.read_config(path).digest == planned.config.digest
+            records.read_status(path), records.read_events(path)
+    (small_disk / "others").unlink()
+    assert [s.state for s in go(out, digits_root)] == ["done", "done"]
+    assert predictions(out) == predictions(calm)
+
+
+@pytest.mark.slow
+def test_out_of_memory_is_said_with_a_mend_and_the_batch_stays_as_it_is(tmp_path, digits_root, monkeypatch):
+    """The system refuses memory beyond what an idle run holds and half a gigabyte."""
+    idle = "import psutil, torch, timm, sklearn.datasets, numba; print(psutil.Process().memory_info().vms)"
+    done = subprocess.run([sys.executable, "-c", idle], capture_output=True, text=True, check=True)
+    limit = int(done.stdout) + 500_000_000
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        f"import resource\nresource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    large = {"model.arch": "resnet50", "model.patch_size": 0, "model.kwargs": {}, "train.batch_size": 1200}
+    planned = runs(**large)[:1]
+    told = []
+    scheduler.run(
+        planned, out=tmp_path / "out", root=digits_root, options=Options(retries=0, backoff=0.1),
+        notice=lambda found, event: told.append(event) if event else None,
+    )  # fmt: skip
+    reason = told[-1]["reason"]
+    assert told[-1]["event"] == "gave up" and "out of memory" in reason and "train.accumulate=2" in reason
+    path = tmp_path / "out" / planned[0].directory
+    assert records.read_config(path).train.batch_size == 1200
+    assert records.read_status(path)["state"] == "failed"
 
 
 @pytest.mark.slow

@@ -6,27 +6,56 @@ that is killed in between leaves the file that was there before.
 What does not belong here: what is in the files.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from mixscope.errors import DiskFull
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place when the block ends without an error, and is on disk then."""
+    """A file to write that takes its place when the block ends without an error, and is on disk then.
+
+    Raises DiskFull when there is no room for it; then the file that was there before is there still.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with room_for(path):
+        try:
+            with beside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Says in one sentence that the disk is full, whatever writes to it in the block. Raises DiskFull."""
     try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        yield
+    except Exception as problem:
+        if isinstance(problem, DiskFull) or not is_full(problem):
+            raise
+        raise DiskFull(
+            f"{path}: cannot be written, the disk is full; make room, then the same command goes on"
+        ) from problem
+
+
+def is_full(problem: BaseException | None) -> bool:
+    """Whether an error comes from a disk or quota without room, also one that a library has wrapped."""
+    while problem is not None:
+        if isinstance(problem, DiskFull) or getattr(problem, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 def sync_folder(folder: Path) -> None:

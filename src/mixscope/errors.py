@@ -26,6 +26,10 @@ class RunFailed(Exception):
     """A run cannot go on, and the same command would end the same way (exit code 1)."""
 
 
+class DiskFull(OSError):
+    """There is no room for what was to be written; what was there before is whole (exit code 1)."""
+
+
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> str:
     """The sentence for a name that is not among `known`, with the nearest ones.
 

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from mixscope import __version__
+from mixscope.atomic import is_full
 from mixscope.cli import audit, compare, data, judge, look, report, run, study
 from mixscope.cli.grammar import EXIT
-from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
+from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.stderr.close()
         return 0
+    except OSError as problem:
+        if not is_full(problem):
+            raise
+        full = "the disk is full; make room, then the same command goes on"
+        return _fail(problem if isinstance(problem, DiskFull) else full, 1)
 
 
 def _fail(problem: object, code: int) -> int:

@@ -10,9 +10,10 @@ What does not belong here: the steps of training (training/loop.py), and many ru
 import dataclasses
 import math
 import os
+import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from mixscope import metrics, mixing
 from mixscope.data.device import feed
 from mixscope.data.loader import Batch, Loader
 from mixscope.data.store import Store
-from mixscope.errors import ConfigError, DataError, Interrupted
+from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 from mixscope.runs import display, records
-from mixscope.runs.records import Predictions
+from mixscope.runs.records import LESS_MEMORY, Predictions
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import checkpoint, health, loop, models, ranks, weights
 from mixscope.training.evaluate import predict
@@ -44,10 +45,11 @@ def run(
 
     root: of prepared data. out: the run directory; None names one under runs/. resume: "auto" takes up what
     is there, and returns at once what is done; "never" refuses a directory that holds a run.
-    Raises ConfigError, DataError, Interrupted (the run can be taken up again) and RunFailed.
+    Raises ConfigError, DataError, Interrupted (the run can be taken up again), DiskFull and RunFailed.
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
     with ExitStack() as stack:
+        stack.enter_context(_memory_told())
         device = stack.enter_context(processes(config.run.device))
         lead = ranks.rank() == 0
         show = show if show is not None and lead else display.silent()
@@ -65,15 +67,29 @@ def run(
             _start(record, ready, show)
         ranks.wait()  # the run directory is there
         try:
-            return _go(ready, path, record, show, stop)
-        except Interrupted as problem:
-            if record is not None:
-                record.ended("interrupted", str(problem))
-            raise
+            with _memory_told():
+                return _go(ready, path, record, show, stop)
         except BaseException as problem:
             if record is not None:
-                record.ended("failed", str(problem) or type(problem).__name__)
+                state = "interrupted" if isinstance(problem, Interrupted) else "failed"
+                with suppress(DiskFull):  # a disk that is full takes no last word either
+                    record.ended(state, str(problem) or type(problem).__name__)
             raise
+
+
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Says in one sentence that memory has run out; the settings stay as they are. Raises RunFailed."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as problem:
+        lacks = isinstance(problem, MemoryError | torch.OutOfMemoryError)
+        if not lacks and not re.search(
+            r"can't allocate memory|cannot allocate memory|new thread", str(problem), re.I
+        ):
+            raise
+        reason = (str(problem).splitlines() or [""])[0][:200] or type(problem).__name__
+        raise RunFailed(f"out of memory ({reason}); {LESS_MEMORY}") from problem
 
 
 def describe(

@@ -40,7 +40,7 @@ import psutil
 import yaml
 
 import mixscope
-from mixscope.atomic import replacing
+from mixscope.atomic import replacing, room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
@@ -49,6 +49,10 @@ SCHEMA = 1
 STATES = ("running", "interrupted", "failed", "done")
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
 HEARTBEAT_SECONDS = 5.0
+LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
+    "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
+    " study: the batch of a step stays the same, but batch norm sees it in parts"
+)
 
 
 def name_of(config: RunConfig) -> str:
@@ -99,9 +103,10 @@ class Run:
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
         """One line of events.jsonl, on disk when this returns."""
         assert self._events is not None, "cut() says where events begin"
-        self._events.write(_json({"kind": kind, **values}, indent=None))
-        self._events.flush()
-        os.fsync(self._events.fileno())
+        with room_for(self.path / "events.jsonl"):
+            self._events.write(_json({"kind": kind, **values}, indent=None))
+            self._events.flush()
+            os.fsync(self._events.fileno())
 
     def started(self, **about: Any) -> None:
         """Notes one more start in status.json; `about` is kept beside time, host and process."""

@@ -24,7 +24,8 @@ from typing import IO, Any, Protocol
 import psutil
 import yaml
 
-from mixscope.errors import Interrupted
+from mixscope.atomic import room_for
+from mixscope.errors import DiskFull, Interrupted
 from mixscope.runs import records
 from mixscope.runs.standing import Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
@@ -154,8 +155,13 @@ class _Pool:
         previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._adopt()
-            while self.stop_signal is None and self._step():
-                time.sleep(POLL_SECONDS)
+            try:
+                with room_for(self.out):
+                    while self.stop_signal is None and self._step():
+                        time.sleep(POLL_SECONDS)
+            except DiskFull:
+                self._stop_all()
+                raise
             if self.stop_signal is not None:
                 self._stop_all()
                 raise Interrupted(
@@ -255,7 +261,8 @@ class _Pool:
         path = self.out / planned.directory
         if records.is_run(path):
             status = records.read_status(path)
-            records.write_json(path / "status.json", {**status, "state": "failed", "error": reason})
+            with suppress(DiskFull):
+                records.write_json(path / "status.json", {**status, "state": "failed", "error": reason})
 
     def _stop_all(self) -> None:
         for job in self.jobs:
@@ -274,7 +281,8 @@ class _Pool:
     def _say(self, event: Mapping[str, Any]) -> None:
         """To the journal and to who watches."""
         event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event}
-        note(self.out, event)
+        with suppress(DiskFull):  # who watches is told all the same
+            note(self.out, event)
         self.notice(self.standings(), event)
 
 
@@ -326,10 +334,11 @@ class Here:
         return [self._start(planned, slot) for planned, slot in batch]
 
     def _start(self, planned: PlannedRun, slot: int) -> Work:
-        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
+        line = command(planned, out=self.out, root=self.root, extra=self.extra)
         share = self.options.environments[slot % len(self.options.environments)]
+        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
         process = subprocess.Popen(
-            command(planned, out=self.out, root=self.root, extra=self.extra),
+            line,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -363,15 +372,12 @@ def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:
     if hung:
         return "gave no sign of life and was killed; see its log, or raise --hang-seconds"
     if code == -signal.SIGKILL:
-        return (
-            "was killed by the system, probably for want of memory; use fewer --slots, or train.accumulate=2"
-            " (which keeps the batch and its result)"
-        )
+        return f"was killed by the system, probably for want of memory; {records.LESS_MEMORY}"
     if code == -signal.SIGTERM or code == 75:
         return "was interrupted"
     text = found.error or _last_line(log)
-    if "out of memory" in text.lower():
-        text += "; use fewer --slots, or train.accumulate=2 (which keeps the batch and its result)"
+    if "out of memory" in text.lower() and records.LESS_MEMORY not in text:
+        text += f"; {records.LESS_MEMORY}"
     return text or f"ended with exit code {code}; see {log}"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from mixscope.atomic import room_for
 from mixscope.errors import ConfigError
 from mixscope.runs import records
 from mixscope.study import config as settings
@@ -130,8 +131,8 @@ def standings(runs: Sequence[PlannedRun], out: Path) -> list[Standing]:
 
 
 def note(out: Path, event: Mapping[str, Any]) -> None:
-    """One more line in the journal, on a line of its own whatever a killed scheduler left."""
-    with (out / JOURNAL).open("a+b") as file:
+    """One more line in the journal, on its own whatever a killed scheduler left. Raises DiskFull."""
+    with room_for(out / JOURNAL), (out / JOURNAL).open("a+b") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         begun = file.read() not in (b"", b"\n")
         file.write(b"\n" * begun + json.dumps(event, ensure_ascii=False).encode() + b"\n")
