@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made_study
-from mixscope.claims import evidence, verdicts
+from mixscope.claims import contrasts, evidence, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.verdicts import (
     ESTIMATE,
@@ -348,3 +348,29 @@ def test_every_builtin_study_can_be_judged_before_its_first_run(tmp_path):
         (folder / "study.yaml").write_text(matrix.load(name).text)
         found = judge(evidence.gather(folder))
         assert {v.verdict for v in found} == {MISSING}
+
+
+def estimated(value, error):
+    return contrasts.Estimate(
+        value=value,
+        examples=error**2,
+        examples_df=9999.0,
+        seeds=(0.0,),
+        seeds_df=(2,),
+        residual=0.0,
+        conditional=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("expect", "points", "logits", "gated"),
+    [
+        ("equivalent", (0.1, 0.5), (-0.01, 0.02), False),
+        ("equivalent", (0.1, 0.5), (-0.08, 0.02), True),
+        ("equivalent", (0.1, 0.5), (0.08, 0.02), False),
+        ("above", (0.1, 0.5), (-0.01, 0.02), True),
+    ],
+)
+def test_the_sign_of_an_equivalence_counts_only_where_it_is_one(expect, points, logits, gated):
+    claim = dataclasses.replace(matrix.parse(TWO, file="s").claims[0], expect=expect)
+    assert bool(verdicts._scales(claim, estimated(*points), estimated(*logits))) == gated

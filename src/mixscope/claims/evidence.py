@@ -20,6 +20,7 @@ from mixscope.errors import DataError
 from mixscope.runs import records
 from mixscope.runs.records import Predictions
 from mixscope.study import matrix
+from mixscope.study.config import RunConfig
 from mixscope.study.matrix import PlannedRun, Study
 
 
@@ -53,6 +54,11 @@ class RunEvidence:
     def environment(self) -> dict[str, Any]:
         """environment.json. Raises DataError."""
         return records.read_environment(self.path)
+
+    @cached_property
+    def settings(self) -> RunConfig:
+        """config.yaml, which should be what was planned. Raises DataError."""
+        return records.read_config(self.path)
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:

@@ -121,7 +121,7 @@ def _settings(runs: Sequence[RunEvidence]) -> list[Problem]:
     wrong = []
     for run in runs:
         asked = run.planned.config.digest
-        told = {run.summary["digest"], run.environment["digest"], records.read_config(run.path).digest}
+        told = {run.summary["digest"], run.environment["digest"], run.settings.digest}
         if told != {asked}:
             wrong.append(run)
     if not wrong:
