@@ -26,7 +26,7 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Batch, Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
-from mixscope.runs import display, records
+from mixscope.runs import display, records, tracking
 from mixscope.runs.records import LESS_MEMORY, Predictions
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import checkpoint, health, loop, models, ranks, weights
@@ -39,15 +39,23 @@ CLEAN_IMAGES = 1000  # of the training split, about; accuracy on them has a stan
 
 
 def run(
-    config: RunConfig, *, root: Path, out: Path | None = None, resume: str = "auto", show: Show | None = None
+    config: RunConfig,
+    *,
+    root: Path,
+    out: Path | None = None,
+    resume: str = "auto",
+    show: Show | None = None,
+    track: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Trains and judges one run, or goes on with it; returns its summary, as in summary.json.
 
     root: of prepared data. out: the run directory; None names one under runs/. resume: "auto" takes up what
-    is there, and returns at once what is done; "never" refuses a directory that holds a run.
+    is there, and returns at once what is done; "never" refuses a directory that holds a run. track: names of
+    trackers that mirror the events (tracking.py).
     Raises ConfigError, DataError, Interrupted (the run can be taken up again), DiskFull and RunFailed.
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
+    tracking.check(track)
     with ExitStack() as stack:
         stack.enter_context(_memory_told())
         device = stack.enter_context(processes(config.run.device))
@@ -65,6 +73,7 @@ def run(
         _announce(ready, show)
         if record is not None:
             _start(record, ready, show)
+            record.mirror = tracking.mirror(track, path, config, show)
         ranks.wait()  # the run directory is there
         try:
             with _memory_told():

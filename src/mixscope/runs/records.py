@@ -28,12 +28,12 @@ import socket
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 import psutil
@@ -64,8 +64,18 @@ def name_of(config: RunConfig) -> str:
 # --- writing ------------------------------------------------------------------------------------
 
 
+class Mirror(Protocol):
+    """Who is told every event once it is on disk, and at the beginning those that are there; never raises."""
+
+    def begin(self, rows: Sequence[Mapping[str, Any]]) -> None: ...
+    def event(self, row: Mapping[str, Any]) -> None: ...
+    def close(self) -> None: ...
+
+
 class Run:
     """A run directory that is being written, held by one process. Made by `begin`, ended by `close`."""
+
+    mirror: Mirror | None = None
 
     def __init__(self, path: Path, lock: IO[bytes]) -> None:
         self.path = path
@@ -99,6 +109,8 @@ class Run:
             )
         self._events.truncate(length)
         self._events.seek(0, os.SEEK_END)
+        if self.mirror is not None:
+            self.mirror.begin(read_events(self.path))
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
         """One line of events.jsonl, on disk when this returns."""
@@ -107,6 +119,8 @@ class Run:
             self._events.write(_json({"kind": kind, **values}, indent=None))
             self._events.flush()
             os.fsync(self._events.fileno())
+        if self.mirror is not None:
+            self.mirror.event({"kind": kind, **values})
 
     def started(self, **about: Any) -> None:
         """Notes one more start in status.json; `about` is kept beside time, host and process."""
@@ -155,6 +169,8 @@ class Run:
 
     def close(self) -> None:
         """Lets go of the directory."""
+        if self.mirror is not None:
+            self.mirror.close()
         if self._events is not None:
             self._events.close()
             self._events = None
@@ -250,6 +266,18 @@ def _take(path: Path) -> IO[bytes]:
     lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
     lock.flush()
     return lock
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the run directory now; also one of another machine where locks reach so far."""
+    try:
+        with (path / ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:
