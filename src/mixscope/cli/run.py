@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli.executors import declare_track
 from mixscope.cli.grammar import declare, print_json, root_and_json, table
 
 
@@ -31,6 +32,7 @@ def _add_train(commands: Any) -> None:
     command.add_argument(
         "--resume", choices=("auto", "never"), default="auto", help="take up a run that is there"
     )
+    declare_track(command)
     command.add_argument("--dry-run", action="store_true", help="check everything up to the first step")
     root_and_json(command)
 
@@ -59,7 +61,9 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         plan = execute.describe(settings, root=root, out=arguments.out, show=show)
         return print_json(plan) if arguments.json else None
-    summary = execute.run(settings, root=root, out=arguments.out, resume=arguments.resume, show=show)
+    summary = execute.run(
+        settings, root=root, out=arguments.out, resume=arguments.resume, show=show, track=arguments.track
+    )
     if arguments.json:
         print_json(summary)
 

@@ -3,10 +3,10 @@
 import argparse
 import dataclasses
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
 from mixscope.cli.grammar import declare, print_json, root_and_json, table
 from mixscope.errors import ConfigError
 
@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
     verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_new(verbs)
+    _add_export(verbs)
     for name, do, help in (
         ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
         ("run", study_run, "run what is left of a study, several runs at once"),
@@ -65,9 +66,8 @@ def add(commands: Any) -> None:
         if name in ("run", "retry"):
             command.add_argument(
                 "--slots",
-                default="1",
                 metavar="N",
-                help="runs at once, or auto: as many as make all together faster (default: 1)",
+                help="runs at once, or auto: as many as help (default: 1; on a cluster all)",
             )
             command.add_argument(
                 "--hang-seconds",
@@ -76,6 +76,8 @@ def add(commands: Any) -> None:
                 metavar="S",
                 help="kill a run that is silent so long",
             )
+            declare_executor(command)
+            declare_track(command)
 
 
 def _add_new(verbs: Any) -> None:
@@ -92,6 +94,28 @@ def _add_new(verbs: Any) -> None:
     )
     command.add_argument("--out", type=Path, metavar="FILE", help="the file (default: NAME.yaml)")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def _add_export(verbs: Any) -> None:
+    command = declare(
+        verbs,
+        "export-tensorboard",
+        study_export,
+        "write the curves of finished runs for TensorBoard",
+        "  mixscope study export-tensorboard runs/quickstart\n  tensorboard --logdir runs/quickstart",
+    )
+    command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a folder of runs")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def study_export(arguments: argparse.Namespace) -> None:
+    from mixscope.runs import tracking
+
+    done, left = tracking.export_all(arguments.folder)
+    if arguments.json:
+        return print_json({"exported": [str(p) for p in done], "not_done": [p.name for p in left]})
+    more = f"; not done: {', '.join(p.name for p in left)}" if left else ""
+    print(f"exported  {len(done)} runs{more}\nlook      tensorboard --logdir {arguments.folder}")
 
 
 def study_new(arguments: argparse.Namespace) -> None:
@@ -212,27 +236,18 @@ def study_retry(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int:
     from mixscope.data.store import data_root
-    from mixscope.runs import board, folder, scheduler, slots, tables
+    from mixscope.runs import board, folder, tables
 
-    most, threads, environments, pace = slots.plan(
-        _slots(arguments.slots), runs=len(runs), cores=scheduler.cores(), clock=time.monotonic
-    )
-    options = scheduler.Options(
-        slots=most,
-        threads=threads,
-        hang_seconds=arguments.hang_seconds,
-        environments=environments,
-        pace=pace,
-    )
+    run, options, fixed = chosen(arguments, len(runs))
+    extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
     folder.keep(study, out)
     if arguments.json:
         watcher: board.Lines = board.Silent()
     else:
-        fixed = 0 if arguments.slots == "auto" else most
-        watcher = board.watcher(live=live, root=root, threads=threads, slots=fixed)
+        watcher = board.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
-        found = scheduler.run(runs, out=out, root=root, options=options, notice=notice)
+        found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
     rows = tables.results(runs, out)
     if arguments.json:
         print_json(rows)
@@ -240,15 +255,6 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
-
-
-def _slots(given: str) -> int | None:
-    """A number of runs at once, or None for auto."""
-    if given == "auto":
-        return None
-    if not given.isdigit() or int(given) < 1:
-        raise ConfigError(f"--slots: expected a whole number, 1 or more, or auto, got {given}")
-    return int(given)
 
 
 def study_table(arguments: argparse.Namespace) -> None:

@@ -43,6 +43,9 @@ class Work(Protocol):
     def code(self) -> int | None:
         """Its exit code, negative for a signal as in subprocess; None while it runs or waits to run."""
 
+    def why(self) -> str | None:
+        """What its place knows about its end; None leaves it to the exit code and the records."""
+
     def age(self) -> float:
         """Seconds since its process began; 0 while it waits for a place."""
 
@@ -245,7 +248,9 @@ class _Pool:
         if found.state == "done":
             self._tell("done", job.run)
             return
-        reason = why(code, found, hung=job.hung, log=self.out / "logs" / f"{name}.log")
+        log = self.out / "logs" / f"{name}.log"
+        told = None if job.hung else job.work.why()
+        reason = told or why(code, found, hung=job.hung, log=log)
         tries = self.tries[name] = self.tries.get(name, 0) + 1
         if code in FATAL or tries > self.options.retries:
             self.given_up.add(name)
@@ -305,6 +310,9 @@ class _Process:
         if self.process is not None:
             return self.process.poll()
         return None if psutil.pid_exists(self.pid) else 0
+
+    def why(self) -> str | None:
+        return None
 
     def age(self) -> float:
         try:

@@ -1,0 +1,116 @@
+"""Where a study's runs are executed and who watches, as the user says it for `mixscope study run`.
+
+What does not belong here: what a cluster does (runs/ray.py, runs/slurm.py), and slots of this machine.
+"""
+
+import argparse
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mixscope.errors import ConfigError
+
+
+def declare_executor(command: argparse.ArgumentParser) -> None:
+    """What `mixscope study run` adds to the grammar for clusters."""
+    command.add_argument(
+        "--executor",
+        choices=("local", "ray", "slurm"),
+        default="local",
+        help="this machine, the Ray cluster at $RAY_ADDRESS, or Slurm (default: local)",
+    )
+    command.add_argument(
+        "--cpus-per-run", type=int, metavar="N", help="processors of each run on a cluster (default: 1)"
+    )
+    command.add_argument(
+        "--gpus-per-run",
+        type=float,
+        metavar="X",
+        help="GPUs of each run on a cluster; with Ray also a share, as 0.5 (default: 1 where Ray has any)",
+    )
+    command.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="key=value",
+        help="a parameter of sbatch: partition, account, time (minutes), mem, ...",
+    )
+
+
+def declare_track(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--track",
+        action="append",
+        choices=("tensorboard", "wandb"),
+        default=[],
+        help="mirror what is recorded; wandb works offline without an account",
+    )
+
+
+def tracked(names: Sequence[str]) -> list[str]:
+    """The arguments of `mixscope train` that track each run of a study. Raises ConfigError now, and once."""
+    from mixscope.runs import tracking
+
+    tracking.check(names)
+    return [word for name in names for word in ("--track", name)]
+
+
+def chosen(arguments: argparse.Namespace, runs: int) -> tuple[Callable[..., Any], Any, int]:
+    """What stands for `scheduler.run` where the user wants it, its options, and how many runs go at once, 0
+    where that shows only later.
+
+    runs: how many there are; a cluster is given all of them without --slots, it has a queue of its own.
+    Raises ConfigError for options that do not belong together.
+    """
+    many = None if arguments.slots in (None, "auto") else _whole(arguments.slots)
+    if arguments.executor != "slurm" and arguments.slurm:
+        raise ConfigError("--slurm: goes with --executor slurm")
+    if arguments.executor == "local":
+        return _here(arguments, 1 if arguments.slots is None else many, runs)
+    return _cluster(arguments, many, runs)
+
+
+def _here(arguments: argparse.Namespace, many: int | None, runs: int) -> tuple[Callable[..., Any], Any, int]:
+    from mixscope.runs import scheduler, slots
+
+    if arguments.cpus_per_run is not None or arguments.gpus_per_run is not None:
+        raise ConfigError(
+            "--cpus-per-run and --gpus-per-run: go with --executor ray or slurm; here use --slots"
+        )
+    most, threads, environments, pace = slots.plan(
+        many, runs=runs, cores=scheduler.cores(), clock=time.monotonic
+    )
+    options = scheduler.Options(
+        slots=most,
+        threads=threads,
+        hang_seconds=arguments.hang_seconds,
+        environments=environments,
+        pace=pace,
+    )
+    return scheduler.run, options, 0 if many is None else most
+
+
+def _cluster(
+    arguments: argparse.Namespace, many: int | None, runs: int
+) -> tuple[Callable[..., Any], Any, int]:
+    from mixscope.runs import ray, scheduler, slurm
+    from mixscope.study.config import split_pair
+
+    gpus = arguments.gpus_per_run
+    cpus = 1 if arguments.cpus_per_run is None else arguments.cpus_per_run
+    if cpus < 1 or (gpus is not None and gpus < 0):
+        raise ConfigError("--cpus-per-run must be 1 or more, and --gpus-per-run 0 or more")
+    options = scheduler.Options(slots=many or runs, threads=cpus, hang_seconds=arguments.hang_seconds)
+    if arguments.executor == "ray":
+        return functools.partial(ray.run, gpus=gpus), options, many or 0
+    if gpus is not None and gpus != int(gpus):
+        raise ConfigError(f"--gpus-per-run: Slurm gives whole GPUs, got {gpus:g}")
+    given = dict(map(split_pair, arguments.slurm))
+    return functools.partial(slurm.run, gpus=int(gpus or 0), parameters=given), options, many or 0
+
+
+def _whole(given: str) -> int:
+    if not given.isdigit() or int(given) < 1:
+        raise ConfigError(f"--slots: expected a whole number, 1 or more, or auto, got {given}")
+    return int(given)
