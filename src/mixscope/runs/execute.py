@@ -475,13 +475,15 @@ def _judge(
     config, epochs = ready.config, {}
     results: dict[str, dict[str, Any]] = {}
     for split in [*(["val"] if config.data.val_fraction > 0 else []), "test"]:
-        results[split] = {}
+        results[split], before, made = {}, None, None
         with _loader(ready.store, split, config, ready.device) as loader:
             for name in _checkpoints(config):
                 values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
-                found = _predict(ready.built.module, values, loader, config, ready.device, stop)
+                if made is None or not _equal(values, before):  # the last epoch is often the selected one
+                    made = _predict(ready.built.module, values, loader, config, ready.device, stop)
+                before, found = values, made
                 if record is not None:
-                    record.predictions(f"{split}-{name}", found)
+                    record.predictions(f"{split}-{name}", made)
                     found = records.read_predictions(path, f"{split}-{name}")
                 results[split][name] = metrics.summary(found.logits, found.labels)
     return results, epochs
