@@ -2,7 +2,7 @@
 
     python benchmarks/mixing.py [--size 32] [--rounds 9] [--quick] [--without-peers]
 
-Plans are asked for one after the other, as the loader's threads do; "first of an epoch" draws all plans of
+Plans are asked for one after the other, as the loader's threads do; "plans of an epoch" draws all of them for
 50,000 examples. Pixels are mixed where the loader makes them, in the kernel that also gathers, crops, flips
 and normalises: "mixing adds" is a plan and the kernel with it, less the kernel without mixing. Peers mix a
 float batch that is ready, labels included. The loss is measured forward and backward, beside the same loss
@@ -48,15 +48,13 @@ def made(mix: str, per: str, size: int) -> mixing.Mixer:
 
 
 def plan_rows(size: int) -> Iterator[tuple[str, Row]]:
-    """A plan of a drawn epoch, and the first plan of a new one."""
+    """A plan of a drawn epoch, and the drawing of one."""
     for mix, per in itertools.product(METHODS, ("batch", "sample")):
         mixer = made(mix, per, size)
-        yield f"plan {mix}, per {per}", lambda call, m=mixer: m.plan(0, call % FULL, BATCH)
-        fresh, epochs = made(mix, per, size), itertools.count()
-        yield (
-            f"first of an epoch {mix}, per {per}",
-            lambda call, m=fresh, epochs=epochs: m.plan(next(epochs), 0, BATCH),
-        )
+        plans = mixer.draw(0)
+        assert plans is not None
+        yield f"plan {mix}, per {per}", lambda call, p=plans: p.of(call % FULL, BATCH)
+        yield f"plans of an epoch {mix}, per {per}", lambda call, m=mixer: m.draw(call)
 
 
 def pixel_rows(size: int) -> Iterator[tuple[str, Row]]:
@@ -68,22 +66,23 @@ def pixel_rows(size: int) -> Iterator[tuple[str, Row]]:
     )
     scale, bias = kernels.normaliser((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     fill = kernels.fused(size, order.padding("crop-flip", size))
-    out = np.empty((BATCH, 3, size, size), np.float32)
-    nobody, no_box, no_blend = np.empty(0, np.int64), np.zeros((BATCH, 4), np.int32), np.zeros(BATCH, "f4")
+    out, scratch = torch.empty(BATCH, 3, size, size).numpy(), np.empty((BATCH, 3, size, size), np.uint8)
+    nobody, box, blend = np.empty(0, np.int64), np.zeros((BATCH, 4), np.int32), np.zeros(BATCH, np.float32)
 
-    def row(mixer: mixing.Mixer | None) -> Row:
+    def row(plans: mixing.Plans | None) -> Row:
         def call(count: int) -> None:
             own = draws.order[count % (stored // BATCH) * BATCH :][:BATCH]
-            plan = mixer.plan(0, count % FULL, BATCH) if mixer else None
-            partner = nobody if plan is None else own[plan.partner]
-            box, blend = (no_box, no_blend) if plan is None else (plan.box, plan.blend)
-            fill(images, own, draws.crop, draws.flip, partner, box, blend, scale, bias, out)
+            plan = plans.of(count % FULL, BATCH) if plans else None
+            partner = nobody if plan is None else plan.partner.copy()
+            if plan is not None:  # as in the loader
+                box[:], blend[:] = plan.box, plan.blend
+            fill(images, own, draws.crop, draws.flip, partner, box, blend, scale, bias, scratch, out)
 
         return call
 
     yield "kernel, no mixing", row(None)
     for mix in METHODS:
-        yield f"kernel and plan {mix}", row(made(mix, "batch", size))
+        yield f"kernel and plan {mix}", row(made(mix, "batch", size).draw(0))
 
 
 def peer_rows(size: int) -> Iterator[tuple[str, Row]]:

@@ -69,7 +69,12 @@ def case(seed, size, pad, mix):
 
 def run(given, size, pad):
     out = np.full((N, 3, size, size), np.nan, np.float32)
-    kernels.fused(size, pad)(*given.values(), *kernels.normaliser(MEAN, STD), out)
+    rows, partner = given["own"], given["partner"]
+    if len(partner):  # positions: the rows of the partners follow those of the images
+        rows, partner = np.concatenate([rows, partner]), np.arange(N, 2 * N)
+    staged = np.empty((len(rows) if len(partner) else 0, 3, size, size), np.uint8)
+    rest = (given["box"], given["blend"], *kernels.normaliser(MEAN, STD), staged)
+    kernels.fused(size, pad)(given["images"], rows, given["crop"], given["flip"], partner, *rest, out)
     return out
 
 
@@ -99,6 +104,17 @@ def test_a_cutmix_box_has_the_bits_of_the_partner():
     partners = run({**given, "own": given["partner"], "partner": np.empty(0, np.int64)}, 32, 4)
     for i, (y0, y1, x0, x1) in enumerate(given["box"]):
         assert np.array_equal(mixed[i, :, y0:y1, x0:x1], partners[i, :, y0:y1, x0:x1])
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix", "both"])
+def test_partners_may_be_images_of_the_batch_or_follow_them(mix):
+    """Positions in the batch, as a loader of one rank gives them, and rows behind it, as one of many does."""
+    given = case(3, 32, 4, mix)
+    within = np.argsort(given["own"])[given["partner"]]  # where in the batch the partner's row stands
+    out, staged = np.full((N, 3, 32, 32), np.nan, np.float32), np.empty((N, 3, 32, 32), np.uint8)
+    rest = (given["box"], given["blend"], *kernels.normaliser(MEAN, STD), staged)
+    kernels.fused(32, 4)(given["images"], given["own"], given["crop"], given["flip"], within, *rest, out)
+    assert np.array_equal(out, run(given, 32, 4))
 
 
 def test_boxes_beyond_the_image_are_clipped():

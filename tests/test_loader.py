@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from memory_store import MemoryStore
+from mixscope import mixing
 from mixscope.data import kernels, order
 from mixscope.data.loader import Loader, Position
 from mixscope.errors import ConfigError, DataError
 from mixscope.rng import generator
+from mixscope.study.config import Augment
 
 
 @dataclass
@@ -23,11 +25,23 @@ class Plan:
     lam: np.ndarray
 
 
+@dataclass
+class Plans:
+    mixer: "AnyMixer"
+    epoch: int
+
+    def of(self, batch, n):
+        return self.mixer.plan(self.epoch, batch, n)
+
+
 class AnyMixer:
     """Boxes and weights at random; every third batch is not mixed."""
 
     def __init__(self, size=32):
         self.size = size
+
+    def draw(self, epoch):
+        return Plans(self, epoch)
 
     def plan(self, epoch, batch, n):
         if batch % 3 == 2:
@@ -105,6 +119,28 @@ def test_a_batch_is_what_the_draws_say():
                     expected[i][area] = w * expected[i][area] + (1 - w) * image(partners[i])[area]
             assert np.abs(batch.images.numpy() - expected).max() <= 1e-6
             assert batch.images.dtype.is_floating_point and batch.pending is None
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix", "switch"])
+@pytest.mark.parametrize("per", ["batch", "sample"])
+def test_the_mixers_of_a_run_do_to_images_and_labels_what_they_plan(mix, per):
+    made = mixing.make(
+        Augment(mix=mix, per=per, prob=0.7), seed=0, epochs=2, size=32, batch_size=10, examples=83
+    )
+    with loader(mixer=None) as plain, loader(mixer=made) as mixed:
+        for epoch in range(2):
+            for number, (before, after) in enumerate(zip(plain, mixed, strict=True)):
+                plan = made.draw(epoch).of(number, len(before.ids))
+                assert np.array_equal(before.ids, after.ids) and (plan is None) == (after.lam is None)
+                expected = before.images.numpy().copy()
+                if plan is not None:
+                    for i, (y0, y1, x0, x1) in enumerate(plan.box):
+                        area, w = np.s_[:, y0:y1, x0:x1], plan.blend[i]
+                        other = before.images.numpy()[plan.partner[i]]
+                        expected[i][area] = w * expected[i][area] + (1 - w) * other[area]
+                    assert np.array_equal(after.partner_labels, before.labels.numpy()[plan.partner])
+                    assert np.array_equal(after.lam, plan.lam)
+                assert np.abs(after.images.numpy() - expected).max() <= 1e-6
 
 
 def test_evaluation_sees_every_image_once_in_order_and_unchanged():
@@ -342,6 +378,19 @@ def test_a_plan_that_points_outside_the_batch_is_an_error():
 
     with loader(mixer=Astray()) as batches, pytest.raises(RuntimeError, match="IndexError"):
         next(iter(batches))
+
+
+def test_an_epoch_that_cannot_be_drawn_disturbs_nobody_until_it_is_needed():
+    class NoSecondEpoch(AnyMixer):
+        def draw(self, epoch):
+            if epoch == 1:
+                raise ValueError("no such epoch")
+            return super().draw(epoch)
+
+    with loader(mixer=NoSecondEpoch(), threads=2) as batches:
+        assert sorted(ids(batches)) == list(range(83))
+        with pytest.raises(RuntimeError, match="epoch 1, batch 0: ValueError: no such epoch"):
+            next(iter(batches))
 
 
 def test_a_failure_far_ahead_does_not_disturb_an_epoch_that_ends_before_it():

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from mixscope.data.batch import Batch, InputSpec, Pending
 from mixscope.data.kernels import normaliser
-from mixscope.data.loader import Batch, InputSpec, Loader, Pending
+from mixscope.data.loader import Loader
 
 
 def feed(loader: Loader, device: torch.device) -> Iterator[Batch]:

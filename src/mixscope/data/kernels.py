@@ -2,7 +2,8 @@
 
 Each kernel is a serial function that releases the interpreter lock; the loader runs several of them side by
 side. Sizes are constants of the compiled code, so every inner loop has a fixed length and no branch. The
-machine code is cached on disk; only the first start on a machine compiles (seconds).
+machine code is cached on disk; only the first start on a machine compiles (seconds). What a kernel waits for
+is memory: images lie anywhere in the store, so everything about the next ones is asked for in advance.
 
 Layout: images are planar bytes N,3,H,W; outputs float32 N,3,H,W. Zero padding is in pixel space, before
 normalisation, as in torchvision's RandomCrop. Flips act on bytes, where a pixel is cheapest to move.
@@ -82,10 +83,10 @@ def _splat(builder, value, length):
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, length), [0] * length))
 
 
-def _floats(builder, pointer, pixel, length):
-    """Bytes from memory as floats."""
-    values = builder.load(_at(builder, pointer, pixel, _BYTE, length), align=1)
-    return builder.uitofp(values, ir.VectorType(_FLOAT, length))
+def _times_plus(builder, pixels, factor, term):
+    """pixels * factor + term, bytes to floats."""
+    floats = builder.uitofp(pixels, ir.VectorType(_FLOAT, pixels.type.count))
+    return builder.fadd(builder.fmul(floats, factor, flags=_CONTRACT), term, flags=_CONTRACT)
 
 
 @intrinsic(prefer_literal=True)
@@ -116,8 +117,8 @@ def _normalise_row(typing, target, to, source, start, scale, bias, size):
         source = _pointer(context, builder, signature.args[2], values[2], values[3], _BYTE)
         for at, length in _blocks(size.literal_value):
             scale, bias = (_splat(builder, value, length) for value in values[4:6])
-            pixels = builder.fmul(_floats(builder, source, at, length), scale, flags=_CONTRACT)
-            pixels = builder.fadd(pixels, bias, flags=_CONTRACT)
+            pixels = builder.load(_at(builder, source, at, _BYTE, length), align=1)
+            pixels = _times_plus(builder, pixels, scale, bias)
             builder.store(pixels, _at(builder, into, at, _FLOAT, length), align=4)
         return context.get_dummy_value()
 
@@ -126,17 +127,19 @@ def _normalise_row(typing, target, to, source, start, scale, bias, size):
 
 
 @intrinsic(prefer_literal=True)
-def _mix_row(typing, target, to, source, start, partner, begin, x0, x1, blend, scale, bias, size):
-    """As _normalise_row, of blend * source + (1 - blend) * partner for x0 <= x < x1; size is a constant.
+def _mix_row(typing, target, to, source, start, begin, x0, x1, blend, scale, bias, size, pasted):
+    """As _normalise_row, of blend * own + (1 - blend) * partner for x0 <= x < x1; size is a constant.
 
-    The weights depend on nothing in memory, so that the compiler takes them out of the loop over rows.
+    The own row starts at `start`, the partner's at `begin`. pasted (a constant) is for a blend of 0: bytes
+    are chosen, not floats. The weights depend on nothing in memory, so that the compiler takes them out of
+    the loop over rows.
     """
 
     def generate(context, builder, signature, values):
         into = _pointer(context, builder, signature.args[0], values[0], values[1], _FLOAT)
-        source = _pointer(context, builder, signature.args[2], values[2], values[3], _BYTE)
-        partner = _pointer(context, builder, signature.args[4], values[4], values[5], _BYTE)
-        x0, x1, blend, scale, bias = values[6:11]
+        own = _pointer(context, builder, signature.args[2], values[2], values[3], _BYTE)
+        partner = _pointer(context, builder, signature.args[2], values[2], values[4], _BYTE)
+        x0, x1, blend, scale, bias = values[5:10]
         rest = builder.fsub(ir.Constant(_FLOAT, 1.0), blend)
         for at, length in _blocks(size.literal_value):
             x = ir.Constant(ir.VectorType(_INT, length), list(range(at, at + length)))
@@ -144,27 +147,31 @@ def _mix_row(typing, target, to, source, start, partner, begin, x0, x1, blend, s
                 builder.icmp_signed(">=", x, _splat(builder, x0, length)),
                 builder.icmp_signed("<", x, _splat(builder, x1, length)),
             )
-            full = _splat(builder, scale, length)
-            none = ir.Constant(full.type, [0.0] * length)
-            keep = builder.select(inside, builder.fmul(full, _splat(builder, blend, length)), full)
-            take = builder.select(inside, builder.fmul(full, _splat(builder, rest, length)), none)
-            theirs = builder.fmul(_floats(builder, partner, at, length), take, flags=_CONTRACT)
-            theirs = builder.fadd(theirs, _splat(builder, bias, length), flags=_CONTRACT)
-            mine = builder.fmul(_floats(builder, source, at, length), keep, flags=_CONTRACT)
-            pixels = builder.fadd(mine, theirs, flags=_CONTRACT)
+            mine, theirs = (
+                builder.load(_at(builder, row, at, _BYTE, length), align=1) for row in (own, partner)
+            )
+            full, last = _splat(builder, scale, length), _splat(builder, bias, length)
+            if pasted.literal_value:
+                pixels = _times_plus(builder, builder.select(inside, theirs, mine), full, last)
+            else:
+                none = ir.Constant(full.type, [0.0] * length)
+                keep = builder.select(inside, builder.fmul(full, _splat(builder, blend, length)), full)
+                take = builder.select(inside, builder.fmul(full, _splat(builder, rest, length)), none)
+                pixels = _times_plus(builder, mine, keep, _times_plus(builder, theirs, take, last))
             builder.store(pixels, _at(builder, into, at, _FLOAT, length), align=4)
         return context.get_dummy_value()
 
     f, i, at = types.float32, types.int32, types.int64
-    return types.void(target, at, source, at, partner, at, i, i, f, f, f, size), generate
+    return types.void(target, at, source, at, at, i, i, f, f, f, size, pasted), generate
 
 
 @intrinsic(prefer_literal=True)
-def _prefetch(typing, source, start, size):
-    """Asks for the bytes of a row to be brought near (second-level cache); size is a constant."""
+def _prefetch(typing, array, index, size):
+    """Asks for `size` bytes (a constant) from an element on to be brought near (second-level cache)."""
 
     def generate(context, builder, signature, values):
-        pointer = _pointer(context, builder, signature.args[0], values[0], values[1], _BYTE)
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        pointer = builder.bitcast(builder.gep(data, [values[1]]), _BYTE.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _INT, _INT, _INT])
         fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         read, second_level, data = (ir.Constant(_INT, value) for value in (0, 2, 1))
@@ -173,68 +180,78 @@ def _prefetch(typing, source, start, size):
             builder.call(fetch, [there, read, second_level, data])
         return context.get_dummy_value()
 
-    return types.void(source, types.int64, size), generate
+    return types.void(array, types.int64, size), generate
 
 
 @functools.cache
 def fused(size: int, pad: int) -> Kernel:
     """The kernel for images of `size` pixels, padded by `pad` zeros on each side before the crop.
 
-    fill(images, own, crop, flip, partner, box, blend, scale, bias, out)
-      images uint8 (N,3,size,size), C order, read-only; own int64 (n,), rows of `images`;
+    fill(images, rows, crop, flip, partner, box, blend, scale, bias, staged, out)
+      images uint8 (N,3,size,size), C order, read-only; rows int64 (m,), rows of `images`, of which the first
+      n are written and the others are partners only;
       crop uint16 (N,2), row and column of the window in the padded image, each 0..2*pad; flip bool (N,);
-      partner int64 (n,), rows of `images`, or (0,) when the batch is not mixed;
+      partner int64 (n,), positions in `rows`, or (0,) when the batch is not mixed;
       box int32 (n,4), y0,y1,x0,x1 half-open; blend float32 (n,), the weight of the own image inside its box;
-      scale, bias float32 (3,), see `normaliser`; out float32 (n,3,size,size), written in full.
-    Rows are trusted to lie inside `images`. Boxes need not be clipped.
+      scale, bias float32 (3,), see `normaliser`; staged uint8 (m,3,size,size), memory to work in, (0, ...)
+      when the batch is not mixed; out float32 (n,3,size,size), written in full.
+    Rows and positions are trusted. Boxes need not be clipped.
+
+    A batch that is mixed is first brought together as cropped bytes: every image is needed twice, once for
+    itself and once as a partner, and its second reading is from nearby.
     """
     width = size + 2 * pad
     pixels, padded_pixels = size * size, width * width
     line = max(64, size)  # bytes fetched ahead for each row written: a cache line at least
 
-    def fill(images, own, crop, flip, partner, box, blend, scale, bias, out):
-        padded = np.zeros(2 * 3 * padded_pixels, np.uint8)  # own image and partner; the border stays zero
-        window = np.zeros(2, np.int64)  # where in `padded` the crops of the two begin
+    def fill(images, rows, crop, flip, partner, box, blend, scale, bias, staged, out):
+        padded = np.zeros(3 * padded_pixels, np.uint8)  # the image in the making; the border stays zero
         mixed = len(partner) > 0
-        for i in range(len(own)):
-            inside = mixed and box[i, 0] < box[i, 1] and box[i, 2] < box[i, 3]
-            # Read once: after every write to `out` the compiler would have to read them again.
-            y0, y1, x0, x1, weight = np.int32(0), np.int32(0), np.int32(0), np.int32(0), np.float32(1)
-            if inside:
-                y0, y1, x0, x1, weight = box[i, 0], box[i, 1], box[i, 2], box[i, 3], blend[i]
-            for which in range(2 if inside else 1):
-                row = partner[i] if which else own[i]
-                dy, dx = np.int64(crop[row, 0]), np.int64(crop[row, 1])
-                for c in range(3):
-                    source = (3 * row + c) * pixels
-                    target = (3 * which + c) * padded_pixels + pad * width + pad
-                    if flip[row]:
-                        for y in range(size):
-                            _copy_row(padded, target + y * width, images, source + y * size, size, True)
-                    else:
-                        for y in range(size):
-                            _copy_row(padded, target + y * width, images, source + y * size, size, False)
-                # A mirrored image is cropped by the mirrored window.
-                window[which] = 3 * which * padded_pixels + dy * width + (2 * pad - dx if flip[row] else dx)
-            ahead = min(i + _AHEAD, len(own) - 1)
-            next_own = 3 * own[ahead] * pixels
-            next_partner = 3 * partner[ahead] * pixels if mixed else next_own
+        for i in range(len(rows)):
+            row = rows[i]
+            ahead = rows[min(i + _AHEAD, len(rows) - 1)]
+            _prefetch(crop, 2 * ahead, 1)
+            _prefetch(flip, ahead, 1)
             for c in range(3):
-                s, b = scale[c], bias[c]
-                mine, other = window[0] + c * padded_pixels, window[1] + c * padded_pixels
-                target = (3 * i + c) * pixels
+                source = (3 * row + c) * pixels
+                target = c * padded_pixels + pad * width + pad
+                if flip[row]:
+                    for y in range(size):
+                        _copy_row(padded, target + y * width, images, source + y * size, size, True)
+                else:
+                    for y in range(size):
+                        _copy_row(padded, target + y * width, images, source + y * size, size, False)
+            # A mirrored image is cropped by the mirrored window.
+            dy, dx = np.int64(crop[row, 0]), np.int64(crop[row, 1])
+            window = dy * width + (2 * pad - dx if flip[row] else dx)
+            for c in range(3):
+                source, target = window + c * padded_pixels, (3 * i + c) * pixels
                 for y in range(size):
                     if y * line < pixels:
-                        _prefetch(images, next_own + c * pixels + y * line, line)
-                        if mixed:
-                            _prefetch(images, next_partner + c * pixels + y * line, line)
-                    if y0 <= y < y1:
-                        _mix_row(
-                            out, target + y * size, padded, mine + y * width, padded, other + y * width,
-                            x0, x1, weight, s, b, size,
-                        )  # fmt: skip
+                        _prefetch(images, (3 * ahead + c) * pixels + y * line, line)
+                    if mixed:
+                        _copy_row(staged, target + y * size, padded, source + y * width, size, False)
                     else:
-                        _normalise_row(out, target + y * size, padded, mine + y * width, s, b, size)
+                        _normalise_row(
+                            out, target + y * size, padded, source + y * width, scale[c], bias[c], size
+                        )
+        for i in range(len(partner)):
+            # Read once: after every write to `out` the compiler would have to read them again.
+            y0, y1, x0, x1, weight = box[i, 0], box[i, 1], box[i, 2], box[i, 3], blend[i]
+            ahead = 3 * partner[min(i + 1, len(partner) - 1)] * pixels
+            for c in range(3):
+                s, b = scale[c], bias[c]
+                mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
+                for y in range(size):
+                    if y * line < pixels:
+                        _prefetch(staged, ahead + c * pixels + y * line, line)
+                    own, other = mine + y * size, theirs + y * size
+                    if not y0 <= y < y1:
+                        _normalise_row(out, own, staged, own, s, b, size)
+                    elif weight == 0:
+                        _mix_row(out, own, staged, own, other, x0, x1, weight, s, b, size, True)
+                    else:
+                        _mix_row(out, own, staged, own, other, x0, x1, weight, s, b, size, False)
 
     signature = types.void(
         _READ_ONLY_IMAGES,
@@ -246,6 +263,7 @@ def fused(size: int, pad: int) -> Kernel:
         types.float32[::1],
         types.float32[::1],
         types.float32[::1],
+        types.uint8[:, :, :, ::1],
         types.float32[:, :, :, ::1],
     )
     return _compiled(fill, signature, f"crop, flip, mix and normalise at {size} px")

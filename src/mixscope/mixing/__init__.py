@@ -10,7 +10,6 @@ of this room that needs torch).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -27,22 +26,38 @@ METHODS: dict[str, Boxes] = {"mixup": mixup.boxes, "cutmix": cutmix.boxes}
 
 
 @dataclass(frozen=True, slots=True)
-class _Epoch:
-    """The plans of all batches of an epoch, as in Plan with a batch axis in front.
+class Plans:
+    """The plans of all batches of an epoch, as in Plan with a batch axis in front; all are read-only.
 
-    All but `partner` have one row a batch under per=batch, and one a position under per=sample.
-    mixed: bool; a row that is not mixed has an empty box and lam 1.
+    Under per=batch the one row of a batch stands for all its positions without being repeated in memory.
+    first_mixed: int64 (batches,), the first position that is mixed; batch_size where there is none. A
+    position that is not mixed has an empty box and lam 1.
     """
 
-    mixed: np.ndarray
+    first_mixed: np.ndarray
     partner: np.ndarray
     box: np.ndarray
     blend: np.ndarray
     lam: np.ndarray
 
+    def of(self, batch: int, n: int) -> Plan | None:
+        """The plan of a batch of n images, n at most batch_size; None when it is not mixed.
+
+        Every order of partners is equally likely, so that any two images can meet, and an image can meet
+        itself, as in the papers.
+        """
+        batches, batch_size = self.partner.shape
+        assert 0 <= batch < batches and 1 <= n <= batch_size, (batch, n)
+        if self.first_mixed[batch] >= n:
+            return None
+        partner = self.partner[batch]
+        if n < batch_size:  # of a random order of all positions, the first n alone are in random order too
+            partner = partner[partner < n]
+        return Plan(partner, self.box[batch, :n], self.blend[batch, :n], self.lam[batch, :n])
+
 
 class Mixer:
-    """The plans of one run. Pure: `plan` gives the same answer whenever and from wherever it is asked."""
+    """The plans of one run. Pure: `draw` gives the same answer whenever and from wherever it is asked."""
 
     def __init__(
         self, augment: Augment, *, seed: int, epochs: int, size: int, batch_size: int, examples: int
@@ -51,45 +66,28 @@ class Mixer:
         self.mixed_epochs = epochs - augment.off_epochs
         self.batches = -(-examples // batch_size)
         self.rows = batch_size if augment.per == "sample" else 1
-        # Two epochs: the loader prepares the next one while this one ends. Threads that miss at once draw
-        # the same plans twice, which costs time and nothing else.
-        self._epoch = lru_cache(maxsize=2)(self._draw)
 
-    def plan(self, epoch: int, batch: int, n: int) -> Plan | None:
-        """The plan of a batch of n images, n at most batch_size; None when it is not mixed.
-
-        The arrays are the caller's own. Every order of partners is equally likely, so that any two images
-        can meet, and an image can meet itself, as in the papers.
-        """
-        assert 0 <= batch < self.batches and 1 <= n <= self.batch_size, (batch, n)
+    def draw(self, epoch: int) -> Plans | None:
+        """All plans of an epoch at once, so that each costs a few slices; None when it is not mixed."""
         if epoch >= self.mixed_epochs:
             return None
-        drawn = self._epoch(epoch)
-        if not drawn.mixed[batch, :n].any():
-            return None
-        partner = drawn.partner[batch]
-        # Of a random order of all positions, the first n positions alone are in random order too.
-        partner = partner.copy() if n == self.batch_size else partner[partner < n]
-        box, blend, lam = drawn.box[batch, :n], drawn.blend[batch, :n], drawn.lam[batch, :n]
-        if self.rows == 1:
-            return Plan(partner, box.repeat(n, axis=0), blend.repeat(n), lam.repeat(n))
-        return Plan(partner, box.copy(), blend.copy(), lam.copy())
-
-    def _draw(self, epoch: int) -> _Epoch:
-        """All draws of an epoch at once, so that a plan costs a few slices."""
         rows = self.batches * self.rows
         mixed = self._at("apply", epoch).random(rows) < self.augment.prob
         box, blend = self._boxes(epoch, rows)
         assert (box >= 0).all() and (box <= self.size).all(), "kernels do not look where they write"
         box = np.where(mixed[:, None], box, 0)
+        lam = own_share(box, blend, self.size).astype(np.float32)
         keys = self._at("partner", epoch).integers(0, 2**63, size=(self.batches, self.batch_size))
-        shape = (self.batches, self.rows)
-        return _Epoch(
-            mixed=mixed.reshape(shape),
-            partner=np.argsort(keys, axis=1, kind="stable"),
-            box=box.reshape(*shape, 4),
-            blend=blend.reshape(shape),
-            lam=own_share(box, blend, self.size).astype(np.float32).reshape(shape),
+        mixed = mixed.reshape(self.batches, self.rows)
+        shape = (self.batches, self.batch_size)
+        partner = np.argsort(keys, axis=1)
+        partner.flags.writeable = False
+        return Plans(
+            first_mixed=np.where(mixed.any(axis=1), mixed.argmax(axis=1), self.batch_size),
+            partner=partner,
+            box=np.broadcast_to(box.reshape(self.batches, self.rows, 4), (*shape, 4)),
+            blend=np.broadcast_to(blend.reshape(mixed.shape), shape),
+            lam=np.broadcast_to(lam.reshape(mixed.shape), shape),
         )
 
     def _boxes(self, epoch: int, rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,55 @@
+"""What the loader hands over: a batch, and what may be left to do to it.
+
+What does not belong here: how a batch comes about (maker.py) and how it is finished (device.py).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a network is fed; training and evaluation must agree. mean and std are of bytes / 255."""
+
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: str = "RGB"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is left to do to a batch of raw bytes: the draws that device.finish carries out.
+
+    pad: zero pixels on each side before the crop. crop int32 (n, 2), row and column of the window; flip bool
+    (n,). When the batch is mixed: the partners' bytes uint8 (n, 3, H, W), crops and flips; box int32 (n, 4);
+    blend float32 (n,).
+    """
+
+    pad: int
+    crop: torch.Tensor
+    flip: torch.Tensor
+    partner_images: torch.Tensor | None = None
+    partner_crop: torch.Tensor | None = None
+    partner_flip: torch.Tensor | None = None
+    box: torch.Tensor | None = None
+    blend: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """This rank's part of one global batch, n images. Its memory is reused once the next one is asked for.
+
+    images: float32 (n, 3, H, W), normalised; or, where a device augments, raw bytes uint8 with `pending`.
+    labels: int64 (n,). ids: int64 (n,), rows of the stored split, in memory of their own.
+    partner_labels: int64 (n,) and lam: float32 (n,), the weight of the own label; None when it is not mixed.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    ids: np.ndarray
+    partner_labels: torch.Tensor | None = None
+    lam: torch.Tensor | None = None
+    pending: Pending | None = None

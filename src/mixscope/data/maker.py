@@ -1,0 +1,262 @@
+"""One batch, from draws and stored bytes: a pure function of (epoch, batch).
+
+What does not belong here: the draws (order.py), the methods of mixing (known here only by what they plan),
+pixels (kernels.py), and who makes which batch when (pipeline.py).
+"""
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from mixscope.data import kernels, order
+from mixscope.data.batch import Batch, InputSpec, Pending
+from mixscope.data.order import Draws, Position
+
+# What the kernel is given for a batch that is not mixed.
+NO_PARTNER, NO_BOX, NO_BLEND = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
+
+
+class Plan(Protocol):
+    """How one global batch of n images is mixed.
+
+    partner: int64 (n,), positions in the global batch. box: int32 (n, 4), y0, y1, x0, x1 in pixels,
+    half-open. blend: float32 (n,); a pixel in the box becomes blend * own + (1 - blend) * partner's.
+    lam: float32 (n,), the weight of the own label.
+    """
+
+    @property
+    def partner(self) -> np.ndarray: ...
+    @property
+    def box(self) -> np.ndarray: ...
+    @property
+    def blend(self) -> np.ndarray: ...
+    @property
+    def lam(self) -> np.ndarray: ...
+
+
+class Plans(Protocol):
+    """The plans of one epoch; asked from several threads, so `of` must be a pure function."""
+
+    def of(self, batch: int, n: int) -> Plan | None:
+        """The plan of a global batch of n images, or None when it is not mixed."""
+        ...
+
+
+class Mixer(Protocol):
+    """Plans epochs; called from worker threads, so `draw` must be a pure function."""
+
+    def draw(self, epoch: int) -> Plans | None:
+        """The plans of an epoch, or None when nothing is mixed in it."""
+        ...
+
+
+class Slot:
+    """The memory of one batch."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self._tensors = tensors
+        self._parts: dict[int, tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]] = {}
+
+    def part(self, n: int) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
+        """Memory for n images by name, as torch tensors and the same as arrays; kept, for few sizes occur."""
+        if n not in self._parts:
+            tensors = {name: tensor[:n] for name, tensor in self._tensors.items()}
+            self._parts[n] = tensors, {name: tensor.numpy() for name, tensor in tensors.items()}
+        return self._parts[n]
+
+
+@dataclass(slots=True, kw_only=True)
+class Maker:
+    """Makes any batch of one rank. All it keeps are the draws of two epochs, which would come out the same.
+
+    images: uint8 (N, 3, size, size), read-only, and labels: int64 (N,), of the stored split; rows: int64,
+    those of the logical split. The rest is as the loader is told.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+    spec: InputSpec
+    batches: int
+    batch_size: int
+    seed: int
+    base: str
+    shuffle: bool
+    mixer: Mixer | None
+    rank: int
+    ranks: int
+    raw: bool
+    pin: bool
+    pad: int = 0
+    fill: Any = None
+    resample: Any = None
+    scale: np.ndarray = field(default_factory=lambda: np.empty(0))
+    bias: np.ndarray = field(default_factory=lambda: np.empty(0))
+    lock: Any = field(default_factory=threading.Lock)
+    drawn: dict[int, tuple[Draws, Plans | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size = self.spec.size
+        self.pad = order.padding(self.base, size)
+        self.scale, self.bias = kernels.normaliser(self.spec.mean, self.spec.std)
+        if not self.raw:
+            self.fill = kernels.fused(size, self.pad)
+        if self.base == "rrc":
+            self.resample = kernels.resampler(size)
+
+    @property
+    def most(self) -> int:
+        """Images of the largest batch of this rank."""
+        return -(-self.batch_size // self.ranks)
+
+    def slot(self) -> Slot:
+        """Memory for the largest batch."""
+        n, size = self.most, self.spec.size
+
+        def empty(*shape: int, dtype: torch.dtype) -> torch.Tensor:
+            return torch.empty(shape, dtype=dtype, pin_memory=self.pin)
+
+        tensors = {
+            "images": empty(n, 3, size, size, dtype=torch.uint8 if self.raw else torch.float32),
+            "labels": empty(n, dtype=torch.int64),
+        }
+        if self.mixer:
+            tensors |= {
+                "partner_labels": empty(n, dtype=torch.int64),
+                "lam": empty(n, dtype=torch.float32),
+                "box": empty(n, 4, dtype=torch.int32),
+                "blend": empty(n, dtype=torch.float32),
+            }
+            if self.raw:
+                tensors["partner_images"] = empty(n, 3, size, size, dtype=torch.uint8)
+        return Slot(tensors)
+
+    def scratch(self) -> np.ndarray:
+        """Memory that a thread works in: the cropped bytes of all images that a mixed batch is made of."""
+        n = 0 if self.mixer is None or self.raw else self.most if self.ranks == 1 else 2 * self.most
+        return np.empty((n, 3, self.spec.size, self.spec.size), np.uint8)
+
+    def draws(self, epoch: int) -> tuple[Draws, Plans | None]:
+        """All draws of an epoch; those of two are kept, because one begins while the other ends."""
+        found = self.drawn.get(epoch)  # without the lock: who has what it needs must not wait for a draw
+        if found is None:
+            with self.lock:
+                found = self.drawn.get(epoch)
+                if found is None:
+                    found = self._draw(epoch)
+                    for old in sorted(self.drawn)[: len(self.drawn) - 1]:
+                        del self.drawn[old]
+                    self.drawn[epoch] = found
+        return found
+
+    def look_ahead(self, epoch: int) -> None:
+        """Draws an epoch before it is needed."""
+        with contextlib.suppress(BaseException):  # whoever needs the epoch meets the same problem, and tells
+            self.draws(epoch)
+
+    def _draw(self, epoch: int) -> tuple[Draws, Plans | None]:
+        draws = order.draw(
+            self.rows,
+            stored=len(self.images),
+            seed=self.seed,
+            epoch=epoch,
+            base=self.base,
+            shuffle=self.shuffle,
+            size=self.spec.size,
+        )
+        return draws, self.mixer.draw(epoch) if self.mixer else None
+
+    def make(self, at: Position, into: Slot, scratch: np.ndarray) -> Batch:
+        """Batch `at`, in the memory of `into`."""
+        draws, plans = self.draws(at.epoch)
+        everyone = draws.order[order.members(len(self.rows), self.batch_size, at.batch)]
+        mine = order.shard(len(everyone), self.rank, self.ranks)
+        own = everyone[mine].copy()
+        tensors, arrays = into.part(len(own))
+        self.labels.take(own, out=arrays["labels"], mode="clip")  # any other mode copies once more
+        plan = plans.of(at.batch, len(everyone)) if plans is not None else None
+        if plan is None:
+            pending = self._collect(draws, own, None, tensors, arrays) if self.raw else None
+            if not self.raw:
+                self._finish(draws, own, NO_PARTNER, arrays, scratch)
+            return Batch(tensors["images"], tensors["labels"], own, pending=pending)
+        partner = plan.partner[mine].copy()  # the kernel takes nothing that is read-only
+        partners = everyone.take(partner)
+        self.labels.take(partners, out=arrays["partner_labels"], mode="clip")
+        arrays["box"][:], arrays["blend"][:], arrays["lam"][:] = (
+            plan.box[mine],
+            plan.blend[mine],
+            plan.lam[mine],
+        )
+        pending = None
+        if self.raw:
+            pending = self._collect(draws, own, partners, tensors, arrays)
+        elif self.ranks == 1:
+            self._finish(draws, own, partner, arrays, scratch)
+        else:  # a partner may be another rank's
+            n = len(own)
+            self._finish(draws, np.concatenate([own, partners]), np.arange(n, 2 * n), arrays, scratch)
+        return Batch(
+            tensors["images"], tensors["labels"], own, tensors["partner_labels"], tensors["lam"], pending
+        )
+
+    def _finish(
+        self,
+        draws: Draws,
+        rows: np.ndarray,
+        partner: np.ndarray,
+        arrays: dict[str, np.ndarray],
+        scratch: np.ndarray,
+    ) -> None:
+        """Writes finished images of the first of `rows`; `partner` are positions in `rows`."""
+        images, crop, flip = self.images, draws.crop, draws.flip
+        box, blend = (arrays["box"], arrays["blend"]) if len(partner) else (NO_BOX, NO_BLEND)
+        if self.resample is not None:
+            n, images = len(rows), self._resampled(draws, rows)
+            rows, crop, flip = np.arange(n), np.zeros((n, 2), np.uint16), np.zeros(n, np.bool_)
+        out = arrays["images"]
+        self.fill(images, rows, crop, flip, partner, box, blend, self.scale, self.bias, scratch, out)
+
+    def _collect(
+        self,
+        draws: Draws,
+        own: np.ndarray,
+        partners: np.ndarray | None,
+        tensors: dict[str, torch.Tensor],
+        arrays: dict[str, np.ndarray],
+    ) -> Pending:
+        """Writes the bytes of rows `own` and `partners`, and says what is left to do to them."""
+
+        def bytes_of(rows: np.ndarray, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+            """Their crops and flips; resized crops are done here, flips included."""
+            if self.resample is not None:
+                arrays[name][:] = self._resampled(draws, rows)
+                return torch.zeros(len(rows), 2, dtype=torch.int32), torch.zeros(len(rows), dtype=torch.bool)
+            self.images.take(rows, axis=0, out=arrays[name], mode="clip")
+            return torch.from_numpy(draws.crop[rows].astype(np.int32)), torch.from_numpy(draws.flip[rows])
+
+        crop, flip = bytes_of(own, "images")
+        if partners is None:
+            return Pending(self.pad, crop, flip)
+        partner_crop, partner_flip = bytes_of(partners, "partner_images")
+        return Pending(
+            pad=self.pad,
+            crop=crop,
+            flip=flip,
+            partner_images=tensors["partner_images"],
+            partner_crop=partner_crop,
+            partner_flip=partner_flip,
+            box=tensors["box"],
+            blend=tensors["blend"],
+        )
+
+    def _resampled(self, draws: Draws, rows: np.ndarray) -> np.ndarray:
+        """Random resized crops of `rows`, flips included, as bytes."""
+        out = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
+        self.resample(self.images, rows, draws.crop, draws.flip, out)
+        out.flags.writeable = False
+        return out
