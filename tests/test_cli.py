@@ -1,6 +1,7 @@
 """The command line as a user meets it: what it prints, and with which code it ends."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -75,6 +76,24 @@ def test_a_run_from_settings_to_evaluation(tmp_path, digits_root, capsys):
     assert code == 0 and json.loads(text) == summary, "a run that is done is not run again"
     code, _, err = call(capsys, "train", *TINY, "seed=1", "--root", digits_root, "--out", out)
     assert code == 2 and "seed: 0 -> 1" in err
+
+
+def test_eval_passes_over_what_is_not_done_and_judges_the_rest(tmp_path, digits_root, capsys):
+    done, halted, plain = tmp_path / "runs" / "done", tmp_path / "runs" / "halted", tmp_path / "runs" / "logs"
+    assert call(capsys, "train", *TINY, "--root", digits_root, "--out", done)[0] == 0
+    shutil.copytree(done, halted)
+    status = json.loads((halted / "status.json").read_text())
+    (halted / "status.json").write_text(json.dumps(status | {"state": "interrupted"}))
+    plain.mkdir()
+    (tmp_path / "runs" / "table.csv").write_text("cell\n")
+    everything = sorted((tmp_path / "runs").iterdir())
+    code, text, err = call(capsys, "eval", *everything, "--root", digits_root, "--json")
+    assert code == 0 and {row["run"] for row in json.loads(text)} == {"done"}
+    lines = err.splitlines()
+    assert len(lines) == 3 and all(line.startswith("passed over: ") for line in lines)
+    assert f"{halted}: is interrupted" in err and f"{plain}: is not a run" in err and "table.csv" in err
+    code, _, err = call(capsys, "eval", halted, plain, "--root", digits_root)
+    assert code == 4 and err.count("\n") == 1 and f"{halted}: is interrupted" in err and "1 more" in err
 
 
 def test_wrong_names_end_with_code_2_and_the_nearest_name(tmp_path, capsys):

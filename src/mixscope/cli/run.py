@@ -1,11 +1,13 @@
 """`mixscope train` and `mixscope eval`: one run, and finished runs again."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from mixscope.cli.executors import declare_track
 from mixscope.cli.grammar import declare, print_json, root_and_json, table
+from mixscope.errors import DataError
 
 
 def add(commands: Any) -> None:
@@ -42,7 +44,7 @@ def _add_eval(commands: Any) -> None:
         commands,
         "eval",
         evaluate,
-        "evaluate the checkpoints of finished runs again",
+        "evaluate the checkpoints of finished runs again; runs that are not done are passed over",
         "  mixscope eval runs/c1\n  mixscope eval runs/* --split val --json",
     )
     command.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR")
@@ -72,7 +74,37 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.runs import execute
 
-    rows = execute.evaluate(arguments.runs, split=arguments.split, root=data_root(arguments.root))
+    done = _done_runs(arguments.runs)
+    rows = execute.evaluate(done, split=arguments.split, root=data_root(arguments.root))
     if arguments.json:
         return print_json(rows)
     print(table(rows))
+
+
+def _done_runs(given: list[Path]) -> list[Path]:
+    """The runs in `given` that are done; a line on stderr for each that is passed over, and why.
+
+    Raises DataError when there is none.
+    """
+    from mixscope.runs import records
+
+    done, left = [], []
+    for place in given:
+        try:
+            found = records.list_runs(place)
+            if not found:
+                left.append(f"{place}: is not a run directory and holds none")
+            for path in found:
+                state = records.read_status(path)["state"]
+                if state == "done":
+                    done.append(path)
+                else:
+                    left.append(f"{path}: is {state}; `mixscope train` takes it up")
+        except DataError as problem:
+            left.append(str(problem))
+    if not done:
+        more = f" (and {len(left) - 1} more that cannot be evaluated)" if len(left) > 1 else ""
+        raise DataError(left[0] + more)
+    for line in left:
+        print(f"passed over: {line}", file=sys.stderr)
+    return done
