@@ -1,0 +1,48 @@
+"""What the user's scripts ask of the command line, which is only pretended here."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Runs a script beside a `mixscope` that notes what it is asked and ends with a code."""
+    program = tmp_path / "bin" / "mixscope"
+    program.parent.mkdir()
+
+    def run(name, *words, code=0, **environment):
+        program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexit {code}\n')
+        program.chmod(0o755)
+        shutil.copy(ROOT / name, tmp_path)
+        path = f"{program.parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", str(tmp_path / name), *words], env={**os.environ, "PATH": path, **environment}
+        )
+        asked = (tmp_path / "asked").read_text().splitlines()
+        (tmp_path / "asked").unlink()
+        return done.returncode, asked
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "data"), [("run_cifar.sh", "cifar100"), ("run_tiny.sh", "tiny-imagenet")])
+def test_a_script_prepares_its_data_and_runs_its_part_of_the_study(script, name, data):
+    run = f"study run resnet-vs-vit --only data={data} --slots auto"
+    assert script(name) == (0, [f"data prepare {data}", run])
+    assert script(name, "--slots", "4", "--json")[1][1] == f"{run} --slots 4 --json"
+    assert script(name, STUDY="mine.yaml")[1][1] == run.replace("resnet-vs-vit", "mine.yaml")
+    assert script(name, code=4) == (4, [f"data prepare {data}"]), "without data nothing is begun"
+
+
+def test_eval_evaluates_the_study_and_passes_its_arguments_on(script):
+    assert script("eval.sh", "--only", "data=cifar100") == (
+        0,
+        ["study eval resnet-vs-vit --only data=cifar100"],
+    )
+    assert script("eval.sh", STUDY="runs/mine", code=1) == (1, ["study eval runs/mine"])
