@@ -196,3 +196,40 @@ def test_the_real_tiny_imagenet_sample_is_read(tmp_path, shared_data):
     assert np.bincount(made.labels("train")).tolist() == [50] * 200
     assert np.bincount(made.labels("test")).tolist() == [10] * 200
     assert (made.boxes("train") >= 0).all() and (made.boxes("test") >= 0).all()
+
+
+def test_a_set_that_is_prepared_is_not_taken_for_another(tmp_path):
+    for folder, value in (("one", 10), ("two", 20)):
+        for split in ("train", "test"):
+            place = tmp_path / folder / split / "a"
+            place.mkdir(parents=True)
+            Image.fromarray(np.full((16, 16 + value, 3), value, np.uint8)).save(place / "0.png")
+    root, one = tmp_path / "root", tmp_path / "one"
+    made = prepare("imagefolder", root=root, source=one, size=16)
+    assert prepare("imagefolder", root=root, source=one, size=16).digest == made.digest
+    assert prepare("imagefolder", root=root).digest == made.digest
+    for source, size, sentence in (
+        (tmp_path / "two", 16, "from another source than .*two; use another --root"),
+        (one, 20, "at 16 px, not 20"),
+        (tmp_path / "three", 16, "does not exist"),
+    ):
+        with pytest.raises(DataError, match=sentence):
+            prepare("imagefolder", root=root, source=source, size=size)
+    with pytest.raises(ConfigError, match="--size: expected 1 pixel or more, got 0"):
+        prepare("imagefolder", root=root, source=one, size=0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_an_image_of_more_than_8_bits_is_refused_by_name_and_not_cut_off(tmp_path, dtype):
+    ending = "png" if dtype is np.uint16 else "tiff"
+    file = tmp_path / f"deep.{ending}"
+    Image.fromarray(np.full((8, 8), 30000, dtype)).save(file)
+    with pytest.raises(ValueError, match="more than 8 bits"):
+        formats._pillow(str(file))
+    if ending == "png":
+        for split in ("train", "test"):
+            place = tmp_path / "src" / split / "a"
+            place.mkdir(parents=True)
+            (place / "deep.png").write_bytes(file.read_bytes())
+        with pytest.raises(DataError, match=r"deep.png: cannot be read as an image .*more than 8 bits"):
+            prepare("imagefolder", root=tmp_path / "root", source=tmp_path / "src", size=8)

@@ -331,6 +331,8 @@ def _pillow(name: str) -> np.ndarray:
     from PIL import Image
 
     with Image.open(name) as image:
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # Pillow would cut off, not scale
+            raise ValueError(f"it has more than 8 bits a channel, mode {image.mode}; expected 8")
         return np.asarray(image.convert("RGB"))
 
 

@@ -34,9 +34,11 @@ def prepare(
         raise ConfigError(
             unknown("data.name", "data set", name, formats.SETS) + ". `mixscope data list` shows them"
         )
-    if is_prepared(root, name):
-        return Store.open(root, name)
+    if size is not None and size < 1:
+        raise ConfigError(f"--size: expected 1 pixel or more, got {size}")
     spec = formats.SETS[name]
+    if is_prepared(root, name):
+        return _same(Store.open(root, name), root, source, size)
     if spec.embedded:
         if source is not None:
             raise ConfigError(f"{name} is embedded in a dependency; leave --source out")
@@ -53,6 +55,23 @@ def prepare(
     with _unpacked(source, spec, root, progress) as folder:
         content = spec.read(folder, size)
         return write(content, root=root, name=name, source=_about(source), progress=progress)
+
+
+def _same(store: Store, root: Path, source: Path | None, size: int | None) -> Store:
+    """The store that is there, if it was made from what is asked for now. Raises DataError."""
+    if source is not None and not source.expanduser().exists():
+        raise DataError(f"{source}: does not exist; --source takes an archive or an unpacked folder")
+    told = []
+    if source is not None and _about(source.expanduser()) != store.manifest["source"]:
+        told.append(f"from another source than {source}")
+    if size is not None and size != store.size:
+        told.append(f"at {store.size} px, not {size}")
+    if told:
+        raise DataError(
+            f"{store.name} is prepared already in {root}, {' and '.join(told)}; use another --root, or remove"
+            f" {root / store.name} to prepare it anew"
+        )
+    return store
 
 
 def _downloaded(name: str, where: formats.Download | None, root: Path, progress: Progress | None) -> Path:
