@@ -216,3 +216,10 @@ def test_doctor_tries_the_whole_chain(tmp_path, capsys):
     code, text, _ = call(capsys, "doctor", "--root", tmp_path, "--json")
     found = json.loads(text)
     assert code == 0 and found["self_test"]["ok"] and found["packages"]["torch"]
+
+
+def test_a_shortened_option_is_refused_and_starts_nothing(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["train", *TINY, "--out", str(tmp_path / "run"), "--resum", "never"])
+    assert end.value.code == 2 and not (tmp_path / "run").exists()
+    assert "--resum" in capsys.readouterr().err

@@ -24,6 +24,7 @@ def declare(
         description=help[0].upper() + help[1:] + ".",
         epilog=f"examples:\n{examples}\n{EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a misspelt option must not start a long run
     )
     made.set_defaults(do=do)
     return made
