@@ -18,28 +18,7 @@ from mixscope.runs import folder, records, scheduler, tables
 from mixscope.runs.scheduler import Options
 from mixscope.runs.standing import Standing, standings
 from mixscope.study import matrix
-
-STUDY = {
-    "name": "small",
-    "base": {
-        "data.name": "digits",
-        "model.arch": "vit_tiny_patch16_224",
-        "model.patch_size": 16,
-        "model.kwargs": {"embed_dim": 16, "depth": 1, "num_heads": 2},
-        "augment.base": "none",
-        "train.epochs": 6,
-        "train.batch_size": 64,
-        "run.device": "cpu",
-        "run.checkpoint_seconds": 0.2,
-    },
-    "factors": {"augmentation": {"default": {"augment.mix": "none"}, "cutmix": {"augment.mix": "cutmix"}}},
-    "seeds": [0],
-}
-
-
-def runs(**base):
-    tree = {**STUDY, "base": {**STUDY["base"], **base}}
-    return matrix.parse(yaml.safe_dump(tree, sort_keys=False), file="small.yaml").expand()
+from small_study import STUDY, runs
 
 
 def go(out, root, notice=lambda found, event: None, **options):
