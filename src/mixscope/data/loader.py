@@ -56,10 +56,11 @@ class Loader:
     differ by at most one image, and is empty when the last batch has fewer images than there are ranks.
     seed: root of order, crop and flip. base: "none", "crop-flip" or "rrc". shuffle: a new order each epoch.
     mixer: see Mixer; None mixes nothing. drop_last: leave out a shorter last batch.
-    threads: in the background, besides the consumer's, which makes batches when it would have to wait; 0 takes
-    one, or two where there are more than two cores; batches do not depend on it. ring: batches there is memory
-    for; 0 takes two a thread and one for the consumer, and more of small batches. device_augment: hand over
-    bytes and draws, for device.finish. pin: page-locked memory, for copies to a GPU that do not block.
+    threads: in the background, besides the consumer's, which makes batches when it would have to wait; 0
+    takes one, or two where there are more than two cores; batches do not depend on it. ring: batches there
+    is memory for; 0 takes two a thread and one for the consumer, and more of small batches. device_augment:
+    hand over bytes and draws, for device.finish. pin: page-locked memory, for copies to a GPU that do not
+    block.
 
     Memory: the ring, a quarter of a batch a thread where batches are mixed, and some 35 bytes per example
     (its row, and the draws of two epochs; plans of mixing come on top); images stay in the store's map.
