@@ -56,19 +56,21 @@ def run(
 
     Raises ConfigError also when Ray is not installed or does not answer.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
     with _cluster(address) as library, _home(out) as token:
-        place = _Cluster(library, out.absolute(), root.absolute(), options, extra, gpus, token)
+        place = _Cluster(
+            library, out.absolute(), root.absolute(), options, extra, gpus, token, ours=not address
+        )
         return scheduler.run(runs, out=out, root=root, options=options, notice=notice, place=place)
 
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
-    """The library, connected."""
+    """The library, connected; without an address to a cluster of this machine, for as long as the block."""
     try:
         import ray
     except ImportError as problem:
         raise ConfigError("--executor ray: needs Ray; pip install 'mixscope[ray]'") from problem
-    address = address or os.environ.get("RAY_ADDRESS")
     quiet = {"log_to_driver": False, "logging_level": "error"}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -135,9 +137,10 @@ class _Cluster:
         extra: Sequence[str],
         gpus: float | None,
         token: Path,
+        ours: bool,
     ) -> None:
         self.ray, self.out, self.root, self.options, self.extra = library, out, root, options, extra
-        self.token = token
+        self.token, self.ours = token, ours
         self.gpus = (1.0 if library.cluster_resources().get("GPU") else 0.0) if gpus is None else gpus
         here = library.get_runtime_context().get_node_id()
         strategy = library.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
@@ -157,7 +160,6 @@ class _Cluster:
     def _start(self, planned: PlannedRun) -> Work:
         name = planned.directory
         line = scheduler.command(planned, out=self.out, root=self.root, extra=self.extra)
-        begun = self.out / name
         errand = Errand(
             start=f"{name}-{uuid.uuid4().hex[:8]}",
             name=name,
@@ -167,12 +169,17 @@ class _Cluster:
             extra=tuple(self.extra),
             threads=self.options.threads,
             token=str(self.token),
-            # Left in Ray's store; a task reads it only where it does not see our storage.
-            begun=(self.ray.put(_pack(begun, {}, heavy=True)),) if records.is_run(begun) else (),
+            begun=self._left(self.out / name),
         )
         work = _Task(self, planned, errand.start, self.execute.remote(errand, self.post), self._waits())
         self.works[errand.start] = work
         return work
+
+    def _left(self, path: Path) -> tuple[Any, ...]:
+        """The run as it was begun, in Ray's store: a task reads it where it does not see our storage."""
+        if self.ours or not records.is_run(path):
+            return ()
+        return (self.ray.put(_pack(path, {}, heavy=True)),)
 
     def _waits(self) -> str | None:
         """Why a run cannot begin now, whatever the other runs do."""
@@ -278,9 +285,7 @@ def _execute(errand: Errand, post: Any) -> int:
             log.parent.mkdir(parents=True)
             log.touch()
             if errand.begun:
-                import ray
-
-                _unpack(ray.get(errand.begun[0]), path)
+                _unpack(_got(errand.begun[0]), path)
                 sender.known = _files(path)
         try:
             end = time.monotonic() + HELD_SECONDS
@@ -318,22 +323,28 @@ def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
     import ray
 
     sent = None
-    while True:
-        try:
-            return process.wait(timeout=TALK_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        except KeyboardInterrupt:  # Ray's way to cancel a task
-            os.killpg(process.pid, signal.SIGTERM)
-            continue
-        try:
-            order = sender.talk()
-        except ray.exceptions.RayError:
-            order = signal.SIGTERM
-        if order is not None and order != sent:
-            sent = order
+    try:
+        while True:
+            try:
+                return process.wait(timeout=TALK_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+            except KeyboardInterrupt:  # Ray's way to cancel a task
+                break
+            try:
+                order = sender.talk()
+            except ray.exceptions.RayError:
+                order = signal.SIGTERM
+            if order is not None and order != sent:
+                sent = order
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, order)
+    finally:
+        if process.poll() is None:  # whatever ends this task ends its process
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, order)
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+    return process.returncode
 
 
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # found before any fork
@@ -360,8 +371,6 @@ class _Sender:
 
     def talk(self, *, everything: bool = False) -> int | None:
         """Returns the signal that is asked for, if any. Raises RayError when the scheduler is gone."""
-        import ray
-
         parcel = Parcel(start=self.start)
         now = time.monotonic()
         if self.path is not None and (everything or now - self.light >= LIGHT_SECONDS):
@@ -375,8 +384,13 @@ class _Sender:
                 log = file.read()
             self.log_bytes += len(log)
             parcel = replace(parcel, files=files, there=tuple(there), log=log)
-        order: int | None = ray.get(self.post.exchange.remote(parcel))
+        order: int | None = _got(self.post.exchange.remote(parcel))
         return order
+
+
+def _got(reference: Any) -> Any:
+    """What a task waits for; one that waits in `ray.get` lends its processors, and a run too many starts."""
+    return reference.future().result()
 
 
 # --- what is sent -------------------------------------------------------------------------------
@@ -399,7 +413,7 @@ def _files(path: Path) -> dict[str, tuple[int, int]]:
             continue
         with suppress(FileNotFoundError):
             stat = file.stat()
-            if file.is_file():
+            if file.is_file() and not file.is_symlink():
                 found[name] = (stat.st_mtime_ns, stat.st_size)
     return found
 
