@@ -14,6 +14,7 @@ from mixscope import cli
         (["--executor", "ray", "--slurm", "partition=a"], "--slurm: goes with --executor slurm"),
         (["--executor", "ray", "--cpus-per-run", "0"], "--cpus-per-run must be 1 or more"),
         (["--executor", "slurm", "--gpus-per-run", "0.5"], "Slurm gives whole GPUs, got 0.5"),
+        (["--executor", "slurm", "--slurm", "time=4:00:00"], "time is a number of minutes"),
         (["--executor", "slurm", "--slurm", "partition"], "expected key=value"),
     ],
 )

@@ -106,6 +106,9 @@ def _cluster(
         return functools.partial(ray.run, gpus=gpus), options, many or 0
     if gpus is not None and gpus != int(gpus):
         raise ConfigError(f"--gpus-per-run: Slurm gives whole GPUs, got {gpus:g}")
+    clock = next((pair for pair in arguments.slurm if pair.startswith("time=") and ":" in pair), None)
+    if clock is not None:  # YAML would read 4:00:00 as a number
+        raise ConfigError(f"--slurm {clock}: time is a number of minutes here, for instance time=240")
     given = dict(map(split_pair, arguments.slurm))
     return functools.partial(slurm.run, gpus=int(gpus or 0), parameters=given), options, many or 0
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,6 +33,7 @@ from mixscope.study.matrix import PlannedRun
 MINUTES = 120  # a job's time when the user names none; a run that needs more goes on in its next turn
 TURNS = 1000  # how often a job may run out of time: each turn brings its run further
 ASK_SECONDS = 60.0  # how often Slurm itself is asked about a job that has left no result
+CANCELLED_SECONDS = 5.0  # and about one that was cancelled
 HELD_SECONDS = 120.0  # how long a start waits for an earlier process of the run to let go of it
 
 
@@ -99,6 +100,14 @@ class _Queue:
 
     def __init__(self, out: Path, root: Path, options: Options, extra: Sequence[str], executor: Any) -> None:
         self.out, self.root, self.options, self.extra, self.executor = out, root, options, extra, executor
+        self.asked = time.monotonic()
+
+    def ask(self, every: float = ASK_SECONDS) -> bool:
+        """Whether it is time to ask Slurm itself; one question is about all jobs."""
+        due = time.monotonic() - self.asked > every
+        if due:
+            self.asked = time.monotonic()
+        return due
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
         """The jobs of an earlier scheduler that have not ended."""
@@ -108,8 +117,9 @@ class _Queue:
             number = numbers.get(standing.run.directory)
             if number is None or standing.state == "done":
                 continue
-            job = _Job(_known_job(self.executor, number), self.out / standing.run.directory)
-            if job.code() is None:
+            job = _Job(_known_job(self.executor, number), self.out / standing.run.directory, self.ask)
+            # Slurm forgets jobs that ended long ago, and then no word of them would ever come.
+            if job.code() is None and job.job.get_info(mode="force"):
                 adopted.append((standing.run, job))
         return adopted
 
@@ -126,7 +136,8 @@ class _Queue:
         ]
         jobs = self.executor.submit_array(errands)
         return [
-            _Job(job, self.out / planned.directory) for job, (planned, _) in zip(jobs, batch, strict=True)
+            _Job(job, self.out / planned.directory, self.ask)
+            for job, (planned, _) in zip(jobs, batch, strict=True)
         ]
 
 
@@ -142,10 +153,10 @@ def _known_job(executor: Any, number: str) -> Any:
 class _Job:
     """One start of one run, as a job, whatever number of turns it takes."""
 
-    def __init__(self, job: Any, path: Path) -> None:
-        self.job, self.path = job, path
+    def __init__(self, job: Any, path: Path, ask: Callable[[float], bool]) -> None:
+        self.job, self.path, self.ask = job, path, ask
         self.submitted = time.time()
-        self.asked = time.monotonic()
+        self.every = ASK_SECONDS
         self.reason: str | None = None
 
     @property
@@ -153,10 +164,7 @@ class _Job:
         return {"slurm": self.job.job_id}
 
     def code(self) -> int | None:
-        ask = time.monotonic() - self.asked > ASK_SECONDS
-        if ask:
-            self.asked = time.monotonic()
-        if not self.job.done(force_check=ask):
+        if not self.job.done(force_check=self.ask(self.every)):
             return None
         state = str(self.job.state).upper()
         result = self.job.paths.result_pickle
@@ -189,7 +197,7 @@ class _Job:
     def send(self, number: int) -> None:
         """Slurm's way for both: SIGTERM, and SIGKILL a while later; what waits leaves the queue."""
         self.job.cancel(check=False)
-        self.asked = -ASK_SECONDS
+        self.every = CANCELLED_SECONDS
 
     def close(self) -> None:
         pass
