@@ -24,6 +24,7 @@ STREAMS = {
     "dropout": 9,  # what the model draws while it trains
     "subset": 10,  # which images a reduced training set keeps
     "bootstrap": 11,  # which examples and seeds a resample takes
+    "cues": 12,  # a scene of the embedded set `cues`
 }
 
 

@@ -22,16 +22,18 @@ def add(commands: Any) -> None:
         if name == "prepare":
             examples += (
                 "\n  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz"
-                "\n  mixscope data prepare imagefolder --source ~/flowers --size 64"
+                "\n  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers"
+                "\n  mixscope data prepare cues --source dials.yaml --as cues-mine"
             )
         command = declare(verbs, name, do, help, examples)
         command.add_argument("name", metavar="NAME", help="a name from `mixscope data list`")
         root_and_json(command)
         if name == "prepare":
             command.add_argument(
-                "--source", type=Path, metavar="PATH", help="an archive, or a folder already unpacked"
+                "--source", type=Path, metavar="PATH", help="an archive or an unpacked folder; of cues, dials"
             )
             command.add_argument("--size", type=int, metavar="N", help="resize images to N x N pixels")
+            command.add_argument("--as", dest="called", metavar="NAME", help="prepare it under another name")
         if name == "info":
             command.add_argument("--sheet", type=Path, metavar="PNG", help="where the contact sheet goes")
 
@@ -62,6 +64,7 @@ def data_prepare(arguments: argparse.Namespace) -> None:
             root=data_root(arguments.root),
             source=arguments.source,
             size=arguments.size,
+            called=arguments.called,
             progress=progress,
         )
     _print_store(store, arguments.json)

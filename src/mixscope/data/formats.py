@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mixscope.data import cues
 from mixscope.data.store import Content, Split
 from mixscope.errors import DataError
 
@@ -39,12 +40,16 @@ class Download:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetSpec:
-    """A data set that is known. read(folder, size) -> Content; max_bytes: of its unpacked archive."""
+    """A data set that is known. read(folder, size) -> Content; max_bytes: of its unpacked archive.
+
+    dials: of a set that is made, not read; its source, if there is one, is a file of other dials (cues.py).
+    """
 
     title: str
     read: Callable[[Path, int | None], Content]
     download: Download | None = None
     embedded: bool = False
+    dials: cues.Dials | None = None
     max_files: int = 1000
     max_bytes: int = 1 << 30
 
@@ -150,6 +155,16 @@ def _whole(images: np.ndarray, labels: np.ndarray) -> Split:
 def _cut(images: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(images), BLOCK):
         yield images[start : start + BLOCK]
+
+
+# --- cues ---------------------------------------------------------------------------------------
+
+
+def _made(dials: cues.Dials, title: str) -> SetSpec:
+    def read(source: Path, size: int | None) -> Content:
+        return cues.content(cues.chosen(dials, source if source.is_file() else None, size))
+
+    return SetSpec(title=title, read=read, embedded=True, dials=dials)
 
 
 # --- digits -------------------------------------------------------------------------------------
@@ -405,6 +420,7 @@ SETS: dict[str, SetSpec] = {
     "digits": SetSpec(
         title="scikit-learn's digits, 1,797 images, 32 px, no download", read=read_digits, embedded=True
     ),
+    **{name: _made(dials, cues.TITLES[name]) for name, dials in cues.BUILT_IN.items()},
     "cifar10": SetSpec(
         title="CIFAR-10, 60,000 images, 32 px",
         read=read_cifar10,

@@ -6,13 +6,14 @@ to pack (store.py).
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mixscope.data import archives, download, formats
+from mixscope.data import archives, cues, download, formats
 from mixscope.data.store import Progress, Store, clear_leftovers, is_prepared, write
 from mixscope.errors import ConfigError, DataError, unknown
 
@@ -23,12 +24,14 @@ def prepare(
     root: Path,
     source: Path | None = None,
     size: int | None = None,
+    called: str | None = None,
     progress: Progress | None = None,
 ) -> Store:
     """Decodes a data set once into ROOT/NAME; what is prepared already is left as it is.
 
-    source: an archive, or a folder already unpacked; without it the set is downloaded from its home.
-    Raises ConfigError for a name that is not known, DataError for everything wrong with the data.
+    source: an archive, or a folder already unpacked; without it the set is downloaded from its home. Of cues,
+    a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
+    Raises ConfigError for a name that is not known or taken, DataError for everything wrong with the data.
     """
     if name not in formats.SETS:
         raise ConfigError(
@@ -36,15 +39,18 @@ def prepare(
         )
     if size is not None and size < 1:
         raise ConfigError(f"--size: expected 1 pixel or more, got {size}")
-    spec = formats.SETS[name]
-    if is_prepared(root, name):
-        return _same(Store.open(root, name), root, source, size)
+    spec, place = formats.SETS[name], name if called is None else _free(called)
+    if is_prepared(root, place):
+        there = Store.open(root, place)
+        if spec.dials is None:
+            return _same(there, root, source, size)
+        cues.compare(there, cues.chosen(spec.dials, source, size))
+        return there
     if spec.embedded:
-        if source is not None:
+        if source is not None and spec.dials is None:
             raise ConfigError(f"{name} is embedded in a dependency; leave --source out")
-        return write(
-            spec.read(root, size), root=root, name=name, source={"embedded": True}, progress=progress
-        )
+        content = spec.read(source or root, size)
+        return write(content, root=root, name=place, source={"embedded": True}, progress=progress)
     if source is not None:
         source = source.expanduser()
         if not source.exists():
@@ -54,7 +60,16 @@ def prepare(
     root.mkdir(parents=True, exist_ok=True)
     with _unpacked(source, spec, root, progress) as folder:
         content = spec.read(folder, size)
-        return write(content, root=root, name=name, source=_about(source), progress=progress)
+        return write(content, root=root, name=place, source=_about(source), progress=progress)
+
+
+def _free(called: str) -> str:
+    if called in formats.SETS or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", called):
+        raise ConfigError(
+            f"--as {called}: becomes a folder: letters, digits, dot, hyphen and underscore only, and no name"
+            " that `mixscope data list` shows"
+        )
+    return called
 
 
 def _same(store: Store, root: Path, source: Path | None, size: int | None) -> Store:

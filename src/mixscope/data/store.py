@@ -51,7 +51,10 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
-    """A whole data set as a format reads it. superclass_of: int (n_classes,), or empty."""
+    """A whole data set as a format reads it. superclass_of: int (n_classes,), or empty.
+
+    made_with: plain values that the manifest keeps beside its source, of a set that is made and not read.
+    """
 
     size: int
     class_names: tuple[str, ...]
@@ -59,6 +62,7 @@ class Content:
     superclass_names: tuple[str, ...] = ()
     superclass_of: tuple[int, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    made_with: dict[str, Any] = field(default_factory=dict)
 
 
 def data_root(root: Path | None) -> Path:
@@ -242,7 +246,7 @@ def write(
             "mean": mean.tolist(),
             "std": std.tolist(),
             "split_seed": SPLIT_SEED,
-            "source": source,
+            "source": source | content.made_with,
             "notes": list(content.notes),
             "arrays": arrays,
             "digest": hashlib.sha256(json.dumps(arrays, sort_keys=True).encode()).hexdigest(),

@@ -22,6 +22,7 @@ import torch
 from torch import distributed, nn
 
 from mixscope import metrics, mixing
+from mixscope.data import cues
 from mixscope.data.device import feed
 from mixscope.data.loader import Batch, Loader
 from mixscope.data.store import Store
@@ -234,6 +235,7 @@ class Ready:
 def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
     """A run before its first step, its loaders open while the block lasts. Raises as `run` does."""
     store = Store.open(root, config.data.name)
+    cues.refuse_moves(store, config.augment.base)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
     _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)

@@ -1,0 +1,448 @@
+"""The embedded set `cues`: images with one local and one global cue, each of which can be set alone.
+
+The local cue is the orientation of a grating, pi * L / 6, whose phase is drawn anew in every cell of 8 px, so
+that nothing of it reaches beyond a cell. The global cue is the order in which four glyphs of equal ink follow
+each other round the four quadrants, under a random rotation and jitter: every quadrant holds every glyph
+equally often whatever the order, and so does the whole, so neither a bag of patches nor a single place tells
+one order from another. Six orders, six orientations, six classes.
+
+A scene is everything but the two cues: phases, jitter, rotation, noise. It is a pure function of seed, split
+and index, and an image one of scene, L, G and dials; so do(L) and do(G) change one cue and nothing else, and
+all test splits show the same scenes. All arithmetic is on integers, on raw words of the generator: the same
+bits everywhere.
+
+What does not belong here: what a model makes of the images (analysis/cues.py).
+"""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixscope import rng
+from mixscope.data.store import Content, Split, Store
+from mixscope.errors import ConfigError, unknown
+from mixscope.study import document
+
+CLASSES = 6
+CELL = 8  # px, of one phase of the grating
+FARTHEST = 4  # px from the middle of a quadrant to where a glyph of 8 px meets its border
+PERIOD = 4  # px, of the grating
+TURN = 256  # steps of a full phase
+GREY = 128
+STEPS = 8  # of a contrast in a grey level
+FULL = 127  # the amplitude of a cue at contrast 127, in grey levels
+
+SCENES = {"train": 0, "test": 1}  # images depend on these numbers: add, never renumber
+SPLITS = ("iid", "conflict", "local-only", "global-only", "shuffled", "low-pass")
+
+# Four glyphs of 24 px: a ring, a plus, a saltire and a diamond. Each has its rows, # is ink.
+GLYPH_ROWS = (
+    (".######.", "#......#", "#......#", "#......#", "#......#", "#......#", "#......#", ".######."),
+    ("...##...", "...##...", "...##...", ".######.", ".######.", "...##...", "...##...", "...##..."),
+    ("##....##", ".##..##.", "..#..#..", "...##...", "...##...", "..#..#..", ".##..##.", "##....##"),
+    ("........", "...##...", "..####..", ".######.", ".######.", "..####..", "...##...", "........"),
+)
+GLYPHS = np.array([[[c == "#" for c in row] for row in rows] for rows in GLYPH_ROWS])
+# Which glyph comes when, clockwise from glyph 0: the six cyclic orders of four glyphs.
+ORDERS = np.array([(0, *rest) for rest in itertools.permutations((1, 2, 3))])
+# Quadrants clockwise from the upper left: row, column.
+QUADRANTS = ((0, 0), (0, 1), (1, 1), (1, 0))
+PERMUTATIONS = np.array(list(itertools.permutations(range(4))))
+# Of low-pass: two passes of a mean of four pixels along each axis; 3 % of the grating is left in a cell.
+BLUR = (1, 2, 3, 4, 3, 2, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dials:
+    """What can be set of a set.
+
+    size: 32 or 64 px. local_contrast: amplitude of the grating, global_contrast: brightness of the glyphs,
+    noise: standard deviation, each in grey levels, 0 to 127, the contrasts in steps of 1/8. moved: the share
+    of glyphs that do not lie in the middle of their quadrant but up to `jitter` px from it each way (twice as
+    far at 64 px).
+    local_predictivity, global_predictivity: the share of training and iid images whose cue is that of the
+    class; the others have another one, drawn evenly. 1/6 is chance.
+    train, test: images. seed: of every draw.
+    """
+
+    size: int = 32
+    local_contrast: float = 24.0
+    global_contrast: float = 90.0
+    noise: int = 16
+    moved: float = 0.5
+    jitter: int = 1
+    local_predictivity: float = 1.0
+    global_predictivity: float = 1.0
+    train: int = 12000
+    test: int = 1200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size not in (32, 64):
+            raise ConfigError(f"cues: size must be 32 or 64 px, got {self.size}")
+        bounds = dict.fromkeys(("local_contrast", "global_contrast", "noise"), FULL) | {"jitter": FARTHEST}
+        bounds |= dict.fromkeys(("moved", "local_predictivity", "global_predictivity"), 1)
+        for name, top in bounds.items():
+            if not 0 <= getattr(self, name) <= top:
+                raise ConfigError(f"cues: {name} must lie in 0 to {top}, got {getattr(self, name)}")
+        for name in ("local_contrast", "global_contrast"):
+            if getattr(self, name) * STEPS % 1:
+                raise ConfigError(f"cues: {name} must be a multiple of 1/{STEPS}, got {getattr(self, name)}")
+        for name in ("train", "test"):
+            if getattr(self, name) < CLASSES:
+                raise ConfigError(f"cues: {name} must be {CLASSES} images or more, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ConfigError(f"cues: seed must be 0 or more, got {self.seed}")
+
+
+# Contrasts that were matched for the models of the study local-global, see analysis/matching.py.
+BUILT_IN = {
+    "cues": Dials(),
+    "cues-resnet": Dials(local_contrast=4.0, global_contrast=40.0),
+    "cues-vit": Dials(local_contrast=8.0, global_contrast=90.0),
+}
+TITLES = {
+    "cues": "a local against a global cue, made here, 32 or 64 px, no download",
+    "cues-resnet": "cues, its dials matched for the small ResNet of study local-global",
+    "cues-vit": "cues, its dials matched for the small ViT of study local-global",
+}
+
+
+def dials(tree: Mapping[str, Any], *, where: str) -> Dials:
+    """Dials from a mapping, as a dials file or a manifest has them. Raises ConfigError that names the key."""
+    hints = {f.name: f.type for f in dataclasses.fields(Dials)}
+    for key, value in tree.items():
+        if key not in hints:
+            raise ConfigError(unknown(f"{where}: {key}", "dial", key, hints))
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or (hints[key] is int and not isinstance(value, int)):
+            expected = "a whole number" if hints[key] is int else "a number"
+            raise ConfigError(f"{where}: {key}: expected {expected}, got {value!r}")
+    return Dials(**tree)
+
+
+def chosen(default: Dials, file: Path | None, size: int | None) -> Dials:
+    """The dials of a file (YAML, keys as in Dials), or the default ones; `size` wins. Raises ConfigError."""
+    found = default if file is None else dials(document.read(file).tree, where=str(file))
+    return found if size is None else dataclasses.replace(found, size=size)
+
+
+def of(store: Store) -> Dials | None:
+    """The dials that a prepared set was made with; None when it is another set."""
+    kept = store.manifest["source"].get("cues")
+    return None if kept is None else dials(kept, where=str(store.folder / "manifest.json"))
+
+
+def compare(store: Store, wanted: Dials) -> None:
+    """Raises ConfigError, which names the dials, when a prepared set was made with others."""
+    there = dataclasses.asdict(of(store) or Dials()) if "cues" in store.manifest["source"] else {}
+    changed = [
+        f"{k}: {there.get(k)} -> {v}" for k, v in dataclasses.asdict(wanted).items() if there.get(k) != v
+    ]
+    if changed:
+        raise ConfigError(
+            f"{store.folder}: is prepared with other dials ({', '.join(changed)}); delete the folder, or give"
+            " --as NAME"
+        )
+
+
+def refuse_moves(store: Store, base: str) -> None:
+    """Raises ConfigError for a base augmentation that would change L and G behind the label's back."""
+    if base != "none" and "cues" in store.manifest["source"]:
+        raise ConfigError(
+            f"augment.base={base} mirrors and moves images, which changes the cues of {store.name} but not"
+            " its labels; use augment.base=none"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """n images without their cues.
+
+    label: int64 (n,), index modulo 6. rotation: (n,), quadrant of glyph 0. jitter: (n, 4, 2), rows and
+    columns by which the glyph of a quadrant is moved, px. phase: (n, H/8, W/8), of each cell, of 256. noise:
+    int32 (n, H, W), in 127ths of the grey levels that `Dials.noise` counts. local_chance, global_chance:
+    float64 (n,) in [0, 1). local_step, global_step: int64 (n,), 1 to 5, from one cue to another.
+    permutation: (n, 4), where the shuffled split takes each quadrant from.
+    """
+
+    label: np.ndarray
+    rotation: np.ndarray
+    jitter: np.ndarray
+    phase: np.ndarray
+    noise: np.ndarray
+    local_chance: np.ndarray
+    global_chance: np.ndarray
+    local_step: np.ndarray
+    global_step: np.ndarray
+    permutation: np.ndarray
+
+
+# Of the raw words of a scene: which means what. The phases follow these, then the noise.
+ROTATION, JITTER = 0, 1
+LOCAL_CHANCE, GLOBAL_CHANCE, LOCAL_STEP, GLOBAL_STEP, PERMUTATION = 9, 10, 11, 12, 13
+MOVED, HEAD = 14, 18
+
+
+def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
+    """The scenes at these indices (int64 (n,)) of "train" or "test"; none depends on another.
+
+    Words come raw from the bit generator, whose stream is fixed for good.
+    """
+    size, cells = dials.size, (dials.size // CELL) ** 2
+    count = HEAD + cells + size * size // 2
+    words = np.empty((len(index), count), dtype=np.uint64)
+    for row, at in zip(words, index.tolist(), strict=True):
+        bits = rng.generator(dials.seed, "cues", SCENES[scenes], at).bit_generator
+        row[:] = bits.random_raw(count)
+    reach = dials.jitter * (size // 32)
+    moved = _share(words[:, MOVED : MOVED + 4]) < dials.moved
+    small = np.ascontiguousarray(words[:, HEAD + cells :]).astype("<u8", copy=False).view(np.uint8)
+    # Four bytes a pixel, their sum less its mean: 147.8 wide, nearly normal; 55/64 of it is 127 wide.
+    noise = small.reshape(len(index), size, size, 4).sum(axis=3, dtype=np.int32) - 510
+    return Scenes(
+        label=index.astype(np.int64) % CLASSES,
+        rotation=_below(4, words[:, ROTATION]),
+        jitter=(_below(2 * reach + 1, words[:, JITTER : JITTER + 8]).reshape(-1, 4, 2) - reach)
+        * moved[..., None],
+        phase=_below(TURN, words[:, HEAD : HEAD + cells]).reshape(-1, size // CELL, size // CELL),
+        noise=noise * 55 // 64,
+        local_chance=_share(words[:, LOCAL_CHANCE]),
+        global_chance=_share(words[:, GLOBAL_CHANCE]),
+        local_step=1 + _below(CLASSES - 1, words[:, LOCAL_STEP]),
+        global_step=1 + _below(CLASSES - 1, words[:, GLOBAL_STEP]),
+        permutation=PERMUTATIONS[_below(len(PERMUTATIONS), words[:, PERMUTATION])],
+    )
+
+
+def _below(n: int, words: np.ndarray) -> np.ndarray:
+    """Whole numbers 0 to n - 1, int64, from the upper halves of words."""
+    return ((words >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)).astype(np.int64)
+
+
+def _share(words: np.ndarray) -> np.ndarray:
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def cues(scenes: Scenes, dials: Dials) -> tuple[np.ndarray, np.ndarray]:
+    """L and G as training and the iid split have them, int64 (n,): the class's, as often as the dials say."""
+
+    def value(chance: np.ndarray, predictivity: float, step: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (scenes.label + np.where(chance < predictivity, 0, step)) % CLASSES
+        return found
+
+    return (
+        value(scenes.local_chance, dials.local_predictivity, scenes.local_step),
+        value(scenes.global_chance, dials.global_predictivity, scenes.global_step),
+    )
+
+
+# --- from a scene and its cues to an image -------------------------------------------------------
+
+
+@functools.cache
+def _waves() -> tuple[np.ndarray, np.ndarray]:
+    """The grating as whole numbers: its profile over a turn, -127 to 127, and by orientation the steps of
+    phase from one column and from one row to the next, (6, 2)."""
+    profile = np.array([round(FULL * math.sin(2 * math.pi * k / TURN)) for k in range(TURN)], np.int32)
+    angles = [math.pi * k / CLASSES for k in range(CLASSES)]
+    steps = [[round(TURN / PERIOD * math.cos(a)), round(TURN / PERIOD * math.sin(a))] for a in angles]
+    return profile, np.array(steps)
+
+
+def gratings(phase: np.ndarray, local: np.ndarray, size: int) -> np.ndarray:
+    """The local cue alone, int32 (n, H, W), -127 to 127: orientation pi * local / 6, a phase a cell."""
+    profile, steps = _waves()
+    along = np.arange(size) % CELL
+    turn = steps[local, 0][:, None, None] * along + steps[local, 1][:, None, None] * along[:, None]
+    turn += phase.repeat(CELL, axis=1).repeat(CELL, axis=2)
+    found: np.ndarray = profile[turn % TURN]
+    return found
+
+
+def arrangement(rotation: np.ndarray, glob: np.ndarray) -> np.ndarray:
+    """Which glyph each quadrant holds, clockwise from the upper left, int64 (n, 4)."""
+    place = (np.arange(4) - rotation[:, None]) % 4
+    found: np.ndarray = ORDERS[glob[:, None], place]
+    return found
+
+
+def inks(scenes: Scenes, glob: np.ndarray, size: int) -> np.ndarray:
+    """The global cue alone, bool (n, H, W): where there is ink. The same count in every image."""
+    scale = size // 32
+    glyphs = GLYPHS.repeat(scale, axis=1).repeat(scale, axis=2)
+    side = glyphs.shape[1]
+    ink = np.zeros((len(glob), size, size), dtype=bool)
+    own = np.arange(len(glob))[:, None, None]
+    held = arrangement(scenes.rotation, glob)
+    for at, (row, column) in enumerate(QUADRANTS):
+        corner = np.array((row, column)) * (size // 2) + (size // 2 - side) // 2
+        top, left = (scenes.jitter[:, at] + corner).T
+        rows = top[:, None, None] + np.arange(side)[:, None]
+        columns = left[:, None, None] + np.arange(side)
+        ink[own, rows, columns] = glyphs[held[:, at]]
+    return ink
+
+
+def render(
+    scenes: Scenes,
+    local: np.ndarray | None,
+    glob: np.ndarray | None,
+    dials: Dials,
+    *,
+    shuffled: bool = False,
+    low_pass: bool = False,
+) -> np.ndarray:
+    """Grey images, uint8 (n, 3, H, W), of scenes with these cues, int64 (n,) each; None leaves a cue out.
+
+    shuffled: the quadrants are put in the scene's own random order. low_pass: blurred at the end.
+    """
+    level = STEPS * dials.noise * scenes.noise  # in units of which a grey level has `unit`
+    unit = STEPS * FULL
+    if local is not None:
+        level = level + round(STEPS * dials.local_contrast) * gratings(scenes.phase, local, dials.size)
+    if glob is not None:
+        level = level + round(unit * dials.global_contrast) * inks(scenes, glob, dials.size).astype(np.int32)
+    grey: np.ndarray = np.clip(GREY + (level + unit // 2) // unit, 0, 255)
+    if shuffled:
+        grey = _shuffle(grey, scenes.permutation)
+    if low_pass:
+        grey = _blur(grey)
+    return grey.astype(np.uint8)[:, None].repeat(3, axis=1)
+
+
+def _shuffle(grey: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    half = grey.shape[1] // 2
+    corners = np.array(QUADRANTS) * half
+    found, own = np.empty_like(grey), np.arange(len(grey))[:, None, None]
+    for at, (top, left) in enumerate(corners.tolist()):
+        start = corners[permutation[:, at]]
+        rows = start[:, 0][:, None, None] + np.arange(half)[:, None]
+        columns = start[:, 1][:, None, None] + np.arange(half)
+        found[:, top : top + half, left : left + half] = grey[own, rows, columns]
+    return found
+
+
+def _blur(grey: np.ndarray) -> np.ndarray:
+    reach, total = len(BLUR) // 2, sum(BLUR) ** 2
+    size = grey.shape[1]
+    wide = np.pad(grey, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    down, both = np.zeros_like(wide[:, :size]), np.zeros_like(grey)
+    for i, weight in enumerate(BLUR):
+        down += weight * wide[:, i : i + size]
+    for i, weight in enumerate(BLUR):
+        both += weight * down[:, :, i : i + size]
+    blurred: np.ndarray = (both + total // 2) // total
+    return blurred
+
+
+# --- splits and interventions --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Images uint8 (n, 3, H, W) with their class, L and G, int64 (n,); -1 where a cue is not there."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    local: np.ndarray
+    glob: np.ndarray
+
+
+def split(dials: Dials, name: str, index: np.ndarray) -> Shown:
+    """Images of "train", or of a test split; all of these show the same scenes: index i is scene i.
+
+    iid: as in training. conflict: L is the class's and G another. local-only and global-only: the other cue
+    is left out. shuffled: both cues are the class's, then the quadrants change places, which leaves L and
+    makes of G any order, evenly. low-pass: both are the class's, blurred until little is left of the grating.
+    Raises ConfigError for a split that is not known.
+    """
+    if name not in ("train", *SPLITS):
+        raise ConfigError(unknown("cues", "split", name, ("train", *SPLITS)))
+    scenes = draw(dials, "train" if name == "train" else "test", index)
+    both, none = scenes.label, np.full(len(index), -1)
+    if name in ("train", "iid"):
+        local, glob = cues(scenes, dials)
+        return Shown(render(scenes, local, glob, dials), scenes.label, local, glob)
+    if name == "conflict":
+        other = (both + scenes.global_step) % CLASSES
+        return Shown(render(scenes, both, other, dials), scenes.label, both, other)
+    if name == "local-only":
+        return Shown(render(scenes, both, None, dials), scenes.label, both, none)
+    if name == "global-only":
+        return Shown(render(scenes, None, both, dials), scenes.label, none, both)
+    if name == "shuffled":
+        glob = order_of(np.take_along_axis(arrangement(scenes.rotation, both), scenes.permutation, axis=1))
+        return Shown(render(scenes, both, both, dials, shuffled=True), scenes.label, both, glob)
+    return Shown(render(scenes, both, both, dials, low_pass=True), scenes.label, both, both)
+
+
+def order_of(held: np.ndarray) -> np.ndarray:
+    """The global cue, int64 (n,), of quadrants that hold these glyphs (n, 4), clockwise."""
+    first = (held == 0).argmax(axis=1)
+    turned = np.take_along_axis(held, (first[:, None] + np.arange(4)) % 4, axis=1)
+    found: np.ndarray = (turned[:, None] == ORDERS).all(axis=2).argmax(axis=1)
+    return found
+
+
+def intervened(dials: Dials, cue: str, index: np.ndarray) -> Shown:
+    """The iid images after do(L) or do(G), cue "local" or "global": it takes another value, drawn evenly from
+    the five others with the scene, and all else stays. labels are those of the class before."""
+    scenes = draw(dials, "test", index)
+    local, glob = cues(scenes, dials)
+    if cue == "local":
+        local = (local + scenes.local_step) % CLASSES
+    else:
+        assert cue == "global"
+        glob = (glob + scenes.global_step) % CLASSES
+    return Shown(render(scenes, local, glob, dials), scenes.label, local, glob)
+
+
+def content(dials: Dials, block: int = 500) -> Content:
+    """The training images and the iid test images, as the store takes them."""
+
+    def part(name: str, count: int) -> Split:
+        return Split(
+            count=count,
+            images=(
+                split(dials, name, np.arange(a, min(a + block, count))).images for a in range(0, count, block)
+            ),
+            labels=np.arange(count) % CLASSES,
+        )
+
+    return Content(
+        size=dials.size,
+        class_names=tuple(f"{180 * k // CLASSES} degrees, order {k}" for k in range(CLASSES)),
+        splits={"train": part("train", dials.train), "test": part("iid", dials.test)},
+        notes=(
+            "the test split is iid; the other test splits are made from the dials when they are asked for",
+        ),
+        made_with={"cues": dataclasses.asdict(dials)},
+    )
+
+
+def sheet(dials: Dials, file: Path) -> None:
+    """Draws the first image of each class (columns) in training and in every test split (rows), as a PNG."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    tile, gap, left, top = 96, 8, 110, 28
+    rows = ("train", *SPLITS)
+    width, height = left + CLASSES * (tile + gap), top + len(rows) * (tile + gap)
+    drawn = Image.new("L", (width, height), 255)
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(14)
+    for column in range(CLASSES):
+        pen.text((left + column * (tile + gap), 6), f"class {column}", fill=60, font=font)
+    for row, name in enumerate(rows):
+        y = top + row * (tile + gap)
+        pen.text((8, y + tile // 2 - 8), name, fill=60, font=font)
+        for column, image in enumerate(split(dials, name, np.arange(CLASSES)).images[:, 0]):
+            large = Image.fromarray(image).resize((tile, tile), Image.Resampling.NEAREST)
+            drawn.paste(large, (left + column * (tile + gap), y))
+    drawn.save(file, optimize=True)
