@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from mixscope import __version__
 from mixscope.atomic import is_full
-from mixscope.cli import audit, compare, data, judge, look, report, run, study
-from mixscope.cli.grammar import EXIT, Parser
+from mixscope.cli import analyze, audit, compare, data, judge, look, report, run, study
+from mixscope.cli.grammar import EXIT
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
 
@@ -48,7 +48,7 @@ def _fail(problem: object, code: int) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole grammar."""
-    top = Parser(
+    top = argparse.ArgumentParser(
         prog="mixscope",
         description="Which mixing augmentation helps which architecture, and is the difference real?",
         epilog="examples:\n"
@@ -59,6 +59,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (data, run, study, judge, compare, report, audit, look):
+    for noun in (data, run, study, judge, compare, report, audit, analyze, look):
         noun.add(commands)
     return top

@@ -1,0 +1,405 @@
+"""Which decides, the local or the global cue: interventions on the embedded set `cues` (data/cues.py).
+
+A_L = P(the prediction changes | do(L)): L takes another value in the same image. A_G likewise for G.
+LRI = (A_L - A_G) / (A_L + A_G), the local reliance index: 1 for a model that goes by L alone, -1 for one that
+goes by G alone. Conflict shares: how often the prediction is L's, G's or neither's class where they differ.
+
+Intervals count seeds and images, as those of claims (claims/contrasts.py). LRI is a ratio; by the delta
+method its variance is that of the mean of
+
+    LRI + (2 A_G (a_L - A_L) - 2 A_L (a_G - A_G)) / (A_L + A_G)^2
+
+over seeds and images, a_L and a_G being 1 where a prediction changed, A_L and A_G those of the cell.
+
+Two accounts of what CutMix does are put to the test. The first: a ResNet is local, and cutting breaks that,
+so CutMix lowers the ResNet's LRI and leaves the ViT's. The second: an area label is right for texture and
+wrong for arrangement, whoever learns from it, so CutMix raises LRI in both.
+
+What does not belong here: how images are made (data/cues.py), how dials are matched (matching.py).
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixscope.analysis.subject import Progress, Subject
+from mixscope.claims import contrasts, verdicts
+from mixscope.claims.contrasts import LEVEL, NARROW, Estimate, Sample
+from mixscope.data import cues
+from mixscope.data.cues import Dials, Shown
+from mixscope.data.store import Store
+from mixscope.errors import ConfigError, DataError
+from mixscope.study.matrix import PlannedRun, Study
+
+VERSION = 1
+LRI_MARGIN = 0.1  # of a change of LRI; chosen before the first run: less than this counts as left alone
+INTERVENTIONS = {"do-local": "local", "do-global": "global"}
+SHOWN = (*cues.SPLITS, *INTERVENTIONS)
+COMPARED = 16  # stored images that are made again, to see that they are still the same
+
+FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by how timm's name begins
+ARMS = ("none", "mixup", "cutmix")
+FIGURES = {"local": "A_L", "global": "A_G", "lri": "LRI"}
+WORDS = {"resnet": "ResNet", "vit": "ViT", "none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
+ACCOUNTS = {
+    "breaks-locality": {
+        "text": "CutMix breaks the ResNet's locality: it lowers the ResNet's LRI and leaves the ViT's",
+        "parts": (("resnet", "below"), ("vit", "equivalent")),
+    },
+    "area-labels": {
+        "text": "CutMix's area labels fit texture, not arrangement: it raises LRI in both",
+        "parts": (("resnet", "above"), ("vit", "above")),
+    },
+}
+
+
+def refusal(run: PlannedRun, store: Store) -> str | None:
+    """Only sets that `mixscope data prepare cues` made have cues that can be set."""
+    if cues.of(store) is None:
+        return f"{store.name} has no cues that can be set; this analysis is for `mixscope data prepare cues`"
+    return None
+
+
+def images(store: Store, limit: int | None) -> int:
+    """Each scene in every test split and after each intervention."""
+    dials = cues.of(store)
+    assert dials is not None
+    return len(SHOWN) * min(limit or dials.test, dials.test)
+
+
+# --- one run ------------------------------------------------------------------------------------
+
+
+def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
+    """One run on the test scenes.
+
+        scenes            int, how many
+        changed           {"local": [0 or 1, ...], "global": [...]}: by scene, whether do(cue) changed what
+                          the model says of the iid image
+        conflict          {"local": [...], "global": [...]}: whether it says L's or G's class where the
+                          two differ
+        correct           {split: [...]}: whether it says the image's class, for each of the six test splits
+        dials             of the set, as in data/cues.py
+
+    Raises ConfigError for another split than "test", DataError when the images of the store are not those
+    that its dials make.
+    """
+    if split != "test":
+        raise ConfigError(f"--split {split}: cues has its interventions on the test scenes; use --split test")
+    dials = cues.of(subject.store)
+    assert dials is not None
+    n = min(limit or dials.test, dials.test)
+    shown = _shown(dials, n)
+    some = min(COMPARED, n)
+    if not np.array_equal(shown["iid"].images[:some], subject.store.images("test")[:some]):
+        raise DataError(
+            f"{subject.store.folder}: its images are not those that its dials make now, so mixscope has"
+            " changed how it makes them; prepare the set and train the runs again"
+        )
+    said = {}
+    for at, name in enumerate(SHOWN):
+        said[name] = subject.logits(shown[name].images, shown[name].labels).argmax(axis=1)
+        progress(at + 1, len(SHOWN))
+    conflict = shown["conflict"]
+
+    def share(hits: np.ndarray) -> list[int]:
+        found: list[int] = hits.astype(int).tolist()
+        return found
+
+    return {
+        "scenes": n,
+        "changed": {cue: share(said[name] != said["iid"]) for name, cue in INTERVENTIONS.items()},
+        "conflict": {
+            "local": share(said["conflict"] == conflict.local),
+            "global": share(said["conflict"] == conflict.glob),
+        },
+        "correct": {name: share(said[name] == shown[name].labels) for name in cues.SPLITS},
+        "dials": dict(subject.store.manifest["source"]["cues"]),
+    }
+
+
+@functools.lru_cache(maxsize=2)  # runs of two sets may take turns
+def _shown(dials: Dials, n: int) -> dict[str, Shown]:
+    index = np.arange(n)
+    made = {name: cues.split(dials, name, index) for name in cues.SPLITS}
+    return made | {name: cues.intervened(dials, cue, index) for name, cue in INTERVENTIONS.items()}
+
+
+# --- all runs -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """The runs of one experiment. figures: by name, a value for each seed and scene."""
+
+    experiment: str
+    levels: Mapping[str, str]
+    family: str | None
+    arm: str
+    seeds: tuple[int, ...]
+    figures: Mapping[str, Sample]
+
+
+def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]]) -> dict[str, Any]:
+    """All runs together.
+
+    scenes, runs      how many; scenes is the fewest that a run was shown
+    cells             for each experiment: experiment, levels ({factor: level}), family ("resnet", "vit"
+                      or null), arm ("none", "mixup", "cutmix" or "switch"), seeds, by_seed ({"local",
+                      "global", "lri": [a number or null for each seed]}), and figures: by name
+                      {estimate, low, high}, 95 %, shares in 0 to 1, lri in -1 to 1. Names: local (A_L),
+                      global (A_G), lri, conflict-local, conflict-global, conflict-neither, and
+                      correct-<split> for each test split. lri is null where no intervention ever changed
+                      a prediction.
+    contrasts         differences of cells: id, sentence, figure, weights ({experiment: weight}), estimate,
+                      low, high, narrow_low, narrow_high (90 %), seeds (of the cell that has fewest),
+                      seed_share (of the variance; null with one seed). Low and high are null with one
+                      seed, where the spread over seeds is not known.
+    accounts          id, text, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts: contrast (its id),
+                      expect, verdict
+    margin            the change of LRI that counts as none
+    reading           one sentence: which account the figures favour, or that they do not decide
+    """
+    by_experiment: dict[str, list[tuple[PlannedRun, Mapping[str, Any]]]] = {}
+    for planned, one in found:
+        by_experiment.setdefault(planned.name, []).append((planned, one))
+    scenes = min(one["scenes"] for _, one in found)
+    cells = [_cell(runs, scenes) for runs in by_experiment.values()]
+    compared = _contrasts(cells)
+    accounts, reading = _accounts(cells, compared)
+    return {
+        "what": "cues",
+        "study": study.name,
+        "scenes": scenes,
+        "runs": len(found),
+        "cells": [_cell_document(cell) for cell in cells],
+        "contrasts": [{k: v for k, v in c.items() if k != "made"} for c in compared],
+        "accounts": accounts,
+        "margin": LRI_MARGIN,
+        "reading": reading,
+    }
+
+
+def _cell(runs: Sequence[tuple[PlannedRun, Mapping[str, Any]]], scenes: int) -> _Cell:
+    first = runs[0][0]
+    seeds = tuple(planned.seed for planned, _ in runs)
+
+    def sample(values: Sequence[Sequence[float]]) -> Sample:
+        return Sample(np.array([v[:scenes] for v in values], dtype=np.float64), seeds)
+
+    figures = {cue: sample([one["changed"][cue] for _, one in runs]) for cue in ("local", "global")}
+    for cue in ("local", "global"):
+        figures[f"conflict-{cue}"] = sample([one["conflict"][cue] for _, one in runs])
+    neither = 1.0 - figures["conflict-local"].correct - figures["conflict-global"].correct
+    figures["conflict-neither"] = Sample(neither, seeds)
+    for name in cues.SPLITS:
+        figures[f"correct-{name}"] = sample([one["correct"][name] for _, one in runs])
+    linear = linearised(figures["local"].correct, figures["global"].correct)
+    if linear is not None:
+        figures["lri"] = Sample(linear, seeds)
+    arch = first.config.model.arch
+    family = next((f for begin, f in FAMILIES.items() if arch.startswith(begin)), None)
+    return _Cell(first.name, first.cell, family, first.config.augment.mix, seeds, figures)
+
+
+def index(local: float, glob: float) -> float | None:
+    """LRI of A_L and A_G; None where neither cue ever changes a prediction."""
+    return None if local + glob == 0 else (local - glob) / (local + glob)
+
+
+def linearised(local: np.ndarray, glob: np.ndarray) -> np.ndarray | None:
+    """Values whose mean is LRI and varies as LRI does, to first order; None where LRI is not defined.
+
+    local, glob: float64 (S, n), 1 where do(L) or do(G) changed a prediction.
+    """
+    a, b = float(local.mean()), float(glob.mean())
+    at = index(a, b)
+    if at is None:
+        return None
+    found: np.ndarray = at + (2 * b * (local - a) - 2 * a * (glob - b)) / (a + b) ** 2
+    return found
+
+
+def _cell_document(cell: _Cell) -> dict[str, Any]:
+    local, glob = cell.figures["local"].by_seed.tolist(), cell.figures["global"].by_seed.tolist()
+    return {
+        "experiment": cell.experiment,
+        "levels": dict(cell.levels),
+        "family": cell.family,
+        "arm": cell.arm,
+        "seeds": list(cell.seeds),
+        "by_seed": {
+            "local": local,
+            "global": glob,
+            "lri": [index(a, b) for a, b in zip(local, glob, strict=True)],
+        },
+        "figures": {"lri": None}
+        | {name: _interval(contrasts.estimate([s], [1.0])) for name, s in cell.figures.items()},
+    }
+
+
+def _interval(made: Estimate) -> dict[str, float | None]:
+    """With one seed what seeds do is not known, and there is no interval."""
+    if made.conditional:
+        return {"estimate": made.value, "low": None, "high": None}
+    found = made.interval(LEVEL)
+    return {"estimate": made.value, "low": found.low, "high": found.high}
+
+
+def _contrasts(cells: Sequence[_Cell]) -> list[dict[str, Any]]:
+    """Each mixed arm against the default of its model, then families within an arm."""
+    found = []
+    for cell in cells:
+        plain = next((c for c in cells if c.arm == "none" and _beside(c, cell)), None)
+        if plain is None:
+            continue
+        for figure in ("lri", "local", "global"):
+            name = f"{figure}:{cell.experiment}:{plain.experiment}"
+            said = f"{FIGURES[figure]}, {_model(cell)}: {_arm(cell)} less {_arm(plain)}"
+            found.append(_contrast(name, said, figure, [(cell, 1.0), (plain, -1.0)]))
+    for arm in dict.fromkeys(c.arm for c in cells):
+        mine = {c.family: c for c in cells if c.arm == arm}
+        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.arm == arm for c in cells):
+            said = f"LRI, {WORDS.get(arm, arm)}: ResNet less ViT"
+            pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
+            found.append(_contrast(f"lri:resnet-vit:{arm}", said, "lri", pair))
+    return [one for one in found if one is not None]
+
+
+def _beside(plain: _Cell, cell: _Cell) -> bool:
+    """Whether two cells differ in nothing but their arm."""
+    differ = [f for f in cell.levels if cell.levels[f] != plain.levels[f]]
+    return len(differ) == 1 and differ[0] == "augmentation"
+
+
+def _contrast(
+    name: str, sentence: str, figure: str, terms: Sequence[tuple[_Cell, float]]
+) -> dict[str, Any] | None:
+    if any(figure not in cell.figures for cell, _ in terms):
+        return None
+    made = contrasts.estimate([cell.figures[figure] for cell, _ in terms], [weight for _, weight in terms])
+    narrow = None if made.conditional else made.interval(NARROW)
+    return {
+        "id": name,
+        "sentence": sentence,
+        "figure": figure,
+        "weights": {cell.experiment: weight for cell, weight in terms},
+        **_interval(made),
+        "narrow_low": None if narrow is None else narrow.low,
+        "narrow_high": None if narrow is None else narrow.high,
+        "seeds": min(len(cell.seeds) for cell, _ in terms),
+        "seed_share": made.seed_share,
+        "made": made,
+    }
+
+
+def _model(cell: _Cell) -> str:
+    return cell.levels.get("model", WORDS.get(cell.family or "", cell.experiment))
+
+
+def _arm(cell: _Cell) -> str:
+    return WORDS.get(cell.arm, cell.arm)
+
+
+# --- the two accounts ---------------------------------------------------------------------------
+
+
+def _accounts(
+    cells: Sequence[_Cell], compared: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], str]:
+    """What each account says of CutMix, judged by the rule for claims (claims/verdicts.py)."""
+    effects: dict[str, Mapping[str, Any]] = {}
+    for family in ("resnet", "vit"):
+        mine = [c.experiment for c in cells if c.family == family and c.arm == "cutmix"]
+        found = [
+            c
+            for c in compared
+            if c["figure"] == "lri" and len(mine) == 1 and c["id"].split(":")[1] == mine[0]
+        ]
+        if len(found) != 1:
+            return [], (
+                f"the accounts are not judged: they need one {WORDS[family]} with and one without CutMix,"
+                " whose predictions interventions change"
+            )
+        effects[family] = found[0]
+    accounts = []
+    for name, account in ACCOUNTS.items():
+        parts = [
+            {"contrast": effects[f]["id"], "expect": expect, "verdict": _judged(effects[f], expect)}
+            for f, expect in account["parts"]
+        ]
+        verdict = verdicts.over_strata([p["verdict"] for p in parts])
+        verdict = verdict if verdict != verdicts.MIXED else verdicts.INCONCLUSIVE
+        accounts.append({"id": name, "text": account["text"], "verdict": verdict, "parts": parts})
+    return accounts, _reading(accounts, effects)
+
+
+def _judged(effect: Mapping[str, Any], expect: str) -> str:
+    made: Estimate = effect["made"]
+    if made.conditional or effect["seeds"] < verdicts.FEWEST_SEEDS:
+        return verdicts.INCONCLUSIVE
+    verdict, _ = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
+    return verdict
+
+
+def _reading(accounts: Sequence[Mapping[str, Any]], effects: Mapping[str, Mapping[str, Any]]) -> str:
+    short = min(effect["seeds"] for effect in effects.values())
+    if short < verdicts.FEWEST_SEEDS:
+        return f"the figures do not decide: {short} of at least {verdicts.FEWEST_SEEDS} seeds"
+    held = [a for a in accounts if a["verdict"] == verdicts.SUPPORTED]
+    gone = [a for a in accounts if a["verdict"] == verdicts.REFUTED]
+    if held:
+        return f"the figures favour this account: {held[0]['text']}"
+    if len(gone) == len(accounts):
+        return "the figures favour neither account: each says something that did not come out"
+    if gone:
+        left = next(a for a in accounts if a not in gone)
+        return (
+            f"the figures speak against this account: {gone[0]['text']}; they do not decide whether the other"
+            f" holds: {left['text']}"
+        )
+    return "the figures do not decide between the accounts"
+
+
+# --- for a person -------------------------------------------------------------------------------
+
+
+def lines(compared: Mapping[str, Any]) -> list[str]:
+    """Tables of what `compare` gave: figures by cell, contrasts, and the reading."""
+    head = ["experiment", "A_L", "A_G", "LRI", "says L", "says G", "neither", "seeds"]
+    names = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
+    rows = [
+        [c["experiment"], *(_shown_figure(c["figures"][n]) for n in names), str(len(c["seeds"]))]
+        for c in compared["cells"]
+    ]
+    found = [f"{compared['scenes']:,} scenes; estimate [95 % interval over seeds and scenes]", ""]
+    found += _aligned([head, *rows])
+    found += ["", "share of the class's own answers, by test split"]
+    rows = [
+        [c["experiment"], *(f"{c['figures'][f'correct-{s}']['estimate']:.3f}" for s in cues.SPLITS)]
+        for c in compared["cells"]
+    ]
+    found += _aligned([["experiment", *cues.SPLITS], *rows])
+    if compared["contrasts"]:
+        found += ["", "differences"]
+        found += _aligned([[c["sentence"], _shown_figure(c, sign="+")] for c in compared["contrasts"]])
+    found += [""]
+    found += [f"{a['verdict']:<13} {a['text']}" for a in compared["accounts"]]
+    return [*found, compared["reading"]]
+
+
+def _shown_figure(figure: Mapping[str, Any] | None, sign: str = "") -> str:
+    if figure is None:
+        return "-"
+    text = f"{figure['estimate']:{sign}.3f}"
+    return (
+        text if figure["low"] is None else f"{text} [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

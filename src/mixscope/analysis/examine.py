@@ -1,0 +1,166 @@
+"""A study's runs, analysed one by one and then together; what was found before is taken from its file.
+
+    STUDY_DIR/analysis/<what>/<run directory>.json    one run: {"key": ..., "found": what `measure` gave}
+    STUDY_DIR/analysis/<what>/summary.json            all of them: what `compare` gave
+
+The key says what the figures hang on: the analysis and its version, the run's settings, its predictions (and
+so its weights), its data, split and limit. A file with another key is made anew, one with the same is kept,
+so an interrupted analysis goes on where it was.
+
+What does not belong here: what is measured (one file for each analysis), and how it is printed (cli).
+"""
+
+import hashlib
+import importlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from mixscope.analysis import ANALYSES, subject
+from mixscope.claims import evidence
+from mixscope.claims.evidence import RunEvidence
+from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.runs import records
+from mixscope.study.matrix import PlannedRun
+
+SPLITS = ("test", "val", "train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked. what: names of ANALYSES, empty for all that suit the runs. runs: patterns of run
+    directories, empty for all. limit: the first so many images; None takes all."""
+
+    what: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    split: str = "test"
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.what:
+            if name not in ANALYSES:
+                raise ConfigError(unknown("--what", "analysis", name, ANALYSES))
+        if self.split not in SPLITS:
+            raise ConfigError(unknown("--split", "split", self.split, SPLITS))
+        if self.limit is not None and self.limit < 2:
+            raise ConfigError(f"--limit must be 2 images or more, got {self.limit}")
+
+
+Say = Callable[[str], None]
+Bar = Callable[[str], Any]  # a context that gives a callback of (done, total), or None
+
+
+def examine(folder: Path, request: Request, *, root: Path, say: Say, bar: Bar) -> dict[str, Any]:
+    """Every analysis that was asked for, by name, as its `compare` gives it; files are written along the way.
+
+    root: of prepared data. say: takes a line, for instance what an analysis will cost. bar: shows progress.
+    Raises ConfigError for an analysis that was named and does not suit a run, DataError when no finished run
+    is left, or its records are damaged.
+    """
+    gathered = evidence.gather(folder)
+    every = [run for by_seed in gathered.runs.values() for run in by_seed.values()]
+    runs = [run for run in every if run.done and _wanted(run, request.runs)]
+    if not runs:
+        raise DataError(
+            f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
+            " `mixscope study run` makes them, `mixscope study status` shows where they stand"
+        )
+    compared = {}
+    for what in request.what or ANALYSES:
+        module = importlib.import_module(f"mixscope.analysis.{what}")
+        stores = {run.path: subject.stored(run.path, root) for run in runs}
+        refused = {run.path: module.refusal(run.planned, stores[run.path]) for run in runs}
+        suited = [run for run in runs if refused[run.path] is None]
+        for run in runs:
+            if refused[run.path] is not None and request.what:
+                raise ConfigError(f"--what {what}: {run.label}: {refused[run.path]}")
+        if not suited:
+            say(f"{what:<9} left out: {refused[runs[0].path]}")
+            continue
+        found = _measured(folder / "analysis" / what, what, module, suited, stores, request, say, bar)
+        compared[what] = module.compare(gathered.study, found)
+        records.write_json(folder / "analysis" / what / "summary.json", compared[what])
+    return compared
+
+
+def _wanted(run: RunEvidence, patterns: Sequence[str]) -> bool:
+    names = (run.path.name, run.planned.name)
+    return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
+def _measured(
+    place: Path,
+    what: str,
+    module: Any,
+    runs: Sequence[RunEvidence],
+    stores: Mapping[Path, Any],
+    request: Request,
+    say: Say,
+    bar: Bar,
+) -> list[tuple[PlannedRun, dict[str, Any]]]:
+    """What `measure` gives of each run, from its file where that is still true."""
+    place.mkdir(parents=True, exist_ok=True)
+    keys = {run.path: _key(what, module, run, stores[run.path], request) for run in runs}
+    found = {run.path: _kept(place / f"{run.path.name}.json", keys[run.path]) for run in runs}
+    todo = [run for run in runs if found[run.path] is None]
+    images = sum(module.images(stores[run.path], request.limit) for run in todo)
+    say(f"{what:<9} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at")
+    for at, run in enumerate(todo, start=1):
+        began = time.perf_counter()
+        with bar(f"{what}  {at}/{len(todo)}  {run.label}") as progress:
+            opened = subject.opened(run.path, stores[run.path])
+            found[run.path] = module.measure(
+                opened, split=request.split, limit=request.limit, progress=progress or (lambda *_: None)
+            )
+        document = {
+            "schema": records.SCHEMA,
+            "key": keys[run.path],
+            "run": run.path.name,
+            "experiment": run.planned.name,
+            "cell": dict(run.planned.cell),
+            "seed": run.planned.seed,
+            "seconds": round(time.perf_counter() - began, 3),
+            "found": found[run.path],
+        }
+        records.write_json(place / f"{run.path.name}.json", document)
+        say(f"{what:<9} {at}/{len(todo)}  {run.label}  {document['seconds']:.0f} s")
+    return [(run.planned, kept) for run in runs if (kept := found[run.path]) is not None]
+
+
+def _key(what: str, module: Any, run: RunEvidence, store: Any, request: Request) -> dict[str, Any]:
+    file = run.path / "predictions" / f"test-{subject.CHECKPOINT}.npz"
+    try:
+        predictions = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    except OSError as problem:
+        raise DataError(f"{file}: cannot be read; `mixscope eval {run.path}` writes it again") from problem
+    return {
+        "analysis": what,
+        "version": module.VERSION,
+        "settings": run.planned.config.digest,
+        "predictions": predictions,
+        "data": store.digest,
+        "split": request.split,
+        "limit": request.limit,
+    }
+
+
+def _kept(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a file holds of this key; None where there is none, or it is of something else."""
+    if not file.is_file():
+        return None
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{file}: is damaged; delete it, and the run is analysed again") from problem
+    found: dict[str, Any] | None = document["found"] if document.get("key") == key else None
+    return found
+
+
+def lines(what: str, compared: Mapping[str, Any]) -> list[str]:
+    """What an analysis found, for a person."""
+    found: list[str] = importlib.import_module(f"mixscope.analysis.{what}").lines(compared)
+    return found

@@ -1,0 +1,66 @@
+"""`mixscope analyze`: why trained runs do what they do."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mixscope.analysis import ANALYSES
+from mixscope.cli.grammar import bar, declare, print_json, root_and_json
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "analyze",
+        analyze,
+        "probe the finished runs of a study: why, not only whether",
+        "  mixscope analyze runs/local-global --what cues\n"
+        "  mixscope analyze runs/local-global --runs 'resnet-*' --limit 300\n"
+        "  mixscope analyze runs/local-global --json\n\nanalyses:\n"
+        + "\n".join(f"  {name:<12} {line}" for name, line in ANALYSES.items()),
+    )
+    command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a study's folder, made by study run")
+    command.add_argument(
+        "--what", nargs="+", default=[], metavar="NAME", help="analyses (default: all that suit the runs)"
+    )
+    command.add_argument(
+        "--runs",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="run directories or experiments, * stands for anything (default: all that are done)",
+    )
+    command.add_argument(
+        "--split", default="test", metavar="SPLIT", help="test, val or train (default: test)"
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="look at the first N images only")
+    root_and_json(command)
+
+
+def analyze(arguments: argparse.Namespace) -> None:
+    from mixscope.analysis import examine
+    from mixscope.data.store import data_root
+
+    quiet = arguments.json
+    request = examine.Request(
+        what=tuple(arguments.what),
+        runs=tuple(arguments.runs),
+        split=arguments.split,
+        limit=arguments.limit,
+    )
+    compared = examine.examine(
+        arguments.folder,
+        request,
+        root=data_root(arguments.root),
+        say=(lambda line: None) if quiet else partial(print, flush=True),
+        bar=partial(bar, quiet=quiet),
+    )
+    if quiet:
+        return print_json(compared)
+    for what, found in compared.items():
+        print(f"\n{what}")
+        for line in examine.lines(what, found):
+            print(f"  {line}".rstrip())
+        print(f"\nfiles     {arguments.folder / 'analysis' / what}")

@@ -1,0 +1,203 @@
+"""Analyses of a study's runs: what is asked, what is kept, and what is said when it does not suit."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+from mixscope.analysis import ANALYSES, examine, subject
+from mixscope.analysis import cues as analysis
+from mixscope.cli import main
+from mixscope.data import cues
+from mixscope.data.store import write
+from mixscope.errors import ConfigError, DataError
+from mixscope.runs import execute, folder, records
+from mixscope.study import matrix
+
+STUDY = """
+name: small
+base: {data.name: cues-small, augment.base: none, train.epochs: 1, train.batch_size: 16, run.device: cpu}
+factors:
+  model:
+    conv: {model.arch: resnet10t, model.stem: small, model.kwargs: {channels: [4, 8, 8, 8], stem_width: 4}}
+  augmentation:
+    default: {augment.mix: none}
+    cutmix: {augment.mix: cutmix}
+seeds: [0, 1]
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A data folder, and a study's folder in which three of four runs are done."""
+    top = tmp_path_factory.mktemp("study")
+    dials = cues.Dials(train=60, test=24)
+    write(cues.content(dials), root=top / "data", name="cues-small", source={}, progress=None)
+    study = matrix.parse(STUDY, file="small.yaml")
+    folder.keep(study, top / "runs")
+    for run in study.expand()[:3]:
+        execute.run(run.config, root=top / "data", out=top / "runs" / run.directory)
+    return top
+
+
+@pytest.fixture
+def place(trained, tmp_path):
+    """A copy that a test may spoil."""
+    shutil.copytree(trained, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+class Told(list):
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+class NoBar:
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None
+
+
+def ask(place, said=None, **request):
+    return examine.examine(
+        place / "runs",
+        examine.Request(**request),
+        root=place / "data",
+        say=Told() if said is None else said,
+        bar=lambda title: NoBar(),
+    )
+
+
+def test_every_finished_run_is_analysed_and_its_file_says_what_it_hangs_on(place):
+    said = Told()
+    compared = ask(place, said, what=("cues",))
+    files = sorted((place / "runs" / "analysis" / "cues").glob("conv-*.json"))
+    assert len(files) == 3 and compared["cues"]["runs"] == 3
+    one = json.loads(files[0].read_text())
+    assert one["key"]["version"] == analysis.VERSION and one["key"]["split"] == "test"
+    assert len(one["found"]["changed"]["local"]) == 24
+    kept = json.loads((place / "runs" / "analysis" / "cues" / "summary.json").read_text())
+    assert kept == json.loads(json.dumps(compared["cues"]))
+    assert said[0].split() == "cues 3 runs, 0 known, 576 images to look at".split()
+
+
+def test_predictions_are_those_that_the_run_left(place):
+    ask(place, what=("cues",))
+    for file in (place / "runs" / "analysis" / "cues").glob("conv-*.json"):
+        left = records.read_predictions(place / "runs" / file.stem, "test-last")
+        hits = (left.logits.argmax(axis=1) == left.labels).astype(int)
+        assert json.loads(file.read_text())["found"]["correct"]["iid"] == hits.tolist()
+
+
+def test_what_was_found_is_kept_and_an_interrupted_analysis_goes_on(place, monkeypatch):
+    asked = []
+    measure = analysis.measure
+
+    def watched(opened, **more):
+        asked.append(opened.path.name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return measure(opened, **more)
+
+    monkeypatch.setattr(analysis, "measure", watched)
+    with pytest.raises(KeyboardInterrupt):
+        ask(place)
+    ask(place)
+    assert len(asked) == 4 and len(set(asked)) == 3, "only the one that was interrupted is done again"
+    ask(place)
+    assert len(asked) == 4, "nothing is left to do"
+
+
+@pytest.mark.parametrize("what", ["limit", "version", "weights"])
+def test_what_hangs_on_something_else_is_made_anew(place, monkeypatch, what):
+    ask(place)
+    said = Told()
+    if what == "limit":
+        ask(place, said, limit=12)
+    elif what == "version":
+        monkeypatch.setattr(analysis, "VERSION", analysis.VERSION + 1)
+        ask(place, said)
+    else:
+        for path in records.list_runs(place / "runs"):
+            left = records.read_predictions(path, "test-last")
+            records.write_predictions(path, "test-last", dataclasses.replace(left, logits=left.logits + 1))
+        ask(place, said)
+    assert "3 runs, 0 known" in said[0]
+
+
+def test_runs_are_named_by_patterns(place):
+    assert ask(place, runs=("conv-cutmix",))["cues"]["runs"] == 1
+    assert ask(place, runs=("conv-default-s?-*",))["cues"]["runs"] == 2
+    with pytest.raises(DataError, match=r"no finished run of vit-\*"):
+        ask(place, runs=("vit-*",))
+
+
+@pytest.mark.parametrize(
+    "request_, sentence",
+    [
+        ({"what": ("cue",)}, '--what: no analysis "cue" is known'),
+        ({"split": "tset"}, '--split: no split "tset" is known'),
+        ({"limit": 1}, "--limit must be 2"),
+        ({"split": "val", "what": ("cues",)}, "use --split test"),
+    ],
+)
+def test_a_wrong_request_is_named(place, request_, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        ask(place, **request_)
+
+
+def test_an_analysis_that_does_not_suit_is_refused_when_named_and_left_out_when_not(place, monkeypatch):
+    monkeypatch.setattr(analysis, "refusal", lambda run, store: "its images have no cues")
+    with pytest.raises(ConfigError, match="--what cues: conv-default seed 0: its images have no cues"):
+        ask(place, what=("cues",))
+    said = Told()
+    assert "cues" not in ask(place, said)
+    assert "cues      left out: its images have no cues" in said
+
+
+def test_data_that_changed_since_are_noticed(place):
+    shutil.rmtree(place / "data" / "cues-small")
+    dials = cues.Dials(train=60, test=24, noise=5)
+    write(cues.content(dials), root=place / "data", name="cues-small", source={}, progress=None)
+    with pytest.raises(DataError, match="was trained on cues-small with checksum"):
+        ask(place)
+
+
+def test_a_damaged_file_is_named(place):
+    ask(place)
+    file = next((place / "runs" / "analysis" / "cues").glob("conv-*.json"))
+    file.write_text("{")
+    with pytest.raises(DataError, match=f"{file.name}: is damaged; delete it"):
+        ask(place)
+
+
+def test_pictures_stand_where_the_loader_expects_a_store(trained):
+    path = records.list_runs(trained / "runs")[0]
+    store = subject.stored(path, trained / "data")
+    opened = subject.opened(path, store)
+    logits = opened.logits(store.images("test"), store.labels("test"))
+    assert (logits == records.read_predictions(path, "test-last").logits).all()
+
+
+def test_the_command_prints_tables_or_one_document(place, capsys):
+    arguments = ["analyze", str(place / "runs"), "--what", "cues", "--root", str(place / "data")]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "conv-cutmix" in shown and "the accounts are not judged" in shown and "A_L" in shown
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cues"]["study"] == "small"
+    assert main([*arguments, "--what", "cue"]) == 2
+    assert "no analysis" in capsys.readouterr().err
+
+
+def test_every_analysis_has_a_line_and_what_a_module_must_have():
+    import importlib
+
+    for name, line in ANALYSES.items():
+        module = importlib.import_module(f"mixscope.analysis.{name}")
+        assert line and isinstance(module.VERSION, int)
+        for function in ("refusal", "images", "measure", "compare", "lines"):
+            assert callable(getattr(module, function)) and getattr(module, function).__doc__
