@@ -1,0 +1,119 @@
+"""The search for dials, on models whose accuracy is a known function of contrast."""
+
+import dataclasses
+import math
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixscope.analysis import matching
+from mixscope.data import cues
+from mixscope.errors import ConfigError
+from mixscope.study import config as settings
+from mixscope.study import matrix
+
+START = cues.Dials(local_contrast=20, global_contrast=60)
+
+
+class Reader:
+    """Reads a cue the better the higher its contrast; the other one's stands in its way."""
+
+    def __init__(self, half: float, steep: float = 4.0, masking: float = 0.0) -> None:
+        self.half, self.steep, self.masking = half, steep, masking
+        self.asked: list[tuple[str, int, int]] = []
+
+    def __call__(self, cue: str, dials: cues.Dials) -> float:
+        self.asked.append((cue, dials.local_contrast, dials.global_contrast))
+        own, other = getattr(dials, f"{cue}_contrast"), dials.local_contrast + dials.global_contrast
+        half = self.half + self.masking * (other - own)
+        return 1 / 6 + 5 / 6 / (1 + (half / own) ** self.steep)
+
+
+def test_both_cues_end_within_the_tolerance_and_nothing_is_trained_twice():
+    reader = Reader(half=15)
+    found = matching.search(reader, START, target=0.75, tolerance=0.03)
+    assert found.holds and abs(found.local - 0.75) <= 0.03 and abs(found.glob - 0.75) <= 0.03
+    assert len(set(reader.asked)) == len(reader.asked) == len(found.steps)
+    assert abs(found.dials.local_contrast - found.dials.global_contrast) < 2, "it finds both equally hard"
+    assert dataclasses.replace(found.dials, local_contrast=20, global_contrast=60) == START
+
+
+def test_cues_that_stand_in_each_others_way_are_looked_at_again():
+    reader = Reader(half=8, masking=0.25)
+    found = matching.search(reader, START, target=0.75, tolerance=0.03)
+    assert found.holds
+    again = Reader(half=8, masking=0.25)
+    assert (
+        abs(again("local", found.dials) - 0.75) <= 0.03 and abs(again("global", found.dials) - 0.75) <= 0.03
+    )
+
+
+@given(half=st.floats(2, 90), steep=st.floats(1, 6), target=st.floats(0.3, 0.9), begin=st.integers(1, 127))
+def test_the_search_ends_next_to_the_target_wherever_it_begins(half, steep, target, begin):
+    reader = Reader(half=half, steep=steep)
+    right = half * ((target - 1 / 6) / (1 - target)) ** (1 / steep)
+    start = dataclasses.replace(START, local_contrast=begin, global_contrast=begin)
+    if not 1 < right < 126:
+        return
+    found = matching.search(reader, start, target=target, tolerance=0.0)
+    assert found.dials.local_contrast * 8 in (math.floor(8 * right), math.ceil(8 * right))
+    assert len(reader.asked) <= 2 * 30
+
+
+def test_a_search_whose_steps_miss_the_target_says_so():
+    found = matching.search(Reader(half=3, steep=8), START, target=0.6, tolerance=0.0001)
+    assert not found.holds
+
+
+@pytest.mark.parametrize(
+    "half, sentence", [(1000, "is not read at contrast 127"), (0.01, "is read at any contrast")]
+)
+def test_a_cue_that_cannot_be_matched_is_named(half, sentence):
+    with pytest.raises(ConfigError, match=f"the local cue {sentence}"):
+        matching.search(Reader(half=half), START, target=0.75, tolerance=0.03)
+
+
+def test_a_target_below_chance_is_refused():
+    with pytest.raises(ConfigError, match="--target"):
+        matching.search(Reader(half=15), START, target=0.1, tolerance=0.03)
+
+
+def test_the_cell_is_the_one_without_mixing_and_its_set_has_dials():
+    study = matrix.load("local-global")
+    run = matching.cell(study, {"model": "vit"})
+    assert run.config.augment.mix == "none" and "vit" in run.config.model.arch
+    assert matching.start(run.config, None) == cues.BUILT_IN["cues-vit"]
+    with pytest.raises(ConfigError, match=r"leaves 2 cells .*resnet-default, vit-default"):
+        matching.cell(study, {})
+    with pytest.raises(ConfigError, match="digits has no dials"):
+        matching.start(settings.RunConfig(), None)
+
+
+def test_what_was_found_can_be_given_to_prepare(tmp_path):
+    found = matching.search(Reader(half=15), START, target=0.75, tolerance=0.03)
+    matching.keep(found, tmp_path / "dials.yaml")
+    assert cues.chosen(cues.Dials(), tmp_path / "dials.yaml", None) == found.dials
+    assert (
+        yaml.safe_load((tmp_path / "dials.yaml").read_text())["local_contrast"] == found.dials.local_contrast
+    )
+
+
+def test_a_training_sees_one_cue_and_is_not_made_twice(tmp_path):
+    pairs = [
+        "augment.base=none",
+        "model.arch=resnet10t",
+        "model.kwargs={channels: [4, 4, 4, 4], stem_width: 4}",
+    ]
+    config = settings.load(None, [*pairs, "train.epochs=1", "train.batch_size=16", "run.device=cpu"])
+    dials, said = cues.Dials(train=60, test=24), []
+    accuracy = matching.trained(config, work=tmp_path, say=said.append)
+    first = accuracy("global", dials)
+    store = matching.Store.open(tmp_path, "global-24-90")
+    made = cues.of(store)
+    assert made is not None and made.seed == 1 and made.global_predictivity == 1.0
+    assert made.local_predictivity == pytest.approx(1 / 6)
+    runs = list((tmp_path / "runs").iterdir())
+    assert accuracy("global", dials) == first and list((tmp_path / "runs").iterdir()) == runs
+    assert said[0].startswith("global  cue alone, contrasts    24.0 and    90.0")
