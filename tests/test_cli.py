@@ -218,6 +218,55 @@ def test_doctor_tries_the_whole_chain(tmp_path, capsys):
     assert code == 0 and found["self_test"]["ok"] and found["packages"]["torch"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--out", "DIR", *TINY, "seed=3"],
+        [*TINY[:2], "--out", "DIR", *TINY[2:], "seed=3"],
+        [*TINY, "--out=DIR", "seed=3"],
+        ["--dry-run", *TINY, "--out", "DIR", "seed=3", "--json"],
+        [*TINY, "--out", "DIR", "--", "seed=3"],
+    ],
+)
+def test_settings_may_stand_on_both_sides_of_an_option(words, tmp_path, digits_root, capsys):
+    out = str(tmp_path / "run")
+    words = [word.replace("DIR", out) for word in words]
+    code, text, err = call(capsys, "train", "--dry-run", "--json", "--root", digits_root, *words)
+    assert code == 0, err
+    found = json.loads(text)
+    assert found["config"]["seed"] == 3 and found["out"] == out
+    assert found["config"]["train"]["batch_size"] == 256
+
+
+def test_run_directories_may_stand_on_both_sides_of_an_option():
+    found = cli.parser().parse_args(["eval", "a", "--split", "val", "b", "--json", "c"])
+    assert [str(path) for path in found.runs] == ["a", "b", "c"] and (found.split, found.json) == (
+        "val",
+        True,
+    )
+    found = cli.parser().parse_args(
+        ["study", "plan", "--seeds", "1", "quickstart", "--only", "seed=0", "--json"]
+    )
+    assert (found.study, found.only, found.json) == ("quickstart", ["seed=0"], True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--vers"],
+        ["study", "--h"],
+        ["data", "--he"],
+        ["study", "plan", "quickstart", "--jso"],
+        ["data", "list", "--jso"],
+        ["eval", "a", "--spli", "val"],
+    ],
+)
+def test_no_command_takes_a_shortened_option(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 2 and capsys.readouterr().out == ""
+
+
 def test_a_shortened_option_is_refused_and_starts_nothing(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["train", *TINY, "--out", str(tmp_path / "run"), "--resum", "never"])

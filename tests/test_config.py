@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import hashlib
 import typing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import mixscope
 from mixscope import rng
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import config as settings
+from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 
 
@@ -102,6 +104,21 @@ def test_the_digest_does_not_depend_on_the_order_of_keys():
 
 def test_recorded_digests_stay_what_they_are():
     assert settings.load(None, []).digest == "c9c5dd09cb0fb6b8"
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("quickstart", "96d864b4c590"),
+        ("resnet-vs-vit", "7407dbda7ddb"),
+        ("resnet-vs-vit-small-images", "4e3e3874a69d"),
+        ("resnet-vs-vit-published", "d813ca60deb1"),
+    ],
+)
+def test_the_runs_of_the_studies_that_come_along_keep_their_names(name, digest):
+    """A setting that is new must leave the digests alone where it is not set, or finished runs are lost."""
+    names = "".join(run.directory for run in matrix.load(name).expand())
+    assert hashlib.sha256(names.encode()).hexdigest()[:12] == digest
 
 
 def test_differences_are_named():

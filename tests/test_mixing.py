@@ -1,6 +1,7 @@
 """Mixing: what is drawn, what it means for pixels and labels, and that it means what the papers say."""
 
 import functools
+import importlib
 import subprocess
 import sys
 import threading
@@ -11,16 +12,21 @@ import timm.data.mixup
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy import stats
 from torch.nn.functional import cross_entropy
 from torchvision.transforms import v2
 
+import small_run
 from mixscope import mixing
+from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
 from mixscope.mixing import cutmix, mixup
 from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.mixing.plan import Plan, own_share
+from mixscope.study import config as settings
 from mixscope.study.config import Augment
+from mixscope.training import preview
 
 SIZE = 32
 
@@ -136,13 +142,13 @@ def test_lambda_follows_the_beta_law(alpha, per):
 
 @pytest.mark.parametrize("per", ["batch", "sample"])
 def test_box_centres_are_uniform_and_unrelated_to_each_other_and_to_lambda(monkeypatch, per):
-    seen = []
+    seen, boxes = [], cutmix.boxes
 
     def spy(lam, centre, size):
         seen.append(np.column_stack([lam, centre]))
-        return cutmix.boxes(lam, centre, size)
+        return boxes(lam, centre, size)
 
-    monkeypatch.setitem(mixing.METHODS, "cutmix", spy)
+    monkeypatch.setattr(cutmix, "boxes", spy)
     planned(mixer("cutmix", per=per, batch_size=2, examples=8000), 0, 0, 2)
     (drawn,) = seen
     for column in range(3):
@@ -273,18 +279,135 @@ def test_each_method_has_its_own_alpha():
     assert np.mean([lam > 0.95 for lam in pasted_lams]) > 0.3  # of Beta(0.05, 0.05) about 0.43 is there
 
 
-def test_a_new_method_is_one_function(monkeypatch):
-    def left_half(lam, centre, size):
-        box = np.tile(np.array([0, size, 0, size // 2], np.int32), (len(lam), 1))
-        return box, np.zeros(len(lam), np.float32)
+HALVES = """
+import numpy as np
 
-    monkeypatch.setitem(mixing.METHODS, "halves", left_half)
-    assert np.all(planned(mixer("halves"), 0, 0, 5).lam == 0.5)
+TITLE = "Halves"
 
 
-def test_an_unknown_method_is_answered_with_the_nearest():
-    with pytest.raises(ConfigError, match='no mixing method "cutmx" is known \\(nearest: cutmix'):
-        mixing.make(Augment(mix="cutmx"), seed=0, epochs=1, size=8, batch_size=2, examples=4)
+def boxes(lam, centre, size):
+    box = np.zeros((len(lam), 4), np.int32)
+    box[:, 1], box[:, 3] = size, np.rint(size * (1 - lam))
+    return box, np.zeros(len(lam), np.float32)
+"""
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """A folder whose files stand among those of mixing/ as long as the test lasts."""
+    monkeypatch.syspath_prepend(tmp_path)  # takes away what is remembered of folders, now and afterwards
+    mixing.__path__.append(str(tmp_path))
+    yield tmp_path
+    mixing.__path__.remove(str(tmp_path))
+    for name in [n for n in sys.modules if n.startswith("mixscope.mixing.")]:
+        if str(tmp_path) in (sys.modules[name].__file__ or ""):
+            del sys.modules[name]
+
+
+def test_a_new_method_is_one_file(room):
+    (room / "halves.py").write_text(HALVES)
+    plan = planned(mixer("halves", per="sample", alpha={"halves": 1e6}), 0, 0, 5)
+    assert plan.box.tolist() == [[0, SIZE, 0, SIZE // 2]] * 5 and np.all(plan.lam == 0.5)
+    wide = planned(mixer("halves", per="sample"), 0, 0, 64).lam  # alpha is 1 where nothing is said
+    assert stats.kstest(wide, "uniform", method="asymp").statistic < 0.3 and np.std(wide) > 0.15
+    assert [method.title for method in mixing.methods()] == ["CutMix", "Halves", "MixUp"]
+
+
+def test_a_new_method_shares_lambda_and_partners_with_the_others(room):
+    (room / "halves.py").write_text(HALVES)
+    one, two = (planned(mixer(mix, per="sample"), 1, 2, 64) for mix in ("mixup", "halves"))
+    assert np.array_equal(one.partner, two.partner) and np.abs(one.lam - two.lam).max() <= 0.5 / SIZE + 1e-6
+
+
+def test_a_new_method_can_be_one_of_those_that_are_switched_between(room):
+    (room / "halves.py").write_text(HALVES)
+    shares = {"mixup": 1.0, "halves": 2.0, "cutmix": 1.0}
+    made = mixer("switch", switch=shares, batch_size=4, examples=16_000)
+    arms = {name: mixer(name, batch_size=4, examples=16_000) for name in shares}
+    taken = dict.fromkeys(shares, 0)
+    for batch in range(4000):
+        boxes = {name: planned(arm, 1, batch, 4) for name, arm in arms.items()}
+        plan = planned(made, 1, batch, 4)
+        same = [
+            n for n, p in boxes.items() if np.array_equal(p.box, plan.box) and np.array_equal(p.lam, plan.lam)
+        ]
+        assert same
+        for name in same[:1]:
+            taken[name] += 1
+    assert stats.binomtest(taken["halves"], 4000, 0.5).pvalue > 1e-4
+    assert stats.binomtest(taken["mixup"], 4000, 0.25).pvalue > 1e-4
+
+
+def test_shares_by_name_say_what_switch_prob_says():
+    one = mixer("switch", switch_prob=0.25, batch_size=2, examples=400)
+    two = mixer("switch", switch={"mixup": 3, "cutmix": 1}, batch_size=2, examples=400)
+    for batch in range(200):
+        a, b = planned(one, 0, batch, 2), planned(two, 0, batch, 2)
+        assert all(np.array_equal(getattr(a, f), getattr(b, f)) for f in ("partner", "box", "blend", "lam"))
+
+
+def test_a_new_method_trains(room, tmp_path_factory):
+    (room / "halves.py").write_text(HALVES)
+    folder = tmp_path_factory.mktemp("halves")
+    store = small_run.store(folder)
+    config = small_run.config(
+        "augment.mix=halves", "augment.alpha.halves=0.4", "augment.base=none", "train.epochs=1"
+    )
+    assert config.augment.alpha == {"halves": 0.4}
+    made = mixing.make(config.augment, seed=0, epochs=1, size=store.size, batch_size=16, examples=48)
+    with (
+        Loader(store, "train", batch_size=16, seed=0, val_fraction=0.2, base="none", mixer=made) as mixed,
+        Loader(store, "train", batch_size=16, seed=0, val_fraction=0.2, base="none") as plain,
+    ):
+        for number, (batch, bare) in enumerate(zip(mixed, plain, strict=True)):
+            plan = made.draw(0).of(number, 16)
+            assert np.allclose(batch.images, apply(bare.images.numpy(), plan), atol=1e-5)
+            assert np.array_equal(batch.lam, plan.lam)
+    summary = small_run.run(config, folder, folder / "run")
+    assert summary["epochs"] == 1 and summary["results"]["test"]["last"]["n"] == small_run.TEST
+    heights = []
+    for _ in range(2):
+        preview.mixing_sheet(store, folder / "sheet.png", columns=2)
+        with Image.open(folder / "sheet.png") as sheet:
+            heights.append(sheet.height)
+        (room / "halves.py").unlink(missing_ok=True)
+        importlib.invalidate_caches()
+    assert heights[0] - heights[1] == preview.TILE + preview.CAPTION
+
+
+def test_a_file_that_is_none_of_a_method_is_named(room):
+    (room / "halves.py").write_text("import numpy\n")
+    with pytest.raises(ConfigError, match=r"halves\.py has no TITLE and no boxes; a method is"):
+        mixer("halves")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"mix": "cutmx"}, 'augment.mix: no mixing method "cutmx" is known \\(nearest: cutmix'),
+        ({"mix": "loss"}, "known: cutmix, mixup, none, switch"),
+        ({"alpha": {"cutmx": 1.0}}, 'augment.alpha: no mixing method "cutmx" is known'),
+        ({"alpha": {"cutmix": 1.0}}, "a setting of its own, augment.cutmix_alpha"),
+        ({"mix": "switch", "switch": {"cut": 1.0}}, 'augment.switch: no mixing method "cut" is known'),
+        ({"mix": "switch", "switch": {"cutmix": -1.0, "mixup": 1.0}}, "shares must be 0 or more"),
+        ({"mix": "switch", "switch": {"cutmix": 0.0}}, "one above 0"),
+        ({"mix": "cutmix", "switch": {"cutmix": 1.0}}, "goes with augment.mix=switch"),
+        ({"mix": "switch", "switch_prob": 0.1, "switch": {"mixup": 1.0}}, "instead of augment.switch_prob"),
+    ],
+)
+def test_what_fits_no_method_is_refused_when_the_settings_are_made(changes, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Augment(**changes)
+
+
+def test_shares_and_alphas_are_numbers(room):
+    (room / "halves.py").write_text(HALVES)
+    made = settings.load(None, ["augment.mix=switch", "augment.switch={halves: 1, mixup: 1e-1}"])
+    assert made.augment.switch == {"halves": 1.0, "mixup": 0.1}
+    with pytest.raises(ConfigError, match=r"augment\.switch\.halves: expected a finite number, got 'much'"):
+        settings.load(None, ["augment.mix=switch", "augment.switch={halves: much}"])
+    with pytest.raises(ConfigError, match=r"augment\.alpha\.halves must be above 0, got 0"):
+        settings.load(None, ["augment.mix=halves", "augment.alpha.halves=0"])
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -333,6 +456,65 @@ def test_timm_agrees_given_the_same_draws(monkeypatch, mix, mode, smoothing):
         loss = mixed_cross_entropy(logits, a, b, torch.tensor(plan.lam), smoothing)
         reference = cross_entropy(logits, their_targets.float(), reduction="none")
         assert torch.allclose(loss, reference, atol=1e-5)
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix", "switch"])
+@pytest.mark.parametrize("mode", ["batch", "pair", "elem"])
+def test_timm_by_its_own_draws_is_our_methods_by_the_same(monkeypatch, mix, mode):
+    """Lambda, box centres and choices are timm's; boxes, label weights and images are ours, and equal.
+
+    timm's modes are ways to draw: one lambda and box a batch (our per=batch), one an image (per=sample), or
+    one a pair, where an image and its partner share them. That last law we have not: our partners are not
+    mutual. Its images are a plan all the same. A box of timm may have a side of an odd number of pixels,
+    where ours and torchvision's are rounded down to an even one, as in the authors' code: then it is one row
+    and one column longer, and the label weight follows the box in both. timm can also leave the lambda of
+    CutMix uncorrected, or draw the box from a range of sides; these laws are not in the papers and have no
+    counterpart here.
+    """
+    n = 8
+    rng = np.random.default_rng(1)
+    images, labels = rng.random((n, 3, SIZE, SIZE)), rng.integers(0, 5, n)
+    alphas = {"mixup_alpha": 1.0 * (mix != "cutmix"), "cutmix_alpha": 1.0 * (mix != "mixup")}
+    their = timm.data.mixup.Mixup(mode=mode, num_classes=5, label_smoothing=0.1, **alphas)
+    params, places = [], []
+    draw, place = getattr(their, f"_params_per_{'batch' if mode == 'batch' else 'elem'}"), np.random.randint
+
+    def drawn_params(*arguments):
+        params.append(tuple(np.array(value) for value in draw(*arguments)))
+        return draw_copy(params[-1])
+
+    def draw_copy(pair):
+        return tuple(value.copy() if value.ndim else value.item() for value in pair)
+
+    def drawn_place(*arguments, **more):
+        places.append(place(*arguments, **more))
+        return places[-1]
+
+    monkeypatch.setattr(their, f"_params_per_{'batch' if mode == 'batch' else 'elem'}", drawn_params)
+    monkeypatch.setattr(np.random, "randint", drawn_place)
+    for seed in range(12):
+        params.clear()
+        places.clear()
+        np.random.seed(seed)
+        their_images, their_targets = their(torch.tensor(images), torch.tensor(labels))
+        ((lam, pasted),) = params
+        pairs = n // 2 if mode == "pair" else n
+        lam, pasted = np.broadcast_to(lam, pairs).astype(float), np.broadcast_to(pasted, pairs)
+        centre = np.zeros((pairs, 2))
+        if places:  # row, column of every box in turn
+            centre[(pasted & (lam != 1)) if mode != "batch" else slice(None)] = (
+                np.array(places, float).reshape(-1, 2) + 0.5
+            ) / SIZE
+        (cut, _), (whole, weight) = (m.boxes(lam, centre, SIZE) for m in (cutmix, mixup))
+        odd = (SIZE * np.sqrt(1 - lam)).astype(int) % 2
+        cut[:, 1::2] = np.minimum(cut[:, 1::2] + odd[:, None], SIZE)
+        box, blend = np.where(pasted[:, None], cut, whole), np.where(pasted, 0, weight)
+        if mode == "pair":
+            box, blend = np.concatenate([box, box[::-1]]), np.concatenate([blend, blend[::-1]])
+        plan = Plan(np.arange(n)[::-1], box, blend, own_share(box, blend, SIZE))
+        assert np.allclose(apply(images, plan), their_images.numpy(), atol=1e-6)
+        assert np.allclose(soft_targets(labels, plan, 5, 0.1), their_targets.numpy(), atol=1e-6)
+    assert len(places) > 0 or mix != "cutmix"
 
 
 def test_plans_need_no_torch():

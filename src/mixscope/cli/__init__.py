@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from mixscope import __version__
 from mixscope.atomic import is_full
 from mixscope.cli import analyze, audit, compare, cues, data, judge, look, report, run, study
-from mixscope.cli.grammar import EXIT
+from mixscope.cli.grammar import EXIT, Parser
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
 
@@ -48,7 +48,7 @@ def _fail(problem: object, code: int) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole grammar."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="mixscope",
         description="Which mixing augmentation helps which architecture, and is the difference real?",
         epilog="examples:\n"

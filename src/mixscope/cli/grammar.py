@@ -15,22 +15,59 @@ from typing import Any
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that takes options as they are spelled, between and behind what has no name.
+
+    Its subparsers are of its kind. argparse by itself shortens options, and of `a=1 --out DIR b=2` it takes
+    a=1 alone. What follows `--` is no option.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        """As argparse's, without abbreviations: a misspelt option must not start a long run."""
+        super().__init__(*arguments, **{"allow_abbrev": False, **more})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, of the words with all options in front."""
+        words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(words if self._subparsers else self._options_first(words), namespace)
+
+    def _options_first(self, words: Sequence[str]) -> list[str]:
+        options: list[str] = []
+        others: list[str] = []
+        left = iter(words)
+        for word in left:
+            if word == "--":
+                others += [word, *left]
+            elif word.startswith("-") and word != "-":
+                options.append(word)
+                known = self._option_string_actions.get(word)
+                if known is not None and known.nargs is None:  # all options take one value or none
+                    options += [value for value in (next(left, None),) if value is not None]
+            else:
+                others.append(word)
+        return options + others
+
+
 def declare(
     commands: Any, name: str, do: Callable[[argparse.Namespace], int | None], help: str, examples: str
 ) -> argparse.ArgumentParser:
+    """Adds a command that is carried out by `do`, which returns its exit code or None for 0.
+
+    commands: what add_subparsers gave. help: one sentence without its full stop. examples: lines, indented.
+    """
     made: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
         description=help[0].upper() + help[1:] + ".",
         epilog=f"examples:\n{examples}\n{EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,  # a misspelt option must not start a long run
     )
     made.set_defaults(do=do)
     return made
 
 
 def root_and_json(command: argparse.ArgumentParser) -> None:
+    """Adds --root (None where it is not given) and --json."""
     command.add_argument(
         "--root",
         type=Path,
@@ -41,6 +78,7 @@ def root_and_json(command: argparse.ArgumentParser) -> None:
 
 
 def print_json(value: Any) -> None:
+    """One JSON document on standard output; paths and other objects as their text."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 

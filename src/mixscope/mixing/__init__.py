@@ -1,13 +1,15 @@
 """Mixing: which images of a batch are mixed, how, and with which label weights.
 
-A method is one file with a function `boxes(lam, centre, size)` and one line in METHODS. Draws come from
-addresses: lambda, partners and box centres do not depend on the method, so that two arms with one seed
-and one alpha share them (common random numbers).
+A method is one file of this room and nothing else: a TITLE, as people call it, and a function
+`boxes(lam, centre, size)`. The file's name is the method's name in settings, and the folder is the registry.
+Draws come from addresses: lambda, partners and box centres do not depend on the method, so that two arms with
+one seed and one alpha share them (common random numbers).
 
 What does not belong here: pixels (data/kernels.py, data/device.py), and the loss (loss.py, the only file
 of this room that needs torch).
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,14 +17,40 @@ import numpy as np
 
 from mixscope import rng
 from mixscope.errors import ConfigError, unknown
-from mixscope.mixing import cutmix, mixup
 from mixscope.mixing.plan import Plan, own_share
-from mixscope.study.config import Augment
+from mixscope.study.config import Augment, mixing_methods
 
 # lam (n,), centre (n, 2), size -> box (n, 4), blend (n,), as in plan.py
 Boxes = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
-METHODS: dict[str, Boxes] = {"mixup": mixup.boxes, "cutmix": cutmix.boxes}
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to mix. name: in settings. title: for people. boxes: what its file says of lambda and centres."""
+
+    name: str
+    title: str
+    boxes: Boxes
+
+
+def methods() -> list[Method]:
+    """Every method of this room, by name."""
+    return [method(name) for name in mixing_methods()]
+
+
+def method(name: str) -> Method:
+    """The method of that name. Raises ConfigError when there is no such file, or it is none of a method."""
+    known = mixing_methods()
+    if name not in known:
+        raise ConfigError(unknown("augment.mix", "mixing method", name, known))
+    file = importlib.import_module(f"{__name__}.{name}")
+    lacking = [part for part in ("TITLE", "boxes") if not hasattr(file, part)]
+    if lacking:
+        raise ConfigError(
+            f"augment.mix: {file.__file__} has no {' and no '.join(lacking)}; a method is a TITLE and a"
+            " function boxes(lam, centre, size)"
+        )
+    return Method(name, file.TITLE, file.boxes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +90,15 @@ class Mixer:
     def __init__(
         self, augment: Augment, *, seed: int, epochs: int, size: int, batch_size: int, examples: int
     ) -> None:
+        """As in `make`, for an augment.mix other than none."""
         self.augment, self.seed, self.size, self.batch_size = augment, seed, size, batch_size
         self.mixed_epochs = epochs - augment.off_epochs
         self.batches = -(-examples // batch_size)
         self.rows = batch_size if augment.per == "sample" else 1
+        shares = _shares(augment)
+        self.taken = [(method(name), _alpha(augment, name)) for name in shares]
+        # Where in [0, 1) one method ends and the next begins.
+        self.bounds = np.cumsum(list(shares.values()))[:-1] / sum(shares.values())
 
     def draw(self, epoch: int) -> Plans | None:
         """All plans of an epoch at once, so that each costs a few slices; None when it is not mixed."""
@@ -93,20 +126,35 @@ class Mixer:
     def _boxes(self, epoch: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """The boxes and blends of all rows, by the method of each."""
         centre = self._at("box", epoch).random((rows, 2))
-
-        def by(name: str) -> tuple[np.ndarray, np.ndarray]:
-            alpha = self.augment.cutmix_alpha if name == "cutmix" else self.augment.mixup_alpha
-            return METHODS[name](self._at("lam", epoch).beta(alpha, alpha, size=rows), centre, self.size)
-
-        if self.augment.mix != "switch":
-            return by(self.augment.mix)
-        pasted = self._at("switch", epoch).random(self.batches) < self.augment.switch_prob
-        pasted = pasted.repeat(self.rows)
-        (box, blend), (other_box, other_blend) = by("cutmix"), by("mixup")
-        return np.where(pasted[:, None], box, other_box), np.where(pasted, blend, other_blend)
+        lam = {
+            alpha: self._at("lam", epoch).beta(alpha, alpha, size=rows)
+            for alpha in {alpha for _, alpha in self.taken}
+        }
+        made = [how.boxes(lam[alpha], centre, self.size) for how, alpha in self.taken]
+        if len(made) == 1:
+            return made[0]
+        place = self._at("switch", epoch).random(self.batches)
+        which = np.searchsorted(self.bounds, place, side="right").repeat(self.rows)
+        each = np.arange(rows)
+        return np.stack([box for box, _ in made])[which, each], np.stack([b for _, b in made])[which, each]
 
     def _at(self, stream: str, epoch: int) -> np.random.Generator:
         return rng.generator(self.seed, stream, epoch)
+
+
+def _shares(augment: Augment) -> dict[str, float]:
+    """The methods that batches are mixed by, by name, each with its share."""
+    if augment.mix != "switch":
+        return {augment.mix: 1.0}
+    if augment.switch:
+        return dict(sorted(augment.switch.items()))
+    return {"cutmix": augment.switch_prob, "mixup": 1.0 - augment.switch_prob}
+
+
+def _alpha(augment: Augment, name: str) -> float:
+    """The alpha of a method. These two have settings of their own, which name the runs that there are."""
+    own = {"mixup": augment.mixup_alpha, "cutmix": augment.cutmix_alpha}
+    return own[name] if name in own else augment.alpha.get(name, 1.0)
 
 
 def make(
@@ -115,10 +163,8 @@ def make(
     """The mixer of a run; None for augment.mix=none.
 
     size: of the images, in pixels. batch_size: of the global batch. examples: in an epoch.
-    Raises ConfigError for a method that is not known.
+    Raises ConfigError for a method whose file is none of a method.
     """
     if augment.mix == "none":
         return None
-    if augment.mix not in (*METHODS, "switch"):
-        raise ConfigError(unknown("augment.mix", "mixing method", augment.mix, ["none", *METHODS, "switch"]))
     return Mixer(augment, seed=seed, epochs=epochs, size=size, batch_size=batch_size, examples=examples)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+TITLE = "CutMix"
+
 
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of area (1 - lam) of the image before clipping, eq. (2) of the paper, and weight 0 inside.

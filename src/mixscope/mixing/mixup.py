@@ -2,6 +2,8 @@
 
 import numpy as np
 
+TITLE = "MixUp"
+
 
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The whole image as box, int32 (n, 4), and lambda as the own weight inside it, float32 (n,).

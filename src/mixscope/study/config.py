@@ -9,8 +9,10 @@ What does not belong here: studies of many runs (matrix.py), and anything that n
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import math
+import pkgutil
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,17 @@ from mixscope.study import document
 def _require(holds: bool, sentence: str) -> None:
     if not holds:
         raise ConfigError(sentence)
+
+
+def mixing_methods() -> list[str]:
+    """The names of the methods of mixing/, sorted: of its files all but these two.
+
+    The files are listed and not imported: settings are read where neither torch nor the layers above are.
+    """
+    room = importlib.util.find_spec("mixscope.mixing")
+    assert room is not None
+    files = pkgutil.iter_modules(room.submodule_search_locations)
+    return sorted(file.name for file in files if file.name not in ("plan", "loss"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +87,12 @@ class Augment:
 
     base: what every arm gets: "none", "crop-flip" (zero padding, random crop, horizontal flip) or "rrc"
     (random resized crop and flip).
-    mix: "none", "mixup", "cutmix" or "switch" (one of the two for each batch).
-    mixup_alpha, cutmix_alpha: Beta(alpha, alpha) of lambda. per: one lambda a batch or one a sample.
-    prob: the share of batches (or samples) that are mixed. switch_prob: the share of CutMix under "switch".
+    mix: "none", the name of a file of mixing/ ("mixup", "cutmix", ...), or "switch" (one of several for each
+    batch).
+    mixup_alpha, cutmix_alpha: Beta(alpha, alpha) of lambda; alpha: the same by name for every other method, 1
+    where it is not named. per: one lambda a batch or one a sample.
+    prob: the share of batches (or samples) that are mixed. switch_prob: the share of CutMix under "switch",
+    the rest is MixUp; switch: instead of it, the share of each method by name, of their sum.
     off_epochs: mixing stops for the last k epochs. label_smoothing: mass spread evenly over all classes.
     """
 
@@ -84,18 +100,42 @@ class Augment:
     mix: str = "none"
     mixup_alpha: float = 1.0
     cutmix_alpha: float = 1.0
+    alpha: Mapping[str, float] = field(default_factory=dict)
     per: Literal["batch", "sample"] = "batch"
     prob: float = 1.0
     switch_prob: float = 0.5
+    switch: Mapping[str, float] = field(default_factory=dict)
     off_epochs: int = 0
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("mixup_alpha", "cutmix_alpha"):
-            value = getattr(self, name)
+        """Raises ConfigError."""
+        methods = mixing_methods()
+        if self.mix not in (known := ["none", *methods, "switch"]):
+            raise ConfigError(unknown("augment.mix", "mixing method", self.mix, known))
+        for key, names in (("alpha", self.alpha), ("switch", self.switch)):
+            for name in names:
+                if name not in methods:
+                    raise ConfigError(unknown(f"augment.{key}", "mixing method", name, methods))
+                _require(
+                    key == "switch" or not hasattr(self, f"{name}_alpha"),
+                    f"augment.alpha.{name}: this method has a setting of its own, augment.{name}_alpha",
+                )
+        alphas = {f"alpha.{name}": value for name, value in self.alpha.items()}
+        alphas |= {"mixup_alpha": self.mixup_alpha, "cutmix_alpha": self.cutmix_alpha}
+        for name, value in alphas.items():
             _require(
                 value > 0,
                 f"augment.{name} must be above 0, got {value}; use augment.mix=none to switch mixing off",
+            )
+        if self.switch:
+            _require(
+                min(self.switch.values()) >= 0 and max(self.switch.values()) > 0,
+                f"augment.switch: shares must be 0 or more, and one above 0, got {dict(self.switch)}",
+            )
+            _require(
+                self.mix == "switch" and self.switch_prob == 0.5,
+                "augment.switch goes with augment.mix=switch, and stands instead of augment.switch_prob",
             )
         for name in ("prob", "switch_prob"):
             value = getattr(self, name)
@@ -332,14 +372,15 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         if isinstance(value, bool | str):
             return value
         raise ConfigError(f"{key}: expected true, false or a text, got {value!r}")
-    if origin is not None:  # only Mapping[str, Any]
+    if origin is not None:  # only Mapping[str, Any] and Mapping[str, float]
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
             glued = next((k for k in value if not k.isidentifier()), None)
             if glued is not None:
                 raise ConfigError(
                     f'{key}: "{glued}" is no name of an argument; write {{depth: 4}}, with a space'
                 )
-            return dict(value)
+            kind = get_args(hint)[1]
+            return {k: v if kind is Any else _value(kind, v, f"{key}.{k}") for k, v in value.items()}
         raise ConfigError(f"{key}: expected a mapping such as {{depth: 4}}, got {value!r}")
     if hint is bool and isinstance(value, bool):
         return value

@@ -13,8 +13,6 @@ from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.study.config import Augment
 
-ARMS = ("none", "mixup", "cutmix")
-TITLES = {"none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
 TILE, GAP, MARGIN, CAPTION = 112, 10, 84, 34
 
 
@@ -23,11 +21,12 @@ def mixing_sheet(store: Store, file: Path, *, columns: int = 7, seed: int = 0, b
 
     All arms share images, crops, partners and, as far as a box can be of whole pixels, lambda.
     """
-    sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(ARMS) * (TILE + CAPTION) + GAP), "white")
+    arms = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
+    sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(arms) * (TILE + CAPTION) + GAP), "white")
     draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(16), ImageFont.load_default(11)
-    for row, arm in enumerate(ARMS):
+    for row, (arm, title) in enumerate(arms.items()):
         top = GAP + row * (TILE + CAPTION)
-        draw.text((8, top + TILE // 2 - 10), TITLES[arm], fill="#222222", font=font)
+        draw.text((8, top + TILE // 2 - 10), title, fill="#222222", font=font)
         images, captions = _first_batch(store, arm, columns, seed, base)
         for column in range(columns):
             left = MARGIN + column * (TILE + GAP)
