@@ -122,6 +122,17 @@ def test_a_run_that_cannot_go_on_ends_with_code_1_and_a_sentence(tmp_path, digit
     assert code == 1 and "loss became nan" in err and "optim.lr" in err
 
 
+def test_what_cannot_be_trained_as_asked_ends_with_code_2(tmp_path, digits_root, capsys):
+    words = ["train", *TINY, "--root", digits_root, "--dry-run", "--out"]
+    code, _, err = call(capsys, *words, tmp_path / "run", "data.val_fraction=0.999")
+    assert code == 2 and "data.val_fraction=0.999 leaves no training images of 10 of 10" in err
+    (tmp_path / "file").write_text("")
+    code, _, err = call(capsys, *words, tmp_path / "file" / "run")
+    assert code == 2 and "cannot be made" in err and err.count("\n") == 1
+    code, text, _ = call(capsys, *words, tmp_path / "run", "--resume", "never")
+    assert code == 0 and "(new: a run would begin)" in text
+
+
 def test_missing_data_ends_with_code_4_and_the_mend(tmp_path, capsys):
     code, _, err = call(capsys, "train", "data.name=cifar100", "--root", tmp_path)
     assert code == 4 and "mixscope data prepare cifar100" in err and err.count("\n") == 1

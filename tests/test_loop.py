@@ -11,7 +11,7 @@ from mixscope import metrics
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
 from mixscope.runs import execute, records
-from mixscope.training import checkpoint, optim
+from mixscope.training import checkpoint, models, optim
 
 RESNET, VIT = small_run.RESNET, small_run.VIT
 
@@ -165,6 +165,54 @@ def test_a_signal_stops_a_run_that_goes_on_as_if_nothing_was(calm, root, tmp_pat
     assert small_run.settled(again) == small_run.settled(summary)
     assert same_weights(weights(out), weights(tmp_path / "run"))
     assert len(records.read_status(tmp_path / "run")["starts"]) == 2
+
+
+def test_a_stop_while_the_network_is_built_leaves_no_run_directory(root, tmp_path, monkeypatch):
+    build = models.build
+
+    def stopping(*arguments, **more):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return build(*arguments, **more)
+
+    monkeypatch.setattr(models, "build", stopping)
+    with pytest.raises(Interrupted, match="stopped by SIGUSR1"):
+        trained(root, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stop_before_the_first_step_leaves_a_run_that_is_interrupted(calm, root, tmp_path):
+    out, summary = calm
+    show = small_run.Watch("model", lambda: os.kill(os.getpid(), signal.SIGUSR2))
+    with pytest.raises(Interrupted):
+        trained(root, tmp_path / "run", "train.epochs=3", show=show)
+    assert records.read_status(tmp_path / "run")["state"] == "interrupted"
+    again = trained(root, tmp_path / "run", "train.epochs=3")
+    assert small_run.settled(again) == small_run.settled(summary)
+    assert same_weights(weights(out), weights(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("share", "sentence"),
+    [
+        (0.99, r"data.val_fraction=0.99 leaves no training images of 4 of 4 classes"),
+        (0.001, "holds out no image"),
+    ],
+)
+def test_a_share_of_validation_that_leaves_nothing_is_a_wrong_setting(root, tmp_path, share, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        trained(root, tmp_path / "run", f"data.val_fraction={share}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_tried_run_would_do_hangs_on_resume(calm, root, tmp_path):
+    out, _ = calm
+    config, show = small_run.config("train.epochs=3"), small_run.Watch()
+    assert execute.describe(config, root=root, out=out, show=show)["state"] == "done"
+    assert f"out       {out}  (done: nothing would be trained)" in show.lines
+    with pytest.raises(ConfigError, match="holds a run already"):
+        execute.describe(config, root=root, out=out, resume="never")
+    assert execute.describe(config, root=root, out=tmp_path / "run", resume="never")["state"] == "new"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_stop_while_it_is_judged_loses_nothing(calm, root, tmp_path, monkeypatch):

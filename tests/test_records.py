@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -53,6 +54,42 @@ def test_what_is_written_is_what_is_read(tmp_path):
     found = records.read_predictions(path, "test-last")
     for name in ("ids", "labels", "logits"):
         assert np.array_equal(getattr(found, name), getattr(PREDICTIONS, name))
+
+
+def test_a_run_directory_that_cannot_be_made_is_answered_with_the_reason(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for act in (records.check, records.begin):
+        with pytest.raises(ConfigError, match="is a file, where a run directory was expected"):
+            act(tmp_path / "file", CONFIG, resume="auto")
+        with pytest.raises(ConfigError, match=r"run: cannot be made, .*file is a file; give another --out"):
+            act(tmp_path / "file" / "deep" / "run", CONFIG, resume="auto")
+        with pytest.raises(ConfigError, match=r"cannot be made or written \(File name too long\)"):
+            act(tmp_path / ("n" * 300), CONFIG, resume="auto")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may write anywhere
+            with pytest.raises(ConfigError, match=r"run: cannot be made or written, .* is read-only"):
+                act(tmp_path / "run", CONFIG, resume="auto")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["mkdir", "open"])
+def test_a_system_that_forbids_writing_is_answered_with_a_sentence(tmp_path, monkeypatch, kind):
+    def forbidden(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(Path, kind, forbidden)
+    with pytest.raises(ConfigError, match=r"cannot be made or written \(Read-only file system\)"):
+        records.begin(tmp_path / "run", CONFIG)
+
+
+def test_a_run_that_is_done_needs_no_room(tmp_path, monkeypatch):
+    path = begun(tmp_path / "run")
+    with records.begin(path, CONFIG) as run:
+        run.started(threads=1)
+        run.ended("done")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert records.check(path, CONFIG, resume="auto")
 
 
 def test_equal_predictions_are_equal_files(tmp_path):

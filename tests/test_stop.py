@@ -1,6 +1,9 @@
 """Signals that ask a run to stop."""
 
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +40,43 @@ def test_a_later_signal_does_what_it_did_before(before, monkeypatch):
         assert before == [signal.SIGUSR2]
     signal.raise_signal(signal.SIGUSR2)
     assert before == [signal.SIGUSR2] * 2
+
+
+# A process that gets a signal when it imports a module.
+STRUCK = """
+import os, sys
+
+class Striker:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), int(sys.argv[2]))
+
+sys.meta_path.insert(0, Striker())
+from mixscope.cli import main
+raise SystemExit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "module"),
+    [
+        (signal.SIGUSR2, "torch"),
+        (signal.SIGINT, "timm"),
+        pytest.param(signal.SIGTERM, "numba", marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, "numpy", marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_while_a_run_starts_ends_it_in_one_sentence(number, module, tmp_path):
+    """Also before the libraries are there; nothing is written then, and nothing is lost."""
+    words = [module, str(int(number)), "train", "data.name=none", "--root", str(tmp_path), "--out"]
+    done = subprocess.run(
+        [sys.executable, "-c", STRUCK, *words, str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 75, done.stderr
+    assert done.stderr.count("\n") == 1 and f"stopped by {signal.Signals(number).name}" in done.stderr
+    assert done.stdout == "" and not (tmp_path / "run").exists()

@@ -3,11 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.cli.executors import declare_track
 from mixscope.cli.grammar import declare, print_json, root_and_json, table
 from mixscope.errors import DataError
+
+if TYPE_CHECKING:
+    from mixscope.training.stop import Stop
 
 
 def add(commands: Any) -> None:
@@ -53,6 +56,14 @@ def _add_eval(commands: Any) -> None:
 
 
 def train(arguments: argparse.Namespace) -> None:
+    """Trains one run, or says what would be done; listens to signals before anything heavy is imported."""
+    from mixscope.training.stop import listening
+
+    with listening() as stop:
+        _train(arguments, stop)
+
+
+def _train(arguments: argparse.Namespace, stop: "Stop") -> None:
     from mixscope.data.store import data_root
     from mixscope.runs import display, execute
     from mixscope.study import config
@@ -60,17 +71,17 @@ def train(arguments: argparse.Namespace) -> None:
     settings = config.load(arguments.config, arguments.settings)
     root = data_root(arguments.root)
     show = display.silent() if arguments.json else display.terminal()
+    asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
     if arguments.dry_run:
-        plan = execute.describe(settings, root=root, out=arguments.out, show=show)
+        plan = execute.describe(settings, **asked)
         return print_json(plan) if arguments.json else None
-    summary = execute.run(
-        settings, root=root, out=arguments.out, resume=arguments.resume, show=show, track=arguments.track
-    )
+    summary = execute.run(settings, **asked, track=arguments.track)
     if arguments.json:
         print_json(summary)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
+    """Evaluates the checkpoints of the runs that are done, a row for each."""
     from mixscope.data.store import data_root
     from mixscope.runs import execute
 

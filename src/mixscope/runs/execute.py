@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import distributed, nn
 
@@ -36,6 +37,11 @@ from mixscope.training.health import Finding
 from mixscope.training.loop import Show
 from mixscope.training.stop import Stop, listening
 
+WOULD = {  # what a run that is only tried would do
+    "new": "new: a run would begin",
+    "partial": "partial: the run there would be taken up",
+    "done": "done: nothing would be trained",
+}
 CLEAN_IMAGES = 1000  # of the training split, about; accuracy on them has a standard error of 1.6 pp at most
 
 
@@ -47,19 +53,22 @@ def run(
     resume: str = "auto",
     show: Show | None = None,
     track: Sequence[str] = (),
+    stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Trains and judges one run, or goes on with it; returns its summary, as in summary.json.
 
     root: of prepared data. out: the run directory; None names one under runs/. resume: "auto" takes up what
     is there, and returns at once what is done; "never" refuses a directory that holds a run. track: names of
-    trackers that mirror the events (tracking.py).
+    trackers that mirror the events (tracking.py). stop: of a caller that listens to signals already.
     Raises ConfigError, DataError, Interrupted (the run can be taken up again), DiskFull and RunFailed.
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
     tracking.check(track)
     with ExitStack() as stack:
         stack.enter_context(_memory_told())
+        stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(processes(config.run.device))
+        _heed(stop)
         lead = ranks.rank() == 0
         show = show if show is not None and lead else display.silent()
         stack.callback(show.close)
@@ -68,8 +77,8 @@ def run(
         if done:
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
-        stop = stack.enter_context(listening())
         ready = stack.enter_context(ready_for(config, root, device))
+        _heed(stop)  # until here nothing was written
         record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
         if record is not None:
@@ -85,6 +94,12 @@ def run(
                 with suppress(DiskFull):  # a disk that is full takes no last word either
                     record.ended(state, str(problem) or type(problem).__name__)
             raise
+
+
+def _heed(stop: Stop) -> None:
+    """Raises Interrupted, on every rank, when a signal has reached one of them; all ranks must call it."""
+    stop.asked = next((asked for (asked,) in ranks.gather((stop.asked,)) if asked), None)
+    stop.check()
 
 
 @contextmanager
@@ -103,22 +118,31 @@ def _memory_told() -> Iterator[None]:
 
 
 def describe(
-    config: RunConfig, *, root: Path, out: Path | None = None, show: Show | None = None
+    config: RunConfig,
+    *,
+    root: Path,
+    out: Path | None = None,
+    resume: str = "auto",
+    show: Show | None = None,
+    stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Everything that `run` checks before its first step, without training and without writing.
 
-    Raises ConfigError and DataError as `run` does.
+    state, in what is returned: "new", "partial" or "done", of what is there.
+    Raises ConfigError, DataError and Interrupted as `run` does.
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
     show = show if show is not None else display.silent()
     with ExitStack() as stack:
         stack.callback(show.close)
+        stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(processes(config.run.device))
-        done = records.check(path, config, resume="auto")
+        done = records.check(path, config, resume=resume)
         ready = stack.enter_context(ready_for(config, root, device))
+        _heed(stop)
         _announce(ready, show)
         state = "done" if done else "partial" if records.is_run(path) else "new"
-        show.line(f"out       {path}  ({state})")
+        show.line(f"out       {path}  ({WOULD[state]})")
         return {
             "out": str(path),
             "state": state,
@@ -238,7 +262,7 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
     cues.refuse_moves(store, config.augment.base)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
-    _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)
+    rows = _training_rows(store, config)
     mixer = mixing.make(
         config.augment,
         seed=config.seed,
@@ -296,6 +320,27 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
                 health.weights(weights.warnings_for(built.provenance, store.name), built.provenance),
             ],
         )
+
+
+def _training_rows(store: Store, config: RunConfig) -> np.ndarray:
+    """Rows of the training images, int64.
+
+    Raises ConfigError when validation leaves a class without any, or would have no image itself.
+    """
+    fraction, labels = config.data.val_fraction, store.labels("train")
+    _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)
+    if fraction > 0 and len(store.rows("train", val_fraction=fraction)[1]) == len(labels):
+        raise ConfigError(
+            f"data.val_fraction={fraction} holds out no image of {store.name}; give a larger share"
+        )
+    there, left = (np.bincount(each, minlength=store.n_classes) for each in (labels, labels[rows]))
+    emptied = int(np.sum((there > 0) & (left == 0)))
+    if emptied:
+        raise ConfigError(
+            f"data.val_fraction={fraction} leaves no training images of {emptied} of"
+            f" {store.n_classes} classes of {store.name}; give a smaller share"
+        )
+    return rows
 
 
 def _last_is_too_small(examples: int, batch_size: int) -> bool:

@@ -40,7 +40,7 @@ import psutil
 import yaml
 
 import mixscope
-from mixscope.atomic import replacing, room_for
+from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
@@ -186,20 +186,22 @@ class Run:
 def begin(path: Path, config: RunConfig, *, resume: str = "auto") -> Run:
     """Takes hold of a run directory, making it if there is none.
 
-    Raises ConfigError when another process holds it, when it holds other settings (which are named),
-    or when it exists and resume is "never".
+    Raises ConfigError when another process holds it, when it holds other settings (which are named), when it
+    cannot be made or written, or when it exists and resume is "never".
     """
     check(path, config, resume=resume)
-    path.mkdir(parents=True, exist_ok=True)
-    lock = _take(path)
+    with _writable(path):
+        path.mkdir(parents=True, exist_ok=True)
+        lock = _take(path)
     try:
-        if not (path / "config.yaml").exists():
-            text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
-            write_bytes(path / "config.yaml", text.encode())
-        for left in path.rglob(".*.part"):  # what a killed process was writing
-            left.unlink()
-        for folder in ("checkpoints", "predictions"):
-            (path / folder).mkdir(exist_ok=True)
+        with _writable(path):
+            if not (path / "config.yaml").exists():
+                text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+                write_bytes(path / "config.yaml", text.encode())
+            for left in path.rglob(".*.part"):  # what a killed process was writing
+                left.unlink()
+            for folder in ("checkpoints", "predictions"):
+                (path / folder).mkdir(exist_ok=True)
         return Run(path, lock)
     except BaseException:
         lock.close()
@@ -211,8 +213,10 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
 
     Raises ConfigError as `begin` does, but touches nothing.
     """
-    if not path.exists():
-        return False
+    with _writable(path):
+        if not path.exists():
+            _check_room(path)
+            return False
     if not path.is_dir():
         raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
     if not (path / "config.yaml").exists():
@@ -224,6 +228,7 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
                 f"{path}: is not a run directory (it holds {', '.join(strangers[:3])}"
                 f"{', ...' if len(strangers) > 3 else ''}); give another --out"
             )
+        _check_room(path)
         return False
     if resume == "never":
         raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to take it up")
@@ -231,7 +236,32 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
     if found.digest != config.digest:
         changed = "; ".join(settings.differences(found, config))
         raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
-    return (path / "status.json").exists() and read_status(path)["state"] == "done"
+    if (path / "status.json").exists() and read_status(path)["state"] == "done":
+        return True
+    _check_room(path)
+    return False
+
+
+def _check_room(path: Path) -> None:
+    """Raises ConfigError when a run directory cannot be made at `path`, or not be written."""
+    nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"{path}: cannot be made, {nearest} is a file; give another --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"{path}: cannot be made or written, {nearest} is read-only; give another --out")
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Says in one sentence why a run directory cannot be made or written. Raises ConfigError."""
+    try:
+        yield
+    except OSError as problem:
+        if is_full(problem):
+            raise
+        raise ConfigError(
+            f"{path}: cannot be made or written ({problem.strerror}); give another --out"
+        ) from problem
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Being asked to stop: a signal sets a flag, and the loop looks at it when it is safe to leave.
 
+It is listened to before the heavy libraries are imported, so this file imports none of them.
+
 What does not belong here: what is saved then (loop.py).
 """
 
@@ -13,8 +15,8 @@ from types import FrameType
 
 from mixscope.errors import Interrupted
 
-# Slurm and others send SIGUSR2 or SIGTERM some time before they kill.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+# Slurm and others send SIGUSR1, SIGUSR2 or SIGTERM some time before they kill.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 # One Ctrl-C reaches a rank twice, from the terminal and from torchrun; so it may be with Slurm.
 ONCE_SECONDS = 2.0
 
