@@ -1,5 +1,7 @@
+import json
 import math
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -10,8 +12,9 @@ import small_run
 from mixscope import metrics
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
-from mixscope.runs import execute, records
-from mixscope.training import checkpoint, models, optim
+from mixscope.runs import display, execute, records
+from mixscope.training import checkpoint, health, models, optim
+from mixscope.training.health import Finding
 
 RESNET, VIT = small_run.RESNET, small_run.VIT
 
@@ -333,7 +336,8 @@ def test_a_dry_run_checks_all_and_writes_nothing(root, tmp_path):
         and plan["steps"] == 6
         and plan["images"] == {"train": 48, "val": 12, "test": 26}
     )
-    assert [line.split()[0] for line in show.lines] == ["data", "model", "device", "contract", "out"]
+    first = ["data", "model", "device", "contract", "health", "health", "health", "out"]
+    assert [line.split()[0] for line in show.lines] == first
     assert "(sealed)" in show.lines[0]
     assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match=r"run\.device"):
@@ -342,14 +346,79 @@ def test_a_dry_run_checks_all_and_writes_nothing(root, tmp_path):
         execute.describe(small_run.config("data.name=digits"), root=root)
 
 
-def test_what_a_user_sees(calm, root, tmp_path):
+def test_what_a_user_sees(root, tmp_path):
     show = small_run.Watch()
-    trained(root, tmp_path / "run", "train.epochs=3", show=show)
-    assert show.lines[4].startswith("epoch  1/3  loss ")
-    for part in ("clean-train ", "  val ", "  lr ", " img/s  eta "):
-        assert part in show.lines[4]
+    summary = trained(root, tmp_path / "run", "train.epochs=3", show=show)
+    epoch = next(line for line in show.lines if line.startswith("epoch"))
+    assert epoch.startswith("epoch  1/3  loss ") and len(epoch) <= 120
+    for part in ("clean-train ", "  lam-weighted ", "  val ", "  lr ", " img/s  eta "):
+        assert part in epoch
+    row = records.read_events(tmp_path / "run", "epoch")[0]
+    assert f"  lam-weighted {row['lam_weighted_train_top1']:.1f} %  val" in epoch
     assert show.lines[-1] == f"done      {tmp_path / 'run'}"
     assert any(line.startswith("test      last (epoch 3) ") for line in show.lines)
+    plain = small_run.Watch()
+    trained(root, tmp_path / "plain", "augment.mix=none", show=plain)
+    assert not any("lam-weighted" in line for line in plain.lines)
+    # Every check is shown where it is known: before the first step, or at the end.
+    begun = "\n".join(show.lines[: show.lines.index(epoch)])
+    ended = "\n".join(show.lines[show.lines.index(epoch) :])
+    for finding in summary["health"]:
+        if finding["check"] in ("contract", "first-batch", "model-input", "weights"):
+            assert f"{finding['sentence']}  " in begun
+        elif "/" not in finding["check"] or not finding["ok"]:
+            assert f"{finding['sentence']}  " in ended
+    assert (
+        "first batches of one scale: train mean " in begun and "under mix=cutmix the last epoch has" in ended
+    )
+    passed = sum(finding["ok"] is True for finding in summary["health"])
+    assert f"health    {passed} checks passed (contract, first-batch, " in ended
+
+
+def test_checks_read_shortly_where_they_are_passed_and_in_full_where_they_are_not():
+    labels = np.repeat(np.arange(4), 5)
+    right = health.classes("test-last", np.eye(4)[labels], labels)
+    wrong = health.classes("test-selected", np.eye(4)[np.zeros(20, int)], labels)
+    nothing = Finding("batch-norm-drift", None, "the model has no batch norm that could drift")
+    good = Finding("contract", True, "train and eval agree")
+    assert display.health_lines([good, nothing, *right, *wrong]) == [
+        "contract  train and eval agree  ok",
+        "health    the model has no batch norm that could drift  -",
+        f"health    {wrong[1].sentence}  look at this",
+        "health    test-last: macro recall 100.0 % and top-1 100.0 % agree, every class is predicted,"
+        " precision +0.0 pp against recall  ok",
+        "health    test-selected: macro recall 25.0 % and top-1 25.0 % agree,"
+        " precision -18.8 pp against recall  ok",
+    ]
+    assert display.health_total([good, nothing, *right, *wrong]) == (
+        "health    6 checks passed (contract, macro-recall, never-predicted, precision-recall);"
+        " 1 to look at (never-predicted/test-selected); 1 had nothing to judge"
+    )
+
+
+@pytest.mark.parametrize("split", ["val", "train", "test"])
+def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
+    out = tmp_path / "run"
+    shutil.copytree(calm[0], out)
+    rows = execute.evaluate([out], split=split, root=root)
+    written = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    found = json.loads((out / f"eval-{split}.json").read_text())
+    assert found["schema"] == records.SCHEMA and found["split"] == split
+    assert found["digest"] == small_run.config("train.epochs=3").digest
+    assert found["data"] == Store.open(root, "small").digest
+    for row in rows:
+        figures = found["results"][row["checkpoint"]]
+        assert figures == {name: row[name] for name in figures} and "top1" in figures
+        assert found["checkpoints"][row["checkpoint"]] == row["epoch"]
+        said = records.read_predictions(out, f"{split}-{row['checkpoint']}")
+        assert metrics.summary(said.logits, said.labels) == figures
+    if split != "train":
+        assert found["results"] == calm[1]["results"][split]
+    execute.evaluate([out], split=split, root=root)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == written
+    (out / f"eval-{split}.json").unlink()
+    execute.evaluate([out], split=split, root=root, write=False)
+    assert not (out / f"eval-{split}.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -166,9 +166,10 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Judges the checkpoints of finished runs again and writes their predictions, a row for each checkpoint.
 
-    split: "val", "test" or "train". Folders of runs stand for all runs in them. write: false leaves the
-    predictions as they are. notice: told of every run and its rows as soon as they are there. Runs that share
-    data and network are judged by one loader and one network.
+    split: "val", "test" or "train". Folders of runs stand for all runs in them. write: eval-<split>.json and
+    predictions, the same bytes whenever the same is judged; false leaves them as they are. notice: told of
+    every run and its rows as soon as they are there. Runs that share data and network are judged by one
+    loader and one network.
     Raises ConfigError for a split that the run has not, DataError for a run that is not done (the test
     split stays sealed until then), damaged checkpoints, or data that differ from what it was trained on.
     """
@@ -220,17 +221,26 @@ def _evaluate(
             about = records.read_environment(path)
             _check_data(store, about, path)
             torch.set_num_threads(about["device"]["threads"])
-            rows, before, found = [], None, None
+            before, found = None, None
+            epochs: dict[str, int] = {}
+            results: dict[str, dict[str, Any]] = {}
             for name in _checkpoints(config):
-                values, epoch = checkpoint.weights(path / "checkpoints", name)
+                values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
                 if found is None or not _equal(values, before):  # the last epoch is often the selected one
                     found = _predict(module, values, loader, config, device, None)
                 before = values
                 if write:
                     records.write_predictions(path, f"{split}-{name}", found)
-                figures = metrics.summary(found.logits, found.labels)
-                rows.append({"run": path.name, "split": split, "checkpoint": name, "epoch": epoch, **figures})
-            yield path, rows
+                results[name] = metrics.summary(found.logits, found.labels)
+            if write:
+                records.write_evaluation(path, config, split, store.digest, epochs, results)
+            yield (
+                path,
+                [
+                    {"run": path.name, "split": split, "checkpoint": name, "epoch": epochs[name], **figures}
+                    for name, figures in results.items()
+                ],
+            )
 
 
 def _equal(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor] | None) -> bool:
@@ -394,20 +404,13 @@ def _announce(ready: Ready, show: Show) -> None:
     show.line(f"model     {models.describe(ready.built, config.model, store.size)}")
     where = _device(ready.device)
     show.line(f"device    {where['name']}  {where['threads']} threads  {config.train.precision}")
-    for finding in ready.findings:
-        if finding.check == "contract" or finding.ok is False:
-            show.line(_health_line(finding))
+    for line in display.health_lines(ready.findings):
+        show.line(line)
     broken = [f.sentence for f in ready.findings if f.check in ("contract", "model-input") and f.ok is False]
     if broken:
         raise ConfigError(
             f"the model would be judged on other input than it is trained on: {'; '.join(broken)}"
         )
-
-
-def _health_line(finding: Finding) -> str:
-    word = "contract" if finding.check == "contract" else "health"
-    verdict = {True: "ok", False: "look at this", None: "-"}[finding.ok]
-    return f"{word:<9} {finding.sentence}  {verdict}"
 
 
 def _start(record: records.Run, ready: Ready, show: Show) -> None:
@@ -486,8 +489,9 @@ def _go(ready: Ready, path: Path, record: records.Run | None, show: Show, stop: 
     findings.append(health.selection(results["test"]))
     for finding in findings:
         record.event("health", finding.to_dict())
-        if finding.ok is False:
-            show.line(_health_line(finding))
+    for line in display.health_lines(findings):
+        show.line(line)
+    show.line(display.health_total([*ready.findings, *findings]))
     for split, by_name in results.items():
         shown = "   ".join(
             f"{name} (epoch {epochs[name]}) {100 * figures['top1']:.2f} %"

@@ -9,6 +9,7 @@ A run directory is all that later rooms see of a run:
     checkpoints/       last, and the epochs that were selected
     predictions/       <split>-<checkpoint>.npz: ids, labels, logits
     summary.json       the figures, computed from the prediction files
+    eval-<split>.json  the figures of `mixscope eval --split`, where it was called: val, test or train
 
 A file is whole or absent: it is written beside its place, flushed to disk, and moved there. Only
 events.jsonl grows; a run that is taken up again cuts it back to what its checkpoint knew.
@@ -321,6 +322,23 @@ def write_predictions(path: Path, name: str, found: "Predictions") -> None:
         logits=found.logits.astype(np.float32),
     )
     write_bytes(path / "predictions" / f"{name}.npz", buffer.getvalue())
+
+
+def write_evaluation(
+    path: Path,
+    config: RunConfig,
+    split: str,
+    data_digest: str,
+    epochs: Mapping[str, int],
+    results: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """eval-<split>.json of the run at `path`: a split judged after the run. It holds no time and no place.
+
+    epochs, results: by checkpoint, the epoch that it is of and its figures, as in summary.json.
+    """
+    about = {"schema": SCHEMA, "digest": config.digest, "split": split, "data": data_digest}
+    found = {"checkpoints": dict(epochs), "results": {name: dict(row) for name, row in results.items()}}
+    write_json(path / f"eval-{split}.json", about | found)
 
 
 def write_json(path: Path, value: Any) -> None:

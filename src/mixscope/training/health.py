@@ -31,6 +31,7 @@ class Finding:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        """As it stands in events.jsonl and summary.json, under these names."""
         return asdict(self)
 
 
@@ -70,9 +71,9 @@ def _same_input(train: InputSpec, judged: Mapping[str, InputSpec]) -> Finding:
     return Finding("contract", True, sentence, figures)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, digits: int = 3) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return " ".join(f"{v:.3f}" for v in value)
+        return " ".join(f"{v:.{digits}f}" for v in value)
     return str(value)
 
 
@@ -87,12 +88,12 @@ def _same_scale(train_batch: torch.Tensor, clean_batch: torch.Tensor) -> Finding
     ratio = np.divide(figures["train_std"], np.maximum(figures["eval_std"], 1e-12))
     ok = shift <= 1.0 and bool(np.all((ratio > 1 / 3) & (ratio < 3)))
     figures = {name: [round(v, 4) for v in values] for name, values in figures.items()}
-    numbers = (
-        f"mean {_shown(figures['train_mean'])} and {_shown(figures['eval_mean'])},"
-        f" std {_shown(figures['train_std'])} and {_shown(figures['eval_std'])}"
+    numbers = ", ".join(
+        f"{split} mean {_shown(figures[f'{split}_mean'], 2)} std {_shown(figures[f'{split}_std'], 2)}"
+        for split in ("train", "eval")
     )
     verdict = "of one scale" if ok else "not of one scale"
-    return Finding("first-batch", ok, f"first batches of train and eval are {verdict}: {numbers}", figures)
+    return Finding("first-batch", ok, f"first batches {verdict}: {numbers}", figures)
 
 
 def _model_size(module: nn.Module, size: int) -> Finding:

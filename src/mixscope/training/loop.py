@@ -247,7 +247,7 @@ def train(
         save()
         saved = time.monotonic()
         left = (loader.examples / row["images_per_second"] + judging) * (epochs - state.epoch)
-        show.line(_epoch_line(row, epochs, judges, left))
+        show.line(_epoch_line(row, epochs, judges, left, mixed=config.augment.mix != "none"))
         _due(stop, False, talk, now=True)
         stop.check()
     return state
@@ -301,11 +301,14 @@ def _heading(epoch: int, epochs: int) -> str:
     return f"epoch {epoch + 1:>{len(str(epochs)) + 1}}/{epochs}"
 
 
-def _epoch_line(row: Mapping[str, Any], epochs: int, judges: Mapping[str, Any], left: float) -> str:
+def _epoch_line(
+    row: Mapping[str, Any], epochs: int, judges: Mapping[str, Any], left: float, *, mixed: bool
+) -> str:
+    weighted = f"  lam-weighted {row['lam_weighted_train_top1']:.1f} %" if mixed else ""
     judged = "".join(f"  {split} {row[f'{split}_top1']:.1f} %" for split in judges)
     ending = f"eta {duration(left)}" if row["epoch"] < epochs else f"{duration(row['seconds'])} an epoch"
     return (
         f"{_heading(row['epoch'] - 1, epochs)}  loss {row['train_loss']:.3f}"
-        f"  clean-train {row['clean_train_top1']:.1f} %{judged}"
+        f"  clean-train {row['clean_train_top1']:.1f} %{weighted}{judged}"
         f"  lr {row['lr']:.1e}  {row['images_per_second']:,.0f} img/s  {ending}"
     )
