@@ -50,6 +50,20 @@ SCHEMA = 1
 STATES = ("running", "interrupted", "failed", "done")
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
 HEARTBEAT_SECONDS = 5.0
+# The rooms that can change a run's figures. Others start runs, show them, or read what they left: an edit of
+# those in the middle of a study does not mix versions of what is compared.
+MAKES_FIGURES = (
+    "rng.py",
+    "metrics.py",
+    "study/config.py",
+    "data/*.py",
+    "mixing/*.py",
+    "training/*.py",
+    "runs/execute.py",
+    "runs/records.py",
+)
+# Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
+BEFORE_A_RUN = ("archives.py", "download.py", "formats.py", "inspect.py", "prepare.py", "preview.py")
 LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"
@@ -398,13 +412,14 @@ def environment(
 
 
 def code() -> dict[str, Any]:
-    """Which mixscope runs: a digest of its source files, and the git revision where there is one.
+    """Which mixscope runs: a digest of what can change a run's figures, and the git revision if there is one.
 
-    dirty: whether source files differ from that revision; null without one.
+    dirty: whether source files, these or others, differ from that revision; null without one.
     """
     source = Path(mixscope.__file__).parent
     digest = hashlib.sha256()
-    for file in sorted(source.rglob("*.py")):
+    makers = {file for pattern in MAKES_FIGURES for file in source.glob(pattern)}
+    for file in sorted(file for file in makers if file.name not in BEFORE_A_RUN):
         digest.update(f"{file.relative_to(source).as_posix()}\n".encode() + file.read_bytes())
     found: dict[str, Any] = {"digest": digest.hexdigest()[:16], "revision": None, "dirty": None}
     # A package installed somewhere below another project's repository must not take that one's revision.
