@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import stand_in_weights
 from mixscope import cli
 
 TINY = [
@@ -203,21 +204,27 @@ def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digit
 
 @pytest.mark.slow
 def test_retry_tries_again_what_was_given_up_and_only_that(tmp_path, digits_root, capsys):
-    file, out = tmp_path / "two.yaml", tmp_path / "out"
-    file.write_text(STUDY)
-    words = [file, "--out", out, "--root"]
-    code, text, _ = call(capsys, "study", "retry", *words, digits_root)
+    """The second run begins from a weights file that is not there at first."""
+    file, out, weights = tmp_path / "two.yaml", tmp_path / "out", tmp_path / "vit.safetensors"
+    small = f"{{augment.mix: cutmix, model.pretrained: {weights}}}"
+    file.write_text(STUDY.replace("{augment.mix: cutmix}", small))
+    words = [file, "--out", out, "--root", digits_root]
+    code, text, _ = call(capsys, "study", "retry", *words)
     assert code == 0 and "no run of two has failed" in text and not (out / "logs").exists()
-    code, _, _ = call(capsys, "study", "run", *words, digits_root, "--only", "augmentation=default", "--json")
-    assert code == 0
-    code, text, _ = call(capsys, "study", "run", *words, tmp_path, "--slots", 2)
-    assert code == 1 and "gave up  cutmix" in text and "digits is not prepared" in text
-    code, text, _ = call(capsys, "study", "status", *words, digits_root)
-    assert code == 0 and "1/2 done  1 failed" in text and "digits is not prepared" in text
+    code, text, _ = call(capsys, "study", "run", *words, "--slots", 2)
+    assert code == 1 and "gave up  cutmix" in text and "vit.safetensors" in text
+    code, text, _ = call(capsys, "study", "status", *words)
+    assert code == 0 and "1/2 done  1 failed" in text and "vit.safetensors" in text
     done = (out / "scheduler.jsonl").read_text().count("default-s0")
-    code, text, _ = call(capsys, "study", "retry", *words, digits_root)
+    stand_in_weights.make(
+        "vit_tiny_patch16_224", weights, patch_size=16, img_size=32, embed_dim=16, depth=1, num_heads=2
+    )
+    code, text, _ = call(capsys, "study", "retry", *words)
     assert code == 0 and "1/1  done" in text
+    assert "trying 1 of 2 runs again" in text and "again     cutmix-s0" in text
     assert (out / "scheduler.jsonl").read_text().count("default-s0") == done
+    code, text, _ = call(capsys, "study", "retry", *words, "--json")
+    assert code == 0 and json.loads(text) == []
     code, text, _ = call(capsys, "study", "status", out, "--watch")
     assert code == 0 and "2/2 done" in text
 

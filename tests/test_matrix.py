@@ -1,8 +1,11 @@
 """Studies: the 24 experiments by name, the order of runs, and what is said of a broken file."""
 
+import json
+
 import pytest
 import yaml
 
+from mixscope import cli
 from mixscope.errors import ConfigError
 from mixscope.study import matrix
 
@@ -19,20 +22,63 @@ tiny-imagenet imagenet vit      Control-8 Exp-15 Exp-16
 """
 
 
+def experiments():
+    """By name: data, weights, model, and what is mixed."""
+    rows = [line.split() for line in EXPERIMENTS.split("\n")[1:-1]]
+    return {
+        name: (data, weights, model, mix)
+        for data, weights, model, *names in rows
+        for name, mix in zip(names, ("none", "mixup", "cutmix"), strict=True)
+    }
+
+
+def test_the_plan_of_the_study_is_the_24_experiments_with_three_seeds(tmp_path, capsys):
+    words = ["study", "plan", "resnet-vs-vit", "--json", "--no-probe", "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--root", str(tmp_path)]) == 0
+    rows = json.loads(capsys.readouterr().out)["runs"]
+    assert len(rows) == 72 and len({(row["name"], row["seed"]) for row in rows}) == 72
+    assert {row["seed"] for row in rows} == {0, 1, 2} and len({row["digest"] for row in rows}) == 72
+    expected = experiments()
+    assert len(expected) == 24 and {row["name"] for row in rows} == expected.keys()
+    for row in rows:
+        data, weights, model, mix = expected[row["name"]]
+        arm = {"none": "default"}.get(mix, mix)
+        assert row["cell"] == {"data": data, "pretrained": weights, "model": model, "augmentation": arm}
+        fixed = {
+            "data.name": data,
+            "model.arch": {"resnet50": "resnet50", "vit": "vit_small_patch16_224"}[model],
+            "model.pretrained": weights == "imagenet",
+            "model.stem": "imagenet",
+            "augment.mix": mix,
+            "augment.mixup_alpha": 1.0,
+            "augment.cutmix_alpha": 1.0,
+            "augment.base": "crop-flip",
+            "train.epochs": 50,
+            "train.batch_size": 256,
+            "train.precision": "fp32",
+            "train.protocol": "sound",
+            "optim.name": "adam",
+            "optim.lr": 0.001,
+            "optim.schedule": "cosine",
+            "optim.warmup_epochs": 0,
+            "optim.weight_decay": 0,
+            "seed": row["seed"],
+        }
+        assert {key: row["settings"][key] for key in fixed} == fixed, row["name"]
+
+
 @pytest.mark.parametrize("study", ["resnet-vs-vit", "resnet-vs-vit-published"])
 def test_the_24_experiments_have_their_names_and_settings(study):
     runs = {r.name: r.config for r in matrix.load(study).expand(seeds=1)}
     assert len(runs) == 24
-    for line in EXPERIMENTS.split("\n")[1:-1]:
-        data, weights, model, *names = line.split()
-        for name, mix in zip(names, ("none", "mixup", "cutmix"), strict=True):
-            config = runs[name]
-            assert config.data.name == data and config.augment.mix == mix
-            assert config.model.pretrained is (weights == "imagenet")
-            assert config.model.arch == {"resnet50": "resnet50", "vit": "vit_small_patch16_224"}[model]
-            assert (config.train.epochs, config.train.batch_size) == (50, 256)
-            assert (config.optim.name, config.optim.lr, config.optim.schedule) == ("adam", 0.001, "cosine")
-            assert config.optim.weight_decay == config.optim.warmup_epochs == 0
+    for name, (data, weights, model, mix) in experiments().items():
+        config = runs[name]
+        assert config.data.name == data and config.augment.mix == mix
+        assert config.model.pretrained is (weights == "imagenet")
+        assert config.model.arch == {"resnet50": "resnet50", "vit": "vit_small_patch16_224"}[model]
+        assert (config.train.epochs, config.train.batch_size) == (50, 256)
+        assert (config.optim.name, config.optim.lr, config.optim.schedule) == ("adam", 0.001, "cosine")
+        assert config.optim.weight_decay == config.optim.warmup_epochs == 0
 
 
 def test_the_sound_reading_and_the_published_one_differ_where_they_should():
@@ -255,10 +301,14 @@ def test_a_study_that_extends_another_says_only_what_differs():
         (CHILD.replace("resnet-vs-vit", "resnet-vs-vti"), "child.yaml, line 3: extends: .*nearest: resnet"),
         (CHILD.replace("train.epochs", "train.epoch"), "child.yaml, line 4: base.train.epoch"),
         (CHILD.replace("depth", "de-pth"), r"child.yaml, line 6: factors.model.vit.model.kwargs"),
+        (
+            CHILD.replace("  model:", "  modell:"),
+            "child.yaml, line 6: factors.modell: no factor .*nearest: model",
+        ),
         (CHILD.replace("base:", "bass:"), "child.yaml, line 4: bass: no key of a study"),
         (
             CHILD.replace("vit: {model.kwargs", "vti: {model.kwargs"),
-            "resnet-vs-vit, line .*: names: the comb",
+            "child.yaml, line 6: factors.model.vti: no level with names .* .nearest: vit.*names: null",
         ),
     ],
 )

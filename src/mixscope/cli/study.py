@@ -151,13 +151,15 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
-    from mixscope.runs import estimate, scheduler
+    from mixscope.runs import estimate, named, scheduler
     from mixscope.runs.standing import standings
 
     study, runs, out = _planned(arguments)
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
-    found, root = standings(runs, out), data_root(arguments.root)
+    root = data_root(arguments.root)
+    named.check(study, runs, root=root, prepared=False)
+    found = standings(runs, out)
     probe = None
     if not arguments.no_probe:
         threads = max(1, scheduler.cores() // arguments.slots)
@@ -227,20 +229,26 @@ def study_retry(arguments: argparse.Namespace) -> int:
     from mixscope.runs.standing import standings
 
     study, runs, out = _planned(arguments)
-    failed = [s.run for s in standings(runs, out) if s.state == "failed"]
+    failed = [s for s in standings(runs, out) if s.state == "failed"]
     if not failed:
         print_json([]) if arguments.json else print(f"no run of {study.name} has failed in {out}")
         return 0
-    return _run(arguments, study, failed, out)
+    if not arguments.json:
+        print(f"trying {len(failed)} of {len(runs)} runs again, each from its last checkpoint")
+        for stands in failed:
+            print(f"again     {stands.run.directory}  {stands.error}", flush=True)
+    return _run(arguments, study, [s.run for s in failed], out)
 
 
 def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int:
     from mixscope.data.store import data_root
-    from mixscope.runs import board, folder, tables
+    from mixscope.runs import board, folder, named, tables
 
     run, options, fixed = chosen(arguments, len(runs))
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
+    # A node of a cluster may keep its data elsewhere.
+    named.check(study, runs, root=root, prepared=arguments.executor == "local")
     folder.keep(study, out)
     if arguments.json:
         watcher: board.Lines = board.Silent()

@@ -33,6 +33,10 @@ class Document:
     places: Mapping[Key, str]
     words: Mapping[Key, str]
 
+    def own(self, *key: str | int) -> bool:
+        """Whether a key stands in this file itself, not in one that it is laid over."""
+        return self.places.get(key, "").startswith(f"{self.file}, ")
+
     def where(self, *key: str | int) -> str:
         """`file, line 12: factors.model.vit`; of a key that is not there, the line of what it belongs to."""
         known = (self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places)

@@ -21,8 +21,8 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Study:
     """A study. factors: {factor: {level: {setting: value}}}, in order.
 
     text: a file that says all of it: the one that it was read from, or that one laid over what it extends.
+    file: what it was read from, which knows its lines.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Study:
     names: Mapping[str, Mapping[str, str]]
     claims: tuple[Claim, ...]
     text: str
+    file: Document = field(repr=False, compare=False)
 
     @property
     def digest(self) -> str:
@@ -149,7 +151,12 @@ class Study:
             if all(cell[f] == level for f, level in rule["when"].items()):
                 yield ("rules", i, "set"), rule["set"]
 
-    def check(self, file: Document) -> None:
+    def where(self, cell: Mapping[str, str], setting: str) -> str:
+        """Where the file says a setting of a cell, as `file, line 12: base.train.epochs`."""
+        named = [(*at, key) for at, part in self._parts(cell) for key in part if key == setting]
+        return self.file.where(*named[-1]) if named else f"{self.file.file}: {setting}"
+
+    def check(self) -> None:
         """Makes every run once. Raises ConfigError that names the line of the setting that does not fit."""
         for name, cell in self.cells():
             try:
@@ -157,7 +164,8 @@ class Study:
             except ConfigError as problem:
                 places = [(key, (*at, key)) for at, part in self._parts(cell) for key in part]
                 named = [at for key, at in places if re.search(rf"(^|\W){re.escape(key)}\b", str(problem))]
-                raise ConfigError(f"{file.where(*named[-1]) if named else file.file}: {problem}") from problem
+                place = self.file.where(*named[-1]) if named else self.file.file
+                raise ConfigError(f"{place}: {problem}") from problem
 
 
 def builtin() -> list[str]:
@@ -235,9 +243,10 @@ def parse(text: str, *, file: str) -> Study:
         },
         claims=claim.read(found, factors),
         text=text,
+        file=found,
     )
     _check_names(study, found)
-    study.check(found)
+    study.check()
     return dataclasses.replace(study, text=written(study)) if "extends" in tree else study
 
 
@@ -326,10 +335,20 @@ def _cell(
     levels = {f: _level(f, level, factors, file, *at, f) for f, level in _mapping(cell, file, *at).items()}
     missing = [f for f in factors if f not in levels]
     if missing:
+        if not file.own(*at):
+            raise ConfigError(_not_named(file, "factor", levels, "factors", missing[0]))
         raise ConfigError(
             f"{file.where(*at)}: says nothing of {', '.join(missing)}; a name belongs to one combination"
         )
     return {f: levels[f] for f in factors}
+
+
+def _not_named(file: Document, kind: str, known: Iterable[str], *at: str) -> str:
+    """The sentence for a factor or a level that the names of the study that is extended do not know."""
+    return (
+        f"{unknown(file.where(*at), f'{kind} with names', at[-1], known)}; give every combination a name, or"
+        " `names: null` to have names made of levels"
+    )
 
 
 def _level(
@@ -354,6 +373,10 @@ def _check_names(study: Study, file: Document) -> None:
         raise ConfigError(f"{file.where('names', twice)}: another name has the same combination")
     missing = [c for c in itertools.product(*study.factors.values()) if c not in named]
     if missing:
+        for i, (factor, level) in enumerate(zip(study.factors, missing[0], strict=True)):
+            known = sorted({cell[i] for cell in named})
+            if level not in known and not file.own("names"):
+                raise ConfigError(_not_named(file, "level", known, "factors", factor, level))
         raise ConfigError(f"{file.where('names')}: the combination {', '.join(missing[0])} has no name")
 
 

@@ -1,0 +1,54 @@
+"""What a study names and other rooms know: mixing methods, data sets, networks. Looked up before it begins,
+so that a slip of the pen is answered with its line in the study's file and not by run after run.
+
+What does not belong here: settings and how a study is written (study/), and whether a network can be built
+with the settings that it is given (training/models.py).
+"""
+
+import importlib.util
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mixscope import mixing
+from mixscope.data import formats
+from mixscope.data.store import Store, is_prepared
+from mixscope.errors import ConfigError, unknown
+from mixscope.study.matrix import PlannedRun, Study
+
+
+def check(study: Study, runs: Sequence[PlannedRun], *, root: Path, prepared: bool) -> None:
+    """Looks up every name once. root: of prepared data. prepared: whether every data set must be.
+
+    Raises ConfigError with file, line and key for a name that is not known, DataError for data that are not
+    prepared.
+    """
+    sources = _networks()
+    firsts = {(r.config.augment.mix, r.config.data.name, r.config.model.arch): r for r in reversed(runs)}
+    for (_, data, arch), run in reversed(firsts.items()):
+        try:
+            mixing.make(
+                run.config.augment, seed=0, epochs=run.config.train.epochs, size=8, batch_size=1, examples=1
+            )
+        except ConfigError as problem:
+            raise ConfigError(f"{study.where(run.cell, 'augment.mix')}: {problem}") from problem
+        if data not in formats.SETS and not is_prepared(root, data):
+            known = {*formats.SETS, *(p.parent.name for p in root.glob("*/manifest.json"))}
+            raise ConfigError(unknown(study.where(run.cell, "data.name"), "data set", data, known))
+        if prepared:
+            Store.open(root, data)
+        name = arch.partition(".")[0]
+        if sources and not re.search(rf"\b{re.escape(name)}\b", sources):
+            known = re.findall(r"@register_model\s+def (\w+)\(", sources)
+            raise ConfigError(unknown(study.where(run.cell, "model.arch"), "timm model", name, known))
+
+
+def _networks() -> str:
+    """The source text of timm's networks: importing it takes seconds, reading it does not."""
+    found = importlib.util.find_spec("timm")
+    places = found.submodule_search_locations if found is not None else None
+    return "\n".join(
+        file.read_text(encoding="utf-8")
+        for place in places or ()
+        for file in sorted((Path(place) / "models").glob("*.py"))
+    )
