@@ -39,8 +39,8 @@ def check(study: Study, runs: Sequence[PlannedRun], *, root: Path, prepared: boo
             Store.open(root, data)
         name = arch.partition(".")[0]
         if sources and not re.search(rf"\b{re.escape(name)}\b", sources):
-            known = re.findall(r"@register_model\s+def (\w+)\(", sources)
-            raise ConfigError(unknown(study.where(run.cell, "model.arch"), "timm model", name, known))
+            networks = re.findall(r"@register_model\s+def (\w+)\(", sources)
+            raise ConfigError(unknown(study.where(run.cell, "model.arch"), "timm model", name, networks))
 
 
 def _networks() -> str:
