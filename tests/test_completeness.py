@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import made_study
-from mixscope.claims import budget, evidence, health
-from mixscope.errors import DataError
+from mixscope.claims import budget, evidence, health, verdicts
 from mixscope.runs import records
 from test_verdicts import TWO, edit
 
@@ -132,12 +131,69 @@ def test_accuracy_outside_the_literatures_band_is_flagged(tmp_path, top1, images
     assert all(not p.caps for p in found)
 
 
-def test_a_damaged_record_is_named(tmp_path):
+def _damage(run, how):
+    """Each way in which a file may be spoilt: by a full disk, by hand, by another version."""
+    file, content = how
+    path = run / file
+    if content is None:
+        path.unlink()
+    elif isinstance(content, dict):
+        edit(path, **content)
+    else:
+        path.write_bytes(content)
+
+
+DAMAGES = [
+    ("summary.json", b"{"),
+    ("summary.json", b"[]"),
+    ("summary.json", {"results": {}}),
+    ("summary.json", {"results": {"test": {"last": {"top1": None, "n": 100}}}}),
+    ("summary.json", {"health": [None]}),
+    ("summary.json", {"seconds": "long"}),
+    ("status.json", b"\0\0\0"),
+    ("status.json", {"state": "asleep"}),
+    ("status.json", None),
+    ("environment.json", None),
+    ("environment.json", {"code": None}),
+    ("environment.json", {"weights": {}}),
+    ("config.yaml", b"nothing: known"),
+    ("config.yaml", b"\xff\xfe"),
+    ("config.yaml", None),
+    ("events.jsonl", b'{"kind": "epoch"}\n'),
+    ("events.jsonl", b"garbage\n"),
+    ("events.jsonl", b"\xff\xfe\n"),
+    ("events.jsonl", None),
+    ("predictions/test-last.npz", b"PK\3\4"),
+    ("predictions/test-last.npz", None),
+]
+
+
+@pytest.mark.parametrize("how", DAMAGES, ids=lambda how: f"{how[0]} {str(how[1])[:20]}")
+def test_a_damaged_run_is_named_and_the_rest_is_judged(tmp_path, how):
     folder = tmp_path / "s"
     study = made_study.write(folder, TWO, well())
-    (folder / study.expand()[0].directory / "summary.json").write_text("{")
-    with pytest.raises(DataError, match=r"summary\.json"):
-        examined(folder)
+    run = next(r for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
+    _damage(folder / run.directory, how)
+    found = evidence.gather(folder)
+    assert health.complete(found) == (11, 12)
+    problems = [p for p in health.examine(found) if p.kind == "damaged"]
+    assert [p.runs for p in problems] == [("vit-cutmix seed 1",)]
+    stem = how[0].rpartition("/")[2].partition(".")[0]
+    assert "vit-cutmix seed 1: " in problems[0].sentence and stem in problems[0].sentence
+    readings = {r.stratum["model"]: r for v in verdicts.judge(found) for r in v.readings}
+    assert readings["resnet"].seeds == 3 and readings["resnet"].gates == ()
+    assert readings["vit"].seeds == 2 and readings["vit"].gate_kinds == ("seeds",)
+    assert {b.stratum["model"]: b.seeds for b in budget.follow(found)}["vit"] == [0, 2]
+
+
+@pytest.mark.parametrize("logits", [np.full((100, 10), np.nan), np.zeros((100, 3)), np.zeros((100, 0))])
+def test_predictions_that_no_network_gives_are_damage(tmp_path, logits):
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, well())
+    run = folder / study.expand()[0].directory
+    wrong = records.Predictions(np.arange(100), np.arange(100) % 10, logits)
+    records.write_predictions(run, "test-last", wrong)
+    assert [p.kind for p in examined(folder)] == ["damaged"]
 
 
 def test_what_runs_get_right_is_what_their_summary_says(tmp_path):
@@ -156,11 +212,13 @@ def test_what_runs_get_right_is_what_their_summary_says(tmp_path):
 def test_a_contrast_is_followed_through_every_epoch(tmp_path):
     made_study.write(tmp_path / "s", TWO, well())
     found = evidence.gather(tmp_path / "s")
-    points = budget.follow(found)
-    assert [(p.claim, p.stratum["model"], p.epoch) for p in points] == [
-        ("gain", model, epoch) for model in ("resnet", "vit") for epoch in (1, 2, 3, 4)
+    budgets = budget.follow(found)
+    assert [(b.claim, b.stratum["model"], b.split) for b in budgets] == [
+        ("gain", "resnet", "val"),
+        ("gain", "vit", "val"),
     ]
-    last = points[3]
+    assert all([p.epoch for p in b.points] == [1, 2, 3, 4] for b in budgets)
+    last = budgets[0].points[3]
     arms = [
         np.array([run.epochs[3]["val_top1"] for run in found.runs[name].values()])
         for name in ("resnet-cutmix", "resnet-default")
@@ -169,12 +227,30 @@ def test_a_contrast_is_followed_through_every_epoch(tmp_path):
 
     welch = stats.ttest_ind(*arms, equal_var=False).confidence_interval(0.95)
     assert (last.low, last.high) == pytest.approx((welch.low, welch.high))
-    assert last.split == "val" and last.estimate == pytest.approx(arms[0].mean() - arms[1].mean())
+    assert last.estimate == pytest.approx(arms[0].mean() - arms[1].mean())
 
 
-def test_with_one_seed_or_an_unfinished_run_a_budget_has_no_interval_or_no_point(tmp_path):
+def test_a_contrast_paired_by_seed_is_followed_paired(tmp_path):
+    text = TWO.replace("expect:", "pair_seeds: true\n    expect:")
+    made_study.write(tmp_path / "s", text, well())
+    found = evidence.gather(tmp_path / "s")
+    assert found.study.claims[0].pair_seeds
+    last = budget.follow(found)[0].points[3]
+    from scipy import stats
+
+    paired = stats.ttest_1samp(list(last.by_seed.values()), 0).confidence_interval(0.95)
+    assert (last.low, last.high) == pytest.approx((paired.low, paired.high))
+
+
+def test_a_budget_of_one_seed_has_no_interval(tmp_path):
     made_study.write(tmp_path / "one", TWO.replace("[0, 1, 2]", "[0]"), well())
-    points = budget.follow(evidence.gather(tmp_path / "one"))
+    points = [p for b in budget.follow(evidence.gather(tmp_path / "one")) for p in b.points]
     assert len(points) == 8 and all(p.low is None and p.high is None for p in points)
-    made_study.write(tmp_path / "part", TWO, well(**{"vit-cutmix": "running"}))
-    assert {p.stratum["model"] for p in budget.follow(evidence.gather(tmp_path / "part"))} == {"resnet"}
+
+
+def test_a_run_that_is_going_counts_as_far_as_it_has_come(tmp_path):
+    states = {"vit-cutmix-s1": "running", "resnet-cutmix": "pending"}
+    made_study.write(tmp_path / "part", TWO, well(**states))
+    budgets = budget.follow(evidence.gather(tmp_path / "part"))
+    assert [b.stratum["model"] for b in budgets] == ["vit"]
+    assert [list(p.by_seed) for p in budgets[0].points] == [[0, 1, 2], [0, 1, 2], [0, 2], [0, 2]]

@@ -296,6 +296,25 @@ def test_a_position_that_does_not_exist_is_refused(position):
         batches.position = position
 
 
+def test_a_consumer_makes_a_batch_rather_than_wait():
+    class HeldWorkers(AnyMixer):
+        """Worker threads wait for the consumer to have made a batch."""
+
+        def __init__(self):
+            super().__init__()
+            self.helped = threading.Event()
+
+        def plan(self, epoch, batch, n):
+            if threading.current_thread() is threading.main_thread():
+                self.helped.set()
+            else:
+                assert self.helped.wait(10)
+            return super().plan(epoch, batch, n)
+
+    with loader(mixer=HeldWorkers(), threads=1) as batches:
+        assert sorted(ids(batches)) == list(range(83))
+
+
 # --- the ring -------------------------------------------------------------------------------------
 
 
@@ -310,7 +329,7 @@ def test_a_batch_keeps_its_images_until_the_next_is_asked_for():
 def test_images_live_in_a_fixed_number_of_buffers():
     with loader(threads=2, ring=3) as batches:
         places = {batch.images.data_ptr() for _ in range(3) for batch in batches}
-    assert len(places) == 3
+    assert len(places) <= 3
 
 
 def test_the_loader_leaves_the_store_alone():

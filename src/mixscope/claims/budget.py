@@ -4,107 +4,129 @@ Whether an arm pays may hang on how long one trains. Records keep accuracies of 
 so these intervals count seeds only and are narrower than those of a verdict; nothing is judged by them. The
 learning rate of an early epoch is still high: this is not what a shorter run would end with.
 
+Runs that are still going count as far as they have come. At each epoch those seeds count that every cell has.
+
 What does not belong here: verdicts, and curves of single runs.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mixscope.claims import contrasts
 from mixscope.claims.evidence import Evidence, RunEvidence
-from mixscope.study.claim import Claim
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """A contrast at one epoch, in percentage points.
+    """A contrast after one epoch, in percentage points. low, high: 95%, from seeds only; None with one."""
 
-    split: "val", or "test" where nothing is held out for validation. low, high: 95%, from seeds only; None
-    with one seed. seeds: of the cell that has fewest.
+    epoch: int
+    by_seed: Mapping[int, float]
+    low: float | None
+    high: float | None
+
+    @property
+    def estimate(self) -> float:
+        return math.fsum(self.by_seed.values()) / len(self.by_seed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """A contrast after every epoch, in order. claim: "" where it is none of the study's.
+
+    split: "val", or "test" where nothing is held out for validation.
     """
 
     claim: str
     stratum: Mapping[str, str]
-    epoch: int
     split: str
-    estimate: float
-    low: float | None
-    high: float | None
-    seeds: int
+    points: tuple[Point, ...]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Those of any epoch."""
+        return sorted({seed for point in self.points for seed in point.by_seed})
 
 
-def follow(evidence: Evidence) -> list[Point]:
-    """Every contrast at every epoch that all finished runs of its cells have. Raises DataError."""
+def follow(evidence: Evidence) -> list[Budget]:
+    """Every contrast that a study claims, where all of its cells have recorded an epoch."""
     names = {tuple(cell.items()): name for name, cell in evidence.study.cells()}
     found = []
     for claim in evidence.study.claims:
         for stratum in claim.strata(evidence.study.factors):
             levels = claim.weights(stratum, evidence.study.factors)
             weights = {names[tuple(cell.items())]: weight for cell, weight in levels}
-            found += _follow(claim, stratum, {n: evidence.done(n) for n in weights}, weights)
+            one = of(evidence, weights, claim=claim.id, stratum=stratum, paired=claim.pair_seeds)
+            found += [one] if one is not None else []
     return found
 
 
-def _follow(
-    claim: Claim,
-    stratum: Mapping[str, str],
-    runs: Mapping[str, list[RunEvidence]],
+def of(
+    evidence: Evidence,
     weights: Mapping[str, float],
-) -> list[Point]:
-    if not all(runs.values()):
-        return []
-    if claim.pair_seeds:
-        common = set.intersection(*({r.planned.seed for r in mine} for mine in runs.values()))
-        runs = {name: [r for r in mine if r.planned.seed in common] for name, mine in runs.items()}
-        if not common:
-            return []
-    split = next((s for s in ("val", "test") if all(_curve(r, s) for m in runs.values() for r in m)), None)
-    if split is None:
-        return []
-    curves = {name: [_curve(run, split) for run in mine] for name, mine in runs.items()}
-    epochs = set.intersection(*(set(curve) for mine in curves.values() for curve in mine))
-    found = []
-    for epoch in sorted(epochs):
-        accuracies = {name: np.array([curve[epoch] for curve in mine]) for name, mine in curves.items()}
-        estimate, half = seeds_only(accuracies, weights, paired=claim.pair_seeds)
-        found.append(
-            Point(
-                claim=claim.id,
-                stratum=dict(stratum),
-                epoch=epoch,
-                split=split,
-                estimate=estimate,
-                low=None if half is None else estimate - half,
-                high=None if half is None else estimate + half,
-                seeds=min(len(mine) for mine in runs.values()),
-            )
-        )
-    return found
+    *,
+    claim: str = "",
+    stratum: Mapping[str, str],
+    paired: bool = False,
+) -> Budget | None:
+    """One contrast; None before all of its cells have recorded an epoch. weights: by experiment."""
+    for split in ("val", "test"):
+        curves = {
+            name: {
+                run.planned.seed: curve
+                for run in evidence.runs[name].values()
+                if (curve := _curve(run, split))
+            }
+            for name in weights
+        }
+        seeds = sorted(set.intersection(*(set(mine) for mine in curves.values())))
+        each = {seed: set.intersection(*(set(mine[seed]) for mine in curves.values())) for seed in seeds}
+        points = []
+        for epoch in sorted(set().union(*each.values())):
+            there = [seed for seed in seeds if epoch in each[seed]]
+            values = {name: np.array([mine[s][epoch] for s in there]) for name, mine in curves.items()}
+            points.append(_point(epoch, there, values, weights, paired))
+        if points:
+            return Budget(claim=claim, stratum=dict(stratum), split=split, points=tuple(points))
+    return None
 
 
-def seeds_only(
-    accuracies: Mapping[str, np.ndarray], weights: Mapping[str, float], *, paired: bool = False
-) -> tuple[float, float | None]:
-    """A contrast and half its 95% interval from the accuracies of seeds, float (S,) by experiment.
+def _point(
+    epoch: int,
+    seeds: Sequence[int],
+    accuracies: Mapping[str, np.ndarray],
+    weights: Mapping[str, float],
+    paired: bool,
+) -> Point:
+    each: np.ndarray = sum((weights[name] * mine for name, mine in accuracies.items()), np.zeros(len(seeds)))
+    half = _half(accuracies, each, weights, paired)
+    middle = float(each.mean())
+    return Point(
+        epoch=epoch,
+        by_seed=dict(zip(seeds, each.tolist(), strict=True)),
+        low=None if half is None else middle - half,
+        high=None if half is None else middle + half,
+    )
 
-    Without pairing this is Welch's interval. None for the half with one seed in any cell.
-    """
-    estimate = math.fsum(weights[name] * float(mine.mean()) for name, mine in accuracies.items())
-    if any(len(mine) < 2 for mine in accuracies.values()):
-        return estimate, None
+
+def _half(
+    accuracies: Mapping[str, np.ndarray], each: np.ndarray, weights: Mapping[str, float], paired: bool
+) -> float | None:
+    """Half of a contrast's 95% interval from accuracies of seeds, float (S,) by experiment; `each`: the
+    contrast of each seed. Without pairing this is Welch's interval. None with one seed."""
+    size = len(each)
+    if size < 2:
+        return None
     if paired:
-        each = sum(weights[name] * mine for name, mine in accuracies.items())
-        terms = [float(np.var(each, ddof=1)) / np.size(each)]
-        freedom = [np.size(each) - 1]
+        terms = [float(np.var(each, ddof=1)) / size]
     else:
-        terms = [weights[n] ** 2 * float(np.var(mine, ddof=1)) / len(mine) for n, mine in accuracies.items()]
-        freedom = [len(mine) - 1 for mine in accuracies.values()]
+        terms = [weights[n] ** 2 * float(np.var(mine, ddof=1)) / size for n, mine in accuracies.items()]
     variance = math.fsum(terms)
-    df = contrasts.degrees(variance, variance, terms, freedom, math.inf)
-    return estimate, contrasts.t_factor(contrasts.LEVEL, df) * math.sqrt(variance)
+    df = contrasts.degrees(variance, variance, terms, [size - 1] * len(terms), math.inf)
+    return contrasts.t_factor(contrasts.LEVEL, df) * math.sqrt(variance)
 
 
 def _curve(run: RunEvidence, split: str) -> dict[int, float]:

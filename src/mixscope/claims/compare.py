@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mixscope.claims import audit, contrasts
+from mixscope.claims import audit, contrasts, health
 from mixscope.claims.audit import entries, findings, reading
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
 from mixscope.claims.evidence import Evidence, RunEvidence
@@ -57,7 +57,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """settings, made_with: sentences; only_first, only_second: experiments that the other does not have."""
+    """settings, made_with: sentences; only_first, only_second: experiments that the other does not have.
+
+    problems: sentences on runs that are left out, and on what speaks against those that are not.
+    """
 
     first: str
     second: str
@@ -66,10 +69,11 @@ class Comparison:
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     results: tuple[Difference, ...]
+    problems: tuple[str, ...]
 
 
 def studies(first: Evidence, second: Evidence, *, checkpoint: str = "last") -> Comparison:
-    """Two studies' folders. Raises DataError for damaged records, and when they share no experiment."""
+    """Two studies' folders. Raises DataError when they share no experiment."""
     pairs = _pairs(first, second)
     if not pairs:
         raise DataError(
@@ -87,6 +91,7 @@ def studies(first: Evidence, second: Evidence, *, checkpoint: str = "last") -> C
         only_first=tuple(name for name in first.runs if name not in pairs),
         only_second=tuple(name for name in second.runs if name not in matched),
         results=_corrected(rows),
+        problems=(*_problems(first, checkpoint), *_problems(second, checkpoint)),
     )
 
 
@@ -124,7 +129,15 @@ def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Compariso
         only_first=tuple(name for name in first.runs if name not in printed),
         only_second=tuple(name for name in printed if name not in first.runs),
         results=_corrected(rows),
+        problems=_problems(first, checkpoint),
     )
+
+
+def _problems(evidence: Evidence, checkpoint: str) -> tuple[str, ...]:
+    """What keeps runs out, or speaks against their figures."""
+    found = health.examine(evidence, checkpoint)
+    kinds = ("missing", "unfinished", "failed", "damaged", "stale", "health")
+    return tuple(f"{evidence.study.name}: {p.sentence}" for p in found if p.kind in kinds)
 
 
 # --- results --------------------------------------------------------------------------------------------

@@ -16,22 +16,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixscope.claims import bands
-from mixscope.claims.evidence import Evidence, RunEvidence
+from mixscope.claims.evidence import DAMAGED, Evidence, RunEvidence
 from mixscope.runs import records
 
 SHOWN = 3  # names in a sentence; the rest is counted
 BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
 SMALL_STEM_EPOCHS = 200  # those of the bands for small stems
-CHOSEN = "best-on-test"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
     """Something that is not as the study asks.
 
-    kind: "missing", "unfinished", "failed", "stale", "settings", "code", "data", "checkpoint", "health",
-    "weights", "band", "packages" or "device". runs: their labels, all of them. caps: whether it caps a
-    verdict that rests on these runs; what differs between runs caps only verdicts that compare them.
+    kind: "missing", "unfinished", "failed", "damaged", "stale", "settings", "code", "data", "checkpoint",
+    "health", "weights", "band", "packages" or "device". runs: their labels, all of them. caps: whether it
+    caps a verdict that rests on these runs; what differs between runs caps only verdicts that compare them.
     """
 
     kind: str
@@ -41,7 +40,7 @@ class Problem:
 
 
 def examine(evidence: Evidence, checkpoint: str = "last") -> tuple[Problem, ...]:
-    """Every problem of a study, what is left out first. Raises DataError for damaged records."""
+    """Every problem of a study, what is left out first."""
     runs = [run for cell in evidence.runs.values() for run in cell.values()]
     done = [run for run in runs if run.done]
     return (
@@ -65,8 +64,8 @@ def complete(evidence: Evidence) -> tuple[int, int]:
 
 def _incomplete(runs: Sequence[RunEvidence]) -> list[Problem]:
     found = []
-    kinds = {"pending": "missing", "failed": "failed", "running": "unfinished", "interrupted": "unfinished"}
-    for state in ("pending", "failed", "running", "interrupted"):
+    kinds = {"pending": "missing", "failed": "failed", DAMAGED: "damaged"}
+    for state in ("pending", "failed", DAMAGED, "running", "interrupted"):
         mine = [run for run in runs if run.state == state]
         if not mine:
             continue
@@ -76,9 +75,15 @@ def _incomplete(runs: Sequence[RunEvidence]) -> list[Problem]:
             reasons = "; ".join(f"{run.label}: {_error(run)}" for run in mine[:SHOWN])
             count = "1 run" if len(mine) == 1 else f"{len(mine)} runs"
             sentence = f"{count} failed: {reasons}{_more(len(mine))}"
+        elif state == DAMAGED:
+            reasons = "; ".join(f"{run.label}: {run.why}" for run in mine[:SHOWN])
+            what = "the records of 1 run are" if len(mine) == 1 else f"the records of {len(mine)} runs are"
+            sentence = f"{what} damaged, left out: {reasons}{_more(len(mine))}"
         else:
             sentence = f"{_runs(len(mine))} {state}: {names(mine)}"
-        found.append(Problem(kind=kinds[state], sentence=sentence, runs=_labels(mine), caps=False))
+        found.append(
+            Problem(kind=kinds.get(state, "unfinished"), sentence=sentence, runs=_labels(mine), caps=False)
+        )
     return found
 
 
@@ -106,7 +111,7 @@ def _stale(evidence: Evidence, runs: Sequence[RunEvidence]) -> list[Problem]:
 
 
 def gates(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem]:
-    """What caps a verdict that compares these finished runs. Raises DataError for damaged records."""
+    """What caps a verdict that compares these finished runs."""
     return [
         *_settings(runs),
         *_code(runs),

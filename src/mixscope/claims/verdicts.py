@@ -25,7 +25,7 @@ from mixscope.claims import contrasts, health, power
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import LEVEL, NARROW, POINTS, Estimate, Sample
 from mixscope.claims.contrasts import Interval as Interval
-from mixscope.claims.evidence import Evidence, RunEvidence
+from mixscope.claims.evidence import ON_TEST, Evidence, RunEvidence
 from mixscope.study.claim import Claim
 
 SUPPORTED, REFUTED, INCONCLUSIVE = "SUPPORTED", "REFUTED", "INCONCLUSIVE"
@@ -107,8 +107,8 @@ class Verdict:
 def judge(evidence: Evidence, *, checkpoint: str = "last") -> list[Verdict]:
     """A verdict for each claim of a study, in the order of its file. Equal evidence gives equal figures.
 
-    checkpoint: "last" or "selected". Raises DataError for records that are damaged, and when a finished run
-    has no predictions of that checkpoint.
+    checkpoint: "last" or "selected", as it was gathered. Raises DataError when a finished run has no
+    predictions of it.
     """
     bench = _Bench(evidence, checkpoint)
     claims = evidence.study.claims
@@ -238,11 +238,11 @@ class _Bench:
     def _on_test(self, weights: Mapping[str, float], paired: bool) -> Interval | None:
         """The contrast at the epochs that are best on test, where every run has chosen one."""
         runs = [run for name in weights for run in self._evidence.done(name)]
-        if not all(health.CHOSEN in run.summary["results"]["test"] for run in runs):
+        if not all(ON_TEST in run.summary["results"]["test"] for run in runs):
             return None
         for name in weights:
             if name not in self._chosen:
-                self._chosen[name] = self._evidence.sample(name, health.CHOSEN)
+                self._chosen[name] = self._evidence.sample(name, ON_TEST)
         cells = [sample for name in weights if (sample := self._chosen[name]) is not None]
         if paired:
             cells = [c.only(contrasts.common_seeds(cells)) for c in cells]

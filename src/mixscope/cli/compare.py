@@ -35,9 +35,10 @@ def compare(arguments: argparse.Namespace) -> None:
     from mixscope.claims import compare as room
     from mixscope.claims import evidence
 
-    first = evidence.gather(arguments.first)
+    first = evidence.gather(arguments.first, arguments.checkpoint)
     if arguments.second.is_dir():
-        found = room.studies(first, evidence.gather(arguments.second), checkpoint=arguments.checkpoint)
+        second = evidence.gather(arguments.second, arguments.checkpoint)
+        found = room.studies(first, second, checkpoint=arguments.checkpoint)
     else:
         found = room.table(first, arguments.second, checkpoint=arguments.checkpoint)
     if arguments.json:
@@ -48,7 +49,8 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def _lines(found: Any, checkpoint: str) -> Iterator[str]:
     yield f"{found.first} -> {found.second}"
-    for title, sentences in (("settings", found.settings), ("made with", found.made_with)):
+    about = (("settings", found.settings), ("made with", found.made_with), ("mind", found.problems))
+    for title, sentences in about:
         if sentences:
             yield f"\n{title}"
             yield from (f"  {sentence}" for sentence in sentences)

@@ -34,11 +34,11 @@ def add(commands: Any) -> None:
 def judge(arguments: argparse.Namespace) -> None:
     from mixscope.claims import budget, evidence, health, verdicts
 
-    found = evidence.gather(arguments.folder)
+    found = evidence.gather(arguments.folder, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)
-    points = budget.follow(found) if arguments.budget or arguments.json else []
+    budgets = budget.follow(found) if arguments.budget or arguments.json else []
     if arguments.json:
         return print_json(
             {
@@ -47,7 +47,7 @@ def judge(arguments: argparse.Namespace) -> None:
                 "runs": {"done": done, "asked": asked},
                 "verdicts": [dataclasses.asdict(v) for v in judged],
                 "problems": [dataclasses.asdict(p) for p in problems],
-                "budget": [dataclasses.asdict(p) for p in points],
+                "budget": [_row(b, point) for b in budgets for point in b.points],
             }
         )
     print(f"{found.study.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split")
@@ -57,10 +57,17 @@ def judge(arguments: argparse.Namespace) -> None:
         print("\nwhat is not as the study asks")
         for problem in problems:
             print(f"  {problem.kind:<11} {problem.sentence}{_caps(problem, judged)}")
-    if points:
-        print(f"\nat every epoch, {points[0].split} split, interval from seeds only")
-        for point in points:
-            print(f"  {_where(point.claim, point.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+    if budgets:
+        print(f"\nat every epoch, {budgets[0].split} split, interval from seeds only")
+        for one in budgets:
+            for point in one.points:
+                print(f"  {_where(one.claim, one.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+
+
+def _row(one: Any, point: Any) -> dict[str, Any]:
+    """A point of a budget with whose it is."""
+    whose = {"claim": one.claim, "stratum": dict(one.stratum), "split": one.split}
+    return whose | dataclasses.asdict(point) | {"estimate": point.estimate, "seeds": len(point.by_seed)}
 
 
 def _lines(judged: Any) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The data loader: from a store to batches, in the background.
 
 Worker threads make whole batches with serial kernels that release the interpreter lock, into memory that is
-used again; the consumer takes them in order (pipeline.py). Every draw has an address, so a batch is the same
-whoever makes it and whenever (maker.py).
+used again; the consumer takes them in order, and makes one itself rather than wait (pipeline.py). Every draw
+has an address, so a batch is the same whoever makes it and whenever (maker.py).
 
 Whole batches side by side, rather than one batch cut into parts: on two busy cores the same kernel in an
 OpenMP loop had a twelfth of the rate, because each batch (0.1 ms) waits for the slowest part; nor do these
@@ -56,9 +56,11 @@ class Loader:
     differ by at most one image, and is empty when the last batch has fewer images than there are ranks.
     seed: root of order, crop and flip. base: "none", "crop-flip" or "rrc". shuffle: a new order each epoch.
     mixer: see Mixer; None mixes nothing. drop_last: leave out a shorter last batch.
-    threads: 0 takes two where there are two cores; batches do not depend on it. ring: batches there is memory
-    for; 0 takes one more than threads, and more of small batches. device_augment: hand over bytes and draws,
-    for device.finish. pin: page-locked memory, for copies to a GPU that do not block.
+    threads: in the background, besides the consumer's, which makes batches when it would have to wait; 0
+    takes one, or two where there are more than two cores; batches do not depend on it. ring: batches there
+    is memory for; 0 takes two a thread and one for the consumer, and more of small batches. device_augment:
+    hand over bytes and draws, for device.finish. pin: page-locked memory, for copies to a GPU that do not
+    block.
 
     Memory: the ring, a quarter of a batch a thread where batches are mixed, and some 35 bytes per example
     (its row, and the draws of two epochs; plans of mixing come on top); images stay in the store's map.
@@ -132,12 +134,12 @@ class Loader:
         )
         if ring == 1:
             raise ConfigError("ring of a loader must be 2 or more: one batch in hand and one in the making")
-        self._threads = threads or min(2, cores())
+        self._threads = threads or max(1, min(2, cores() - 1))
         bytes_each = self._maker.most * 3 * store.size**2 * (1 if device_augment else 4)
         length = min(max(1, RUN_BYTES // bytes_each), self.batches)
         if ring:
             length = min(length, max(1, ring // (self._threads + 1)))
-        self._length, self._runs = length, ring // length if ring else self._threads + 1
+        self._length, self._runs = length, ring // length if ring else 2 * self._threads + 1
         self._position = Position(0, 0)
         self._pipeline: Pipeline | None = None
         self._stop: Callable[[], object] = lambda: None

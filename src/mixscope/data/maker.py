@@ -177,7 +177,7 @@ class Maker:
         mine = order.shard(len(everyone), self.rank, self.ranks)
         own = everyone[mine].copy()
         tensors, arrays = into.part(len(own))
-        self.labels.take(own, out=arrays["labels"], mode="clip")  # any other mode copies once more
+        arrays["labels"][:] = self.labels[own]
         plan = plans.of(at.batch, len(everyone)) if plans is not None else None
         if plan is None:
             pending = self._collect(draws, own, None, tensors, arrays) if self.raw else None
@@ -185,8 +185,8 @@ class Maker:
                 self._finish(draws, own, NO_PARTNER, arrays, scratch)
             return Batch(tensors["images"], tensors["labels"], own, pending=pending)
         partner = plan.partner[mine].copy()  # the kernel takes nothing that is read-only
-        partners = everyone.take(partner)
-        self.labels.take(partners, out=arrays["partner_labels"], mode="clip")
+        partners = everyone[partner]
+        arrays["partner_labels"][:] = self.labels[partners]
         arrays["box"][:], arrays["blend"][:], arrays["lam"][:] = (
             plan.box[mine],
             plan.blend[mine],

@@ -1,14 +1,15 @@
-"""Who makes which batch when: worker threads, and a ring of memory that is used again.
+"""Who makes which batch when: worker threads, a consumer who helps instead of waiting, and their memory.
 
-A job is a run of batches of one epoch: of small ones many, because handing over (a lock, a thread that wakes
-up) costs the same for any size. Nothing waits on a clock: free memory is a job, finished batches the answer.
+Batches are claimed in order, in runs (of small batches many, because handing over costs the same for any
+size), and each maker writes to memory of its own, which comes back to it when the consumer is done: memory
+that goes from core to core costs more than the work. Nothing waits on a clock.
 
 What does not belong here: what is in a batch (maker.py), and where in the epochs one is (loader.py).
 """
 
 import threading
 from collections import deque
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from mixscope.data.batch import Batch
 from mixscope.data.maker import Maker
@@ -17,41 +18,46 @@ from mixscope.data.order import Position
 Outcome = Batch | BaseException
 
 
-class Run:
-    """Memory for some batches in a row, and where their maker answers."""
+class _Hands:
+    """One maker of batches: its scratch memory, and the memory of runs that it is free to fill."""
 
-    def __init__(self, maker: Maker, length: int) -> None:
+    def __init__(self, maker: Maker) -> None:
+        self.scratch = maker.scratch()
+        self.free: SimpleQueue[_Memory | None] = SimpleQueue()
+
+
+class _Memory:
+    """For the batches of a run."""
+
+    def __init__(self, maker: Maker, length: int, owner: _Hands) -> None:
         self.slots = [maker.slot() for _ in range(length)]
-        self.done: SimpleQueue[deque[Outcome]] = SimpleQueue()
-
-
-_Job = tuple[Position, int, Run]  # the first batch, how many, and where to
+        self.owner = owner
 
 
 class Pipeline:
     """Makes batches from one position on, without end (one epoch runs into the next)."""
 
     def __init__(self, maker: Maker, start: Position, *, threads: int, runs: int, length: int) -> None:
-        """runs: of memory, each for `length` batches."""
+        """threads: besides the consumer's. runs: that there is memory for, each of `length` batches."""
         self.at = start  # the batch that `take` gives next
-        self._ahead = start  # the first batch that is not asked for yet
-        self._batches = maker.batches
-        self._todo: SimpleQueue[_Job | None] = SimpleQueue()
-        self._stopping = threading.Event()
-        self._waiting = deque(Run(maker, length) for _ in range(runs))  # in the order they were asked for
-        self._in_hand: Run | None = None
+        self._maker = maker
+        self._claimed, self._claims, self._lock = start, 0, threading.Lock()
+        self._done: list[SimpleQueue[tuple[deque[Outcome], _Memory]]] = [SimpleQueue() for _ in range(runs)]
+        self._taken = 0
         self._ready: deque[Outcome] = deque()
-        for run in self._waiting:
-            self._order(run)
+        self._in_hand: _Memory | None = None
+        self._stopping = threading.Event()
+        workers = [_Hands(maker) for _ in range(threads)]
+        self._own = _Hands(maker)
+        makers = [*workers, self._own]
+        for k in range(runs):
+            owner = makers[k % len(makers)]
+            owner.free.put(_Memory(maker, length, owner))
+        self._workers = workers
         # Daemons, so that a loader that nobody closed does not keep the interpreter from ending.
         self._threads = [
-            threading.Thread(
-                target=_work,
-                args=(maker, self._todo, self._stopping),
-                name=f"mixscope-loader-{k}",
-                daemon=True,
-            )
-            for k in range(threads)
+            threading.Thread(target=self._work, args=(hands,), name=f"mixscope-loader-{k}", daemon=True)
+            for k, hands in enumerate(workers)
         ]
         for thread in self._threads:
             thread.start()
@@ -60,46 +66,56 @@ class Pipeline:
         """The next batch, or what went wrong with it. The one taken before may be overwritten from now on."""
         if not self._ready:
             if self._in_hand is not None:
-                self._order(self._in_hand)
-                self._waiting.append(self._in_hand)
-            self._in_hand = self._waiting.popleft()
-            self._ready = self._in_hand.done.get()
-        self.at = _after(self.at, 1, self._batches)
+                self._in_hand.owner.free.put(self._in_hand)
+            answer = self._done[self._taken % len(self._done)]
+            while answer.empty():
+                try:
+                    memory = self._own.free.get_nowait()
+                except Empty:
+                    break
+                assert memory is not None
+                self._fill(memory)
+            self._ready, self._in_hand = answer.get()
+            self._taken += 1
+        self.at = self._after(self.at, 1)
         return self._ready.popleft()
 
     def stop(self) -> None:
         """Ends the threads; waits for the batches in the making, not for those ahead."""
         self._stopping.set()
-        for _ in self._threads:
-            self._todo.put(None)
+        for hands in self._workers:
+            hands.free.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _order(self, run: Run) -> None:
-        count = min(len(run.slots), self._batches - self._ahead.batch)
-        self._todo.put((self._ahead, count, run))
-        self._ahead = _after(self._ahead, count, self._batches)
+    def _work(self, hands: _Hands) -> None:
+        while (memory := hands.free.get()) is not None and not self._stopping.is_set():
+            self._fill(memory)
 
-
-def _after(at: Position, count: int, batches: int) -> Position:
-    """`count` batches later, of an epoch that has at least that many left."""
-    return Position(at.epoch, at.batch + count) if at.batch + count < batches else Position(at.epoch + 1, 0)
-
-
-def _work(maker: Maker, todo: "SimpleQueue[_Job | None]", stopping: threading.Event) -> None:
-    scratch = maker.scratch()
-    middle = maker.batches // 2
-    while (job := todo.get()) is not None and not stopping.is_set():
-        first, count, run = job
+    def _fill(self, memory: _Memory) -> None:
+        """Claims the next run and makes its batches, up to the first that cannot be made."""
+        with self._lock:
+            number, (epoch, first) = self._claims, self._claimed
+            count = min(len(memory.slots), self._maker.batches - first)
+            self._claims, self._claimed = number + 1, self._after(self._claimed, count)
         made: deque[Outcome] = deque()
-        for batch, slot in zip(range(first.batch, first.batch + count), run.slots, strict=False):
-            if stopping.is_set():
-                break
+        for batch, slot in zip(range(first, first + count), memory.slots, strict=False):
+            if self._stopping.is_set():
+                return
             try:
-                made.append(maker.make(Position(first.epoch, batch), slot, scratch))
-            except BaseException as problem:  # whatever it is, the consumer must hear of it
+                made.append(self._maker.make(Position(epoch, batch), slot, memory.owner.scratch))
+            except KeyboardInterrupt:  # the consumer's own
+                raise
+            except BaseException as problem:  # whatever it is, the consumer must hear of it in its turn
                 made.append(problem)
                 break
-        run.done.put(made)
-        if first.batch <= middle < first.batch + count:  # in good time, so that the next epoch begins at once
-            maker.look_ahead(first.epoch + 1)
+        # No more runs are under way than there is memory, so a place is empty when its turn comes again.
+        self._done[number % len(self._done)].put((made, memory))
+        if first <= self._maker.batches // 2 < first + count:  # in good time for the next epoch
+            self._maker.look_ahead(epoch + 1)
+
+    def _after(self, at: Position, count: int) -> Position:
+        """`count` batches later, of an epoch that has at least that many left."""
+        if at.batch + count < self._maker.batches:
+            return Position(at.epoch, at.batch + count)
+        return Position(at.epoch + 1, 0)

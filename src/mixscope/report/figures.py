@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from mixscope.claims.budget import Budget
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.report import plots, story
 from mixscope.report.plots import Bar, Figure, Key, Line, Ribbon, Row
-from mixscope.report.story import ArmGains, Budget, Cell, DataSet, Run, Story
+from mixscope.report.story import ArmGains, Cell, DataSet, Run, Story
 from mixscope.report.words import Words
 
 TOLD = 8  # how many curves or rows an alternative text spells out
@@ -403,19 +404,19 @@ def _budget(
 ) -> Figure:
     curves, rows, ribbons = [], [], []
     for series, label, budget in lines_of:
-        seeds = sorted({seed for values in budget.by_seed.values() for seed in values})
+        seeds = budget.seeds
         if len(seeds) > 1:
             for seed in seeds:
-                points = [(float(e), v[seed]) for e, v in budget.by_seed.items() if seed in v]
+                points = [(float(p.epoch), p.by_seed[seed]) for p in budget.points if seed in p.by_seed]
                 hint = f"{label}, {words('page.seed', seed=seed)}"
                 curves.append(Line(series=series, points=points, look="thin", hint=hint))
-        low_high = [(float(e), low, high) for e, (low, high) in budget.intervals.items()]
+        low_high = [
+            (float(p.epoch), p.low, p.high) for p in budget.points if p.low is not None and p.high is not None
+        ]
         if len(low_high) > 1:
             ribbons.append(Ribbon(series=series, points=low_high))
         # The mean only where every seed is there: it must not move because a seed drops out.
-        whole = [
-            (float(e), sum(v.values()) / len(v)) for e, v in budget.by_seed.items() if len(v) == len(seeds)
-        ]
+        whole = [(float(p.epoch), p.estimate) for p in budget.points if len(p.by_seed) == len(seeds)]
         curves.append(Line(series=series, points=whole, look="bold", hint=label, dots=len(whole) < 16))
         if whole:
             rows.append(

@@ -8,16 +8,16 @@ What does not belong here: how figures are drawn or worded (plots.py, page.py), 
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mixscope.claims import budget as budgets_of
-from mixscope.claims import health
-from mixscope.claims.evidence import Evidence, RunEvidence
+from mixscope.claims import budget, health
+from mixscope.claims.budget import Budget
+from mixscope.claims.evidence import DAMAGED, PENDING, Evidence, RunEvidence
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
@@ -123,20 +123,6 @@ class ArmGains:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Budget:
-    """A contrast after every epoch. by_seed: {epoch: {seed: percentage points}}; split: what was judged.
-
-    intervals: {epoch: (low, high)}, 95% from seeds alone, where every cell has the same two seeds or more.
-    """
-
-    claim: str
-    stratum: Mapping[str, str]
-    split: str
-    by_seed: Mapping[int, Mapping[int, float]]
-    intervals: Mapping[int, tuple[float, float]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class DataSet:
     """What is known of a data set by name. superclass_of: a superclass number a class, or empty."""
 
@@ -149,17 +135,15 @@ class DataSet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """Everything. unjudged: why there is no verdict, where the records did not allow any.
+    """Everything. problems: what is not as the study asks. unreadable: what of the records cannot be read.
 
-    problems: what is not as the study asks. budgets: of the claims. gain_budgets: of every mixed arm over the
-    plain one; their stratum has the arm.
+    budgets: of the claims. gain_budgets: of every mixed arm over the plain one; their stratum has the arm.
     """
 
     study: Study
     folder: Path
     design: Design
     verdicts: Sequence[Verdict]
-    unjudged: str | None
     cells: Sequence[Cell]
     data: Mapping[str, DataSet]
     class_gains: Mapping[str, Sequence[ArmGains]]
@@ -190,16 +174,8 @@ def gather(
 ) -> Story:
     """The story of a study, its claims judged by `judge` (claims.verdicts.judge).
 
-    Records that are damaged leave the claims unjudged, and the story says why.
     Raises DataError when a file of published figures cannot be read.
     """
-    verdicts: Sequence[Verdict] = ()
-    problems: Sequence[Problem] = ()
-    unjudged = None
-    try:
-        verdicts, problems = judge(evidence), health.examine(evidence)
-    except DataError as problem:
-        unjudged = str(problem)
     table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
     unreadable: list[str] = []
@@ -217,18 +193,13 @@ def gather(
         study=evidence.study,
         folder=evidence.folder,
         design=design,
-        verdicts=verdicts,
-        unjudged=unjudged,
+        verdicts=judge(evidence),
         cells=_in_order(cells, evidence.study),
         data=data,
         class_gains=_class_gains(cells, design, unreadable),
-        problems=problems,
-        budgets=[
-            budget
-            for claim, stratum, weighted in _weighted(cells, evidence.study)
-            if (budget := _budget(claim, stratum, weighted)) is not None
-        ],
-        gain_budgets=_gain_budgets(cells, design),
+        problems=health.examine(evidence),
+        budgets=budget.follow(evidence),
+        gain_budgets=_gain_budgets(evidence, cells, design),
         unreadable=unreadable,
     )
 
@@ -274,24 +245,10 @@ def _cell(
 
 
 def _run(run: RunEvidence, unreadable: list[str]) -> Run:
-    def read(what: str) -> Any:
-        try:
-            return getattr(run, what)
-        except DataError as problem:
-            unreadable.append(str(problem))
-            return None
-
-    begun = run.state != "pending"
+    if run.why is not None:
+        unreadable.append(run.why)
+    begun = run.state not in (PENDING, DAMAGED)
     status = records.read_status(run.path) if begun else {}
-    has_environment = begun and (run.path / "environment.json").exists()
-    has_events = begun and (run.path / "events.jsonl").exists()
-    summary = read("summary") if run.done else None
-    health = summary["health"] if summary else []
-    if not health and has_events:
-        try:
-            health = records.read_events(run.path, "health")
-        except DataError as problem:
-            unreadable.append(str(problem))
     return Run(
         experiment=run.planned.name,
         levels=dict(run.planned.cell),
@@ -299,11 +256,11 @@ def _run(run: RunEvidence, unreadable: list[str]) -> Run:
         directory=run.planned.directory,
         state=run.state,
         epochs_planned=run.planned.config.train.epochs,
-        error=status.get("error"),
-        epochs=(read("epochs") or []) if has_events else [],
-        environment=read("environment") if has_environment else None,
-        summary=summary,
-        health=health,
+        error=run.why or status.get("error"),
+        epochs=run.epochs,
+        environment=run.environment if begun and (run.path / "environment.json").exists() else None,
+        summary=run.summary if run.done else None,
+        health=run.health,
         ended=status.get("heartbeat"),
     )
 
@@ -404,18 +361,8 @@ def _class_gains(cells: Sequence[Cell], design: Design, unreadable: list[str]) -
     return found
 
 
-def _weighted(
-    cells: Sequence[Cell], study: Study
-) -> Iterator[tuple[str, dict[str, str], list[tuple[Cell, float]]]]:
-    """Claim, stratum, and its cells with their weights."""
-    by_levels = {tuple(cell.levels.items()): cell for cell in cells}
-    for claim in study.claims:
-        for stratum in claim.strata(study.factors):
-            weights = claim.weights(stratum, study.factors)
-            yield claim.id, stratum, [(by_levels[tuple(c.items())], w) for c, w in weights]
-
-
-def _gain_budgets(cells: Sequence[Cell], design: Design) -> list[Budget]:
+def _gain_budgets(evidence: Evidence, cells: Sequence[Cell], design: Design) -> list[Budget]:
+    """Of every mixed arm over the plain one; the stratum has the arm."""
     found = []
     for plain in cells:
         if design.arm is None or plain.levels[design.arm] != design.plain:
@@ -424,50 +371,10 @@ def _gain_budgets(cells: Sequence[Cell], design: Design) -> list[Budget]:
             if arm is not plain and design.without(arm.levels, design.arm) == design.without(
                 plain.levels, design.arm
             ):
-                budget = _budget("", arm.levels, [(arm, 1.0), (plain, -1.0)])
-                found += [budget] if budget is not None else []
+                weights = {arm.experiment: 1.0, plain.experiment: -1.0}
+                one = budget.of(evidence, weights, stratum=arm.levels)
+                found += [one] if one is not None else []
     return found
-
-
-def _budget(claim: str, stratum: Mapping[str, str], weighted: Sequence[tuple[Cell, float]]) -> Budget | None:
-    """A contrast after every epoch that all of its cells have recorded, for runs still going as well."""
-    for split in ("val", "test"):
-        curves = [
-            {run.seed: _accuracy(run, split) for run in cell.runs if _accuracy(run, split)}
-            for cell, _ in weighted
-        ]
-        by_seed: dict[int, dict[int, float]] = {}
-        for seed in sorted(set.intersection(*(set(c) for c in curves))):
-            for epoch in sorted(set.intersection(*(set(c[seed]) for c in curves))):
-                value = sum(w * c[seed][epoch] for c, (_, w) in zip(curves, weighted, strict=True))
-                by_seed.setdefault(epoch, {})[seed] = value
-        if by_seed:
-            found = dict(sorted(by_seed.items()))
-            intervals = {e: i for e, v in found.items() if (i := _interval(curves, weighted, e, list(v)))}
-            return Budget(claim=claim, stratum=stratum, split=split, by_seed=found, intervals=intervals)
-    return None
-
-
-def _interval(
-    curves: Sequence[Mapping[int, Mapping[int, float]]],
-    weighted: Sequence[tuple[Cell, float]],
-    epoch: int,
-    seeds: Sequence[int],
-) -> tuple[float, float] | None:
-    """Of a contrast at one epoch, from these seeds of every cell; None with one seed."""
-    accuracies = {
-        cell.experiment: np.array([curve[seed][epoch] for seed in seeds])
-        for curve, (cell, _) in zip(curves, weighted, strict=True)
-    }
-    weights = {cell.experiment: weight for cell, weight in weighted}
-    estimate, half = budgets_of.seeds_only(accuracies, weights)
-    return None if half is None else (estimate - half, estimate + half)
-
-
-def _accuracy(run: Run, split: str) -> dict[int, float]:
-    """{epoch: percent} on the images of a split."""
-    key = f"{split}_top1"
-    return {row["epoch"]: row[key] for row in run.epochs if row.get(key) is not None}
 
 
 def confused(cell: Cell, most: int = CONFUSED) -> list[Confused]:

@@ -159,11 +159,11 @@ def _budget(told: Story) -> list[dict[str, Any]]:
     rows = []
     factors = list(told.design.factors)
     for budget in (*told.budgets, *told.gain_budgets):
-        for epoch, by_seed in budget.by_seed.items():
-            for seed, value in by_seed.items():
+        for point in budget.points:
+            for seed, value in point.by_seed.items():
                 about = {f: budget.stratum.get(f, "") for f in factors}
                 row = {"claim": budget.claim or "gain", **about, "split": budget.split}
-                rows.append({**row, "epoch": epoch, "seed": seed, "points": value})
+                rows.append({**row, "epoch": point.epoch, "seed": seed, "points": value})
     return rows
 
 
