@@ -131,7 +131,7 @@ def test_accuracy_outside_the_literatures_band_is_flagged(tmp_path, top1, images
     assert all(not p.caps for p in found)
 
 
-def _damage(run, how):
+def damage(run, how):
     """Each way in which a file may be spoilt: by a full disk, by hand, by another version."""
     file, content = how
     path = run / file
@@ -173,7 +173,7 @@ def test_a_damaged_run_is_named_and_the_rest_is_judged(tmp_path, how):
     folder = tmp_path / "s"
     study = made_study.write(folder, TWO, well())
     run = next(r for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
-    _damage(folder / run.directory, how)
+    damage(folder / run.directory, how)
     found = evidence.gather(folder)
     assert health.complete(found) == (11, 12)
     problems = [p for p in health.examine(found) if p.kind == "damaged"]

@@ -96,5 +96,6 @@ def _lines(judged: Any, language: str) -> Iterator[str]:
             if several:
                 parts.append(f"{reading.verdict:<13} {words.levels(reading.stratum)}")
             if interval is not None:
-                parts.append(f"{interval.estimate:+.2f} pp [{interval.low:+.2f}, {interval.high:+.2f}]")
+                unit = words("page.unit_pp")
+                parts.append(f"{interval.estimate:+.2f} {unit} [{interval.low:+.2f}, {interval.high:+.2f}]")
             yield " " * 10 + "  ".join([*parts, "; ".join(remarks(verdict, reading, words))]).rstrip()

@@ -28,7 +28,7 @@ from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Reading, Verdict
-from mixscope.report import figures, literature, plots, story, tables
+from mixscope.report import figures, literature, plots, sentences, story, tables
 from mixscope.report.figures import number, signed
 from mixscope.report.plots import Figure
 from mixscope.report.story import Cell, Run, Story
@@ -121,8 +121,15 @@ def _environment(words: Words) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.globals.update(t=words, number=number, signed=signed, plain=_plain, cite=_cite)
-    found.globals.update(value=_value, values=_values)
+    found.globals.update(value=_value, values=_values, said=lambda sentence: _said(sentence, words.language))
+    found.globals.update(plainly=lambda text: sentences.translated(text, words.language) or text)
     return found
+
+
+def _said(sentence: str, language: str) -> Markup:
+    """A sentence of a record or a gate in the reader's language, else marked as the English that it is."""
+    found = sentences.translated(sentence, language)
+    return Markup('<span lang="en">{}</span>').format(sentence) if found is None else escape(found)
 
 
 def _plain(value: float | None) -> str:
@@ -641,7 +648,7 @@ def _how(told: Story, words: Words, *, reference: Path | None, curves: Path | No
     language = f" --lang {words.language}" if words.language != "en" else ""
     groups = {
         "versions": _counted(_versions(run) for run in known),
-        "hardware": _counted(_hardware(run) for run in known),
+        "hardware": _counted(_hardware(run, words) for run in known),
         "digests": _counted(_digests(run, words) for run in known),
     }
     seconds = [float(run.summary["seconds"]) for run in told.done if run.summary]
@@ -656,12 +663,12 @@ def _how(told: Story, words: Words, *, reference: Path | None, curves: Path | No
             "how.cost_text",
             hours=number(sum(seconds) / 3600),
             runs=len(seconds),
-            median=duration(statistics.median(seconds)),
+            median=duration(statistics.median(seconds), words),
             speed=plots.shown(statistics.median(speeds), 0),
         )
         if seconds
         else "",
-        "runs": [_how_run(run) for run in told.runs],
+        "runs": [_how_run(run, words) for run in told.runs],
     }
 
 
@@ -683,12 +690,19 @@ def _versions(run: Run) -> dict[str, str]:
     return {"mixscope": str(e.get("mixscope")), "python": str(e.get("python")), **packages}
 
 
-def _hardware(run: Run) -> dict[str, str]:
+def _hardware(run: Run, words: Words) -> dict[str, str]:
     e = run.environment or {}
     device, hardware = e["device"], e.get("hardware", {})
     return {
-        "cpu": f"{hardware.get('cpu')}, {hardware.get('cores')} cores, {hardware.get('memory_gib')} GiB",
-        "device": f"{device.get('name')}, {device.get('threads')} threads, {device.get('ranks')} ranks",
+        "cpu": words(
+            "how.cpu",
+            name=hardware.get("cpu"),
+            cores=hardware.get("cores"),
+            memory=hardware.get("memory_gib"),
+        ),
+        "device": words(
+            "how.device", name=device.get("name"), threads=device.get("threads"), ranks=device.get("ranks")
+        ),
         "platform": str(e.get("platform")),
     }
 
@@ -706,7 +720,7 @@ def _digests(run: Run, words: Words) -> dict[str, str]:
     }
 
 
-def _how_run(run: Run) -> dict[str, Any]:
+def _how_run(run: Run, words: Words) -> dict[str, Any]:
     seconds = float(run.summary["seconds"]) if run.summary else None
     device = (run.environment or {}).get("device", {})
     return {
@@ -716,22 +730,22 @@ def _how_run(run: Run) -> dict[str, Any]:
         "epochs": len(run.epochs),
         "planned": run.epochs_planned,
         "seconds": seconds,
-        "time": duration(seconds) if seconds is not None else "–",
+        "time": duration(seconds, words) if seconds is not None else "–",
         "speed": float(run.summary["images_per_second"]) if run.summary else None,
         "device": f"{device.get('name', '–')}",
         "code": (run.environment or {}).get("code", {}).get("digest", "–"),
     }
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, words: Words) -> str:
     """Time in the two units that matter.
 
-    >>> duration(10_700)
+    >>> duration(10_700, Words("en"))
     '2 h 58 min'
     """
     seconds = round(seconds)
     if seconds < 60:
-        return f"{seconds} s"
+        return words("how.seconds", s=seconds)
     if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+        return words("how.minutes", m=seconds // 60, s=seconds % 60)
+    return words("how.hours", h=seconds // 3600, m=seconds % 3600 // 60)

@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixscope.report import figures, story
+from mixscope.report import figures, sentences, story
 from mixscope.report.figures import number, signed
 from mixscope.report.story import FIGURES, DataSet, Story
 from mixscope.report.words import Words
@@ -273,5 +273,6 @@ def _contrasts_text(told: Story, words: Words) -> str:
             ]
             needed = "–" if r.seeds_needed is None else str(r.seeds_needed)
             about = [verdict.claim, figures.stratum_name(r, words), words(f"verdict.{r.verdict}")]
-            rows.append([*about, *shown, str(r.seeds), needed, "; ".join(r.gates)])
+            gates = "; ".join(sentences.translated(gate, words.language) or gate for gate in r.gates)
+            rows.append([*about, *shown, str(r.seeds), needed, gates])
     return to_markdown([words(f"contrasts.col.{name}") for name in names], rows)

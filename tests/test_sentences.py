@@ -1,0 +1,230 @@
+"""A Korean page is Korean, also where it says what records, gates and audits found in English."""
+
+import re
+
+import numpy as np
+import pytest
+
+import made_study
+from audited import Style, cells, rows, text
+from mixscope.claims import bands, evidence, health, verdicts
+from mixscope.report import page, sentences
+from mixscope.runs import records
+from mixscope.training import health as checks
+from mixscope.training import weights
+from test_audit import MISPRINTS, audited, planted
+from test_completeness import BANDED, DAMAGES, damage
+from test_verdicts import TWO, edit, skill
+
+ENGLISH = re.compile(r"\b(?:the|is|are|of|and|or|that|with|was|were|than|runs?|seeds?|lies|stands)\b")
+
+
+def korean(sentence):
+    found = sentences.translated(sentence, "ko")
+    assert found is not None, sentence
+    return found
+
+
+def speaks_korean(sentence):
+    found = re.sub(r"\S*/\S*|No such file or directory", "", korean(sentence))  # paths and the system's words
+    assert re.search("[가-힣]", found) and not ENGLISH.search(found), (sentence, found)
+
+
+def told(folder):
+    """Everything that a study's folder makes claims and health say."""
+    found = evidence.gather(folder)
+    readings = [r for v in verdicts.judge(found) for r in v.readings]
+    return {
+        *(p.sentence for p in health.examine(found)),
+        *(sentence for r in readings for sentence in (*r.gates, *r.caveats)),
+        *(run.why for mine in found.runs.values() for run in mine.values() if run.why),
+    }
+
+
+@pytest.mark.parametrize("how", DAMAGES, ids=lambda how: f"{how[0]} {str(how[1])[:20]}")
+def test_damage_is_told_in_korean(tmp_path, how):
+    study = made_study.write(tmp_path / "s", TWO, made_study.Made(n=20, ill=-1))
+    damage(tmp_path / "s" / study.expand()[4].directory, how)
+    said = told(tmp_path / "s")
+    assert len(said) == 3  # the run, the problem, the gate of too few seeds
+    for sentence in said:
+        found = korean(sentence)
+        assert re.search("[가-힣]", found)
+        if "config.yaml" not in sentence and "npz" not in sentence:  # those quote other programs
+            speaks_korean(sentence)
+
+
+def test_what_is_missing_or_made_otherwise_is_told_in_korean(tmp_path):
+    states = {
+        "vit-cutmix-s2": "pending",
+        "vit-default-s": "running",
+        "resnet-default-s0": "failed",
+        "resnet-cutmix-s1": "interrupted",
+    }
+    folder = tmp_path / "s"
+    study = made_study.write(folder, TWO, made_study.Made(n=50, ill=3, states=states))
+    run = folder / next(r.directory for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
+    about = records.read_environment(run)
+    edit(
+        run / "environment.json",
+        packages={"torch": "2.13.0", "timm": "1.0.31"},
+        device={"type": "cuda", "name": "a GPU"},
+        data=about["data"] | {"digest": "0" * 64},
+        digest="0" * 16,
+    )
+    edit(run / "summary.json", code=["f" * 16], protocol="published")
+    said = told(folder)
+    assert len(said) >= 12
+    for sentence in said:
+        speaks_korean(sentence)
+    assert korean("2 runs are not begun: a-b seeds 0, 1; c seed 3 and 4 more experiments") == (
+        "시작하지 않은 실행 2개: a-b 시드 0, 1; c 시드 3 외 실험 4개"
+    )
+    made_study.write(tmp_path / "all", TWO, made_study.Made(n=50, states={"": "pending"}))
+    for sentence in told(tmp_path / "all"):
+        speaks_korean(sentence)
+
+
+def test_gates_and_caveats_are_told_in_korean(tmp_path):
+    made_study.write(tmp_path / "one", made_study.SMALL.replace("[0, 1, 2]", "[0]"))
+    made_study.write(tmp_path / "small", made_study.SMALL, skill(**{"vit-mixup-scratch": 0.4}))
+    text_of = TWO.replace("expect:", "pair_seeds: true\n    expect:")
+    states = {
+        f"{m}-{arm}-s{s}": "pending"
+        for m in ("vit", "resnet")
+        for arm, s in (("cutmix", 0), ("default", 1), ("default", 2))
+    }
+    made_study.write(tmp_path / "pairs", text_of, made_study.Made(n=20, states=states))
+    said = set().union(*(told(tmp_path / name) for name in ("one", "small", "pairs")))
+    assert any("no seed is common" in sentence for sentence in said)
+    assert any("the weights saw" in sentence for sentence in said)
+    for sentence in said:
+        if "the weights saw" not in sentence:  # made up
+            speaks_korean(sentence)
+    for sentence in (
+        "one of 4 directional readings: p 0.0127 alone is 0.0254 after Holm, above 0.025",
+        "the sign differs between scales: -24.18 pp, +0.071 logits",
+        *(f"it needs H1, which is {word.lower()}" for word in (verdicts.INCONCLUSIVE, verdicts.REFUTED)),
+    ):
+        speaks_korean(sentence)
+
+
+def test_accuracy_outside_a_band_is_told_in_korean(tmp_path):
+    study = made_study.write(tmp_path / "s", BANDED, made_study.Made(n=50, ill=-1))
+    for planned in study.expand():
+        path = tmp_path / "s" / planned.directory
+        figures = records.read_summary(path)["results"]["test"]["last"] | {"top1": 0.95, "n": 10_000}
+        data = {"name": "cifar100", "images": {"train": 45_000}}
+        edit(path / "summary.json", data=data, results={"test": {"last": figures}})
+    said = told(tmp_path / "s")
+    assert any("literature" in sentence for sentence in said)
+    for sentence in (*said, *map(str, bands.BANDS)):
+        speaks_korean(sentence)
+
+
+def test_checks_of_a_run_are_told_in_korean():
+    labels = np.arange(100) % 10
+    logits = np.random.default_rng(0).standard_normal((100, 10)).astype(np.float32)
+    logits[:, 3] = -9
+    found = [
+        *checks.classes("test-last", logits, labels),
+        *checks.classes("test-last", logits[:97], labels[:97]),
+        checks.training_figures([{"train_loss": 1.0}], mix="mixup"),
+        checks.training_figures(
+            [{"train_loss": 1.0, "clean_train_top1": 2.0, "lam_weighted_train_top1": 3.0}], mix="none"
+        ),
+        checks.weights([], {}),
+        checks.selection({"last": {"top1": 0.5}}),
+    ]
+    for finding in found:
+        speaks_korean(finding.sentence)
+    for sentence in (
+        "train and eval differ: val mean 0.500 0.500 where training has 0.507 0.487",
+        "first batches of train and eval are not of one scale: mean 1.0 and 2.0, std 1.0 and 2.0",
+        "the model is made for 224x224 px and is given 32 px",
+        "batch norm has drifted away from clean images: 99.1 % in train mode, 12.0 % in eval mode",
+    ):
+        speaks_korean(sentence)
+
+
+def test_what_weights_have_seen_is_told_in_korean():
+    about = {"weights": "resnet50.a1_in1k", "source": "Wightman et al., arXiv 2110.00476"}
+    said = []
+    for saw in (True, False, None):
+        for data in ("ImageNet-1k", "unknown"):
+            provenance = about | {"saw_mixup": saw, "saw_cutmix": saw, "training_data": data}
+            said.append(weights.warnings_for(provenance, "tiny-imagenet"))
+    for warnings in said:
+        for sentence in (
+            *warnings,
+            *([f"{'; '.join(warnings)}: A seeds 0, 1; B seed 2"] if warnings else []),
+        ):
+            speaks_korean(sentence)
+
+
+def test_doubts_of_an_audit_are_told_in_korean():
+    table = rows(3)
+    top1, _, recall, precision, _ = table[5].figures
+    found = [
+        planted(3, 5, recall=recall + 0.09),
+        planted(3, 5, recall=recall + 0.0001),
+        planted(3, 5, top5=top1 - 0.1),
+        planted(3, 5, f1=min(1.0, 2 * precision * recall / (precision + recall) + 0.1)),
+        planted(3, 5, precision=recall**2 - 0.05),
+        planted(3, 5, precision=recall + 0.1),
+        planted(3, 5, top1=precision, recall=recall),
+    ]
+    for kind in MISPRINTS.values():
+        for column in range(5):
+            grid = cells(table, Style())
+            grid[6][5 + column] = kind(table[5].figures[column])
+            found.append(audited(text(grid, Style())))
+    for at, cell in ((1, "CutMix"), (2, "CIFAR-10"), (5, "ViT-S/16"), (0, "Exp-9")):
+        grid = cells(table, Style())
+        grid[6][at] = cell
+        found.append(audited(text(grid, Style())))
+    grid = cells(table, Style())
+    grid[6][1], grid[6][2] = grid[6][2], grid[6][1]
+    found.append(audited(text(grid, Style())))
+    grid = cells(table, Style())
+    del grid[6]
+    found.append(audited(text(grid, Style())))
+    grid = cells(table, Style())
+    grid[0][5], grid[0][6] = grid[0][6], grid[0][5]
+    found.append(audited(text(grid, Style())))
+    other = [[row[0], row[5]] for row in cells(table, Style())]
+    other[6][1] = "1.30%"
+    found.append(audited(text(cells(table, Style())) + "\n\n" + text(other)))
+    said = {f.why for audit in found for f in audit.findings if f.rule not in ("noise", "order")}
+    assert len(said) >= 20
+    for sentence in said:
+        speaks_korean(sentence)
+        speaks_korean(f"{sentence} (top-1 23.80%, recall 45.00%)")
+
+
+def test_what_nobody_has_translated_stays_as_it_is():
+    for foreign in ("CUDA error: device-side assert", "killed (9)", "a; b", "x or y (z)", "one: two"):
+        assert sentences.translated(foreign, "ko") is None
+    assert sentences.translated("anything at all", "en") == "anything at all"
+    assert korean("1 run failed: vit seed 0: CUDA error (9)") == (
+        "실패한 실행 1개: vit 시드 0: CUDA error (9)"
+    )
+
+
+def test_pairs_have_the_same_gaps_and_no_two_are_alike():
+    pairs = sentences.pairs()
+    for pair in pairs:
+        assert set(re.findall(r"\{\w+\}", pair["en"])) == set(re.findall(r"\{\w+\}", pair["ko"])), pair
+    assert len({pair["en"] for pair in pairs}) == len(pairs)
+
+
+def test_a_korean_page_has_no_english_sentence_of_ours(tmp_path):
+    states = {"vit-cutmix-s2": "pending", "resnet-default-s0": "failed"}
+    study = made_study.write(tmp_path / "s", TWO, made_study.Made(n=50, ill=3, states=states))
+    damage(tmp_path / "s" / study.expand()[4].directory, ("summary.json", b"{"))
+    made = page.write(evidence.gather(tmp_path / "s"), out=tmp_path / "ko", language="ko")
+    written = made.page.read_text()
+    assert "올바른 JSON이 아닙니다" in written and "배치 정규화" in written
+    assert 'lang="en"' not in written
+    english = page.write(evidence.gather(tmp_path / "s"), out=tmp_path / "en").page.read_text()
+    assert "is not valid JSON" in english and "batch norm has drifted" in english
