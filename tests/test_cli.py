@@ -271,6 +271,20 @@ def test_run_directories_may_stand_on_both_sides_of_an_option():
 @pytest.mark.parametrize(
     "words",
     [
+        ["runs/x", "--what", "cues", "features", "--limit", "3"],
+        ["--what", "cues", "features", "--limit", "3", "runs/x"],
+        ["--limit", "3", "runs/x", "--what", "cues", "features"],
+        ["--limit", "3", "--what", "cues", "features", "--", "runs/x"],
+    ],
+)
+def test_an_option_of_several_values_may_stand_anywhere(words):
+    found = cli.parser().parse_args(["analyze", *words])
+    assert (str(found.folder), found.what, found.limit) == ("runs/x", ["cues", "features"], 3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ["--vers"],
         ["study", "--h"],
         ["data", "--he"],

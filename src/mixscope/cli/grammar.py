@@ -27,25 +27,31 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **{"allow_abbrev": False, **more})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, of the words with all options in front."""
+        """As argparse's, of the words with all that have no option's name side by side."""
         words = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(words if self._subparsers else self._options_first(words), namespace)
+        return super().parse_known_args(words if self._subparsers else self._parted(words), namespace)
 
-    def _options_first(self, words: Sequence[str]) -> list[str]:
-        options: list[str] = []
+    def _parted(self, words: Sequence[str]) -> list[str]:
+        named: list[str] = []
         others: list[str] = []
-        left = iter(words)
-        for word in left:
-            if word == "--":
-                others += [word, *left]
-            elif word.startswith("-") and word != "-":
-                options.append(word)
-                known = self._option_string_actions.get(word)
-                if known is not None and known.nargs is None:  # all options take one value or none
-                    options += [value for value in (next(left, None),) if value is not None]
-            else:
+        ended = words.index("--") if "--" in words else len(words)
+        at = 0
+        while at < ended:
+            word = words[at]
+            at += 1
+            if not word.startswith("-") or word == "-":
                 others.append(word)
-        return options + others
+                continue
+            named.append(word)
+            known = self._option_string_actions.get(word)
+            if known is not None and known.nargs is None and at < ended:
+                named.append(words[at])
+                at += 1
+            while known is not None and known.nargs == "+" and at < ended and not words[at].startswith("-"):
+                named.append(words[at])
+                at += 1
+        after = list(words[ended + 1 :])
+        return [*named, "--", *others, *after] if after else others + named
 
 
 def declare(
