@@ -215,7 +215,7 @@ def test_a_set_that_is_prepared_is_not_taken_for_another(tmp_path):
     ):
         with pytest.raises(DataError, match=sentence):
             prepare("imagefolder", root=root, source=source, size=size)
-    with pytest.raises(ConfigError, match="--size: expected 1 pixel or more, got 0"):
+    with pytest.raises(ConfigError, match="--size: expected 1 to 4,096 pixels, got 0"):
         prepare("imagefolder", root=root, source=one, size=0)
 
 

@@ -7,8 +7,12 @@ What does not belong here: getting the folder (prepare.py), and how it is packed
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -21,7 +25,16 @@ from mixscope.data.store import Content, Split
 from mixscope.errors import DataError
 
 BLOCK = 500  # images decoded at a time: a few MB
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
+LARGEST_SIDE = 4096  # of the images of a store
+MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
+JPEG_ENDINGS = (".jpg", ".jpeg")
+IMAGE_ENDINGS = (*JPEG_ENDINGS, ".png")
+# Files that hold images too, and that a user would miss if they were passed over like a README.
+OTHER_IMAGES = (
+    *(".avif", ".bmp", ".dib", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl", ".pbm"),
+    *(".pgm", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +42,7 @@ class Download:
     """Where a set can be had: its home, then mirrors of the same archive, with what was published about it.
 
     A mirror needs no trust: what it serves has the published checksums or is refused.
+    other_md5: of the same set in other layouts, as published by its home.
     """
 
     urls: tuple[str, ...]
@@ -36,17 +50,22 @@ class Download:
     size: int | None
     md5: str
     sha256: str
+    other_md5: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetSpec:
-    """A data set that is known. read(folder, size) -> Content; max_bytes: of its unpacked archive.
+    """A data set that is known.
 
+    read(folder, size) -> Content, where size is None unless the set is `resizable`. images: the official
+    number of images by split, or None. max_bytes: of its unpacked archive.
     dials: of a set that is made, not read; its source, if there is one, is a file of other dials (cues.py).
     """
 
     title: str
     read: Callable[[Path, int | None], Content]
+    images: Mapping[str, int] | None = None
+    resizable: bool = False
     download: Download | None = None
     embedded: bool = False
     dials: cues.Dials | None = None
@@ -59,38 +78,45 @@ class SetSpec:
 
 def read_cifar100(folder: Path, size: int | None) -> Content:
     """The binary layout (train.bin: coarse label, fine label, 3072 bytes of planes) or the python one."""
-    _no_size("cifar100", size)
     binary = _find(folder, "train.bin")
     if binary is not None:
         names = _lines(_need(binary, "fine_label_names.txt", "cifar100"))
         coarse = _lines(_need(binary, "coarse_label_names.txt", "cifar100"))
-        train, fine, coarse_of = _records(binary / "train.bin", label_bytes=2)
-        test, test_fine, _ = _records(_need(binary, "test.bin", "cifar100"), label_bytes=2)
+        files = (binary / "train.bin", _need(binary, "test.bin", "cifar100"))
+        train, test = (_records(file, label_bytes=2) for file in files)
     else:
-        from mixscope.data.archives import load_cifar_pickle
-
         python = _find(folder, "train")
         if python is None or not (python / "meta").is_file():
             raise _wrong_folder("cifar100", folder, "train.bin and test.bin, or train, test and meta")
-        meta = load_cifar_pickle(python / "meta")
-        names, coarse = _texts(meta["fine_label_names"]), _texts(meta["coarse_label_names"])
-        train, fine, coarse_of = _pickled(python / "train", "fine_labels", "coarse_labels")
-        test, test_fine, _ = _pickled(_need(python, "test", "cifar100"), "fine_labels", "coarse_labels")
-    superclass = np.zeros(len(names), dtype=np.int64)
-    inside = (fine >= 0) & (fine < len(names))
-    superclass[fine[inside]] = coarse_of[inside]
+        names, coarse = _names(python / "meta", "fine_label_names", "coarse_label_names")
+        files = (python / "train", _need(python, "test", "cifar100"))
+        train, test = (_pickled(file, "fine_labels", "coarse_labels") for file in files)
+    superclass: dict[int, int] = {}
+    for file, (_, fine_labels, coarse_labels) in zip(files, (train, test), strict=True):
+        pairs = np.unique(np.stack([fine_labels, coarse_labels], axis=1), axis=0)
+        for fine, group in pairs.tolist():
+            if not 0 <= group < len(coarse):
+                raise DataError(
+                    f"{file}: superclass label {group} is out of range, expected 0 to {len(coarse) - 1}; the"
+                    " file is damaged, get it again"
+                )
+            if superclass.setdefault(fine, group) != group and fine < len(names):
+                raise DataError(
+                    f'{file}: class "{names[fine]}" is in two superclasses, "{coarse[superclass[fine]]}" and'
+                    f' "{coarse[group]}", expected one; the file is damaged, get it again'
+                )
     return Content(
         size=32,
         class_names=tuple(names),
-        splits={"train": _whole(train, fine), "test": _whole(test, test_fine)},
+        splits={"train": _whole(*train[:2]), "test": _whole(*test[:2])},
         superclass_names=tuple(coarse),
-        superclass_of=tuple(int(s) for s in superclass),
+        # A class without images is refused when the store is written.
+        superclass_of=tuple(superclass.get(fine, 0) for fine in range(len(names))),
     )
 
 
 def read_cifar10(folder: Path, size: int | None) -> Content:
     """data_batch_1..5 and test_batch, binary (label, 3072 bytes of planes) or python."""
-    _no_size("cifar10", size)
     binary = _find(folder, "data_batch_1.bin")
     if binary is not None:
         names = _lines(_need(binary, "batches.meta.txt", "cifar10"))
@@ -99,14 +125,12 @@ def read_cifar10(folder: Path, size: int | None) -> Content:
         ]
         test, test_labels, _ = _records(_need(binary, "test_batch.bin", "cifar10"), label_bytes=1)
     else:
-        from mixscope.data.archives import load_cifar_pickle
-
         python = _find(folder, "data_batch_1")
         if python is None or not (python / "batches.meta").is_file():
             raise _wrong_folder(
                 "cifar10", folder, "data_batch_1 ... test_batch and batches.meta, .bin or not"
             )
-        names = _texts(load_cifar_pickle(python / "batches.meta")["label_names"])
+        (names,) = _names(python / "batches.meta", "label_names")
         parts = [
             _pickled(_need(python, f"data_batch_{i}", "cifar10"), "labels", "labels") for i in range(1, 6)
         ]
@@ -132,20 +156,46 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of a python file."""
     from mixscope.data.archives import load_cifar_pickle
 
     content = load_cifar_pickle(file)
-    try:
-        images = np.asarray(content["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-        labels = np.asarray(content[fine], dtype=np.int64)
-        return images, labels, np.asarray(content[coarse], dtype=np.int64)
-    except (KeyError, ValueError, TypeError) as problem:
-        raise DataError(f"{file}: is not a CIFAR batch ({problem!r}); the file is damaged") from problem
+    images = content.get("data")
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
+        raise DataError(f'{file}: its "data" is no array of bytes, n x 3072; the file is damaged')
+    found = []
+    for key in (fine, coarse):
+        labels = content.get(key)
+        if (
+            not isinstance(labels, list)
+            or len(labels) != len(images)
+            or not all(type(n) is int and abs(n) < 1 << 31 for n in labels)
+        ):
+            raise DataError(
+                f'{file}: its "{key}" is no list of {len(images):,} whole numbers, one an image; the file is'
+                " damaged, get it again"
+            )
+        found.append(np.array(labels, dtype=np.int64))
+    return images.reshape(-1, 3, 32, 32), found[0], found[1]
 
 
-def _texts(names: Sequence[str | bytes]) -> list[str]:
-    """Names that Python 2 wrote arrive as bytes."""
-    return [n.decode() if isinstance(n, bytes) else n for n in names]
+def _names(file: Path, *keys: str) -> list[list[str]]:
+    """Lists of names in a meta file of the python layout; Python 2 wrote them as what are bytes now."""
+    from mixscope.data.archives import load_cifar_pickle
+
+    meta = load_cifar_pickle(file)
+    found = []
+    for key in keys:
+        names = meta.get(key)
+        try:
+            if not isinstance(names, list) or not all(isinstance(n, str | bytes) for n in names):
+                raise ValueError("no list of names")
+            found.append([n.decode() if isinstance(n, bytes) else n for n in names])
+        except ValueError as problem:  # also what is not UTF-8
+            raise DataError(
+                f'{file}: its "{key}" is missing or is no list of names; the file is damaged, get it again'
+            ) from problem
+    return found
 
 
 def _whole(images: np.ndarray, labels: np.ndarray) -> Split:
@@ -164,7 +214,7 @@ def _made(dials: cues.Dials, title: str) -> SetSpec:
     def read(source: Path, size: int | None) -> Content:
         return cues.content(cues.chosen(dials, source if source.is_file() else None, size))
 
-    return SetSpec(title=title, read=read, embedded=True, dials=dials)
+    return SetSpec(title=title, read=read, embedded=True, resizable=True, dials=dials)
 
 
 # --- digits -------------------------------------------------------------------------------------
@@ -175,7 +225,6 @@ def read_digits(folder: Path, size: int | None) -> Content:
     from PIL import Image
     from sklearn.datasets import load_digits
 
-    _no_size("digits", size)
     found = load_digits()
     grey = np.rint(found.images * (255 / 16)).astype(np.uint8)
     large = np.stack(
@@ -198,13 +247,15 @@ def read_digits(folder: Path, size: int | None) -> Content:
 
 # --- folders of image files ---------------------------------------------------------------------
 
+NO_BOX = (-1, -1, -1, -1)
+BOX_MOST = 2**15 - 1  # boxes are stored as int16
+
 
 def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
     """The original layout. Test labels are not public, so the labelled val split becomes the test split.
 
     val images lie in one folder; val_annotations.txt says which class and box each has.
     """
-    _no_size("tiny-imagenet", size)
     top = _find(folder, "wnids.txt")
     if top is None:
         raise _wrong_folder("tiny-imagenet", folder, "wnids.txt, words.txt, train and val")
@@ -213,29 +264,50 @@ def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
         line.split("\t", 1) for line in _lines(_need(top, "words.txt", "tiny-imagenet")) if "\t" in line
     )
     class_of = {wnid: i for i, wnid in enumerate(wnids)}
+    twice = next((wnid for i, wnid in enumerate(wnids) if class_of[wnid] != i), None)
+    if twice is not None or not wnids:
+        raise DataError(f"{top / 'wnids.txt'}: names {twice or 'no class'}{' twice' if twice else ''}")
+    extra = sorted(set(_classes(_need(top, "train", "tiny-imagenet"))) - set(wnids))
+    if extra:
+        raise DataError(
+            f"{top / 'train' / extra[0]}: is not in wnids.txt; the list is cut short, or the folder is none"
+            " of Tiny-ImageNet's"
+        )
     files: list[Path] = []
     labels: list[int] = []
     boxes: list[tuple[int, ...]] = []
     for wnid in wnids:
-        images = _need(top, f"train/{wnid}/images", "tiny-imagenet")
+        place = _need(top, f"train/{wnid}/images", "tiny-imagenet")
         box_of = _annotations(_need(top, f"train/{wnid}/{wnid}_boxes.txt", "tiny-imagenet"), first=1)
-        for file in sorted(images.glob("*.JPEG")):
+        images, _ = _images(place, JPEG_ENDINGS)
+        if not images:
+            raise DataError(f"{place}: holds no JPEG image; tiny-imagenet is not whole, unpack it again")
+        for file in images:
             files.append(file)
             labels.append(class_of[wnid])
-            boxes.append(box_of.get(file.name, (-1, -1, -1, -1)))
+            boxes.append(box_of.get(file.name, NO_BOX))
     notes_file = _need(top, "val/val_annotations.txt", "tiny-imagenet")
     val_box = _annotations(notes_file, first=2)
-    val_class = {line.split("\t")[0]: line.split("\t")[1] for line in _lines(notes_file)}
-    val_files = [
-        top / "val" / "images" / name for name in sorted(val_class) if (top / "val/images" / name).exists()
-    ]
-    strangers = sorted({val_class[f.name] for f in val_files} - set(class_of))
-    if strangers or not files or not val_files:
-        what = f"names {strangers[0]}, which is not in wnids.txt" if strangers else "or train has no images"
-        raise DataError(f"{notes_file}: {what}; the folder is not a whole Tiny-ImageNet")
+    val_class = {cells[0]: cells[1] for cells in (line.split("\t") for line in _lines(notes_file))}
+    val_files, _ = _images(_need(top, "val/images", "tiny-imagenet"), JPEG_ENDINGS)
+    missing = sorted(set(val_class) - {f.name for f in val_files})
+    unknown = [f for f in val_files if f.name not in val_class]
+    strangers = sorted(set(val_class.values()) - set(class_of))
+    if missing or unknown:
+        told, n = (
+            (f"{top / 'val' / 'images' / missing[0]}: is missing and {notes_file} lists it", len(missing))
+            if missing
+            else (f"{unknown[0]}: has no class, {notes_file} does not list it", len(unknown))
+        )
+        more = f" (as are {n - 1:,} more)" if n > 1 else ""
+        raise DataError(f"{told}{more}; tiny-imagenet is not whole, unpack it again")
+    if strangers:
+        raise DataError(f"{notes_file}: names {strangers[0]}, which is not in wnids.txt; expected one of it")
+    lost = boxes.count(NO_BOX)
     return Content(
         size=64,
         class_names=tuple(words.get(w, w).split(",")[0] for w in wnids),
+        class_ids=tuple(wnids),
         splits={
             "train": _from_files(files, labels, 64, boxes, exact=True),
             "test": _from_files(
@@ -246,39 +318,96 @@ def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
                 exact=True,
             ),
         },
-        notes=(f"classes: {' '.join(wnids)}", "the test split is the labelled val split of the original"),
+        notes=(
+            "the test split is the labelled val split of the original",
+            *((f"{lost:,} training images have no box in their class's file of boxes",) if lost else ()),
+        ),
     )
 
 
 def read_imagefolder(folder: Path, size: int | None) -> Content:
-    """train/<class>/* and test/<class>/* (or val/<class>/*), JPEG or PNG. With `size` images are resized."""
+    """train/<class>/* and test/<class>/* (or val/<class>/*), JPEG or PNG. With `size` images are resized.
+
+    No image is passed over: one in another format, outside a class or in a folder inside one is refused.
+    Files that are no images are left out and counted in the notes; hidden ones are not even that.
+    """
     top = _find(folder, "train")
-    held = next((n for n in ("test", "val") if top is not None and (top / n).is_dir()), None)
-    if top is None or held is None or not (top / "train").is_dir():
+    parts = [n for n in ("test", "val") if top is not None and (top / n).is_dir()]
+    if top is None or not parts or not (top / "train").is_dir():
         raise _wrong_folder("imagefolder", folder, "train/<class>/* and test/<class>/* or val/<class>/*")
-    names = sorted(p.name for p in (top / "train").iterdir() if p.is_dir())
-    strangers = sorted({p.name for p in (top / held).iterdir() if p.is_dir()} - set(names))
+    held, notes = parts[0], []
+    if len(parts) > 1:
+        notes.append("val was left out: test is the test split, and validation is carved out of train")
+    names = _classes(top / "train")
+    strangers = sorted(set(_classes(top / held)) - set(names))
     if strangers:
         raise DataError(f"{top / held / strangers[0]}: is a class that train does not have")
-    splits = {}
+    splits: dict[str, tuple[list[Path], list[int]]] = {}
+    skipped: list[Path] = []
     for split, part in (("train", "train"), ("test", held)):
         files, labels = [], []
         for label, name in enumerate(names):
-            found = sorted(p for p in (top / part / name).glob("*") if p.suffix.lower() in IMAGE_ENDINGS)
+            place = top / part / name
+            found, others = _images(place, IMAGE_ENDINGS) if place.is_dir() else ([], [])
+            if not found:
+                raise DataError(
+                    f"{place}: holds no JPEG or PNG image; expected some of every class in train and in"
+                    f" {held}, so add images or remove the class"
+                )
             files += found
             labels += [label] * len(found)
-        if not files:
-            raise DataError(f"{top / part}: holds no JPEG or PNG image")
-        if size is None:
-            size = _side(files[0])
+            skipped += others
         splits[split] = (files, labels)
-    resized = "resized to" if size else "at"
+    if skipped:
+        first = skipped[0].relative_to(top).as_posix()
+        notes.append(f"{len(skipped):,} files that are no images were left out, the first is {first}")
+    side = _side(splits["train"][0][0]) if size is None else size
+    if side > LARGEST_SIDE:
+        raise DataError(
+            f"{splits['train'][0][0]}: is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give"
+            " --size N to resize"
+        )
+    notes.append(f"images resized to {side} px where they had another size")
     return Content(
-        size=size or 0,
+        size=side,
         class_names=tuple(names),
-        splits={s: _from_files(f, n, size or 0, None, exact=False) for s, (f, n) in splits.items()},
-        notes=(f"images {resized} {size} px where they had another size",),
+        splits={s: _from_files(f, n, side, None, exact=False) for s, (f, n) in splits.items()},
+        notes=tuple(notes),
     )
+
+
+def _classes(folder: Path) -> list[str]:
+    """The class folders in a split's folder. Raises DataError for an image that is in none."""
+    inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    loose = [p for p in inside if not p.is_dir() and p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES]
+    if loose:
+        more = f" (as are {len(loose) - 1:,} more)" if len(loose) > 1 else ""
+        raise DataError(f"{loose[0]}: is an image outside a class folder{more}; move it into one, or away")
+    classes = [p.name for p in inside if p.is_dir()]
+    if not classes:
+        raise DataError(f"{folder}: holds no class folder; expected one a class with its images")
+    return classes
+
+
+def _images(folder: Path, endings: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """The images in a folder, and the files that are none; without hidden ones, sorted.
+
+    Raises DataError for folders inside it, and for images with other endings than these.
+    """
+    inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    found = [p for p in inside if p.suffix.lower() in endings]
+    folders = [p for p in inside if p.is_dir()]
+    if folders:
+        raise DataError(f"{folders[0]}: is a folder where images are expected; move what it holds up")
+    others = [p for p in inside if p.suffix.lower() not in endings]
+    unread = [p for p in others if p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES]
+    if unread:
+        kinds = ", ".join(sorted({p.suffix.lower() for p in unread}))
+        raise DataError(
+            f"{unread[0]}: is an image in a format that is not read, of {len(unread):,} in this folder"
+            f" ({kinds}), expected {', '.join(endings)}; convert them, or move them away"
+        )
+    return found, others
 
 
 def _from_files(
@@ -299,7 +428,8 @@ def _from_files(
 
 def _decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarray]:
     """Blocks of uint8 (n,3,size,size) in the order of `files`; memory is bounded by a few blocks."""
-    blocks = [[str(f) for f in files[i : i + BLOCK]] for i in range(0, len(files), BLOCK)]
+    step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2)))
+    blocks = [[str(f) for f in files[i : i + step]] for i in range(0, len(files), step)]
     work = partial(decode, size=size, exact=exact)
     workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
     if workers == 1:
@@ -318,20 +448,11 @@ def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
 
     Raises DataError that names the file.
     """
-    import simplejpeg
-
     block = np.empty((len(files), 3, size, size), dtype=np.uint8)
     for i, name in enumerate(files):
-        content = Path(name).read_bytes()
-        try:
-            if content[:2] == b"\xff\xd8":
-                pixels = simplejpeg.decode_jpeg(content, colorspace="RGB")
-            else:
-                pixels = _pillow(name)
-        except (ValueError, OSError, SyntaxError) as problem:
-            raise DataError(
-                f"{name}: cannot be read as an image ({problem}); replace or remove it"
-            ) from problem
+        with _reading(name):
+            content = Path(name).read_bytes()
+            pixels = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(name)
         if pixels.shape != (size, size, 3):
             if exact:
                 raise DataError(
@@ -340,6 +461,35 @@ def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
             pixels = _resized(pixels, size)
         block[i] = pixels.transpose(2, 0, 1)
     return block
+
+
+@contextmanager
+def _reading(file: Path | str) -> Iterator[None]:
+    """Turns what the decoders say of a file that is no sound image into one sentence."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            yield
+    except (
+        *(ValueError, OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+        *(MemoryError, NotImplementedError, struct.error, zlib.error),
+        *(Image.DecompressionBombWarning, Image.DecompressionBombError),
+    ) as problem:
+        what = str(problem) or type(problem).__name__
+        if isinstance(problem, MemoryError):
+            what = "it needs more memory than there is"
+        raise DataError(f"{file}: cannot be read as an image ({what}); replace or remove it") from problem
+
+
+def _jpeg(content: bytes) -> np.ndarray:
+    import simplejpeg
+
+    height, width, *_ = simplejpeg.decode_jpeg_header(content)
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"it claims {width:,} x {height:,} pixels, at most {MOST_PIXELS:,} are read")
+    pixels: np.ndarray = simplejpeg.decode_jpeg(content, colorspace="RGB")
+    return pixels
 
 
 def _pillow(name: str) -> np.ndarray:
@@ -360,11 +510,8 @@ def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
 def _side(file: Path) -> int:
     from PIL import Image
 
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-    except (OSError, SyntaxError) as problem:
-        raise DataError(f"{file}: cannot be read as an image ({problem}); replace or remove it") from problem
+    with _reading(file), Image.open(file) as image:
+        width, height = image.size
     if width != height:
         raise DataError(f"{file}: is {width} x {height} pixels, not square; give --size N to resize")
     return int(width)
@@ -372,15 +519,22 @@ def _side(file: Path) -> int:
 
 def _annotations(file: Path, *, first: int) -> dict[str, tuple[int, ...]]:
     """Boxes by file name of a Tiny-ImageNet annotation file; `first` is the column of x0."""
-    rows = {}
+    rows: dict[str, tuple[int, ...]] = {}
     for number, line in enumerate(_lines(file), start=1):
         cells = line.split("\t")
         try:
-            rows[cells[0]] = tuple(int(c) for c in cells[first : first + 4])
-        except ValueError as problem:
+            box = tuple(int(c) for c in cells[first : first + 4])
+        except ValueError:
+            box = ()
+        if len(box) != 4 or not all(0 <= n <= BOX_MOST for n in box):
+            what = "a file name, a class and a box" if first == 2 else "a file name and a box"
             raise DataError(
-                f"{file}, line {number}: expected a file name and a box, got {line!r}"
-            ) from problem
+                f"{file}, line {number}: expected {what} of four numbers of pixels with tabs between, got"
+                f" {line[:80]!r}; unpack tiny-imagenet again"
+            )
+        if cells[0] in rows:
+            raise DataError(f"{file}, line {number}: lists {cells[0]} a second time; unpack it again")
+        rows[cells[0]] = box
     return rows
 
 
@@ -388,9 +542,15 @@ def _annotations(file: Path, *, first: int) -> dict[str, tuple[int, ...]]:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The folder that holds `name`: this one, or the only folder inside it."""
-    inside = [p for p in sorted(folder.iterdir()) if p.is_dir()] if folder.is_dir() else []
-    return next((p for p in (folder, *inside) if (p / name).exists()), None)
+    """The folder that holds `name`: this one, or the only one inside it that does."""
+    if (folder / name).exists():
+        return folder
+    inside = [p for p in sorted(folder.iterdir()) if (p / name).exists()] if folder.is_dir() else []
+    if len(inside) > 1:
+        raise DataError(
+            f"{folder}: {inside[0].name} and {inside[1].name} both hold {name}; give one of them as --source"
+        )
+    return inside[0] if inside else None
 
 
 def _need(folder: Path, name: str, title: str) -> Path:
@@ -411,11 +571,6 @@ def _lines(file: Path) -> list[str]:
         raise DataError(f"{file}: cannot be read as text ({problem})") from problem
 
 
-def _no_size(title: str, size: int | None) -> None:
-    if size is not None:
-        raise DataError(f"{title} has one size; --size is for imagefolder")
-
-
 SETS: dict[str, SetSpec] = {
     "digits": SetSpec(
         title="scikit-learn's digits, 1,797 images, 32 px, no download", read=read_digits, embedded=True
@@ -424,6 +579,7 @@ SETS: dict[str, SetSpec] = {
     "cifar10": SetSpec(
         title="CIFAR-10, 60,000 images, 32 px",
         read=read_cifar10,
+        images={"train": 50_000, "test": 10_000},
         download=Download(
             urls=(
                 "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
@@ -433,11 +589,13 @@ SETS: dict[str, SetSpec] = {
             size=170_498_071,
             md5="c58f30108f718f92721af3b95e74349a",
             sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            other_md5=("c32a1d4ab5d03f1284b67883e8d87530",),  # binary
         ),
     ),
     "cifar100": SetSpec(
         title="CIFAR-100, 60,000 images, 32 px",
         read=read_cifar100,
+        images={"train": 50_000, "test": 10_000},
         download=Download(
             urls=(
                 "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
@@ -447,11 +605,13 @@ SETS: dict[str, SetSpec] = {
             size=169_001_437,
             md5="eb9058c3a382ffc7106e4002c42a8d85",
             sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+            other_md5=("03b5dce01913d631647c71ecec9e9cb8",),  # binary
         ),
     ),
     "tiny-imagenet": SetSpec(
         title="Tiny-ImageNet-200, 110,000 labelled images, 64 px",
         read=read_tiny_imagenet,
+        images={"train": 100_000, "test": 10_000},
         download=Download(
             urls=(
                 "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
@@ -467,6 +627,7 @@ SETS: dict[str, SetSpec] = {
     "imagefolder": SetSpec(
         title="your own: train/<class>/* and test/<class>/*, JPEG or PNG (give --source)",
         read=read_imagefolder,
+        resizable=True,
         max_files=10_000_000,
         max_bytes=1 << 40,
     ),

@@ -4,18 +4,31 @@ What does not belong here: how to download (download.py), to unpack (archives.py
 to pack (store.py).
 """
 
+import dataclasses
 import hashlib
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mixscope.atomic import is_full
 from mixscope.data import archives, cues, download, formats
-from mixscope.data.store import Progress, Store, clear_leftovers, is_prepared, write
-from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.data.store import (
+    Content,
+    Progress,
+    Store,
+    check_name,
+    clear_leftovers,
+    expanded,
+    is_prepared,
+    make_root,
+    write,
+)
+from mixscope.errors import ConfigError, DataError, RunFailed
 
 
 def prepare(
@@ -31,36 +44,72 @@ def prepare(
 
     source: an archive, or a folder already unpacked; without it the set is downloaded from its home. Of cues,
     a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
-    Raises ConfigError for a name that is not known or taken, DataError for everything wrong with the data.
+    Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for everything
+    wrong with the data, RunFailed when a process that decodes is killed.
     """
-    if name not in formats.SETS:
-        raise ConfigError(
-            unknown("data.name", "data set", name, formats.SETS) + ". `mixscope data list` shows them"
-        )
-    if size is not None and size < 1:
-        raise ConfigError(f"--size: expected 1 pixel or more, got {size}")
-    spec, place = formats.SETS[name], name if called is None else _free(called)
-    if is_prepared(root, place):
-        there = Store.open(root, place)
-        if spec.dials is None:
-            return _same(there, root, source, size)
-        cues.compare(there, cues.chosen(spec.dials, source, size))
-        return there
+    check_name(root, name)
+    spec, place = formats.SETS.get(name), name if called is None else _free(called)
+    if size is not None and not (spec is not None and spec.resizable):
+        raise ConfigError(f"--size: {name} has one size; leave --size out, it is for imagefolder and cues")
+    if size is not None and not 1 <= size <= formats.LARGEST_SIDE:
+        raise ConfigError(f"--size: expected 1 to {formats.LARGEST_SIDE:,} pixels, got {size}")
+    source = None if source is None else expanded(source)
+    if source is not None:
+        _check_source(source)
+    make_root(root)
+    if spec is None:
+        if called is not None:
+            raise ConfigError(
+                f"--as {called}: {name} is prepared already; give the set that it was made from"
+            )
+        return _same(Store.open(root, name), root, source, size)
+    try:
+        if is_prepared(root, place):
+            there = Store.open(root, place)
+            if (made_of := there.manifest.get("set", name)) != name:
+                raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
+            if spec.dials is None:
+                return _same(there, root, source, size)
+            cues.compare(there, cues.chosen(spec.dials, source, size))
+            return there
+        return _made(name, place, spec, root, source, size, progress)
+    except OSError as problem:
+        if is_full(problem):
+            raise
+        where = problem.filename or root
+        raise DataError(
+            f"{where}: cannot be read or written ({problem.strerror or problem}); check its permissions"
+        ) from problem
+    except BrokenProcessPool as problem:
+        raise RunFailed(
+            f"{name}: a process that decodes images was killed, most likely for its memory; prepare it again"
+            " with fewer other programs running"
+        ) from problem
+
+
+def _made(
+    name: str,
+    place: str,
+    spec: formats.SetSpec,
+    root: Path,
+    source: Path | None,
+    size: int | None,
+    progress: Progress | None,
+) -> Store:
     if spec.embedded:
         if source is not None and spec.dials is None:
-            raise ConfigError(f"{name} is embedded in a dependency; leave --source out")
+            raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
+        if source is not None and not source.is_file():
+            raise ConfigError(f"--source: {source} is a folder; {name} takes a file of dials")
         content = spec.read(source or root, size)
-        return write(content, root=root, name=place, source={"embedded": True}, progress=progress)
-    if source is not None:
-        source = source.expanduser()
-        if not source.exists():
-            raise DataError(f"{source}: does not exist; --source takes an archive or an unpacked folder")
-    else:
+        return write(content, root=root, name=place, of=name, source={"embedded": True}, progress=progress)
+    if source is None:
         source = _downloaded(name, spec.download, root, progress)
-    root.mkdir(parents=True, exist_ok=True)
     with _unpacked(source, spec, root, progress) as folder:
         content = spec.read(folder, size)
-        return write(content, root=root, name=place, source=_about(source), progress=progress)
+        told = (*content.notes, *_strange_counts(content, spec), *_strange_archive(source, spec.download))
+        content = dataclasses.replace(content, notes=told)
+        return write(content, root=root, name=place, of=name, source=_about(source), progress=progress)
 
 
 def _free(called: str) -> str:
@@ -72,12 +121,38 @@ def _free(called: str) -> str:
     return called
 
 
+def _check_source(source: Path) -> None:
+    if not source.exists():
+        raise DataError(f"{source}: does not exist; --source takes an archive or an unpacked folder")
+    if not source.is_file() and not source.is_dir():
+        raise DataError(f"{source}: is neither a file nor a folder; --source takes an archive or a folder")
+
+
+def _strange_counts(content: Content, spec: formats.SetSpec) -> Iterator[str]:
+    """A sentence for each split without the official number of images: a sample, or a source cut short."""
+    for split, official in (spec.images or {}).items():
+        count = content.splits[split].count
+        if count < official:
+            yield f"{split} has {count:,} of the official {official:,} images"
+        elif count > official:
+            yield f"{split} has {count:,} images, more than the official {official:,}"
+
+
+def _strange_archive(source: Path, published: formats.Download | None) -> Iterator[str]:
+    """A sentence for an archive other than those that the home of the set publishes."""
+    if published is None or not source.is_file():
+        return
+    with source.open("rb") as stream:
+        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    expected = (published.md5, *published.other_md5)
+    if found not in expected:
+        yield (f"{source.name} is not the published archive (md5 {found}, published {' or '.join(expected)})")
+
+
 def _same(store: Store, root: Path, source: Path | None, size: int | None) -> Store:
     """The store that is there, if it was made from what is asked for now. Raises DataError."""
-    if source is not None and not source.expanduser().exists():
-        raise DataError(f"{source}: does not exist; --source takes an archive or an unpacked folder")
     told = []
-    if source is not None and _about(source.expanduser()) != store.manifest["source"]:
+    if source is not None and _about(source) != store.manifest["source"]:
         told.append(f"from another source than {source}")
     if size is not None and size != store.size:
         told.append(f"at {store.size} px, not {size}")

@@ -9,9 +9,10 @@ What does not belong here: the layouts that data sets come in (formats.py), and 
 
 import hashlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,12 +26,18 @@ from numpy.lib.format import open_memmap
 from mixscope import rng
 from mixscope.atomic import replacing
 from mixscope.data.download import need_room
-from mixscope.errors import DataError
+from mixscope.errors import ConfigError, DataError, unknown
 
 SCHEMA = 1
 SPLIT_SEED = 20_240_601  # of the validation split: fixed, so that every run of a set has the same one
 SPLITS = ("train", "test")
 MANIFEST = "manifest.json"
+# Of each kind of array: its dtype, and its shape after the number of images; None stands for the side.
+ARRAYS: dict[str, tuple[str, tuple[int | None, ...]]] = {
+    "images": ("uint8", (3, None, None)),
+    "labels": ("int64", ()),
+    "boxes": ("int16", (4,)),
+}
 
 Progress = Callable[[int, int | None], None]
 
@@ -51,8 +58,10 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
-    """A whole data set as a format reads it. superclass_of: int (n_classes,), or empty.
+    """A whole data set as a format reads it.
 
+    superclass_of: int (n_classes,), or empty. class_ids: what the set itself calls its classes, where that is
+    not their names. notes: what a user should know of it, a sentence each.
     made_with: plain values that the manifest keeps beside its source, of a set that is made and not read.
     """
 
@@ -61,6 +70,7 @@ class Content:
     splits: dict[str, Split]
     superclass_names: tuple[str, ...] = ()
     superclass_of: tuple[int, ...] = ()
+    class_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     made_with: dict[str, Any] = field(default_factory=dict)
 
@@ -68,16 +78,49 @@ class Content:
 def data_root(root: Path | None) -> Path:
     """Where prepared sets live: `root`, else $MIXSCOPE_DATA, else a folder of the user's own."""
     if root is not None:
-        return root.expanduser()
+        return expanded(root)
     if os.environ.get("MIXSCOPE_DATA"):
-        return Path(os.environ["MIXSCOPE_DATA"]).expanduser()
+        return expanded(Path(os.environ["MIXSCOPE_DATA"]))
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "mixscope"
+    return expanded(Path(base)) / "mixscope"
+
+
+def expanded(path: Path) -> Path:
+    """`path` with ~ or ~user as the folder it stands for. Raises ConfigError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError as problem:
+        raise ConfigError(f"{path}: has no home folder to stand for its ~; write the whole path") from problem
 
 
 def is_prepared(root: Path, name: str) -> bool:
     """Whether there is a finished store, of whatever schema."""
     return (root / name / MANIFEST).is_file()
+
+
+def names(root: Path) -> tuple[str, ...]:
+    """The data sets that are known, then what else is prepared in `root`, of whatever schema."""
+    from mixscope.data.formats import SETS  # which builds on this room
+
+    found = sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}"))
+    return (*SETS, *(name for name in found if name not in SETS and not name.startswith(".")))
+
+
+def check_name(root: Path, name: str) -> None:
+    """Raises ConfigError, with the nearest name, for a data set neither known nor prepared in `root`."""
+    if name not in (known := names(root)):
+        raise ConfigError(
+            unknown("data.name", "data set", name, known) + "; `mixscope data list` shows them all"
+        )
+
+
+def make_root(root: Path) -> None:
+    """Makes the data folder. Raises DataError where that cannot be."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        what = "is a file" if root.is_file() else f"cannot be made ({problem.strerror or problem})"
+        raise DataError(f"{root}: {what}; give another data folder with --root") from problem
 
 
 class Store:
@@ -101,7 +144,14 @@ class Store:
 
     @classmethod
     def open(cls, root: Path, name: str) -> "Store":
-        """Raises DataError when the set is not prepared, was made by another schema, or lacks a file."""
+        """The store of a set that is prepared in `root`.
+
+        Raises ConfigError for a name that is not known; DataError when the set is not prepared, was made by
+        another schema, is damaged, or lacks a file.
+        """
+        if root.exists() and not root.is_dir():
+            raise DataError(f"{root}: is a file; give a data folder with --root")
+        check_name(root, name)
         file = root / name / MANIFEST
         if not file.is_file():
             raise DataError(
@@ -110,12 +160,21 @@ class Store:
             )
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as problem:
-            raise DataError(f"{file}: is damaged; delete {file.parent} and prepare {name} again") from problem
-        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        except (OSError, ValueError, RecursionError) as problem:
+            raise DataError(
+                f"{file}: cannot be read ({problem}); delete {file.parent} and prepare {name} again"
+            ) from problem
+        if not isinstance(manifest, dict):
+            manifest = {"schema": SCHEMA}  # what it is, it lacks everything
+        if manifest.get("schema") != SCHEMA:
             raise DataError(
                 f"{file.parent}: was prepared by another version of mixscope (its schema is not {SCHEMA});"
                 f" delete the folder and run `mixscope data prepare {name}` again"
+            )
+        if (wrong := _wrong_key(manifest)) is not None:
+            raise DataError(
+                f"{file}: {wrong} is missing or is not what it should be; delete {file.parent} and prepare"
+                f" {name} again"
             )
         for array in manifest["arrays"]:
             if not (file.parent / array).is_file():
@@ -181,25 +240,38 @@ class Store:
     def _array(self, name: str) -> np.ndarray:
         if name not in self._arrays:
             try:
-                self._arrays[name] = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, KeyError) as problem:
+                array = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+                split, kind = name.removesuffix(".npy").split("-")
+                dtype, tail = ARRAYS[kind]
+                shape = (self.manifest["counts"][split], *(self.size if n is None else n for n in tail))
+                # Compiled kernels read where the manifest says that there are pixels.
+                if array.shape != shape or array.dtype != dtype:
+                    raise ValueError(f"it holds {array.dtype} {array.shape}, expected {dtype} {shape}")
+            except (OSError, ValueError, KeyError, EOFError) as problem:
                 raise DataError(
                     f"{self.folder / name}: cannot be read ({problem}); delete {self.folder} and prepare"
                     f" {self.name} again"
                 ) from problem
+            self._arrays[name] = array
         return self._arrays[name]
 
 
 def write(
-    content: Content, *, root: Path, name: str, source: dict[str, Any], progress: Progress | None
+    content: Content,
+    *,
+    root: Path,
+    name: str,
+    source: dict[str, Any],
+    progress: Progress | None,
+    of: str | None = None,
 ) -> Store:
-    """Packs a data set and moves it into place. `source` is recorded as it is.
+    """Packs a data set and moves it into place. `source` is recorded as it is, and `of`, the set that it is.
 
     Raises DataError for labels out of range, counts that do not agree, or a disk that is too small; then
     nothing is left behind.
     """
     pixels = 3 * content.size**2
-    root.mkdir(parents=True, exist_ok=True)
+    make_root(root)
     need_room(root, sum(s.count for s in content.splits.values()) * (pixels + 16))
     with _making(root / name) as folder:
         total, done = sum(s.count for s in content.splits.values()), 0
@@ -207,7 +279,7 @@ def write(
         for split in SPLITS:
             part = content.splits[split]
             labels = part.labels.astype(np.int64)
-            _check_labels(labels, split, name, len(content.class_names))
+            _check_labels(labels, split, name, content.class_names)
             shape = (part.count, 3, content.size, content.size)
             images = open_memmap(folder / f"{split}-images.npy", mode="w+", dtype=np.uint8, shape=shape)
             at = 0
@@ -237,12 +309,14 @@ def write(
         manifest = {
             "schema": SCHEMA,
             "name": name,
+            "set": of or name,
             "size": content.size,
             "layout": "N,3,H,W uint8",
             "counts": {split: content.splits[split].count for split in SPLITS},
             "class_names": list(content.class_names),
             "superclass_names": list(content.superclass_names),
             "superclass_of": list(content.superclass_of),
+            "class_ids": list(content.class_ids),
             "mean": mean.tolist(),
             "std": std.tolist(),
             "split_seed": SPLIT_SEED,
@@ -295,13 +369,62 @@ def _making(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _check_labels(labels: np.ndarray, split: str, name: str, n_classes: int) -> None:
-    wrong = np.flatnonzero((labels < 0) | (labels >= n_classes))
+def _check_labels(labels: np.ndarray, split: str, name: str, classes: Sequence[str]) -> None:
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(wrong):
         raise DataError(
             f"{name}: label {labels[wrong[0]]} of image {wrong[0]} of {split} is out of range, expected 0 to"
-            f" {n_classes - 1}; the source is damaged"
+            f" {len(classes) - 1}; the source is damaged"
         )
+    empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
+    if len(empty):
+        raise DataError(
+            f'{name}: class "{classes[empty[0]]}" has no image in {split}; the source is cut short, expected'
+            f" images of all {len(classes)} classes in train and in test"
+        )
+
+
+def _wrong_key(manifest: dict[str, Any]) -> str | None:
+    """The first key of a manifest that is missing or has a value of another kind; None for a sound one."""
+
+    def texts(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+    def number(value: Any) -> bool:
+        return isinstance(value, int | float) and math.isfinite(value)
+
+    def colour(value: Any) -> bool:
+        return isinstance(value, list) and len(value) == 3 and all(number(each) for each in value)
+
+    def groups(value: Any) -> bool:
+        many = len(manifest["superclass_names"])
+        whole = isinstance(value, list) and len(value) in (0, len(manifest["class_names"]))
+        return whole and all(type(each) is int and 0 <= each < many for each in value)
+
+    def counts(value: Any) -> bool:
+        return isinstance(value, dict) and all(type(value.get(s)) is int and value[s] > 0 for s in SPLITS)
+
+    def sums(value: Any) -> bool:
+        kinds = {f"{split}-{kind}.npy" for split in SPLITS for kind in ARRAYS}
+        needed = {name for name in kinds if "boxes" not in name}
+        return isinstance(value, dict) and needed <= set(value) <= kinds and texts(list(value.values()))
+
+    checks: dict[str, Callable[[Any], bool]] = {
+        "name": lambda value: isinstance(value, str),
+        "size": lambda value: type(value) is int and value > 0,
+        "counts": counts,
+        "class_names": lambda value: texts(value) and len(value) > 0,
+        "superclass_names": texts,
+        "superclass_of": groups,
+        "mean": colour,
+        "std": lambda value: colour(value) and min(value) > 0,
+        "split_seed": lambda value: type(value) is int and value >= 0,
+        "source": lambda value: isinstance(value, dict),
+        "notes": texts,
+        "arrays": sums,
+        "digest": lambda value: isinstance(value, str),
+    }
+    return next((key for key, fits in checks.items() if key not in manifest or not fits(manifest[key])), None)
 
 
 def _sha256(file: Path) -> str:
