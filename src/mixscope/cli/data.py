@@ -1,15 +1,36 @@
 """`mixscope data`: prepare, check and look at data sets."""
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import bar, declare, print_json, root_and_json
+from mixscope.cli.grammar import EXIT, bar, declare, picture, print_json, root_and_json
+
+NOTE_WIDTH = 300  # characters; with --json they are whole
+EXAMPLES = {
+    "prepare": "  mixscope data prepare digits\n"
+    "  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz\n"
+    "  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers\n"
+    "  mixscope data prepare cues --source dials.yaml --as cues-mine",
+    "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",
+    "info": "  mixscope data info digits\n  mixscope data info cifar100 --sheet cifar100.png",
+}
 
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    data = commands.add_parser("data", help="prepare, check and look at data sets")
+    data = commands.add_parser(
+        "data",
+        help="prepare, check and look at data sets",
+        description="Prepare, check and look at data sets.",
+        epilog="examples:\n"
+        "  mixscope data list\n"
+        "  mixscope data prepare cifar100\n"
+        "  mixscope data info cifar100 --sheet cifar100.png\n" + EXIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
     listing = declare(verbs, "list", data_list, "show the data sets that are known", "  mixscope data list")
     root_and_json(listing)
@@ -18,14 +39,7 @@ def add(commands: Any) -> None:
         ("verify", data_verify, "recompute every checksum of a prepared data set"),
         ("info", data_info, "show counts, balance and duplicates, and draw a contact sheet"),
     ):
-        examples = f"  mixscope data {name} digits"
-        if name == "prepare":
-            examples += (
-                "\n  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz"
-                "\n  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers"
-                "\n  mixscope data prepare cues --source dials.yaml --as cues-mine"
-            )
-        command = declare(verbs, name, do, help, examples)
+        command = declare(verbs, name, do, help, EXAMPLES[name])
         command.add_argument("name", metavar="NAME", help="a name from `mixscope data list`")
         root_and_json(command)
         if name == "prepare":
@@ -40,12 +54,13 @@ def add(commands: Any) -> None:
 
 def data_list(arguments: argparse.Namespace) -> None:
     from mixscope.data import formats
-    from mixscope.data.store import data_root, is_prepared
+    from mixscope.data.store import data_root, is_prepared, names
 
     root = data_root(arguments.root)
+    titles = {name: spec.title for name, spec in formats.SETS.items()}
     rows = [
-        {"name": name, "title": spec.title, "prepared": is_prepared(root, name)}
-        for name, spec in formats.SETS.items()
+        {"name": name, "title": titles.get(name, "your own"), "prepared": is_prepared(root, name)}
+        for name in names(root)
     ]
     if arguments.json:
         return print_json(rows)
@@ -81,8 +96,8 @@ def data_info(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import Store, data_root
 
     store = Store.open(data_root(arguments.root), arguments.name)
+    sheet = picture(arguments.sheet or Path(f"{arguments.name}-contact-sheet.png"))
     report = inspect.describe(store)
-    sheet = arguments.sheet or Path(f"{arguments.name}-contact-sheet.png")
     inspect.contact_sheet(store, sheet)
     if arguments.json:
         return print_json({**report, "sheet": str(sheet)})
@@ -104,7 +119,10 @@ def _print_store(store: Any, as_json: bool) -> None:
                 "mean": list(store.mean),
                 "std": list(store.std),
                 "digest": store.digest,
+                "notes": store.manifest["notes"],
             }
         )
     shown = "  ".join(f"{split} {count:,}" for split, count in counts.items())
     print(f"data      {store.name}  {shown}  {store.n_classes} classes  {store.size} px  {store.digest[:12]}")
+    for note in store.manifest["notes"]:
+        print(f"note      {textwrap.shorten(note, NOTE_WIDTH, placeholder=' ...')}")

@@ -6,11 +6,14 @@ What does not belong here: any one command (its own file), and how a run or a st
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from mixscope.errors import ConfigError
 
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
@@ -81,6 +84,21 @@ def root_and_json(command: argparse.ArgumentParser) -> None:
         help="data folder (default: $MIXSCOPE_DATA, else a per-user folder)",
     )
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def picture(path: Path) -> Path:
+    """`path`, where a picture can be written; looked at before the seconds of work that draw it.
+
+    Raises ConfigError for an ending that is no picture's, and a folder that is not there or not writable.
+    """
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise ConfigError(f"--sheet: {path} has no ending of a picture; expected .png or .jpg")
+    folder = path.parent
+    if not folder.is_dir():
+        raise ConfigError(f"--sheet: {folder} is no folder; make it first, or choose another place")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise ConfigError(f"--sheet: {path} cannot be written; choose another place with --sheet")
+    return path
 
 
 def print_json(value: Any) -> None:

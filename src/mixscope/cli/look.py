@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, print_json, root_and_json
+from mixscope.cli.grammar import declare, picture, print_json, root_and_json
 
 
 def add(commands: Any) -> None:
@@ -40,8 +40,9 @@ def show_mixing(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import Store, data_root
     from mixscope.training import preview
 
-    preview.mixing_sheet(Store.open(data_root(arguments.root), arguments.name), arguments.sheet)
-    print_json({"sheet": str(arguments.sheet)}) if arguments.json else print(f"sheet     {arguments.sheet}")
+    store, sheet = Store.open(data_root(arguments.root), arguments.name), picture(arguments.sheet)
+    preview.mixing_sheet(store, sheet)
+    print_json({"sheet": str(sheet)}) if arguments.json else print(f"sheet     {sheet}")
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -52,10 +53,12 @@ def doctor(arguments: argparse.Namespace) -> int:
     found = room.examine(root)
     if not arguments.json:
         for key, value in found.items():
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            # A line for each data set: what is wrong with a store is a sentence.
+            between = f"\n{'':<22}" if key == "data" else ", "
+            shown = between.join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
             print(f"{key.replace('_', ' '):<22}{shown if shown != [] else 'none'}")
         print("self-test             compiling kernels the first time takes some seconds ...", flush=True)
-    tried = room.self_test(root)
+    tried = room.self_test()
     if arguments.json:
         print_json({**found, "self_test": tried})
     else:

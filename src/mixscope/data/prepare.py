@@ -44,8 +44,8 @@ def prepare(
 
     source: an archive, or a folder already unpacked; without it the set is downloaded from its home. Of cues,
     a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
-    Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for everything
-    wrong with the data, RunFailed when a process that decodes is killed.
+    Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for
+    everything wrong with the data, RunFailed when a process that decodes is killed.
     """
     check_name(root, name)
     spec, place = formats.SETS.get(name), name if called is None else _free(called)

@@ -6,10 +6,13 @@ What does not belong here: benchmarks (they take minutes and live in benchmarks/
 import os
 import platform
 import statistics
+import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from mixscope.errors import DataError
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "simplejpeg", "pillow", "scikit-learn")
 SELF_TEST_SECONDS = 1.5  # of loading
@@ -25,18 +28,18 @@ def examine(root: Path) -> dict[str, Any]:
     import torch
 
     import mixscope
-    from mixscope.data import formats
-    from mixscope.data.store import Store
-    from mixscope.errors import DataError
+    from mixscope.data.store import Store, is_prepared, names
 
     sets: dict[str, str] = {}
-    for name in formats.SETS:
+    for name in names(root):
+        if not is_prepared(root, name):
+            sets[name] = "not prepared"
+            continue
         try:
             store = Store.open(root, name)
             sets[name] = f"ready, {len(store.labels('train')):,} + {len(store.labels('test')):,} images"
         except DataError as problem:
-            prepared = (root / name).exists()
-            sets[name] = str(problem) if prepared else "not prepared"
+            sets[name] = str(problem)
     memory = psutil.virtual_memory()
     return {
         "mixscope": mixscope.__version__,
@@ -53,11 +56,25 @@ def examine(root: Path) -> dict[str, Any]:
     }
 
 
-def self_test(root: Path) -> dict[str, Any]:
-    """The chain on digits: prepare if needed, load, mix, and train a small network for a moment.
+def self_test() -> dict[str, Any]:
+    """The chain on digits: prepare, load, mix, and train a small network for a moment.
 
+    The digits lie in a temporary folder that is gone at the end, whatever the user's data folder holds.
     Returns images per second of the loader alone and of training, and whether the loss fell.
+    Raises DataError where no temporary folder can be made.
     """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="mixscope-doctor-")
+    except OSError as problem:
+        raise DataError(
+            f"no temporary folder can be made for the self-test ({problem.strerror or problem}); set TMPDIR"
+            " to a folder that can be written"
+        ) from problem
+    with folder as place:
+        return _tried(Path(place))
+
+
+def _tried(root: Path) -> dict[str, Any]:
     import torch
 
     from mixscope import mixing
