@@ -23,14 +23,19 @@ def add(commands: Any) -> None:
     )
     command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a study's folder, made by study run")
     command.add_argument(
-        "--what", nargs="+", default=[], metavar="NAME", help="analyses (default: all that suit the runs)"
+        "--what",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an analysis; may be given more than once (default: all that suit the runs)",
     )
     command.add_argument(
         "--runs",
-        nargs="+",
+        action="append",
         default=[],
         metavar="PATTERN",
-        help="run directories or experiments, * stands for anything (default: all that are done)",
+        help="run directories or experiments, * stands for anything; may be given more than once"
+        " (default: all that are done)",
     )
     command.add_argument(
         "--split", default="test", metavar="SPLIT", help="test, val or train (default: test)"
