@@ -39,12 +39,15 @@ class Pictures:
 
     @property
     def size(self) -> int:
+        """Side of the square images, in pixels."""
         return int(self.pixels.shape[2])
 
     def images(self, split: str) -> np.ndarray:
+        """uint8 (n, 3, H, W): the same for every split."""
         return self.pixels
 
     def labels(self, split: str) -> np.ndarray:
+        """int64 (n,): the same for every split."""
         return self.classes
 
     def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:

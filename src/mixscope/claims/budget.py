@@ -30,6 +30,7 @@ class Point:
 
     @property
     def estimate(self) -> float:
+        """Mean over seeds, in percentage points."""
         return math.fsum(self.by_seed.values()) / len(self.by_seed)
 
 

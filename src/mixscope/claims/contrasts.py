@@ -47,6 +47,7 @@ class Interval:
     level: float = LEVEL
 
     def inside(self, margin: float) -> bool:
+        """Whether all of it lies strictly within (-margin, margin), in its own unit."""
         return -margin < self.low and self.high < margin
 
 
@@ -80,6 +81,7 @@ class Sample:
 
     @cached_property
     def accuracy(self) -> float:
+        """Mean over seeds and examples, 0 to 1."""
         return float(self.by_seed.mean())
 
     @cached_property
@@ -141,10 +143,12 @@ class Estimate:
 
     @property
     def variance(self) -> float:
+        """Of the estimate, in its unit squared, from seeds and from examples, none counted twice."""
         return max(self.examples, math.fsum(self.seeds) + self.examples - self.residual)
 
     @property
     def standard_error(self) -> float:
+        """Root of the variance, in the unit of the estimate."""
         return math.sqrt(self.variance)
 
     @property
@@ -158,6 +162,7 @@ class Estimate:
         return degrees(self.variance, self.from_seeds, self.seeds, self.seeds_df, self.examples_df)
 
     def interval(self, level: float = LEVEL) -> Interval:
+        """The two-sided t interval of that level, 0 to 1, with `degrees` degrees of freedom."""
         half = t_factor(level, self.degrees) * self.standard_error
         return Interval(estimate=self.value, low=self.value - half, high=self.value + half, level=level)
 
@@ -166,6 +171,7 @@ class Estimate:
         return self._tail(self.value - bound)
 
     def p_below(self, bound: float = 0.0) -> float:
+        """One-sided: how likely so low an estimate would be if the truth were `bound`."""
         return self._tail(bound - self.value)
 
     def p_equivalent(self, margin: float) -> float:
@@ -187,6 +193,7 @@ def degrees(
 
 
 def t_factor(level: float, degrees: float) -> float:
+    """How many standard errors a two-sided interval of that level reaches, by Student's t."""
     return float(stats.t.ppf(0.5 + level / 2, degrees))
 
 

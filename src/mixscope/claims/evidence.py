@@ -71,6 +71,7 @@ class RunEvidence:
 
     @property
     def done(self) -> bool:
+        """Whether it ended as it should; only then its figures are looked at."""
         return self.state == "done"
 
     @property

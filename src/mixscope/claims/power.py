@@ -42,9 +42,11 @@ class Outlook:
         return cls(value=found.value, examples=found.from_examples, examples_df=found.examples_df, seeds=runs)
 
     def variance(self, seeds: int) -> float:
+        """Of the contrast with so many seeds a cell, in its unit squared."""
         return self.examples + math.fsum(self.seeds) / seeds
 
     def degrees(self, seeds: int) -> float:
+        """Degrees of freedom with so many seeds a cell (Welch-Satterthwaite, as in contrasts.py)."""
         terms = [v / seeds for v in self.seeds]
         freedom = [seeds - 1] * len(terms)
         return degrees(self.variance(seeds), math.fsum(terms), terms, freedom, self.examples_df)

@@ -451,4 +451,5 @@ def _reason(claim: Claim, reading: Reading) -> str:
 
 
 def stratum_text(stratum: Mapping[str, str]) -> str:
+    """The levels of a stratum in a row; "all" where there is but one stratum."""
     return ", ".join(stratum.values()) if stratum else "all"

@@ -45,6 +45,7 @@ def add(commands: Any) -> None:
 
 
 def analyze(arguments: argparse.Namespace) -> None:
+    """Runs the analyses that were named on a study's finished runs and prints what they found."""
     from mixscope.analysis import examine
     from mixscope.data.store import data_root
 

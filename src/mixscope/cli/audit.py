@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
 
 
 def audit(arguments: argparse.Namespace) -> int:
+    """Prints what a published table contradicts; with --strict 1 where it contradicts itself."""
     from mixscope.claims import audit as room
     from mixscope.claims.audit import wording
 

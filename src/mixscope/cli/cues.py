@@ -60,6 +60,7 @@ def add(commands: Any) -> None:
 
 
 def match(arguments: argparse.Namespace) -> int:
+    """Finds dials by which a model reads both cues equally well and writes them; 1 where none do."""
     import dataclasses
 
     from mixscope.analysis import matching
@@ -92,6 +93,7 @@ def match(arguments: argparse.Namespace) -> int:
 
 
 def draw(arguments: argparse.Namespace) -> None:
+    """Writes a sheet of the images that some dials make."""
     from mixscope.data import cues
 
     dials = cues.chosen(cues.BUILT_IN["cues"], arguments.source, arguments.size)

@@ -39,6 +39,7 @@ def declare_executor(command: argparse.ArgumentParser) -> None:
 
 
 def declare_track(command: argparse.ArgumentParser) -> None:
+    """Adds --track, which may be given several times: a list of names, empty by default."""
     command.add_argument(
         "--track",
         action="append",

@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
 
 
 def judge(arguments: argparse.Namespace) -> None:
+    """Prints a study's verdicts, with what caps them and what they would take."""
     from mixscope.claims import budget, evidence, health, verdicts
 
     found = evidence.gather(arguments.folder, arguments.checkpoint)

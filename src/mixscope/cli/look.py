@@ -37,6 +37,7 @@ def _add_doctor(commands: Any) -> None:
 
 
 def show_mixing(arguments: argparse.Namespace) -> None:
+    """Writes the sheet and says where it is."""
     from mixscope.data.store import Store, data_root
     from mixscope.training import preview
 
@@ -46,6 +47,7 @@ def show_mixing(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
+    """Prints what the machine has and tries the chain; 1 where the loss did not fall."""
     from mixscope.data.store import data_root
     from mixscope.runs import doctor as room
 

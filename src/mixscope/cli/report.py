@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
 
 
 def report(arguments: argparse.Namespace) -> None:
+    """Writes a study's report and says where it is; opens it where that was asked for."""
     from mixscope.claims.evidence import gather
     from mixscope.report import page
 

@@ -27,6 +27,7 @@ class Design:
 
     @property
     def arms(self) -> tuple[str, ...]:
+        """The levels of the factor that mixes; empty where a study has none."""
         return self.factors[self.arm] if self.arm else ()
 
     @property

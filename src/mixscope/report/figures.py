@@ -58,6 +58,7 @@ def series_of(story: Story, arm: str | None) -> int:
 
 
 def claim_text(verdict: Verdict, words: Words) -> str:
+    """What a claim asserts, in the language of `words`."""
     return words.own(verdict.text)
 
 
@@ -65,6 +66,7 @@ def claim_text(verdict: Verdict, words: Words) -> str:
 
 
 def stratum_name(reading: Reading, words: Words) -> str:
+    """The stratum of a reading for people; a text of its own where the claim has but one."""
     return words.levels(reading.stratum) or words("answer.strata_all")
 
 
@@ -454,6 +456,7 @@ def class_name(data: DataSet, number: int) -> str:
 
 
 def readable(name: str) -> str:
+    """A name with blanks for underscores."""
     return name.replace("_", " ")
 
 

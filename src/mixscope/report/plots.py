@@ -112,22 +112,26 @@ def _n(value: float) -> str:
 
 
 def label(x: float, y: float, text: object, kind: str = "", anchor: str = "start") -> str:
+    """SVG text at a point, in pixels. kind: its CSS class. anchor: which part of it is at the point."""
     where = f' text-anchor="{anchor}"' if anchor != "start" else ""
     return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{where}>{escape(text)}</text>'
 
 
 def rule(x0: float, y0: float, x1: float, y1: float, kind: str, hint: str = "") -> str:
+    """An SVG line between two points, in pixels. kind: its CSS class. hint: shown when it is pointed at."""
     inside = f"<title>{escape(hint)}</title></line>" if hint else "</line>"
     return f'<line x1="{_n(x0)}" y1="{_n(y0)}" x2="{_n(x1)}" y2="{_n(y1)}" class="{kind}">{inside}'
 
 
 def box(x: float, y: float, width: float, height: float, kind: str, hint: str = "", more: str = "") -> str:
+    """An SVG rectangle from its upper left corner, in pixels. more: other attributes, with a space first."""
     inside = f"<title>{escape(hint)}</title>" if hint else ""
     where = f'x="{_n(x)}" y="{_n(y)}" width="{_n(max(width, 0))}" height="{_n(max(height, 0))}"'
     return f'<rect {where} class="{kind}"{more}>{inside}</rect>'
 
 
 def path(points: Sequence[tuple[float, float]], kind: str, hint: str = "") -> str:
+    """An SVG line through all points, (x, y) in pixels."""
     inside = f"<title>{escape(hint)}</title>" if hint else ""
     drawn = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
     return f'<polyline points="{drawn}" class="{kind}">{inside}</polyline>'
@@ -151,6 +155,7 @@ def dot(x: float, y: float, series: int, *, size: float = 3.5, kind: str = "", h
 
 
 def diamond(x: float, y: float, kind: str, size: float = 5.0, hint: str = "") -> str:
+    """An SVG diamond around a point. size: from its middle to a corner, in pixels."""
     inside = f"<title>{escape(hint)}</title>" if hint else ""
     corners = [(x, y - size), (x + size, y), (x, y + size), (x - size, y)]
     drawn = " ".join(f"{_n(a)},{_n(b)}" for a, b in corners)

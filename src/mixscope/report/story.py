@@ -100,9 +100,11 @@ class Cell:
 
     @property
     def seeds(self) -> int:
+        """How many seeds have figures."""
         return len(self.by_seed["top1"])
 
     def mean(self, figure: str) -> float | None:
+        """Mean over seeds of a figure, in its own unit; None where no seed has it."""
         values = list(self.by_seed[figure].values())
         return statistics.fmean(values) if values else None
 
@@ -154,14 +156,17 @@ class Story:
 
     @property
     def runs(self) -> list[Run]:
+        """Every run that the study asks for, done or not, cell by cell."""
         return [run for cell in self.cells for run in cell.runs]
 
     @property
     def done(self) -> list[Run]:
+        """The runs whose figures are told."""
         return [run for run in self.runs if run.state == "done"]
 
     @property
     def complete(self) -> bool:
+        """Whether every run that the study asks for is done."""
         return len(self.done) == len(self.runs)
 
 

@@ -31,6 +31,7 @@ class Words:
         self._texts = texts(language)
 
     def __call__(self, key: str, **gaps: object) -> str:
+        """The sentence of a key with its gaps filled. Raises KeyError."""
         return self._texts[key].format(**gaps)
 
     def of(self, group: str, name: str, default: str | None = None) -> str:
@@ -42,6 +43,7 @@ class Words:
         return self.of("level", level)
 
     def factor(self, factor: str) -> str:
+        """A factor as readers know it; unknown ones as the study calls them."""
         return self.of("factor", factor)
 
     def levels(self, levels: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:

@@ -82,9 +82,14 @@ def name_of(config: RunConfig) -> str:
 class Mirror(Protocol):
     """Who is told every event once it is on disk, and at the beginning those that are there; never raises."""
 
-    def begin(self, rows: Sequence[Mapping[str, Any]]) -> None: ...
-    def event(self, row: Mapping[str, Any]) -> None: ...
-    def close(self) -> None: ...
+    def begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """rows: every event so far, in order; none for a run that begins."""
+
+    def event(self, row: Mapping[str, Any]) -> None:
+        """One more event, which is on disk."""
+
+    def close(self) -> None:
+        """No more events come."""
 
 
 class Run:
@@ -102,6 +107,7 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
         return self.path / "checkpoints"
 
     @property
@@ -475,6 +481,7 @@ class Predictions:
 
 
 def is_run(path: Path) -> bool:
+    """Whether the folder is a run directory that was begun."""
     return (path / "config.yaml").is_file() and (path / "status.json").is_file()
 
 

@@ -104,6 +104,7 @@ class Ladder:
 
     @property
     def why(self) -> str:
+        """One sentence: why so many go at once; empty as long as nothing is known."""
         return self.choice.why
 
     def allow(self, running: Mapping[int, Standing]) -> int:
@@ -259,6 +260,7 @@ class Fixed:
     why: str = ""
 
     def allow(self, running: Mapping[int, Standing]) -> int:
+        """How many runs may go at once: always the same. running: by slot, not looked at."""
         return self.slots
 
 

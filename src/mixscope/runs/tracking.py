@@ -27,13 +27,21 @@ FOLDER = "tensorboard"  # in a run directory, so that `tensorboard --logdir` fin
 class Tracker(Protocol):
     """What is told of a run. path: of its directory."""
 
-    def begin(self, path: Path, config: RunConfig) -> None: ...
-    def row(self, row: Mapping[str, Any]) -> None: ...
-    def end(self) -> None: ...
+    def begin(self, path: Path, config: RunConfig) -> None:
+        """The run begins, or begins again from its first event."""
+
+    def row(self, row: Mapping[str, Any]) -> None:
+        """One event, as in events.jsonl."""
+
+    def end(self) -> None:
+        """No more events come; all is sent or written."""
 
 
 class Say(Protocol):
-    def line(self, text: str) -> None: ...
+    """Who shows a warning."""
+
+    def line(self, text: str) -> None:
+        """One line of text that stays."""
 
 
 class Mirror:
@@ -49,9 +57,11 @@ class Mirror:
             self.event(row)
 
     def event(self, row: Mapping[str, Any]) -> None:
+        """Tells every tracker of one event, as in events.jsonl; one that fails is told no more."""
         self._tell("row", row)
 
     def close(self) -> None:
+        """Ends all trackers."""
         self._tell("end")
         self.trackers.clear()
 
@@ -148,11 +158,13 @@ class TensorBoard:
 
     @staticmethod
     def library() -> Any:
+        """torch.utils.tensorboard. Raises ImportError without the package tensorboard."""
         from torch.utils import tensorboard
 
         return tensorboard
 
     def begin(self, path: Path, config: RunConfig) -> None:
+        """Begins the event file anew; its clock is that of the run's first start."""
         began = records.read_status(path)["starts"][0]["time"]
         self.clock = datetime.strptime(began, "%Y-%m-%dT%H:%M:%S%z").timestamp()
         for old in (path / FOLDER).glob("events.out.tfevents.*"):  # all of it is written anew
@@ -163,6 +175,7 @@ class TensorBoard:
         self.writer.add_text("settings", indented, 0, walltime=self.clock)
 
     def row(self, row: Mapping[str, Any]) -> None:
+        """Figures of an epoch as curves over epochs, health checks as texts."""
         if row["kind"] == "epoch":
             self.clock += row["seconds"] + row["judging_seconds"]
             for name, value in _figures(row).items():
@@ -173,6 +186,7 @@ class TensorBoard:
         self.writer.flush()
 
     def end(self) -> None:
+        """Writes out what is left and closes the file."""
         self.writer.close()
 
 
@@ -184,11 +198,13 @@ class Wandb:
 
     @staticmethod
     def library() -> Any:
+        """The package wandb. Raises ImportError without it."""
         import wandb
 
         return wandb
 
     def begin(self, path: Path, config: RunConfig) -> None:
+        """Begins the run, or goes on with the one of the same name and settings."""
         library = self.library()
         path = path.absolute()
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{path.parent.name}-{path.name}")
@@ -206,6 +222,7 @@ class Wandb:
         self.run.define_metric("epoch/*", step_metric="epoch")
 
     def row(self, row: Mapping[str, Any]) -> None:
+        """Figures of an epoch as curves over epochs, health checks in the run's summary."""
         if row["kind"] == "epoch":
             # Steps that were sent before an interruption are known there, and not counted again.
             figures = {f"epoch/{name}": value for name, value in _figures(row).items()}
@@ -216,6 +233,7 @@ class Wandb:
             self.run.summary[f"health/{row['check']}"] = said if found in (None, said) else f"{found}; {said}"
 
     def end(self) -> None:
+        """Sends or writes what is left."""
         self.run.finish()
 
 

@@ -67,6 +67,7 @@ class Claim:
         return found
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain values, under the names above."""
         return asdict(self)
 
 

@@ -51,6 +51,7 @@ class PlannedRun:
 
     @property
     def directory(self) -> str:
+        """Experiment, seed and digest of the settings: other settings, another directory."""
         return f"{self.name}-s{self.seed}-{self.config.digest}"
 
 

@@ -46,21 +46,35 @@ class Record(Protocol):
     """The part of a run directory that training writes to."""
 
     @property
-    def events_bytes(self) -> int: ...
-    def cut(self, length: int) -> None: ...
-    def event(self, kind: str, values: Mapping[str, Any]) -> None: ...
-    def status(self, state: str, *, epoch: int, step: int) -> None: ...
+    def events_bytes(self) -> int:
+        """How long the events are now, in bytes."""
+
+    def cut(self, length: int) -> None:
+        """Keeps that many bytes of the events."""
+
+    def event(self, kind: str, values: Mapping[str, Any]) -> None:
+        """One event, on disk when this returns."""
+
+    def status(self, state: str, *, epoch: int, step: int) -> None:
+        """Where the run stands: complete epochs and steps."""
+
     def heartbeat(
         self, *, epoch: int, step: int, images_per_second: float | None, device_bytes: int | None
-    ) -> None: ...
+    ) -> None:
+        """A sign of life; may be called often."""
 
 
 class Show(Protocol):
     """Who watches: a terminal, a log, nobody."""
 
-    def line(self, text: str) -> None: ...
-    def progress(self, text: str, *, done: int, total: int) -> None: ...
-    def close(self) -> None: ...
+    def line(self, text: str) -> None:
+        """One line of text that stays."""
+
+    def progress(self, text: str, *, done: int, total: int) -> None:
+        """Batches done of an epoch's; the next call takes its place."""
+
+    def close(self) -> None:
+        """Nothing more is shown."""
 
 
 def train(

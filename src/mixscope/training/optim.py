@@ -72,6 +72,7 @@ class Ema:
             average.copy_(buffer)
 
     def state_dict(self) -> dict[str, Tensor]:
+        """The averaged weights and the buffers, under the names of the model."""
         return self.module.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -17,10 +17,12 @@ TALK_SECONDS = 1.0  # about how often ranks tell each other of signals; torchrun
 
 
 def rank() -> int:
+    """Which of the processes this is, from 0; 0 when it is alone."""
     return distributed.get_rank() if _several() else 0
 
 
 def count() -> int:
+    """How many processes the run has, 1 when it is alone."""
     return distributed.get_world_size() if _several() else 1
 
 

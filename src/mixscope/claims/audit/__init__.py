@@ -44,6 +44,7 @@ class Audit:
         return tuple(f for f in self.findings if f.severity == CONTRADICTION)
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain values for `--json`; counts: findings by severity."""
         counts: Mapping[str, int] = {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES}
         return {
             "tables": self.tables,

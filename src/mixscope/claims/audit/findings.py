@@ -45,4 +45,5 @@ class Finding:
     figures: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain values, under the names above."""
         return asdict(self)

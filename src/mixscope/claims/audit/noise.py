@@ -58,6 +58,7 @@ class Contrast:
     test_size: int
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain values, under the names above."""
         return asdict(self)
 
 
