@@ -268,18 +268,23 @@ def test_run_directories_may_stand_on_both_sides_of_an_option():
     assert (found.study, found.only, found.json) == ("quickstart", ["seed=0"], True)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["runs/x", "--what", "cues", "features", "--limit", "3"],
-        ["--what", "cues", "features", "--limit", "3", "runs/x"],
-        ["--limit", "3", "runs/x", "--what", "cues", "features"],
-        ["--limit", "3", "--what", "cues", "features", "--", "runs/x"],
-    ],
-)
-def test_an_option_of_several_values_may_stand_anywhere(words):
-    found = cli.parser().parse_args(["analyze", *words])
-    assert (str(found.folder), found.what, found.limit) == ("runs/x", ["cues", "features"], 3)
+def test_every_option_takes_one_value_or_none():
+    """Else no reader could tell where its values end, and words without a name could not stand anywhere."""
+
+    def commands(parser):
+        yield parser
+        for action in parser._actions:
+            for below in (action.choices or {}).values() if isinstance(action.choices, dict) else ():
+                yield from commands(below)
+
+    found = list(commands(cli.parser()))
+    assert len(found) > 15
+    for parser in found:
+        for action in parser._actions:
+            assert not action.option_strings or action.nargs in (None, 0), (
+                parser.prog,
+                action.option_strings,
+            )
 
 
 @pytest.mark.parametrize(

@@ -38,22 +38,17 @@ class Parser(argparse.ArgumentParser):
         named: list[str] = []
         others: list[str] = []
         ended = words.index("--") if "--" in words else len(words)
-        at = 0
-        while at < ended:
-            word = words[at]
-            at += 1
+        before, after = iter(words[:ended]), words[ended + 1 :]
+        for word in before:
             if not word.startswith("-") or word == "-":
                 others.append(word)
                 continue
             named.append(word)
             known = self._option_string_actions.get(word)
-            if known is not None and known.nargs is None and at < ended:
-                named.append(words[at])
-                at += 1
-            while known is not None and known.nargs == "+" and at < ended and not words[at].startswith("-"):
-                named.append(words[at])
-                at += 1
-        after = list(words[ended + 1 :])
+            if (
+                known is not None and known.nargs is None
+            ):  # options take one value or none (a test sees to it)
+                named += [value for value in (next(before, None),) if value is not None]
         return [*named, "--", *others, *after] if after else others + named
 
 
