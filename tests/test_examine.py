@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from mixscope.analysis import ANALYSES, examine, subject
@@ -64,7 +65,7 @@ class NoBar:
 def ask(place, said=None, **request):
     return examine.examine(
         place / "runs",
-        examine.Request(**request),
+        examine.Request(**{"what": ("cues",), **request}),
         root=place / "data",
         say=Told() if said is None else said,
         bar=lambda title: NoBar(),
@@ -81,7 +82,9 @@ def test_every_finished_run_is_analysed_and_its_file_says_what_it_hangs_on(place
     assert len(one["found"]["changed"]["local"]) == 24
     kept = json.loads((place / "runs" / "analysis" / "cues" / "summary.json").read_text())
     assert kept == json.loads(json.dumps(compared["cues"]))
-    assert said[0].split() == "cues 3 runs, 0 known, 576 images to look at".split()
+    assert said[0].startswith("cues         3 runs, 0 known, 576 images to look at, about ")
+    assert said[0].endswith((" s", " min", " h")), "costs are stated before it begins"
+    assert (place / "runs" / "analysis" / "cues" / "cells.csv").read_text().startswith("experiment,model,")
 
 
 def test_predictions_are_those_that_the_run_left(place):
@@ -154,8 +157,37 @@ def test_an_analysis_that_does_not_suit_is_refused_when_named_and_left_out_when_
     with pytest.raises(ConfigError, match="--what cues: conv-default seed 0: its images have no cues"):
         ask(place, what=("cues",))
     said = Told()
-    assert "cues" not in ask(place, said)
-    assert "cues      left out: its images have no cues" in said
+    monkeypatch.setattr(examine, "ANALYSES", {"cues": "one of them"})
+    assert "cues" not in ask(place, said, what=())
+    assert "cues         left out: its images have no cues" in said
+
+
+def test_arrays_are_kept_beside_and_belong_to_their_key(place, monkeypatch):
+    asked = []
+
+    def measure(opened, **more):
+        asked.append(opened.path.name)
+        return {"values": np.arange(5) + len(asked), "plain": 1}
+
+    def compare(study, found):
+        return {"cells": [], "contrasts": [], "values": [one["values"].tolist() for _, one in found]}
+
+    monkeypatch.setattr(analysis, "measure", measure)
+    monkeypatch.setattr(analysis, "compare", compare)
+    monkeypatch.setattr(analysis, "lines", lambda compared: [])
+    monkeypatch.setattr(analysis, "pictures", lambda found: {"a.png": b"drawn"}, raising=False)
+    first = ask(place)["cues"]["values"]
+    assert first == [[1, 2, 3, 4, 5], [2, 3, 4, 5, 6], [3, 4, 5, 6, 7]]
+    assert ask(place)["cues"]["values"] == first and len(asked) == 3
+    folder = place / "runs" / "analysis" / "cues"
+    assert (folder / "a.png").read_bytes() == b"drawn"
+    one, other = sorted(folder.glob("conv-default-*.npz"))
+    held = dict(np.load(one))
+    np.savez(one, **{**held, "key": np.array("{}")})
+    assert ask(place)["cues"]["values"] != first and len(asked) == 4, "arrays of another key are not taken"
+    other.write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"conv-default-.*json: is damaged; delete it"):
+        ask(place)
 
 
 def test_data_that_changed_since_are_noticed(place):

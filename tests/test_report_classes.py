@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import optimize, stats
 
-from mixscope import metrics
-from mixscope.report import calibration, classes
+from mixscope import calibration, metrics
+from mixscope.report import classes
 from mixscope.report.page import confusion_png
 
 

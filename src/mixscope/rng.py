@@ -25,6 +25,8 @@ STREAMS = {
     "subset": 10,  # which images a reduced training set keeps
     "bootstrap": 11,  # which examples and seeds a resample takes
     "cues": 12,  # a scene of the embedded set `cues`
+    "sample": 13,  # which images an analysis looks at
+    "corrupt": 14,  # what a corruption does to an image
 }
 
 

@@ -4,17 +4,21 @@ One file for each analysis, and its name and one line here. Such a module has
 
     VERSION                                  raised when the same run would get other figures
     refusal(run, store) -> str | None        why this run cannot be analysed so, in a sentence
-    images(store, limit) -> int              forward passes of a run: what it costs
+    images(store, limit) -> int              forward passes of a run: what it costs; with a gradient three
     measure(subject, split=, limit=, progress=) -> dict
-                                             one run's figures as plain values; its docstring is their schema
+                                             one run's figures, plain values or arrays; its docstring is their
+                                             schema
     compare(study, found) -> dict            all runs together: cells, contrasts, what follows
     lines(compared) -> list[str]             that for a person
+    pictures(found) -> dict[str, bytes]      files to put beside, where it draws images
 
-subject.py opens a run, examine.py asks, keeps the answers and goes on where it was interrupted.
+subject.py opens a run, cells.py compares experiments, examine.py asks, keeps the answers and goes on where it
+was interrupted.
 
 What does not belong here: whether a study's claims hold (claims), and how a report looks (report).
 """
 
 ANALYSES = {
+    "calibration": "whether a model is right as often as it is sure, before and after temperature scaling",
     "cues": "which decides, a local or a global cue: interventions on the embedded set cues",
 }

@@ -1,7 +1,10 @@
 """A study's runs, analysed one by one and then together; what was found before is taken from its file.
 
     STUDY_DIR/analysis/<what>/<run directory>.json    one run: {"key": ..., "found": what `measure` gave}
+    STUDY_DIR/analysis/<what>/<run directory>.npz     and the arrays of it, where there are any
     STUDY_DIR/analysis/<what>/summary.json            all of them: what `compare` gave
+    STUDY_DIR/analysis/<what>/cells.csv, contrasts.csv, summary.md    the same as tables
+    STUDY_DIR/analysis/<what>/*.png                   what the analysis draws of images
 
 The key says what the figures hang on: the analysis and its version, the run's settings, its predictions (and
 so its weights), its data, split and limit. A file with another key is made anew, one with the same is kept,
@@ -12,15 +15,19 @@ What does not belong here: what is measured (one file for each analysis), and ho
 
 import hashlib
 import importlib
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from mixscope.analysis import ANALYSES, subject
+import numpy as np
+
+from mixscope.analysis import ANALYSES, cells, subject
 from mixscope.claims import evidence
 from mixscope.claims.evidence import RunEvidence
 from mixscope.errors import ConfigError, DataError, unknown
@@ -33,7 +40,7 @@ SPLITS = ("test", "val", "train")
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked. what: names of ANALYSES, empty for all that suit the runs. runs: patterns of run
-    directories, empty for all. limit: the first so many images; None takes all."""
+    directories, empty for all. limit: so many images, the same for every run; None takes all."""
 
     what: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -79,12 +86,22 @@ def examine(folder: Path, request: Request, *, root: Path, say: Say, bar: Bar) -
             if refused[run.path] is not None and request.what:
                 raise ConfigError(f"--what {what}: {run.label}: {refused[run.path]}")
         if not suited:
-            say(f"{what:<9} left out: {refused[runs[0].path]}")
+            say(f"{what:<12} left out: {refused[runs[0].path]}")
             continue
-        found = _measured(folder / "analysis" / what, what, module, suited, stores, request, say, bar)
+        place = folder / "analysis" / what
+        found = _measured(place, what, module, suited, stores, request, say, bar)
         compared[what] = module.compare(gathered.study, found)
-        records.write_json(folder / "analysis" / what / "summary.json", compared[what])
+        records.write_json(place / "summary.json", compared[what])
+        _write_tables(place, module.lines(compared[what]), compared[what])
+        for name, content in getattr(module, "pictures", lambda _: {})(found).items():
+            records.write_bytes(place / name, content)
     return compared
+
+
+def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]) -> None:
+    for name, text in cells.tables(compared).items():
+        records.write_bytes(place / name, text.encode())
+    records.write_bytes(place / "summary.md", "\n".join(["```", *lines, "```", ""]).encode())
 
 
 def _wanted(run: RunEvidence, patterns: Sequence[str]) -> bool:
@@ -107,8 +124,7 @@ def _measured(
     keys = {run.path: _key(what, module, run, stores[run.path], request) for run in runs}
     found = {run.path: _kept(place / f"{run.path.name}.json", keys[run.path]) for run in runs}
     todo = [run for run in runs if found[run.path] is None]
-    images = sum(module.images(stores[run.path], request.limit) for run in todo)
-    say(f"{what:<9} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at")
+    say(_cost(what, module, runs, todo, stores, request))
     for at, run in enumerate(todo, start=1):
         began = time.perf_counter()
         with bar(f"{what}  {at}/{len(todo)}  {run.label}") as progress:
@@ -124,11 +140,40 @@ def _measured(
             "cell": dict(run.planned.cell),
             "seed": run.planned.seed,
             "seconds": round(time.perf_counter() - began, 3),
-            "found": found[run.path],
         }
-        records.write_json(place / f"{run.path.name}.json", document)
-        say(f"{what:<9} {at}/{len(todo)}  {run.label}  {document['seconds']:.0f} s")
+        _keep(place / f"{run.path.name}.json", document, found[run.path] or {})
+        say(f"{what:<12} {at}/{len(todo)}  {run.label}  {document['seconds']:.0f} s")
     return [(run.planned, kept) for run in runs if (kept := found[run.path]) is not None]
+
+
+def _cost(
+    what: str,
+    module: Any,
+    runs: Sequence[RunEvidence],
+    todo: Sequence[RunEvidence],
+    stores: Mapping[Path, Any],
+    request: Request,
+) -> str:
+    """What an analysis will take, before it begins: images, and time by the pace of a small batch of each
+    kind of network on this machine now."""
+    paces: dict[tuple[str, str], float] = {}
+    images, seconds = 0, 0.0
+    for run in todo:
+        mine = module.images(stores[run.path], request.limit)
+        images += mine
+        if mine:
+            kind = (str(run.planned.config.model), run.planned.config.data.name)
+            if kind not in paces:
+                paces[kind] = subject.opened(run.path, stores[run.path]).pace()
+            seconds += mine * paces[kind]
+    line = f"{what:<12} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at"
+    return line + (f", about {_minutes(seconds)}" if images else "")
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _key(what: str, module: Any, run: RunEvidence, store: Any, request: Request) -> dict[str, Any]:
@@ -148,15 +193,35 @@ def _key(what: str, module: Any, run: RunEvidence, store: Any, request: Request)
     }
 
 
+def _keep(file: Path, document: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """A run's file: the arrays beside it first, so that a file is there only when all of it is."""
+    arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    if arrays:
+        buffer = io.BytesIO()
+        key = np.array(json.dumps(document["key"], sort_keys=True))
+        np.savez_compressed(buffer, allow_pickle=False, key=key, **arrays)
+        records.write_bytes(file.with_suffix(".npz"), buffer.getvalue())
+    plain = {name: value for name, value in found.items() if name not in arrays}
+    records.write_json(file, {**document, "arrays": sorted(arrays), "found": plain})
+
+
 def _kept(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a file holds of this key; None where there is none, or it is of something else."""
     if not file.is_file():
         return None
+    beside = file.with_suffix(".npz")
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+        if document.get("key") != key:
+            return None
+        found: dict[str, Any] = document["found"]
+        if document["arrays"]:
+            with np.load(beside, allow_pickle=False) as arrays:
+                if json.loads(str(arrays["key"])) != key:
+                    return None
+                found |= {name: arrays[name] for name in document["arrays"]}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
         raise DataError(f"{file}: is damaged; delete it, and the run is analysed again") from problem
-    found: dict[str, Any] | None = document["found"] if document.get("key") == key else None
     return found
 
 

@@ -4,14 +4,19 @@ What does not belong here: what is asked (one file for each analysis), and which
 """
 
 import dataclasses
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from mixscope import rng
+from mixscope.data.batch import Batch
+from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
@@ -21,6 +26,8 @@ from mixscope.training import checkpoint, models
 from mixscope.training.evaluate import predict
 
 CHECKPOINT = "last"
+SAMPLE_SEED = 20_241_125  # of the images that a limit keeps: fixed, so that every run is shown the same
+PACED = 32  # images that the pace is taken from
 
 Progress = Callable[[int, int | None], None]
 
@@ -57,13 +64,20 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Subject:
-    """A run that is done. module: on `device`, with the weights of its last epoch, in eval mode."""
+    """A run that is done. network: on `device`, with the weights of its last epoch, in eval mode; or what
+    makes it when it is asked for, so that an analysis of records alone loads none."""
 
     path: Path
     config: RunConfig
     store: Store
-    module: nn.Module
+    network: nn.Module | Callable[[], nn.Module]
     device: torch.device
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The network, made when it is first asked for."""
+        made: nn.Module = self.network if isinstance(self.network, nn.Module) else self.network()
+        return made
 
     def logits(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """float32 (n, n_classes) for images uint8 (n, 3, H, W), in their order; classes: int64 (n,).
@@ -71,18 +85,65 @@ class Subject:
         They go through the loader, in batches, normalised as in training. Raises RunFailed for logits that
         are not finite.
         """
-        pictures = Pictures(pixels, classes, self.store.mean, self.store.std)
+        with self._loader(pixels, classes, self.config.run.eval_batch_size) as loader:
+            return predict(self.module, loader, device=self.device, config=self.config.train)[2]
+
+    def batches(self, pixels: np.ndarray, classes: np.ndarray, most: int = 0) -> Iterator[Batch]:
+        """The same images in their order, in batches of `most` (0 takes the run's own), on the device:
+        float32, normalised. For what needs more than logits; a batch is gone when the next is asked for."""
+        with self._loader(pixels, classes, most or self.config.run.eval_batch_size) as loader:
+            yield from feed(loader, self.device)
+
+    def pace(self) -> float:
+        """Seconds that an image takes, forward, about: from one small batch after another that warms up."""
+        pixels = np.zeros((PACED, 3, self.store.size, self.store.size), np.uint8)
+        classes = np.zeros(PACED, np.int64)
+        self.logits(pixels, classes)
+        began = time.perf_counter()
+        self.logits(pixels, classes)
+        return (time.perf_counter() - began) / PACED
+
+    def _loader(self, pixels: np.ndarray, classes: np.ndarray, most: int) -> Loader:
         on_gpu = self.device.type == "cuda"
-        with Loader(
-            pictures,
+        return Loader(
+            Pictures(pixels, classes, self.store.mean, self.store.std),
             "test",
-            batch_size=self.config.run.eval_batch_size,
+            batch_size=most,
             seed=self.config.seed,
             threads=self.config.run.loader_threads,
             device_augment=on_gpu,
             pin=on_gpu,
-        ) as loader:
-            return predict(self.module, loader, device=self.device, config=self.config.train)[2]
+        )
+
+    def sample(self, split: str, limit: int | None) -> "Chosen":
+        """The images of a split that an analysis looks at; see `chosen`."""
+        return chosen(self.store, split, limit, self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Some images of a split. ids: int64 (n,), sorted rows of the stored split `stored`, as predictions have
+    them. pixels: uint8 (n, 3, H, W). classes: int64 (n,)."""
+
+    stored: str
+    ids: np.ndarray
+    pixels: np.ndarray
+    classes: np.ndarray
+
+
+def chosen(store: Store, split: str, limit: int | None, config: RunConfig) -> Chosen:
+    """All images of a split, or `limit` of them: drawn once and for all, so that runs of one data set are
+    shown the same, a set that is sorted by class keeps all of its classes, and a larger limit contains a
+    smaller one. Raises DataError where the split has none.
+    """
+    stored, rows = store.rows(
+        split,
+        val_fraction=config.data.val_fraction,
+        per_class=config.data.per_class if split == "train" else 0,
+    )
+    if limit is not None and limit < len(rows):
+        rows = np.sort(rng.generator(SAMPLE_SEED, "sample").permutation(rows)[:limit])
+    return Chosen(stored, rows, store.images(stored)[rows], np.asarray(store.labels(stored)[rows]))
 
 
 def stored(path: Path, root: Path) -> Store:
@@ -98,8 +159,8 @@ def stored(path: Path, root: Path) -> Store:
 
 
 def opened(path: Path, store: Store) -> Subject:
-    """A run with its network. Raises DataError for a checkpoint that cannot be read, ConfigError for a device
-    that is not here."""
+    """A run with its network, which is loaded when it is first asked for. Raises ConfigError for a device
+    that is not here; loading raises DataError for a checkpoint that cannot be read."""
     config, about = records.read_config(path), records.read_environment(path)
     wanted = config.run.device
     if wanted == "auto":
@@ -109,9 +170,13 @@ def opened(path: Path, store: Store) -> Subject:
         raise ConfigError(f"{path}: was run on {wanted}, which is not here; analyse it where it is")
     if device.type == "cpu":  # sums are added in an order that depends on it
         torch.set_num_threads(about["device"]["threads"])
-    # The weights come from the checkpoint, so the files they began from need not be there.
-    bare = dataclasses.replace(config.model, pretrained=False)
-    module = models.build(bare, n_classes=store.n_classes, image_size=store.size, seed=config.seed).module
-    values, _ = checkpoint.weights(path / "checkpoints", CHECKPOINT)
-    module.load_state_dict(values)
-    return Subject(path, config, store, module.to(device).eval(), device)
+
+    def network() -> nn.Module:
+        # The weights come from the checkpoint, so the files they began from need not be there.
+        bare = dataclasses.replace(config.model, pretrained=False)
+        built = models.build(bare, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
+        values, _ = checkpoint.weights(path / "checkpoints", CHECKPOINT)
+        built.module.load_state_dict(values)
+        return built.module.to(device).eval()
+
+    return Subject(path, config, store, network, device)

@@ -40,7 +40,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--split", default="test", metavar="SPLIT", help="test, val or train (default: test)"
     )
-    command.add_argument("--limit", type=int, metavar="N", help="look at the first N images only")
+    command.add_argument(
+        "--limit", type=int, metavar="N", help="look at N images only, the same of every run"
+    )
     root_and_json(command)
 
 

@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from mixscope import calibration
+from mixscope.calibration import Reliability
 from mixscope.claims import budget, health
 from mixscope.claims.budget import Budget
 from mixscope.claims.evidence import DAMAGED, PENDING, Evidence, RunEvidence
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
-from mixscope.report import calibration, classes, published
-from mixscope.report.calibration import Reliability
+from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.design import Design
 from mixscope.report.design import read as read_design

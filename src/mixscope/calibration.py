@@ -30,14 +30,20 @@ def reliability(confidence: np.ndarray, hit: np.ndarray, bins: int = BINS) -> Re
     confidence: float (n,), of the predicted class. hit: bool (n,).
     """
     confidence = confidence.astype(np.float64)
-    groups = np.array_split(np.sort(confidence), min(bins, len(confidence)))
-    group = np.searchsorted([g[0] for g in groups[1:]], confidence, side="right")
-    examples = np.bincount(group, minlength=len(groups))
-    sure = np.bincount(group, weights=confidence, minlength=len(groups))
-    right = np.bincount(group, weights=hit, minlength=len(groups))
+    group = groups(confidence, bins)
+    examples = np.bincount(group)
+    sure = np.bincount(group, weights=confidence)
+    right = np.bincount(group, weights=hit)
     error = float(np.abs(sure - right).sum() / len(confidence))
     used = examples > 0
     return Reliability(sure[used] / examples[used], right[used] / examples[used], examples[used], error)
+
+
+def groups(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """The bin of each example, int64 (n,), the least sure first, as `reliability` has them."""
+    cut = np.array_split(np.sort(confidence), min(bins, len(confidence)))
+    found: np.ndarray = np.searchsorted([part[0] for part in cut[1:]], confidence, side="right")
+    return found
 
 
 def sureness(logits: np.ndarray, scale: float = 1.0) -> np.ndarray:

@@ -1,0 +1,165 @@
+"""Whether a model is right as often as it is sure, as it is and after temperature scaling.
+
+From the predictions that a run left: no network is asked. Three figures, each a mean over images:
+
+    nll     negative log-likelihood of the true class, in nats
+    brier   squared distance between probabilities and the one-hot label, 0 to 2
+    ece     expected calibration error of the top class over 15 bins of equal mass (Nguyen & O'Connor,
+            arXiv 1508.05154): the mean of (confidence - right), taken with the sign of its bin
+
+each before and after (-scaled) the logits are divided by the temperature that makes the labels of the
+validation split likeliest (Guo et al., ICML 2017, arXiv 1706.04599). A run without a validation split has no
+temperature, and the scaled figures are missing, not zero.
+
+Bins, their signs and the temperature are taken as given in the intervals. The ECE of few images is too high,
+because noise has no sign: compare it between cells that were asked about the same images.
+
+What does not belong here: the arithmetic (mixscope/calibration.py, metrics.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mixscope import calibration, metrics
+from mixscope.analysis import cells
+from mixscope.analysis.subject import CHECKPOINT, Progress, Subject
+from mixscope.data.store import Store
+from mixscope.errors import DataError
+from mixscope.runs import records
+from mixscope.study.matrix import PlannedRun, Study
+
+VERSION = 1
+FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
+NAMES = FIGURES | {f"{name}-scaled": f"{said} scaled" for name, said in FIGURES.items()}
+
+
+def refusal(run: PlannedRun, store: Store) -> str | None:
+    """Every run that is done has predictions."""
+    return None
+
+
+def images(store: Store, limit: int | None) -> int:
+    """No image is looked at again."""
+    return 0
+
+
+def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
+    """One run.
+
+        images          int, how many
+        temperature     float, or null without a validation split, or where `split` is that or "train"
+        ece, nll, brier, and each with -scaled: float64 (n,), of each image; the scaled ones are left out
+                        where there is no temperature
+        diagram         {"plain" and "scaled": {"confidence", "right", "images": a number a bin}}
+
+    Raises DataError for predictions that are not there: a run leaves none of its training split.
+    """
+    found = _predictions(subject, split)
+    wanted = subject.sample(split, limit).ids
+    at = np.searchsorted(found.ids, wanted)
+    if not np.array_equal(found.ids[np.minimum(at, len(found.ids) - 1)], wanted):
+        raise DataError(f"{subject.path}: its predictions of {split} are not of all images of that split")
+    logits, labels = found.logits[at].astype(np.float64), found.labels[at]
+    scale = _scale(subject) if split == "test" else None
+    values = by_image(logits, labels)
+    diagrams = {"plain": _diagram(logits, labels)}
+    if scale is not None:
+        values |= {f"{name}-scaled": each for name, each in by_image(scale * logits, labels).items()}
+        diagrams["scaled"] = _diagram(scale * logits, labels)
+    progress(1, 1)
+    return {
+        "images": len(labels),
+        "temperature": None if scale is None else 1.0 / scale,
+        "diagram": diagrams,
+        **values,
+    }
+
+
+def _predictions(subject: Subject, split: str) -> records.Predictions:
+    name = f"{split}-{CHECKPOINT}"
+    if not (subject.path / "predictions" / f"{name}.npz").is_file():
+        raise DataError(
+            f"{subject.path}: has no predictions {name}; a run leaves those of its test split, and of val"
+            " where data.val_fraction holds one out"
+        )
+    return records.read_predictions(subject.path, name)
+
+
+def _scale(subject: Subject) -> float | None:
+    if not (subject.path / "predictions" / f"val-{CHECKPOINT}.npz").is_file():
+        return None
+    held = records.read_predictions(subject.path, f"val-{CHECKPOINT}")
+    return calibration.scale_that_fits(held.logits, held.labels)
+
+
+def by_image(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Each image's part of the three figures, float64 (n,): their means are metrics.nll, brier and ece."""
+    log = metrics.log_softmax(logits)
+    p, row = np.exp(log), np.arange(len(labels))
+    sure, hit = p.max(axis=1), logits.argmax(axis=1) == labels
+    group = calibration.groups(sure)
+    sign = np.sign(np.bincount(group, weights=sure - hit))
+    own = p[row, labels]
+    return {
+        "ece": sign[group] * (sure - hit),
+        "nll": -log[row, labels],
+        "brier": (p**2).sum(axis=1) - 2 * own + 1,
+    }
+
+
+def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
+    sure = calibration.sureness(logits)
+    bins = calibration.reliability(sure, logits.argmax(axis=1) == labels)
+    return {
+        "confidence": bins.confidence.tolist(),
+        "right": bins.accuracy.tolist(),
+        "images": bins.examples.tolist(),
+    }
+
+
+def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+    """All runs together: `cells.document` of the six figures; diagrams: for each experiment, its seeds'
+    diagrams pooled bin by bin, as `measure` gives one; temperatures: for each, one a seed."""
+    made = cells.gather(found, _values)
+    return {
+        "what": "calibration",
+        "study": study.name,
+        "runs": len(found),
+        **cells.document(made),
+        "diagrams": {cell.experiment: _pooled(cell.founds) for cell in made},
+        "temperatures": {cell.experiment: [one["temperature"] for one in cell.founds] for cell in made},
+    }
+
+
+def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+    return {
+        name: np.stack([one[name] for one in founds]) if all(name in one for one in founds) else None
+        for name in NAMES
+    }
+
+
+def _pooled(founds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    made = {}
+    for kind in ("plain", "scaled"):
+        drawn = [one["diagram"][kind] for one in founds if kind in one["diagram"]]
+        if len(drawn) == len(founds) and len({len(d["images"]) for d in drawn}) == 1:
+            count = np.array([d["images"] for d in drawn], dtype=np.float64)
+            whole = count.sum(axis=0)
+            made[kind] = {
+                key: ((np.array([d[key] for d in drawn]) * count).sum(axis=0) / whole).tolist()
+                for key in ("confidence", "right")
+            } | {"images": whole.tolist()}
+    return made
+
+
+def lines(compared: Mapping[str, Any]) -> list[str]:
+    """Figures by cell and contrasts, and the temperatures."""
+    found = cells.lines(compared, NAMES)
+    told = {
+        name: ", ".join("-" if t is None else f"{t:.2f}" for t in each)
+        for name, each in compared["temperatures"].items()
+    }
+    found += ["", "temperature by seed (above 1: too sure; - : no validation split to fit it on)"]
+    return found + cells.aligned([[name, each] for name, each in told.items()])

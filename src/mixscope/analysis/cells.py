@@ -1,0 +1,304 @@
+"""Cells of a study compared by a figure that is a mean over images: arms in a model, models under an arm.
+
+A figure is given as a value for each seed and image, so that its interval counts both (claims/contrasts.py).
+A figure that is no mean, such as a ratio, is given as values whose mean it is and that vary as it does to
+first order (delta method; `ratio` below).
+
+Three kinds of contrast: "arm" (an augmentation less none, in one model), "model" (a model less the first one,
+under one augmentation) and "did" (the difference of two such arms: what the augmentation does to one model
+more than to the other). Their intervals are 95 % each and not corrected for their number: they say where to
+look, and claims are judged elsewhere. With one seed an interval counts images only; `conditional` says so.
+
+What does not belong here: what the figures are (one file for each analysis), verdicts (claims).
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixscope.claims import contrasts
+from mixscope.claims.contrasts import LEVEL, Sample
+from mixscope.study.config import RunConfig
+from mixscope.study.matrix import PlannedRun
+
+PLAIN = "none"  # augment.mix of the arm that mixes nothing
+
+Found = Sequence[tuple[PlannedRun, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """The runs of one experiment. levels: {factor: level}. samples: by figure, a value for each seed and
+    image; a figure that a cell has not is left out. founds: what `measure` gave, by seed."""
+
+    experiment: str
+    levels: Mapping[str, str]
+    config: RunConfig
+    seeds: tuple[int, ...]
+    samples: Mapping[str, Sample]
+    founds: Sequence[Mapping[str, Any]]
+
+    @property
+    def arm(self) -> str:
+        """Its mixing method, "none" where nothing is mixed."""
+        return self.config.augment.mix
+
+
+Values = Mapping[str, np.ndarray | None]
+
+
+def gather(found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]) -> list[Cell]:
+    """Runs by experiment, in their order.
+
+    values: from what was found of a cell's runs to its figures, each float or bool (S, n), or None where it
+    has none. Runs of one data set were shown the same images; where a run was shown fewer, that is an error
+    of the caller.
+    """
+    by_experiment: dict[str, list[tuple[PlannedRun, Mapping[str, Any]]]] = {}
+    for planned, one in found:
+        by_experiment.setdefault(planned.name, []).append((planned, one))
+    made = []
+    for name, runs in by_experiment.items():
+        first, seeds = runs[0][0], tuple(planned.seed for planned, _ in runs)
+        founds = [one for _, one in runs]
+        samples = {
+            figure: Sample(np.asarray(each), seeds, f"{first.config.data.name}-{np.shape(each)[1]}")
+            for figure, each in values(founds).items()
+            if each is not None
+        }
+        made.append(
+            Cell(
+                experiment=name,
+                levels=first.cell,
+                config=first.config,
+                seeds=seeds,
+                samples=samples,
+                founds=founds,
+            )
+        )
+    return made
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
+    """Values whose mean is mean(above) / mean(below), and that vary as it does to first order.
+
+    above, below: float (S, n), of the same seeds and images. None where the mean of `below` is 0.
+    """
+    bottom = float(below.mean())
+    if bottom == 0:
+        return None
+    at = float(above.mean()) / bottom
+    found: np.ndarray = at + (above - at * below) / bottom
+    return found
+
+
+def document(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Cells and contrasts as plain values.
+
+    cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low,
+                high, conditional, by_seed}, or null where the cell has none
+    contrasts   kind ("arm", "model" or "did"), figure, weights ({experiment: weight}), estimate, low, high,
+                conditional, seeds (of the cell that has fewest), seed_share (of the variance; null with
+                one seed), and of what: arm, model, over (the model that it is compared with), where (other
+                levels)
+    """
+    figures = list(dict.fromkeys(name for cell in cells for name in cell.samples))
+    return {
+        "cells": [_cell_document(cell, figures) for cell in cells],
+        "contrasts": [row for figure in figures for row in _contrasts(cells, figure)],
+    }
+
+
+def _cell_document(cell: Cell, figures: Sequence[str]) -> dict[str, Any]:
+    return {
+        "experiment": cell.experiment,
+        "levels": dict(cell.levels),
+        "arch": cell.config.model.arch,
+        "arm": cell.arm,
+        "data": cell.config.data.name,
+        "seeds": list(cell.seeds),
+        "images": max((s.correct.shape[1] for s in cell.samples.values()), default=0),
+        "figures": {
+            name: None
+            if (sample := cell.samples.get(name)) is None
+            else interval([sample], [1.0]) | {"by_seed": sample.by_seed.tolist()}
+            for name in figures
+        },
+    }
+
+
+def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, Any]:
+    """A contrast of cells as {estimate, low, high, conditional}; conditional: on these seeds, of which one
+    cell has only one."""
+    made = contrasts.estimate(samples, weights)
+    reach = made.interval(LEVEL)
+    return {"estimate": made.value, "low": reach.low, "high": reach.high, "conditional": made.conditional}
+
+
+def _contrasts(cells: Sequence[Cell], figure: str) -> Iterator[dict[str, Any]]:
+    having = [cell for cell in cells if figure in cell.samples]
+    arms = {cell.experiment: plain for cell in having if (plain := _plain(cell, having)) is not None}
+    compared = _compared(cells)
+
+    def contrast(
+        kind: str, cell: Cell, terms: Sequence[tuple[Cell, float]], over: Cell | None
+    ) -> dict[str, Any]:
+        where = {f: level for f, level in cell.levels.items() if f not in compared}
+        return _contrast(kind, figure, cell, terms, over) | {"where": where}
+
+    for cell in having:
+        if cell.experiment in arms:
+            yield contrast("arm", cell, [(cell, 1.0), (arms[cell.experiment], -1.0)], None)
+    for cell, other in _models(having):
+        yield contrast("model", cell, [(cell, 1.0), (other, -1.0)], other)
+    for cell, other in _models(having):
+        if cell.experiment in arms and other.experiment in arms:
+            terms = [(cell, 1.0), (arms[cell.experiment], -1.0)]
+            terms += [(other, -1.0), (arms[other.experiment], 1.0)]
+            yield contrast("did", cell, terms, other)
+
+
+def differs(cell: Cell, other: Cell) -> list[str]:
+    """The factors in which two cells differ."""
+    return [f for f in cell.levels if cell.levels[f] != other.levels[f]]
+
+
+def _plain(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
+    """The cell that differs from this one in its augmentation alone, and mixes nothing."""
+    if cell.arm == PLAIN:
+        return None
+    return next(
+        (c for c in cells if c.arm == PLAIN and len(differs(c, cell)) == 1 and _same_model(c, cell)), None
+    )
+
+
+def _models(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    """Cells beside the first one that differs from them in its model alone."""
+    for at, cell in enumerate(cells):
+        for other in cells[:at]:
+            if len(differs(cell, other)) == 1 and cell.arm == other.arm and not _same_model(cell, other):
+                yield cell, other
+                break
+
+
+def _same_model(cell: Cell, other: Cell) -> bool:
+    return cell.config.model == other.config.model
+
+
+def _contrast(
+    kind: str, figure: str, cell: Cell, terms: Sequence[tuple[Cell, float]], over: Cell | None
+) -> dict[str, Any]:
+    samples, weights = [c.samples[figure] for c, _ in terms], [w for _, w in terms]
+    return {
+        "kind": kind,
+        "figure": figure,
+        "weights": {c.experiment: w for c, w in terms},
+        **interval(samples, weights),
+        "seeds": min(len(c.seeds) for c, _ in terms),
+        "seed_share": contrasts.estimate(samples, weights).seed_share,
+        "arm": cell.arm,
+        "model": model(cell),
+        "over": None if over is None else model(over),
+    }
+
+
+def _compared(cells: Sequence[Cell]) -> set[str]:
+    """The factors whose levels are arms or models; the others say where something was compared."""
+    found = set()
+    for cell in cells:
+        for other in cells:
+            if len(apart := differs(cell, other)) == 1 and (
+                cell.arm != other.arm or not _same_model(cell, other)
+            ):
+                found.add(apart[0])
+    return found
+
+
+def model(cell: Cell) -> str:
+    """How a cell's model is called: its level where the study has it as a factor, else its architecture."""
+    return cell.levels.get("model", cell.config.model.arch)
+
+
+# --- for a person, and for other programs -------------------------------------------------------
+
+
+def tables(compared: Mapping[str, Any]) -> dict[str, str]:
+    """cells.csv and contrasts.csv of what `document` gave, a figure a row."""
+    rows = []
+    for cell in compared["cells"]:
+        about = {"experiment": cell["experiment"], **cell["levels"], "seeds": len(cell["seeds"])}
+        for name, figure in cell["figures"].items():
+            found = figure or {}
+            rows.append({**about, "figure": name, **{k: found.get(k) for k in ("estimate", "low", "high")}})
+    contrasted = [
+        {
+            "kind": c.get("kind"),
+            "figure": c["figure"],
+            "weights": " ".join(f"{w:+g}*{name}" for name, w in c["weights"].items()),
+            **{k: c[k] for k in ("estimate", "low", "high", "seeds", "seed_share")},
+        }
+        for c in compared["contrasts"]
+    ]
+    return {name: _csv(each) for name, each in (("cells.csv", rows), ("contrasts.csv", contrasted)) if each}
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    written = io.StringIO()
+    out = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
+    out.writeheader()
+    out.writerows(rows)
+    return written.getvalue()
+
+
+def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Two tables of what `document` gave: figures by cell, and contrasts. names: figures that are shown, and
+    how a table calls them."""
+    cells, found = compared["cells"], []
+    images = sorted({cell["images"] for cell in cells})
+    lone = any(len(cell["seeds"]) == 1 for cell in cells)
+    over = "images; one seed, so nothing is known of what seeds do" if lone else "seeds and images"
+    found.append(f"{', '.join(f'{n:,}' for n in images)} images; estimate [95 % interval over {over}]")
+    found.append("")
+    head = ["experiment", *names.values(), "seeds"]
+    rows = [
+        [c["experiment"], *(shown(c["figures"].get(n)) for n in names), str(len(c["seeds"]))] for c in cells
+    ]
+    found += aligned([head, *rows])
+    rows = [
+        [sentence(c, names[c["figure"]]), shown(c, sign="+"), _off(c)]
+        for c in compared["contrasts"]
+        if c["figure"] in names
+    ]
+    return [*found, "", "differences (* the interval leaves out 0)", *aligned(rows)] if rows else found
+
+
+def _off(contrast: Mapping[str, Any]) -> str:
+    return "" if contrast["low"] <= 0 <= contrast["high"] else "*"
+
+
+def sentence(contrast: Mapping[str, Any], figure: str) -> str:
+    """What a contrast of `document` compares, in words."""
+    where = "".join(f", {level}" for level in contrast["where"].values())
+    arm, of, over = contrast["arm"], contrast["model"], contrast["over"]
+    if contrast["kind"] == "arm":
+        return f"{figure}, {of}{where}: {arm} less {PLAIN}"
+    if contrast["kind"] == "model":
+        return f"{figure}, {arm}{where}: {of} less {over}"
+    return f"{figure}{where}: what {arm} does to {of}, less what it does to {over}"
+
+
+def shown(figure: Mapping[str, Any] | None, sign: str = "") -> str:
+    """A figure with its interval; sign: "+" for one that may be negative."""
+    if figure is None:
+        return "-"
+    return f"{figure['estimate']:{sign}.3f} [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equal length as lines whose columns stand below each other."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,100 @@
+"""Comparisons of cells: which are made, their figures, and a ratio's interval."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from mixscope.analysis import cells
+from mixscope.claims import contrasts
+from mixscope.claims.contrasts import Sample
+from mixscope.study import matrix
+
+STUDY = matrix.parse(
+    """
+name: two
+factors:
+  data:
+    small: {data.name: digits}
+    large: {data.name: cifar100}
+  model:
+    conv: {model.arch: resnet10t}
+    attend: {model.arch: vit_tiny_patch16_224}
+  augmentation:
+    default: {augment.mix: none}
+    cutmix: {augment.mix: cutmix}
+seeds: [0, 1, 2]
+""",
+    file="two.yaml",
+)
+RATES = {
+    ("conv", "default"): 0.5,
+    ("conv", "cutmix"): 0.6,
+    ("attend", "default"): 0.3,
+    ("attend", "cutmix"): 0.7,
+}
+
+
+def found(seeds=3, images=400):
+    draws = np.random.default_rng(0)
+    return [
+        (run, {"hit": draws.random(images) < RATES[run.cell["model"], run.cell["augmentation"]]})
+        for run in STUDY.expand()
+        if run.seed < seeds
+    ]
+
+
+def values(founds):
+    return {"hit": np.stack([one["hit"] for one in founds]), "none": None}
+
+
+def test_arms_models_and_differences_of_differences_are_compared_within_their_stratum():
+    document = cells.document(cells.gather(found(), values))
+    made = {(c["kind"], *sorted(c["weights"].items())): c for c in document["contrasts"]}
+    assert len(document["contrasts"]) == 2 * (2 + 2 + 1), "of each data set"
+    did = next(c for c in document["contrasts"] if c["kind"] == "did" and c["where"] == {"data": "small"})
+    weights = {name.removeprefix("small-"): weight for name, weight in did["weights"].items()}
+    assert weights == {"attend-cutmix": 1, "attend-default": -1, "conv-cutmix": -1, "conv-default": 1}
+    assert did["low"] < 0.3 < did["high"] and abs(did["estimate"] - 0.3) < 0.1
+    assert (did["model"], did["over"], did["arm"]) == ("attend", "conv", "cutmix")
+    assert all(set(c["where"]) == {"data"} for c in made.values())
+    assert cells.sentence(did, "hits") == "hits, small: what cutmix does to attend, less what it does to conv"
+
+
+def test_intervals_are_those_of_the_claims_room():
+    gathered = cells.gather(found(), values)
+    sample = Sample(values(gathered[0].founds)["hit"], (0, 1, 2))
+    reach = contrasts.estimate([sample], [1.0]).interval(0.95)
+    figure = cells.document(gathered)["cells"][0]["figures"]["hit"]
+    assert (figure["estimate"], figure["low"], figure["high"]) == (reach.estimate, reach.low, reach.high)
+    assert figure["by_seed"] == sample.by_seed.tolist() and not figure["conditional"]
+
+
+def test_with_one_seed_the_interval_counts_images_and_says_so():
+    document = cells.document(cells.gather(found(seeds=1), values))
+    assert all(c["conditional"] and c["low"] < c["high"] for c in document["contrasts"])
+    assert "one seed" in cells.lines(document, {"hit": "hits"})[0]
+
+
+def test_a_figure_that_no_cell_has_is_missing_and_not_zero():
+    document = cells.document(cells.gather(found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}))
+    assert [c["figures"]["hit"] is None for c in document["cells"]].count(True) == 2
+    rows = list(csv.DictReader(io.StringIO(cells.tables(document)["cells.csv"])))
+    assert sorted(row["estimate"] == "" for row in rows) == [False] * 6 + [True] * 2
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_a_ratio_has_its_own_mean_and_the_spread_of_resampled_images(seeds):
+    draws = np.random.default_rng(1)
+    below = (draws.random((seeds, 3000)) < 0.6).astype(float)
+    above = below * (draws.random((seeds, 3000)) < 0.5)
+    linear = cells.ratio(above, below)
+    assert linear.mean() == pytest.approx(above.mean() / below.mean(), abs=1e-12)
+    again = []
+    for _ in range(400):
+        at = draws.integers(0, 3000, 3000)
+        again.append(above[:, at].mean() / below[:, at].mean())
+    spread = np.std(linear.mean(axis=0)) / np.sqrt(3000)
+    assert spread == pytest.approx(np.std(again), rel=0.15)
+    assert cells.ratio(above, np.zeros_like(below)) is None
