@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -122,9 +122,9 @@ def drawn(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, h
             "-" if row["eta_seconds"] is None else duration(row["eta_seconds"]),
         )
     hidden = len(found) - len(chosen)
-    table.caption = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
-    table.caption_justify = "left"
-    return table
+    said = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
+    # Not the table's caption, which would be broken at the table's width.
+    return Group(table, Text(said, style="italic dim", no_wrap=True, overflow="ellipsis"))
 
 
 def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
