@@ -14,6 +14,7 @@ import yaml
 import made_study
 from made_study import Made
 from mixscope import cli
+from mixscope.claims import verdicts
 from mixscope.claims.evidence import gather
 from mixscope.errors import ConfigError, DataError
 from mixscope.report import literature, page, published, words
@@ -181,6 +182,17 @@ def test_a_check_that_failed_is_named_with_its_run(made):
 
 
 # --- what is not there --------------------------------------------------------------------------
+
+
+def test_what_speaks_against_a_reading_stands_beside_its_interval_also_where_it_decides_nothing(tmp_path):
+    made_study.write(tmp_path / "s", made_study.SMALL.replace("[0, 1, 2]", "[0, 1]"), Made(ill=-1))
+    told = gather(tmp_path / "s")
+    english = Words("en")
+    for verdict in verdicts.judge(told):
+        for reading in verdict.readings:
+            assert reading.gate_kinds[0] == "seeds"
+            said = "; ".join(page.remarks(verdict, reading, english))
+            assert said.count(english("gate.seeds")) == 1
 
 
 def test_a_partial_study_says_so_and_which_runs_are_missing(tmp_path):

@@ -118,7 +118,7 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
                 plots.forest(
                     f"contrast-{word(verdict.claim)}",
                     bars,
-                    title=f"{verdict.claim}  {words(f'answer.expect.{verdict.expect}')}",
+                    title=f"{verdict.claim}: {words(f'answer.expect.{verdict.expect}')}",
                     text=f"{text}. " + words("contrasts.figure_text", rows=spoken(rows)),
                     unit=words("page.unit_pp"),
                     below=words("contrasts.below"),

@@ -280,8 +280,9 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
     if reading.verdict == verdicts.EXPLORATORY and verdict.expect != "none":
         key = "answer.tipping" if reading.tipping_sd is not None else "answer.open"
         found.append(words(key, sd=number(reading.tipping_sd)))
-    if reading.verdict == verdicts.EXPLORATORY:
-        kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds) if kind != "seeds"]
+    if reading.verdict == verdicts.EXPLORATORY or not capped:
+        told = ("seeds",) if reading.verdict == verdicts.EXPLORATORY else ()
+        kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds) if kind not in told]
         found += [words("answer.mind", gates="; ".join(kinds))] if kinds else []
     return found
 
