@@ -267,6 +267,31 @@ def test_a_row_of_another_length_is_found_in_csv():
     assert (found.severity, found.rule, found.line) == ("contradiction", "row-length", 4)
 
 
+def test_p_and_r_beside_f1_are_precision_and_recall():
+    grid = cells(rows(4), Style())
+    grid[0][7:] = ["R", "P (%)", "F1"]
+    assert alarms(audited(text(grid, Style()))) == []
+    grid[3][9] = "99.90%"
+    assert the_only(audited(text(grid, Style()))).rule == "f1-bound"
+    alone = [[row[0], row[7]] for row in grid]
+    assert "0 figures" in wording.text(audited(text(alone)))
+
+
+def test_a_heading_over_several_columns_counts_for_all_of_them():
+    table = """Top-1 accuracy (%):
+
+| Dataset       | ResNet50 |       |        | ViT     |       |        |
+|---------------|----------|-------|--------|---------|-------|--------|
+|               | Default  | MixUp | CutMix | Default | MixUp | CutMix |
+| CIFAR-100     | 76.1     | 78.0  | 79.0   | 70.0    | 72.0  | 74.0   |
+| Tiny-ImageNet | 60.2     | 62.3  | 62.9   | 50.2    | 52.1  | 53.3   |
+| CIFAR-10      | 95.2     | 96.3  | 96.9   | 85.2    | 87.1  | {last} |
+"""
+    clean = audited(table.format(last="88.0"))
+    assert alarms(clean) == [] and len(clean.contrasts) == 21  # 12 gains and 9 differences of them
+    assert the_only(audited(table.format(last="188.0"))).rule == "percent-typo"
+
+
 def test_exchanged_headings_are_one_finding():
     grid = cells(rows(2), Style())
     grid[0][5], grid[0][6] = grid[0][6], grid[0][5]

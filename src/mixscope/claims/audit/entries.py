@@ -96,13 +96,25 @@ def _second_headings(table: Table, rows: list[Line]) -> tuple[Table, list[Line]]
     first = [rows[0].cells[c] for c in figures if rows[0].cells[c]]
     if not first or any(read_figure(cell) or len(words.plain(cell)) < 2 for cell in first):
         return table, rows
-    joined = (f"{h} {rows[0].cells[c]}".strip() if c in figures else h for c, h in enumerate(table.headings))
+    joined, above = list(table.headings), ""
+    for c in figures:
+        above = table.headings[c] or above  # a heading over several columns stands over the first of them
+        joined[c] = f"{above} {rows[0].cells[c]}".strip()
     return replace(table, headings=tuple(joined)), rows[1:]
+
+
+def _letters(table: Table, found: list[Heading]) -> list[Heading]:
+    """P and R beside F1 are precision and recall; a letter alone says nothing."""
+    plain = [words.plain(h).replace("%", "").strip() for h in table.headings]
+    if {"p", "r"} <= set(plain) and any(h.metric == "f1" for h in found):
+        short = {"p": "precision", "r": "recall"}
+        return [Heading("metric", short[w]) if w in short else h for w, h in zip(plain, found, strict=True)]
+    return found
 
 
 def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[Finding]]:
     """What each column holds: by its heading, by its cells where that says nothing or something else."""
-    found = [words.heading(h) for h in table.headings]
+    found = _letters(table, [words.heading(h) for h in table.headings])
     content = [Counter(k for row in rows for k in words.kinds(row.cells[c])) for c in range(len(found))]
     filled = [sum(bool(words.kinds(row.cells[c])) for row in rows) for c in range(len(found))]
     texts = [sum(len(row.cells[c]) > 1 for row in rows) for c in range(len(found))]
