@@ -42,6 +42,17 @@ def test_a_later_signal_does_what_it_did_before(before, monkeypatch):
     assert before == [signal.SIGUSR2] * 2
 
 
+def test_who_has_nothing_to_save_leaves_at_once(before):
+    left = []
+    with stop.listening(left.append) as asked:
+        signal.raise_signal(signal.SIGUSR2)
+        assert left == ["SIGUSR2"]
+    with stop.listening(left.append) as asked:
+        asked.leave = None
+        signal.raise_signal(signal.SIGUSR2)
+        assert left == ["SIGUSR2"] and asked.asked == "SIGUSR2"
+
+
 # A process that gets a signal when it imports a module.
 STRUCK = """
 import os, sys
@@ -79,4 +90,5 @@ def test_a_signal_while_a_run_starts_ends_it_in_one_sentence(number, module, tmp
     )
     assert done.returncode == 75, done.stderr
     assert done.stderr.count("\n") == 1 and f"stopped by {signal.Signals(number).name}" in done.stderr
+    assert "the same command" in done.stderr
     assert done.stdout == "" and not (tmp_path / "run").exists()

@@ -1,6 +1,7 @@
 """`mixscope train` and `mixscope eval`: one run, and finished runs again."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,8 +60,15 @@ def train(arguments: argparse.Namespace) -> None:
     """Trains one run, or says what would be done; listens to signals before anything heavy is imported."""
     from mixscope.training.stop import listening
 
-    with listening() as stop:
+    with listening(_leave) as stop:
         _train(arguments, stop)
+
+
+def _leave(signal: str) -> None:
+    """Ends the process where it is: nothing is written yet, and it may be deep in an import."""
+    said = f"stopped by {signal} while it started; nothing is lost, the same command starts it again"
+    os.write(sys.stderr.fileno(), f"error: {said}     [exit 75]\n".encode())
+    os._exit(75)
 
 
 def _train(arguments: argparse.Namespace, stop: "Stop") -> None:

@@ -78,7 +78,8 @@ def run(
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
         ready = stack.enter_context(ready_for(config, root, device))
-        _heed(stop)  # until here nothing was written
+        stop.leave = None  # until here nothing was written
+        _heed(stop)
         record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
         if record is not None:

@@ -8,7 +8,7 @@ What does not belong here: what is saved then (loop.py).
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -23,9 +23,14 @@ ONCE_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Stop:
-    """asked: the name of the signal that came, None before that."""
+    """asked: the name of the signal that came, None before that.
+
+    leave: called with that name at once, as long as it is set: while libraries are imported and kernels are
+    compiled nothing is there to be saved, and a user should not wait for them.
+    """
 
     asked: str | None = None
+    leave: Callable[[str], None] | None = None
 
     def check(self) -> None:
         """Raises Interrupted when a signal has come."""
@@ -34,12 +39,14 @@ class Stop:
 
 
 @contextmanager
-def listening() -> Iterator[Stop]:
+def listening(leave: Callable[[str], None] | None = None) -> Iterator[Stop]:
     """Within the block the signals only set the flag; one that comes later again does what it did before.
+
+    leave: see Stop; whoever begins to write sets it to None.
 
     Outside the main thread Python gives no signals, and the flag is never set.
     """
-    stop = Stop()
+    stop = Stop(leave=leave)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -50,6 +57,8 @@ def listening() -> Iterator[Stop]:
         nonlocal first
         if first is None:
             stop.asked, first = signal.Signals(number).name, time.monotonic()
+            if stop.leave is not None:
+                stop.leave(stop.asked)
         elif time.monotonic() - first > ONCE_SECONDS:
             signal.signal(number, before[signal.Signals(number)])
             signal.raise_signal(number)
