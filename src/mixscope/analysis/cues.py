@@ -161,7 +161,12 @@ def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]])
     accounts          id, text, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts: contrast (its id),
                       expect, verdict
     margin            the change of LRI that counts as none
-    reading           one sentence: which account the figures favour, or that they do not decide
+    matched           by name of a built-in set: {"local", "global"}: the share that its model gets right when
+                      it is trained on that cue alone (data/cues.py); how far the two are apart is how far
+                      from even the start was
+    decision          {"kind", "account", "seeds"}: kind is a key of READINGS, account an id or null, seeds
+                      those of the cell that has fewest
+    reading           the decision as one sentence
     """
     by_experiment: dict[str, list[tuple[PlannedRun, Mapping[str, Any]]]] = {}
     for planned, one in found:
@@ -169,7 +174,8 @@ def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]])
     scenes = min(one["scenes"] for _, one in found)
     cells = [_cell(runs, scenes) for runs in by_experiment.values()]
     compared = _contrasts(cells)
-    accounts, reading = _accounts(cells, compared)
+    accounts, decision = _accounts(cells, compared)
+    sets = dict.fromkeys(planned.config.data.name for planned, _ in found)
     return {
         "what": "cues",
         "study": study.name,
@@ -179,7 +185,9 @@ def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]])
         "contrasts": [{k: v for k, v in c.items() if k != "made"} for c in compared],
         "accounts": accounts,
         "margin": LRI_MARGIN,
-        "reading": reading,
+        "matched": {name: dict(cues.MATCHED[name]) for name in sets if name in cues.MATCHED},
+        "decision": decision,
+        "reading": _reading(decision),
     }
 
 
@@ -309,8 +317,8 @@ def _arm(cell: _Cell) -> str:
 
 def _accounts(
     cells: Sequence[_Cell], compared: Sequence[Mapping[str, Any]]
-) -> tuple[list[dict[str, Any]], str]:
-    """What each account says of CutMix, judged by the rule for claims (claims/verdicts.py)."""
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What each account says of CutMix, judged by the rule for claims (verdicts.py), and what follows."""
     effects: dict[str, Mapping[str, Any]] = {}
     for family in ("resnet", "vit"):
         mine = [c.experiment for c in cells if c.family == family and c.arm == "cutmix"]
@@ -320,10 +328,7 @@ def _accounts(
             if c["figure"] == "lri" and len(mine) == 1 and c["id"].split(":")[1] == mine[0]
         ]
         if len(found) != 1:
-            return [], (
-                f"the accounts are not judged: they need one {WORDS[family]} with and one without CutMix,"
-                " whose predictions interventions change"
-            )
+            return [], {"kind": "not-judged", "account": None, "seeds": None}
         effects[family] = found[0]
     accounts = []
     for name, account in ACCOUNTS.items():
@@ -334,7 +339,7 @@ def _accounts(
         verdict = verdicts.over_strata([p["verdict"] for p in parts])
         verdict = verdict if verdict != verdicts.MIXED else verdicts.INCONCLUSIVE
         accounts.append({"id": name, "text": account["text"], "verdict": verdict, "parts": parts})
-    return accounts, _reading(accounts, effects)
+    return accounts, _decision(accounts, min(effect["seeds"] for effect in effects.values()))
 
 
 def _judged(effect: Mapping[str, Any], expect: str) -> str:
@@ -345,23 +350,39 @@ def _judged(effect: Mapping[str, Any], expect: str) -> str:
     return verdict
 
 
-def _reading(accounts: Sequence[Mapping[str, Any]], effects: Mapping[str, Mapping[str, Any]]) -> str:
-    short = min(effect["seeds"] for effect in effects.values())
-    if short < verdicts.FEWEST_SEEDS:
-        return f"the figures do not decide: {short} of at least {verdicts.FEWEST_SEEDS} seeds"
-    held = [a for a in accounts if a["verdict"] == verdicts.SUPPORTED]
-    gone = [a for a in accounts if a["verdict"] == verdicts.REFUTED]
-    if held:
-        return f"the figures favour this account: {held[0]['text']}"
-    if len(gone) == len(accounts):
-        return "the figures favour neither account: each says something that did not come out"
-    if gone:
-        left = next(a for a in accounts if a not in gone)
-        return (
-            f"the figures speak against this account: {gone[0]['text']}; they do not decide whether the other"
-            f" holds: {left['text']}"
-        )
-    return "the figures do not decide between the accounts"
+def _decision(accounts: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
+    held = [a["id"] for a in accounts if a["verdict"] == verdicts.SUPPORTED]
+    gone = [a["id"] for a in accounts if a["verdict"] == verdicts.REFUTED]
+    if seeds < verdicts.FEWEST_SEEDS:
+        kind, account = "few-seeds", None
+    elif held:
+        kind, account = "favours", held[0]
+    elif len(gone) == len(accounts):
+        kind, account = "neither", None
+    elif gone:
+        kind, account = "against", gone[0]
+    else:
+        kind, account = "open", None
+    return {"kind": kind, "account": account, "seeds": seeds}
+
+
+READINGS = {
+    "not-judged": "the accounts are not judged: they need one ResNet and one ViT, each with and without"
+    " CutMix, whose predictions interventions change",
+    "few-seeds": "the figures do not decide: {seeds} of at least {fewest} seeds",
+    "favours": "the figures favour this account: {account}",
+    "neither": "the figures favour neither account: each says something that did not come out",
+    "against": "the figures speak against this account: {account}; they do not decide whether the other"
+    " holds",
+    "open": "the figures do not decide between the accounts",
+}
+
+
+def _reading(decision: Mapping[str, Any]) -> str:
+    text = ACCOUNTS[decision["account"]]["text"] if decision["account"] else ""
+    return READINGS[decision["kind"]].format(
+        account=text, seeds=decision["seeds"], fewest=verdicts.FEWEST_SEEDS
+    )
 
 
 # --- for a person -------------------------------------------------------------------------------
@@ -386,6 +407,11 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
     if compared["contrasts"]:
         found += ["", "differences"]
         found += _aligned([[c["sentence"], _shown_figure(c, sign="+")] for c in compared["contrasts"]])
+    if compared["matched"]:
+        found += ["", "right answers when trained on one cue alone, without mixing"]
+        head = ["set", "local", "global"]
+        rows = [[n, f"{m['local']:.3f}", f"{m['global']:.3f}"] for n, m in compared["matched"].items()]
+        found += _aligned([head, *rows])
     found += [""]
     found += [f"{a['verdict']:<13} {a['text']}" for a in compared["accounts"]]
     return [*found, compared["reading"]]
