@@ -5,6 +5,7 @@ import html.parser
 import io
 import re
 import string
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,6 +19,7 @@ from mixscope.claims import verdicts
 from mixscope.claims.evidence import gather
 from mixscope.errors import ConfigError, DataError
 from mixscope.report import literature, page, published, words
+from mixscope.report.sections import answer
 from mixscope.report.words import LANGUAGES, Words
 from mixscope.study import matrix
 
@@ -191,7 +193,7 @@ def test_what_speaks_against_a_reading_stands_beside_its_interval_also_where_it_
     for verdict in verdicts.judge(told):
         for reading in verdict.readings:
             assert reading.gate_kinds[0] == "seeds"
-            said = "; ".join(page.remarks(verdict, reading, english))
+            said = "; ".join(answer.remarks(verdict, reading, english))
             assert said.count(english("gate.seeds")) == 1
 
 
@@ -343,7 +345,7 @@ def test_both_languages_say_the_same_things_with_the_same_gaps():
 
 def test_every_sentence_is_used_and_every_one_used_is_there():
     folder = page.resources.files("mixscope.report")
-    sources = [p.read_text() for p in folder.iterdir() if p.name.endswith(".py")]
+    sources = [p.read_text() for p in Path(page.__file__).parent.rglob("*.py")]
     sources += [p.read_text() for p in (folder / "templates").iterdir()]
     text = "\n".join(sources)
     named = {

@@ -9,7 +9,7 @@ from scipy import optimize, stats
 
 from mixscope import calibration, metrics
 from mixscope.report import classes
-from mixscope.report.page import confusion_png
+from mixscope.report.sections.confusion import confusion_png
 
 
 def drawn(seeds, n, k, share, rng, by_seed=0.0):

@@ -83,7 +83,7 @@ def _row(verdict: Any) -> dict[str, Any]:
 
 def _lines(judged: Any, language: str) -> Iterator[str]:
     """A claim with its verdict; below it each stratum with its interval and what there is to say of it."""
-    from mixscope.report.page import remarks
+    from mixscope.report.sections.answer import remarks
     from mixscope.report.words import Words
 
     words = Words(language)

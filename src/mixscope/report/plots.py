@@ -5,7 +5,7 @@ never values; every colour comes with a shape or a dash. Text from outside is es
 A chart is drawn at the width of a phone, so that its letters stay readable there; pages set charts side by
 side.
 
-What does not belong here: where figures come from (story.py), and sentences about them (page.py).
+What does not belong here: where figures come from (story.py), and sentences about them (sections/).
 """
 
 import math

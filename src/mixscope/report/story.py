@@ -4,7 +4,7 @@ Predictions are read one file at a time and reduced at once, so that a study of 
 memory. What cannot be read becomes a sentence in the story, never an exception: a report of a partial or
 damaged study says so.
 
-What does not belong here: how figures are drawn or worded (plots.py, page.py), and verdicts (claims).
+What does not belong here: how figures are drawn or worded (plots.py, sections/), and verdicts (claims).
 """
 
 import statistics

@@ -11,8 +11,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixscope.report import figures, sentences, story
-from mixscope.report.figures import number, signed
+from mixscope.report import sentences, story
+from mixscope.report.naming import number, signed, stratum_name
 from mixscope.report.story import FIGURES, DataSet, Story
 from mixscope.report.words import Words
 
@@ -272,7 +272,7 @@ def _contrasts_text(told: Story, words: Words) -> str:
                 for i in (r.points, r.logits)
             ]
             needed = "–" if r.seeds_needed is None else str(r.seeds_needed)
-            about = [verdict.claim, figures.stratum_name(r, words), words(f"verdict.{r.verdict}")]
+            about = [verdict.claim, stratum_name(r, words), words(f"verdict.{r.verdict}")]
             gates = "; ".join(sentences.translated(gate, words.language) or gate for gate in r.gates)
             rows.append([*about, *shown, str(r.seeds), needed, gates])
     return to_markdown([words(f"contrasts.col.{name}") for name in names], rows)

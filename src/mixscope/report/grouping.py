@@ -1,0 +1,55 @@
+"""Which cells stand together in a report, in which order and colour.
+
+What does not belong here: how they are called (naming.py).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mixscope.report.plots import Key
+from mixscope.report.story import Cell, Story
+from mixscope.report.words import Words
+
+
+def series_of(story: Story, arm: str | None) -> int:
+    """The colour of an arm: its place among the arms."""
+    return story.design.arms.index(arm) if arm in story.design.arms else 0
+
+
+def shorter(levels: Mapping[str, str], told: Story, data: str) -> dict[str, str]:
+    """The levels that tell the cells of one data set apart."""
+    cells = by_data(told)[data]
+    return {f: v for f, v in levels.items() if len({cell.levels[f] for cell in cells}) > 1}
+
+
+def by_data(told: Story) -> dict[str, list[Cell]]:
+    """Cells by the data set that they were trained on, in order."""
+    found: dict[str, list[Cell]] = {}
+    for cell in told.cells:
+        found.setdefault(cell.data, []).append(cell)
+    return found
+
+
+def arms_together(cells: Sequence[Cell], told: Story) -> list[Cell]:
+    """Cells in an order in which the arms of one model and stratum follow each other."""
+    design = told.design
+    outer = [f for f in design.factors if f != design.arm]
+    place = {f: list(levels) for f, levels in design.factors.items()}
+    return sorted(
+        cells,
+        key=lambda c: [place[f].index(c.levels[f]) for f in (*outer, *((design.arm,) if design.arm else ()))],
+    )
+
+
+def mates(told: Story, *, but: Iterable[str | None]) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
+    """Cells that agree in all factors but some, in order."""
+    found: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
+    left_out = list(but)
+    for cell in told.cells:
+        found.setdefault(told.design.without(cell.levels, *left_out), []).append(cell)
+    return found
+
+
+def arm_keys(told: Story, cells: Sequence[Cell], words: Words) -> list[Key]:
+    """The arms of these cells, for a legend."""
+    arms = dict.fromkeys(cell.levels.get(told.design.arm or "", cell.experiment) for cell in cells)
+    return [Key(series=series_of(told, arm), name=words.level(arm)) for arm in arms]

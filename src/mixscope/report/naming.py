@@ -1,0 +1,65 @@
+"""How a report writes figures and calls things: numbers, cells, classes, strata.
+
+What does not belong here: sentences and the names of levels (words.py), and which cells belong together
+(grouping.py).
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+
+from mixscope.claims.verdicts import Reading
+from mixscope.report.grouping import shorter
+from mixscope.report.story import Cell, DataSet, Story
+from mixscope.report.words import Words
+
+TOLD = 8  # how many curves or rows an alternative text spells out
+
+
+def word(*parts: object) -> str:
+    """Parts as one word for ids and file names, with a checksum where other signs would be lost."""
+    text = " ".join(map(str, parts))
+    found = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return (
+        found
+        if re.fullmatch(r"[A-Za-z0-9 -]+", text)
+        else f"{found}-{zlib.crc32(text.encode()):08x}".strip("-")
+    )
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A plain figure; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign; a dash where there is none."""
+    if value is None:
+        return "–"
+    text = f"{value:+.{digits}f}"
+    return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
+
+
+def spoken(rows: Sequence[str]) -> str:
+    """The first rows in words."""
+    return " ".join(rows[:TOLD]) + (" …" if len(rows) > TOLD else "")
+
+
+def stratum_name(reading: Reading, words: Words) -> str:
+    """The stratum of a reading for people; a text of its own where the claim has but one."""
+    return words.levels(reading.stratum) or words("answer.strata_all")
+
+
+def class_name(data: DataSet, number: int) -> str:
+    """A class as people write it: data sets put underscores for blanks."""
+    return readable(data.classes[number]) if number < len(data.classes) else str(number)
+
+
+def readable(name: str) -> str:
+    """A name with blanks for underscores."""
+    return name.replace("_", " ")
+
+
+def short_cell(cell: Cell, told: Story, words: Words) -> str:
+    """A cell within its data set: without the levels that all cells of the data set share."""
+    return words.levels(shorter(cell.levels, told, cell.data)) or cell.experiment

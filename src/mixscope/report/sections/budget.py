@@ -1,0 +1,93 @@
+"""Gain against budget: contrasts and gains after every epoch.
+
+What does not belong here: markup (templates/budget.html), and how charts are drawn (plots.py).
+"""
+
+from collections.abc import Sequence
+
+from mixscope.claims.budget import Budget
+from mixscope.report import plots
+from mixscope.report.grouping import series_of
+from mixscope.report.naming import signed, spoken, word
+from mixscope.report.plots import Figure, Key, Line, Ribbon
+from mixscope.report.story import Story
+from mixscope.report.words import Words
+
+
+def gains(told: Story, words: Words) -> list[Figure]:
+    """What the arms gain after every epoch, a chart for each model and stratum."""
+    design = told.design
+    together: dict[tuple[tuple[str, str], ...], list[Budget]] = {}
+    for budget in told.gain_budgets:
+        together.setdefault(design.without(budget.stratum, design.arm), []).append(budget)
+    found = []
+    for levels, budgets in together.items():
+        name = words.levels(levels) or told.study.name
+        lines_of = [
+            (series_of(told, b.stratum[design.arm or ""]), words.level(b.stratum[design.arm or ""]), b)
+            for b in budgets
+        ]
+        figure_id = f"budget-gain-{word(*(level for _, level in levels)) if levels else 'all'}"
+        found.append(_budget(figure_id, name, lines_of, words, band=None))
+    return found
+
+
+def contrasts(told: Story, words: Words) -> list[Figure]:
+    """The claimed contrasts after every epoch, a chart a claim, a curve a stratum."""
+    found = []
+    for verdict in told.verdicts:
+        mine = [b for b in told.budgets if b.claim == verdict.claim]
+        if verdict.secondary or not mine:
+            continue
+        name = words("budget.figure_claim", claim=verdict.claim)
+        lines_of = [
+            (i + 1, words.levels(b.stratum) or words("answer.strata_all"), b) for i, b in enumerate(mine)
+        ]
+        found.append(_budget(f"budget-{word(verdict.claim)}", name, lines_of, words, band=verdict.margin))
+    return found
+
+
+def _budget(
+    id: str, name: str, lines_of: Sequence[tuple[int, str, Budget]], words: Words, *, band: float | None
+) -> Figure:
+    curves, rows, ribbons = [], [], []
+    for series, label, budget in lines_of:
+        seeds = budget.seeds
+        if len(seeds) > 1:
+            for seed in seeds:
+                points = [(float(p.epoch), p.by_seed[seed]) for p in budget.points if seed in p.by_seed]
+                hint = f"{label}, {words('page.seed', seed=seed)}"
+                curves.append(Line(series=series, points=points, look="thin", hint=hint))
+        low_high = [
+            (float(p.epoch), p.low, p.high) for p in budget.points if p.low is not None and p.high is not None
+        ]
+        if len(low_high) > 1:
+            ribbons.append(Ribbon(series=series, points=low_high))
+        # The mean only where every seed is there: it must not move because a seed drops out.
+        whole = [(float(p.epoch), p.estimate) for p in budget.points if len(p.by_seed) == len(seeds)]
+        curves.append(Line(series=series, points=whole, look="bold", hint=label, dots=len(whole) < 16))
+        if whole:
+            rows.append(
+                words(
+                    "budget.row_text",
+                    name=label,
+                    first=signed(whole[0][1]),
+                    start=int(whole[0][0]),
+                    last=signed(whole[-1][1]),
+                    end=int(whole[-1][0]),
+                    seeds=len(seeds),
+                )
+            )
+    split = words(f"budget.split.{lines_of[0][2].split}")
+    return plots.lines(
+        id,
+        title=name,
+        text=words("budget.figure_text", split=split, rows=spoken(rows)),
+        curves=curves,
+        keys=[Key(series=series, name=label) for series, label, _ in lines_of],
+        x_name=words("curves.epoch"),
+        unit=words("page.unit_pp"),
+        zero=True,
+        band=band,
+        ribbons=ribbons,
+    )

@@ -1,0 +1,83 @@
+"""Calibration: reliability diagrams, and what temperature scaling mends.
+
+What does not belong here: markup (templates/calibration.html), and how charts are drawn (plots.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mixscope.report import plots
+from mixscope.report.grouping import arm_keys, mates, series_of
+from mixscope.report.naming import number, spoken, word
+from mixscope.report.plots import Figure, Line
+from mixscope.report.story import Cell, Story
+from mixscope.report.words import Words
+
+
+def charts(told: Story, words: Words) -> list[Figure]:
+    """A reliability diagram for each model and stratum, a curve an arm."""
+    found = []
+    for levels, cells in mates(told, but=[told.design.arm]).items():
+        curves, rows = [], []
+        for cell in cells:
+            if cell.judged is None:
+                continue
+            arm = cell.levels.get(told.design.arm or "", cell.experiment)
+            r = cell.judged.reliability
+            points = [(100 * float(c), 100 * float(a)) for c, a in zip(r.confidence, r.accuracy, strict=True)]
+            curves.append(Line(series=series_of(told, arm), points=points, hint=words.level(arm), dots=True))
+            rows.append(words("calibration.row_text", name=words.level(arm), ece=number(cell.mean("ece"))))
+        if curves:
+            name = words.levels(levels) or told.study.name
+            found.append(
+                plots.reliability(
+                    f"reliability-{word(*(level for _, level in levels)) if levels else 'all'}",
+                    curves,
+                    arm_keys(told, [c for c in cells if c.judged is not None], words),
+                    title=words("calibration.figure", cell=name),
+                    text=words("calibration.figure_text", rows=spoken(rows)),
+                    x_name=words("calibration.confidence"),
+                    unit=words("calibration.right"),
+                )
+            )
+    return found
+
+
+def ece_rows(cells: Sequence[Cell], told: Story, words: Words) -> Mapping[str, str]:
+    """ECE of each arm in percentage points, every seed."""
+    return {
+        words.level(c.levels.get(told.design.arm or "", c.experiment)): ", ".join(
+            number(v) for v in c.by_seed["ece"].values()
+        )
+        for c in cells
+        if c.by_seed["ece"]
+    }
+
+
+def captioned(told: Story, words: Words) -> list[dict[str, Any]]:
+    """The diagrams with the ECE of every seed below them."""
+    by_id = {figure.id: figure for figure in charts(told, words)}
+    found = []
+    for levels, cells in mates(told, but=[told.design.arm]).items():
+        drawn = by_id.get(f"reliability-{word(*(v for _, v in levels)) if levels else 'all'}")
+        if drawn is not None:
+            rows = "; ".join(f"{k} {v}" for k, v in ece_rows(cells, told, words).items())
+            found.append({"figure": drawn, "caption": words("calibration.caption", rows=rows)})
+    return found
+
+
+def eces(told: Story, words: Words) -> list[dict[str, Any]]:
+    """ECE of each cell, as it is and after temperature scaling, mean and deviation over seeds."""
+    rows = []
+    for cell in told.cells:
+        if cell.judged is not None and cell.by_seed["ece"]:
+            scaled = list(cell.judged.scaled.values())
+            rows.append(
+                {
+                    "cell": cell,
+                    "levels": words.levels(cell.levels),
+                    "temperature": [s.temperature for s in scaled],
+                    "after": [s.ece for s in scaled],
+                }
+            )
+    return rows

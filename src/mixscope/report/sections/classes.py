@@ -1,0 +1,131 @@
+"""Gains by class: sorted bars, a map of superclasses, and who gains most and least.
+
+What does not belong here: markup (templates/classes.html), and how charts are drawn (plots.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mixscope.report import plots, story
+from mixscope.report.grouping import series_of, shorter
+from mixscope.report.naming import class_name, readable, signed, spoken, word
+from mixscope.report.plots import Figure
+from mixscope.report.story import ArmGains, Story
+from mixscope.report.words import Words
+
+NAMED = 5  # classes named on either end of a sorted figure
+RATE = 0.05  # false discovery rate
+MAPPED = 24  # classes without superclasses that still fit into a map
+
+
+def certain(one: ArmGains) -> np.ndarray:
+    """bool (n_classes,): which classes differ from 0, all of them looked at together."""
+    result: np.ndarray = np.nan_to_num(one.gains.q, nan=1.0) <= RATE
+    return result
+
+
+def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]]:
+    """By data set, sorted bars for each arm, model and stratum, on one scale a data set."""
+    found: dict[str, list[tuple[Figure, ArmGains]]] = {}
+    for name, gains in told.class_gains.items():
+        data = told.data[name]
+        limits = plots.span((v for one in gains for v in one.gains.gain), around=0.0)
+        for one in gains:
+            known = np.flatnonzero(np.isfinite(one.gains.gain))
+            order = known[np.argsort(-one.gains.gain[known], kind="stable")]
+            ends = [
+                ", ".join(
+                    f"{class_name(data, int(k))} {signed(float(one.gains.gain[k]), 1)}" for k in part[:NAMED]
+                )
+                for part in (order, order[::-1])
+            ]
+            sure = certain(one)
+            where = words.levels(shorter(one.levels, told, name)) or words.level(name)
+            title = words("classes.figure", arm=words.level(one.arm), cell=where)
+            figure = plots.sorted_bars(
+                f"classes-{word(*one.levels.values(), one.arm)}",
+                [float(one.gains.gain[k]) for k in known],
+                [class_name(data, int(k)) for k in known],
+                [bool(sure[k]) for k in known],
+                faint=[float(one.gains.shrunken[k]) for k in known],
+                series=series_of(told, one.arm),
+                title=title,
+                text=words(
+                    "classes.figure_text",
+                    classes=len(known),
+                    certain=int(sure.sum()),
+                    top=ends[0],
+                    bottom=ends[1],
+                ),
+                unit=words("page.unit_pp"),
+                x_name=words("classes.sorted") if len(known) > 12 else "",
+                limits=limits,
+            )
+            found.setdefault(name, []).append((figure, one))
+    return found
+
+
+def maps(told: Story, words: Words) -> dict[str, Figure]:
+    """By data set, a map of gains: superclasses, or the classes where they are few, against cells."""
+    found = {}
+    for name, gains in told.class_gains.items():
+        data = told.data[name]
+        if data.superclasses:
+            rows: Sequence[str] = [readable(name) for name in data.superclasses]
+            columns = [story.superclass_gains(one, data) for one in gains]
+        elif len(data.classes) <= MAPPED:
+            rows = [readable(name) for name in data.classes]
+            columns = [one.gains.shrunken for one in gains]
+        else:
+            continue
+        names = [_map_column(one, name, told, words) for one in gains]
+        values = np.array(columns).T
+        order = np.argsort(-np.nan_to_num(values.mean(axis=1)), kind="stable")
+        sentences = [
+            f"{rows[i]}: "
+            + ", ".join(f"{n} {signed(float(v), 1)}" for n, v in zip(names, values[i], strict=True))
+            + "."
+            for i in order
+        ]
+        found[name] = plots.heat(
+            f"class-map-{word(name)}",
+            values[order],
+            [rows[i] for i in order],
+            names,
+            title=words("classes.heat" if data.superclasses else "classes.heat_classes"),
+            text=words("classes.heat_text", rows=spoken(sentences)),
+            unit=words("page.unit_pp"),
+        )
+    return found
+
+
+def _map_column(one: ArmGains, data: str, told: Story, words: Words) -> str:
+    return " ".join([words.level(one.arm), *map(words.level, shorter(one.levels, told, data).values())])
+
+
+def told_gains(told: Story, words: Words) -> dict[str, list[dict[str, Any]]]:
+    """By data set, the bars of every arm with who gains most and least."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, drawn in charts(told, words).items():
+        data = told.data[name]
+        for figure, one in drawn:
+            shrunken = one.gains.shrunken
+            known = np.flatnonzero(np.isfinite(shrunken))
+            # Where all are shrunken alike, the plain gain decides.
+            order = known[np.lexsort((-one.gains.gain[known], -shrunken[known]))]
+
+            def listed(numbers: Iterable[int], data: Any = data, gain: np.ndarray = one.gains.gain) -> str:
+                return ", ".join(f"{class_name(data, int(k))} {signed(float(gain[k]), 1)}" for k in numbers)
+
+            found.setdefault(name, []).append(
+                {
+                    "figure": figure,
+                    "certain": int(certain(one).sum()),
+                    "classes": len(known),
+                    "most": listed(order[:NAMED]),
+                    "least": listed(order[::-1][:NAMED]),
+                }
+            )
+    return found

@@ -1,0 +1,118 @@
+"""What is taken for what: the pairs confused most, and matrices without annotations.
+
+What does not belong here: markup (templates/confusion.html), and how charts are drawn (plots.py).
+"""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mixscope.report import story
+from mixscope.report.grouping import by_data
+from mixscope.report.naming import (
+    class_name,
+    number,
+    short_cell,
+    word,
+)
+from mixscope.report.story import Cell, Story
+from mixscope.report.words import Words
+
+PAIRS = 15  # of confused classes that a data set's table lists
+
+
+def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
+    """For each data set its most confused pairs and a matrix a cell."""
+    found = []
+    for name, cells in by_data(told).items():
+        known = [(cell, cell.judged) for cell in cells if cell.judged is not None]
+        if not known:
+            continue
+        data = told.data[name]
+        k = len(known[0][1].counts)
+        of = np.array(data.superclass_of) if len(data.superclass_of) == k else np.zeros(k, np.int64)
+        order = np.argsort(of, kind="stable")
+        names = [class_name(data, int(i)) for i in order]
+        shares = [_shares(judged.counts) for _, judged in known]
+        mean = np.mean(shares, axis=0)
+        np.fill_diagonal(mean, 0.0)
+        top = [divmod(int(i), k) for i in np.argsort(-mean, axis=None, kind="stable")[:PAIRS]]
+        found.append(
+            {
+                "id": word(name),
+                "name": name,
+                "classes": names,
+                "ordered": len(data.superclass_of) == k,
+                "columns": [short_cell(cell, told, words) for cell, _ in known],
+                "pairs": [
+                    {
+                        "true": class_name(data, t),
+                        "predicted": class_name(data, p),
+                        "shares": [float(share[t, p]) for share in shares],
+                    }
+                    for t, p in top
+                    if mean[t, p] > 0
+                ],
+                "matrices": [_matrix(cell, order, data, told, words) for cell, _ in known],
+            }
+        )
+    return found
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """Percent of each true class, float64 (n_classes, n_classes)."""
+    there = counts.sum(axis=1, keepdims=True)
+    result: np.ndarray = 100.0 * np.divide(counts, there, out=np.zeros(counts.shape), where=there > 0)
+    return result
+
+
+def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words) -> dict[str, str]:
+    assert cell.judged is not None
+    counts = cell.judged.counts[np.ix_(order, order)]
+    pairs = ", ".join(
+        words(
+            "confusion.pair",
+            true=class_name(data, c.true),
+            predicted=class_name(data, c.predicted),
+            share=number(100 * c.share, 1),
+        )
+        for c in story.confused(cell, most=3)
+    )
+    title = words("confusion.matrix", cell=short_cell(cell, told, words), experiment=cell.experiment)
+    text = words(
+        "confusion.matrix_text",
+        classes=len(counts),
+        seeds=len(cell.judged.seeds),
+        right=number(100.0 * float(np.trace(counts)) / max(1, int(counts.sum()))),
+        pairs=pairs,
+    )
+    plain = np.minimum(counts, 65535).astype("<u2").tobytes()
+    return {
+        "title": title,
+        "text": f"{title}. {text}",
+        "pairs": pairs,
+        "image": "data:image/png;base64," + base64.b64encode(confusion_png(counts)).decode(),
+        "counts": base64.b64encode(plain).decode(),
+    }
+
+
+def confusion_png(counts: np.ndarray) -> bytes:
+    """A pixel an entry: confusions blue, the diagonal grey, the stronger the larger; clear where none is.
+
+    counts: int (n_classes, n_classes). The picture is see-through, so that it suits a light or dark page.
+    """
+    shares = _shares(counts)
+    aside = shares.copy()
+    np.fill_diagonal(aside, 0.0)
+    strength = np.sqrt(aside / (aside.max() or 1.0))
+    level = np.where(shares > 0, np.maximum(1, np.rint(strength * 127)), 0)
+    level[np.diag_indices(len(level))] = 128 + np.rint(np.diag(shares) / 100.0 * 127)
+    picture = Image.fromarray(level.astype(np.uint8), mode="P")
+    picture.putpalette([0, 122, 204] * 128 + [128, 134, 142] * 128)
+    clear = bytes([*(round(i * 255 / 127) for i in range(128)), *(round(i * 200 / 127) for i in range(128))])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True, transparency=clear)
+    return buffer.getvalue()

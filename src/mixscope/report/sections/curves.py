@@ -1,0 +1,95 @@
+"""Training curves: loss, accuracy, learning rate and throughput, a curve a run.
+
+What does not belong here: markup (templates/curves.html), and how charts are drawn (plots.py).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from mixscope.report import plots
+from mixscope.report.grouping import arm_keys, mates, series_of
+from mixscope.report.naming import number, spoken, word
+from mixscope.report.plots import Figure, Line
+from mixscope.report.story import Cell, Run, Story
+from mixscope.report.words import Words
+
+CURVES = ("loss", "accuracy", "lr", "speed")
+
+
+def charts(told: Story, words: Words) -> dict[str, list[Figure]]:
+    """By stratum and model, four charts: loss, accuracy, learning rate and throughput, a curve a run."""
+    design = told.design
+    found = {}
+    for levels, cells in mates(told, but=[design.arm]).items():
+        if not any(run.epochs for cell in cells for run in cell.runs):
+            continue
+        name = words.levels(levels) or told.study.name
+        found[name] = [_curves(what, cells, name, levels, told, words) for what in CURVES]
+    return found
+
+
+def judged_split(run: Run) -> str | None:
+    """On which images accuracy was judged after every epoch."""
+    return next(
+        (s for s in ("val", "test") if run.epochs and run.epochs[0].get(f"{s}_top1") is not None), None
+    )
+
+
+def _curves(
+    what: str,
+    cells: Sequence[Cell],
+    name: str,
+    levels: Iterable[tuple[str, str]],
+    told: Story,
+    words: Words,
+) -> Figure:
+    drawn: list[Line] = []
+    rows: list[str] = []
+    for cell in cells:
+        arm = cell.levels.get(told.design.arm or "")
+        series = series_of(told, arm)
+        for log in cell.published_curves if what in ("loss", "accuracy") else ():
+            ours = max((row["epoch"] for run in cell.runs for row in run.epochs), default=0)
+            values = log.top1 if what == "accuracy" else log.train_loss
+            points = [
+                (float(e), v)
+                for e, v in zip(log.epoch, values, strict=True)
+                if v is not None and e <= max(ours, 1)
+            ]
+            hint = f"{words('curves.published')}: {words.level(arm or cell.experiment)} ({log.segment})"
+            drawn.append(Line(series=series, points=points, look="ghost", hint=hint))
+        for run in cell.runs:
+            hint = f"{words.level(arm or cell.experiment)}, {words('page.seed', seed=run.seed)}"
+            split = judged_split(run)
+            keys = {
+                "loss": [("train_loss", "solid")],
+                "accuracy": [(f"{split}_top1", "solid"), ("clean_train_top1", "dash")],
+                "lr": [("lr", "solid")],
+                "speed": [("images_per_second", "solid")],
+            }[what]
+            for key, look in keys:
+                points = [(float(r["epoch"]), float(r[key])) for r in run.epochs if r.get(key) is not None]
+                if points:
+                    drawn.append(Line(series=series, points=points, look=look, hint=hint))
+                if points and look == "solid":
+                    digits = 4 if what == "lr" else 2
+                    rows.append(
+                        words(
+                            "curves.row_text",
+                            name=hint,
+                            first=number(points[0][1], digits),
+                            last=number(points[-1][1], digits),
+                            epochs=int(points[-1][0]),
+                        )
+                    )
+    title = words(f"curves.{what}")
+    return plots.lines(
+        f"curves-{what}-{word(*(level for _, level in levels)) if levels else 'all'}",
+        title=title,
+        text=words("curves.figure_text", what=title, cell=name, rows=spoken(rows)),
+        curves=drawn,
+        keys=arm_keys(told, cells, words),
+        x_name=words("curves.epoch"),
+        unit="",
+        width=264.0,
+        height=196.0,
+    )

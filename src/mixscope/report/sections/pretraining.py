@@ -1,0 +1,79 @@
+"""The effect of pretraining: every cell from scratch and from pretrained weights.
+
+What does not belong here: markup (templates/pretraining.html), and how charts are drawn (plots.py).
+"""
+
+from mixscope.report import plots
+from mixscope.report.grouping import mates, series_of, shorter
+from mixscope.report.naming import number, signed, spoken, word
+from mixscope.report.plots import Figure
+from mixscope.report.story import Cell, Story
+from mixscope.report.words import Words
+
+
+def _pairs(told: Story) -> list[tuple[Cell, Cell]]:
+    """Cells from scratch with the same cell from pretrained weights, where both have a finished run."""
+    design = told.design
+    if design.pretrained is None or design.scratch is None:
+        return []
+    pairs = []
+    for cells in mates(told, but=[design.pretrained]).values():
+        scratch = [c for c in cells if c.levels[design.pretrained] == design.scratch]
+        others = [c for c in cells if c.levels[design.pretrained] != design.scratch]
+        pairs += [(a, b) for a in scratch for b in others if a.seeds and b.seeds]
+    return pairs
+
+
+def charts(told: Story, words: Words) -> list[Figure]:
+    """A chart a data set: from scratch to pretrained, a row a cell."""
+    design = told.design
+    by_name: dict[str, list[tuple[Cell, Cell]]] = {}
+    for before, after in _pairs(told):
+        by_name.setdefault(before.data, []).append((before, after))
+    found = []
+    for data, pairs in by_name.items():
+        rows, sentences, last = [], [], None
+        for before, after in pairs:
+            levels = shorter(before.levels, told, data)
+            group = words.levels(design.without(levels, design.arm, design.pretrained))
+            name = words.level(before.levels[design.arm]) if design.arm else before.experiment
+            a, b = before.mean("top1"), after.mean("top1")
+            assert a is not None and b is not None
+            rows.append(
+                plots.Pair(
+                    name=name,
+                    series=series_of(told, before.levels.get(design.arm or "")),
+                    before=list(before.by_seed["top1"].values()),
+                    after=list(after.by_seed["top1"].values()),
+                    value=signed(b - a),
+                    group=group if group != last else "",
+                )
+            )
+            last = group
+            gap = signed(b - a)
+            sentences.append(
+                words(
+                    "pretraining.row_text",
+                    name=f"{group}, {name}",
+                    before=number(a),
+                    after=number(b),
+                    difference=gap,
+                )
+            )
+        found.append(
+            plots.pairs(
+                f"pretraining-{word(data)}",
+                rows,
+                title=words("pretraining.figure", data=words.level(data)),
+                text=words("pretraining.figure_text", rows=spoken(sentences)),
+                unit="%",
+                difference=words("page.unit_pp"),
+                names=(words("pretraining.scratch"), words("pretraining.pretrained")),
+            )
+        )
+    return found
+
+
+def claims_about(told: Story, factor: str | None) -> set[str]:
+    """The claims that compare levels of a factor."""
+    return {claim.id for claim in told.study.claims if factor in claim.contrast}

@@ -1,0 +1,102 @@
+"""The results: a dot plot a data set, and the table of all cells.
+
+What does not belong here: markup (templates/results.html), and how charts are drawn (plots.py).
+"""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from mixscope.report import plots
+from mixscope.report.grouping import arms_together, by_data, series_of, shorter
+from mixscope.report.naming import number, spoken, word
+from mixscope.report.plots import Figure, Row
+from mixscope.report.story import Cell, Story
+from mixscope.report.words import Words
+
+
+def charts(told: Story, words: Words) -> list[Figure]:
+    """A dot plot a data set: every cell a row, every seed a mark."""
+    found = []
+    for data, cells in by_data(told).items():
+        values = [v for c in cells for v in (*c.by_seed["top1"].values(), (c.published or {}).get("top1"))]
+        known = [v for v in values if v is not None]
+        if not any(c.seeds for c in cells):
+            continue
+        rows, sentences, before = [], [], None
+        for cell in arms_together(cells, told):
+            group = words.levels(told.design.without(shorter(cell.levels, told, data), told.design.arm))
+            name = words.level(cell.levels[told.design.arm]) if told.design.arm else cell.experiment
+            mean = cell.mean("top1")
+            deviation = cell.deviation("top1")
+            rows.append(
+                Row(
+                    name=name,
+                    series=series_of(told, cell.levels.get(told.design.arm or "")),
+                    seeds={words("page.seed", seed=s): v for s, v in cell.by_seed["top1"].items()},
+                    mean=mean if cell.seeds > 1 else None,
+                    value=number(mean) + (f" ± {number(deviation)}" if deviation is not None else ""),
+                    published=(cell.published or {}).get("top1"),
+                    group=group if group != before else "",
+                )
+            )
+            before = group
+            key = "results.row_text" if mean is not None else "results.row_none"
+            sentences.append(words(key, name=f"{group}, {name}", mean=number(mean), seeds=cell.seeds))
+        found.append(
+            plots.dots(
+                f"results-{word(data)}",
+                rows,
+                title=words("results.figure", stratum=words.level(data)),
+                text=words("results.figure_text", rows=spoken(sentences)),
+                unit="%",
+                published=words("results.published"),
+                spread=words("results.mean_sd"),
+                limits=plots.span(known),
+            )
+        )
+    return found
+
+
+def table(told: Story, words: Words) -> list[dict[str, Any]]:
+    """A row a cell, those of a data set together."""
+    best = {
+        max(known, key=lambda c: c.mean("top1") or 0.0).experiment
+        for cells in by_data(told).values()
+        if (known := [c for c in cells if c.seeds])
+    }
+    rows = []
+    for cells in by_data(told).values():
+        low, high = plots.span(v for c in cells for v in c.by_seed["top1"].values())
+        for cell in cells:
+            seeds = cell.by_seed["top1"]
+            mean = cell.mean("top1")
+            theirs = (cell.published or {}).get("top1")
+            rows.append(
+                {
+                    "cell": cell,
+                    "best": cell.experiment in best and len(cells) > 1,
+                    "each": "  ".join(number(v) for v in seeds.values()),
+                    "strip": _strip(cell, told, words, low, high) if seeds else "",
+                    "difference": None if mean is None or theirs is None else mean - theirs,
+                }
+            )
+    return rows
+
+
+def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Markup:
+    """Every seed as a mark on a small axis that the cells of a data set share."""
+    series = series_of(told, cell.levels.get(told.design.arm or ""))
+    marks = [
+        plots.dot(
+            4 + 88 * (value - low) / (high - low),
+            10,
+            series,
+            hint=f"{words('page.seed', seed=seed)}: {number(value)} %",
+        )
+        for seed, value in cell.by_seed["top1"].items()
+    ]
+    line = plots.rule(0, 10, 96, 10, "grid")
+    return Markup(
+        '<svg class="chart strip" viewBox="0 0 96 20" aria-hidden="true">' + line + "".join(marks) + "</svg>"
+    )

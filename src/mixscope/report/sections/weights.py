@@ -1,0 +1,43 @@
+"""What the pretrained weights had seen.
+
+What does not belong here: markup (templates/weights.html), and how charts are drawn (plots.py).
+"""
+
+from typing import Any
+
+from mixscope.report.story import Story
+from mixscope.report.words import Words
+
+
+def provenance(told: Story, words: Words) -> dict[str, Any]:
+    """Each file of weights with who used it, and what it makes one careful about."""
+    known = [run for run in told.runs if run.environment is not None]
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    warnings: dict[str, None] = {}
+    for run in known:
+        found = (run.environment or {})["weights"]
+        if found["weights"] == "scratch":
+            continue
+        key = (str(found["weights"]), str(found.get("sha256")))
+        row = rows.setdefault(
+            key,
+            {
+                "declared": False,
+                "training_data": words("page.unknown"),
+                "saw_mixup": None,
+                "saw_cutmix": None,
+                "augmentation": words("page.unknown"),
+                "source": None,
+                "file": "",
+                "sha256": "",
+                **found,
+                "users": {},
+            },
+        )
+        row["users"][run.experiment] = None
+        for finding in run.health:
+            if finding["check"] == "weights" and finding["ok"] is False:
+                warnings.update(dict.fromkeys(str(finding["sentence"]).split("; ")))
+    for row in rows.values():
+        row["used"] = ", ".join(row["users"])
+    return {"known": bool(known), "rows": list(rows.values()), "warnings": list(warnings)}
