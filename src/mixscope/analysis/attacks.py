@@ -1,0 +1,116 @@
+"""Attacks that know the network: FGSM and PGD, in the maximum norm, epsilon in bytes of 0 to 255.
+
+FGSM (Goodfellow et al., ICLR 2015, arXiv 1412.6572): one step along the sign of the loss's gradient.
+PGD (Madry et al., ICLR 2018, arXiv 1706.06083): several, from a random start within epsilon, projected back
+after each. Both stay within the bytes that an image can have. The network sees normalised images, so a step
+in bytes is divided by 255 and by the standard deviation of its channel. Everything is done in float32,
+whatever precision the run had, and attacked images are not rounded to whole bytes.
+
+What does not belong here: which epsilons, and what is made of it (robustness.py).
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mixscope import rng
+from mixscope.analysis.subject import Subject
+
+SEED = 20_241_125
+ADDRESS = 100  # of the random start among what corruptions draw
+STEPS = 5
+STRIDE = 2.5  # epsilons that all steps together would go
+BATCH = 128  # with a gradient an image takes more memory
+
+
+def gradient(module: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """d loss_i / d image_i, float32 (n, 3, H, W): the cross-entropy of each image by its own pixels.
+
+    images: float32 (n, 3, H, W), normalised. The module is in eval mode, so images do not meet.
+    """
+    with torch.enable_grad():
+        asked = images.detach().clone().requires_grad_(True)
+        loss = functional.cross_entropy(module(asked).float(), labels, reduction="sum")
+        (found,) = torch.autograd.grad(loss, asked)
+    return found
+
+
+def fgsm(
+    images: torch.Tensor,
+    slope: torch.Tensor,
+    epsilon: float,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+) -> torch.Tensor:
+    """One step of epsilon bytes along the sign of `slope`, the gradient at the images."""
+    return _within(images + _step(epsilon, std) * slope.sign(), images, epsilon, mean, std)
+
+
+def pgd(
+    module: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    epsilon: float,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    start: torch.Tensor,
+) -> torch.Tensor:
+    """STEPS steps from `start`, float32 of the images' shape in -1 to 1, times epsilon."""
+    moved = _within(images + _step(epsilon, std) * start, images, epsilon, mean, std)
+    stride = _step(epsilon * STRIDE / STEPS, std)
+    for _ in range(STEPS):
+        slope = gradient(module, moved, labels)
+        moved = _within(moved + stride * slope.sign(), images, epsilon, mean, std)
+    return moved
+
+
+def _step(epsilon: float, std: torch.Tensor) -> torch.Tensor:
+    return (epsilon / 255.0) / std
+
+
+def _within(
+    moved: torch.Tensor, images: torch.Tensor, epsilon: float, mean: torch.Tensor, std: torch.Tensor
+) -> torch.Tensor:
+    reach = _step(epsilon, std)
+    kept = torch.minimum(torch.maximum(moved, images - reach), images + reach)
+    return torch.minimum(torch.maximum(kept, -mean / std), (1.0 - mean) / std)
+
+
+def starts(ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where PGD begins, float32 (n, *shape) in -1 to 1, by the image's id."""
+    drawn = [rng.generator(SEED, "corrupt", ADDRESS, int(i)).uniform(-1, 1, shape) for i in ids]
+    return np.stack(drawn).astype(np.float32)
+
+
+def right(
+    subject: Subject,
+    pixels: np.ndarray,
+    classes: np.ndarray,
+    ids: np.ndarray,
+    fgsm_at: tuple[float, ...],
+    pgd_at: tuple[float, ...],
+) -> dict[str, np.ndarray]:
+    """Whether the network is right after each attack: {"fgsm": bool (len(fgsm_at), n), "pgd": ...}."""
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32, device=subject.device).view(1, 3, 1, 1)
+        for v in (subject.store.mean, subject.store.std)
+    )
+    module = subject.module
+    parts: dict[str, list[np.ndarray]] = {"fgsm": [], "pgd": []}
+    done = 0
+    for batch in subject.batches(pixels, classes, BATCH):
+        images, labels = batch.images.clone(), batch.labels.clone()
+        here = ids[done : done + len(labels)]
+        done += len(labels)
+        slope = gradient(module, images, labels)
+        start = torch.from_numpy(starts(here, tuple(images.shape[1:]))).to(subject.device)
+        attacked = {
+            "fgsm": [fgsm(images, slope, e, mean, std) for e in fgsm_at],
+            "pgd": [pgd(module, images, labels, e, mean, std, start) for e in pgd_at],
+        }
+        with torch.inference_mode():
+            for name, each in attacked.items():
+                hits = [(module(one).argmax(dim=1) == labels).cpu().numpy() for one in each]
+                parts[name].append(np.stack(hits))
+    return {name: np.concatenate(each, axis=1) for name, each in parts.items()}

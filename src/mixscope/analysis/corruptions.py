@@ -1,0 +1,119 @@
+"""Images made harder to read: noise, blur, contrast, JPEG, patches moved or dropped, frequencies taken out.
+
+Pure functions of bytes: uint8 (n, 3, H, W) in and out. What is drawn has the image's id as its address, so
+every run meets the same noise and the same patches on the same image, however many images it is shown.
+
+Strengths of the first four are those of CIFAR-10-C at severities 1 to 5 (Hendrycks & Dietterich, ICLR 2019,
+arXiv 1903.12261; its make_cifar_c.py), for images of any size. Patches are shuffled on a grid as by Naseer et
+al. (NeurIPS 2021, arXiv 2105.10497), half of them dropped to the data's mean colour. Frequencies are cut at a
+share of Nyquist's, by a disc; the mean colour stays.
+
+What does not belong here: attacks that know the network (attacks.py), what is made of it (robustness.py).
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import simplejpeg
+from scipy import ndimage
+
+from mixscope import rng
+
+SEED = 20_241_125
+NOISE = (0.04, 0.06, 0.08, 0.09, 0.10)  # standard deviation, of values in 0 to 1
+BLUR = (0.4, 0.6, 0.7, 0.8, 1.0)  # standard deviation in pixels
+CONTRAST = (0.75, 0.5, 0.4, 0.3, 0.15)  # the share that is left
+JPEG = (80, 65, 58, 50, 40)  # quality
+KINDS = ("noise", "shuffle", "drop")  # the addresses of their draws: add, never renumber
+
+
+def noise(images: np.ndarray, ids: np.ndarray, severity: int) -> np.ndarray:
+    """Gaussian noise, independent for each byte."""
+    scale = 255.0 * NOISE[severity - 1]
+    drawn = np.stack([_draws("noise", severity, i).standard_normal(images.shape[1:]) for i in ids])
+    return _bytes(images + scale * drawn)
+
+
+def blur(images: np.ndarray, severity: int) -> np.ndarray:
+    """A Gaussian over neighbours, mirrored at the border."""
+    sigma = BLUR[severity - 1]
+    return _bytes(ndimage.gaussian_filter(images.astype(np.float64), (0, 0, sigma, sigma), mode="reflect"))
+
+
+def contrast(images: np.ndarray, severity: int) -> np.ndarray:
+    """Each channel drawn towards its mean over the image."""
+    middle = images.mean(axis=(2, 3), keepdims=True)
+    return _bytes((images - middle) * CONTRAST[severity - 1] + middle)
+
+
+def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
+    """Written as JPEG and read again."""
+    written = [
+        simplejpeg.encode_jpeg(np.ascontiguousarray(one), quality=JPEG[severity - 1], colorspace="RGB")
+        for one in images.transpose(0, 2, 3, 1)
+    ]
+    read = np.stack([simplejpeg.decode_jpeg(one, colorspace="RGB") for one in written])
+    return np.ascontiguousarray(read.transpose(0, 3, 1, 2))
+
+
+def shuffle(images: np.ndarray, ids: np.ndarray, grid: int) -> np.ndarray:
+    """The patches of a grid x grid board in an order of each image's own."""
+    patches = _cut(images, grid)
+    order = np.stack([_draws("shuffle", grid, i).permutation(grid * grid) for i in ids])
+    return _joined(np.take_along_axis(patches, order[:, :, None, None, None], axis=1), grid)
+
+
+def drop(images: np.ndarray, ids: np.ndarray, grid: int, colour: np.ndarray) -> np.ndarray:
+    """Half of the patches of a grid x grid board in one colour. colour: float (3,), in 0 to 1."""
+    patches = _cut(images, grid).copy()
+    for patch, i in zip(patches, ids, strict=True):
+        gone = _draws("drop", grid, i).permutation(grid * grid)[: grid * grid // 2]
+        patch[gone] = _bytes(255.0 * colour)[:, None, None]
+    return _joined(patches, grid)
+
+
+def low_pass(images: np.ndarray, share: float) -> np.ndarray:
+    """Only frequencies up to this share of Nyquist's."""
+    return _filtered(images, lambda radius: radius <= share)
+
+
+def high_pass(images: np.ndarray, share: float) -> np.ndarray:
+    """Only frequencies above this share of Nyquist's, and the mean."""
+    return _filtered(images, lambda radius: (radius > share) | (radius == 0))
+
+
+def _filtered(images: np.ndarray, kept: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    height, width = images.shape[2:]
+    radius = 2.0 * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
+    waves = np.fft.fft2(images.astype(np.float64), axes=(2, 3)) * kept(radius)
+    return _bytes(np.fft.ifft2(waves, axes=(2, 3)).real)
+
+
+def _draws(kind: str, level: int, i: int) -> np.random.Generator:
+    return rng.generator(SEED, "corrupt", KINDS.index(kind), level, int(i))
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    return found
+
+
+def _cut(images: np.ndarray, grid: int) -> np.ndarray:
+    """uint8 (n, grid * grid, 3, H / grid, W / grid), row by row."""
+    n, channels, height, width = images.shape
+    board = images.reshape(n, channels, grid, height // grid, grid, width // grid)
+    return board.transpose(0, 2, 4, 1, 3, 5).reshape(n, grid * grid, channels, height // grid, width // grid)
+
+
+def _joined(patches: np.ndarray, grid: int) -> np.ndarray:
+    n, _, channels, height, width = patches.shape
+    board = patches.reshape(n, grid, grid, channels, height, width).transpose(0, 3, 1, 4, 2, 5)
+    return np.ascontiguousarray(board.reshape(n, channels, grid * height, grid * width))
+
+
+SEVERITIES: Mapping[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
+    "noise": noise,
+    "blur": lambda images, ids, severity: blur(images, severity),
+    "contrast": lambda images, ids, severity: contrast(images, severity),
+    "jpeg": lambda images, ids, severity: jpeg(images, severity),
+}

@@ -1,0 +1,131 @@
+"""What a model still gets right when its images are corrupted, attacked, cut up or filtered.
+
+Curves, each over a few strengths: noise, blur, contrast and jpeg (severity 1 to 5), shuffle and drop (patches
+on a grid of 2, 4 or 8 a side), low-pass and high-pass (the cut as a share of Nyquist's frequency), fgsm and
+pgd (epsilon in bytes). Of each the area: the mean accuracy over its strengths divided by the accuracy on
+clean images, 1 for a model that loses nothing. A worse model can have the larger area: it had less to lose, and
+chance does not fall; so the clean accuracy stands beside it.
+
+All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
+
+What does not belong here: how an image is corrupted or attacked.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mixscope.analysis import attacks, cells, corruptions
+from mixscope.analysis.subject import Progress, Subject
+from mixscope.claims.contrasts import Sample
+from mixscope.data.store import Store
+from mixscope.study.matrix import PlannedRun, Study
+
+VERSION = 1
+SEVERITIES = (1, 2, 3, 4, 5)
+GRIDS = (2, 4, 8)
+FGSM, PGD = (0.5, 1.0, 2.0, 4.0, 8.0), (1.0, 4.0)
+CURVES: Mapping[str, tuple[float, ...]] = {
+    **dict.fromkeys(corruptions.SEVERITIES, SEVERITIES),
+    "shuffle": GRIDS,
+    "drop": GRIDS,
+    "low-pass": (0.75, 0.5, 0.25, 0.125),
+    "high-pass": (0.0625, 0.125, 0.25, 0.5),
+    "fgsm": FGSM,
+    "pgd": PGD,
+}
+ATTACKS = ("fgsm", "pgd")
+PLAIN = 1 + sum(len(levels) for name, levels in CURVES.items() if name not in ATTACKS)
+GRADIENT = 3  # a gradient, in forward passes
+COST = PLAIN + GRADIENT + len(FGSM) + len(PGD) * (1 + GRADIENT * attacks.STEPS)
+NAMES = {"clean": "clean"} | {f"area-{name}": name for name in CURVES}
+
+
+def refusal(run: PlannedRun, store: Store) -> str | None:
+    """Patches have to be cut, so the grids must divide the images."""
+    if store.size % max(GRIDS):
+        return f"{store.name}: a grid of {max(GRIDS)} patches a side does not divide its {store.size} px"
+    return None
+
+
+def images(store: Store, limit: int | None) -> int:
+    """Every image at every strength; PGD counts most."""
+    n = len(store.labels("test"))
+    return COST * min(limit or n, n)
+
+
+def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
+    """One run.
+
+    images     int, how many
+    clean      bool (n,): whether it is right
+    <curve>    bool (strengths, n), for each of CURVES, in the order of its strengths
+    """
+    some = subject.sample(split, limit)
+    done = 0
+
+    def right(pixels: np.ndarray) -> np.ndarray:
+        nonlocal done
+        hit: np.ndarray = subject.logits(pixels, some.classes).argmax(axis=1) == some.classes
+        done += 1
+        progress(done, COST)
+        return hit
+
+    def at(name: str, level: float) -> np.ndarray:
+        if name in corruptions.SEVERITIES:
+            return corruptions.SEVERITIES[name](some.pixels, some.ids, int(level))
+        if name == "shuffle":
+            return corruptions.shuffle(some.pixels, some.ids, int(level))
+        if name == "drop":
+            return corruptions.drop(some.pixels, some.ids, int(level), subject.store.mean)
+        if name == "low-pass":
+            return corruptions.low_pass(some.pixels, level)
+        assert name == "high-pass"
+        return corruptions.high_pass(some.pixels, level)
+
+    found: dict[str, Any] = {"images": len(some.ids), "clean": right(some.pixels)}
+    for name, levels in CURVES.items():
+        if name not in ATTACKS:
+            found[name] = np.stack([right(at(name, level)) for level in levels])
+    found |= attacks.right(subject, some.pixels, some.classes, some.ids, FGSM, PGD)
+    progress(COST, COST)
+    return found
+
+
+def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+    """All runs together: `cells.document` of the clean accuracy and each curve's area; curves: {experiment:
+    {curve: [{level, estimate, low, high, conditional}]}}, the accuracy at each strength, the clean first
+    (level null)."""
+    made = cells.gather(found, _values)
+    return {
+        "what": "robustness",
+        "study": study.name,
+        "runs": len(found),
+        **cells.document(made),
+        "curves": {cell.experiment: {name: _curve(cell, name) for name in CURVES} for cell in made},
+    }
+
+
+def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+    clean = np.stack([one["clean"] for one in founds]).astype(np.float64)
+    areas = {
+        f"area-{name}": cells.ratio(np.stack([one[name].mean(axis=0) for one in founds]), clean)
+        for name in CURVES
+    }
+    return {"clean": clean, **areas}
+
+
+def _curve(cell: cells.Cell, name: str) -> list[dict[str, Any]]:
+    clean = np.stack([one["clean"] for one in cell.founds])
+    rows: list[tuple[float | None, np.ndarray]] = [(None, clean)]
+    rows += [(level, np.stack([f[name][at] for f in cell.founds])) for at, level in enumerate(CURVES[name])]
+    return [{"level": level, **cells.interval([Sample(hits, cell.seeds)], [1.0])} for level, hits in rows]
+
+
+def lines(compared: Mapping[str, Any]) -> list[str]:
+    """Clean accuracy and areas by cell, and contrasts."""
+    return [
+        "clean: accuracy; the others: the area of a curve, 1 loses nothing",
+        *cells.lines(compared, NAMES),
+    ]
