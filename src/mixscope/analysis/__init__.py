@@ -21,5 +21,6 @@ What does not belong here: whether a study's claims hold (claims), and how a rep
 ANALYSES = {
     "calibration": "whether a model is right as often as it is sure, before and after temperature scaling",
     "cues": "which decides, a local or a global cue: interventions on the embedded set cues",
+    "features": "how well features tell classes apart, and how alike those of two runs are",
     "robustness": "what is still right of corrupted, attacked, cut up and filtered images",
 }

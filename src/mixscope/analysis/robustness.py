@@ -3,8 +3,8 @@
 Curves, each over a few strengths: noise, blur, contrast and jpeg (severity 1 to 5), shuffle and drop (patches
 on a grid of 2, 4 or 8 a side), low-pass and high-pass (the cut as a share of Nyquist's frequency), fgsm and
 pgd (epsilon in bytes). Of each the area: the mean accuracy over its strengths divided by the accuracy on
-clean images, 1 for a model that loses nothing. A worse model can have the larger area: it had less to lose, and
-chance does not fall; so the clean accuracy stands beside it.
+clean images, 1 for a model that loses nothing. A worse model can have the larger area: it had less to lose,
+and chance does not fall; so the clean accuracy stands beside it.
 
 All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
 

@@ -1,0 +1,304 @@
+"""What networks make of the same images: how well features tell classes apart, and how alike they are.
+
+Features are taken behind every layer that timm counts (maps averaged over places) and before the classifier.
+
+    knn       accuracy of the 10 nearest training images by cosine, of the last features
+    probe     accuracy of a ridge classifier on standardised last features; its strength is chosen by
+              leave-one-out on the training images alone
+    cka       debiased linear CKA of two runs' last features, or of layers of two runs (Kornblith et al., ICML
+              2019, arXiv 1905.00414; the unbiased HSIC of Song et al., JMLR 13, 2012): 1 for features that
+              are the same up to rotation and scale, about 0 for unrelated ones, whatever their width
+    kappa     whether two runs are wrong on the same images more often than their accuracies make them
+              (Geirhos et al., NeurIPS 2020, arXiv 2006.16736): 1 always, 0 as chance has it
+    maps      PCA and t-SNE of the last features of up to ten classes, one seed and one sample for all runs.
+              Distances between clusters of a t-SNE mean nothing, and neither do its axes.
+
+At most 1,000 images are looked at, and 2,000 of the training split for knn and probe.
+
+What does not belong here: figures of predictions (calibration.py, robustness.py).
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.manifold import TSNE
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from mixscope.analysis import cells
+from mixscope.analysis.subject import Progress, Subject, chosen
+from mixscope.data.store import Store
+from mixscope.study.matrix import PlannedRun, Study
+
+VERSION = 1
+SEED = 0  # of PCA and t-SNE, the same for all runs
+MOST, TRAINED = 1000, 2000
+NEIGHBOURS = 10
+STRENGTHS = tuple(np.logspace(-1, 6, 15))
+PICTURED, OF_EACH = 10, 50  # classes and images of each in a map
+NAMES = {"accuracy": "accuracy", "knn": "k-NN", "probe": "probe"}
+
+
+def refusal(run: PlannedRun, store: Store) -> str | None:
+    """timm has to tell what is between the layers of a network."""
+    arch = run.config.model.arch
+    if not _tells(arch):
+        return f"{arch}: timm does not give the features behind its layers (it has no forward_intermediates)"
+    return None
+
+
+@functools.cache
+def _tells(arch: str) -> bool:
+    with torch.device("meta"):
+        kind = timm.create_model(arch.partition(".")[0])
+    return all(hasattr(kind, name) for name in ("forward_intermediates", "forward_head"))
+
+
+def images(store: Store, limit: int | None) -> int:
+    """The sample, the training images, and those of the maps."""
+    n = len(store.labels("test"))
+    return min(limit or MOST, MOST, n) + min(TRAINED, len(store.labels("train"))) + PICTURED * OF_EACH
+
+
+def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
+    """One run.
+
+    images            int, how many
+    layers            their names, in order
+    last              float32 (n, d): what the classifier is given
+    layer-0, ...      float32 (n, channels) of each of `layers`
+    right, knn, probe bool (n,): whether the network, its neighbours and the probe are right
+    classes           int64 (m,) of the images of the maps; pca, tsne: float32 (m, 2)
+    """
+    some = subject.sample(split, min(limit or MOST, MOST))
+    known = chosen(subject.store, "train", TRAINED, subject.config)
+    names, layers, last, logits = _looked(subject, some.pixels, some.classes, every=True)
+    progress(1, 4)
+    _, _, learned, _ = _looked(subject, known.pixels, known.classes, every=False)
+    progress(2, 4)
+    shown = _pictured(subject, split)
+    _, _, pictured, _ = _looked(subject, *shown, every=False)
+    progress(3, 4)
+    pca, tsne = mapped(pictured)
+    found = {
+        "images": len(some.ids),
+        "layers": names,
+        "last": last,
+        **{f"layer-{at}": values for at, values in enumerate(layers)},
+        "right": logits.argmax(axis=1) == some.classes,
+        "knn": neighbours(learned, known.classes, last) == some.classes,
+        "probe": probe(learned, known.classes, last) == some.classes,
+        "classes": shown[1],
+        "pca": pca,
+        "tsne": tsne,
+    }
+    progress(4, 4)
+    return found
+
+
+def _looked(
+    subject: Subject, pixels: np.ndarray, classes: np.ndarray, *, every: bool
+) -> tuple[list[str], list[np.ndarray], np.ndarray, np.ndarray]:
+    """Layers' names, features behind each (n, channels), before the classifier (n, d), and logits."""
+    module: Any = subject.module
+    names = [stage["module"] for stage in getattr(module, "feature_info", [])]
+    behind: list[list[np.ndarray]] = []
+    last: list[np.ndarray] = []
+    logits: list[np.ndarray] = []
+    with torch.inference_mode():
+        for batch in subject.batches(pixels, classes):
+            final, between = module.forward_intermediates(batch.images, output_fmt="NCHW")
+            if every:
+                behind.append([one.mean(dim=(2, 3)).float().cpu().numpy() for one in between])
+            last.append(module.forward_head(final, pre_logits=True).float().cpu().numpy())
+            logits.append(module.forward_head(final).float().cpu().numpy())
+    layers = [np.concatenate(each) for each in zip(*behind, strict=True)]
+    if len(names) != len(layers):
+        names = [str(at) for at in range(len(layers))]
+    return names, layers, np.concatenate(last), np.concatenate(logits)
+
+
+def _pictured(subject: Subject, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and classes of the images in a map: so many of each of the first classes, for all runs alike."""
+    all_of = subject.sample(split, None)
+    at = [
+        np.flatnonzero(all_of.classes == c)[:OF_EACH] for c in range(min(PICTURED, subject.store.n_classes))
+    ]
+    kept = np.concatenate(at)
+    return all_of.pixels[kept], all_of.classes[kept]
+
+
+# --- figures of features ------------------------------------------------------------------------
+
+
+def neighbours(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The class that most of the nearest training images have, int64 (n,). learned, asked: (m or n, d)."""
+    model = KNeighborsClassifier(min(NEIGHBOURS, len(learned)), metric="cosine").fit(learned, classes)
+    found: np.ndarray = model.predict(asked)
+    return found
+
+
+def probe(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The class that a ridge classifier says, int64 (n,)."""
+    scale = StandardScaler().fit(learned.astype(np.float64))
+    model = RidgeClassifierCV(STRENGTHS).fit(scale.transform(learned), classes)
+    found: np.ndarray = model.predict(scale.transform(asked))
+    return found
+
+
+def mapped(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """PCA and t-SNE (of the first 50 principal components), float32 (n, 2) each."""
+    most = min(50, *features.shape)
+    reduced = PCA(most, svd_solver="full").fit_transform(features.astype(np.float64))
+    near = min(30.0, (len(features) - 1) / 3)
+    tsne = TSNE(perplexity=near, init="pca", random_state=SEED).fit_transform(reduced)
+    return reduced[:, :2].astype(np.float32), tsne.astype(np.float32)
+
+
+def gram(features: np.ndarray) -> np.ndarray:
+    """Inner products of all pairs of images, float64 (n, n), with zeros on the diagonal."""
+    wide = features.astype(np.float64)
+    wide = wide - wide.mean(axis=0)
+    found: np.ndarray = wide @ wide.T
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def hsic(one: np.ndarray, other: np.ndarray) -> float:
+    """The unbiased estimate of HSIC from two matrices of `gram`, eq. 5 of Song et al.; n must be above 3."""
+    n = len(one)
+    inner = float((one * other).sum())
+    sums = float(one.sum() * other.sum()) / ((n - 1) * (n - 2))
+    cross = 2.0 / (n - 2) * float(one.sum(axis=0) @ other.sum(axis=0))
+    return (inner + sums - cross) / (n * (n - 3))
+
+
+def cka(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Debiased linear CKA from two matrices of `gram`; None where one of them says nothing."""
+    own = hsic(one, one) * hsic(other, other)
+    return hsic(one, other) / math.sqrt(own) if own > 0 else None
+
+
+def kappa(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Error consistency of two runs, bool (n,) each; None where both are always, or never, right."""
+    a, b = float(one.mean()), float(other.mean())
+    chance = a * b + (1 - a) * (1 - b)
+    return None if chance == 1 else (float((one == other).mean()) - chance) / (1 - chance)
+
+
+# --- all runs -----------------------------------------------------------------------------------
+
+
+def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+    """All runs together: `cells.document` of accuracy, knn and probe (over images and seeds), and
+
+    cka, kappa    of each data set: {"data", "experiments", and "mean", "low", "high": matrices}: over all
+                  pairs of runs of two experiments (their mean, least and largest), null where there is no
+                  such pair, as with one seed on the diagonal
+    layers        [{"data", "rows", "columns" (experiments), "row_layers", "column_layers", "values": a
+                  matrix}]: CKA between layers of the first seeds of two experiments
+    maps          {experiment: {"classes", "pca", "tsne"}} of the first seed
+    """
+    made = cells.gather(found, _values)
+    document = cells.document(made)
+    by_data: dict[str, list[cells.Cell]] = {}
+    for cell in made:
+        by_data.setdefault(cell.config.data.name, []).append(cell)
+    return {
+        "what": "features",
+        "study": study.name,
+        "runs": len(found),
+        **document,
+        "cka": [_pairs(data, mine, "last", gram, cka) for data, mine in by_data.items()],
+        "kappa": [_pairs(data, mine, "right", lambda v: v, kappa) for data, mine in by_data.items()],
+        "layers": [_layers(data, a, b) for data, mine in by_data.items() for a, b in _telling(mine)],
+        "maps": {cell.experiment: _map(cell.founds[0]) for cell in made},
+    }
+
+
+def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+    return {
+        name: np.stack([one[key] for one in founds])
+        for name, key in (("accuracy", "right"), ("knn", "knn"), ("probe", "probe"))
+    }
+
+
+def _pairs(
+    data: str,
+    mine: Sequence[cells.Cell],
+    key: str,
+    made: Callable[[np.ndarray], np.ndarray],
+    alike: Callable[[np.ndarray, np.ndarray], float | None],
+) -> dict[str, Any]:
+    """A likeness of all pairs of runs, by experiments."""
+    runs = [[made(one[key]) for one in cell.founds] for cell in mine]
+    size = len(mine)
+    out: dict[str, list[list[float | None]]] = {
+        name: [[None] * size for _ in mine] for name in ("mean", "low", "high")
+    }
+    for i, j in itertools.combinations_with_replacement(range(size), 2):
+        pairs = itertools.combinations(runs[i], 2) if i == j else itertools.product(runs[i], runs[j])
+        values = [v for a, b in pairs if (v := alike(a, b)) is not None]
+        if values:
+            for name, value in (
+                ("mean", sum(values) / len(values)),
+                ("low", min(values)),
+                ("high", max(values)),
+            ):
+                out[name][i][j] = out[name][j][i] = value
+    return {"data": data, "experiments": [cell.experiment for cell in mine], **out}
+
+
+def _telling(mine: Sequence[cells.Cell]) -> list[tuple[cells.Cell, cells.Cell]]:
+    """Which two experiments are compared layer by layer: the first of each model, and each model's first and
+    last arm."""
+    by_model: dict[str, list[cells.Cell]] = {}
+    for cell in mine:
+        by_model.setdefault(cells.model(cell), []).append(cell)
+    first = [arms[0] for arms in by_model.values()]
+    within = [(arms[0], arms[-1]) for arms in by_model.values() if len(arms) > 1]
+    return [*itertools.combinations(first, 2), *within]
+
+
+def _layers(data: str, one: cells.Cell, other: cells.Cell) -> dict[str, Any]:
+    grams = [
+        [gram(cell.founds[0][f"layer-{at}"]) for at in range(len(cell.founds[0]["layers"]))]
+        for cell in (one, other)
+    ]
+    return {
+        "data": data,
+        "rows": one.experiment,
+        "columns": other.experiment,
+        "row_layers": one.founds[0]["layers"],
+        "column_layers": other.founds[0]["layers"],
+        "values": [[cka(a, b) for b in grams[1]] for a in grams[0]],
+    }
+
+
+def _map(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "classes": found["classes"].tolist(),
+        **{name: np.round(found[name].astype(np.float64), 3).tolist() for name in ("pca", "tsne")},
+    }
+
+
+def lines(compared: Mapping[str, Any]) -> list[str]:
+    """Figures by cell and contrasts, and how alike runs are."""
+    found = cells.lines(compared, NAMES)
+    for name, said in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
+        for one in compared[name]:
+            found += ["", f"{said}, {one['data']}: mean over pairs of runs (between seeds on the diagonal)"]
+            rows = [
+                [label, *("-" if v is None else f"{v:.2f}" for v in row)]
+                for label, row in zip(one["experiments"], one["mean"], strict=True)
+            ]
+            found += cells.aligned([["", *one["experiments"]], *rows])
+    return found
