@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pickle
 import struct
 import tarfile
@@ -281,8 +282,11 @@ def test_images_outside_a_class_and_folders_inside_one_are_refused(flowers, tiny
     refused("imagefolder", flowers, r"train/stray\.jpg: is an image outside a class folder")
     loose.unlink()
     (flowers / "train" / "rose" / "more").mkdir()
-    refused("imagefolder", flowers, "rose/more: is a folder where images are expected")
+    refused("imagefolder", flowers, "rose/more: is a folder, expected images")
     (flowers / "train" / "rose" / "more").rmdir()
+    os.mkfifo(flowers / "train" / "rose" / "x.png")
+    refused("imagefolder", flowers, r"x\.png: is a device or a pipe, expected images")
+    (flowers / "train" / "rose" / "x.png").unlink()
     (flowers / "train" / "rose" / "x.png").symlink_to(flowers / "nowhere.png")
     refused("imagefolder", flowers, r"x\.png: cannot be read as an image", size=8)
     (tiny_folder / "train" / "n01" / "images" / "other.png").write_bytes(b"")
@@ -300,6 +304,36 @@ def test_what_is_no_image_is_left_out_with_a_note_and_hidden_files_without(tmp_p
         "val was left out: test is the test split, and validation is carved out of train",
         "1 files that are no images were left out, the first is train/rose/licence.txt",
     ]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udcff\udcfe"])
+def test_names_that_are_no_text_are_refused(flowers, refused, name):
+    for part in ("train", "test"):
+        (flowers / part / "tulip").rename(flowers / part / name)
+    refused("imagefolder", flowers, "train: holds .*a name with characters that are no text; rename it")
+    for part in ("train", "test"):
+        (flowers / part / name).rename(flowers / part / "\u3000 \ubaa9\ub828")
+    (flowers / name).write_text("beside the images, so of no interest")
+    assert len(prepare("imagefolder", root=flowers.parent / "b", source=flowers).class_names) == 2
+
+
+def test_what_is_wrong_inside_an_archive_is_said_of_the_archive(tmp_path, flowers, refused):
+    (flowers / "train" / "rose" / "0.png").write_bytes(b"none")
+    archive = tmp_path / "flowers.tar"
+    with tarfile.open(archive, "w") as file:
+        file.add(flowers, arcname="flowers")
+    refused(
+        "imagefolder", archive, f"^{archive}/flowers/train/rose/0.png: cannot be read as an image", size=8
+    )
+
+
+def test_a_palette_with_transparency_is_read_without_a_warning(flowers):
+    file = flowers / "p.png"
+    drawn = Image.new("RGB", (8, 8), (200, 0, 50)).convert("P")
+    drawn.save(file, transparency=bytes([0, 16] * 20))
+    with Image.open(file) as again:
+        expected = np.asarray(again.convert("RGBA"))[:, :, :3]
+    assert np.array_equal(formats.decode([str(file)], size=8, exact=True)[0].transpose(1, 2, 0), expected)
 
 
 def test_a_folder_that_holds_two_sets_is_not_taken_for_one_of_them(flowers, refused):
@@ -339,20 +373,26 @@ def test_a_data_folder_that_cannot_be_is_refused(tmp_path, flowers, capsys):
             assert cli.main([*words, "--root", str(root)]) == 4
             err = capsys.readouterr().err
             assert err.startswith(f"error: {root}: {sentence}") and "--root" in err and err.count("\n") == 1
-    assert cli.main(["data", "verify", "digits", "--root", str(file)]) == 4
+    for words in (["verify", "digits"], ["list"]):
+        assert cli.main(["data", *words, "--root", str(file)]) == 4
+        assert "is a file; give a data folder" in capsys.readouterr().err
     assert cli.main(["data", "verify", "digits", "--root", "~no-such-user/data"]) == 2
     assert cli.main(["data", "prepare", "imagefolder", "--root", str(tmp_path), "--source", "/dev/null"]) == 4
     assert "is neither a file nor a folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["data", "info"], ["show", "mixing"]])
+@pytest.mark.parametrize(
+    "words", [["data", "info", "digits"], ["show", "mixing", "digits"], ["cues", "draw"]]
+)
 def test_a_sheet_that_cannot_be_written_is_refused_before_it_is_drawn(tmp_path, digits_root, capsys, words):
     for place, sentence in (
-        (tmp_path / "none" / "s.png", "is no folder"),
+        (tmp_path / "none" / "s.png", "No such file or directory"),
+        (Path("/proc/s.png"), "cannot be written"),
         (tmp_path / "s.txt", "expected .png or .jpg"),
         (tmp_path / "s", "expected .png or .jpg"),
     ):
-        assert cli.main([*words, "digits", "--root", str(digits_root), "--sheet", str(place)]) == 2
+        more = [] if words[0] == "cues" else ["--root", str(digits_root)]
+        assert cli.main([*words, *more, "--sheet", str(place)]) == 2
         assert sentence in capsys.readouterr().err and not place.exists()
 
 
@@ -442,11 +482,13 @@ def test_an_array_of_another_shape_than_the_manifest_says_is_refused(tmp_path, f
         ("train-images", np.zeros((4, 3, 8, 7), np.uint8)),
         ("train-labels", np.zeros(3, np.int64)),
         ("test-labels", np.zeros(4, np.int32)),
+        ("test-labels", np.array([0, 1, -1, 0])),
+        ("test-labels", np.array([0, 1, 2, 0])),
     ):
         np.save(tmp_path / "imagefolder" / f"{array}.npy", content)
         made = Store.open(tmp_path, "imagefolder")
         split, kind = array.split("-")
-        with pytest.raises(DataError, match=rf"{array}\.npy: cannot be read \(it holds .* expected "):
+        with pytest.raises(DataError, match=rf"{array}\.npy: cannot be read \(it holds "):
             getattr(made, kind)(split)
 
 
@@ -466,6 +508,9 @@ def test_doctor_names_a_store_of_an_older_schema_and_goes_on(tmp_path, digits_ro
     file = root / "digits" / "manifest.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 0}))
     before = sorted(str(p) for p in root.rglob("*"))
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    assert doctor.examine(plain)["data"] == {"none": f"{plain}: is a file; give a data folder with --root"}
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setattr(doctor, "SELF_TEST_SECONDS", 0.01)
     assert cli.main(["doctor", "--root", str(root)]) == 0

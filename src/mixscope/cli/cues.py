@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.grammar import declare, picture, print_json
 
 
 def add(commands: Any) -> None:
@@ -97,5 +97,5 @@ def draw(arguments: argparse.Namespace) -> None:
     from mixscope.data import cues
 
     dials = cues.chosen(cues.BUILT_IN["cues"], arguments.source, arguments.size)
-    cues.sheet(dials, arguments.sheet)
+    cues.sheet(dials, picture(arguments.sheet))
     print_json({"sheet": str(arguments.sheet)}) if arguments.json else print(f"sheet     {arguments.sheet}")

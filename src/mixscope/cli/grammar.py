@@ -6,7 +6,6 @@ What does not belong here: any one command (its own file), and how a run or a st
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -88,11 +87,16 @@ def picture(path: Path) -> Path:
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise ConfigError(f"--sheet: {path} has no ending of a picture; expected .png or .jpg")
-    folder = path.parent
-    if not folder.is_dir():
-        raise ConfigError(f"--sheet: {folder} is no folder; make it first, or choose another place")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise ConfigError(f"--sheet: {path} cannot be written; choose another place with --sheet")
+    try:
+        new = not path.exists()
+        with path.open("ab"):
+            pass
+        if new:
+            path.unlink()
+    except OSError as problem:
+        raise ConfigError(
+            f"--sheet: {path} cannot be written ({problem.strerror or problem}); choose another place"
+        ) from problem
     return path
 
 

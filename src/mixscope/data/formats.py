@@ -7,6 +7,7 @@ What does not belong here: getting the folder (prepare.py), and how it is packed
 """
 
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -249,6 +250,9 @@ def read_digits(folder: Path, size: int | None) -> Content:
 
 NO_BOX = (-1, -1, -1, -1)
 BOX_MOST = 2**15 - 1  # boxes are stored as int16
+UNWRITABLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]"
+)  # control characters, and bytes that are no UTF-8
 
 
 def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
@@ -378,7 +382,7 @@ def read_imagefolder(folder: Path, size: int | None) -> Content:
 
 def _classes(folder: Path) -> list[str]:
     """The class folders in a split's folder. Raises DataError for an image that is in none."""
-    inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    inside = _inside(folder)
     loose = [p for p in inside if not p.is_dir() and p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES]
     if loose:
         more = f" (as are {len(loose) - 1:,} more)" if len(loose) > 1 else ""
@@ -389,16 +393,26 @@ def _classes(folder: Path) -> list[str]:
     return classes
 
 
+def _inside(folder: Path) -> list[Path]:
+    """What a folder holds and does not hide, sorted. Raises DataError for names that are no text."""
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    odd = next((path for path in inside if UNWRITABLE.search(path.name)), None)
+    if odd is not None:
+        raise DataError(f"{folder}: holds {odd.name!r}, a name with characters that are no text; rename it")
+    return inside
+
+
 def _images(folder: Path, endings: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """The images in a folder, and the files that are none; without hidden ones, sorted.
 
-    Raises DataError for folders inside it, and for images with other endings than these.
+    Raises DataError for anything inside it but files, and for images with other endings than these.
     """
-    inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    inside = _inside(folder)
     found = [p for p in inside if p.suffix.lower() in endings]
-    folders = [p for p in inside if p.is_dir()]
-    if folders:
-        raise DataError(f"{folders[0]}: is a folder where images are expected; move what it holds up")
+    for path in inside:  # a link that leads nowhere is a file that cannot be read
+        if not path.is_file() and path.exists():
+            what = "a folder" if path.is_dir() else "a device or a pipe"
+            raise DataError(f"{path}: is {what}, expected images; move it, or what it holds, elsewhere")
     others = [p for p in inside if p.suffix.lower() not in endings]
     unread = [p for p in others if p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES]
     if unread:
@@ -498,7 +512,8 @@ def _pillow(name: str) -> np.ndarray:
     with Image.open(name) as image:
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # Pillow would cut off, not scale
             raise ValueError(f"it has more than 8 bits a channel, mode {image.mode}; expected 8")
-        return np.asarray(image.convert("RGB"))
+        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
+        return np.asarray(image.convert(through).convert("RGB"))  # Pillow warns of the short way
 
 
 def _resized(pixels: np.ndarray, size: int) -> np.ndarray:

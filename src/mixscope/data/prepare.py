@@ -187,11 +187,14 @@ def _unpacked(source: Path, spec: formats.SetSpec, root: Path, progress: Progres
     clear_leftovers(root, ".unpacking-{pid}")
     place = root / f".unpacking-{os.getpid()}"
     place.mkdir()
+    content = place / "content"
     try:
         archives.unpack(
-            source, place / "content", max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress
+            source, content, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress
         )
-        yield place / "content"
+        yield content
+    except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
+        raise DataError(str(problem).replace(str(content), str(source))) from problem
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -204,5 +207,5 @@ def _about(source: Path) -> dict[str, Any]:
     digest = hashlib.sha256()
     files = sorted(p for p in source.rglob("*") if p.is_file())
     for file in files:
-        digest.update(f"{file.relative_to(source).as_posix()} {file.stat().st_size}\n".encode())
+        digest.update(os.fsencode(f"{file.relative_to(source).as_posix()} {file.stat().st_size}\n"))
     return {"folder": source.name, "files": len(files), "names_and_sizes_sha256": digest.hexdigest()}

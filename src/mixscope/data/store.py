@@ -99,9 +99,14 @@ def is_prepared(root: Path, name: str) -> bool:
 
 
 def names(root: Path) -> tuple[str, ...]:
-    """The data sets that are known, then what else is prepared in `root`, of whatever schema."""
+    """The data sets that are known, then what else is prepared in `root`, of whatever schema.
+
+    Raises DataError where `root` is a file.
+    """
     from mixscope.data.formats import SETS  # which builds on this room
 
+    if root.exists() and not root.is_dir():
+        raise DataError(f"{root}: is a file; give a data folder with --root")
     found = sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}"))
     return (*SETS, *(name for name in found if name not in SETS and not name.startswith(".")))
 
@@ -119,8 +124,9 @@ def make_root(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        what = "is a file" if root.is_file() else f"cannot be made ({problem.strerror or problem})"
-        raise DataError(f"{root}: {what}; give another data folder with --root") from problem
+        raise DataError(
+            f"{root}: cannot be made ({problem.strerror or problem}); give another data folder with --root"
+        ) from problem
 
 
 class Store:
@@ -149,8 +155,6 @@ class Store:
         Raises ConfigError for a name that is not known; DataError when the set is not prepared, was made by
         another schema, is damaged, or lacks a file.
         """
-        if root.exists() and not root.is_dir():
-            raise DataError(f"{root}: is a file; give a data folder with --root")
         check_name(root, name)
         file = root / name / MANIFEST
         if not file.is_file():
@@ -247,6 +251,8 @@ class Store:
                 # Compiled kernels read where the manifest says that there are pixels.
                 if array.shape != shape or array.dtype != dtype:
                     raise ValueError(f"it holds {array.dtype} {array.shape}, expected {dtype} {shape}")
+                if kind == "labels" and not 0 <= array.min() <= array.max() < self.n_classes:
+                    raise ValueError(f"it holds labels beyond 0 to {self.n_classes - 1}")
             except (OSError, ValueError, KeyError, EOFError) as problem:
                 raise DataError(
                     f"{self.folder / name}: cannot be read ({problem}); delete {self.folder} and prepare"

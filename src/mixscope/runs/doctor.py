@@ -31,7 +31,11 @@ def examine(root: Path) -> dict[str, Any]:
     from mixscope.data.store import Store, is_prepared, names
 
     sets: dict[str, str] = {}
-    for name in names(root):
+    try:
+        found = names(root)
+    except DataError as problem:
+        sets["none"], found = str(problem), ()
+    for name in found:
         if not is_prepared(root, name):
             sets[name] = "not prepared"
             continue
