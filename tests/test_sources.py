@@ -5,12 +5,17 @@ import hashlib
 import json
 import os
 import pickle
+import signal
 import struct
+import subprocess
+import sys
 import tarfile
+import time
 import zlib
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -357,6 +362,46 @@ def test_a_damaged_image_is_read_or_refused_by_name(tmp_path, at, new, kind):
         assert formats.decode([str(file)], size=8, exact=False).shape == (1, 3, 8, 8)
     except DataError as problem:
         assert str(problem).startswith(f"{file}: cannot be read as an image (")
+
+
+PROGRAM = """
+import sys
+from mixscope import cli
+from mixscope.data import formats
+if __name__ == "__main__":
+    formats.BLOCK = 1
+    sys.exit(cli.main(["data", "prepare", "imagefolder", "--size", "2048", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_a_prepare_that_is_stopped_ends_its_workers_and_says_so_once(tmp_path, flowers, how):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("with one core there are no workers")
+    for i in range(300):
+        Image.new("RGB", (8, 8)).save(flowers / "train" / "rose" / f"more{i}.png")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py", "--source", flowers, "--root", tmp_path / "root"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+    def workers():
+        found = psutil.Process(process.pid).children()
+        return [one for one in found if "spawn_main" in " ".join(one.cmdline())]
+
+    while len(begun := workers()) < 2 and process.poll() is None:
+        time.sleep(0.02)
+    assert begun, "there was something to stop"
+    if how == "killed":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: all of them get it
+    _, err = process.communicate(timeout=60)
+    assert how == "killed" or err == "error: interrupted     [exit 130]\n"
+    assert psutil.wait_procs(begun, timeout=60)[1] == []
 
 
 # --- places, names and manifests ----------------------------------------------------------------

@@ -8,6 +8,7 @@ What does not belong here: getting the folder (prepare.py), and how it is packed
 
 import os
 import re
+import signal
 import struct
 import warnings
 import zlib
@@ -16,8 +17,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -449,12 +452,39 @@ def _decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarr
     if workers == 1:
         yield from map(work, blocks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(work, block) for block in blocks[: 2 * workers]]
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        with _deaf_to_interrupts():  # all workers start with the first blocks
+            waiting = [pool.submit(work, block) for block in blocks[: 2 * workers]]
         for at in range(len(blocks)):
             yield waiting.pop(0).result()
             if at + 2 * workers < len(blocks):
                 waiting.append(pool.submit(work, blocks[at + 2 * workers]))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: ends it when the process that started it is killed; it would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started in the block never see Ctrl-C: this one ends them, and says so once."""
+    resource_tracker.ensure_running()  # which would lift the block
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
