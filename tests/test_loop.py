@@ -392,7 +392,7 @@ def test_checks_read_shortly_where_they_are_passed_and_in_full_where_they_are_no
     ]
     assert display.health_total([good, nothing, *right, *wrong]) == (
         "health    6 checks passed (contract, macro-recall, never-predicted, precision-recall);"
-        " 1 to look at (never-predicted/test-selected); 1 had nothing to judge"
+        " 1 to look at (never-predicted); 1 had nothing to judge"
     )
 
 

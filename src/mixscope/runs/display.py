@@ -94,10 +94,12 @@ def health_lines(findings: Sequence[Finding]) -> list[str]:
 
 def health_total(findings: Sequence[Finding]) -> str:
     """How many checks a run has passed and which, and those that are to be looked at."""
-    passed = [f.check for f in findings if f.ok]
-    wrong = [f.check for f in findings if f.ok is False]
-    rest = sum(f.ok is None for f in findings)
-    names = dict.fromkeys(check.partition("/")[0] for check in passed)
-    text = f"health    {len(passed)} checks passed ({', '.join(names)})"
-    text += f"; {len(wrong)} to look at ({', '.join(wrong)})" if wrong else ""
+
+    def counted(ok: bool | None) -> tuple[int, str]:
+        checks = [f.check.partition("/")[0] for f in findings if f.ok is ok]
+        return len(checks), ", ".join(dict.fromkeys(checks))
+
+    (passed, names), (wrong, at), (rest, _) = counted(True), counted(False), counted(None)
+    text = f"health    {passed} checks passed ({names})"
+    text += f"; {wrong} to look at ({at})" if wrong else ""
     return text + (f"; {rest} had nothing to judge" if rest else "")
