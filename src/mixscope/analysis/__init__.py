@@ -22,5 +22,6 @@ ANALYSES = {
     "calibration": "whether a model is right as often as it is sure, before and after temperature scaling",
     "cues": "which decides, a local or a global cue: interventions on the embedded set cues",
     "features": "how well features tell classes apart, and how alike those of two runs are",
+    "mixtures": "what a model says of mixed images along their shares, and how far input gradients reach",
     "robustness": "what is still right of corrupted, attacked, cut up and filtered images",
 }

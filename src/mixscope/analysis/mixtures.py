@@ -1,0 +1,215 @@
+"""What a model says of mixed images, and how far its input gradients reach.
+
+Each image a is mixed with a partner b of another class, blended as by MixUp or with a box of b pasted as by
+CutMix, at eleven shares of a; the model's p(y_a) and p(y_b) are followed along them. Two figures of a curve:
+
+    mass    p(y_a) + p(y_b), mean over the nine inner shares: 1 for who sees one or the other in every mixture
+    off     half of |p(y_a) - share| + |p(y_b) - (1 - share)|, mean over the same: 0 for who says the shares
+
+Boxes lie wholly inside the image, so that their area is the share; sides are whole pixels, and the share is
+what is left.
+
+Gradients: the products of the loss's partial derivatives at two pixels, over all pairs at a distance, divided
+by that at distance 0 (after Park, Yun & Chun, NeurIPS 2022, arXiv 2208.09913, who find that CutMix
+regularises them by distance and MixUp regardless of it). near: the mean at distances 1 and 2; far: from a
+quarter of the image's side to a half.
+
+What does not belong here: how training mixes (mixing).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mixscope import metrics, rng
+from mixscope.analysis import attacks, cells
+from mixscope.analysis.subject import Chosen, Progress, Subject
+from mixscope.claims.contrasts import Sample
+from mixscope.data.store import Store
+from mixscope.study.matrix import PlannedRun, Study
+
+VERSION = 1
+SEED = 20_241_125
+STEPS = 10  # between the shares 0 and 1
+KINDS = ("mixup", "cutmix")
+COST = len(KINDS) * (STEPS - 1) + 2 + 3
+NAMES = {
+    **{f"{figure}-{kind}": f"{figure} {kind}" for figure in ("mass", "off") for kind in KINDS},
+    "near": "gradients near",
+    "far": "gradients far",
+}
+
+
+def refusal(run: PlannedRun, store: Store) -> str | None:
+    """Any model can be asked about mixed images."""
+    return None
+
+
+def images(store: Store, limit: int | None) -> int:
+    """Every mixture of every image, and a gradient."""
+    n = len(store.labels("test"))
+    return COST * min(limit or n, n)
+
+
+def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
+    """One run.
+
+    images                       int, how many
+    shares                       {"mixup": [...], "cutmix": [...]}: of the own image, from 0 to 1
+    mixup-own, mixup-partner     float32 (11, n): p(y_a) and p(y_b) at each share; cutmix-own and -partner
+    gradients                    float32 (distances, n): at 0, 1, ... half of the side, nan for an image whose
+                                 gradient is 0
+    """
+    some = subject.sample(split, limit)
+    partner = partners(subject.store, some)
+    size = subject.store.size
+    done = 0
+    found: dict[str, Any] = {"images": len(some.ids), "shares": {}}
+
+    def said(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal done
+        p = np.exp(metrics.log_softmax(subject.logits(pixels, some.classes)))
+        done += 1
+        progress(done, COST)
+        row = np.arange(len(p))
+        return p[row, some.classes], p[row, partner.classes]
+
+    ends = said(partner.pixels), said(some.pixels)
+    corner = corners(some.ids)
+    for kind in KINDS:
+        shares, own = [0.0], [ends[0]]
+        for step in range(1, STEPS):
+            share, mixed = mixture(kind, some.pixels, partner.pixels, step / STEPS, corner)
+            shares.append(share)
+            own.append(said(mixed))
+        found["shares"][kind] = [*shares, 1.0]
+        for at, name in enumerate(("own", "partner")):
+            values = np.stack([pair[at] for pair in [*own, ends[1]]])
+            found[f"{kind}-{name}"] = values.astype(np.float32)
+    parts = []
+    for batch in subject.batches(some.pixels, some.classes, attacks.BATCH):
+        slope = attacks.gradient(subject.module, batch.images, batch.labels)
+        parts.append(reach(slope.cpu().numpy(), size // 2))
+    found["gradients"] = np.concatenate(parts, axis=1).astype(np.float32)
+    progress(COST, COST)
+    return found
+
+
+def partners(store: Store, some: Chosen) -> Chosen:
+    """An image of another class for each, drawn by its id from all images stored beside it."""
+    labels = np.asarray(store.labels(some.stored))
+    found = np.empty(len(some.ids), dtype=np.int64)
+    for at, i in enumerate(some.ids):
+        draws = rng.generator(SEED, "partner", int(i))
+        found[at] = draws.integers(len(labels))
+        while labels[found[at]] == labels[i]:
+            found[at] = draws.integers(len(labels))
+    return Chosen(some.stored, found, store.images(some.stored)[found], labels[found])
+
+
+def corners(ids: np.ndarray) -> np.ndarray:
+    """Where an image's box lies, float64 (n, 2) in [0, 1): the share of the room that is above and left."""
+    return np.stack([rng.generator(SEED, "box", int(i)).random(2) for i in ids])
+
+
+def mixture(
+    kind: str, own: np.ndarray, partner: np.ndarray, share: float, corner: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Mixed images, uint8 (n, 3, H, W), and the share of `own` in them, which of boxes is near `share`."""
+    if kind == "mixup":
+        return share, np.rint(share * own + (1 - share) * partner).astype(np.uint8)
+    size = own.shape[2]
+    side = int(np.rint(size * np.sqrt(1 - share)))
+    mixed = own.copy()
+    for at, (row, column) in enumerate((corner * (size - side + 1)).astype(int)):
+        inside = np.s_[:, row : row + side, column : column + side]
+        mixed[at][inside] = partner[at][inside]
+    return 1 - side**2 / size**2, mixed
+
+
+def reach(slope: np.ndarray, most: int) -> np.ndarray:
+    """Mean products of gradients by distance, over that at distance 0; float64 (most + 1, n).
+
+    slope: float (n, 3, H, W). Distances are rounded to whole pixels. nan where a gradient is 0 everywhere.
+    """
+    height, width = slope.shape[2:]
+    shape = (2 * height, 2 * width)
+    waves = np.fft.rfft2(slope.astype(np.float64), s=shape)
+    products = np.fft.irfft2((np.abs(waves) ** 2).sum(axis=1), s=shape)
+    pairs = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones((height, width)), s=shape)) ** 2, s=shape)
+    down, across = (np.fft.fftfreq(side, 1 / side) for side in shape)
+    away = np.rint(np.hypot(down[:, None], across[None]))
+    inside = np.rint(pairs) > 0
+    at_distance = [inside & (away == d) for d in range(most + 1)]
+    found = np.stack([products[:, at].sum(axis=1) / pairs[at].sum() for at in at_distance])
+    still = found[0] <= 0
+    result: np.ndarray = found / np.where(still, np.nan, found[0])
+    return result
+
+
+def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+    """All runs together: `cells.document` of NAMES, and for each experiment
+
+    curves       {"mixup" and "cutmix": [{"share", "own" and "partner": {estimate, low, high, conditional}}]}
+    gradients    [{"distance", estimate, low, high, conditional}]
+    """
+    made = cells.gather(found, _values)
+    return {
+        "what": "mixtures",
+        "study": study.name,
+        "runs": len(found),
+        **cells.document(made),
+        "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},
+        "gradients": {cell.experiment: _gradients(cell) for cell in made},
+    }
+
+
+def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+    figures: dict[str, np.ndarray | None] = {}
+    inner = slice(1, STEPS)
+    for kind in KINDS:
+        own = np.stack([one[f"{kind}-own"][inner] for one in founds]).astype(np.float64)
+        partner = np.stack([one[f"{kind}-partner"][inner] for one in founds]).astype(np.float64)
+        share = np.array(founds[0]["shares"][kind])[inner][:, None]
+        figures[f"mass-{kind}"] = (own + partner).mean(axis=1)
+        figures[f"off-{kind}"] = (np.abs(own - share) + np.abs(partner - (1 - share))).mean(axis=1) / 2
+    by_distance = _known(founds)
+    side = 2 * (by_distance.shape[1] - 1)
+    usable = by_distance.shape[2] >= 2
+    figures["near"] = by_distance[:, 1:3].mean(axis=1) if usable else None
+    figures["far"] = by_distance[:, side // 4 :].mean(axis=1) if usable else None
+    return figures
+
+
+def _known(founds: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Gradients of all seeds, (S, distances, n), of images that have one in each."""
+    values = np.stack([one["gradients"] for one in founds]).astype(np.float64)
+    return values[:, :, np.isfinite(values).all(axis=(0, 1))]
+
+
+def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
+    rows = []
+    for at, share in enumerate(cell.founds[0]["shares"][kind]):
+        said = {}
+        for name in ("own", "partner"):
+            values = np.stack([one[f"{kind}-{name}"][at] for one in cell.founds]).astype(np.float64)
+            said[name] = cells.interval([Sample(values, cell.seeds)], [1.0])
+        rows.append({"share": share, **said})
+    return rows
+
+
+def _gradients(cell: cells.Cell) -> list[dict[str, Any]]:
+    values = _known(cell.founds)
+    if values.shape[2] < 2:
+        return []
+    return [
+        {"distance": d, **cells.interval([Sample(values[:, d], cell.seeds)], [1.0])}
+        for d in range(values.shape[1])
+    ]
+
+
+def lines(compared: Mapping[str, Any]) -> list[str]:
+    """Figures by cell and contrasts."""
+    said = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
+    return [said, "gradients: how alike at two pixels, by distance", *cells.lines(compared, NAMES)]
