@@ -6,4 +6,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 mixscope=mixscope
 [ -x .venv/bin/mixscope ] && mixscope=.venv/bin/mixscope
-"$mixscope" study eval "${STUDY:-resnet-vs-vit}" "$@"
+exec "$mixscope" study eval "${STUDY:-resnet-vs-vit}" "$@"

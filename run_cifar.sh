@@ -9,4 +9,4 @@ cd "$(dirname "$0")"
 mixscope=mixscope
 [ -x .venv/bin/mixscope ] && mixscope=.venv/bin/mixscope
 "$mixscope" data prepare cifar100
-"$mixscope" study run "${STUDY:-resnet-vs-vit}" --only data=cifar100 --slots auto "$@"
+exec "$mixscope" study run "${STUDY:-resnet-vs-vit}" --only data=cifar100 --slots auto "$@"

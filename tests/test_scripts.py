@@ -46,3 +46,20 @@ def test_eval_evaluates_the_study_and_passes_its_arguments_on(script):
         ["study eval resnet-vs-vit --only data=cifar100"],
     )
     assert script("eval.sh", STUDY="runs/mine", code=1) == (1, ["study eval runs/mine"])
+
+
+@pytest.mark.parametrize("name", ["run_cifar.sh", "run_tiny.sh", "eval.sh"])
+def test_who_stops_a_script_stops_the_study(tmp_path, name):
+    """The process of the script becomes that of the command, so that `kill` reaches it."""
+    program = tmp_path / "mixscope"
+    program.write_text('#!/bin/sh\n[ "$1" = study ] && echo $$\nexit 0\n')
+    program.chmod(0o755)
+    shutil.copy(ROOT / name, tmp_path)
+    started = subprocess.Popen(
+        ["bash", str(tmp_path / name)],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    told, _ = started.communicate()
+    assert int(told) == started.pid
