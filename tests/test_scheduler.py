@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import yaml
 
+from mixscope import cli
 from mixscope.errors import ConfigError
-from mixscope.runs import folder, records, scheduler, tables
+from mixscope.runs import records, scheduler, tables
 from mixscope.runs.scheduler import Options
 from mixscope.runs.standing import Standing, standings
-from mixscope.study import matrix
 from small_study import STUDY, runs
 
 
@@ -152,16 +152,27 @@ def test_run_and_scheduler_killed_at_once_are_both_followed(tmp_path, calm, digi
 
 
 @pytest.mark.slow
-def test_a_study_edited_after_half_of_its_runs_is_refused_by_what_changed(tmp_path, calm):
-    study = matrix.parse(yaml.safe_dump(STUDY, sort_keys=False), file="small.yaml")
-    folder.keep(study, tmp_path)
-    half = study.expand()[0]
-    shutil.copytree(calm / half.directory, tmp_path / half.directory)
+def test_a_study_edited_after_half_of_its_runs_is_refused_by_what_changed(
+    tmp_path, calm, digits_root, capsys
+):
+    file, out = tmp_path / "small.yaml", tmp_path / "study"
+    words = ["study", "run", str(file), "--slots", "2", "--out", str(out), "--root", str(digits_root)]
+    file.write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    assert cli.main([*words, "--only", "augmentation=default"]) == 0
+    before = contents(out)
     tree = {**STUDY, "base": {**STUDY["base"], "train.batch_size": 32}}
-    edited = matrix.parse(yaml.safe_dump(tree, sort_keys=False), file="small.yaml")
-    with pytest.raises(ConfigError, match=r"default with seed 0 has begun .*train\.batch_size: 64 -> 32"):
-        folder.keep(edited, tmp_path)
-    assert matrix.load(str(tmp_path)).digest == study.digest
+    file.write_text(yaml.safe_dump(tree, sort_keys=False))
+    assert cli.main(words) == 2
+    said = capsys.readouterr().err
+    assert "default with seed 0 has begun with other settings (train.batch_size: 64 -> 32)" in said
+    assert contents(out) == before, "nothing was started, nothing was touched"
+    file.write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    assert cli.main(words) == 0
+    assert predictions(out) == predictions(calm)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in out.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
 @pytest.fixture
@@ -238,6 +249,16 @@ def test_two_schedulers_never_work_on_one_study(tmp_path, digits_root):
     first.send_signal(signal.SIGTERM)
     assert first.wait() == 75
     assert not training(out)
+
+
+@pytest.mark.slow
+def test_of_two_schedulers_started_at_the_same_time_one_works(tmp_path, calm, digits_root):
+    out = tmp_path / "study"
+    both = [in_process(out, digits_root, tmp_path) for _ in range(2)]
+    assert sorted(process.wait() for process in both) == [0, 2]
+    assert [len(records.read_status(s.path)["starts"]) for s in standings(runs(), out)] == [1, 1]
+    assert sorted(e["event"] for e in events(out)) == ["done", "done", "started", "started"]
+    assert predictions(out) == predictions(calm)
 
 
 @pytest.mark.slow
