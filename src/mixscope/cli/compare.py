@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.grammar import checkpoint, declare, print_json
 
 
 def add(commands: Any) -> None:
@@ -22,12 +22,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "second", type=Path, metavar="B", help="another one, or a CSV or Markdown table of experiments"
     )
-    command.add_argument(
-        "--checkpoint",
-        choices=("last", "selected"),
-        default="last",
-        help="compare the last epoch or the one that validation selected (default: last)",
-    )
+    checkpoint(command, "compare")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 

@@ -100,6 +100,16 @@ def picture(path: Path) -> Path:
     return path
 
 
+def checkpoint(command: argparse.ArgumentParser, verb: str) -> None:
+    """Which of a run's checkpoints a command looks at."""
+    command.add_argument(
+        "--checkpoint",
+        choices=("last", "selected"),
+        default="last",
+        help=f"{verb} the last epoch or the one that validation selected (default: last)",
+    )
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output; paths and other objects as their text."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

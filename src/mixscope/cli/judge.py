@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.grammar import checkpoint, declare, print_json
 
 
 def add(commands: Any) -> None:
@@ -21,12 +21,7 @@ def add(commands: Any) -> None:
         "  mixscope judge runs/quickstart --json",
     )
     command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a study's folder, made by study run")
-    command.add_argument(
-        "--checkpoint",
-        choices=("last", "selected"),
-        default="last",
-        help="judge the last epoch or the one that validation selected (default: last)",
-    )
+    checkpoint(command, "judge")
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 

@@ -98,6 +98,11 @@ def write(
     drawn = tuple(
         _write(out / "figures" / f"{figure.id}.svg", alone(figure)) for figure in _all_figures(context)
     )
+    drawn += tuple(
+        _write(out / "figures" / f"{matrix['id']}.png", confusion.enlarged(matrix["png"]))
+        for data in context["confusion"]
+        for matrix in data["matrices"]
+    )
     return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, story=told)
 
 
@@ -111,9 +116,9 @@ def alone(figure: Figure) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg[:start]}{style}{svg[start:]}\n'
 
 
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, content: str | bytes) -> Path:
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(content.encode() if isinstance(content, str) else content)
     return path
 
 

@@ -347,6 +347,15 @@ class Row:
     group: str = ""
 
 
+def _columns(at: Callable[[float], float], low: float, high: float, top: float, bottom: float) -> list[str]:
+    """Grid lines down a chart of rows, with their values below."""
+    found = []
+    for value in ticks(low, high, 4):
+        found.append(rule(at(value), top, at(value), bottom, "grid"))
+        found.append(label(at(value), bottom + 14, shown(value), "tick", "middle"))
+    return found
+
+
 def dots(
     id: str,
     rows: Sequence[Row],
@@ -369,9 +378,7 @@ def dots(
     left, right = 92.0, WIDTH - 88.0
     at = _scale(low, high, left, right)
     parts = [label(6, 15, short(title, WIDTH - 12), "head"), label(WIDTH - 6, 15, spread, "small", "end")]
-    for value in ticks(low, high, 4):
-        parts.append(rule(at(value), top, at(value), height - bottom, "grid"))
-        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
+    parts += _columns(at, low, high, top, height - bottom)
     y = top
     for row in rows:
         if row.group:
@@ -429,9 +436,7 @@ def pairs(
     second = left + 34 + wide(names[0])
     parts += [diamond(second, 29, "estimate", 4.5), label(second + 10, 33, names[1], "small")]
     parts.append(label(WIDTH - 6, 33, difference, "small", "end"))
-    for value in ticks(low, high, 4):
-        parts.append(rule(at(value), top, at(value), height - bottom, "grid"))
-        parts.append(label(at(value), height - bottom + 14, shown(value), "tick", "middle"))
+    parts += _columns(at, low, high, top, height - bottom)
     y = top
     for row in rows:
         if row.group:

@@ -21,6 +21,7 @@ from mixscope.report.naming import (
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
+SIDE = 600  # pixels, about, of a saved matrix
 PAIRS = 15  # of confused classes that a data set's table lists
 
 
@@ -69,7 +70,7 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return result
 
 
-def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words) -> dict[str, str]:
+def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words) -> dict[str, Any]:
     assert cell.judged is not None
     counts = cell.judged.counts[np.ix_(order, order)]
     pairs = ", ".join(
@@ -90,11 +91,14 @@ def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words)
         pairs=pairs,
     )
     plain = np.minimum(counts, 65535).astype("<u2").tobytes()
+    png = confusion_png(counts)
     return {
+        "id": f"confusion-{word(cell.experiment)}",
+        "png": png,
         "title": title,
         "text": f"{title}. {text}",
         "pairs": pairs,
-        "image": "data:image/png;base64," + base64.b64encode(confusion_png(counts)).decode(),
+        "image": "data:image/png;base64," + base64.b64encode(png).decode(),
         "counts": base64.b64encode(plain).decode(),
     }
 
@@ -115,4 +119,16 @@ def confusion_png(counts: np.ndarray) -> bytes:
     clear = bytes([*(round(i * 255 / 127) for i in range(128)), *(round(i * 200 / 127) for i in range(128))])
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True, transparency=clear)
+    return buffer.getvalue()
+
+
+def enlarged(png: bytes) -> bytes:
+    """A matrix as a picture of its own: on white, every entry a square of whole pixels."""
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    times = max(1, SIDE // picture.width)
+    buffer = io.BytesIO()
+    picture.resize((times * picture.width, times * picture.height), Image.Resampling.NEAREST).save(
+        buffer, "PNG"
+    )
     return buffer.getvalue()
