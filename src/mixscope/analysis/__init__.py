@@ -19,6 +19,7 @@ What does not belong here: whether a study's claims hold (claims), and how a rep
 """
 
 ANALYSES = {
+    "attribution": "where a model looks, and how much of it is on the object (extra: explain)",
     "calibration": "whether a model is right as often as it is sure, before and after temperature scaling",
     "cues": "which decides, a local or a global cue: interventions on the embedded set cues",
     "features": "how well features tell classes apart, and how alike those of two runs are",
