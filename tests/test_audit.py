@@ -290,6 +290,9 @@ def test_a_heading_over_several_columns_counts_for_all_of_them():
     clean = audited(table.format(last="88.0"))
     assert alarms(clean) == [] and len(clean.contrasts) == 21  # 12 gains and 9 differences of them
     assert the_only(audited(table.format(last="188.0"))).rule == "percent-typo"
+    two_rows = "\n".join(line for line in table.splitlines() if "Tiny" not in line)
+    assert alarms(audited(two_rows.format(last="88.0"))) == []
+    assert the_only(audited(two_rows.format(last="188.0"))).rule == "percent-typo"
 
 
 def test_exchanged_headings_are_one_finding():

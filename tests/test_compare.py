@@ -30,6 +30,25 @@ def test_a_study_is_like_itself(tmp_path):
     assert all(row.interval.estimate == 0 and row.p_holm == 1.0 for row in found.results)
 
 
+def test_two_folders_of_one_study_are_told_apart(tmp_path):
+    first, second = pair(tmp_path, TWO)
+    found = compare.studies(first, second)
+    assert (found.first, found.second) == (f"two ({tmp_path / 'a'})", f"two ({tmp_path / 'b'})")
+
+
+def test_runs_that_are_left_out_and_checks_that_failed_are_told(tmp_path):
+    made_study.write(tmp_path / "a", TWO, skill())
+    made_study.write(
+        tmp_path / "b", LONGER, made_study.Made(n=400, ill=2, states={"vit-cutmix-s1": "pending"})
+    )
+    damaged = next((tmp_path / "a").glob("resnet-cutmix-s2-*"))
+    (damaged / "summary.json").write_text("{")
+    found = compare.studies(evidence.gather(tmp_path / "a"), evidence.gather(tmp_path / "b"))
+    assert [sentence.partition(": ")[0] for sentence in found.problems] == ["two", "longer", "longer"]
+    assert "summary.json" in found.problems[0] and "not begun" in found.problems[1]
+    assert {row.experiment: row.seeds for row in found.results}["resnet-cutmix"] == (2, 3)
+
+
 def test_changed_settings_are_named_once_with_their_experiments(tmp_path):
     first, second = pair(tmp_path, LONGER.replace("arch: resnet10t", "arch: resnet18"))
     found = compare.studies(first, second)

@@ -83,15 +83,17 @@ def studies(first: Evidence, second: Evidence, *, checkpoint: str = "last") -> C
         _difference(a, first.sample(a, checkpoint), second.sample(b, checkpoint)) for a, b in pairs.items()
     ]
     matched = set(pairs.values())
+    same = first.study.name == second.study.name
+    names = [f"{e.study.name} ({e.folder})" if same else e.study.name for e in (first, second)]
     return Comparison(
-        first=first.study.name,
-        second=second.study.name,
+        first=names[0],
+        second=names[1],
         settings=_settings(first, second, pairs),
         made_with=_made_with(first, second),
         only_first=tuple(name for name in first.runs if name not in pairs),
         only_second=tuple(name for name in second.runs if name not in matched),
         results=_corrected(rows),
-        problems=(*_problems(first, checkpoint), *_problems(second, checkpoint)),
+        problems=(*_problems(names[0], first, checkpoint), *_problems(names[1], second, checkpoint)),
     )
 
 
@@ -129,15 +131,15 @@ def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Compariso
         only_first=tuple(name for name in first.runs if name not in printed),
         only_second=tuple(name for name in printed if name not in first.runs),
         results=_corrected(rows),
-        problems=_problems(first, checkpoint),
+        problems=_problems(first.study.name, first, checkpoint),
     )
 
 
-def _problems(evidence: Evidence, checkpoint: str) -> tuple[str, ...]:
+def _problems(name: str, evidence: Evidence, checkpoint: str) -> tuple[str, ...]:
     """What keeps runs out, or speaks against their figures."""
     found = health.examine(evidence, checkpoint)
     kinds = ("missing", "unfinished", "failed", "damaged", "stale", "health")
-    return tuple(f"{evidence.study.name}: {p.sentence}" for p in found if p.kind in kinds)
+    return tuple(f"{name}: {p.sentence}" for p in found if p.kind in kinds)
 
 
 # --- results --------------------------------------------------------------------------------------------

@@ -294,13 +294,15 @@ def _figures(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
 ) -> tuple[dict[int, dict[int, Figure]], list[Finding]]:
     """{column: {row: figure in percent}}, and misprints."""
-    columns = {}
+    read = {}
     for c, heading in enumerate(headings):
         if heading.kind == "metric":
-            read = {r: read_figure(row.cells[c]) for r, row in enumerate(rows)}
-            column = {r: f for r, f in read.items() if f}
-            if scales.is_percentage(column):
-                columns[c] = column
+            column = {r: read_figure(row.cells[c]) for r, row in enumerate(rows)}
+            read[c] = {r: f for r, f in column.items() if f}
+    columns = {c: column for c, column in read.items() if scales.is_percentage(column)}
+    if 2 * len(columns) > len(read):  # a misprint in a column of two leaves no majority: the others decide
+        columns |= {c: column for c, column in read.items() if scales.may_be_percentage(column)}
+        columns = dict(sorted(columns.items()))
     errors = frozenset(c for c in columns if headings[c].error)
     settled, misprints = scales.settle(columns, table.headings, errors)
     findings = [

@@ -42,8 +42,16 @@ def is_share(column: Column, heading: str, error: bool) -> bool:
 
 def is_percentage(column: Column) -> bool:
     """Whether a column can be percentages or shares at all: mostly unsigned, and mostly up to 100."""
-    good = [f for f in column.values() if not f.signed and 0 <= f.value <= HUNDRED]
-    return len(column) > 0 and 2 * len(good) > len(column)
+    return 2 * _possible(column) > len(column)
+
+
+def may_be_percentage(column: Column) -> bool:
+    """Whether it is so in half of its cells, which proves nothing by itself."""
+    return len(column) > 0 and 2 * _possible(column) == len(column)
+
+
+def _possible(column: Column) -> int:
+    return sum(not f.signed and 0 <= f.value <= HUNDRED for f in column.values())
 
 
 def settle(
