@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from audited import HEADINGS, MARKS, Style, cells, changed, rows, text
+from audited import HEADINGS, MARKS, MIXES, Style, cells, changed, rows, text
 from mixscope import cli
 from mixscope.claims import audit
 from mixscope.claims.audit import reading, wording
@@ -422,6 +422,45 @@ def test_a_rounded_difference_of_rounded_figures_is_never_an_alarm(a, b, places,
     sentence = f"{(b - a) / 100:+.{stated}f} p ({a / 100:.{places}f} → {b / 100:.{places}f})"
     table = f"| Model | Top-1 |\n|-|-|\n| ResNet-18 | {a / 100:.2f} |\n| ResNet-34 | {b / 100:.2f} |\n"
     assert alarms(audited(f"{table}\n{sentence}\n")) == []
+
+
+@given(seed=SEEDS, language=st.sampled_from(sorted(HEADINGS)), at=st.integers(0, 3), slip=st.booleans())
+@EXAMPLES
+def test_an_order_that_its_figures_contradict_is_the_only_finding(seed, language, at, slip):
+    style = Style(language=language)
+    made = rows(seed)[3 * at : 3 * at + 3]
+    ranked = sorted((f"{100 * row.figures[0]:.2f}", MIXES[language][row.mix]) for row in made)
+    assume(len({figure for figure, _ in ranked}) == 3)
+    if slip:
+        ranked[0], ranked[1] = ranked[1], ranked[0]
+    sentence = " > ".join(f"{name} ({figure}%)" for figure, name in reversed(ranked))
+    content = text(cells(rows(seed), style), style) + f"\n\n{sentence}\n"
+    if not slip:
+        assert alarms(audited(content)) == []
+        return
+    found = the_only(audited(content))
+    assert (found.severity, found.rule) == ("contradiction", "order")
+    assert found.line == content.count("\n")
+
+
+@given(
+    seed=SEEDS,
+    language=st.sampled_from(sorted(HEADINGS)),
+    pair=st.permutations(range(12)).map(lambda order: order[:2]),
+    wrong=st.sampled_from([-3.0, -0.11, 0.0, 0.11, 3.0]),
+)
+@EXAMPLES
+def test_a_stated_difference_that_does_not_follow_is_the_only_finding(seed, language, pair, wrong):
+    before, after = (round(100 * rows(seed)[i].figures[0], 2) for i in pair)
+    sentence = f"{after - before + wrong:+.2f} %p ({before:.2f} -> {after:.2f})"
+    style = Style(language=language)
+    content = text(cells(rows(seed), style), style) + f"\n\n{sentence}\n"
+    if wrong == 0:
+        assert alarms(audited(content)) == []
+        return
+    found = the_only(audited(content))
+    assert (found.severity, found.rule) == ("contradiction", "difference")
+    assert found.line == content.count("\n")
 
 
 def test_gains_in_brackets_lead_to_a_figure_of_the_table():
