@@ -3,8 +3,9 @@
     python benchmarks/scaling.py [--root DIR] [--rounds 3] [--per-class 8] [--batch 64] [--epochs 3]
 
 Real CIFAR-100, bf16, batch as given in all arrangements (two ranks take half of it each). Each figure is that
-of training as `mixscope train` records it, the median over the epochs after the first. Arrangements take
-turns, round after round; the figures are medians over rounds, with the range, and ratios within a round.
+of training as `mixscope train` records it, the median over the epochs after the first; runs are stopped once
+each has made so many, so that none is measured alone. Arrangements take turns, round after round; the figures
+are medians over rounds, with the range, and ratios within a round. Other work on the machine makes them void.
 One JSON line a measurement, then a table.
 """
 
@@ -12,11 +13,14 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from mixscope.data.store import data_root
@@ -43,7 +47,7 @@ def measure(name: str, model: list[str], given: argparse.Namespace) -> float:
         f"data.per_class={given.per_class}",
         "train.precision=bf16",
         f"train.batch_size={given.batch}",
-        f"train.epochs={given.epochs}",
+        "train.epochs=1000",
         "run.device=cpu",
         "run.checkpoint_seconds=3600",
         *model,
@@ -57,16 +61,28 @@ def measure(name: str, model: list[str], given: argparse.Namespace) -> float:
                 env=os.environ
                 | {key: str(threads) for key in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")},
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
             for i, out in enumerate(outs)
         ]
-        for process in started:
-            _, problem = process.communicate()
-            if process.returncode:
-                sys.exit(f"{name}: {problem.decode()}")
+        try:
+            while min(map(epochs, outs)) < given.epochs:
+                time.sleep(0.2)
+                if any(process.poll() is not None for process in started):
+                    sys.exit(f"{name}: ended before it was measured; `mixscope train` says why")
+        finally:
+            for process in started:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
         rates = [[row["images_per_second"] for row in records.read_events(out, "epoch")][1:] for out in outs]
     return sum(map(statistics.median, rates))
+
+
+def epochs(out: Path) -> int:
+    """How many a run has made."""
+    return len(records.read_events(out, "epoch")) if (out / "events.jsonl").exists() else 0
 
 
 def main() -> None:
