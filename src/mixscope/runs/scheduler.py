@@ -216,7 +216,7 @@ class _Pool:
             return self.options.slots
         stands = {s.run.directory: s for s in found}
         allowed = pace.allow({job.slot: stands[job.run.directory] for job in self.jobs})
-        if pace.why != self.reason:
+        if pace.why and pace.why != self.reason:
             self.reason = pace.why
             self._say({"event": "slots", "run": "", "slots": allowed, "reason": pace.why})
         return min(self.options.slots, allowed)
