@@ -168,6 +168,12 @@ def test_a_plan_shows_every_run_and_writes_nothing(tmp_path, capsys):
     assert code == 0 and "time left unknown for 18 of 18 runs" in text and not out.exists()
 
 
+def test_watching_is_for_people(tmp_path, capsys):
+    words = ("study", "status", "quickstart", "--watch", "--json", "--out", tmp_path, "--root", tmp_path)
+    code, _, err = call(capsys, *words)
+    assert code == 2 and "--watch: is for people" in err
+
+
 def test_a_study_of_ones_own_begins_as_a_copy_and_is_never_overwritten(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, text, _ = call(capsys, "study", "new", "mine", "--from", "quickstart")

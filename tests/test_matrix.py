@@ -113,6 +113,9 @@ def test_only_keeps_what_was_asked_for():
     ):
         with pytest.raises(ConfigError, match=sentence):
             study.expand(only=only)
+    for seeds in (0, -1, 4):
+        with pytest.raises(ConfigError, match=f"has 3 seeds, of which {seeds} cannot be taken"):
+            study.expand(seeds=seeds)
 
 
 def test_every_run_has_a_directory_of_its_own():

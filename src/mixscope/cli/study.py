@@ -204,6 +204,8 @@ def study_status(arguments: argparse.Namespace) -> None:
 
     study, runs, out = _planned(arguments)
     root = data_root(arguments.root)
+    if arguments.watch and arguments.json:
+        raise ConfigError("--watch: is for people; ask `mixscope study status --json` as often as is wanted")
     if arguments.watch:
         return board.watch(runs, out, root=root)
     found = standings(runs, out)

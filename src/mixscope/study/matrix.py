@@ -93,15 +93,21 @@ class Study:
         """All runs, so ordered that complete comparisons appear early: every model and arm of one stratum and
         seed before the next.
 
-        only: keep runs with these levels (factor=level), name=EXPERIMENT or seed=N. seeds: the first so many.
-        Raises ConfigError for names that are not known and settings that do not fit.
+        only: keep runs with these levels (factor=level), name=EXPERIMENT or seed=N. seeds: the first so many,
+        None for all. Raises ConfigError for names and seeds that are not known, and for settings that do not
+        fit.
         """
+        if seeds is not None and not 1 <= seeds <= len(self.seeds):
+            raise ConfigError(
+                f"--seeds: {self.name} has {len(self.seeds)} seeds, of which {seeds} cannot be taken;"
+                " list more under seeds in its file"
+            )
         wanted = dict(only or {})
         for key, value in wanted.items():
             self._known(key, value)
         runs = []
         for name, cell in self.cells():
-            for seed in self.seeds[: seeds or len(self.seeds)]:
+            for seed in self.seeds[:seeds]:
                 about = {**cell, "name": name, "seed": str(seed)}
                 if all(about[key] == str(value) for key, value in wanted.items()):
                     runs.append(
