@@ -113,7 +113,7 @@ def test_every_section_is_there_in_order_and_nothing_is_left_open(small, languag
     found = read(report(small, language))
     assert not found.open
     sections = [attributes["id"] for tag, attributes in found.tags if tag == "section"]
-    assert tuple(sections) == page.SECTIONS
+    assert sections == [name for name in page.SECTIONS if name != "cues"], "not analysed"
     assert len(found.ids) == len(set(found.ids))
     assert ("html", language) == next((t, a.get("lang")) for t, a in found.tags if t == "html")
 
@@ -375,6 +375,7 @@ def test_every_sentence_is_used_and_every_one_used_is_there():
         "health.checkpoint",
         "how",
         "literature",
+        "cues",
     )
     built += ("results.col", "weights.col", "contrasts.col", "budget.split", "answer.expect", "curves")
     unused = {k for k in english if k not in named and not k.startswith(built) and not k.endswith(".title")}

@@ -34,6 +34,7 @@ from mixscope.report.sections import (
     classes,
     confusion,
     contrasts,
+    cues,
     health,
     how,
     pretraining,
@@ -55,6 +56,7 @@ SECTIONS = (
     "classes",
     "confusion",
     "calibration",
+    "cues",
     "health",
     "weights",
     "literature",
@@ -183,9 +185,10 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         for secondary in (False, True)
     }
     css = _text("figure.css") + _text("style.css")
+    of_cues = cues.part(told.folder, words)
     return {
         "story": told,
-        "sections": SECTIONS,
+        "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
         "version": mixscope.__version__,
         "css": Markup(css),
         "js": Markup(_text("page.js")),
@@ -219,6 +222,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "confusion": confusion.by_data_set(told, words),
         "reliabilities": calibration.captioned(told, words),
         "eces": calibration.eces(told, words),
+        "cues": of_cues,
         "health": health.checks(told),
         "gates": health.gates(told, words),
         "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
@@ -245,4 +249,5 @@ def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
     found += [*context["budget_contrasts"], *context["budget_gains"], *context["class_maps"].values()]
     found += [item["figure"] for items in context["class_gains"].values() for item in items]
     found += [item["figure"] for item in context["reliabilities"]]
+    found += context["cues"].figures if context["cues"] is not None else ()
     return found

@@ -1,0 +1,181 @@
+"""The local and the global cue: which of them decides, and which account of CutMix that favours.
+
+Told from the summary that `mixscope analyze STUDY_DIR --what cues` left; the docstring of `compare` in
+analysis/cues.py says what is in it.
+
+What does not belong here: how the figures are found (analysis/cues.py), and markup (templates/cues.html).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixscope.errors import DataError
+from mixscope.report import plots
+from mixscope.report.naming import number, signed
+from mixscope.report.plots import Bar, Figure
+from mixscope.report.words import Words
+
+# Columns of the table: figures of a cell by their names.
+FIGURES = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
+SPLITS = ("iid", "conflict", "local-only", "global-only", "shuffled", "low-pass")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What the section shows. figures: LRI by cell and its differences. shown: sentences and rows."""
+
+    figures: tuple[Figure, ...]
+    shown: Mapping[str, Any]
+
+
+def part(folder: Path, words: Words) -> Part | None:
+    """Of a study's folder; None where its cues were not analysed. Raises DataError for a damaged summary."""
+    file = folder / "analysis" / "cues" / "summary.json"
+    if not file.is_file():
+        return None
+    try:
+        return _part(json.loads(file.read_text(encoding="utf-8")), words)
+    except (OSError, ValueError, LookupError, TypeError) as problem:
+        raise DataError(
+            f"{file}: is damaged; `mixscope analyze {folder} --what cues` writes it again"
+        ) from problem
+
+
+def _part(found: Mapping[str, Any], words: Words) -> Part:
+    names = {cell["experiment"]: words.levels(cell["levels"]) for cell in found["cells"]}
+    by_id = {contrast["id"]: contrast for contrast in found["contrasts"]}
+    decision = found["decision"]
+    account = words(f"cues.account.{decision['account']}") if decision["account"] else ""
+    accounts = [
+        {
+            "text": words(f"cues.account.{account['id']}"),
+            "verdict": account["verdict"],
+            "parts": [
+                {
+                    "name": difference(by_id[part["contrast"]], names),
+                    "expect": words(f"cues.expect.{part['expect']}"),
+                    "value": interval(by_id[part["contrast"]], sign=True),
+                    "verdict": part["verdict"],
+                }
+                for part in account["parts"]
+            ],
+        }
+        for account in found["accounts"]
+    ]
+    rows = [
+        {
+            "name": names[cell["experiment"]],
+            "experiment": cell["experiment"],
+            "seeds": len(cell["seeds"]),
+            "figures": [(cell["figures"][f] or {}).get("estimate") for f in FIGURES],
+            "texts": [interval(cell["figures"][f]) for f in FIGURES],
+            "correct": [cell["figures"][f"correct-{split}"]["estimate"] for split in SPLITS],
+        }
+        for cell in found["cells"]
+    ]
+    figures = [drawn for drawn in (_by_cell(found, names, words), _differences(found, names, words)) if drawn]
+    shown = {
+        "reading": words(f"cues.decision.{decision['kind']}", account=account, seeds=decision["seeds"]),
+        "accounts": accounts,
+        "rows": rows,
+        "columns": [words(f"cues.figure.{figure}") for figure in FIGURES],
+        "splits": [words(f"cues.split.{split}") for split in SPLITS],
+        "matched": [
+            words(
+                "cues.match",
+                name=name,
+                local=number(100 * m["local"], 1),
+                glob=number(100 * m["global"], 1),
+            )
+            for name, m in found["matched"].items()
+        ],
+        "scenes": found["scenes"],
+        "runs": found["runs"],
+        "margin": number(found["margin"]),
+    }
+    return Part(figures=tuple(figures), shown=shown)
+
+
+def interval(figure: Mapping[str, Any] | None, *, sign: bool = False) -> str:
+    """An estimate with its interval; a dash where there is none."""
+    shown = signed if sign else number
+    if figure is None:
+        return "–"
+    if figure["low"] is None:
+        return shown(figure["estimate"])
+    return f"{shown(figure['estimate'])} [{shown(figure['low'])}, {shown(figure['high'])}]"
+
+
+def difference(contrast: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What is set against what, the first less the second."""
+    ordered = sorted(contrast["weights"].items(), key=lambda pair: -pair[1])
+    return " − ".join(names[experiment] for experiment, _ in ordered)
+
+
+def _by_cell(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -> Figure | None:
+    bars, rows = [], []
+    for cell in found["cells"]:
+        lri = cell["figures"]["lri"]
+        if lri is None:
+            continue
+        name = names[cell["experiment"]]
+        rows.append(words("cues.row", name=name, value=interval(lri)))
+        bars.append(
+            Bar(
+                name=name,
+                estimate=lri["estimate"],
+                low=lri["low"],
+                high=lri["high"],
+                value=interval(lri),
+                margin=0.0,
+                seeds=[v for v in cell["by_seed"]["lri"] if v is not None],
+                hollow=len(cell["seeds"]) < 2,
+                hint=rows[-1],
+            )
+        )
+    if not bars:
+        return None
+    return plots.forest(
+        "cues-lri",
+        bars,
+        title=words("cues.chart"),
+        text=words("cues.chart_text", rows=" ".join(rows)),
+        unit="LRI",
+        below=words("cues.by_global"),
+        above=words("cues.by_local"),
+    )
+
+
+def _differences(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -> Figure | None:
+    bars, rows = [], []
+    for contrast in found["contrasts"]:
+        if contrast["figure"] != "lri":
+            continue
+        name = difference(contrast, names)
+        rows.append(words("cues.row", name=name, value=interval(contrast, sign=True)))
+        bars.append(
+            Bar(
+                name=name,
+                estimate=contrast["estimate"],
+                low=contrast["low"],
+                high=contrast["high"],
+                value=interval(contrast, sign=True),
+                margin=found["margin"],
+                hollow=contrast["seeds"] < 2,
+                hint=rows[-1],
+            )
+        )
+    if not bars:
+        return None
+    return plots.forest(
+        "cues-differences",
+        bars,
+        title=words("cues.differences"),
+        text=words("cues.differences_text", rows=" ".join(rows)),
+        unit="LRI",
+        below=words("cues.more_global"),
+        above=words("cues.more_local"),
+    )
