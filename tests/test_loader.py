@@ -12,6 +12,7 @@ from memory_store import MemoryStore
 from mixscope import mixing
 from mixscope.data import kernels, order
 from mixscope.data.loader import Loader, Position
+from mixscope.data.pipeline import Pipeline
 from mixscope.errors import ConfigError, DataError
 from mixscope.rng import generator
 from mixscope.study.config import Augment
@@ -494,6 +495,109 @@ def test_ctrl_c_reaches_a_consumer_that_waits():
         timer.join()
         assert batches.position == (0, 0)
         assert [frozen(batch) for batch in batches] == calm
+
+
+@pytest.mark.usefixtures("heard_interrupts")
+def test_ctrl_c_reaches_a_consumer_that_draws_the_next_epoch():
+    """A failure to draw ahead waits for whoever needs the epoch; Ctrl-C comes once."""
+
+    class Struck(AnyMixer):
+        def draw(self, epoch):
+            signal.raise_signal(signal.SIGINT)
+            return super().draw(epoch)
+
+    with loader(mixer=Struck()) as batches, pytest.raises(KeyboardInterrupt):
+        batches._maker.look_ahead(1)
+
+
+def test_an_interrupt_that_a_worker_raises_ends_no_worker_in_silence():
+    class Interrupted(AnyMixer):
+        def plan(self, epoch, batch, n):
+            if threading.current_thread() is not threading.main_thread():
+                raise KeyboardInterrupt
+            return super().plan(epoch, batch, n)
+
+    with loader(mixer=Interrupted(), threads=2, ring=2) as batches:  # the consumer has no memory of its own
+        with pytest.raises(RuntimeError, match="epoch 0, batch 0: KeyboardInterrupt"):
+            next(iter(batches))
+
+
+def test_threads_that_cannot_all_be_started_leave_none(monkeypatch):
+    started, start = [], threading.Thread.start
+
+    def scarce(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    calm = epochs(1)[0]
+    with loader(threads=3) as batches:
+        monkeypatch.setattr(threading.Thread, "start", scarce)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            next(iter(batches))
+        assert len(started) == 1 and not started[0].is_alive()
+        monkeypatch.undo()
+        assert [frozen(batch) for batch in batches] == calm
+
+
+def test_a_loader_that_another_thread_closes_tells_a_consumer_that_waits():
+    class Held(AnyMixer):
+        """Says that a worker makes a batch, and holds it back."""
+
+        def __init__(self):
+            super().__init__()
+            self.making, self.go_on = threading.Event(), threading.Event()
+
+        def plan(self, epoch, batch, n):
+            if threading.current_thread().name.startswith("mixscope-loader"):
+                self.making.set()
+                assert self.go_on.wait(10)
+            return super().plan(epoch, batch, n)
+
+    mixer, told = Held(), []
+    batches = loader(mixer=mixer, threads=2, ring=2)
+
+    def consume():
+        try:
+            ids(batches)
+        except RuntimeError as problem:
+            told.append(str(problem))
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    assert mixer.making.wait(10)
+    time.sleep(0.1)  # so that the consumer waits
+    closer = threading.Thread(target=batches.close)
+    closer.start()
+    mixer.go_on.set()
+    closer.join(10)
+    consumer.join(10)
+    assert not consumer.is_alive() and told == ["the loader was closed while a batch was waited for"]
+
+
+def test_a_loader_may_be_collected_in_a_thread_of_its_own():
+    """The collector runs in any thread, also in one that the loader then waits for, with a lock in hand."""
+    problems = []
+
+    class Collected(AnyMixer):
+        stop = staticmethod(lambda: None)
+
+        def draw(self, epoch):
+            if threading.current_thread() is not threading.main_thread():
+                try:
+                    self.stop()
+                except BaseException as problem:
+                    problems.append(problem)
+            return super().draw(epoch)
+
+    mixer = Collected()
+    maker = loader(mixer=mixer)._maker
+    made = Pipeline(maker, Position(0, 0), threads=4, runs=9, length=1)
+    mixer.stop = made.stop
+    made.start()
+    made.stop()
+    assert problems == []
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -184,6 +184,7 @@ class Loader:
                     self._maker, at, threads=self._threads, runs=self._runs, length=self._length
                 )
                 self._stop = weakref.finalize(self, self._pipeline.stop)  # also when nobody closes us
+                self._pipeline.start()  # now that whatever happens it is stopped
             outcome = self._pipeline.take()
         except BaseException:  # Ctrl-C above all: what a half-taken batch left behind is thrown away
             self.close()

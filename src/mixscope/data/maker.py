@@ -4,7 +4,6 @@ What does not belong here: the draws (order.py), the methods of mixing (known he
 pixels (kernels.py), and who makes which batch when (pipeline.py).
 """
 
-import contextlib
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,6 +17,11 @@ from mixscope.data.order import Draws, Position
 
 # What the kernel is given for a batch that is not mixed.
 NO_PARTNER, NO_BOX, NO_BLEND = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
+
+
+def is_ctrl_c(problem: BaseException) -> bool:
+    """Whether it is the user's interrupt, which reaches the main thread only, and once."""
+    return isinstance(problem, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 class Plan(Protocol):
@@ -155,8 +159,11 @@ class Maker:
 
     def look_ahead(self, epoch: int) -> None:
         """Draws an epoch before it is needed."""
-        with contextlib.suppress(BaseException):  # whoever needs the epoch meets the same problem, and tells
+        try:
             self.draws(epoch)
+        except BaseException as problem:  # whoever needs the epoch meets the same one, and tells
+            if is_ctrl_c(problem):
+                raise
 
     def _draw(self, epoch: int) -> tuple[Draws, Plans | None]:
         draws = order.draw(

@@ -12,7 +12,7 @@ from collections import deque
 from queue import Empty, SimpleQueue
 
 from mixscope.data.batch import Batch
-from mixscope.data.maker import Maker
+from mixscope.data.maker import Maker, is_ctrl_c
 from mixscope.data.order import Position
 
 Outcome = Batch | BaseException
@@ -42,7 +42,9 @@ class Pipeline:
         self.at = start  # the batch that `take` gives next
         self._maker = maker
         self._claimed, self._claims, self._lock = start, 0, threading.Lock()
-        self._done: list[SimpleQueue[tuple[deque[Outcome], _Memory]]] = [SimpleQueue() for _ in range(runs)]
+        self._done: list[SimpleQueue[tuple[deque[Outcome], _Memory] | None]] = [
+            SimpleQueue() for _ in range(runs)
+        ]
         self._taken = 0
         self._ready: deque[Outcome] = deque()
         self._in_hand: _Memory | None = None
@@ -59,11 +61,17 @@ class Pipeline:
             threading.Thread(target=self._work, args=(hands,), name=f"mixscope-loader-{k}", daemon=True)
             for k, hands in enumerate(workers)
         ]
+
+    def start(self) -> None:
+        """Starts the threads; `stop` ends them, also when not all of them could be started."""
         for thread in self._threads:
             thread.start()
 
     def take(self) -> Outcome:
-        """The next batch, or what went wrong with it. The one taken before may be overwritten from now on."""
+        """The next batch, or what went wrong with it. The one taken before may be overwritten from now on.
+
+        Raises RuntimeError in one thread when another has called `stop`.
+        """
         if not self._ready:
             if self._in_hand is not None:
                 self._in_hand.owner.free.put(self._in_hand)
@@ -75,18 +83,30 @@ class Pipeline:
                     break
                 assert memory is not None
                 self._fill(memory)
-            self._ready, self._in_hand = answer.get()
+            run = answer.get()
+            if run is None:
+                raise RuntimeError("the loader was closed while a batch was waited for")
+            self._ready, self._in_hand = run
             self._taken += 1
         self.at = self._after(self.at, 1)
         return self._ready.popleft()
 
     def stop(self) -> None:
-        """Ends the threads; waits for the batches in the making, not for those ahead."""
+        """Ends the threads; waits for the batches in the making, not for those ahead.
+
+        Of a loader that nobody closed the collector calls this, in whatever thread it runs. In one of ours
+        nothing is waited for: it may hold the lock that the others need to end.
+        """
         self._stopping.set()
         for hands in self._workers:
             hands.free.put(None)
+        for answer in self._done:
+            answer.put(None)
+        if threading.current_thread() in self._threads:
+            return
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():  # not all are, if one could not be started
+                thread.join()
 
     def _work(self, hands: _Hands) -> None:
         while (memory := hands.free.get()) is not None and not self._stopping.is_set():
@@ -104,14 +124,15 @@ class Pipeline:
                 return
             try:
                 made.append(self._maker.make(Position(epoch, batch), slot, memory.owner.scratch))
-            except KeyboardInterrupt:  # the consumer's own
-                raise
             except BaseException as problem:  # whatever it is, the consumer must hear of it in its turn
+                if is_ctrl_c(problem):
+                    raise
                 made.append(problem)
                 break
         # No more runs are under way than there is memory, so a place is empty when its turn comes again.
         self._done[number % len(self._done)].put((made, memory))
-        if first <= self._maker.batches // 2 < first + count:  # in good time for the next epoch
+        half_way = first <= self._maker.batches // 2 < first + count
+        if half_way and not self._stopping.is_set():  # in good time for the next epoch
             self._maker.look_ahead(epoch + 1)
 
     def _after(self, at: Position, count: int) -> Position:
