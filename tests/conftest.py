@@ -1,7 +1,11 @@
 """Small data sets in the exact formats of the real ones, made on the spot."""
 
+import os
 import pickle
+import shutil
+import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +119,19 @@ def tiny_zip(tmp_path: Path, tiny_folder: Path) -> Path:
         for path in sorted(tiny_folder.rglob("*")):
             file.write(path, path.relative_to(tiny_folder.parent))
     return archive
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of four megabytes."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small file system can be mounted here ({mounted.stderr.strip()})")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -175,22 +175,6 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in out.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of four megabytes."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root can mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no small file system can be mounted here ({mounted.stderr.strip()})")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.slow
 def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_room(
     tmp_path, small_disk, calm, digits_root, capfd

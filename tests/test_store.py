@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -175,6 +177,24 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, cifar100_bi
     with pytest.raises(DataError, match=r"MB are needed on this disk and 0\.0 MB are free"):
         prepare("cifar100", root=tmp_path / "root", source=cifar100_binary)
     assert not store.is_prepared(tmp_path / "root", "cifar100")
+
+
+# A process that finds room where, by the time it writes, others have taken it.
+CROWDED = """
+import sys
+from mixscope.data import store
+from mixscope.cli import main
+store.need_room = lambda folder, size: None
+raise SystemExit(main(["data", "prepare", "digits", "--root", sys.argv[1]]))
+"""
+
+
+def test_a_disk_that_fills_up_while_arrays_are_written_is_said_and_leaves_nothing(small_disk):
+    command = [sys.executable, "-c", CROWDED, str(small_disk)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "disk is full; make room, then the same command goes on     [exit 1]" in done.stderr
+    assert done.stderr.count("\n") == 1 and list(small_disk.iterdir()) == []
 
 
 def test_every_known_set_that_is_downloaded_has_a_published_checksum():

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psutil
-from numpy.lib.format import open_memmap
+from numpy.lib import format as npy
 
 from mixscope import rng
 from mixscope.atomic import replacing
@@ -286,28 +287,27 @@ def write(
             part = content.splits[split]
             labels = part.labels.astype(np.int64)
             _check_labels(labels, split, name, content.class_names)
-            shape = (part.count, 3, content.size, content.size)
-            images = open_memmap(folder / f"{split}-images.npy", mode="w+", dtype=np.uint8, shape=shape)
             at = 0
-            for block in part.images:
-                images[at : at + len(block)] = block
-                at += len(block)
-                if split == "train":
-                    wide = block.astype(np.float64)
-                    sums += wide.sum(axis=(0, 2, 3))
-                    squares += (wide**2).sum(axis=(0, 2, 3))
-                if progress is not None:
-                    progress(done + at, total)
-            if not at == part.count == len(labels):
-                raise DataError(
-                    f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}"
-                )
+            with _array(folder / f"{split}-images.npy", (part.count, 3, content.size, content.size)) as put:
+                for block in part.images:
+                    put(block)
+                    at += len(block)
+                    if split == "train":
+                        wide = block.astype(np.float64)
+                        sums += wide.sum(axis=(0, 2, 3))
+                        squares += (wide**2).sum(axis=(0, 2, 3))
+                    if progress is not None:
+                        progress(done + at, total)
+                if not at == part.count == len(labels):
+                    raise DataError(
+                        f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}"
+                    )
             done += at
-            images.flush()
-            del images
-            np.save(folder / f"{split}-labels.npy", labels)
+            with _array(folder / f"{split}-labels.npy", labels.shape, np.int64) as put:
+                put(labels)
             if part.boxes is not None:
-                np.save(folder / f"{split}-boxes.npy", part.boxes.astype(np.int16))
+                with _array(folder / f"{split}-boxes.npy", part.boxes.shape, np.int16) as put:
+                    put(part.boxes.astype(np.int16))
         n = content.splits["train"].count * content.size**2 * 255.0
         mean = sums / n
         std = np.sqrt(np.maximum(squares / (n * 255.0) - mean**2, 1e-12))
@@ -373,6 +373,28 @@ def _making(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _array(
+    file: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint8
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """An .npy file that is written block by block with what is yielded, and on disk when the block ends.
+
+    Not through a map: a disk that fills up then ends the process with SIGBUS, and no sentence. Nor by
+    numpy, whose error does not say why. Raises OSError.
+    """
+
+    def put(block: np.ndarray) -> None:
+        assert block.dtype == dtype and block.shape[1:] == shape[1:]
+        stream.write(np.ascontiguousarray(block).data)
+
+    about = {"descr": npy.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with file.open("wb") as stream:
+        npy.write_array_header_1_0(stream, about)
+        yield put
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _check_labels(labels: np.ndarray, split: str, name: str, classes: Sequence[str]) -> None:
