@@ -99,15 +99,18 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
 def document(cells: Sequence[Cell]) -> dict[str, Any]:
     """Cells and contrasts as plain values.
 
-    cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low,
-                high, conditional, by_seed}, or null where the cell has none
+    factors     {"arm" and "model": the factor whose levels they are, or null}
+    cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low, high,
+                conditional, by_seed}, or null where the cell has none
     contrasts   kind ("arm", "model" or "did"), figure, weights ({experiment: weight}), estimate, low, high,
-                conditional, seeds (of the cell that has fewest), seed_share (of the variance; null with
-                one seed), and of what: arm, model, over (the model that it is compared with), where (other
-                levels)
+                conditional, seeds (of the cell that has fewest), seed_share (of the variance; null with one
+                seed), and of what, as levels: arm, plain (the arm without mixing), model, over (the model
+                that it is compared with, or null), where ({factor: level} of the others)
     """
     figures = list(dict.fromkeys(name for cell in cells for name in cell.samples))
+    arm, of_model = _factors(cells)
     return {
+        "factors": {"arm": arm, "model": of_model},
         "cells": [_cell_document(cell, figures) for cell in cells],
         "contrasts": [row for figure in figures for row in _contrasts(cells, figure)],
     }
@@ -142,13 +145,18 @@ def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, A
 def _contrasts(cells: Sequence[Cell], figure: str) -> Iterator[dict[str, Any]]:
     having = [cell for cell in cells if figure in cell.samples]
     arms = {cell.experiment: plain for cell in having if (plain := _plain(cell, having)) is not None}
-    compared = _compared(cells)
+    factors = _factors(cells)
 
     def contrast(
         kind: str, cell: Cell, terms: Sequence[tuple[Cell, float]], over: Cell | None
     ) -> dict[str, Any]:
-        where = {f: level for f, level in cell.levels.items() if f not in compared}
-        return _contrast(kind, figure, cell, terms, over) | {"where": where}
+        return _contrast(kind, figure, terms) | {
+            "arm": _level(cell, factors[0], cell.arm),
+            "plain": _level(arms.get(cell.experiment, cell), factors[0], PLAIN),
+            "model": _level(cell, factors[1], cell.config.model.arch),
+            "over": None if over is None else _level(over, factors[1], over.config.model.arch),
+            "where": {f: level for f, level in cell.levels.items() if f not in factors},
+        }
 
     for cell in having:
         if cell.experiment in arms:
@@ -171,27 +179,19 @@ def _plain(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
     """The cell that differs from this one in its augmentation alone, and mixes nothing."""
     if cell.arm == PLAIN:
         return None
-    return next(
-        (c for c in cells if c.arm == PLAIN and len(differs(c, cell)) == 1 and _same_model(c, cell)), None
-    )
+    return next((c for c in cells if c.arm == PLAIN and len(differs(c, cell)) == 1), None)
 
 
 def _models(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     """Cells beside the first one that differs from them in its model alone."""
     for at, cell in enumerate(cells):
         for other in cells[:at]:
-            if len(differs(cell, other)) == 1 and cell.arm == other.arm and not _same_model(cell, other):
+            if len(differs(cell, other)) == 1 and cell.config.model.arch != other.config.model.arch:
                 yield cell, other
                 break
 
 
-def _same_model(cell: Cell, other: Cell) -> bool:
-    return cell.config.model == other.config.model
-
-
-def _contrast(
-    kind: str, figure: str, cell: Cell, terms: Sequence[tuple[Cell, float]], over: Cell | None
-) -> dict[str, Any]:
+def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> dict[str, Any]:
     samples, weights = [c.samples[figure] for c, _ in terms], [w for _, w in terms]
     return {
         "kind": kind,
@@ -200,22 +200,24 @@ def _contrast(
         **interval(samples, weights),
         "seeds": min(len(c.seeds) for c, _ in terms),
         "seed_share": contrasts.estimate(samples, weights).seed_share,
-        "arm": cell.arm,
-        "model": model(cell),
-        "over": None if over is None else model(over),
     }
 
 
-def _compared(cells: Sequence[Cell]) -> set[str]:
-    """The factors whose levels are arms or models; the others say where something was compared."""
-    found = set()
+def _factors(cells: Sequence[Cell]) -> tuple[str | None, str | None]:
+    """The factors whose levels are arms and models; the others say where something was compared."""
+    arm = of_model = None
     for cell in cells:
         for other in cells:
-            if len(apart := differs(cell, other)) == 1 and (
-                cell.arm != other.arm or not _same_model(cell, other)
-            ):
-                found.add(apart[0])
-    return found
+            apart = differs(cell, other)
+            if len(apart) == 1 and cell.arm != other.arm:
+                arm = apart[0]
+            elif len(apart) == 1 and cell.config.model.arch != other.config.model.arch:
+                of_model = apart[0]
+    return arm, of_model
+
+
+def _level(cell: Cell, factor: str | None, otherwise: str) -> str:
+    return cell.levels[factor] if factor is not None else otherwise
 
 
 def model(cell: Cell) -> str:
@@ -285,7 +287,7 @@ def sentence(contrast: Mapping[str, Any], figure: str) -> str:
     where = "".join(f", {level}" for level in contrast["where"].values())
     arm, of, over = contrast["arm"], contrast["model"], contrast["over"]
     if contrast["kind"] == "arm":
-        return f"{figure}, {of}{where}: {arm} less {PLAIN}"
+        return f"{figure}, {of}{where}: {arm} less {contrast['plain']}"
     if contrast["kind"] == "model":
         return f"{figure}, {arm}{where}: {of} less {over}"
     return f"{figure}{where}: what {arm} does to {of}, less what it does to {over}"
