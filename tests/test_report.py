@@ -376,6 +376,7 @@ def test_every_sentence_is_used_and_every_one_used_is_there():
         "how",
         "literature",
         "cues",
+        "analyses",
     )
     built += ("results.col", "weights.col", "contrasts.col", "budget.split", "answer.expect", "curves")
     unused = {k for k in english if k not in named and not k.startswith(built) and not k.endswith(".title")}

@@ -50,6 +50,7 @@ def analyze(arguments: argparse.Namespace) -> None:
     """Runs the analyses that were named on a study's finished runs and prints what they found."""
     from mixscope.analysis import examine
     from mixscope.data.store import data_root
+    from mixscope.report import page
 
     quiet = arguments.json
     request = examine.Request(
@@ -65,6 +66,8 @@ def analyze(arguments: argparse.Namespace) -> None:
         say=(lambda line: None) if quiet else partial(print, flush=True),
         bar=partial(bar, quiet=quiet),
     )
+    for what, found in compared.items():
+        page.write_analysis(found, arguments.folder / "analysis" / what)
     if quiet:
         return print_json(compared)
     for what, found in compared.items():

@@ -28,6 +28,7 @@ from mixscope.report import literature, sentences, story, tables
 from mixscope.report.naming import number, signed
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
+    analyses,
     answer,
     budget,
     calibration,
@@ -57,6 +58,7 @@ SECTIONS = (
     "confusion",
     "calibration",
     "cues",
+    "analyses",
     "health",
     "weights",
     "literature",
@@ -106,6 +108,14 @@ def write(
         for matrix in data["matrices"]
     )
     return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, story=told)
+
+
+def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
+    """The charts of one analysis (what its `compare` gave) as SVG files in its folder, if it has any."""
+    if summary["what"] not in analyses.PARTS:
+        return []
+    drawn = analyses.charts(summary, Words("en"))
+    return [_write(place / f"{figure.id}.svg", alone(figure)) for figure in drawn]
 
 
 def alone(figure: Figure) -> str:
@@ -223,6 +233,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "reliabilities": calibration.captioned(told, words),
         "eces": calibration.eces(told, words),
         "cues": of_cues,
+        "analyses": analyses.parts(told.folder, words),
         "health": health.checks(told),
         "gates": health.gates(told, words),
         "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
@@ -250,4 +261,5 @@ def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
     found += [item["figure"] for items in context["class_gains"].values() for item in items]
     found += [item["figure"] for item in context["reliabilities"]]
     found += context["cues"].figures if context["cues"] is not None else ()
+    found += [figure for part in context["analyses"] for figure in (*part.figures, *part.folded)]
     return found

@@ -506,6 +506,7 @@ def heat(
     title: str,
     text: str,
     unit: str,
+    digits: int = 1,
 ) -> Figure:
     """A table of gains whose colour says their size: blue above 0, orange below; the figures stand in it.
 
@@ -545,9 +546,27 @@ def heat(
                     more,
                 )
             )
-            parts.append(label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, 1), "cell", "middle"))
+            parts.append(
+                label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, digits), "cell", "middle")
+            )
     parts.append(label(6, height - 5, unit, "small"))
     return figure(id, title, text, parts, width=WIDTH, height=height)
+
+
+def scatter(
+    id: str, points: Sequence[Sequence[float]], groups: Sequence[int], *, title: str, text: str
+) -> Figure:
+    """Points without axes, a colour a group; beyond eight groups colours come again as rings."""
+    found = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    side, top = WIDTH - 2 * RIGHT, 24.0
+    at_x, at_y = (_scale(*span(found[:, c], pad=0.03), *ends) for c, ends in ((0, (0, side)), (1, (side, 0))))
+    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts.append(box(RIGHT, top, side, side, "band", more=' fill-opacity="0.5"'))
+    for (x, y), group in zip(found, groups, strict=True):
+        kind = f"dot f{group % SERIES}" + ("" if group < SERIES else " open")
+        where = f'cx="{_n(RIGHT + at_x(x))}" cy="{_n(top + at_y(y))}"'
+        parts.append(f'<circle {where} r="2.4" class="{kind}"/>')
+    return figure(id, title, text, parts, width=WIDTH, height=top + side + RIGHT)
 
 
 def reliability(

@@ -1,0 +1,506 @@
+"""Why: what `mixscope analyze` found, a part for each analysis, from the summaries that it left.
+
+The same charts stand in the report and, in English, beside each analysis. What is compared: arms within a
+model, models under an arm, and what an arm does to one model more than to the other. Intervals are those
+that the summary has.
+
+What does not belong here: how anything is measured (mixscope/analysis), the cues (cues.py), and markup
+(templates/analyses.html).
+"""
+
+import base64
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixscope.errors import DataError
+from mixscope.report import plots
+from mixscope.report.naming import number, signed, word
+from mixscope.report.plots import Bar, Figure, Key, Line, Ribbon
+from mixscope.report.words import Words
+
+PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
+PLAIN_UNITS = ("nll", "nll-scaled", "brier", "brier-scaled", "near", "far")  # the others are shares: percent
+HEADLINES = {
+    "attribution": ("inside-gradcam", "inside-integrated", "inside-rollout"),
+    "calibration": ("ece", "nll"),
+    "features": ("knn", "probe"),
+    "mixtures": ("mass-mixup", "mass-cutmix", "near", "far"),
+}
+KINDS = ("arm", "model", "did")
+LOOKS = ("bold", "dash", "ghost")  # of models, in a chart of arms
+SHEETS = 3  # pictures of a data set that a report shows
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One analysis. figures: shown; folded: more of them. sheets: (address, text) of pictures. cells,
+    contrasts: rows of text, the first being the head. notes: sentences as the analysis wrote them."""
+
+    name: str
+    images: str
+    one_seed: bool
+    figures: Sequence[Figure]
+    folded: Sequence[Figure] = ()
+    sheets: Sequence[tuple[str, str]] = ()
+    cells: Sequence[Sequence[str]] = ()
+    contrasts: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = field(default=())
+
+
+def parts(folder: Path, words: Words) -> list[Part]:
+    """Of every analysis that is there in a study's folder. Raises DataError for a summary that is damaged."""
+    found = []
+    for name in PARTS:
+        file = folder / "analysis" / name / "summary.json"
+        if file.is_file():
+            try:
+                summary = json.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as problem:
+                raise DataError(
+                    f"{file}: is damaged; `mixscope analyze {folder} --what {name}` writes it again"
+                ) from problem
+            found.append(_part(summary, file.parent, words))
+    return found
+
+
+def charts(summary: Summary, words: Words) -> list[Figure]:
+    """Every chart of one analysis."""
+    shown, folded = _CHARTS[summary["what"]](summary, words)
+    return [*shown, *folded]
+
+
+def _part(summary: Summary, place: Path, words: Words) -> Part:
+    shown, folded = _CHARTS[summary["what"]](summary, words)
+    images = sorted({cell["images"] for cell in summary["cells"]})
+    notes: list[str] = []
+    for name, said in summary.get("notes", {}).items():
+        notes += [f"{name}: {_figure(f'inside-{method}', words)}: {text}" for method, text in said.items()]
+    return Part(
+        name=summary["what"],
+        images=", ".join(f"{n:,}" for n in images),
+        one_seed=any(len(cell["seeds"]) == 1 for cell in summary["cells"]),
+        figures=shown,
+        folded=folded,
+        sheets=list(_sheets(place, summary, words)),
+        cells=_cell_rows(summary, words),
+        contrasts=_contrast_rows(summary, words),
+        notes=notes,
+    )
+
+
+def _sheets(place: Path, summary: Summary, words: Words) -> Iterator[tuple[str, str]]:
+    for data in dict.fromkeys(cell["data"] for cell in summary["cells"]):
+        for file in sorted(place.glob(f"{data}-*.png"))[:SHEETS]:
+            address = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
+            yield address, words("analyses.sheet", data=words.level(data))
+
+
+# --- names and tables ---------------------------------------------------------------------------
+
+
+def _figure(name: str, words: Words) -> str:
+    return words.of("analyses.figure", name)
+
+
+def _scale(name: str) -> tuple[float, int]:
+    """Times what a figure is shown, and with how many decimals: shares in percent."""
+    return (1.0, 3) if name in PLAIN_UNITS else (100.0, 1)
+
+
+def _unit(name: str, words: Words) -> str:
+    return "" if name in PLAIN_UNITS else words("page.unit_pp")
+
+
+def _between(contrast: Mapping[str, Any], words: Words) -> str:
+    """What is compared with what, as a difference."""
+    arm, of = words.level(contrast["arm"]), words.level(contrast["model"])
+    if contrast["kind"] == "arm":
+        return f"{of}: {arm} − {words.level(contrast['plain'])}"
+    return f"{arm}: {of} − {words.level(contrast['over'])}"
+
+
+def _reach(figure: Mapping[str, Any] | None, name: str, words: Words, *, difference: bool) -> str:
+    if figure is None:
+        return "–"
+    times, digits = _scale(name)
+    say = signed if difference else number
+    estimate, low, high = (say(times * figure[k], digits) for k in ("estimate", "low", "high"))
+    return f"{estimate} [{low}, {high}]"
+
+
+def _cell_rows(summary: Summary, words: Words) -> list[list[str]]:
+    names = list(dict.fromkeys(n for cell in summary["cells"] for n in cell["figures"]))
+    rows = [[words("analyses.experiment"), words("analyses.cell"), *(_figure(n, words) for n in names)]]
+    for cell in summary["cells"]:
+        values = [_reach(cell["figures"].get(n), n, words, difference=False) for n in names]
+        rows.append([cell["experiment"], words.levels(cell["levels"]), *values])
+    return rows
+
+
+def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
+    head = [words(f"analyses.col.{name}") for name in ("figure", "where", "kind", "between", "difference")]
+    rows = [head]
+    for one in summary["contrasts"]:
+        name = one["figure"]
+        rows.append(
+            [
+                _figure(name, words),
+                words.levels(one["where"]) or "–",
+                words(f"analyses.kind.{one['kind']}"),
+                _between(one, words),
+                _reach(one, name, words, difference=True),
+            ]
+        )
+    return rows
+
+
+# --- what charts share --------------------------------------------------------------------------
+
+
+def _strata(summary: Summary) -> dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]]:
+    """Cells by the levels of what is neither arm nor model."""
+    left_out = summary["factors"].values()
+    found: dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]] = {}
+    for cell in summary["cells"]:
+        key = tuple((f, level) for f, level in cell["levels"].items() if f not in left_out)
+        found.setdefault(key, []).append(cell)
+    return found
+
+
+def _of(cell: Mapping[str, Any], summary: Summary, factor: str) -> str:
+    """A cell's arm or model."""
+    name = summary["factors"][factor]
+    level: str = cell["levels"][name] if name else cell["arm" if factor == "arm" else "arch"]
+    return level
+
+
+def _orders(summary: Summary) -> tuple[list[str], list[str]]:
+    """Arms and models in the order in which they come: their colours, and how their lines look."""
+    arms = dict.fromkeys(_of(cell, summary, "arm") for cell in summary["cells"])
+    models = dict.fromkeys(_of(cell, summary, "model") for cell in summary["cells"])
+    return list(arms), list(models)
+
+
+def _headed(stratum: Sequence[tuple[str, str]], title: str, words: Words) -> str:
+    return f"{words.levels(stratum)} · {title}" if stratum else title
+
+
+def _forests(summary: Summary, names: Sequence[str], words: Words) -> list[Figure]:
+    """Differences of one figure in one stratum, all kinds below each other."""
+    found = []
+    for stratum in _strata(summary):
+        for name in names:
+            mine = [c for c in summary["contrasts"] if c["figure"] == name and c["where"] == dict(stratum)]
+            bars = [
+                _bar(c, _between(c, words), name, words, words(f"analyses.kind.{kind}") if first else "")
+                for kind in KINDS
+                for first, c in zip(
+                    [True, *[False] * len(mine)], [c for c in mine if c["kind"] == kind], strict=False
+                )
+            ]
+            if bars:
+                found.append(
+                    _forest(
+                        f"differences-{word(summary['what'], name, *(v for _, v in stratum))}",
+                        bars,
+                        _headed(stratum, _figure(name, words), words),
+                        _unit(name, words),
+                        words,
+                    )
+                )
+    return found
+
+
+def _forest(id: str, bars: Sequence[Bar], title: str, unit: str, words: Words) -> Figure:
+    text = words("analyses.forest_text", rows="; ".join(f"{b.name} {b.value}" for b in bars[:8]))
+    less, more = words("analyses.less"), words("analyses.more")
+    return plots.forest(id, bars, title=title, text=text, unit=unit, below=less, above=more)
+
+
+def _bar(contrast: Mapping[str, Any], name: str, figure: str, words: Words, group: str) -> Bar:
+    times, digits = _scale(figure)
+    values = {k: times * contrast[k] for k in ("estimate", "low", "high")}
+    return Bar(
+        name=name,
+        estimate=values["estimate"],
+        low=values["low"],
+        high=values["high"],
+        value=signed(values["estimate"], digits),
+        margin=0.0,
+        group=group,
+        hollow=contrast["conditional"],
+        hint=f"{name}: {_reach(contrast, figure, words, difference=True)}",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Course:
+    """A cell's curve with its interval: x, estimate, low, high."""
+
+    cell: Mapping[str, Any]
+    points: Sequence[tuple[float, float, float, float]]
+
+
+def _curves(
+    id: str,
+    title: str,
+    courses: Sequence[_Course],
+    summary: Summary,
+    words: Words,
+    *,
+    x_name: str,
+    unit: str,
+    zero: bool = False,
+    floor: float = -math.inf,
+    ceiling: float = math.inf,
+) -> Figure:
+    """Cells of one stratum: a colour an arm, a look a model. Intervals are drawn from floor to ceiling."""
+    arms, models = _orders(summary)
+    lines, ribbons, rows = [], [], []
+    for course in courses:
+        arm, model = _of(course.cell, summary, "arm"), _of(course.cell, summary, "model")
+        look = LOOKS[models.index(model) % len(LOOKS)]
+        name = f"{words.level(model)}, {words.level(arm)}"
+        points = [(x, y) for x, y, _, _ in course.points]
+        lines.append(Line(series=arms.index(arm), points=points, look=look, hint=name, dots=True))
+        reach = [(x, max(low, floor), min(high, ceiling)) for x, _, low, high in course.points]
+        ribbons.append(Ribbon(series=arms.index(arm), points=reach))
+        rows.append(f"{name}: {number(points[0][1], 1)} → {number(points[-1][1], 1)}")
+    here = [m for m in models if any(_of(c.cell, summary, "model") == m for c in courses)]
+    signs = dict(zip(LOOKS, ("—", "- -", "···"), strict=True))
+    said = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {words.level(m)}" for m in here)
+    keys = [Key(series=arms.index(a), name=words.level(a)) for a in arms]
+    return plots.lines(
+        id,
+        title=title,
+        text=words("analyses.curve_text", rows="; ".join(rows)),
+        curves=lines,
+        keys=keys,
+        x_name=x_name,
+        unit=f"{unit}   {said}",
+        ribbons=ribbons,
+        zero=zero,
+    )
+
+
+def _point(x: float, one: Mapping[str, Any], times: float = 100.0) -> tuple[float, float, float, float]:
+    return (x, times * one["estimate"], times * one["low"], times * one["high"])
+
+
+# --- each analysis ------------------------------------------------------------------------------
+
+Charts = tuple[list[Figure], list[Figure]]
+
+
+def _attribution(summary: Summary, words: Words) -> Charts:
+    return _forests(summary, HEADLINES["attribution"], words), []
+
+
+def _calibration(summary: Summary, words: Words) -> Charts:
+    """Differences, and reliability diagrams after scaling: those before have a section of their own."""
+    arms, models = _orders(summary)
+    drawn = []
+    for stratum, cells in _strata(summary).items():
+        for model in models:
+            for kind in ("plain", "scaled"):
+                mine = [
+                    (cell, summary["diagrams"][cell["experiment"]].get(kind))
+                    for cell in cells
+                    if _of(cell, summary, "model") == model
+                ]
+                curves = [
+                    Line(
+                        series=arms.index(_of(cell, summary, "arm")),
+                        points=[
+                            (100 * x, 100 * y)
+                            for x, y in zip(found["confidence"], found["right"], strict=True)
+                        ],
+                        hint=words.level(_of(cell, summary, "arm")),
+                        dots=True,
+                    )
+                    for cell, found in mine
+                    if found is not None
+                ]
+                if curves:
+                    title = _headed((*stratum, ("model", model)), words(f"analyses.diagram.{kind}"), words)
+                    drawn.append(
+                        plots.reliability(
+                            f"diagram-{word(kind, model, *(v for _, v in stratum))}",
+                            curves,
+                            [Key(series=arms.index(a), name=words.level(a)) for a in arms],
+                            title=title,
+                            text=title,
+                            x_name=words("calibration.confidence"),
+                            unit=words("calibration.right"),
+                        )
+                    )
+    return _forests(summary, HEADLINES["calibration"], words), drawn
+
+
+def _features(summary: Summary, words: Words) -> Charts:
+    levels = {cell["experiment"]: cell for cell in summary["cells"]}
+
+    def called(experiment: str) -> str:
+        cell = levels[experiment]
+        return f"{words.level(_of(cell, summary, 'model'))} {words.level(_of(cell, summary, 'arm'))}"
+
+    shown, folded = [], []
+    for kind in ("cka", "kappa"):
+        for one in summary[kind]:
+            names = [called(e) for e in one["experiments"]]
+            title = f"{words.level(one['data'])} · {words(f'analyses.likeness.{kind}')}"
+            shown.append(_heat(f"{kind}-{word(one['data'])}", one["mean"], names, names, title, words))
+    for one in summary["layers"]:
+        title = words("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
+        name = f"layers-{word(one['data'], one['rows'], one['columns'])}"
+        sides = (one["row_layers"], one["column_layers"])
+        rows, columns = ([layer.rpartition(".")[2] for layer in side] for side in sides)
+        folded.append(_heat(name, one["values"], rows, columns, title, words))
+    for way in ("tsne", "pca"):
+        for experiment, drawn in summary["maps"].items():
+            cell = levels[experiment]
+            title = f"{words.level(cell['data'])} · {called(experiment)} · {words(f'analyses.map.{way}')}"
+            made = plots.scatter(
+                f"{way}-{word(experiment)}", drawn[way], drawn["classes"], title=title, text=title
+            )
+            (shown if way == "tsne" else folded).append(made)
+    return [*_forests(summary, HEADLINES["features"], words), *shown], folded
+
+
+def _heat(
+    id: str,
+    values: Sequence[Sequence[float | None]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    words: Words,
+) -> Figure:
+    known = 100 * np.array([[math.nan if v is None else v for v in row] for row in values])
+    return plots.heat(id, known, rows, columns, title=title, text=title, unit="× 100", digits=0)
+
+
+def _mixtures(summary: Summary, words: Words) -> Charts:
+    shown = []
+    arms, models = _orders(summary)
+    for stratum, cells in _strata(summary).items():
+        for kind in ("mixup", "cutmix"):
+            for model in models:
+                mine = [cell for cell in cells if _of(cell, summary, "model") == model]
+                curves = [
+                    Line(series=0, points=[(0.0, 0.0), (100.0, 100.0)], look="ideal"),
+                    Line(series=0, points=[(0.0, 100.0), (100.0, 0.0)], look="ideal"),
+                ]
+                for cell in mine:
+                    rows = summary["curves"][cell["experiment"]][kind]
+                    series = arms.index(_of(cell, summary, "arm"))
+                    for name, look in (("own", "bold"), ("partner", "dash")):
+                        points = [(100 * row["share"], 100 * row[name]["estimate"]) for row in rows]
+                        hint = f"{words.level(_of(cell, summary, 'arm'))}, {words(f'analyses.{name}')}"
+                        curves.append(Line(series=series, points=points, look=look, hint=hint))
+                if mine:
+                    title = _headed((*stratum, ("model", model)), words(f"analyses.inputs.{kind}"), words)
+                    shown.append(
+                        plots.lines(
+                            f"along-{word(kind, model, *(v for _, v in stratum))}",
+                            title=title,
+                            text=title,
+                            curves=curves,
+                            keys=[Key(series=arms.index(a), name=words.level(a)) for a in arms],
+                            x_name=words("analyses.share"),
+                            unit=words("analyses.said"),
+                            y_limits=(0.0, 100.0),
+                            x_limits=(0.0, 100.0),
+                        )
+                    )
+        courses = [
+            _Course(cell=c, points=[_point(row["distance"], row, 1.0) for row in rows])
+            for c in cells
+            if (rows := summary["gradients"][c["experiment"]][1:])  # at 0 it is 1
+        ]
+        if courses:
+            shown.append(
+                _curves(
+                    f"gradients-{word(*(v for _, v in stratum)) or 'all'}",
+                    _headed(stratum, words("analyses.gradients"), words),
+                    courses,
+                    summary,
+                    words,
+                    x_name=words("analyses.distance"),
+                    unit="",
+                    zero=True,
+                )
+            )
+    return shown, _forests(summary, HEADLINES["mixtures"], words)
+
+
+# Where on the axis a strength stands, and where clean images do.
+_AXES: Mapping[str, tuple[float, float]] = {"low-pass": (100.0, 100.0), "high-pass": (100.0, 0.0)}
+
+
+def _robustness(summary: Summary, words: Words) -> Charts:
+    shown = []
+    names = list(next(iter(summary["curves"].values())))
+    for stratum, cells in _strata(summary).items():
+        for name in names:
+            courses = [
+                _Course(cell=c, points=sorted(_strengths(name, summary["curves"][c["experiment"]][name])))
+                for c in cells
+            ]
+            shown.append(
+                _curves(
+                    f"curve-{word(name, *(v for _, v in stratum))}",
+                    _headed(stratum, _figure(f"area-{name}", words), words),
+                    courses,
+                    summary,
+                    words,
+                    x_name=words.of("analyses.strength", name, words("analyses.severity")),
+                    unit=words("analyses.right"),
+                    floor=0.0,
+                    ceiling=100.0,
+                )
+            )
+    return [*_areas(summary, words, ("did", "arm")), *shown], _areas(summary, words, ("model",))
+
+
+def _strengths(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float, float, float]]:
+    times, clean = _AXES.get(name, (1.0, 0.0))
+    for row in rows:
+        level = row["level"]
+        if name in ("shuffle", "drop"):  # grids double
+            yield _point(0.0 if level is None else math.log2(level), row)
+        else:
+            yield _point(clean if level is None else times * level, row)
+
+
+def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]:
+    """Differences of all areas between the same cells."""
+    by_pair: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in summary["contrasts"]:
+        if one["kind"] in kinds and one["figure"] != "clean":
+            by_pair.setdefault((one["kind"], str(one["weights"])), []).append(one)
+    made = []
+    for kind in kinds:
+        for (its, _), mine in by_pair.items():
+            if its == kind:
+                bars = [_bar(c, _figure(c["figure"], words), c["figure"], words, "") for c in mine]
+                said = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
+                title = _headed(tuple(mine[0]["where"].items()), said, words)
+                name = word(kind, *mine[0]["where"].values(), mine[0]["model"], mine[0]["arm"])
+                made.append(_forest(f"areas-{name}", bars, title, words("page.unit_pp"), words))
+    return made
+
+
+_CHARTS = {
+    "attribution": _attribution,
+    "calibration": _calibration,
+    "features": _features,
+    "mixtures": _mixtures,
+    "robustness": _robustness,
+}
