@@ -110,7 +110,7 @@ BUILT_IN = {
         local_contrast=5.0, global_contrast=110.0, local_predictivity=0.7, global_predictivity=0.85
     ),
     "cues-vit": Dials(
-        local_contrast=5.5, global_contrast=110.0, local_predictivity=0.7, global_predictivity=0.85
+        local_contrast=5.5, global_contrast=110.0, local_predictivity=0.8, global_predictivity=0.85
     ),
 }
 # What the matching found at these dials: the share that the model gets right when trained on one cue alone.
