@@ -246,7 +246,9 @@ def test_a_grid_that_is_too_coarse_says_so_and_has_no_figure(found):
     assert compared["cells"][1]["figures"]["inside-gradcam"] is None
     assert "4 x 4, too coarse" in compared["notes"]["attend"]["rollout"]
     assert any("too coarse" in line for line in analysis.lines(compared))
-    assert {c["figure"] for c in compared["contrasts"]} == {"inside-integrated", "area"}
+    assert {c["figure"] for c in compared["contrasts"]} == {"inside-integrated"}
+    over = compared["cells"][0]["figures"]["over-gradcam"]["estimate"]
+    assert over == pytest.approx((found[0][1]["inside-gradcam"] - found[0][1]["area"]).mean())
 
 
 def test_a_sheet_shows_every_run_beside_the_original(found):

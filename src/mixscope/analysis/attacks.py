@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from mixscope import rng
-from mixscope.analysis.subject import Subject
+from mixscope.analysis.subject import Progress, Subject
 
 SEED = 20_241_125
 ADDRESS = 100  # of the random start among what corruptions draw
@@ -90,8 +90,12 @@ def right(
     ids: np.ndarray,
     fgsm_at: tuple[float, ...],
     pgd_at: tuple[float, ...],
+    progress: Progress,
 ) -> dict[str, np.ndarray]:
-    """Whether the network is right after each attack: {"fgsm": bool (len(fgsm_at), n), "pgd": ...}."""
+    """Whether the network is right after each attack: {"fgsm": bool (len(fgsm_at), n), "pgd": ...}.
+
+    progress: told of images attacked, and how many there are.
+    """
     mean, std = (
         torch.tensor(v, dtype=torch.float32, device=subject.device).view(1, 3, 1, 1)
         for v in (subject.store.mean, subject.store.std)
@@ -113,4 +117,5 @@ def right(
             for name, each in attacked.items():
                 hits = [(module(one).argmax(dim=1) == labels).cpu().numpy() for one in each]
                 parts[name].append(np.stack(hits))
+        progress(done, len(ids))
     return {name: np.concatenate(each, axis=1) for name, each in parts.items()}

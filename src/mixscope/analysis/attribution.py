@@ -1,10 +1,11 @@
 """Where models look: Grad-CAM, integrated gradients and attention rollout, and how much falls on the object.
 
 Maps are of the true class, whatever the model says, so that all runs answer one question. Where the data
-have a box around the object (Tiny-ImageNet has), two figures of each method:
+have a box around the object (Tiny-ImageNet has), of each method:
 
     inside    the share of a map's mass that lies in the box
     area      the share of the image that the box covers: what an even map would have inside
+    over      the first less the second
 
 A map of Grad-CAM or rollout is as coarse as the layer that it comes from. Below 8 x 8 it says nothing of
 where: then it is drawn with its size beside it, and its figure is missing. Integrated gradients have a value
@@ -34,7 +35,11 @@ COARSE = 8  # a grid of fewer a side says nothing of where
 MOST = 500  # images that are looked at
 SHEETS = 6  # images that are drawn
 COST = 3 + 3 * saliency.INTEGRATED + 2
-NAMES = {f"inside-{method}": f"inside {said}" for method, said in METHODS.items()} | {"area": "box"}
+NAMES = {
+    **{f"inside-{method}": f"inside {said}" for method, said in METHODS.items()},
+    **{f"over-{method}": f"over {said}" for method, said in METHODS.items()},
+    "area": "box",
+}
 
 
 def refusal(run: PlannedRun, store: Store) -> str | None:
@@ -154,11 +159,14 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
     usable = {data: _usable(founds) for data, founds in by_data.items()}
     whose = {id(one): usable[planned.config.data.name] for planned, one in found}
     made = cells.gather(found, lambda founds: _values(founds, whose[id(founds[0])]))
+    document = cells.document(made)
+    # All were shown the same boxes, so only what is inside them differs.
+    document["contrasts"] = [c for c in document["contrasts"] if c["figure"].startswith("inside")]
     return {
         "what": "attribution",
         "study": study.name,
         "runs": len(found),
-        **cells.document(made),
+        **document,
         "grids": {cell.experiment: cell.founds[0]["grids"] for cell in made},
         "notes": {cell.experiment: _notes(cell.founds[0]) for cell in made},
     }
@@ -175,11 +183,14 @@ def _usable(founds: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def _values(founds: Sequence[Mapping[str, Any]], usable: Mapping[str, np.ndarray]) -> cells.Values:
-    return {
-        name: np.stack([one[name][usable[name]] for one in founds])
-        for name in NAMES
-        if all(name in one for one in founds) and usable[name].sum() >= 2
-    }
+    figures: dict[str, np.ndarray | None] = {}
+    for name, kept in usable.items():
+        if all(name in one for one in founds) and kept.sum() >= 2:
+            figures[name] = np.stack([one[name][kept] for one in founds])
+            if name != "area":
+                over = np.stack([(one[name] - one["area"])[kept] for one in founds])
+                figures[name.replace("inside", "over")] = over
+    return figures
 
 
 def _notes(one: Mapping[str, Any]) -> dict[str, str]:

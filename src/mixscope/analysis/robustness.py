@@ -88,9 +88,11 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     for name, levels in CURVES.items():
         if name not in ATTACKS:
             found[name] = np.stack([right(at(name, level)) for level in levels])
-    found |= attacks.right(subject, some.pixels, some.classes, some.ids, FGSM, PGD)
-    progress(COST, COST)
-    return found
+
+    def attacked(seen: int, n: int | None) -> None:
+        progress(PLAIN + (COST - PLAIN) * seen // (n or 1), COST)
+
+    return found | attacks.right(subject, some.pixels, some.classes, some.ids, FGSM, PGD, attacked)
 
 
 def compare(study: Study, found: cells.Found) -> dict[str, Any]:

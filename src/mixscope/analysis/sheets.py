@@ -66,9 +66,10 @@ def sheet(
                 top = y if drawn is not None else y + TILE // 2 - 8
                 pen.rectangle((x, top, x + words[2] + 6, top + 17), PAPER)
                 pen.text((x + 3, top + 1), note, FAINT, small)
-        mark = "+" if column.right else "-"
         y = HEAD + len(methods) * (TILE + GAP)
-        pen.text((x, y), _short(pen, f"{mark} {column.said}", small), INK if column.right else FAINT, small)
+        pen.text((x, y), _short(pen, column.said, small), INK if column.right else FAINT, small)
+        if column.right:
+            pen.text((x, y + 14), "right", INK, small)
     written = io.BytesIO()
     page.save(written, "PNG", optimize=True)
     return written.getvalue()
