@@ -228,6 +228,9 @@ def _column(planned: PlannedRun, one: Mapping[str, Any], at: int) -> sheets.Colu
         elif coarse(one["grids"][method]):
             rows, columns = one["grids"][method]
             notes[method] = f"{rows} x {columns}: too coarse"
+        drawn = one.get(f"map-{method}")
+        if drawn is not None and not drawn[at].any():
+            notes[method] = "nothing speaks for it"
     return sheets.Column(
         head=planned.cell.get("model", planned.config.model.arch),
         arm=planned.cell.get("augmentation", planned.config.augment.mix),

@@ -427,7 +427,7 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
         if courses:
             shown.append(
                 _curves(
-                    f"gradients-{word(*(v for _, v in stratum)) or 'all'}",
+                    word("gradients", *(v for _, v in stratum)),
                     _headed(stratum, words("analyses.gradients"), words),
                     courses,
                     summary,
