@@ -145,8 +145,11 @@ def test_the_page_has_a_heading_for_each_analysis(place, tmp_path, language):
     assert Words(language)("analyses.none") not in text
 
 
-def test_a_damaged_summary_is_named(tmp_path):
+@pytest.mark.parametrize("content", ["{", "{}"])
+def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
     (tmp_path / "analysis" / "features").mkdir(parents=True)
-    (tmp_path / "analysis" / "features" / "summary.json").write_text("{")
-    with pytest.raises(DataError, match=r"summary.json: is damaged; `mixscope analyze"):
+    (tmp_path / "analysis" / "features" / "summary.json").write_text(content)
+    with pytest.raises(
+        DataError, match=r"summary.json: is damaged, or of another version; `mixscope analyze"
+    ):
         analyses.parts(tmp_path, Words("en"))

@@ -62,9 +62,11 @@ def parts(folder: Path, words: Words) -> list[Part]:
         if file.is_file():
             try:
                 summary = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as problem:
+                summary["factors"], summary["cells"], summary["contrasts"]
+            except (OSError, ValueError, KeyError) as problem:
                 raise DataError(
-                    f"{file}: is damaged; `mixscope analyze {folder} --what {name}` writes it again"
+                    f"{file}: is damaged, or of another version; `mixscope analyze {folder} --what {name}`"
+                    " writes it again"
                 ) from problem
             found.append(_part(summary, file.parent, words))
     return found
@@ -79,9 +81,14 @@ def charts(summary: Summary, words: Words) -> list[Figure]:
 def _part(summary: Summary, place: Path, words: Words) -> Part:
     shown, folded = _CHARTS[summary["what"]](summary, words)
     images = sorted({cell["images"] for cell in summary["cells"]})
-    notes: list[str] = []
+    of_whom: dict[tuple[str, str], list[str]] = {}
     for name, said in summary.get("notes", {}).items():
-        notes += [f"{name}: {_figure(f'inside-{method}', words)}: {text}" for method, text in said.items()]
+        for note in said.items():
+            of_whom.setdefault(note, []).append(name)
+    notes = [
+        f"{_figure(f'inside-{method}', words)}, {', '.join(names)}: {text}"
+        for (method, text), names in of_whom.items()
+    ]
     return Part(
         name=summary["what"],
         images=", ".join(f"{n:,}" for n in images),
