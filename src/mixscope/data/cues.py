@@ -102,8 +102,8 @@ class Dials:
             raise ConfigError(f"cues: seed must be 0 or more, got {self.seed}")
 
 
-# Contrasts that were matched for the models of the study local-global, see analysis/matching.py. A cue that
-# is always right is enough by itself: a model that reads one early never reads the other, so none is.
+# Set for the models of the study local-global (docs/local-global.md says how). A cue that is always right is
+# enough by itself: a model that reads one early never reads the other, so none is.
 BUILT_IN = {
     "cues": Dials(),
     "cues-resnet": Dials(
@@ -118,8 +118,8 @@ BUILT_IN = {
 MATCHED: dict[str, dict[str, float]] = {}
 TITLES = {
     "cues": "a local against a global cue, made here, 32 or 64 px, no download",
-    "cues-resnet": "cues, its dials matched for the small ResNet of study local-global",
-    "cues-vit": "cues, its dials matched for the small ViT of study local-global",
+    "cues-resnet": "cues, its dials set for the small ResNet of study local-global",
+    "cues-vit": "cues, its dials set for the small ViT of study local-global",
 }
 
 

@@ -112,9 +112,12 @@ def write(
 
 def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
     """The charts of one analysis (what its `compare` gave) as SVG files in its folder, if it has any."""
-    if summary["what"] not in analyses.PARTS:
+    if summary["what"] == "cues":
+        drawn = cues.charts(summary, Words("en"))
+    elif summary["what"] in analyses.PARTS:
+        drawn = analyses.charts(summary, Words("en"))
+    else:
         return []
-    drawn = analyses.charts(summary, Words("en"))
     return [_write(place / f"{figure.id}.svg", alone(figure)) for figure in drawn]
 
 

@@ -44,6 +44,12 @@ def part(folder: Path, words: Words) -> Part | None:
         ) from problem
 
 
+def charts(found: Mapping[str, Any], words: Words) -> list[Figure]:
+    """LRI by cell, and its differences; a chart without figures is left out."""
+    names = {cell["experiment"]: words.levels(cell["levels"]) for cell in found["cells"]}
+    return [drawn for drawn in (_by_cell(found, names, words), _differences(found, names, words)) if drawn]
+
+
 def _part(found: Mapping[str, Any], words: Words) -> Part:
     names = {cell["experiment"]: words.levels(cell["levels"]) for cell in found["cells"]}
     by_id = {contrast["id"]: contrast for contrast in found["contrasts"]}
@@ -76,7 +82,6 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
         }
         for cell in found["cells"]
     ]
-    figures = [drawn for drawn in (_by_cell(found, names, words), _differences(found, names, words)) if drawn]
     shown = {
         "reading": words(f"cues.decision.{decision['kind']}", account=account, seeds=decision["seeds"]),
         "accounts": accounts,
@@ -96,7 +101,7 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
         "runs": found["runs"],
         "margin": number(found["margin"]),
     }
-    return Part(figures=tuple(figures), shown=shown)
+    return Part(figures=tuple(charts(found, words)), shown=shown)
 
 
 def interval(figure: Mapping[str, Any] | None, *, sign: bool = False) -> str:
