@@ -429,8 +429,11 @@ def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, ro
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"),
     ],
 )
-def test_want_of_memory_is_said_with_a_mend(root, tmp_path, monkeypatch, problem):
+@pytest.mark.parametrize("cause", [False, True])
+def test_want_of_memory_is_said_with_a_mend(root, tmp_path, monkeypatch, problem, cause):
     def fail(*_, **__):
+        if cause:  # as the loader tells it of a thread
+            raise RuntimeError(f"the loader failed: {problem}") from problem
         raise problem
 
     monkeypatch.setattr(execute.loop, "train", fail)

@@ -109,7 +109,10 @@ def _memory_told() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as problem:
-        lacks = isinstance(problem, MemoryError | torch.OutOfMemoryError)
+        # The loader tells of a thread's failure by an error of its own.
+        lacks = any(
+            isinstance(each, MemoryError | torch.OutOfMemoryError) for each in (problem, problem.__cause__)
+        )
         if not lacks and not re.search(
             r"can't allocate memory|cannot allocate memory|new thread", str(problem), re.I
         ):
