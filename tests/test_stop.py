@@ -57,15 +57,18 @@ def test_who_has_nothing_to_save_leaves_at_once(before):
 STRUCK = """
 import os, sys
 
+_, module, number, *words = sys.argv
+sys.argv[1:] = words
+
 class Striker:
     def find_spec(self, name, path=None, target=None):
-        if name == sys.argv[1]:
+        if name == module:
             sys.meta_path.remove(self)
-            os.kill(os.getpid(), int(sys.argv[2]))
+            os.kill(os.getpid(), int(number))
 
 sys.meta_path.insert(0, Striker())
-from mixscope.cli import main
-raise SystemExit(main(sys.argv[3:]))
+from mixscope.__main__ import main
+raise SystemExit(main())
 """
 
 
@@ -91,4 +94,12 @@ def test_a_signal_while_a_run_starts_ends_it_in_one_sentence(number, module, tmp
     assert done.returncode == 75, done.stderr
     assert done.stderr.count("\n") == 1 and f"stopped by {signal.Signals(number).name}" in done.stderr
     assert "the same command" in done.stderr
+    assert done.stdout == "" and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("module", ["mixscope.cli", "mixscope.cli.study", "mixscope.training.stop"])
+def test_ctrl_c_before_anything_listens_is_one_sentence(module, tmp_path):
+    words = [module, str(int(signal.SIGINT)), "train", "--out", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", STRUCK, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted     [exit 130]\n")
     assert done.stdout == "" and not (tmp_path / "run").exists()

@@ -18,8 +18,8 @@ from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFa
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; every error a user can mend is one sentence."""
-    arguments = parser().parse_args(argv)
     try:
+        arguments = parser().parse_args(argv)
         return int(arguments.do(arguments) or 0)
     except ConfigError as problem:
         return _fail(problem, 2)
