@@ -390,7 +390,16 @@ def _heat(
     words: Words,
 ) -> Figure:
     known = 100 * np.array([[math.nan if v is None else v for v in row] for row in values])
-    return plots.heat(id, known, rows, columns, title=title, text=title, unit="× 100", digits=0)
+    return plots.heat(
+        id,
+        known,
+        rows,
+        columns,
+        title=title,
+        text=title,
+        unit="CKA × 100" if id.startswith(("cka", "layers")) else "× 100",
+        digits=0,
+    )
 
 
 def _mixtures(summary: Summary, words: Words) -> Charts:
