@@ -39,7 +39,13 @@ RATES = {
 def found(seeds=3, images=400):
     draws = np.random.default_rng(0)
     return [
-        (run, {"hit": draws.random(images) < RATES[run.cell["model"], run.cell["augmentation"]]})
+        (
+            run,
+            {
+                "images": images,
+                "hit": draws.random(images) < RATES[run.cell["model"], run.cell["augmentation"]],
+            },
+        )
         for run in STUDY.expand()
         if run.seed < seeds
     ]
@@ -80,6 +86,7 @@ def test_with_one_seed_the_interval_counts_images_and_says_so():
 def test_a_figure_that_no_cell_has_is_missing_and_not_zero():
     document = cells.document(cells.gather(found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}))
     assert [c["figures"]["hit"] is None for c in document["cells"]].count(True) == 2
+    assert all(c["images"] == 400 for c in document["cells"]), "which were looked at all the same"
     rows = list(csv.DictReader(io.StringIO(cells.tables(document)["cells.csv"])))
     assert sorted(row["estimate"] == "" for row in rows) == [False] * 6 + [True] * 2
 

@@ -124,7 +124,7 @@ def _cell_document(cell: Cell, figures: Sequence[str]) -> dict[str, Any]:
         "arm": cell.arm,
         "data": cell.config.data.name,
         "seeds": list(cell.seeds),
-        "images": max((s.correct.shape[1] for s in cell.samples.values()), default=0),
+        "images": max((s.correct.shape[1] for s in cell.samples.values()), default=cell.founds[0]["images"]),
         "figures": {
             name: None
             if (sample := cell.samples.get(name)) is None
