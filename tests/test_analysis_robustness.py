@@ -151,7 +151,8 @@ def test_who_goes_by_the_mean_does_not_mind_where_patches_are(found):
     assert found["fgsm"][-1].sum() < found["clean"].sum(), "and falls to an attack on the mean"
 
 
-def test_areas_are_mean_accuracies_over_the_clean_one(found):
+def test_areas_are_mean_accuracies_over_the_clean_one(found, monkeypatch):
+    monkeypatch.setattr(analysis, "LEAST", 1)
     study = matrix.parse(
         "name: one\nseeds: [0]\nfactors: {augmentation: {default: {augment.mix: none}}}", file="x"
     )
@@ -164,6 +165,14 @@ def test_areas_are_mean_accuracies_over_the_clean_one(found):
     assert [p["level"] for p in points] == [None, *analysis.FGSM]
     assert points[1]["estimate"] == pytest.approx(found["fgsm"][0].mean())
     assert any("area of a curve" in line for line in analysis.lines(compared))
+
+
+def test_too_few_right_answers_give_no_area(found):
+    study = matrix.parse("name: one\nseeds: [0]\nfactors: {augmentation: {a: {augment.mix: none}}}", file="x")
+    assert found["clean"].sum() < analysis.LEAST
+    compared = analysis.compare(study, [(study.expand()[0], found)])
+    assert set(compared["cells"][0]["figures"]) == {"clean"} and compared["curves"]["a"]["noise"]
+    assert analysis.lines(compared)
 
 
 def test_images_that_a_grid_does_not_divide_are_refused(found, digits_root):

@@ -4,7 +4,8 @@ Curves, each over a few strengths: noise, blur, contrast and jpeg (severity 1 to
 on a grid of 2, 4 or 8 a side), low-pass and high-pass (the cut as a share of Nyquist's frequency), fgsm and
 pgd (epsilon in bytes). Of each the area: the mean accuracy over its strengths divided by the accuracy on
 clean images, 1 for a model that loses nothing. A worse model can have the larger area: it had less to lose,
-and chance does not fall; so the clean accuracy stands beside it.
+and chance does not fall; so the clean accuracy stands beside it. Where too few clean images are right the
+ratio's interval does not hold, and the area is missing.
 
 All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
 
@@ -36,6 +37,7 @@ CURVES: Mapping[str, tuple[float, ...]] = {
     "pgd": PGD,
 }
 ATTACKS = ("fgsm", "pgd")
+LEAST = 20  # right answers on clean images, over all seeds, that a ratio to them needs
 PLAIN = 1 + sum(len(levels) for name, levels in CURVES.items() if name not in ATTACKS)
 GRADIENT = 3  # a gradient, in forward passes
 COST = PLAIN + GRADIENT + len(FGSM) + len(PGD) * (1 + GRADIENT * attacks.STEPS)
@@ -111,6 +113,8 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
 
 def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
     clean = np.stack([one["clean"] for one in founds]).astype(np.float64)
+    if clean.sum() < LEAST:
+        return {"clean": clean}
     areas = {
         f"area-{name}": cells.ratio(np.stack([one[name].mean(axis=0) for one in founds]), clean)
         for name in CURVES
