@@ -55,10 +55,11 @@ def test_who_has_nothing_to_save_leaves_at_once(before):
 
 # A process that gets a signal when it imports a module.
 STRUCK = """
-import os, sys
+import os, signal, sys
 
 _, module, number, *words = sys.argv
 sys.argv[1:] = words
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 
 class Striker:
     def find_spec(self, name, path=None, target=None):
@@ -99,7 +100,8 @@ def test_a_signal_while_a_run_starts_ends_it_in_one_sentence(number, module, tmp
 
 @pytest.mark.parametrize("module", ["mixscope.cli", "mixscope.cli.study", "mixscope.training.stop"])
 def test_ctrl_c_before_anything_listens_is_one_sentence(module, tmp_path):
-    words = [module, str(int(signal.SIGINT)), "train", "--out", str(tmp_path / "run")]
+    words = [module, str(int(signal.SIGINT)), "train", "data.name=none", "--root", str(tmp_path)]
+    words += ["--out", str(tmp_path / "run")]
     done = subprocess.run([sys.executable, "-c", STRUCK, *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "error: interrupted     [exit 130]\n")
     assert done.stdout == "" and not (tmp_path / "run").exists()
