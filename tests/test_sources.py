@@ -365,10 +365,12 @@ def test_a_damaged_image_is_read_or_refused_by_name(tmp_path, at, new, kind):
 
 
 PROGRAM = """
+import signal
 import sys
 from mixscope import cli
 from mixscope.data import formats
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
     formats.BLOCK = 1
     sys.exit(cli.main(["data", "prepare", "imagefolder", "--size", "2048", *sys.argv[1:]]))
 """
