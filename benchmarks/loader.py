@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
-    rounds, repeats, peer_images = (2, 1, 2560) if arguments.quick else (arguments.rounds, 5, 12800)
+    rounds, repeats, peer_images = (2, 1, 2560) if arguments.quick else (arguments.rounds, 20, 12800)
     store = Store.open(data_root(arguments.data), arguments.set)
     torch.set_num_threads(1)
 
