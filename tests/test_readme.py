@@ -30,7 +30,7 @@ def listed(page):
 def test_the_tree_lists_every_file_with_a_line(page):
     if not (HERE / ".git").exists():
         pytest.skip("not a checkout: which files belong to it is known to git alone")
-    asked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    asked = ["git", "ls-files"]
     files = subprocess.run(asked, cwd=HERE, capture_output=True, text=True, check=True).stdout.split()
     files = [file for file in files if (HERE / file).exists()]
     tree = listed(page)
