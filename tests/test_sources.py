@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mixscope import cli
-from mixscope.data import formats, store
+from mixscope.data import decoding, formats, store
 from mixscope.data.prepare import prepare
 from mixscope.data.store import Store, verify
 from mixscope.errors import ConfigError, DataError
@@ -338,7 +338,7 @@ def test_a_palette_with_transparency_is_read_without_a_warning(flowers):
     drawn.save(file, transparency=bytes([0, 16] * 20))
     with Image.open(file) as again:
         expected = np.asarray(again.convert("RGBA"))[:, :, :3]
-    assert np.array_equal(formats.decode([str(file)], size=8, exact=True)[0].transpose(1, 2, 0), expected)
+    assert np.array_equal(decoding.decode([str(file)], size=8, exact=True)[0].transpose(1, 2, 0), expected)
 
 
 def test_a_folder_that_holds_two_sets_is_not_taken_for_one_of_them(flowers, refused):
@@ -359,7 +359,7 @@ def test_a_damaged_image_is_read_or_refused_by_name(tmp_path, at, new, kind):
     content[at : at + len(new)] = new
     file.write_bytes(content)
     try:
-        assert formats.decode([str(file)], size=8, exact=False).shape == (1, 3, 8, 8)
+        assert decoding.decode([str(file)], size=8, exact=False).shape == (1, 3, 8, 8)
     except DataError as problem:
         assert str(problem).startswith(f"{file}: cannot be read as an image (")
 
@@ -368,10 +368,10 @@ PROGRAM = """
 import signal
 import sys
 from mixscope import cli
-from mixscope.data import formats
+from mixscope.data import decoding
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
-    formats.BLOCK = 1
+    decoding.BLOCK = 1
     sys.exit(cli.main(["data", "prepare", "imagefolder", "--size", "2048", *sys.argv[1:]]))
 """
 

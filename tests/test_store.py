@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixscope.data import formats, inspect, store
+from mixscope.data import decoding, formats, inspect, store
 from mixscope.data.prepare import prepare
 from mixscope.data.store import Store, verify
 from mixscope.errors import ConfigError, DataError
@@ -245,7 +245,7 @@ def test_an_image_of_more_than_8_bits_is_refused_by_name_and_not_cut_off(tmp_pat
     file = tmp_path / f"deep.{ending}"
     Image.fromarray(np.full((8, 8), 30000, dtype)).save(file)
     with pytest.raises(ValueError, match="more than 8 bits"):
-        formats._pillow(str(file))
+        decoding._pillow(str(file))
     if ending == "png":
         for split in ("train", "test"):
             place = tmp_path / "src" / split / "a"

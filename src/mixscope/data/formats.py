@@ -1,37 +1,24 @@
 """The layouts that data sets come in, each read from an unpacked folder.
 
 A reader takes a folder and gives a `Content`: class names, and for each split its labels and a stream of
-image blocks. JPEG is decoded in processes, since threads that decode in Python stand in each other's way.
+image blocks.
 
-What does not belong here: getting the folder (prepare.py), and how it is packed (store.py).
+What does not belong here: getting the folder (prepare.py), image files (decoding.py), and how it is packed
+(store.py).
 """
 
-import os
 import re
-import signal
-import struct
-import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context, parent_process, resource_tracker
-from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 
-from mixscope.data import cues
+from mixscope.data import cues, decoding
 from mixscope.data.store import Content, Split
 from mixscope.errors import DataError
 
-BLOCK = 500  # images decoded at a time: a few MB
-BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
 LARGEST_SIDE = 4096  # of the images of a store
-MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
 JPEG_ENDINGS = (".jpg", ".jpeg")
 IMAGE_ENDINGS = (*JPEG_ENDINGS, ".png")
 # Files that hold images too, and that a user would miss if they were passed over like a README.
@@ -207,8 +194,8 @@ def _whole(images: np.ndarray, labels: np.ndarray) -> Split:
 
 
 def _cut(images: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(images), BLOCK):
-        yield images[start : start + BLOCK]
+    for start in range(0, len(images), decoding.BLOCK):
+        yield images[start : start + decoding.BLOCK]
 
 
 # --- cues ---------------------------------------------------------------------------------------
@@ -368,7 +355,7 @@ def read_imagefolder(folder: Path, size: int | None) -> Content:
     if skipped:
         first = skipped[0].relative_to(top).as_posix()
         notes.append(f"{len(skipped):,} files that are no images were left out, the first is {first}")
-    side = _side(splits["train"][0][0]) if size is None else size
+    side = decoding.side(splits["train"][0][0]) if size is None else size
     if side > LARGEST_SIDE:
         raise DataError(
             f"{splits['train'][0][0]}: is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give"
@@ -437,129 +424,10 @@ def _from_files(
 ) -> Split:
     return Split(
         count=len(files),
-        images=_decoded(files, size, exact),
+        images=decoding.decoded(files, size, exact),
         labels=np.array(labels, dtype=np.int64),
         boxes=None if boxes is None else np.array(boxes, dtype=np.int16),
     )
-
-
-def _decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarray]:
-    """Blocks of uint8 (n,3,size,size) in the order of `files`; memory is bounded by a few blocks."""
-    step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2)))
-    blocks = [[str(f) for f in files[i : i + step]] for i in range(0, len(files), step)]
-    work = partial(decode, size=size, exact=exact)
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
-    if workers == 1:
-        yield from map(work, blocks)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
-    try:
-        with _deaf_to_interrupts():  # all workers start with the first blocks
-            waiting = [pool.submit(work, block) for block in blocks[: 2 * workers]]
-        for at in range(len(blocks)):
-            yield waiting.pop(0).result()
-            if at + 2 * workers < len(blocks):
-                waiting.append(pool.submit(work, blocks[at + 2 * workers]))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """In a worker: ends it when the process that started it is killed; it would wait for work for ever."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started in the block never see Ctrl-C: this one ends them, and says so once."""
-    resource_tracker.ensure_running()  # which would lift the block
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
-    """Image files as RGB, uint8 (n,3,size,size); grey becomes RGB. Other sizes are resized unless `exact`.
-
-    Raises DataError that names the file.
-    """
-    block = np.empty((len(files), 3, size, size), dtype=np.uint8)
-    for i, name in enumerate(files):
-        with _reading(name):
-            content = Path(name).read_bytes()
-            pixels = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(name)
-        if pixels.shape != (size, size, 3):
-            if exact:
-                raise DataError(
-                    f"{name}: is {pixels.shape[1]} x {pixels.shape[0]} pixels, expected {size} x {size}"
-                )
-            pixels = _resized(pixels, size)
-        block[i] = pixels.transpose(2, 0, 1)
-    return block
-
-
-@contextmanager
-def _reading(file: Path | str) -> Iterator[None]:
-    """Turns what the decoders say of a file that is no sound image into one sentence."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            yield
-    except (
-        *(ValueError, OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
-        *(MemoryError, NotImplementedError, struct.error, zlib.error),
-        *(Image.DecompressionBombWarning, Image.DecompressionBombError),
-    ) as problem:
-        what = str(problem) or type(problem).__name__
-        if isinstance(problem, MemoryError):
-            what = "it needs more memory than there is"
-        raise DataError(f"{file}: cannot be read as an image ({what}); replace or remove it") from problem
-
-
-def _jpeg(content: bytes) -> np.ndarray:
-    import simplejpeg
-
-    height, width, *_ = simplejpeg.decode_jpeg_header(content)
-    if height * width > MOST_PIXELS:
-        raise ValueError(f"it claims {width:,} x {height:,} pixels, at most {MOST_PIXELS:,} are read")
-    pixels: np.ndarray = simplejpeg.decode_jpeg(content, colorspace="RGB")
-    return pixels
-
-
-def _pillow(name: str) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(name) as image:
-        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # Pillow would cut off, not scale
-            raise ValueError(f"it has more than 8 bits a channel, mode {image.mode}; expected 8")
-        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
-        return np.asarray(image.convert(through).convert("RGB"))  # Pillow warns of the short way
-
-
-def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def _side(file: Path) -> int:
-    from PIL import Image
-
-    with _reading(file), Image.open(file) as image:
-        width, height = image.size
-    if width != height:
-        raise DataError(f"{file}: is {width} x {height} pixels, not square; give --size N to resize")
-    return int(width)
 
 
 def _annotations(file: Path, *, first: int) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,151 @@
+"""Image files decoded: to RGB bytes of one size, in parallel, or one sentence that names the file.
+
+JPEG is decoded in processes, since threads that decode in Python stand in each other's way.
+
+What does not belong here: which files a data set has, and in which folders (formats.py).
+"""
+
+import os
+import signal
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import wait
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+
+from mixscope.errors import DataError
+
+BLOCK = 500  # images decoded at a time: a few MB
+BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
+MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
+
+
+def decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarray]:
+    """Blocks of uint8 (n,3,size,size) in the order of `files`; memory is bounded by a few blocks.
+
+    Raises DataError that names the file that is no sound image, or has another size although `exact`.
+    """
+    step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2)))
+    blocks = [[str(f) for f in files[i : i + step]] for i in range(0, len(files), step)]
+    work = partial(decode, size=size, exact=exact)
+    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
+    if workers == 1:
+        yield from map(work, blocks)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        with _deaf_to_interrupts():  # all workers start with the first blocks
+            waiting = [pool.submit(work, block) for block in blocks[: 2 * workers]]
+        for at in range(len(blocks)):
+            yield waiting.pop(0).result()
+            if at + 2 * workers < len(blocks):
+                waiting.append(pool.submit(work, blocks[at + 2 * workers]))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: ends it when the process that started it is killed; it would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started in the block never see Ctrl-C: this one ends them, and says so once."""
+    resource_tracker.ensure_running()  # which would lift the block
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
+    """Image files as RGB, uint8 (n,3,size,size); grey becomes RGB. Other sizes are resized unless `exact`.
+
+    Raises DataError that names the file.
+    """
+    block = np.empty((len(files), 3, size, size), dtype=np.uint8)
+    for i, name in enumerate(files):
+        with _reading(name):
+            content = Path(name).read_bytes()
+            pixels = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(name)
+        if pixels.shape != (size, size, 3):
+            if exact:
+                raise DataError(
+                    f"{name}: is {pixels.shape[1]} x {pixels.shape[0]} pixels, expected {size} x {size}"
+                )
+            pixels = _resized(pixels, size)
+        block[i] = pixels.transpose(2, 0, 1)
+    return block
+
+
+@contextmanager
+def _reading(file: Path | str) -> Iterator[None]:
+    """Turns what the decoders say of a file that is no sound image into one sentence."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            yield
+    except (
+        *(ValueError, OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+        *(MemoryError, NotImplementedError, struct.error, zlib.error),
+        *(Image.DecompressionBombWarning, Image.DecompressionBombError),
+    ) as problem:
+        what = str(problem) or type(problem).__name__
+        if isinstance(problem, MemoryError):
+            what = "it needs more memory than there is"
+        raise DataError(f"{file}: cannot be read as an image ({what}); replace or remove it") from problem
+
+
+def _jpeg(content: bytes) -> np.ndarray:
+    import simplejpeg
+
+    height, width, *_ = simplejpeg.decode_jpeg_header(content)
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"it claims {width:,} x {height:,} pixels, at most {MOST_PIXELS:,} are read")
+    pixels: np.ndarray = simplejpeg.decode_jpeg(content, colorspace="RGB")
+    return pixels
+
+
+def _pillow(name: str) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(name) as image:
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # Pillow would cut off, not scale
+            raise ValueError(f"it has more than 8 bits a channel, mode {image.mode}; expected 8")
+        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
+        return np.asarray(image.convert(through).convert("RGB"))  # Pillow warns of the short way
+
+
+def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def side(file: Path) -> int:
+    """The side of a square image file, in pixels. Raises DataError where it is not square."""
+    from PIL import Image
+
+    with _reading(file), Image.open(file) as image:
+        width, height = image.size
+    if width != height:
+        raise DataError(f"{file}: is {width} x {height} pixels, not square; give --size N to resize")
+    return int(width)
