@@ -448,8 +448,9 @@ def test_a_sheet_that_cannot_be_written_is_refused_before_it_is_drawn(tmp_path, 
     "words", [["data", "prepare"], ["data", "verify"], ["data", "info"], ["show", "mixing"], ["train"]]
 )
 def test_an_unknown_name_ends_with_code_2_and_a_known_one_that_is_not_prepared_with_4(
-    tmp_path, flowers, capsys, words
+    tmp_path, flowers, capsys, monkeypatch, words
 ):
+    monkeypatch.chdir(tmp_path)  # where there is no folder runs/, as there is after the quickstart
     prepare("imagefolder", root=tmp_path / "root", source=flowers)
     (tmp_path / "root" / "imagefolder").rename(tmp_path / "root" / "flowers")
     root = ["--root", str(tmp_path / "root")]
