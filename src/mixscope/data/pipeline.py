@@ -111,6 +111,10 @@ class Pipeline:
     def _work(self, hands: _Hands) -> None:
         while (memory := hands.free.get()) is not None and not self._stopping.is_set():
             self._fill(memory)
+            # In good time for the next epoch, and here, because the consumer is waited for and we are not.
+            epoch, batch = self._claimed
+            if batch > self._maker.batches // 2 and not self._stopping.is_set():
+                self._maker.look_ahead(epoch + 1)
 
     def _fill(self, memory: _Memory) -> None:
         """Claims the next run and makes its batches, up to the first that cannot be made."""
@@ -131,9 +135,6 @@ class Pipeline:
                 break
         # No more runs are under way than there is memory, so a place is empty when its turn comes again.
         self._done[number % len(self._done)].put((made, memory))
-        half_way = first <= self._maker.batches // 2 < first + count
-        if half_way and not self._stopping.is_set():  # in good time for the next epoch
-            self._maker.look_ahead(epoch + 1)
 
     def _after(self, at: Position, count: int) -> Position:
         """`count` batches later, of an epoch that has at least that many left."""
