@@ -1,0 +1,123 @@
+"""Rows measured in turn, round after round, so that whatever else the machine does falls on all of them.
+
+A row is a function that measures once and returns a rate (or a time). Within a round the rows come in a new
+random order each time, and ratios are taken within a round: of two rows that were measured a second apart.
+Absolute figures belong to one machine and one day; ratios are what may be quoted.
+
+What does not belong here: what is measured.
+"""
+
+import json
+import os
+import platform
+import random
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+Row = Callable[[], float]
+PACKAGES = ("torch", "torchvision", "timm", "numba", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What was found.
+
+    unit: of the figures, "images/s" for instance. found: the figures of every row, one a round, in the order
+    of the rounds. ratios: (what, of what), names of rows. context: machine, versions and settings.
+    """
+
+    unit: str
+    found: dict[str, list[float]]
+    ratios: tuple[tuple[str, str], ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+
+    def ratio(self, what: str, reference: str) -> tuple[float, float, float]:
+        """Median, least and greatest of the ratios within a round; each row must have been measured."""
+        pairs = zip(self.found[what], self.found[reference], strict=True)
+        each = [a / b for a, b in pairs]
+        return statistics.median(each), min(each), max(each)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Plain values: the context, then a record a row, then one a ratio."""
+        yield {"context": self.context, "unit": self.unit}
+        for name, figures in self.found.items():
+            yield {
+                "row": name, "median": statistics.median(figures), "low": min(figures), "high": max(figures),
+                "rounds": len(figures),
+            }  # fmt: skip
+        for what, reference in self._shown():
+            median, low, high = self.ratio(what, reference)
+            yield {"ratio": what, "of": reference, "median": median, "low": low, "high": high}
+
+    def table(self) -> str:
+        """For people: a line a row, then a line a ratio."""
+        wide = max((len(name) for name in self.found), default=0) + 2
+        lines = [f"{self.unit + ' (median, range)':<{wide}}"]
+        for name, figures in self.found.items():
+            low, high = _short(min(figures)), _short(max(figures))
+            lines.append(f"{name:<{wide}}{_short(statistics.median(figures)):>12}   {low} .. {high}")
+        shown = self._shown()
+        if shown:
+            lines += ["", "ratios within a round (median, range)"]
+        for what, reference in shown:
+            median, low_, high_ = self.ratio(what, reference)
+            lines.append(f"{median:>8.3g}   {low_:.3g} .. {high_:.3g}   {what}  /  {reference}")
+        return "\n".join(lines)
+
+    def lines(self) -> str:
+        """JSON, a line a record."""
+        return "\n".join(json.dumps(record) for record in self.records())
+
+    def _shown(self) -> list[tuple[str, str]]:
+        return [(a, b) for a, b in self.ratios if a in self.found and b in self.found]
+
+
+def measure(
+    rows: Mapping[str, Row],
+    *,
+    unit: str,
+    rounds: int = 5,
+    ratios: Sequence[tuple[str, str]] = (),
+    context: Mapping[str, Any] | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> Measured:
+    """Every row once to warm up (it compiles, starts workers, fills caches), then `rounds` times.
+
+    rounds: 1 or more. told: called with (measurements done, measurements in all), for a progress bar.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds must be 1 or more, got {rounds}")
+    order, chance = list(rows), random.Random(0)
+    done, total = 0, len(rows) * (rounds + 1)
+    found: dict[str, list[float]] = {name: [] for name in rows}
+    for number in range(rounds + 1):
+        for name in order:
+            figure = rows[name]()
+            if number:
+                found[name].append(figure)
+            done += 1
+            if told:
+                told(done, total)
+        chance.shuffle(order)
+    return Measured(
+        unit=unit,
+        found=found,
+        ratios=tuple(ratios),
+        context=machine() | {"rounds": rounds, **(context or {})},
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Cores that this process may use, load of the last minute, processor, and versions of packages."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cores": cores, "load": os.getloadavg()[0], "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+    } | {name: metadata.version(name) for name in PACKAGES}  # fmt: skip
+
+
+def _short(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
