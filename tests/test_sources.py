@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -376,8 +377,25 @@ if __name__ == "__main__":
 """
 
 
-# Interrupted, it said something else once in some fifteen runs; not understood yet, so not in the fast suite.
-@pytest.mark.parametrize("how", [pytest.param("interrupted", marks=pytest.mark.slow), "killed"])
+def test_ctrl_c_waits_until_all_workers_are_started_also_when_another_thread_is_given_it():
+    over, inside = threading.Event(), False
+    other = threading.Thread(target=over.wait)  # its mask is that of before
+    other.start()
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), decoding._deaf_to_interrupts():
+            signal.pthread_kill(other.ident, signal.SIGINT)
+            time.sleep(0.1)
+            inside = True
+        assert inside
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        over.set()
+        other.join()
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
 def test_a_prepare_that_is_stopped_ends_its_workers_and_says_so_once(tmp_path, flowers, how):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("with one core there are no workers")

@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 
 import numpy as np
 
@@ -66,13 +66,26 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started in the block never see Ctrl-C: this one ends them, and says so once."""
-    resource_tracker.ensure_running()  # which would lift the block
+    """Processes that are started in the block never see Ctrl-C: this one ends them, and says so once.
+
+    They inherit the mask. It is not enough for this process, where any other thread may be given the signal
+    and a worker be left half started, which it would lament: here Ctrl-C takes effect after the block.
+    """
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    ours = current_thread() is main_thread() and before is not None  # nobody else may set a handler
+    if ours:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    resource_tracker.ensure_running()  # which would lift the mask
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        if ours:
+            signal.signal(signal.SIGINT, before)
+            if came:
+                signal.raise_signal(signal.SIGINT)
 
 
 def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
