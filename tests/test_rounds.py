@@ -66,3 +66,18 @@ def test_progress_is_told_and_ends_at_the_whole() -> None:
 def test_no_round_is_refused() -> None:
     with pytest.raises(ValueError, match="rounds must be 1 or more"):
         rounds.measure({}, unit="s", rounds=0)
+
+
+def test_a_row_may_be_made_of_others_within_each_round() -> None:
+    measured = rounds.Measured(unit="s", found={"a": [3.0, 30], "b": [1.0, 20]})
+    more = measured.with_row("a less b", lambda a, b: a - b, "a", "b")
+    assert more.found["a less b"] == [2, 10] and "a less b" not in measured.found
+    assert "a less c" not in measured.with_row("a less c", lambda a, c: a - c, "a", "c").found
+
+
+def test_rows_that_belong_together_are_measured_with_their_unit_and_ratios() -> None:
+    bench = rounds.Bench(
+        unit="s", rows={"a": lambda: 2.0, "b": lambda: 4.0}, ratios=(("a", "b"),), context={"set": "x"}
+    )
+    measured = bench.measure(3)
+    assert (measured.unit, measured.ratio("a", "b"), measured.context["set"]) == ("s", (0.5, 0.5, 0.5), "x")

@@ -13,12 +13,29 @@ import platform
 import random
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
 Row = Callable[[], float]
+Told = Callable[[int, int], None]
 PACKAGES = ("torch", "torchvision", "timm", "numba", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What is to be measured; see `measure`. Another script may add rows of its own to these."""
+
+    unit: str
+    rows: dict[str, Row]
+    ratios: tuple[tuple[str, str], ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+
+    def measure(self, rounds: int, told: Told | None = None) -> "Measured":
+        """All rows in turn, `rounds` times."""
+        return measure(
+            self.rows, unit=self.unit, rounds=rounds, ratios=self.ratios, context=self.context, told=told
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +56,13 @@ class Measured:
         pairs = zip(self.found[what], self.found[reference], strict=True)
         each = [a / b for a, b in pairs]
         return statistics.median(each), min(each), max(each)
+
+    def with_row(self, name: str, make: Callable[..., float], *of: str) -> "Measured":
+        """One more row, made within each round of the rows `of`; as it is where one was not measured."""
+        if not all(each in self.found for each in of):
+            return self
+        figures = [make(*values) for values in zip(*(self.found[each] for each in of), strict=True)]
+        return replace(self, found=self.found | {name: figures})
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Plain values: the context, then a record a row, then one a ratio."""
@@ -82,7 +106,7 @@ def measure(
     rounds: int = 5,
     ratios: Sequence[tuple[str, str]] = (),
     context: Mapping[str, Any] | None = None,
-    told: Callable[[int, int], None] | None = None,
+    told: Told | None = None,
 ) -> Measured:
     """Every row once to warm up (it compiles, starts workers, fills caches), then `rounds` times.
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mixscope import __version__
 from mixscope.atomic import is_full
-from mixscope.cli import analyze, audit, compare, cues, data, judge, look, report, run, study
+from mixscope.cli import analyze, audit, bench, compare, cues, data, judge, look, report, run, study
 from mixscope.cli.grammar import EXIT, Parser
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
@@ -59,6 +59,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (data, run, study, judge, compare, report, audit, analyze, cues, look):
+    for noun in (data, run, study, judge, compare, report, audit, analyze, cues, bench, look):
         noun.add(commands)
     return top

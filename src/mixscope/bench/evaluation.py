@@ -1,0 +1,90 @@
+"""What our evaluation takes beside a bare forward loop over batches that are ready.
+
+Ours keeps every example's id, label and logits, in order, and looks whether all are finite; the bare loop
+keeps logits. Both give the same ones.
+
+What does not belong here: what is made of logits (metrics.py).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from mixscope.bench.rounds import Bench
+from mixscope.bench.train import UNIT, Timed, context, now, ready
+from mixscope.data.loader import Loader
+from mixscope.runs import execute
+from mixscope.study.config import RunConfig
+from mixscope.training.evaluate import predict
+
+BARE, OURS, FED = "bare forward loop, ready batches", "mixscope, ready batches", "mixscope, its loader"
+RATIOS = ((OURS, BARE), (FED, BARE))
+
+
+def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> torch.Tensor:
+    """Logits float32 (n, n_classes) by hand, in the order of the batches."""
+    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+    bf16, found = config.train.precision == "bf16", []
+    module.eval()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        for batch in batches:
+            found.append(module(batch.images.contiguous(memory_format=layout)).float())
+    return torch.cat(found).cpu()
+
+
+@contextmanager
+def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0) -> Iterator[Bench]:
+    """The rows for a run with these settings; loaders are open while the block lasts.
+
+    Batches are those that judge the training images, of run.eval_batch_size. seconds: of one measurement of a
+    row, about. steps: batches of it; 0 measures how many fill `seconds`.
+    Raises ConfigError and DataError as a run does.
+    """
+    with (
+        execute.processes(config.run.device) as device,
+        execute.ready_for(config, root, device) as made,
+        Loader(
+            made.store,
+            "train",
+            batch_size=config.run.eval_batch_size,
+            seed=config.seed,
+            threads=config.run.loader_threads,
+            device_augment=device.type == "cuda",
+            pin=device.type == "cuda",
+        ) as loader,
+    ):
+        layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+        module = made.built.module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        few = ready(loader, device)
+
+        def timed(count: int) -> Timed:
+            return Timed(lambda: iter(few), loader.spec, count, device)
+
+        if not steps:
+            trial = timed(3)
+            bare(config, module, trial, device)
+            steps = max(2, min(1000, round(seconds / (trial.seconds / 2))))
+
+        def by_hand() -> float:
+            start = now(device)
+            found = bare(config, module, timed(steps), device)
+            return len(found) / (now(device) - start)
+
+        def predicted(batches: Timed) -> float:
+            start = now(device)
+            ids, _, _ = predict(module, cast(Loader, batches), device=device, config=config.train)
+            return len(ids) / (now(device) - start)
+
+        fed = Timed(lambda: iter(loader), loader.spec, steps, device)
+        yield Bench(
+            unit=UNIT,
+            rows={BARE: by_hand, OURS: lambda: predicted(timed(steps)), FED: lambda: predicted(fed)},
+            ratios=RATIOS,
+            context={
+                **context(config, made, device), "batch": config.run.eval_batch_size, "batches": steps,
+            },
+        )  # fmt: skip

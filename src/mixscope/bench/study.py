@@ -1,0 +1,199 @@
+"""What a study costs beside its runs, and how long a run takes to start.
+
+The same small runs are executed by the scheduler and by hand, one after the other and several at once: what
+the scheduler adds to a run, and how near so many slots come to so many times the speed of one. A start is
+timed by processes that go so far and no further, each a fresh one on a warm page cache.
+
+What does not belong here: how many slots a machine should have (runs/slots.py).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from mixscope.bench.rounds import Bench, Measured, Row
+from mixscope.bench.train import SMALL
+from mixscope.data.store import Store, check_name
+from mixscope.errors import RunFailed
+from mixscope.runs import scheduler
+from mixscope.study import config
+from mixscope.study.matrix import PlannedRun
+
+UNIT = "seconds, a run"
+# Runs of seconds on a CPU, of which most is their start.
+SETTINGS = (*SMALL, "data.per_class=20", "train.epochs=1", "train.batch_size=64", "run.device=cpu")
+
+ONE_STEP = ("data.per_class=2", "train.epochs=1", "train.batch_size=1024")
+
+ALONE, ONE = "by hand, 1 at a time", "study, 1 slot"
+OVERHEAD = "scheduler adds to a run"
+# Of a start: what is imported, or what is given to mixscope.
+IMPORTS = {
+    "python alone": "pass",
+    "import numpy": "import numpy",
+    "import numba": "import numba",
+    "import torch": "import torch",
+    "import timm (and torch)": "import timm",
+    "all that mixscope train imports": "import mixscope.runs.execute",
+}
+HELP, READY, STEP = (
+    "mixscope --help",
+    "mixscope train, up to the first step",
+    "mixscope train, a run of one step",
+)
+
+
+def by_hand(slots: int) -> str:
+    """Name of the row in which processes are started by hand, so many at once."""
+    return ALONE if slots == 1 else f"by hand, {slots} at a time"
+
+
+def by_study(slots: int) -> str:
+    """Name of the row in which the scheduler does it."""
+    return ONE if slots == 1 else f"study, {slots} slots"
+
+
+def ideal(slots: int) -> str:
+    """Name of the row that is computed: what so many slots would take if each ran as one does alone."""
+    return f"ideal of {slots} slots"
+
+
+def planned(name: str, runs: int, pairs: Sequence[str] = ()) -> list[PlannedRun]:
+    """`runs` small runs on the data set `name`, with seeds 0, 1, ...; pairs: settings that win over SETTINGS.
+
+    Raises ConfigError for settings that are wrong.
+    """
+    given = (*SETTINGS, *pairs, f"data.name={name}")
+    return [
+        PlannedRun(name="bench", cell={}, seed=seed, config=config.load(None, [*given, f"seed={seed}"]))
+        for seed in range(runs)
+    ]
+
+
+def slots_rows(runs: Sequence[PlannedRun], root: Path, slots: Sequence[int], threads: int) -> dict[str, Row]:
+    """Seconds a run of all `runs`, by hand and by the scheduler, for each number of slots.
+
+    threads: of a run. Raises RunFailed, when measured, for a run that does not end well; its log is shown.
+    """
+
+    def hand(count: int) -> Row:
+        def row() -> float:
+            with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
+                start = time.perf_counter()
+                commands = [_command(run, folder, root) for run in runs]
+                with ThreadPoolExecutor(count) as pool:
+                    list(pool.map(lambda line: _run(line, threads), commands))
+                return (time.perf_counter() - start) / len(runs)
+
+        return row
+
+    def scheduled(count: int) -> Row:
+        def row() -> float:
+            with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
+                options = scheduler.Options(slots=count, threads=threads, retries=0)
+                start = time.perf_counter()
+                found = scheduler.run(
+                    runs, out=Path(folder), root=root, options=options, notice=lambda found, event: None
+                )
+                seconds = time.perf_counter() - start
+            failed = [each for each in found if each.state != "done"]
+            if failed:
+                raise RunFailed(f"a run of the study that is measured {failed[0].state}: {failed[0].error}")
+            return seconds / len(runs)
+
+        return row
+
+    rows: dict[str, Row] = {}
+    for count in slots:
+        rows |= {by_hand(count): hand(count), by_study(count): scheduled(count)}
+    return rows
+
+
+def start_rows(run: PlannedRun, root: Path, threads: int) -> dict[str, Row]:
+    """Seconds of fresh processes that go further and further towards the first step, and one past it."""
+
+    def row(*words: str, train: bool = False) -> Row:
+        def measure() -> float:
+            with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
+                line = [sys.executable, *words]
+                if train:
+                    line = [*_command(run, folder, root), *ONE_STEP, *words]
+                start = time.perf_counter()
+                _run(line, threads)
+                return time.perf_counter() - start
+
+        return measure
+
+    return {
+        **{name: row("-c", code) for name, code in IMPORTS.items()},
+        HELP: row("-m", "mixscope", "--help"),
+        READY: row("--dry-run", train=True),
+        STEP: row(train=True),
+    }
+
+
+@contextmanager
+def rows(
+    name: str,
+    root: Path,
+    *,
+    slots: int = 0,
+    runs: int = 0,
+    threads: int = 1,
+    pairs: Sequence[str] = (),
+    start: bool = True,
+) -> Iterator[Bench]:
+    """A study of small runs on `name`; slots: 0 takes as many as there are cores, but 2 at least.
+
+    runs: of the study, 0 takes two a slot. threads: of each run. pairs: settings of the runs. start: also
+    time how a run starts. `computed` adds the rows that follow from what was measured.
+    Raises ConfigError and DataError for data that are not there, and for settings.
+    """
+    check_name(root, name)
+    Store.open(root, name)
+    slots = slots or max(2, scheduler.cores())
+    made = planned(name, runs or 2 * slots, pairs)
+    counts = sorted({1, slots})
+    found = slots_rows(made, root, counts, threads)
+    if start:
+        found |= start_rows(made[0], root, threads)
+    ratios = [(by_hand(count), by_study(count)) for count in counts]
+    ratios += [(ideal(count), by_study(count)) for count in counts if count > 1]
+    yield Bench(
+        unit=UNIT,
+        rows=found,
+        ratios=tuple(ratios),
+        context={
+            "set": name,
+            "slots": slots,
+            "runs": len(made),
+            "threads": threads,
+            "settings": [*SETTINGS, *pairs],
+        },
+    )
+
+
+def computed(measured: Measured) -> Measured:
+    """With the ideal of so many slots, and what the scheduler adds to a run."""
+    slots = int(measured.context["slots"])
+    measured = measured.with_row(ideal(slots), lambda one: one / slots, ALONE)
+    return measured.with_row(OVERHEAD, lambda study, hand: study - hand, ONE, ALONE)
+
+
+def _command(run: PlannedRun, folder: str, root: Path) -> list[str]:
+    (Path(folder) / "logs").mkdir(exist_ok=True)
+    return scheduler.command(run, out=Path(folder), root=root, extra=())
+
+
+def _run(line: Sequence[str], threads: int) -> None:
+    environment = {**os.environ, **scheduler.threads(threads)}
+    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        raise RunFailed(f"a process that is measured failed: {said[-1]}")

@@ -1,0 +1,224 @@
+"""What our training loop takes from a machine that a bare hand-written loop does not take.
+
+The bare loop is what a person would write first: forward, loss, backward, step, on batches that are ready.
+Ours does the same on the same batches through `training.loop.train`, with its records, its learning rate of
+each step, its look at the loss; and once more on batches of the loader. Both begin with the same weights and
+end with the same. Only steps are timed, from the second on: the first one allocates what the optimiser keeps.
+
+What does not belong here: models to compare with each other, and ways to make steps faster.
+"""
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mixscope.bench.rounds import Bench, Row
+from mixscope.data.batch import Batch, InputSpec
+from mixscope.data.device import feed
+from mixscope.data.loader import Loader
+from mixscope.runs import display, execute, records
+from mixscope.study import config as settings
+from mixscope.study.config import RunConfig
+from mixscope.training import loop, optim
+from mixscope.training.stop import Stop
+
+READY = 8  # different batches at most that are used again and again
+UNIT = "images/s"
+BARE, OURS, FED = "bare loop, ready batches", "mixscope loop, ready batches", "mixscope loop, its loader"
+RATIOS = ((OURS, BARE), (FED, BARE))
+
+# A network so small that what surrounds it shows.
+SMALL = (
+    "model.arch=vit_tiny_patch16_224",
+    "model.patch_size=8",
+    "model.kwargs={embed_dim: 48, depth: 2, num_heads: 2}",
+)
+SETTINGS = ("optim.schedule=constant", "train.batch_size=128")
+
+
+def config(name: str, pairs: Sequence[str] = ()) -> RunConfig:
+    """Settings to measure with: a small network on the data set `name`, where `pairs` say nothing else.
+
+    Raises ConfigError as `mixscope train` does.
+    """
+    model = () if any(pair.startswith("model.arch=") for pair in pairs) else SMALL
+    return settings.load(None, [*model, *SETTINGS, *pairs, f"data.name={name}"])
+
+
+class Timed:
+    """Batches in the place of a loader; `seconds` says how long the steps after the first of a pass took.
+
+    A pass is `batches` batches, from one source after the other.
+    """
+
+    def __init__(
+        self, source: Callable[[], Iterator[Batch]], spec: InputSpec, batches: int, device: torch.device
+    ) -> None:
+        self.spec, self.batches, self.position = spec, batches, (0, 0)
+        self.seconds, self.images, self.examples = 0.0, 0, 0
+        self._source, self._device, self._sizes = source, device, [0] * batches
+        self._left: Iterator[Batch] = iter(())
+
+    def __iter__(self) -> Iterator[Batch]:
+        start, self.images = 0.0, 0
+        for k in range(self.batches):
+            batch = self._next()
+            self._sizes[k] = len(batch.ids)
+            if k == 1:
+                start = now(self._device)
+            if k:
+                self.images += len(batch.ids)
+            yield batch
+        self.seconds = now(self._device) - start
+        self.position = (0, 0)
+
+    def _next(self) -> Batch:
+        batch = next(self._left, None)
+        while batch is None:
+            self._left = self._source()
+            batch = next(self._left, None)
+        return batch
+
+    def global_size(self, batch: int) -> int:
+        """Images of a batch that was handed out."""
+        return self._sizes[batch]
+
+    @property
+    def rate(self) -> float:
+        """Images a second."""
+        return self.images / self.seconds
+
+
+def now(device: torch.device) -> float:
+    """Seconds on a clock, when the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def ready(loader: Loader, device: torch.device, count: int = READY) -> list[Batch]:
+    """Copies of the first full batches of a loader, finished and on `device`; the loader is left closed."""
+    batches: list[Batch] = []
+    for batch in feed(loader, device):
+        if len(batches) == count or (batches and len(batch.ids) < len(batches[0].ids)):
+            break
+        copies: dict[str, Any] = {
+            name: value.clone()
+            for name in ("images", "labels", "partner_labels", "lam")
+            if (value := getattr(batch, name)) is not None
+        }
+        batches.append(replace(batch, **copies))
+    loader.close()
+    loader.position = (0, 0)
+    return batches
+
+
+def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> None:
+    """A pass by hand: the same steps and nothing else. Averages and clipping are not done here."""
+    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+    bf16, smoothing = config.train.precision == "bf16", config.augment.label_smoothing
+    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    optimiser = optim.make(module, config.optim)
+    forward = cast(nn.Module, torch.compile(module)) if config.train.compile else module
+    module.train()
+    for batch in batches:
+        images = batch.images.contiguous(memory_format=layout)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            logits = forward(images).float()
+        if batch.lam is None or batch.partner_labels is None:
+            loss = functional.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        else:
+            own, other = (
+                functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+                for labels in (batch.labels, batch.partner_labels)
+            )
+            loss = (batch.lam * own + (1 - batch.lam) * other).mean()
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimiser.step()
+
+
+def ours(config: RunConfig, module: nn.Module, batches: Timed, clean: Timed, device: torch.device) -> None:
+    """A pass by our loop, as an epoch of a run that leaves its records in a temporary folder."""
+    config = replace(config, train=replace(config.train, epochs=1))
+    with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
+        with records.begin(Path(folder) / "run", config) as record:
+            loop.train(
+                config,
+                module,
+                loader=cast(Loader, batches),
+                clean=cast(Loader, clean),
+                judges={},
+                findings=(),
+                device=device,
+                folder=record.checkpoints,
+                record=record,
+                show=display.silent(),
+                stop=Stop(),
+            )
+
+
+@contextmanager
+def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0) -> Iterator[Bench]:
+    """The rows for a run with these settings; loaders are open while the block lasts.
+
+    seconds: of one measurement of a row, about. steps: that are timed; 0 measures how many fill `seconds`.
+    Raises ConfigError and DataError as a run does.
+    """
+    with execute.processes(config.run.device) as device, execute.ready_for(config, root, device) as made:
+        module, spec = made.built.module.to(device), made.loader.spec
+        initial = copy.deepcopy(module.state_dict())
+        few = ready(made.loader, device)
+
+        def timed(count: int, source: Callable[[], Iterator[Batch]] = lambda: iter(few)) -> Timed:
+            return Timed(source, spec, count, device)
+
+        def fresh() -> nn.Module:
+            module.load_state_dict(initial)
+            return module
+
+        if not steps:
+            trial = timed(3)
+            bare(config, fresh(), trial, device)
+            steps = max(2, min(1000, round(seconds / (trial.seconds / 2))))
+        clean = timed(1)
+
+        def by_hand() -> float:
+            batches = timed(steps + 1)
+            bare(config, fresh(), batches, device)
+            return batches.rate
+
+        def looped(source: Callable[[], Iterator[Batch]]) -> Row:
+            batches = timed(steps + 1, source)  # kept: a loader is gone on with where it stands
+
+            def row() -> float:
+                ours(config, fresh(), batches, clean, device)
+                return batches.rate
+
+            return row
+
+        yield Bench(
+            unit=UNIT,
+            rows={BARE: by_hand, OURS: looped(lambda: iter(few)), FED: looped(lambda: iter(made.loader))},
+            ratios=RATIOS,
+            context=context(config, made, device) | {"steps": steps},
+        )
+
+
+def context(config: RunConfig, made: execute.Ready, device: torch.device) -> dict[str, Any]:
+    """What figures of a network depend on."""
+    return {
+        "set": made.store.name, "size": made.store.size, "model": config.model.arch,
+        "parameters": made.built.parameters, "precision": config.train.precision,
+        "channels_last": config.train.channels_last, "compile": config.train.compile,
+        "batch": config.train.batch_size, "device": str(device), "torch_threads": torch.get_num_threads(),
+    }  # fmt: skip

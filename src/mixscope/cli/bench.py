@@ -1,0 +1,130 @@
+"""`mixscope bench`: how fast this machine does what mixscope does, as ratios to what it could do."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixscope.cli.grammar import EXIT, bar, declare, print_json
+from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.bench.rounds import Bench, Measured
+    from mixscope.data.store import Store
+
+ROUNDS = {"train": 7, "eval": 7, "study": 3}
+QUICK = 2  # rounds
+EXAMPLES = {
+    "train": "  mixscope bench train\n"
+    "  mixscope bench train --arch resnet18 --set cifar100 train.precision=bf16 train.channels_last=true",
+    "eval": "  mixscope bench eval\n"
+    "  mixscope bench eval --arch vit_small_patch16_224 model.patch_size=16 run.eval_batch_size=256",
+    "study": "  mixscope bench study --slots 4\n  mixscope bench study --quick --json train.epochs=5",
+}
+HELP = {
+    "train": "measure our training loop against a bare hand-written one",
+    "eval": "measure our evaluation against a bare forward loop",
+    "study": "measure what a study adds to its runs, and how long a run takes to start",
+}
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    bench = commands.add_parser(
+        "bench",
+        help="measure mixscope on this machine, as ratios to what the machine could do",
+        description="Measure mixscope on this machine. Rows take turns and ratios are taken within a round,"
+        " so they may be quoted; rates belong to this machine and this hour. Close what else runs.",
+        epilog="examples:\n  mixscope bench train --quick\n" + EXIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    verbs = bench.add_subparsers(dest="verb", required=True, metavar="WHAT")
+    made = {}
+    for name, do in (("train", train), ("eval", evaluate), ("study", study)):
+        made[name] = _declared(verbs, name, do)
+    for name in ("train", "eval", "study"):
+        made[name].add_argument("settings", nargs="*", metavar="key=value", help="as of `mixscope train`")
+    for name in ("train", "eval"):
+        made[name].add_argument(
+            "--arch", metavar="NAME", help="the network (default: one so small that overheads show)"
+        )
+    made["study"].add_argument("--slots", type=int, default=0, metavar="N", help="(default: one a core)")
+
+
+def _declared(verbs: Any, name: str, do: Any) -> argparse.ArgumentParser:
+    command = declare(verbs, name, do, HELP[name], EXAMPLES[name])
+    command.add_argument(
+        "--rounds", type=int, default=ROUNDS[name], metavar="N", help=f"(default: {ROUNDS[name]})"
+    )
+    command.add_argument("--quick", action="store_true", help=f"{QUICK} short rounds: a first impression")
+    command.add_argument(
+        "--set", metavar="NAME", help="a prepared data set (default: cifar100 if it is there, else digits)"
+    )
+    command.add_argument(
+        "--data",
+        "--root",
+        dest="root",
+        type=Path,
+        metavar="DIR",
+        help="data folder (default: $MIXSCOPE_DATA, else a per-user folder)",
+    )
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    return command
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Our loop against a bare one."""
+    _network(arguments, "train")
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Our evaluation against a bare forward loop."""
+    _network(arguments, "evaluation")
+
+
+def _network(arguments: argparse.Namespace, room: str) -> None:
+    import importlib
+
+    from mixscope.bench import train as networks
+
+    store, root = _set(arguments)
+    pairs = [*([f"model.arch={arguments.arch}"] if arguments.arch else []), *arguments.settings]
+    config = networks.config(store.name, pairs)
+    made = importlib.import_module(f"mixscope.bench.{room}").rows
+    with made(config, root, seconds=0.2 if arguments.quick else 1.0) as bench:
+        _print(_measured(bench, arguments), arguments)
+
+
+def study(arguments: argparse.Namespace) -> None:
+    """A study against processes started by hand, and the start of a run."""
+    from mixscope.bench import study as room
+
+    store, root = _set(arguments)
+    if arguments.slots < 0:
+        raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
+    with room.rows(store.name, root, slots=arguments.slots, pairs=arguments.settings) as bench:
+        _print(room.computed(_measured(bench, arguments)), arguments)
+
+
+def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
+    from mixscope.bench.sets import chosen
+    from mixscope.data.store import data_root
+
+    if arguments.rounds < 1:
+        raise ConfigError(f"--rounds must be 1 or more, got {arguments.rounds}")
+    root = data_root(arguments.root)
+    return chosen(root, arguments.set), root
+
+
+def _measured(bench: "Bench", arguments: argparse.Namespace) -> "Measured":
+    with bar("measuring", arguments.json) as told:
+        return bench.measure(min(QUICK, arguments.rounds) if arguments.quick else arguments.rounds, told)
+
+
+def _print(found: "Measured", arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        context, *rest = found.records()
+        rows, ratios = ([r for r in rest if kind in r] for kind in ("row", "ratio"))
+        return print_json({**context, "rows": rows, "ratios": ratios})
+    print("  ".join(f"{key} {value}" for key, value in found.context.items() if key != "settings"))
+    print(f"\n{found.table()}")

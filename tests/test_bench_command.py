@@ -1,0 +1,85 @@
+"""mixscope bench: its grammar, what it prints, and how it refuses."""
+
+import json
+
+import pytest
+
+from mixscope import cli
+from mixscope.bench import sets, study
+from mixscope.errors import DataError
+
+VERBS = ("train", "eval", "study")
+
+
+def call(capsys, *words):
+    code = cli.main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("verb", [[], *([verb] for verb in VERBS)])
+def test_every_bench_command_has_examples(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["bench", *verb, "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:\n  mixscope bench " in out and "exit codes" in out
+
+
+@pytest.mark.parametrize("verb", ["train", "eval"])
+def test_rows_of_a_network_come_as_one_document_or_as_a_table(verb, digits_root, capsys):
+    words = ["bench", verb, "--data", digits_root, "--quick", "--rounds", 1, "train.batch_size=16"]
+    code, out, _ = call(capsys, *words, "--json")
+    found = json.loads(out)
+    assert code == 0 and set(found) == {"context", "unit", "rows", "ratios"}
+    assert found["context"]["set"] == "digits" and found["context"]["rounds"] == 1
+    assert len(found["rows"]) == 3 and all(row["median"] > 0 for row in found["rows"])
+    assert len(found["ratios"]) == 2
+    code, out, _ = call(capsys, *words)
+    assert code == 0 and "ratios within a round" in out and found["rows"][0]["row"] in out
+
+
+def test_without_data_the_mend_is_said(tmp_path, capsys):
+    code, _, err = call(capsys, "bench", "train", "--data", tmp_path)
+    assert code == 4 and "mixscope data prepare digits" in err
+    code, _, err = call(capsys, "bench", "eval", "--data", tmp_path, "--set", "cifar100")
+    assert code == 4 and "cifar100 is not prepared" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "--rounds", 0], "--rounds must be 1 or more"),
+        (["study", "--slots", -1], "--slots must be 0"),
+        (["train", "--set", "cifar10O"], "no data set"),
+        (["eval", "--arch", "resnet5O"], "resnet50"),
+        (["train", "train.batch=3"], "train.batch"),
+        (["study", "train.epochs=0"], "train.epochs"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_is_measured(words, said, digits_root, capsys):
+    code, _, err = call(capsys, "bench", *words, "--root", digits_root)
+    assert code == 2 and said in err
+
+
+def test_the_larger_set_is_measured_with_where_it_is(tmp_path, digits_root):
+    import shutil
+
+    assert sets.chosen(digits_root, None).name == "digits"
+    shutil.copytree(digits_root / "digits", tmp_path / "cifar100")
+    shutil.copytree(digits_root / "digits", tmp_path / "digits")
+    assert sets.chosen(tmp_path, None).folder.name == "cifar100"
+    with pytest.raises(DataError, match="holds neither cifar100 nor digits"):
+        sets.chosen(tmp_path / "empty", None)
+
+
+@pytest.mark.slow
+def test_a_study_is_measured_against_processes_started_by_hand(digits_root, capsys):
+    code, out, err = call(
+        capsys, "bench", "study", "--root", digits_root, "--quick", "--rounds", 1, "--slots", 1, "--json"
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    rows = {row["row"]: row["median"] for row in found["rows"]}
+    assert rows[study.OVERHEAD] == pytest.approx(rows[study.ONE] - rows[study.ALONE])
+    assert rows[study.HELP] < rows["import torch"] < rows[study.STEP]
