@@ -225,6 +225,22 @@ def test_the_command_prints_tables_or_one_document(place, capsys):
     assert "no analysis" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("split", "limit", "n"), [("test", None, 24), ("val", None, 6), ("train", 5, 5)])
+def test_the_cost_is_that_of_the_split_that_is_asked_for(place, monkeypatch, split, limit, n):
+    monkeypatch.setattr(analysis, "measure", lambda opened, **_: {"images": n})
+    monkeypatch.setattr(analysis, "refusal", lambda run, store: None)
+    monkeypatch.setattr(analysis, "compare", lambda study, found: {"cells": [], "contrasts": []})
+    monkeypatch.setattr(analysis, "lines", lambda compared: [])
+    monkeypatch.setattr(analysis, "images", lambda store, n: n)
+    said = Told()
+    ask(place, said, split=split, limit=limit)
+    assert f"3 runs, 0 known, {3 * n} images to look at" in said[0]
+    for path in records.list_runs(place / "runs"):
+        store, config = subject.stored(path, place / "data"), records.read_config(path)
+        chosen = subject.chosen(store, split, limit, config)
+        assert subject.count(store, split, limit, config) == len(chosen.ids) == n
+
+
 def test_every_analysis_has_a_line_and_what_a_module_must_have():
     import importlib
 

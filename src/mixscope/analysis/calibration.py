@@ -40,7 +40,7 @@ def refusal(run: PlannedRun, store: Store) -> str | None:
     return None
 
 
-def images(store: Store, limit: int | None) -> int:
+def images(store: Store, n: int) -> int:
     """No image is looked at again."""
     return 0
 

@@ -63,11 +63,9 @@ def refusal(run: PlannedRun, store: Store) -> str | None:
     return None
 
 
-def images(store: Store, limit: int | None) -> int:
+def images(store: Store, n: int) -> int:
     """Each scene in every test split and after each intervention."""
-    dials = cues.of(store)
-    assert dials is not None
-    return len(SHOWN) * min(limit or dials.test, dials.test)
+    return len(SHOWN) * n
 
 
 # --- one run ------------------------------------------------------------------------------------

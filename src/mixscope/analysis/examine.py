@@ -159,7 +159,8 @@ def _cost(
     paces: dict[tuple[str, str], float] = {}
     images, seconds = 0, 0.0
     for run in todo:
-        mine = module.images(stores[run.path], request.limit)
+        store = stores[run.path]
+        mine = module.images(store, subject.count(store, request.split, request.limit, run.planned.config))
         images += mine
         if mine:
             kind = (str(run.planned.config.model), run.planned.config.data.name)

@@ -62,10 +62,9 @@ def _tells(arch: str) -> bool:
     return all(hasattr(kind, name) for name in ("forward_intermediates", "forward_head"))
 
 
-def images(store: Store, limit: int | None) -> int:
+def images(store: Store, n: int) -> int:
     """The sample, the training images, and those of the maps."""
-    n = len(store.labels("test"))
-    return min(limit or MOST, MOST, n) + min(TRAINED, len(store.labels("train"))) + PICTURED * OF_EACH
+    return min(n, MOST) + min(TRAINED, len(store.labels("train"))) + PICTURED * OF_EACH
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:

@@ -51,10 +51,9 @@ def refusal(run: PlannedRun, store: Store) -> str | None:
     return None
 
 
-def images(store: Store, limit: int | None) -> int:
+def images(store: Store, n: int) -> int:
     """Every image at every strength; PGD counts most."""
-    n = len(store.labels("test"))
-    return COST * min(limit or n, n)
+    return COST * n
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:

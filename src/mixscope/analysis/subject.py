@@ -136,14 +136,21 @@ def chosen(store: Store, split: str, limit: int | None, config: RunConfig) -> Ch
     shown the same, a set that is sorted by class keeps all of its classes, and a larger limit contains a
     smaller one. Raises DataError where the split has none.
     """
-    stored, rows = store.rows(
-        split,
-        val_fraction=config.data.val_fraction,
-        per_class=config.data.per_class if split == "train" else 0,
-    )
+    stored, rows = _rows(store, split, config)
     if limit is not None and limit < len(rows):
         rows = np.sort(rng.generator(SAMPLE_SEED, "sample").permutation(rows)[:limit])
     return Chosen(stored, rows, store.images(stored)[rows], np.asarray(store.labels(stored)[rows]))
+
+
+def count(store: Store, split: str, limit: int | None, config: RunConfig) -> int:
+    """How many images `chosen` gives, without reading them."""
+    n = len(_rows(store, split, config)[1])
+    return n if limit is None else min(limit, n)
+
+
+def _rows(store: Store, split: str, config: RunConfig) -> tuple[str, np.ndarray]:
+    per_class = config.data.per_class if split == "train" else 0
+    return store.rows(split, val_fraction=config.data.val_fraction, per_class=per_class)
 
 
 def stored(path: Path, root: Path) -> Store:
