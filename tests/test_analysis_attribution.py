@@ -139,13 +139,31 @@ def attention(*rows):
 
 
 def test_rollout_of_hand_made_attention():
-    one = saliency.rollout([attention(3, 1, 2, 3, 4)], prefix=1)
+    one = saliency.rollout([attention(3, 1, 2, 3, 4)], prefix=1, from_class=True)
     assert one.tolist() == [[0, 0, 1, 0]], "the class token looks at token 3, the third patch"
     # Block 1 brings token 4 into token 2; then the class token reads token 2.
-    two = saliency.rollout([attention(0, 1, 4, 3, 4), attention(2, 1, 2, 3, 4)], prefix=1)
+    blocks = [attention(0, 1, 4, 3, 4), attention(2, 1, 2, 3, 4)]
+    two = saliency.rollout(blocks, prefix=1, from_class=True)
     assert two.tolist() == [[0, 0.5, 0, 0.5]], "half of token 2 is its own"
-    mean = saliency.rollout([attention(0, 0, 0, 0)], prefix=0)
+    mean = saliency.rollout([attention(0, 0, 0, 0)], prefix=0, from_class=False)
     assert mean[0].tolist() == pytest.approx([0.625, 0.125, 0.125, 0.125])
+
+
+@pytest.mark.parametrize(("pool", "mean"), [("token", False), ("avg", True)])
+def test_rollout_reads_what_the_classifier_reads(pool, mean):
+    """timm's ViTs can keep their class token and average the patches all the same."""
+    kwargs = {"embed_dim": 12, "depth": 2, "num_heads": 2, "class_token": True, "global_pool": pool}
+    model = Model(arch="vit_tiny_patch16_224", patch_size=8, kwargs=kwargs)
+    module = models.build(model, n_classes=10, image_size=SIZE, seed=0).module.eval()
+    images = picture(2, SIZE)
+    with saliency._attention(module) as seen, torch.no_grad():
+        module(images)
+    flow = torch.eye(17)
+    for block in seen:
+        flow = (0.5 * block.mean(dim=1) + 0.5 * torch.eye(17)) @ flow
+    read = (flow[:, 1:].mean(dim=1) if mean else flow[:, 0])[:, 1:]
+    expected = saliency._drawn((read / read.sum(dim=1, keepdim=True)).view(2, 4, 4), SIZE)
+    assert saliency.rolled(module, images) == pytest.approx(expected, abs=1e-6)
 
 
 def test_attention_is_that_of_the_network_and_leaves_it_as_it_was():
@@ -173,6 +191,33 @@ def test_mass_in_a_box_is_counted_to_its_last_pixel():
     found = analysis.inside(maps, covers)
     assert found[0] == 0.75 and np.isnan(found[1])
     assert np.isnan(analysis.inside(np.zeros((1, 8, 8)), covers[:1])[0])
+
+
+def test_a_map_that_is_always_the_same_follows_no_object_and_one_on_the_object_does():
+    draws = np.random.default_rng(0)
+    corner = draws.integers(0, 12, (200, 2))
+    boxes = np.concatenate([corner, corner + 3], axis=1)
+    covers = analysis.covered(boxes, 16)
+    rows, half = np.arange(200), np.arange(100)
+    fixed = np.broadcast_to(np.exp(-((np.mgrid[:16, :16] - 7.5) ** 2).sum(axis=0) / 18), (200, 16, 16))
+    same, own = analysis.Shares(200, 16), analysis.Shares(200, 16)
+    for part in (half, half + 100):  # in batches
+        same.add(part, fixed[part], covers[part])
+        own.add(part, 5.0 * covers[part], covers[part])
+    assert (same.inside - covers.mean(axis=(1, 2))).mean() > 0.01, "over an even map, for it is in the middle"
+    assert same.inside - same.others(boxes) == pytest.approx(0, abs=1e-9)
+    exact = [covers[rows != i].mean(axis=0)[covers[i]].sum() / 16 for i in range(200)]
+    assert own.others(boxes) == pytest.approx(np.array(exact)) and own.inside == pytest.approx(1)
+
+
+def test_an_empty_map_counts_as_empty_and_nowhere_else():
+    boxes = np.array([[0, 0, 1, 1], [2, 2, 3, 3], [0, 0, 3, 3]])
+    maps = np.zeros((3, 4, 4))
+    maps[0, 0, 0] = maps[2, 3, 3] = 1
+    shares = analysis.Shares(3, 4)
+    shares.add(np.arange(3), maps, analysis.covered(boxes, 4))
+    assert shares.massless == pytest.approx(1 / 3)
+    assert shares.others(boxes)[[0, 2]].tolist() == [0.0, 1.0] and np.isnan(shares.others(boxes)[1])
 
 
 @pytest.fixture(scope="module")
@@ -246,9 +291,33 @@ def test_a_grid_that_is_too_coarse_says_so_and_has_no_figure(found):
     assert compared["cells"][1]["figures"]["inside-gradcam"] is None
     assert "4 x 4, too coarse" in compared["notes"]["attend"]["rollout"]
     assert any("too coarse" in line for line in analysis.lines(compared))
-    assert {c["figure"] for c in compared["contrasts"]} == {"inside-integrated"}
+    assert {c["figure"] for c in compared["contrasts"]} == {"inside-integrated", "follows-integrated"}
     over = compared["cells"][0]["figures"]["over-gradcam"]["estimate"]
     assert over == pytest.approx((found[0][1]["inside-gradcam"] - found[0][1]["area"]).mean())
+
+
+def test_integrated_gradients_are_taken_of_few_and_the_others_of_all_that_were_asked_for(store, monkeypatch):
+    monkeypatch.setattr(analysis, "MOST", 8)
+    said = []
+    subject = Subject(store.folder, RunConfig(), store, SeesBright().eval(), CPU)
+    found = analysis.measure(
+        subject, split="test", limit=None, progress=lambda done, of: said.append((done, of))
+    )
+    known = {name: np.isfinite(found[f"inside-{name}"]) for name in ("gradcam", "integrated")}
+    assert known["gradcam"].sum() == 24 and known["integrated"].sum() == 8
+    few = analysis.measure(subject, split="test", limit=8, progress=lambda *_: None)
+    assert few["inside-integrated"] == pytest.approx(found["inside-integrated"][known["integrated"]])
+    assert (few["pictures"] == found["pictures"]).all(), "what is drawn has all maps"
+    assert few["map-integrated"] == pytest.approx(found["map-integrated"])
+    assert said[-1] == (analysis.images(store, 24),) * 2
+    compared = analysis.compare(STUDY, [(STUDY.expand()[0], found)])
+    assert compared["notes"]["conv"]["integrated"] == "rests on 8 of 24 images, 8 at most"
+    assert compared["cells"][0]["images"] == 24
+
+
+def test_a_map_on_the_object_follows_it(found):
+    seen = found[0][1]
+    assert seen["follows-gradcam"].mean() > 0.4 and seen["massless"]["gradcam"] == 0
 
 
 def test_a_sheet_shows_every_run_beside_the_original(found):

@@ -59,8 +59,9 @@ def one_run(what, draws):
         said = {f"{k}-{o}": share(11) for k in ("mixup", "cutmix") for o in ("own", "partner")}
         return {"images": N, "shares": {"mixup": shares, "cutmix": shares}, "gradients": share(17), **said}
     maps = {"gradcam": [2, 2], "integrated": [32, 32], "rollout": [8, 8]}
-    inside = {"inside-integrated": share(), "inside-rollout": share(), "area": share()}
-    return {"images": N, "grids": maps, "refused": {}, **inside}
+    methods = ("integrated", "rollout")
+    inside = {f"{name}-{method}": share() for name in ("inside", "follows") for method in methods}
+    return {"images": N, "grids": maps, "refused": {}, "massless": {}, "area": share(), **inside}
 
 
 def summary(what, seeds=2):

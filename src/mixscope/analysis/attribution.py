@@ -6,10 +6,12 @@ have a box around the object (Tiny-ImageNet has), of each method:
     inside    the share of a map's mass that lies in the box
     area      the share of the image that the box covers: what an even map would have inside
     over      the first less the second
+    follows   the first less what the mean map of the run's other images has in the same box: objects are near
+              the middle, so a map that looks there always is over the area, and follows no object
 
 A map of Grad-CAM or rollout is as coarse as the layer that it comes from. Below 8 x 8 it says nothing of
 where: then it is drawn with its size beside it, and its figure is missing. Integrated gradients have a value
-for each pixel always.
+for each pixel always, and cost twelve times what the others cost together: they are taken of MOST images.
 
 Grad-CAM and integrated gradients need the extra `explain`.
 
@@ -17,10 +19,11 @@ What does not belong here: the methods (saliency.py) and the drawing (sheets.py)
 """
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from mixscope import metrics
 from mixscope.analysis import attacks, cells, saliency, sheets
@@ -29,15 +32,20 @@ from mixscope.data.store import Store
 from mixscope.errors import ConfigError
 from mixscope.study.matrix import PlannedRun, Study
 
-VERSION = 1
+VERSION = 2
 METHODS = {"gradcam": "Grad-CAM", "integrated": "Integrated gradients", "rollout": "Attention rollout"}
 COARSE = 8  # a grid of fewer a side says nothing of where
-MOST = 500  # images that are looked at
+MOST = 200  # images that integrated gradients are taken of
 SHEETS = 6  # images that are drawn
-COST = 3 + 3 * saliency.INTEGRATED + 2
+BATCH = min(attacks.BATCH, 64)
+COST = 3 + 2  # Grad-CAM and rollout, in forward passes an image
+COMPARED = ("inside", "follows")  # all runs were shown the same boxes, so `over` differs as `inside` does
 NAMES = {
-    **{f"inside-{method}": f"inside {said}" for method, said in METHODS.items()},
-    **{f"over-{method}": f"over {said}" for method, said in METHODS.items()},
+    **{
+        f"{figure}-{m}": f"{figure} {said}"
+        for figure in ("inside", "over", "follows")
+        for m, said in METHODS.items()
+    },
     "area": "box",
 }
 
@@ -52,9 +60,9 @@ def refusal(run: PlannedRun, store: Store) -> str | None:
     return None
 
 
-def images(store: Store, limit: int | None) -> int:
+def images(store: Store, n: int) -> int:
     """Integrated gradients take most: a gradient for each of their steps."""
-    return COST * min(limit or MOST, MOST, len(store.labels("test")))
+    return COST * n + 3 * saliency.INTEGRATED * min(n, MOST)
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
@@ -63,63 +71,115 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     images                  int, how many
     grids                   {method: [rows, columns]} of the maps, before they are drawn at the images' size
     refused                 {method: why there is no map}
-    inside-<method>, area   float64 (n,), nan for an image without a box or a map without mass; the first are
-                            left out where a method is refused or coarse, all where the data have no boxes
+    massless                {method: share of its maps}, for which nothing speaks anywhere
+    inside-<method>, follows-<method>, area
+                            float64 (n,), nan for an image without a box, without a map, or whose map has no
+                            mass; the first two are left out where a method is refused or coarse, all where
+                            the data have no boxes
     classes, names          of the drawn images, int64 (k,) and their names; said: what the run says of each:
                             its class's name; sure: float64 (k,); pictures: uint8 (k, 3, H, W); boxes: int64
                             (k, 4), left out where there are none
     map-<method>            float32 (k, H, W), those of the drawn images
     """
-    some = subject.sample(split, min(limit or MOST, MOST))
-    boxes = subject.store.boxes(some.stored)
-    module, size = subject.module, subject.store.size
-    grids: dict[str, list[int]] = {"integrated": [size, size]}
-    refused = {}
-    at = None
-    try:
-        at = saliency.layer(module, size)
-        grids["gradcam"] = list(at.grid)
-    except ConfigError as problem:
-        refused["gradcam"] = str(problem)
-    if saliency.attends(module):
-        grids["rollout"] = list(module.patch_embed.grid_size)  # type: ignore[union-attr,arg-type]
-    else:
-        refused["rollout"] = f"{subject.config.model.arch} has no blocks of attention over patches"
-    parts: dict[str, list[np.ndarray]] = {method: [] for method in grids}
-    done = 0
-    for batch in subject.batches(some.pixels, some.classes, min(attacks.BATCH, 64)):
-        shown, classes = batch.images.clone(), batch.labels.clone()
-        if at is not None:
-            parts["gradcam"].append(saliency.gradcam(module, at, shown, classes))
-        parts["integrated"].append(saliency.integrated(module, shown, classes))
-        if "rollout" in grids:
-            parts["rollout"].append(saliency.rolled(module, shown))
-        done += len(classes)
-        progress(done, len(some.ids))
-    maps = {method: np.concatenate(each) for method, each in parts.items()}
-    found: dict[str, Any] = {"images": len(some.ids), "grids": grids, "refused": refused}
+    some = subject.sample(split, limit)
+    n, module, size = len(some.ids), subject.module, subject.store.size
+    few = np.isin(some.ids, subject.sample(split, min(limit or MOST, MOST)).ids)
+    shown = np.flatnonzero(few)[:SHEETS]
+    stored_boxes = subject.store.boxes(some.stored)
+    boxes = None if stored_boxes is None else np.asarray(stored_boxes)[some.ids].astype(np.int64)
+    grids, refused, maps = _ways(module, size, subject.config.model.arch)
+    found: dict[str, Any] = {"images": n, "grids": grids, "refused": refused, "massless": {}}
     if boxes is not None:
-        mine = np.asarray(boxes)[some.ids].astype(np.int64)
-        covers = covered(mine, size)
-        found["area"] = np.where(covers.any(axis=(1, 2)), covers.mean(axis=(1, 2)), np.nan)
-        found |= {
-            f"inside-{method}": inside(each, covers)
-            for method, each in maps.items()
-            if not coarse(grids[method])
-        }
-        found["boxes"] = mine[:SHEETS]
-    few = slice(0, SHEETS)
-    p = np.exp(metrics.log_softmax(subject.logits(some.pixels[few], some.classes[few])))
+        area = covered(boxes, size).mean(axis=(1, 2))
+        found["area"] = np.where(area > 0, area, np.nan)
+        found["boxes"] = boxes[shown]
+    done, all_of_it = 0, images(subject.store, n)
+    for method, map_of in maps.items():
+        rows = np.flatnonzero(few) if method == "integrated" else np.arange(n)
+        costs = 3 * saliency.INTEGRATED if method == "integrated" else COST / (len(maps) - 1)
+        shares = Shares(n, size)
+        drawn = []
+        for batch in subject.batches(some.pixels[rows], some.classes[rows], BATCH):
+            mine = rows[batch.ids]
+            made = map_of(batch.images.clone(), batch.labels.clone())
+            drawn.append(made[np.isin(mine, shown)])
+            shares.add(mine, made, None if boxes is None else covered(boxes[mine], size))
+            done += round(costs * len(mine))
+            progress(min(done, all_of_it), all_of_it)
+        found[f"map-{method}"] = np.concatenate(drawn)
+        found["massless"][method] = shares.massless
+        if boxes is not None and not coarse(grids[method]):
+            found[f"inside-{method}"] = shares.inside
+            found[f"follows-{method}"] = shares.inside - shares.others(boxes)
+    p = np.exp(metrics.log_softmax(subject.logits(some.pixels[shown], some.classes[shown])))
     label = subject.store.class_names
     return found | {
-        "classes": some.classes[few],
-        "names": [label[c] for c in some.classes[few]],
+        "classes": some.classes[shown],
+        "names": [label[c] for c in some.classes[shown]],
         "said": [label[c] for c in p.argmax(axis=1)],
-        "right": (p.argmax(axis=1) == some.classes[few]).tolist(),
+        "right": (p.argmax(axis=1) == some.classes[shown]).tolist(),
         "sure": p.max(axis=1),
-        "pictures": some.pixels[few],
-        **{f"map-{method}": each[few] for method, each in maps.items()},
+        "pictures": some.pixels[shown],
     }
+
+
+Ways = dict[str, Callable[[torch.Tensor, torch.Tensor], np.ndarray]]  # of images and classes
+
+
+def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list[int]], dict[str, str], Ways]:
+    """Grids by method, why the others are refused, and what makes maps float32 (n, H, W)."""
+    grids, refused = {}, {}
+    maps: Ways = {}
+    try:
+        at = saliency.layer(module, size)
+    except ConfigError as problem:
+        refused["gradcam"] = str(problem)
+    else:
+        grids["gradcam"] = list(at.grid)
+        maps["gradcam"] = lambda images, classes: saliency.gradcam(module, at, images, classes)
+    if saliency.attends(module):
+        grids["rollout"] = list(module.patch_embed.grid_size)  # type: ignore[union-attr,arg-type]
+        maps["rollout"] = lambda images, _: saliency.rolled(module, images)
+    else:
+        refused["rollout"] = f"{arch} has no blocks of attention over patches"
+    grids["integrated"] = [size, size]
+    maps["integrated"] = lambda images, classes: saliency.integrated(module, images, classes)
+    return grids, refused, maps
+
+
+class Shares:
+    """How much of each map lies in its box, of n images of a side of `size` pixels, added batch by batch.
+
+    inside: float64 (n,), nan for what was not added, has no box or no mass.
+    """
+
+    def __init__(self, n: int, size: int) -> None:
+        self.inside = np.full(n, np.nan)
+        self._total = np.zeros((size, size))  # of maps whose mass is 1
+        self._added = self._counted = 0
+
+    def add(self, rows: np.ndarray, maps: np.ndarray, covers: np.ndarray | None) -> None:
+        """Maps float (k, size, size) of images `rows`, and the pixels of their boxes, if there are any."""
+        mass = maps.sum(axis=(1, 2), dtype=np.float64)
+        self._added += len(maps)
+        self._counted += int((mass > 0).sum())
+        self._total += (maps[mass > 0] / mass[mass > 0, None, None]).sum(axis=0)
+        if covers is not None:
+            self.inside[rows] = inside(maps, covers)
+
+    @property
+    def massless(self) -> float:
+        """The share of maps that are 0 everywhere."""
+        return 1 - self._counted / self._added
+
+    def others(self, boxes: np.ndarray) -> np.ndarray:
+        """What the mean map of the other images has inside each image's box, float64 (n,), nan where
+        `inside` is, or there is no other. boxes: int (n, 4)."""
+        if self._counted < 2:
+            return np.full(len(boxes), np.nan)
+        all_of_them = np.array([self._total[y0 : y1 + 1, x0 : x1 + 1].sum() for x0, y0, x1, y1 in boxes])
+        found: np.ndarray = (all_of_them - self.inside) / (self._counted - 1)
+        return found
 
 
 def coarse(grid: Sequence[int]) -> bool:
@@ -152,54 +212,69 @@ def inside(maps: np.ndarray, covers: np.ndarray) -> np.ndarray:
 def compare(study: Study, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of NAMES, over images that every run of a data set has a map with
     mass of, and for each experiment grids, and notes: {method: what is to be said of it}, where it is
-    refused or coarse."""
+    refused or coarse, or rests on fewer images than were looked at."""
     by_data: dict[str, list[Mapping[str, Any]]] = {}
     for planned, one in found:
         by_data.setdefault(planned.config.data.name, []).append(one)
     usable = {data: _usable(founds) for data, founds in by_data.items()}
-    whose = {id(one): usable[planned.config.data.name] for planned, one in found}
-    made = cells.gather(found, lambda founds: _values(founds, whose[id(founds[0])]))
+    made = cells.gather(
+        [(planned, {**one, "usable": usable[planned.config.data.name]}) for planned, one in found], _values
+    )
     document = cells.document(made)
-    # All were shown the same boxes, so only what is inside them differs.
-    document["contrasts"] = [c for c in document["contrasts"] if c["figure"].startswith("inside")]
+    document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
     return {
         "what": "attribution",
         "study": study.name,
         "runs": len(found),
         **document,
         "grids": {cell.experiment: cell.founds[0]["grids"] for cell in made},
-        "notes": {cell.experiment: _notes(cell.founds[0]) for cell in made},
+        "notes": {cell.experiment: _notes(cell.founds, by_data[cell.config.data.name]) for cell in made},
     }
 
 
 def _usable(founds: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Of each figure, the images that all runs which have it know it of, bool (n,)."""
+    """Of each method, the images that all runs which have its figure know it of, bool (n,)."""
     found = {}
-    for name in NAMES:
-        known = [np.isfinite(one[name]) for one in founds if name in one]
+    for method in METHODS:
+        known = [np.isfinite(one[f"inside-{method}"]) for one in founds if f"inside-{method}" in one]
         if known:
-            found[name] = np.all(known, axis=0)
+            found[method] = np.all(known, axis=0)
     return found
 
 
-def _values(founds: Sequence[Mapping[str, Any]], usable: Mapping[str, np.ndarray]) -> cells.Values:
+def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
     figures: dict[str, np.ndarray | None] = {}
-    for name, kept in usable.items():
-        if all(name in one for one in founds) and kept.sum() >= 2:
-            figures[name] = np.stack([one[name][kept] for one in founds])
-            if name != "area":
-                over = np.stack([(one[name] - one["area"])[kept] for one in founds])
-                figures[name.replace("inside", "over")] = over
+    for method, kept in founds[0]["usable"].items():
+        if all(f"inside-{method}" in one for one in founds) and kept.sum() >= 2:
+            within, follows, area = (
+                np.stack([one[name][kept] for one in founds])
+                for name in (f"inside-{method}", f"follows-{method}", "area")
+            )
+            figures |= {
+                f"inside-{method}": within,
+                f"over-{method}": within - area,
+                f"follows-{method}": follows,
+            }
+    if all("area" in one for one in founds):
+        area = np.stack([one["area"] for one in founds])
+        figures["area"] = area[:, np.isfinite(area).all(axis=0)]
     return figures
 
 
-def _notes(one: Mapping[str, Any]) -> dict[str, str]:
+def _notes(founds: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    one = founds[0]
     notes = dict(one["refused"])
     for method, grid in one["grids"].items():
         if coarse(grid):
             notes[method] = (
                 f"its map is {grid[0]} x {grid[1]}, too coarse to say where; it takes {COARSE} x {COARSE}"
             )
+        elif method in one["usable"] and (kept := int(one["usable"][method].sum())) < one["images"]:
+            notes[method] = f"rests on {kept:,} of {one['images']:,} images"
+            if method == "integrated" and one["images"] > MOST:
+                notes[method] += f", {MOST} at most"
+            if empty := max(of_run["massless"].get(method, 0.0) for of_run in every):
+                notes[method] += f"; up to {100 * empty:.1f} % of a run's maps are empty"
     return notes
 
 

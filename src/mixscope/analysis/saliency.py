@@ -160,23 +160,23 @@ def rolled(module: nn.Module, images: torch.Tensor) -> np.ndarray:
     with _attention(net) as seen, torch.inference_mode():
         net(images)
     prefix = getattr(net, "num_prefix_tokens", 0)
-    found = rollout(seen, prefix)
+    found = rollout(seen, prefix, from_class=prefix > 0 and net.global_pool == "token")
     return _drawn(found.reshape(len(found), *net.patch_embed.grid_size), images.shape[2])
 
 
-def rollout(attention: Sequence[torch.Tensor], prefix: int) -> torch.Tensor:
+def rollout(attention: Sequence[torch.Tensor], prefix: int, *, from_class: bool) -> torch.Tensor:
     """How much each patch adds to what is read out (Abnar & Zuidema, ACL 2020, arXiv 2005.00928).
 
     attention: of each block in order, float (n, heads, tokens, tokens), rows add up to 1. Heads are averaged,
-    half of each token stays its own (the residual), and blocks are multiplied. What is read out is the class
-    token, the first of `prefix`, or without one the mean of all patches. float (n, patches), rows add up to
-    1.
+    half of each token stays its own (the residual), and blocks are multiplied. prefix: how many tokens stand
+    before the patches. from_class: what is read out is the first of them, the class token, else the mean of
+    all patches. float (n, patches), rows add up to 1.
     """
     own = torch.eye(attention[0].shape[-1], device=attention[0].device)
     flow = own
     for block in attention:
         flow = (0.5 * block.float().mean(dim=1) + 0.5 * own) @ flow
-    read = flow[:, 0] if prefix else flow.mean(dim=1)
+    read = flow[:, 0] if from_class else flow[:, prefix:].mean(dim=1)
     patches = read[:, prefix:]
     return patches / patches.sum(dim=1, keepdim=True)
 

@@ -27,7 +27,11 @@ from mixscope.report.words import Words
 PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
 PLAIN_UNITS = ("nll", "nll-scaled", "brier", "brier-scaled", "near", "far")  # the others are shares: percent
 HEADLINES = {
-    "attribution": ("inside-gradcam", "inside-integrated", "inside-rollout"),
+    "attribution": tuple(
+        f"{figure}-{method}"
+        for figure in ("inside", "follows")
+        for method in ("gradcam", "integrated", "rollout")
+    ),
     "calibration": ("ece", "nll"),
     "features": ("knn", "probe"),
     "mixtures": ("mass-mixup", "mass-cutmix", "near", "far"),
