@@ -1,0 +1,337 @@
+"""Images per second of mixscope's loader beside those of others, in turn; and what each takes of memory.
+
+    python benchmarks/peers.py [--set cifar100] [--data ROOT] [--only WORD ...] [--rounds 5] [--seconds 1]
+    python benchmarks/peers.py --memory [the same]
+    python benchmarks/peers.py --set tiny-imagenet --jpeg tiny-imagenet-200/train
+
+Each loader lives in processes of its own, which rest while another is measured. A measurement takes batches
+for `--seconds` (airbench: whole epochs), after ten that are not counted because they may have been waiting.
+Before anything is measured the batches of all are compared: shape, dtype, labels, mean and spread.
+About 2 seconds a row and round: 6 minutes for 31 rows in 5 rounds and one to warm up.
+
+--memory starts each loader alone: seconds to the first batch, and peak memory of all its processes (PSS,
+which counts a shared page once), and how much of it is private or shared memory (not pages of files, which
+the system may take back) beyond what its imports took. About 8 seconds a row.
+
+Loaders whose packages are missing are named and left out; benchmarks/requirements.txt has them.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mixscope.bench import rounds
+from mixscope.data.store import Store, data_root
+
+SETTLE = 10  # batches that a loader may have made beforehand
+COMPARED = 32  # batches
+# How far a channel may be from ours in the mean, in the spread, and in the mean of the two uppermost rows,
+# which padding darkens by 0.5: about four standard errors each.
+NEAR = {"mean": 0.04, "std": 0.04, "rim": 0.06}
+PACKAGES = ("timm", "tensorflow-cpu", "grain", "kornia", "nvidia-dali-cuda130", "spdl")
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="default: where `mixscope data` puts it")
+    parser.add_argument("--set", default="cifar100")
+    parser.add_argument("--jpeg", type=Path, metavar="FOLDER", help="of class folders, for ImageFolder")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="rows with one of these words")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--memory", action="store_true")
+    arguments = parser.parse_args()
+    root = data_root(arguments.data)
+    Store.open(root, arguments.set)  # or its sentence, once
+
+    from peer_loaders import PEERS
+
+    rows = {name: peer for name, peer in PEERS.items() if not peer.jpeg or arguments.jpeg}
+    if arguments.only:
+        rows = {name: peer for name, peer in rows.items() if any(w in name for w in arguments.only)}
+    left_out = {n: [m for m in peer.needs if not there(m)] for n, peer in rows.items()}
+    for name, lacking in left_out.items():
+        if lacking:
+            print(f"left out: {name} ({', '.join(lacking)} is not installed)", file=sys.stderr)
+            del rows[name]
+    settings = {"root": root, "set": arguments.set, "jpeg": arguments.jpeg}
+    if arguments.memory:
+        memory(list(rows), settings)
+        return
+
+    with ExitStack() as stack:
+        families = dict.fromkeys(peer.family for peer in rows.values())
+        houses = {family: stack.enter_context(House(settings)) for family in families}
+        compare({name: houses[peer.family].ask("compare", name) for name, peer in rows.items()})
+        found = rounds.measure(
+            {
+                name: lambda name=name, peer=peer: houses[peer.family].ask("rate", name, arguments.seconds)
+                for name, peer in rows.items()
+            },
+            unit="images/s",
+            rounds=arguments.rounds,
+            ratios=ratios(list(rows)),
+            context={"set": arguments.set, "batch": 256, "seconds": arguments.seconds, **versions()},
+        )
+    print(found.lines())
+    print()
+    print(found.table())
+
+
+def there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def versions() -> dict[str, str]:
+    from importlib import metadata
+
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def ratios(names: list[str]) -> list[tuple[str, str]]:
+    """Ours over each peer with the same mixing, and ours mixed over unmixed."""
+    found = []
+    for name in names:
+        own = f"mixscope, {name.rsplit(', ', 1)[1]}"
+        if name != own and own in names:
+            found.append((own, name))
+    found += [(f"mixscope, {mix}", "mixscope, none") for mix in ("mixup", "cutmix")]
+    return [pair for pair in found if set(pair) <= set(names)]
+
+
+def compare(seen: dict[str, dict[str, Any]]) -> None:
+    """Whether all make the same thing, or SystemExit: a rate of something else says nothing."""
+    reference = {mix: seen.get(f"mixscope, {mix}") for mix in ("none", "mixup", "cutmix")}
+    for name, found in seen.items():
+        own = reference[name.rsplit(", ", 1)[1]] or found
+        same = all(found[key] == own[key] for key in ("shape", "dtype", "labels", "finite"))
+        for key, near in NEAR.items():
+            # Lambda is drawn once a batch by some and once an image by others, so mixed spreads vary.
+            near *= 1 if name.endswith("none") else 3
+            same &= all(abs(a - b) < near for a, b in zip(found[key], own[key], strict=True))
+        if not same:
+            raise SystemExit(f"{name} makes something else than mixscope:\n{found}\n{own}")
+
+
+def memory(names: list[str], settings: dict[str, Any]) -> None:
+    """A process for each row, watched from here."""
+    print(json.dumps({"context": rounds.machine() | {"set": settings["set"], **versions()}}))
+    head = ("first batch, s", "with imports", "peak PSS, MB", "own, MB")
+    lines = [f"{'':<52}" + "".join(f"{title:>16}" for title in head)]
+    for name in names:
+        with House(settings) as house:
+            start = time.perf_counter()
+            imported = house.ask("import", name)
+            base = house.held()
+            with Watch(house) as watch:
+                first, most = house.ask("epoch", name), 0.0
+            whole = time.perf_counter() - start - first["rest"]
+            most = max(watch.seen, key=lambda held: held["Pss"])["Pss"] / 1024
+            own = (max(h["own"] for h in watch.seen) - base["own"]) / 1024
+        record = {
+            "row": name, "first_s": first["first"], "with_imports_s": whole, "imports_s": imported,
+            "peak_pss_mb": most, "own_mb": own, "epoch_images": first["images"], "samples": len(watch.seen),
+        }  # fmt: skip
+        print(json.dumps(record), flush=True)
+        lines.append(f"{name:<52}{first['first']:>16.2f}{whole:>16.1f}{most:>16,.0f}{own:>16,.0f}")
+    print()
+    print("\n".join(lines))
+
+
+class House:
+    """A process in which the loaders of one family live, and what it can be asked."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.here, other = context.Pipe()
+        self.process = context.Process(target=live, args=(other, settings))
+        self.process.start()
+        other.close()
+
+    def ask(self, *question: Any) -> Any:
+        self.here.send(question)
+        try:
+            answer = self.here.recv()
+        except EOFError:
+            raise SystemExit(f"the process of {question[1]} ended") from None
+        if isinstance(answer, str):
+            raise SystemExit(f"{question[1]}: {answer}")
+        return answer
+
+    def held(self) -> dict[str, int]:
+        """KiB of the process and all below it: Pss, and of it what is no page of a file ("own")."""
+        sums = {"Pss": 0, "own": 0}
+        try:
+            family = [psutil.Process(self.process.pid)]
+            family += family[0].children(recursive=True)
+        except psutil.NoSuchProcess:
+            return sums
+        for process in family:
+            try:
+                lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+            except OSError:  # it has ended
+                continue
+            found = {key: int(value.split()[0]) for key, _, value in (n.partition(":") for n in lines)}
+            sums["Pss"] += found["Pss"]
+            sums["own"] += found["Pss_Anon"] + found["Pss_Shmem"]
+        return sums
+
+    def __enter__(self) -> "House":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        below = psutil.Process(self.process.pid).children(recursive=True) if self.process.is_alive() else []
+        try:
+            self.here.send(None)
+        except OSError:
+            pass
+        self.process.join(10)
+        for process in [*below, self.process]:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                pass
+
+
+class Watch:
+    """Looks at a house's memory twenty times a second."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.seen, self.over = house, [house.held()], threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def look(self) -> None:
+        while not self.over.wait(0.05):
+            self.seen.append(self.house.held())
+
+    def __enter__(self) -> "Watch":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+
+# --- inside a house --------------------------------------------------------------------------------------
+
+
+def live(there: Connection, settings: dict[str, Any]) -> None:
+    """Answers until None comes."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    multiprocessing.set_start_method("fork", force=True)  # Linux's; not that of this process, which is ours
+    streams: dict[str, Any] = {}
+    while (question := there.recv()) is not None:
+        what, name, *more = question
+        try:
+            there.send(ANSWERS[what](streams, settings, name, *more))
+        except Exception as problem:
+            there.send(f"{type(problem).__name__}: {problem}")
+            raise
+    for stream in streams.values():
+        stream.close()
+    streams.clear()
+    os._exit(0)  # threads of others do not always end by themselves
+
+
+def stream_of(streams: dict[str, Any], settings: dict[str, Any], name: str) -> Any:
+    import torch
+
+    from peer_loaders import PEERS, Task
+
+    peer = PEERS[name]
+    torch.set_num_threads(peer.threads or len(os.sched_getaffinity(0)))
+    if name not in streams:
+        store = Store.open(settings["root"], settings["set"])
+        task = Task(store=store, mix=peer.mix, workers=peer.workers, jpeg=settings["jpeg"])
+        streams[name] = peer.make(task)
+    return streams[name]
+
+
+def import_only(streams: dict[str, Any], settings: dict[str, Any], name: str) -> float:
+    start = time.perf_counter()
+    from peer_loaders import PEERS
+
+    for module in PEERS[name].needs:
+        importlib.import_module(module)
+    return time.perf_counter() - start
+
+
+def epoch_of(settings: dict[str, Any]) -> int:
+    return len(Store.open(settings["root"], settings["set"]).labels("train")) // 256
+
+
+def rate(streams: dict[str, Any], settings: dict[str, Any], name: str, seconds: float) -> float:
+    from peer_loaders import PEERS
+
+    stream, whole = stream_of(streams, settings, name), PEERS[name].whole
+    step = epoch_of(settings) if whole else 1
+    for _ in range(0 if whole else SETTLE):
+        next(stream)
+    images, start = 0, time.perf_counter()
+    while (took := time.perf_counter() - start) < seconds or images == 0:
+        for _ in range(step):
+            images += len(next(stream)[0])
+    return images / took
+
+
+def first_and_rest(streams: dict[str, Any], settings: dict[str, Any], name: str) -> dict[str, float]:
+    """Seconds from nothing but imports to the first batch; then an epoch, or as much of it as 3 s make."""
+    start = time.perf_counter()
+    stream = stream_of(streams, settings, name)
+    images = len(next(stream)[0])
+    first = time.perf_counter() - start
+    for _ in range(epoch_of(settings) - 1):
+        images += len(next(stream)[0])
+        if time.perf_counter() - start - first > 3:
+            break
+    return {"first": first, "rest": time.perf_counter() - start - first, "images": images}
+
+
+def look_at(streams: dict[str, Any], settings: dict[str, Any], name: str) -> dict[str, Any]:
+    import torch
+
+    seen, labels = [], []
+    stream = stream_of(streams, settings, name)
+    for _ in range(COMPARED):
+        images, label = next(stream)
+        seen.append(images.clone())
+        label = label[0] if isinstance(label, tuple | list) else label
+        labels.append(len(images) in label.shape)  # kornia's come as (1, n, 3)
+    whole = torch.cat(seen)
+    rim = whole[:, :, :2].mean(dim=(0, 2, 3))
+    return {
+        "shape": tuple(images.shape), "dtype": str(images.dtype), "labels": labels,
+        "finite": bool(torch.isfinite(whole).all()), "mean": whole.mean(dim=(0, 2, 3)).tolist(),
+        "std": whole.std(dim=(0, 2, 3)).tolist(), "rim": rim.tolist(),
+    }  # fmt: skip
+
+
+ANSWERS = {"rate": rate, "compare": look_at, "import": import_only, "epoch": first_and_rest}
+
+if __name__ == "__main__":
+    main()
