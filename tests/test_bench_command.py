@@ -5,10 +5,10 @@ import json
 import pytest
 
 from mixscope import cli
-from mixscope.bench import sets, study
+from mixscope.bench import bare, loader, mixing, sets, study
 from mixscope.errors import DataError
 
-VERBS = ("train", "eval", "study")
+VERBS = ("loader", "mixing", "train", "eval", "study")
 
 
 def call(capsys, *words):
@@ -37,6 +37,33 @@ def test_rows_of_a_network_come_as_one_document_or_as_a_table(verb, digits_root,
     assert len(found["ratios"]) == 2
     code, out, _ = call(capsys, *words)
     assert code == 0 and "ratios within a round" in out and found["rows"][0]["row"] in out
+
+
+def test_rows_of_the_loader_come_with_the_bandwidth_of_memory(digits_root, capsys, monkeypatch):
+    monkeypatch.setattr(loader, "IMAGES", 2560)
+    monkeypatch.setattr(bare, "COPIED", 1 << 16)
+    code, out, _ = call(capsys, "bench", "loader", "--root", digits_root, "--rounds", 1, "--json")
+    found = json.loads(out)
+    rows = {row["row"]: row["median"] for row in found["rows"]}
+    assert code == 0 and all(rate > 0 for rate in rows.values())
+    assert {loader.loader(mix, n) for mix in loader.MIXES for n in (1, 2)} < set(rows)
+    bandwidth = f"{loader.COPY}, 1 threads"
+    size = found["context"]["size"]
+    expected = rows[bandwidth] * 3 * size**2 * 5 / 1e9
+    assert found["context"][f"{bandwidth} in GB/s"] == pytest.approx(expected, abs=0.1)
+    assert any(pair["ratio"] == loader.loader("none", 1) for pair in found["ratios"])
+
+
+def test_rows_of_mixing_need_no_data(capsys, monkeypatch):
+    monkeypatch.setattr(mixing, "BUNCH", 0.001)
+    monkeypatch.setattr(mixing, "STORED", 512)
+    code, out, _ = call(capsys, "bench", "mixing", "--rounds", 1, "--json")
+    rows = {row["row"]: row["median"] for row in json.loads(out)["rows"]}
+    assert code == 0
+    for size in mixing.SIZES:
+        for mix in mixing.METHODS:
+            less = rows[mixing.mixed(mix, size)] - rows[mixing.alone(size)]
+            assert rows[mixing.adds(mix, size)] == pytest.approx(less)
 
 
 def test_without_data_the_mend_is_said(tmp_path, capsys):

@@ -1,6 +1,9 @@
 """mixscope.bench: each row does what it says."""
 
 import copy
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,9 @@ import pytest
 import torch
 
 import small_run
-from mixscope.bench import evaluation, rounds, study, train
+from mixscope.bench import bare, evaluation, loader, mixing, rounds, study, train
+from mixscope.data import order
+from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
 from mixscope.runs import execute
@@ -142,5 +147,71 @@ def test_both_ways_of_running_a_study_execute_every_run_once(tmp_path, monkeypat
 def test_a_process_that_fails_says_why_and_gives_no_figure(tmp_path):
     rows = study.start_rows(study.planned("digits", 1)[0], tmp_path, 1)
     assert rows["python alone"]() > 0
-    with pytest.raises(RunFailed, match=r"failed: error: digits is not prepared"):
-        rows[study.READY]()
+    with pytest.raises(RunFailed, match=r"failed: error: it is so"):
+        study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1)
+
+
+def made(make: bare.Make, batch: int, size: int = 32) -> np.ndarray:
+    out = np.full((bare.BATCH, 3, size, size), np.nan, np.float32)
+    make(batch, out, np.zeros(out.shape, np.uint8))
+    return out
+
+
+@pytest.mark.parametrize("mix", loader.MIXES)
+def test_the_bare_kernel_makes_the_batches_of_the_loader(mix):
+    store = bare.Noise(1024, 32)
+    make = bare.kernel(bare.Bytes.of(store), mix)
+    mixer = None if mix == "none" else bare.mixer(mix, "batch", 32, 1024)
+    with Loader(store, "train", batch_size=256, seed=0, base="crop-flip", shuffle=True, mixer=mixer) as ours:
+        for number, batch in enumerate(ours):
+            np.testing.assert_array_equal(made(make, number), batch.images.numpy())
+
+
+def test_plain_conversion_is_the_kernel_where_nothing_is_cropped_or_mirrored():
+    source = bare.Bytes.random(600, 32)
+    still = order.Draws(source.draws.order, np.full((600, 2), 4, np.uint16), np.zeros(600, np.bool_))
+    source.__dict__["draws"] = still
+    make = bare.kernel(source)
+    for number in (0, 1, 2):  # of two batches: the third is the first again
+        np.testing.assert_array_equal(
+            made(bare.conversion(source, shuffled=True), number), made(make, number)
+        )
+    in_order, scale = made(bare.conversion(source, shuffled=False), 0), source.normaliser
+    plain = source.images[:256] * scale[0][:, None, None] + scale[1][:, None, None]
+    np.testing.assert_allclose(in_order, plain, atol=1e-6)
+
+
+def test_batched_torch_operations_make_the_same_batches():
+    source = bare.Bytes.random(600, 32)
+    ours, theirs = bare.kernel(source), bare.torch_batches(source)
+    for number in (0, 1):
+        np.testing.assert_allclose(made(ours, number), made(theirs, number), atol=1e-5)
+
+
+def test_torch_converts_bytes_as_they_lie():
+    source = bare.Bytes.random(600, 32)
+    np.testing.assert_array_equal(made(bare.torch_conversion(source), 1), source.images[256:512])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_of_a_bare_row_make_every_batch_once(threads):
+    seen, lock = [], threading.Lock()
+
+    def make(batch: int, out: np.ndarray, scratch: np.ndarray) -> None:
+        with lock:
+            seen.append(batch)
+
+    assert bare.in_threads(make, 8, threads, 11)() > 0
+    assert sorted(seen) == list(range(11))
+
+
+def test_a_row_of_the_loader_goes_on_where_it_stands():
+    with Loader(bare.Noise(1000, 8), "train", batch_size=256, seed=0) as ours:
+        row = loader.loader_row(ours, 600)
+        assert row() > 0 and ours.position == (0, 3)
+        assert row() > 0 and ours.position == (1, 2)  # 232 of the first epoch, two batches of the next
+
+
+def test_the_time_of_a_row_of_mixing_is_the_processors_and_not_the_clocks():
+    row = mixing.thread_time(lambda count: time.sleep(0.01), bunch=0.001)
+    assert row() < 5_000

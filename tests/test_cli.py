@@ -240,6 +240,9 @@ def test_doctor_tries_the_whole_chain(tmp_path, capsys):
     code, text, _ = call(capsys, "doctor", "--root", tmp_path, "--json")
     found = json.loads(text)
     assert code == 0 and found["self_test"]["ok"] and found["packages"]["torch"]
+    assert (
+        found["self_test"]["loader_images_per_second"] > 0 and found["self_test"]["loader_of_bare_kernel"] > 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -567,6 +567,7 @@ def test_every_data_command_has_examples(capsys):
 
 
 def test_doctor_names_a_store_of_an_older_schema_and_goes_on(tmp_path, digits_root, capsys, monkeypatch):
+    from mixscope.bench import short
     from mixscope.runs import doctor
 
     root, temporary = tmp_path / "root", tmp_path / "tmp"
@@ -579,7 +580,7 @@ def test_doctor_names_a_store_of_an_older_schema_and_goes_on(tmp_path, digits_ro
     plain.write_text("")
     assert doctor.examine(plain)["data"] == {"none": f"{plain}: is a file; give a data folder with --root"}
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    monkeypatch.setattr(doctor, "SELF_TEST_SECONDS", 0.01)
+    monkeypatch.setattr(short, "IMAGES", 256)
     assert cli.main(["doctor", "--root", str(root)]) == 0
     out = capsys.readouterr().out
     (line,) = [line for line in out.splitlines() if "another version of mixscope" in line]

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from mixscope.bench.rounds import Bench, Measured
     from mixscope.data.store import Store
 
-ROUNDS = {"train": 7, "eval": 7, "study": 3}
+ROUNDS = {"loader": 15, "mixing": 15, "train": 7, "eval": 7, "study": 3}
 QUICK = 2  # rounds
 EXAMPLES = {
+    "loader": "  mixscope bench loader\n  mixscope bench loader --set tiny-imagenet --rounds 9 --json",
+    "mixing": "  mixscope bench mixing\n  mixscope bench mixing --quick --json",
     "train": "  mixscope bench train\n"
     "  mixscope bench train --arch resnet18 --set cifar100 train.precision=bf16 train.channels_last=true",
     "eval": "  mixscope bench eval\n"
@@ -21,6 +23,8 @@ EXAMPLES = {
     "study": "  mixscope bench study --slots 4\n  mixscope bench study --quick --json train.epochs=5",
 }
 HELP = {
+    "loader": "measure the loader against its bare kernel, plain conversion, torch and memory",
+    "mixing": "measure what mixing adds to a batch, at 32 and 64 pixels",
     "train": "measure our training loop against a bare hand-written one",
     "eval": "measure our evaluation against a bare forward loop",
     "study": "measure what a study adds to its runs, and how long a run takes to start",
@@ -34,13 +38,18 @@ def add(commands: Any) -> None:
         help="measure mixscope on this machine, as ratios to what the machine could do",
         description="Measure mixscope on this machine. Rows take turns and ratios are taken within a round,"
         " so they may be quoted; rates belong to this machine and this hour. Close what else runs.",
-        epilog="examples:\n  mixscope bench train --quick\n" + EXIT,
+        epilog="examples:\n"
+        "  mixscope bench loader --quick\n"
+        "  mixscope bench train --arch resnet18\n"
+        "  mixscope bench study --slots 4\n" + EXIT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     verbs = bench.add_subparsers(dest="verb", required=True, metavar="WHAT")
     made = {}
-    for name, do in (("train", train), ("eval", evaluate), ("study", study)):
+    for name, do in {
+        "loader": loader, "mixing": mixing, "train": train, "eval": evaluate, "study": study
+    }.items():  # fmt: skip
         made[name] = _declared(verbs, name, do)
     for name in ("train", "eval", "study"):
         made[name].add_argument("settings", nargs="*", metavar="key=value", help="as of `mixscope train`")
@@ -57,6 +66,9 @@ def _declared(verbs: Any, name: str, do: Any) -> argparse.ArgumentParser:
         "--rounds", type=int, default=ROUNDS[name], metavar="N", help=f"(default: {ROUNDS[name]})"
     )
     command.add_argument("--quick", action="store_true", help=f"{QUICK} short rounds: a first impression")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    if name == "mixing":
+        return command
     command.add_argument(
         "--set", metavar="NAME", help="a prepared data set (default: cifar100 if it is there, else digits)"
     )
@@ -68,8 +80,26 @@ def _declared(verbs: Any, name: str, do: Any) -> argparse.ArgumentParser:
         metavar="DIR",
         help="data folder (default: $MIXSCOPE_DATA, else a per-user folder)",
     )
-    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
     return command
+
+
+def loader(arguments: argparse.Namespace) -> None:
+    """The loader beside everything that makes the same batches here."""
+    from mixscope.bench import loader as room
+
+    store, _ = _set(arguments)
+    with room.rows(store, room.IMAGES // 5 if arguments.quick else room.IMAGES) as bench:
+        found = _measured(bench, arguments)
+    _print(room.computed(found), arguments)
+
+
+def mixing(arguments: argparse.Namespace) -> None:
+    """The kernel with and without mixing, on random images."""
+    from mixscope.bench import mixing as room
+
+    _check(arguments)
+    bench = room.rows(bunch=room.BUNCH / 5 if arguments.quick else room.BUNCH)
+    _print(room.computed(_measured(bench, arguments)), arguments)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -110,10 +140,14 @@ def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
     from mixscope.bench.sets import chosen
     from mixscope.data.store import data_root
 
-    if arguments.rounds < 1:
-        raise ConfigError(f"--rounds must be 1 or more, got {arguments.rounds}")
+    _check(arguments)
     root = data_root(arguments.root)
     return chosen(root, arguments.set), root
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.rounds < 1:
+        raise ConfigError(f"--rounds must be 1 or more, got {arguments.rounds}")
 
 
 def _measured(bench: "Bench", arguments: argparse.Namespace) -> "Measured":

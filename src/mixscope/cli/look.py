@@ -48,6 +48,7 @@ def show_mixing(arguments: argparse.Namespace) -> None:
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Prints what the machine has and tries the chain; 1 where the loss did not fall."""
+    from mixscope.bench import short
     from mixscope.data.store import data_root
     from mixscope.runs import doctor as room
 
@@ -60,12 +61,13 @@ def doctor(arguments: argparse.Namespace) -> int:
             shown = between.join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
             print(f"{key.replace('_', ' '):<22}{shown if shown != [] else 'none'}")
         print("self-test             compiling kernels the first time takes some seconds ...", flush=True)
-    tried = room.self_test()
+    tried = room.self_test() | short.loader()
     if arguments.json:
         print_json({**found, "self_test": tried})
     else:
         print(
-            f"{'':<22}loader {tried['loader_images_per_second']:,} img/s, training"
+            f"{'':<22}loader {tried['loader_images_per_second']:,} img/s ("
+            f"{tried['loader_of_bare_kernel']:.2f} of its bare kernel), training"
             f" {tried['training_images_per_second']:,} img/s, loss {tried['first_loss']:.2f} ->"
             f" {tried['last_loss']:.2f}: {'ok' if tried['ok'] else 'the loss did not fall'}"
         )

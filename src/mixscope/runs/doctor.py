@@ -1,6 +1,6 @@
 """What this machine has, and whether the whole chain works on it.
 
-What does not belong here: benchmarks (they take minutes and live in benchmarks/).
+What does not belong here: how fast the machine is (bench/ measures; the command asks both).
 """
 
 import os
@@ -15,7 +15,6 @@ from typing import Any
 from mixscope.errors import DataError
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "simplejpeg", "pillow", "scikit-learn")
-SELF_TEST_SECONDS = 1.5  # of loading
 SELF_TEST_STEPS = 30
 
 
@@ -64,7 +63,7 @@ def self_test() -> dict[str, Any]:
     """The chain on digits: prepare, load, mix, and train a small network for a moment.
 
     The digits lie in a temporary folder that is gone at the end, whatever the user's data folder holds.
-    Returns images per second of the loader alone and of training, and whether the loss fell.
+    Returns images per second of training, and whether the loss fell.
     Raises DataError where no temporary folder can be made.
     """
     try:
@@ -103,12 +102,8 @@ def _tried(root: Path) -> dict[str, Any]:
     with Loader(
         store, "train", batch_size=128, seed=0, val_fraction=0.1, base="crop-flip", shuffle=True, mixer=mixer
     ) as loader:
-        for _ in loader:  # the first epoch compiles the kernels and fills the caches
+        for _ in loader:
             pass
-        seen, start = 0, time.perf_counter()
-        while time.perf_counter() - start < SELF_TEST_SECONDS:
-            seen += sum(len(batch.ids) for batch in loader)
-        loading = seen / (time.perf_counter() - start)
 
     small = Model(
         arch="vit_tiny_patch16_224", patch_size=8, kwargs={"embed_dim": 48, "depth": 2, "num_heads": 2}
@@ -129,7 +124,6 @@ def _tried(root: Path) -> dict[str, Any]:
         training = seen / (time.perf_counter() - start)
     first, last = statistics.fmean(losses[:5]), statistics.fmean(losses[-5:])
     return {
-        "loader_images_per_second": round(loading),
         "training_images_per_second": round(training),
         "first_loss": first,
         "last_loss": last,

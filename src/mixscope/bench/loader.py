@@ -1,0 +1,160 @@
+"""The loader beside its own kernel, plain conversion, torch's ways to make the same batches, and memory.
+
+Every row makes batches of 256 float32 images from the training split, in one random order unless it says
+otherwise, into buffers that are used again. Loaders are as in training: so many threads in the background,
+and a consumer that only takes batches, and so helps.
+
+What does not belong here: what the rows other than the loader's do (bare.py), and other packages.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from mixscope.bench import bare
+from mixscope.bench.bare import BATCH, Bytes
+from mixscope.bench.rounds import Bench, Measured, Row
+from mixscope.data.loader import Loader, Store, cores
+from mixscope.errors import DataError
+
+UNIT = "images/s"
+IMAGES = 250_000  # of one measurement of a row: longer ones vary no less, and rounds are what helps
+SLOW = 16  # batched torch operations make that much fewer
+MIXES = ("none", "mixup", "cutmix")
+COPY = "numpy copy, as many bytes an image"
+
+
+def loader(mix: str, threads: int) -> str:
+    """Name of the loader's row."""
+    return f"loader {mix}, {threads} in the background"
+
+
+def kernel(mix: str, threads: int) -> str:
+    """Name of the row of the bare kernel."""
+    return f"bare kernel {mix}, {threads} threads"
+
+
+def conversion(how: str, threads: int) -> str:
+    """Name of a row that only converts; how: "in order", "shuffled" or "by torch"."""
+    return f"plain conversion {how}, {threads} threads"
+
+
+def by_torch(threads: int) -> str:
+    """Name of the row of batched torch operations."""
+    return f"batched torch operations, {threads} threads"
+
+
+def bare_rows(source: Bytes, images: int) -> dict[str, Row]:
+    """Everything but the loader."""
+    batches, size, rows = max(1, images // BATCH), source.size, {}
+    few = max(1, batches // SLOW)
+    for threads in sorted({1, min(2, cores())}):
+        for shuffled in (False, True):
+            how = "shuffled" if shuffled else "in order"
+            make = bare.conversion(source, shuffled=shuffled)
+            rows[conversion(how, threads)] = bare.in_threads(make, size, threads, batches)
+        rows[conversion("by torch", threads)] = bare.by_torch(
+            bare.torch_conversion(source), size, threads, batches
+        )
+        for mix in MIXES:
+            rows[kernel(mix, threads)] = bare.in_threads(bare.kernel(source, mix), size, threads, batches)
+        rows[by_torch(threads)] = bare.by_torch(bare.torch_batches(source), size, threads, few)
+        rows[f"{COPY}, {threads} threads"] = bare.copy(threads, bare.traffic(size))
+    return rows
+
+
+def loader_row(made: Loader, images: int) -> Row:
+    """Images per second of a loader whose consumer only takes batches; it goes on where it stands."""
+    taken = iter(made)
+
+    def measure() -> float:
+        nonlocal taken
+        seen, start = 0, time.perf_counter()
+        while seen < images:
+            for batch in taken:
+                seen += len(batch.ids)
+                if seen >= images:
+                    break
+            else:
+                taken = iter(made)
+        return seen / (time.perf_counter() - start)
+
+    return measure
+
+
+def loaders(store: Store, images: int, stack: ExitStack) -> dict[str, Row]:
+    """The rows of the loader; `stack` closes them."""
+    rows = {}
+    for threads in (1, 2):
+        for mix in MIXES:
+            mixer = None
+            if mix != "none":
+                mixer = bare.mixer(mix, "batch", store.size, len(store.labels("train")))
+            made = Loader(
+                store,
+                "train",
+                batch_size=BATCH,
+                seed=0,
+                base="crop-flip",
+                shuffle=True,
+                mixer=mixer,
+                threads=threads,
+            )
+            rows[loader(mix, threads)] = loader_row(stack.enter_context(made), images)
+    return rows
+
+
+def ratios() -> tuple[tuple[str, str], ...]:
+    """What is compared; of two numbers of threads the larger that this machine has."""
+    most = min(2, cores())
+    of_kernel = [(loader(mix, 1), kernel(mix, most)) for mix in MIXES]
+    of_none = [(loader(mix, 1), loader("none", 1)) for mix in MIXES[1:]]
+    mixed = [(kernel(mix, 1), kernel("none", 1)) for mix in MIXES[1:]]
+    limits = [conversion(how, most) for how in ("in order", "shuffled", "by torch")]
+    return (
+        *of_kernel,
+        (loader("none", 2), kernel("none", most)),
+        *of_none,
+        *((kernel("none", most), limit) for limit in limits),
+        *mixed,
+        (loader("none", 1), by_torch(most)),
+        (loader("none", 1), f"{COPY}, {most} threads"),
+    )
+
+
+@contextmanager
+def rows(store: Store, images: int = IMAGES) -> Iterator[Bench]:
+    """All rows; the loaders are open while the block lasts. images: of one measurement.
+
+    Raises DataError for a set that has not one full batch.
+    """
+    source = Bytes.of(store)
+    if not source.batches:
+        raise DataError(
+            f"the set has {len(source.images)} training images, fewer than a batch of {BATCH}; take another"
+        )
+    with ExitStack() as stack:
+        yield Bench(
+            unit=UNIT,
+            rows=loaders(store, images, stack) | bare_rows(source, images),
+            ratios=ratios(),
+            context={
+                "size": source.size, "stored": len(source.images), "batch": BATCH,
+                "images": images, "bytes_an_image": bare.traffic(source.size),
+            },
+        )  # fmt: skip
+
+
+def computed(measured: Measured) -> Measured:
+    """With the memory bandwidth in its own unit, GB/s read and written together, in the context."""
+    bandwidth = {
+        f"{name} in GB/s": round(max(figures) * measured.context["bytes_an_image"] / 1e9, 1)
+        for name, figures in measured.found.items()
+        if name.startswith(COPY)
+    }
+    return Measured(
+        unit=measured.unit,
+        found=measured.found,
+        ratios=measured.ratios,
+        context=measured.context | bandwidth,
+    )

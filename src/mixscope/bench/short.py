@@ -1,0 +1,36 @@
+"""The loader in two seconds, for `mixscope doctor`: its rate, and what share of its bare kernel that is.
+
+What does not belong here: anything that takes longer, or needs data.
+"""
+
+import statistics
+from typing import Any
+
+from mixscope.bench import bare
+from mixscope.bench import loader as room
+from mixscope.bench.bare import BATCH, Bytes, Noise
+from mixscope.bench.rounds import measure
+from mixscope.data.loader import Loader, cores
+
+STORED, SIZE = 20_000, 32  # random images
+IMAGES, ROUNDS = 50_000, 5  # of one measurement, and how many
+
+
+def loader() -> dict[str, Any]:
+    """Images per second of the loader, and the share of its bare kernel on at most two cores; medians."""
+    store, threads = Noise(STORED, SIZE), min(2, cores())
+    name, limit = room.loader("none", 1), room.kernel("none", threads)
+    make = bare.kernel(Bytes.of(store))
+    with Loader(store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, threads=1) as made:
+        found = measure(
+            {
+                name: room.loader_row(made, IMAGES),
+                limit: bare.in_threads(make, SIZE, threads, max(1, IMAGES // BATCH)),
+            },
+            unit=room.UNIT,
+            rounds=ROUNDS,
+        )
+    return {
+        "loader_images_per_second": round(statistics.median(found.found[name])),
+        "loader_of_bare_kernel": found.ratio(name, limit)[0],
+    }
