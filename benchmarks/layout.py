@@ -1,27 +1,28 @@
 """Stored bytes as N,3,H,W or as N,H,W,3: which order costs less to turn into batches.
 
-    python benchmarks/layout.py [--size 32] [--rounds 9]
+    python benchmarks/layout.py [--size 32] [--rounds 15]
 
 The same work three times, on one thread, from random images in one random order: crop and flip by address,
 bytes to normalised float32 N,3,H,W. Twice in plain loops that differ in nothing but where a byte lies, and
-once by the loader's own kernel, which needs planar rows. Rows are measured in turn; medians and ranges.
+once by the loader's own kernel, which needs planar rows. A quarter of a minute. One JSON line a row and a
+ratio, then a table.
 """
 
 import argparse
-import json
-import statistics
-import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 import numba
 import numpy as np
 import torch
 
-from mixscope.data import kernels
+from mixscope.bench import bare
+from mixscope.bench.bare import BATCH, Bytes, Make
+from mixscope.bench.rounds import measure
 
-IMAGES, BATCH, RING = 20_000, 256, 2
+IMAGES = 20_000
+PLANAR, INTERLEAVED = "plain loops, N,3,H,W", "plain loops, N,H,W,3"
+OURS = "the loader's kernel, N,3,H,W"
 
 
 def planar(images, rows, top, left, flip, scale, bias, out):  # type: ignore[no-untyped-def]
@@ -54,66 +55,47 @@ def interleaved(images, rows, top, left, flip, scale, bias, out):  # type: ignor
                         out[i, c, y, x] = images[row, y0 + y, x0 + x, c] * scale[c] + bias[c]
 
 
+def by_loops(kernel: Callable[..., None], images: np.ndarray, source: Bytes) -> Make:
+    """One of the loops above. images: padded, in its layout."""
+    draws, (scale, bias) = source.draws, source.normaliser
+    top, left = draws.crop[:, 0].astype(np.int64), draws.crop[:, 1].astype(np.int64)
+    compiled: Any = numba.njit(nogil=True, fastmath={"contract"})(kernel)
+
+    def make(batch: int, out: np.ndarray, _: np.ndarray) -> None:
+        rows = draws.order[batch % source.batches * BATCH :][:BATCH]
+        compiled(images, rows, top[rows], left[rows], draws.flip[rows], scale, bias, out)
+
+    return make
+
+
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=9)
-    arguments = parser.parse_args()
-    size, pad = arguments.size, arguments.size // 8
-    random = np.random.default_rng(0)
-    bare = random.integers(0, 256, (IMAGES, 3, size, size), np.uint8)
-    padded = np.pad(bare, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    other = np.ascontiguousarray(padded.transpose(0, 2, 3, 1))
-    order = random.permutation(IMAGES)
-    crop = random.integers(0, 2 * pad + 1, (IMAGES, 2), np.uint16)
-    flip = random.random(IMAGES) < 0.5
-    scale, bias = kernels.normaliser((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    outs = torch.zeros(RING, BATCH, 3, size, size).numpy()
-    compile_: Any = numba.njit(nogil=True, fastmath={"contract"})
-    loops = {
-        "plain loops, N,3,H,W": (compile_(planar), padded),
-        "plain loops, N,H,W,3": (compile_(interleaved), other),
+    parser.add_argument("--rounds", type=int, default=15)
+    given = parser.parse_args()
+    size, pad = given.size, given.size // 8
+    source = Bytes.random(IMAGES, size)
+    padded = np.pad(source.images, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    makes = {
+        PLANAR: by_loops(planar, padded, source),
+        INTERLEAVED: by_loops(interleaved, np.ascontiguousarray(padded.transpose(0, 2, 3, 1)), source),
+        OURS: bare.kernel(source),
     }
-    fill = kernels.fused(size, pad)
-    bare.flags.writeable = False
-    nothing = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
-    scratch = np.empty((0, 3, size, size), np.uint8)
-    top, left = crop[:, 0].astype(np.int64), crop[:, 1].astype(np.int64)
-
-    def by_loops(what: tuple[Any, np.ndarray]) -> Callable[[np.ndarray, np.ndarray], None]:
-        kernel, images = what
-        return lambda rows, out: kernel(images, rows, top[rows], left[rows], flip[rows], scale, bias, out)
-
-    def by_kernel(rows: np.ndarray, out: np.ndarray) -> None:
-        fill(bare, rows, crop, flip, *nothing, scale, bias, scratch, out)
-
-    makers = {name: by_loops(what) for name, what in loops.items()} | {
-        "the loader's kernel, N,3,H,W": by_kernel
-    }
-    found: dict[str, list[float]] = {name: [] for name in makers}
-    results = []
-    for make in makers.values():  # compiles; and all three make the same batch
-        make(order[:BATCH], outs[0])
-        results.append(outs[0].copy())
-    assert all(np.allclose(results[0], one, atol=1e-5) for one in results[1:])
-    for _ in range(arguments.rounds):
-        for name, make in makers.items():
-            start = time.perf_counter()
-            for at in range(0, IMAGES - BATCH + 1, BATCH):
-                make(order[at : at + BATCH], outs[at // BATCH % RING])
-            found[name].append(IMAGES // BATCH * BATCH / (time.perf_counter() - start))
-    context = {"size": size, "rounds": arguments.rounds, "threads": 1}
-    print(json.dumps(context | {name: metadata.version(name) for name in ("numba", "numpy")}))
-    for name, rates in found.items():
-        middle, low, high = (round(f(rates)) for f in (statistics.median, min, max))
-        print(json.dumps({"row": name, "median": middle, "low": low, "high": high}))
-    reference = found["plain loops, N,H,W,3"]
-    for name, rates in found.items():
-        middle = statistics.median(a / b for a, b in zip(rates, reference, strict=True))
-        print(f"{name:<32}{statistics.median(rates):>12,.0f} images/s {middle:>6.2f} of N,H,W,3")
+    results = torch.zeros(len(makes), BATCH, 3, size, size).numpy()
+    for make, out in zip(makes.values(), results, strict=True):
+        make(0, out, out)
+    assert np.allclose(results, results[:1], atol=1e-5), "all three make the same batch"
+    found = measure(
+        {name: bare.in_threads(make, size, 1, source.batches) for name, make in makes.items()},
+        unit="images/s",
+        rounds=given.rounds,
+        ratios=((PLANAR, INTERLEAVED), (OURS, INTERLEAVED)),
+        context={"size": size, "threads": 1, "images": IMAGES},
+    )
+    print(f"{found.lines()}\n\n{found.table()}")
 
 
 if __name__ == "__main__":

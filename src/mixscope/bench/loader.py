@@ -117,7 +117,7 @@ def ratios() -> tuple[tuple[str, str], ...]:
         *of_none,
         *((kernel("none", most), limit) for limit in limits),
         *mixed,
-        (loader("none", 1), by_torch(most)),
+        *((loader("none", 1), by_torch(threads)) for threads in sorted({1, most})),
         (loader("none", 1), f"{COPY}, {most} threads"),
     )
 
