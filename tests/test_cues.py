@@ -195,6 +195,35 @@ def test_a_cue_predicts_the_class_as_often_as_its_dial_says():
     assert ((table - expected) ** 2 / expected).sum() < 70, "chi-square with 35 degrees: chance and no more"
 
 
+def test_faded_cues_have_an_even_share_of_their_contrast_each_its_own_and_nothing_else_moves():
+    whole = dataclasses.replace(PLAIN, noise=0, moved=0.0)
+    faded = dataclasses.replace(whole, faded=0.75)
+    index = np.arange(600)
+    plain, drawn = (cues.draw(dials, "test", index) for dials in (whole, faded))
+    assert (plain.local_part == 256).all() and (plain.global_part == 256).all()
+    for part in (drawn.local_part, drawn.global_part):
+        assert part.min() >= 64 and part.max() <= 256
+        counts = np.histogram(part, bins=6, range=(64, 257))[0]
+        assert ((counts - 100) ** 2 / 100).sum() < 21, "chi-square with 5 degrees: even"
+    assert abs(np.corrcoef(drawn.local_part, drawn.global_part)[0, 1]) < 0.16, "one says nothing of the other"
+    for field in dataclasses.fields(cues.Scenes):
+        if not field.name.endswith("_part"):
+            assert np.array_equal(getattr(plain, field.name), getattr(drawn, field.name))
+    for name, part in (("local-only", drawn.local_part), ("global-only", drawn.global_part)):
+        full, less = (
+            np.abs(cues.split(dials, name, index).images.astype(int) - cues.GREY).max(axis=(1, 2, 3))
+            for dials in (whole, faded)
+        )
+        assert (np.abs(less - full * part / 256) <= 1).all(), "a cue is as strong as its part says"
+
+
+def test_an_intervention_leaves_a_cue_as_faded_as_it_was():
+    dials = dataclasses.replace(PLAIN, noise=0, faded=1.0, local_contrast=0)
+    before = cues.split(dials, "iid", np.arange(60)).images.max(axis=(1, 2, 3))
+    after = cues.intervened(dials, "global", np.arange(60)).images.max(axis=(1, 2, 3))
+    assert np.array_equal(before, after) and len(np.unique(before)) > 20
+
+
 # --- what reads which cue -----------------------------------------------------------------------
 
 
@@ -316,6 +345,7 @@ def test_a_set_that_is_prepared_with_other_dials_is_refused(tmp_path):
         ("size: 48", r"size must be 32 or 64 px"),
         ("local_contrast: 3.3", r"local_contrast must be a multiple of 1/8, got 3.3"),
         ("jitter: 5", r"jitter must lie in 0 to 4, got 5"),
+        ("faded: 1.5", r"faded must lie in 0 to 1, got 1.5"),
     ],
 )
 def test_a_wrong_dial_is_named(tmp_path, text, sentence):

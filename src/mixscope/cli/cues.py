@@ -38,7 +38,16 @@ def add(commands: Any) -> None:
         metavar="T",
         help="share of right answers with one cue (default: 0.75)",
     )
-    command.add_argument("--tolerance", type=float, default=0.03, metavar="T", help="default: 0.03")
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.03,
+        metavar="T",
+        help="how far the two accuracies may lie apart (default: 0.03)",
+    )
+    command.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="trainings an accuracy is the mean of (default: 1)"
+    )
     command.add_argument(
         "--work", type=Path, metavar="DIR", help="sets and runs (default: runs/matching/CELL)"
     )
@@ -72,7 +81,10 @@ def match(arguments: argparse.Namespace) -> int:
     work = arguments.work or Path("runs") / "matching" / cell.name
     found = matching.search(
         matching.trained(
-            cell.config, work=work, say=(lambda line: None) if arguments.json else partial(print, flush=True)
+            cell.config,
+            seeds=arguments.seeds,
+            work=work,
+            say=(lambda line: None) if arguments.json else partial(print, flush=True),
         ),
         matching.start(cell.config, arguments.source),
         target=arguments.target,

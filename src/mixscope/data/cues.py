@@ -38,6 +38,7 @@ TURN = 256  # steps of a full phase
 GREY = 128
 STEPS = 8  # of a contrast in a grey level
 FULL = 127  # the amplitude of a cue at contrast 127, in grey levels
+FULL_PART = 256  # of a cue that has all its contrast
 
 SCENES = {"train": 0, "test": 1}  # images depend on these numbers: add, never renumber
 SPLITS = ("iid", "conflict", "local-only", "global-only", "shuffled", "low-pass")
@@ -64,7 +65,10 @@ class Dials:
     """What can be set of a set.
 
     size: 32 or 64 px. local_contrast: amplitude of the grating, global_contrast: brightness of the glyphs,
-    noise: standard deviation, each in grey levels, 0 to 127, the contrasts in steps of 1/8. moved: the share
+    noise: standard deviation, each in grey levels, 0 to 127, the contrasts in steps of 1/8. faded: how much
+    of its contrast a cue may lack: in each image it has an even draw from 1 - faded to 1 of it, either cue
+    its own; at 1 there are images that hardly show a cue, and which one tells more changes from image to
+    image. moved: the share
     of glyphs that do not lie in the middle of their quadrant but up to `jitter` px from it each way (twice as
     far at 64 px).
     local_predictivity, global_predictivity: the share of training and iid images whose cue is that of the
@@ -76,6 +80,7 @@ class Dials:
     local_contrast: float = 24.0
     global_contrast: float = 90.0
     noise: int = 16
+    faded: float = 0.0
     moved: float = 0.5
     jitter: int = 1
     local_predictivity: float = 1.0
@@ -88,7 +93,7 @@ class Dials:
         if self.size not in (32, 64):
             raise ConfigError(f"cues: size must be 32 or 64 px, got {self.size}")
         bounds = dict.fromkeys(("local_contrast", "global_contrast", "noise"), FULL) | {"jitter": FARTHEST}
-        bounds |= dict.fromkeys(("moved", "local_predictivity", "global_predictivity"), 1)
+        bounds |= dict.fromkeys(("faded", "moved", "local_predictivity", "global_predictivity"), 1)
         for name, top in bounds.items():
             if not 0 <= getattr(self, name) <= top:
                 raise ConfigError(f"cues: {name} must lie in 0 to {top}, got {getattr(self, name)}")
@@ -178,7 +183,8 @@ class Scenes:
     columns by which the glyph of a quadrant is moved, px. phase: (n, H/8, W/8), of each cell, of 256. noise:
     int32 (n, H, W), in 127ths of the grey levels that `Dials.noise` counts. local_chance, global_chance:
     float64 (n,) in [0, 1). local_step, global_step: int64 (n,), 1 to 5, from one cue to another.
-    permutation: (n, 4), where the shuffled split takes each quadrant from.
+    permutation: (n, 4), where the shuffled split takes each quadrant from. local_part, global_part: int32
+    (n,), of 256, how much of its contrast a cue has.
     """
 
     label: np.ndarray
@@ -191,12 +197,15 @@ class Scenes:
     local_step: np.ndarray
     global_step: np.ndarray
     permutation: np.ndarray
+    local_part: np.ndarray
+    global_part: np.ndarray
 
 
-# Of the raw words of a scene: which means what. The phases follow these, then the noise.
+# Of the raw words of a scene: which means what. The phases follow these, then the noise, then the parts.
 ROTATION, JITTER = 0, 1
 LOCAL_CHANCE, GLOBAL_CHANCE, LOCAL_STEP, GLOBAL_STEP, PERMUTATION = 9, 10, 11, 12, 13
 MOVED, HEAD = 14, 18
+PARTS = 2
 
 
 def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
@@ -205,14 +214,14 @@ def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
     Words come raw from the bit generator, whose stream is fixed for good.
     """
     size, cells = dials.size, (dials.size // CELL) ** 2
-    count = HEAD + cells + size * size // 2
+    count = HEAD + cells + size * size // 2 + PARTS
     words = np.empty((len(index), count), dtype=np.uint64)
     for row, at in zip(words, index.tolist(), strict=True):
         bits = rng.generator(dials.seed, "cues", SCENES[scenes], at).bit_generator
         row[:] = bits.random_raw(count)
     reach = dials.jitter * (size // 32)
     moved = _share(words[:, MOVED : MOVED + 4]) < dials.moved
-    small = np.ascontiguousarray(words[:, HEAD + cells :]).astype("<u8", copy=False).view(np.uint8)
+    small = np.ascontiguousarray(words[:, HEAD + cells : -PARTS]).astype("<u8", copy=False).view(np.uint8)
     # Four bytes a pixel, their sum less its mean: 147.8 wide, nearly normal; 55/64 of it is 127 wide.
     noise = small.reshape(len(index), size, size, 4).sum(axis=3, dtype=np.int32) - 510
     return Scenes(
@@ -227,12 +236,18 @@ def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
         local_step=1 + _below(CLASSES - 1, words[:, LOCAL_STEP]),
         global_step=1 + _below(CLASSES - 1, words[:, GLOBAL_STEP]),
         permutation=PERMUTATIONS[_below(len(PERMUTATIONS), words[:, PERMUTATION])],
+        local_part=_part(words[:, -2], dials.faded),
+        global_part=_part(words[:, -1], dials.faded),
     )
 
 
 def _below(n: int, words: np.ndarray) -> np.ndarray:
     """Whole numbers 0 to n - 1, int64, from the upper halves of words."""
     return ((words >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)).astype(np.int64)
+
+
+def _part(words: np.ndarray, faded: float) -> np.ndarray:
+    return (FULL_PART - _below(round(faded * FULL_PART) + 1, words)).astype(np.int32)
 
 
 def _share(words: np.ndarray) -> np.ndarray:
@@ -315,9 +330,11 @@ def render(
     level = STEPS * dials.noise * scenes.noise  # in units of which a grey level has `unit`
     unit = STEPS * FULL
     if local is not None:
-        level = level + round(STEPS * dials.local_contrast) * gratings(scenes.phase, local, dials.size)
+        amplitude = round(STEPS * dials.local_contrast) * scenes.local_part // FULL_PART
+        level = level + amplitude[:, None, None] * gratings(scenes.phase, local, dials.size)
     if glob is not None:
-        level = level + round(unit * dials.global_contrast) * inks(scenes, glob, dials.size).astype(np.int32)
+        amplitude = round(unit * dials.global_contrast) * scenes.global_part // FULL_PART
+        level = level + amplitude[:, None, None] * inks(scenes, glob, dials.size).astype(np.int32)
     grey: np.ndarray = np.clip(GREY + (level + unit // 2) // unit, 0, 255)
     if shuffled:
         grey = _shuffle(grey, scenes.permutation)
