@@ -8,7 +8,7 @@
 
 The key says what the figures hang on: the analysis and its version, the run's settings, its predictions (and
 so its weights), its data, split and limit. A file with another key is made anew, one with the same is kept,
-so an interrupted analysis goes on where it was.
+so an interrupted analysis goes on with the run that it was at, which begins again.
 
 What does not belong here: what is measured (one file for each analysis), and how it is printed (cli).
 """
@@ -35,6 +35,7 @@ from mixscope.runs import records
 from mixscope.study.matrix import PlannedRun
 
 SPLITS = ("test", "val", "train")
+QUICKEST, SLOWEST = 0.5, 2.5  # of the time by the pace: five analyses took 0.5 to 2.3 of it (docs/log.md)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,8 @@ def _cost(
     request: Request,
 ) -> str:
     """What an analysis will take, before it begins: images, and time by the pace of a small batch of each
-    kind of network on this machine now."""
+    kind of network on this machine now, as the range in which measured times fell (docs/log.md): larger
+    batches are quicker than the small one, gradients and what an analysis does besides are slower."""
     paces: dict[tuple[str, str], float] = {}
     images, seconds = 0, 0.0
     for run in todo:
@@ -168,7 +170,7 @@ def _cost(
                 paces[kind] = subject.opened(run.path, stores[run.path]).pace()
             seconds += mine * paces[kind]
     line = f"{what:<12} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at"
-    return line + (f", about {_minutes(seconds)}" if images else "")
+    return line + (f", {_minutes(QUICKEST * seconds)} to {_minutes(SLOWEST * seconds)}" if images else "")
 
 
 def _minutes(seconds: float) -> str:
