@@ -1,5 +1,6 @@
 """Likeness of features whose answer is known, probes of planted classes, and features of real networks."""
 
+import itertools
 import json
 
 import numpy as np
@@ -55,6 +56,42 @@ def test_kappa_is_one_for_the_same_errors_none_by_chance_and_below_for_opposite_
     assert analysis.kappa(one, other) == pytest.approx(0, abs=0.02)
     assert analysis.kappa(one, ~one) < 0
     assert analysis.kappa(np.ones(5, bool), np.ones(5, bool)) is None
+
+
+def test_values_by_image_have_the_figure_as_their_mean_and_vary_as_it_does():
+    draws = np.random.default_rng(3)
+    mix = draws.standard_normal((12, 12))
+    n, found, said = 300, {"cka": [], "kappa": []}, {"cka": [], "kappa": []}
+    for _ in range(300):
+        x = draws.standard_normal((n, 12)) * np.linspace(0.3, 2, 12)
+        y = x @ mix + 3 * draws.standard_normal((n, 12))
+        hard = draws.random(n)
+        pairs = {
+            "cka": (analysis.gram(x), analysis.gram(y)),
+            "kappa": (draws.random(n) > hard, draws.random(n) > 0.3 + 0.5 * hard),
+        }
+        for name, pair in pairs.items():
+            values = getattr(analysis, f"{name}_by_image")(*pair)
+            assert values.mean() == pytest.approx(getattr(analysis, name)(*pair))
+            found[name].append(values.mean())
+            said[name].append(values.std(ddof=1) / n**0.5)
+    for name in found:
+        assert np.mean(said[name]) == pytest.approx(np.std(found[name]), rel=0.15), name
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_intervals_over_pairs_of_runs_hold_the_truth_as_often_as_they_say(same):
+    """Each run has a lean of its own; a pair's value is 0.5, the leans of both, and what images add."""
+    draws, held, runs, n = np.random.default_rng(4), 0, 4, 60
+    for _ in range(400):
+        one = 0.05 * draws.standard_normal(runs)
+        other = one if same else 0.05 * draws.standard_normal(runs)
+        image, own = 0.1 * draws.standard_normal(n), 0.1 * draws.standard_normal((runs, n))
+        pairs = itertools.combinations(range(runs), 2) if same else itertools.product(range(runs), repeat=2)
+        values = {(a, b): 0.5 + one[a] + other[b] + image + own[a] for a, b in pairs}
+        reach = analysis._reach(values, runs, runs, same=same)
+        held += reach["low"] <= 0.5 <= reach["high"]
+    assert 0.93 < held / 400 <= 1.0
 
 
 def test_planted_classes_are_found_by_neighbours_and_probe_and_noise_is_not():
@@ -135,7 +172,9 @@ def test_all_pairs_of_runs_are_compared_and_the_diagonal_is_between_seeds(found)
     one = compared["cka"][0]
     assert one["experiments"] == ["conv", "attend"] and one["mean"][0][1] == one["mean"][1][0]
     between_seeds = cka(of(found, "conv")["last"], of(found, "conv", 1)["last"])
-    assert one["mean"][0][0] == pytest.approx(between_seeds) and one["low"][0][1] <= one["high"][0][1]
+    assert one["mean"][0][0] == pytest.approx(between_seeds) and one["least"][0][1] <= one["largest"][0][1]
+    assert one["low"][0][1] < one["mean"][0][1] < one["high"][0][1], "two seeds of either"
+    assert one["low"][0][0] is None, "two seeds are one pair, of whose spread nothing is known"
     layers = compared["layers"][0]
     assert (layers["rows"], layers["columns"]) == ("conv", "attend")
     assert np.shape(layers["values"]) == (5, 2)
@@ -146,3 +185,4 @@ def test_all_pairs_of_runs_are_compared_and_the_diagonal_is_between_seeds(found)
 def test_with_one_seed_there_is_nothing_on_the_diagonal(found):
     compared = analysis.compare(STUDY, [pair for pair in found if pair[0].seed == 0])
     assert compared["kappa"][0]["mean"][0][0] is None and compared["cka"][0]["mean"][0][1] is not None
+    assert compared["cka"][0]["low"][0][1] is None, "nor an interval anywhere"

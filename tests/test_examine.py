@@ -84,7 +84,9 @@ def test_every_finished_run_is_analysed_and_its_file_says_what_it_hangs_on(place
     kept = json.loads((place / "runs" / "analysis" / "cues" / "summary.json").read_text())
     assert kept == json.loads(json.dumps(compared["cues"]))
     assert said[0].startswith("cues         3 runs, 0 known, 576 images to look at, ")
-    assert re.fullmatch(r".*, \d+ (s|min) to \d+ (s|min)", said[0]), "costs are stated before it begins, as a range"
+    assert re.fullmatch(r".*, \d+ (s|min) to \d+ (s|min)", said[0]), (
+        "costs are stated before it begins, as a range"
+    )
     assert (place / "runs" / "analysis" / "cues" / "cells.csv").read_text().startswith("experiment,model,")
 
 

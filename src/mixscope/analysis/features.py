@@ -13,6 +13,10 @@ Features are taken behind every layer that timm counts (maps averaged over place
     maps      PCA and t-SNE of the last features of up to ten classes, one seed and one sample for all runs.
               Distances between clusters of a t-SNE mean nothing, and neither do its axes.
 
+Intervals of cka and kappa count seeds and images as those of claims do. Each pair of runs is given values by
+image whose mean is its figure and varies as it does, to first order; pairs share runs, so what counts as an
+observation of a seed is the mean over its pairs (see `_reach`).
+
 At most 1,000 images are looked at, and 2,000 of the training split for knn and probe.
 
 What does not belong here: figures of predictions (calibration.py, robustness.py).
@@ -35,6 +39,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mixscope.analysis import cells
 from mixscope.analysis.subject import Progress, Subject, chosen
+from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.study.matrix import PlannedRun, Study
 
@@ -186,11 +191,40 @@ def cka(one: np.ndarray, other: np.ndarray) -> float | None:
     return hsic(one, other) / math.sqrt(own) if own > 0 else None
 
 
+def cka_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
+    """Values by image, float64 (n,), whose mean is `cka` and varies as it does, to first order.
+
+    HSIC is a mean over pairs of images, so an image moves it by twice what the mean over its pairs is off.
+    """
+    found = cka(one, other)
+    if found is None:
+        return None
+    both, own, others = (
+        product.sum(axis=1) / (len(product) - 1) for product in (one * other, one * one, other * other)
+    )
+    moved = 2 * (both - both.mean()) / math.sqrt(own.mean() * others.mean())
+    values: np.ndarray = found + moved - found * (own / own.mean() + others / others.mean() - 2)
+    return values
+
+
 def kappa(one: np.ndarray, other: np.ndarray) -> float | None:
     """Error consistency of two runs, bool (n,) each; None where both are always, or never, right."""
     a, b = float(one.mean()), float(other.mean())
     chance = a * b + (1 - a) * (1 - b)
     return None if chance == 1 else (float((one == other).mean()) - chance) / (1 - chance)
+
+
+def kappa_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
+    """Values by image, float64 (n,), whose mean is `kappa` and varies as it does, to first order."""
+    found = kappa(one, other)
+    if found is None:
+        return None
+    a, b = float(one.mean()), float(other.mean())
+    chance = a * b + (1 - a) * (1 - b)
+    alike = (one == other).astype(np.float64)
+    by_chance = (2 * b - 1) * (one - a) + (2 * a - 1) * (other - b)
+    values: np.ndarray = found + (alike - alike.mean() - (1 - found) * by_chance) / (1 - chance)
+    return values
 
 
 # --- all runs -----------------------------------------------------------------------------------
@@ -199,9 +233,11 @@ def kappa(one: np.ndarray, other: np.ndarray) -> float | None:
 def compare(study: Study, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of accuracy, knn and probe (over images and seeds), and
 
-    cka, kappa    of each data set: {"data", "experiments", and "mean", "low", "high": matrices}: over all
-                  pairs of runs of two experiments (their mean, least and largest), null where there is no
-                  such pair, as with one seed on the diagonal
+    cka, kappa    of each data set: {"data", "experiments", and "mean", "low", "high", "least", "largest":
+                  matrices}: of all pairs of runs of two experiments their mean, its 95 % interval, the
+                  least and largest pair; null where there is no such pair, as with one seed on the diagonal.
+                  The interval is null where a seed is alone, so that what seeds do is not known, and on the
+                  diagonal below three seeds
     layers        [{"data", "rows", "columns" (experiments), "row_layers", "column_layers", "values": a
                   matrix}]: CKA between layers of the first seeds of two experiments
     maps          {experiment: {"classes", "pca", "tsne"}} of the first seed
@@ -216,8 +252,8 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
         "study": study.name,
         "runs": len(found),
         **document,
-        "cka": [_pairs(data, mine, "last", gram, cka) for data, mine in by_data.items()],
-        "kappa": [_pairs(data, mine, "right", lambda v: v, kappa) for data, mine in by_data.items()],
+        "cka": [_pairs(data, mine, "last", gram, cka_by_image) for data, mine in by_data.items()],
+        "kappa": [_pairs(data, mine, "right", lambda v: v, kappa_by_image) for data, mine in by_data.items()],
         "layers": [_layers(data, a, b) for data, mine in by_data.items() for a, b in _telling(mine)],
         "maps": {cell.experiment: _map(cell.founds[0]) for cell in made},
     }
@@ -235,25 +271,59 @@ def _pairs(
     mine: Sequence[cells.Cell],
     key: str,
     made: Callable[[np.ndarray], np.ndarray],
-    alike: Callable[[np.ndarray, np.ndarray], float | None],
+    alike: Callable[[np.ndarray, np.ndarray], np.ndarray | None],
 ) -> dict[str, Any]:
-    """A likeness of all pairs of runs, by experiments."""
+    """A likeness of all pairs of runs, by experiments. alike: by image, of what `made` makes of a run."""
     runs = [[made(one[key]) for one in cell.founds] for cell in mine]
     size = len(mine)
     out: dict[str, list[list[float | None]]] = {
-        name: [[None] * size for _ in mine] for name in ("mean", "low", "high")
+        name: [[None] * size for _ in mine] for name in ("mean", "low", "high", "least", "largest")
     }
     for i, j in itertools.combinations_with_replacement(range(size), 2):
-        pairs = itertools.combinations(runs[i], 2) if i == j else itertools.product(runs[i], runs[j])
-        values = [v for a, b in pairs if (v := alike(a, b)) is not None]
+        pairs = (
+            itertools.combinations(range(len(runs[i])), 2)
+            if i == j
+            else itertools.product(range(len(runs[i])), range(len(runs[j])))
+        )
+        values = {(a, b): v for a, b in pairs if (v := alike(runs[i][a], runs[j][b])) is not None}
         if values:
-            for name, value in (
-                ("mean", sum(values) / len(values)),
-                ("low", min(values)),
-                ("high", max(values)),
-            ):
+            found = [float(v.mean()) for v in values.values()]
+            told = {"mean": sum(found) / len(found), "least": min(found), "largest": max(found)}
+            told |= _reach(values, len(runs[i]), len(runs[j]), same=i == j)
+            for name, value in told.items():
                 out[name][i][j] = out[name][j][i] = value
     return {"data": data, "experiments": [cell.experiment for cell in mine], **out}
+
+
+def _reach(
+    values: Mapping[tuple[int, int], np.ndarray], rows: int, columns: int, *, same: bool
+) -> dict[str, float]:
+    """The interval of a mean over pairs of runs, low and high; nothing where seeds cannot tell.
+
+    Between two experiments a run's observation is the mean of its pairs, and the seeds of either add their
+    variance. Within one, every pair has two runs of it: by the jackknife of a mean over pairs (Arvesen,
+    Annals of Mathematical Statistics 40, 1969) a run's mean is off by 2 (S - 1) / (S - 2) times as much.
+    """
+    pairs = rows * (rows - 1) // 2 if same else rows * columns
+    if len(values) < pairs or min(rows, columns) < (3 if same else 2):
+        return {}
+    overall = np.mean(list(values.values()), axis=0)
+
+    def of(side: int, run: int) -> np.ndarray:
+        mine = [v for at, v in values.items() if run in (at if same else (at[side],))]
+        found: np.ndarray = np.mean(mine, axis=0)
+        return found
+
+    if same:
+        factor = 2 * (rows - 1) / (rows - 2)
+        samples = [np.stack([overall + factor * (of(0, run) - overall) for run in range(rows)])]
+    else:
+        samples = [
+            np.stack([of(side, run) - overall / 2 for run in range(count)])
+            for side, count in enumerate((rows, columns))
+        ]
+    made = cells.interval([Sample(s, tuple(range(len(s)))) for s in samples], [1.0] * len(samples))
+    return {"low": made["low"], "high": made["high"]}
 
 
 def _telling(mine: Sequence[cells.Cell]) -> list[tuple[cells.Cell, cells.Cell]]:
@@ -294,10 +364,21 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
     found = cells.lines(compared, NAMES)
     for name, said in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
         for one in compared[name]:
-            found += ["", f"{said}, {one['data']}: mean over pairs of runs (between seeds on the diagonal)"]
+            found += [
+                "",
+                f"{said}, {one['data']}: mean over pairs of runs [95 % interval over seeds and images]"
+                " (between seeds on the diagonal)",
+            ]
             rows = [
-                [label, *("-" if v is None else f"{v:.2f}" for v in row)]
-                for label, row in zip(one["experiments"], one["mean"], strict=True)
+                [label, *(_pair_shown(one, i, j) for j in range(len(one["experiments"])))]
+                for i, label in enumerate(one["experiments"])
             ]
             found += cells.aligned([["", *one["experiments"]], *rows])
     return found
+
+
+def _pair_shown(one: Mapping[str, Any], i: int, j: int) -> str:
+    mean, low, high = (one[name][i][j] for name in ("mean", "low", "high"))
+    if mean is None:
+        return "-"
+    return f"{mean:.2f}" if low is None else f"{mean:.2f} [{low:.2f}, {high:.2f}]"

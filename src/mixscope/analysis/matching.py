@@ -161,9 +161,7 @@ def trained(config: RunConfig, *, seeds: int, work: Path, say: Say) -> Accuracy:
             write(cues.content(made), root=work, name=name, source={"embedded": True}, progress=None)
         tops = []
         for seed in range(SEED, SEED + seeds):
-            run = dataclasses.replace(
-                config, seed=seed, data=dataclasses.replace(config.data, name=name)
-            )
+            run = dataclasses.replace(config, seed=seed, data=dataclasses.replace(config.data, name=name))
             summary = execute.run(run, root=work, out=work / "runs" / f"{name}-{run.digest}")
             tops.append(float(summary["results"]["test"]["last"]["top1"]))
         found = statistics.mean(tops)

@@ -507,10 +507,12 @@ def heat(
     text: str,
     unit: str,
     digits: int = 1,
+    reach: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Figure:
     """A table of gains whose colour says their size: blue above 0, orange below; the figures stand in it.
 
-    values: float (rows, columns), nan where there is none.
+    values: float (rows, columns), nan where there is none. reach: the ends of their intervals, the same, told
+    where a cell is pointed at.
     """
     across, down = 44.0, 20.0
     left = min(188.0, 16.0 + max(wide(name) for name in rows))
@@ -534,6 +536,8 @@ def heat(
                 continue
             strength = min(1.0, abs(value) / (most or 1.0))
             hint = f"{row}, {column}: {value:+.2f} {unit}"
+            if reach is not None and math.isfinite(reach[0][i, j]):
+                hint += f" [{reach[0][i, j]:+.2f}, {reach[1][i, j]:+.2f}]"
             more = f' fill-opacity="{strength * 0.85:.2f}"'
             parts.append(
                 box(

@@ -40,6 +40,7 @@ KINDS = ("arm", "model", "did")
 LOOKS = ("bold", "dash", "ghost")  # of models, in a chart of arms
 SHEETS = 3  # pictures of a data set that a report shows
 Summary = Mapping[str, Any]
+Matrix = Sequence[Sequence[float | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -367,7 +368,9 @@ def _features(summary: Summary, words: Words) -> Charts:
         for one in summary[kind]:
             names = [called(e) for e in one["experiments"]]
             title = f"{words.level(one['data'])} · {words(f'analyses.likeness.{kind}')}"
-            shown.append(_heat(f"{kind}-{word(one['data'])}", one["mean"], names, names, title, words))
+            name = f"{kind}-{word(one['data'])}"
+            ends = (one["low"], one["high"])
+            shown.append(_heat(name, one["mean"], names, names, title, words, ends))
     for one in summary["layers"]:
         title = words("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
         name = f"layers-{word(one['data'], one['rows'], one['columns'])}"
@@ -387,22 +390,27 @@ def _features(summary: Summary, words: Words) -> Charts:
 
 def _heat(
     id: str,
-    values: Sequence[Sequence[float | None]],
+    values: Matrix,
     rows: Sequence[str],
     columns: Sequence[str],
     title: str,
     words: Words,
+    ends: tuple[Matrix, Matrix] | None = None,
 ) -> Figure:
-    known = 100 * np.array([[math.nan if v is None else v for v in row] for row in values])
+    def percent(matrix: Matrix) -> np.ndarray:
+        found: np.ndarray = 100 * np.array([[math.nan if v is None else v for v in row] for row in matrix])
+        return found
+
     return plots.heat(
         id,
-        known,
+        percent(values),
         rows,
         columns,
         title=title,
         text=title,
         unit="CKA × 100" if id.startswith(("cka", "layers")) else "× 100",
         digits=0,
+        reach=None if ends is None else (percent(ends[0]), percent(ends[1])),
     )
 
 
