@@ -64,12 +64,14 @@ class NoBar:
 
 
 def ask(place, said=None, **request):
-    return examine.examine(
-        place / "runs",
-        examine.Request(**{"what": ("cues",), **request}),
-        root=place / "data",
-        say=Told() if said is None else said,
-        bar=lambda title: NoBar(),
+    return dict(
+        examine.examine(
+            place / "runs",
+            examine.Request(**{"what": ("cues",), **request}),
+            root=place / "data",
+            say=Told() if said is None else said,
+            bar=lambda title: NoBar(),
+        )
     )
 
 
@@ -242,6 +244,17 @@ def test_the_cost_is_that_of_the_split_that_is_asked_for(place, monkeypatch, spl
         store, config = subject.stored(path, place / "data"), records.read_config(path)
         chosen = subject.chosen(store, split, limit, config)
         assert subject.count(store, split, limit, config) == len(chosen.ids) == n
+
+
+def test_what_fails_later_takes_nothing_of_what_was_found_before(place, capsys):
+    arguments = ["analyze", str(place / "runs"), "--what", "mixtures", "--what", "calibration"]
+    arguments += ["--root", str(place / "data"), "--limit", "6", "--split", "train"]
+    assert main(arguments) == 4
+    told = capsys.readouterr()
+    assert "has no predictions train-last" in told.err
+    assert "conv-cutmix" in told.out and "off cutmix" in told.out
+    kinds = {file.suffix for file in (place / "runs" / "analysis" / "mixtures").iterdir()}
+    assert kinds >= {".svg", ".csv", ".md"}
 
 
 def test_every_analysis_has_a_line_and_what_a_module_must_have():

@@ -317,9 +317,18 @@ def _column(planned: PlannedRun, one: Mapping[str, Any], at: int) -> sheets.Colu
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """The share of mass in the box by cell, contrasts, and what cannot be said."""
-    found = ["share of a map's mass inside the object's box; an even map has the box's share of the image"]
-    found += cells.lines(compared, NAMES)
+    """The share of mass in the box by method and cell, contrasts, and what cannot be said."""
+    found = [
+        "inside: share of a map's mass in the object's box; over: less what an even map has there (`box`)",
+        "follows: less the mean map of the run's other images in the same box, 0 for a map that never moves",
+        cells.about(compared),
+    ]
+    figures = ("inside", "over", "follows")
+    for method, said in METHODS.items():
+        columns = {f"{figure}-{method}": figure for figure in figures} | {"area": "box"}
+        if any(c["figures"].get(f"inside-{method}") for c in compared["cells"]):
+            found += ["", said, *cells.table(compared, columns)]
+    found += cells.differences(compared, NAMES)
     notes = [
         [name, METHODS[method], said]
         for name, each in compared["notes"].items()

@@ -259,23 +259,40 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     """Two tables of what `document` gave: figures by cell, and contrasts. names: figures that are shown, and
     how a table calls them."""
-    cells, found = compared["cells"], []
+    return [about(compared), "", *table(compared, names), *differences(compared, names)]
+
+
+def about(compared: Mapping[str, Any]) -> str:
+    """How many images, and what the intervals are over."""
+    cells = compared["cells"]
     images = sorted({cell["images"] for cell in cells})
     lone = any(len(cell["seeds"]) == 1 for cell in cells)
     over = "images; one seed, so nothing is known of what seeds do" if lone else "seeds and images"
-    found.append(f"{', '.join(f'{n:,}' for n in images)} images; estimate [95 % interval over {over}]")
-    found.append("")
+    return f"{', '.join(f'{n:,}' for n in images)} images; estimate [95 % interval over {over}]"
+
+
+def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Figures by cell."""
     head = ["experiment", *names.values(), "seeds"]
-    rows = [
-        [c["experiment"], *(shown(c["figures"].get(n)) for n in names), str(len(c["seeds"]))] for c in cells
-    ]
-    found += aligned([head, *rows])
+    return aligned(
+        [
+            head,
+            *(
+                [c["experiment"], *(shown(c["figures"].get(n)) for n in names), str(len(c["seeds"]))]
+                for c in compared["cells"]
+            ),
+        ]
+    )
+
+
+def differences(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Contrasts, below a line that is empty; nothing where there are none."""
     rows = [
         [sentence(c, names[c["figure"]]), shown(c, sign="+"), _off(c)]
         for c in compared["contrasts"]
         if c["figure"] in names
     ]
-    return [*found, "", "differences (* the interval leaves out 0)", *aligned(rows)] if rows else found
+    return ["", "differences (* the interval leaves out 0)", *aligned(rows)] if rows else []
 
 
 def _off(contrast: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -62,8 +62,11 @@ Say = Callable[[str], None]
 Bar = Callable[[str], Any]  # a context that gives a callback of (done, total), or None
 
 
-def examine(folder: Path, request: Request, *, root: Path, say: Say, bar: Bar) -> dict[str, Any]:
-    """Every analysis that was asked for, by name, as its `compare` gives it; files are written along the way.
+def examine(
+    folder: Path, request: Request, *, root: Path, say: Say, bar: Bar
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every analysis that was asked for: its name and what its `compare` gives, as soon as it is done and its
+    files are written, so that what fails later takes nothing of it away.
 
     root: of prepared data. say: takes a line, for instance what an analysis will cost. bar: shows progress.
     Raises ConfigError for an analysis that was named and does not suit a run, DataError when no finished run
@@ -77,7 +80,6 @@ def examine(folder: Path, request: Request, *, root: Path, say: Say, bar: Bar) -
             f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
             " `mixscope study run` makes them, `mixscope study status` shows where they stand"
         )
-    compared = {}
     for what in request.what or ANALYSES:
         module = importlib.import_module(f"mixscope.analysis.{what}")
         stores = {run.path: subject.stored(run.path, root) for run in runs}
@@ -91,12 +93,12 @@ def examine(folder: Path, request: Request, *, root: Path, say: Say, bar: Bar) -
             continue
         place = folder / "analysis" / what
         found = _measured(place, what, module, suited, stores, request, say, bar)
-        compared[what] = module.compare(gathered.study, found)
-        records.write_json(place / "summary.json", compared[what])
-        _write_tables(place, module.lines(compared[what]), compared[what])
+        compared = module.compare(gathered.study, found)
+        records.write_json(place / "summary.json", compared)
+        _write_tables(place, module.lines(compared), compared)
         for name, content in getattr(module, "pictures", lambda _: {})(found).items():
             records.write_bytes(place / name, content)
-    return compared
+        yield what, compared
 
 
 def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]) -> None:

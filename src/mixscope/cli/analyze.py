@@ -59,19 +59,20 @@ def analyze(arguments: argparse.Namespace) -> None:
         split=arguments.split,
         limit=arguments.limit,
     )
-    compared = examine.examine(
+    document = {}
+    for what, compared in examine.examine(
         arguments.folder,
         request,
         root=data_root(arguments.root),
         say=(lambda line: None) if quiet else partial(print, flush=True),
         bar=partial(bar, quiet=quiet),
-    )
-    for what, found in compared.items():
-        page.write_analysis(found, arguments.folder / "analysis" / what)
+    ):
+        page.write_analysis(compared, arguments.folder / "analysis" / what)
+        document[what] = compared
+        if not quiet:
+            print(f"\n{what}")
+            for line in examine.lines(what, compared):
+                print(f"  {line}".rstrip())
+            print(f"\nfiles     {arguments.folder / 'analysis' / what}\n", flush=True)
     if quiet:
-        return print_json(compared)
-    for what, found in compared.items():
-        print(f"\n{what}")
-        for line in examine.lines(what, found):
-            print(f"  {line}".rstrip())
-        print(f"\nfiles     {arguments.folder / 'analysis' / what}")
+        print_json(document)
