@@ -57,7 +57,18 @@ def test_a_step_is_the_step_of_torch(name):
             module(torch.ones(1, 3)).square().sum().backward()
             optimiser.step()
             optimiser.zero_grad()
-    assert torch.equal(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_a_step_is_fused_and_a_checkpoint_of_one_that_was_not_goes_on_as_it_began(name):
+    made = optim.make(torch.nn.Linear(3, 2), Optim(name=name))
+    assert all(group["fused"] for group in made.param_groups)
+    older = made.state_dict()
+    for group in older["param_groups"]:
+        group["fused"] = None
+    made.load_state_dict(older)
+    assert not any(group["fused"] for group in made.param_groups)
 
 
 def test_sgd_without_momentum_is_plain():
