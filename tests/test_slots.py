@@ -1,6 +1,7 @@
 """How many runs go at once: decided from rates that are made up, on GPUs that are pretended."""
 
 import dataclasses
+import os
 import stat
 
 import pytest
@@ -265,3 +266,38 @@ def test_the_scheduler_starts_no_more_than_it_is_allowed_and_notes_why(tmp_path,
     assert {len(batch) for batch in batches} == {2} and len(batches) == len(RUNS) / 2
     said = [event for event in events if event["event"] == "slots"]
     assert [event["reason"] for event in said] == ["two at once are measured"] and said[0]["slots"] == 2
+
+
+def test_a_slot_is_filled_as_soon_as_its_process_has_ended(tmp_path, monkeypatch):
+    """Between two looks at all records only the processes are asked; a slot is not empty until the next."""
+    slept = []
+    monkeypatch.setattr(scheduler, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(scheduler.time, "sleep", slept.append)
+
+    class Process:
+        """Ends when it is asked for the third time."""
+
+        def __init__(self):
+            self.asked = 0
+
+        def poll(self):
+            self.asked += 1
+            return 2 if self.asked >= 3 else None
+
+    class Place:
+        def adopt(self, found):
+            return []
+
+        def start(self, batch):
+            return [scheduler._Process(os.getpid(), Process()) for _ in batch]
+
+    options = Options(slots=1, retries=0)
+    scheduler.run(
+        RUNS[:2],
+        out=tmp_path,
+        root=tmp_path,
+        options=options,
+        place=Place(),
+        notice=lambda found, event: None,
+    )
+    assert slept and max(slept) == scheduler.END_SECONDS

@@ -8,6 +8,7 @@ import pytest
 from mixscope.runs import records
 from mixscope.runs.standing import JOURNAL, note, standing, standings
 from mixscope.study import matrix
+from mixscope.study.config import RunConfig
 
 RUNS = matrix.load("quickstart").expand(seeds=1)
 
@@ -85,3 +86,24 @@ def test_a_place_taken_by_other_settings_is_a_conflict_that_says_which(tmp_path,
     with begin(tmp_path, others[0]):
         found = standing(RUNS[0], tmp_path)
     assert found.state == "conflict" and ("optim.lr" if change == "lr" else "model.arch") in found.error
+
+
+def test_a_look_at_a_study_works_out_no_digest(tmp_path, monkeypatch):
+    """A scheduler looks twice a second, for every run that is left: 120 of them took a tenth of a core."""
+
+    def worked_out(_):
+        raise AssertionError("a digest was worked out again")
+
+    with begin(tmp_path, RUNS[0], epochs=1):
+        monkeypatch.setattr(RunConfig, "digest", property(worked_out))
+        assert [s.state for s in standings(RUNS, tmp_path)] == ["running"] + ["pending"] * (len(RUNS) - 1)
+
+
+def test_a_run_whose_place_is_taken_by_other_settings_is_a_conflict(tmp_path):
+    planned = RUNS[0]
+    record = records.begin(tmp_path / f"{planned.stem}-0123456789abcdef", RUNS[1].config)
+    record.started()
+    record.close()
+    found = standings(RUNS, tmp_path)
+    assert [s.state for s in found] == ["conflict"] + ["pending"] * (len(RUNS) - 1)
+    assert "other settings" in found[0].error

@@ -30,7 +30,8 @@ from mixscope.runs import records
 from mixscope.runs.standing import Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5  # between two looks at the records of all runs
+END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
 FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
 
 
@@ -161,7 +162,7 @@ class _Pool:
             try:
                 with room_for(self.out):
                     while self.stop_signal is None and self._step():
-                        time.sleep(POLL_SECONDS)
+                        self._wait()
             except DiskFull:
                 self._stop_all()
                 raise
@@ -175,6 +176,18 @@ class _Pool:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _wait(self) -> None:
+        """Until the next look; less when a process of this machine ends, so that its slot is not left empty.
+
+        Clusters are not asked so often.
+        """
+        until = time.monotonic() + POLL_SECONDS
+        here = [job.work for job in self.jobs if isinstance(job.work, _Process)]
+        while self.stop_signal is None and (left := until - time.monotonic()) > 0:
+            time.sleep(min(END_SECONDS, left))
+            if any(work.code() is not None for work in here):
+                return
 
     def standings(self) -> list[Standing]:
         """Where every run stands; one that is done stays so, and is not read again."""

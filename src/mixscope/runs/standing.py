@@ -4,7 +4,6 @@ What does not belong here: running them (scheduler.py), and how long what is lef
 """
 
 import dataclasses
-import glob
 import json
 import os
 import socket
@@ -26,6 +25,8 @@ from mixscope.study.matrix import PlannedRun
 
 FRESH_SECONDS = 60.0  # a heartbeat from another machine younger than this is a run that lives
 JOURNAL = "scheduler.jsonl"  # in the study's folder: what schedulers did
+
+Places = Mapping[str, Sequence[Path]]  # run directories by PlannedRun.stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,15 @@ class Standing:
     device_bytes: int | None = None
 
 
-def standing(run: PlannedRun, out: Path) -> Standing:
-    """Reads where a run stands; writes nothing.
+def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standing:
+    """Reads where a run stands; writes nothing. places: of all runs in `out`, None looks.
 
     Raises DataError when its records are damaged.
     """
+    places = _places(out) if places is None else places
     path = out / run.directory
     epochs = run.config.train.epochs
-    rival = next((p for p in _same_place(run, out) if p != path), None)
+    rival = next((p for p in places.get(run.stem, ()) if p != path), None)
     if rival is not None:
         changed = "; ".join(settings.differences(records.read_config(rival), run.config)) or "another digest"
         return Standing(
@@ -121,9 +123,9 @@ def standings(runs: Sequence[PlannedRun], out: Path) -> list[Standing]:
             given_up[event["run"]] = event.get("reason")
         else:
             given_up.pop(event["run"], None)
-    found = []
+    found, places = [], _places(out)
     for run in runs:
-        stands = standing(run, out)
+        stands = standing(run, out, places)
         if stands.state == "pending" and run.directory in given_up:
             stands = dataclasses.replace(stands, state="failed", error=given_up[run.directory])
         found.append(stands)
@@ -167,11 +169,13 @@ def refuse_conflicts(found: Iterable[Standing]) -> None:
         )
 
 
-def _same_place(run: PlannedRun, out: Path) -> list[Path]:
-    """Run directories of the same experiment and seed, whatever their settings."""
-    stem = run.directory[: -len(run.config.digest)]
-    found = out.glob(f"{glob.escape(stem)}*") if out.is_dir() else ()
-    return sorted(p for p in found if records.is_run(p))
+def _places(out: Path) -> Places:
+    """The run directories of a study by experiment and seed, one look at its folder for all of them."""
+    found: dict[str, list[Path]] = {}
+    for name in sorted(os.listdir(out)) if out.is_dir() else ():
+        if records.is_run(out / name):
+            found.setdefault(name.rpartition("-")[0], []).append(out / name)
+    return found
 
 
 def _seconds(written: str) -> float:

@@ -42,17 +42,26 @@ KEPT = "study.yaml"  # the study as it was planned, in the folder of its runs
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedRun:
-    """One run of a study. cell: its level of every factor. directory: of its records, inside the study's."""
+    """One run of a study. cell: its level of every factor.
+
+    directory: of its records, inside the study's: experiment, seed and digest of the settings, so that other
+    settings have another. It is asked for at every look at a study, and made once. stem: all but the digest.
+    """
 
     name: str
     cell: Mapping[str, str]
     seed: int
     config: RunConfig
+    directory: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Names the directory."""
+        object.__setattr__(self, "directory", f"{self.stem}-{self.config.digest}")
 
     @property
-    def directory(self) -> str:
-        """Experiment, seed and digest of the settings: other settings, another directory."""
-        return f"{self.name}-s{self.seed}-{self.config.digest}"
+    def stem(self) -> str:
+        """What the directories of this experiment and seed have in common, whatever their settings."""
+        return f"{self.name}-s{self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
