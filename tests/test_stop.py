@@ -105,3 +105,21 @@ def test_ctrl_c_before_anything_listens_is_one_sentence(module, tmp_path):
     done = subprocess.run([sys.executable, "-c", STRUCK, *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "error: interrupted     [exit 130]\n")
     assert done.stdout == "" and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("module", ["mixscope.cli", "mixscope.cli.study", "mixscope.study.config"])
+def test_a_signal_before_anything_listens_is_one_sentence(number, module, tmp_path):
+    words = [module, str(int(number)), "train", "data.name=none", "--root", str(tmp_path)]
+    words += ["--out", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", STRUCK, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 75, done.stderr
+    assert done.stderr.count("\n") == 1 and f"stopped by {number.name} while it started" in done.stderr
+    assert done.stdout == "" and not (tmp_path / "run").exists()
+
+
+def test_a_command_that_does_not_listen_ends_as_the_signal_says(tmp_path):
+    """Once it has begun: what it was about may be half done, and no sentence may promise more."""
+    words = ["mixscope.data.store", str(int(signal.SIGTERM)), "data", "list", "--root", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", STRUCK, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")

@@ -7,7 +7,7 @@ What does not belong here: anything that another program might want to call.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mixscope import __version__
 from mixscope.atomic import is_full
@@ -16,10 +16,14 @@ from mixscope.cli.grammar import EXIT, Parser
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code; every error a user can mend is one sentence."""
+def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambda: None) -> int:
+    """Runs one command and returns its exit code; every error a user can mend is one sentence.
+
+    begin: called when it is known what is to be done, right before it is done.
+    """
     try:
         arguments = parser().parse_args(argv)
+        begin()
         return int(arguments.do(arguments) or 0)
     except ConfigError as problem:
         return _fail(problem, 2)

@@ -1,17 +1,16 @@
 """`mixscope train` and `mixscope eval`: one run, and finished runs again."""
 
 import argparse
-import os
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mixscope.__main__ import leave
 from mixscope.cli.executors import declare_track
 from mixscope.cli.grammar import declare, print_json, root_and_json, table
 from mixscope.errors import DataError
-
-if TYPE_CHECKING:
-    from mixscope.training.stop import Stop
+from mixscope.training.stop import Stop, listening
 
 
 def add(commands: Any) -> None:
@@ -58,20 +57,11 @@ def _add_eval(commands: Any) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Trains one run, or says what would be done; listens to signals before anything heavy is imported."""
-    from mixscope.training.stop import listening
-
-    with listening(_leave) as stop:
+    with listening(lambda name: leave(signal.Signals[name])) as stop:
         _train(arguments, stop)
 
 
-def _leave(signal: str) -> None:
-    """Ends the process where it is: nothing is written yet, and it may be deep in an import."""
-    said = f"stopped by {signal} while it started; nothing is lost, the same command starts it again"
-    os.write(sys.stderr.fileno(), f"error: {said}     [exit 75]\n".encode())
-    os._exit(75)
-
-
-def _train(arguments: argparse.Namespace, stop: "Stop") -> None:
+def _train(arguments: argparse.Namespace, stop: Stop) -> None:
     from mixscope.data.store import data_root
     from mixscope.runs import display, execute
     from mixscope.study import config
