@@ -125,3 +125,25 @@ def test_gradients_of_a_linear_model_are_as_alike_as_its_weights():
 def test_a_gradient_that_is_zero_is_not_known():
     found = analysis.reach(np.zeros((2, 3, 8, 8)), 4)
     assert np.isnan(found).all()
+
+
+def test_gradients_are_compared_over_images_that_every_run_has_one_of(store):
+    study = matrix.parse(
+        "name: x\nfactors: {augmentation: {plain: {augment.mix: none}, cut: {augment.mix: cutmix}}}\n"
+        "seeds: [0]",
+        file="x",
+    )
+    draws = np.random.default_rng(0)
+    of_image, found = draws.random(30), []
+    for at, run in enumerate(study.expand()):
+        one = measured(store, ReadsShares(store))
+        reached = np.tile(of_image, (11, 1)) + 0.1 * at
+        reached[:, at] = np.nan  # another image of each run
+        found.append((run, {**one, "gradients": reached}))
+    compared = analysis.compare(study, found)
+    near = next(c for c in compared["contrasts"] if c["figure"] == "near")
+    assert near["estimate"] == pytest.approx(0.1), "of the same images"
+    assert near["high"] - near["low"] < 1e-6, "which differ in nothing else"
+    curve = compared["gradients"]["plain"]
+    assert curve[3]["estimate"] == pytest.approx(of_image[2:].mean()), "and so are the curves"
+    assert any("over 28 of 30 images: that of the others is 0" in line for line in analysis.lines(compared))

@@ -20,6 +20,7 @@ What does not belong here: the methods (saliency.py) and the drawing (sheets.py)
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -213,12 +214,14 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of NAMES, over images that every run of a data set has a map with
     mass of, and for each experiment grids, and notes: {method: what is to be said of it}, where it is
     refused or coarse, or rests on fewer images than were looked at."""
-    by_data: dict[str, list[Mapping[str, Any]]] = {}
-    for planned, one in found:
-        by_data.setdefault(planned.config.data.name, []).append(one)
-    usable = {data: _usable(founds) for data, founds in by_data.items()}
+    usable: dict[str, dict[str, np.ndarray]] = {}
+    for method in METHODS:
+        having = [(planned, one) for planned, one in found if f"inside-{method}" in one]
+        for data, kept in cells.common(having, partial(_known, method)).items():
+            usable.setdefault(data, {})[method] = kept
     made = cells.gather(
-        [(planned, {**one, "usable": usable[planned.config.data.name]}) for planned, one in found], _values
+        [(planned, {**one, "usable": usable.get(planned.config.data.name, {})}) for planned, one in found],
+        _values,
     )
     document = cells.document(made)
     document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
@@ -228,17 +231,12 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
         "runs": len(found),
         **document,
         "grids": {cell.experiment: cell.founds[0]["grids"] for cell in made},
-        "notes": {cell.experiment: _notes(cell.founds, by_data[cell.config.data.name]) for cell in made},
+        "notes": {cell.experiment: _notes(cell, found) for cell in made},
     }
 
 
-def _usable(founds: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Of each method, the images that all runs which have its figure know it of, bool (n,)."""
-    found = {}
-    for method in METHODS:
-        known = [np.isfinite(one[f"inside-{method}"]) for one in founds if f"inside-{method}" in one]
-        if known:
-            found[method] = np.all(known, axis=0)
+def _known(method: str, one: Mapping[str, Any]) -> np.ndarray:
+    found: np.ndarray = np.isfinite(one[f"inside-{method}"])
     return found
 
 
@@ -261,8 +259,9 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
     return figures
 
 
-def _notes(founds: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    one = founds[0]
+def _notes(cell: cells.Cell, found: cells.Found) -> dict[str, str]:
+    one = cell.founds[0]
+    every = [each for planned, each in found if planned.config.data.name == cell.config.data.name]
     notes = dict(one["refused"])
     for method, grid in one["grids"].items():
         if coarse(grid):

@@ -83,6 +83,19 @@ def gather(found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]
     return made
 
 
+def common(found: Found, known: Callable[[Mapping[str, Any]], np.ndarray]) -> dict[str, np.ndarray]:
+    """Which images something is known of in every run, bool (n,), by data set: a contrast pairs the images of
+    its cells, so a figure that some run lacks for an image is compared over the others.
+
+    known: from what was found of a run to bool (n,).
+    """
+    made: dict[str, np.ndarray] = {}
+    for planned, one in found:
+        data, mine = planned.config.data.name, known(one)
+        made[data] = made[data] & mine if data in made else mine
+    return made
+
+
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
     """Values whose mean is mean(above) / mean(below), and that vary as it does to first order.
 

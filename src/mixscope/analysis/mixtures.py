@@ -152,7 +152,15 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
 
     curves       {"mixup" and "cutmix": [{"share", "own" and "partner": {estimate, low, high, conditional}}]}
     gradients    [{"distance", estimate, low, high, conditional}]
+
+    Gradients are those of images that have one in every run of a data set; with_gradient: how many, by
+    experiment.
     """
+    usable = cells.common(found, lambda one: np.isfinite(one["gradients"]).all(axis=0))
+    found = [
+        (planned, {**one, "gradients": one["gradients"][:, usable[planned.config.data.name]]})
+        for planned, one in found
+    ]
     made = cells.gather(found, _values)
     return {
         "what": "mixtures",
@@ -161,6 +169,7 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
         **cells.document(made),
         "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},
         "gradients": {cell.experiment: _gradients(cell) for cell in made},
+        "with_gradient": {cell.experiment: cell.founds[0]["gradients"].shape[1] for cell in made},
     }
 
 
@@ -173,7 +182,7 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
         share = np.array(founds[0]["shares"][kind])[inner][:, None]
         figures[f"mass-{kind}"] = (own + partner).mean(axis=1)
         figures[f"off-{kind}"] = (np.abs(own - share) + np.abs(partner - (1 - share))).mean(axis=1) / 2
-    by_distance = _known(founds)
+    by_distance = _by_distance(founds)
     side = 2 * (by_distance.shape[1] - 1)
     usable = by_distance.shape[2] >= 2
     figures["near"] = by_distance[:, 1:3].mean(axis=1) if usable else None
@@ -181,10 +190,9 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
     return figures
 
 
-def _known(founds: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Gradients of all seeds, (S, distances, n), of images that have one in each."""
-    values = np.stack([one["gradients"] for one in founds]).astype(np.float64)
-    return values[:, :, np.isfinite(values).all(axis=(0, 1))]
+def _by_distance(founds: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Gradients of all seeds, (S, distances, n)."""
+    return np.stack([one["gradients"] for one in founds]).astype(np.float64)
 
 
 def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
@@ -199,7 +207,7 @@ def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
 
 
 def _gradients(cell: cells.Cell) -> list[dict[str, Any]]:
-    values = _known(cell.founds)
+    values = _by_distance(cell.founds)
     if values.shape[2] < 2:
         return []
     return [
@@ -211,4 +219,11 @@ def _gradients(cell: cells.Cell) -> list[dict[str, Any]]:
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Figures by cell and contrasts."""
     said = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
-    return [said, "gradients: how alike at two pixels, by distance", *cells.lines(compared, NAMES)]
+    alike = "gradients: how alike at two pixels, by distance"
+    if few := [
+        f"{compared['with_gradient'][cell['experiment']]:,} of {cell['images']:,}"
+        for cell in compared["cells"]
+        if compared["with_gradient"][cell["experiment"]] < cell["images"]
+    ]:
+        alike += f", over {', '.join(dict.fromkeys(few))} images: that of the others is 0 in some run"
+    return [said, alike, *cells.lines(compared, NAMES)]
