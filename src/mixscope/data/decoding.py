@@ -5,19 +5,21 @@ JPEG is decoded in processes, since threads that decode in Python stand in each 
 What does not belong here: which files a data set has, and in which folders (formats.py).
 """
 
+import ctypes
 import os
 import signal
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
+from typing import Any
 
 import numpy as np
 
@@ -31,25 +33,50 @@ MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may c
 def decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarray]:
     """Blocks of uint8 (n,3,size,size) in the order of `files`; memory is bounded by a few blocks.
 
+    A block is overwritten after the next one is asked for. Processes decode into memory that this one shares:
+    to send the pixels through a pipe took longer than to decode them.
     Raises DataError that names the file that is no sound image, or has another size although `exact`.
     """
-    step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2)))
+    pixels = 3 * size**2
+    step = max(1, min(BLOCK, BLOCK_BYTES // pixels, len(files)))
     blocks = [[str(f) for f in files[i : i + step]] for i in range(0, len(files), step)]
-    work = partial(decode, size=size, exact=exact)
     workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
     if workers == 1:
-        yield from map(work, blocks)
+        for names in blocks:
+            yield decode(names, size=size, exact=exact)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    context, ahead = get_context("spawn"), 2 * workers
+    shared: Any = context.RawArray(ctypes.c_uint8, ahead * step * pixels)
+    places = np.frombuffer(shared, np.uint8).reshape(ahead, step, 3, size, size)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(shared, places.shape))
+
+    def submit(at: int) -> Future[None]:
+        return pool.submit(_decode_into, at % ahead, blocks[at], exact)
+
     try:
         with _deaf_to_interrupts():  # all workers start with the first blocks
-            waiting = [pool.submit(work, block) for block in blocks[: 2 * workers]]
-        for at in range(len(blocks)):
-            yield waiting.pop(0).result()
-            if at + 2 * workers < len(blocks):
-                waiting.append(pool.submit(work, blocks[at + 2 * workers]))
+            waiting = [submit(at) for at in range(min(ahead, len(blocks)))]
+        for at, names in enumerate(blocks):
+            waiting.pop(0).result()
+            yield places[at % ahead, : len(names)]
+            if at + ahead < len(blocks):
+                waiting.append(submit(at + ahead))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+_places: np.ndarray  # of a worker: the blocks it shares with the process that started it
+
+
+def _begin(shared: Any, shape: tuple[int, ...]) -> None:
+    """Makes a process a worker."""
+    global _places
+    _places = np.frombuffer(shared, np.uint8).reshape(shape)
+    _end_with_parent()
+
+
+def _decode_into(place: int, files: Sequence[str], exact: bool) -> None:
+    decode(files, size=_places.shape[-1], exact=exact, into=_places[place, : len(files)])
 
 
 def _end_with_parent() -> None:
@@ -88,43 +115,55 @@ def _deaf_to_interrupts() -> Iterator[None]:
                 signal.raise_signal(signal.SIGINT)
 
 
-def decode(files: Sequence[str], *, size: int, exact: bool) -> np.ndarray:
+def decode(files: Sequence[str], *, size: int, exact: bool, into: np.ndarray | None = None) -> np.ndarray:
     """Image files as RGB, uint8 (n,3,size,size); grey becomes RGB. Other sizes are resized unless `exact`.
 
-    Raises DataError that names the file.
+    into: where they go, if not into memory of their own. Raises DataError that names the file.
     """
-    block = np.empty((len(files), 3, size, size), dtype=np.uint8)
-    for i, name in enumerate(files):
-        with _reading(name):
-            content = Path(name).read_bytes()
+    block = np.empty((len(files), 3, size, size), dtype=np.uint8) if into is None else into
+    with _reading() as now:
+        for i, name in enumerate(files):
+            now.file = name
+            with open(name, "rb", buffering=0) as stream:
+                content = stream.read()
             pixels = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(name)
-        if pixels.shape != (size, size, 3):
-            if exact:
-                raise DataError(
-                    f"{name}: is {pixels.shape[1]} x {pixels.shape[0]} pixels, expected {size} x {size}"
-                )
-            pixels = _resized(pixels, size)
-        block[i] = pixels.transpose(2, 0, 1)
+            if pixels.shape != (size, size, 3):
+                if exact:
+                    now.other = f"is {pixels.shape[1]} x {pixels.shape[0]} pixels, expected {size} x {size}"
+                    raise ValueError(now.other)
+                pixels = _resized(pixels, size)
+            block[i] = pixels.transpose(2, 0, 1)
     return block
 
 
+@dataclass
+class _Now:
+    """file: which is read. other: what is wrong with it, where that is not that it cannot be decoded."""
+
+    file: Path | str = ""
+    other: str = ""
+
+
 @contextmanager
-def _reading(file: Path | str) -> Iterator[None]:
+def _reading() -> Iterator[_Now]:
     """Turns what the decoders say of a file that is no sound image into one sentence."""
     from PIL import Image
 
+    now = _Now()
     try:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            yield
+            yield now
     except (
         *(ValueError, OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
         *(MemoryError, NotImplementedError, struct.error, zlib.error),
         *(Image.DecompressionBombWarning, Image.DecompressionBombError),
     ) as problem:
+        if now.other:
+            raise DataError(f"{now.file}: {now.other}") from None
         what = str(problem) or type(problem).__name__
         if isinstance(problem, MemoryError):
             what = "it needs more memory than there is"
-        raise DataError(f"{file}: cannot be read as an image ({what}); replace or remove it") from problem
+        raise DataError(f"{now.file}: cannot be read as an image ({what}); replace or remove it") from problem
 
 
 def _jpeg(content: bytes) -> np.ndarray:
@@ -157,8 +196,10 @@ def side(file: Path) -> int:
     """The side of a square image file, in pixels. Raises DataError where it is not square."""
     from PIL import Image
 
-    with _reading(file), Image.open(file) as image:
-        width, height = image.size
+    with _reading() as now:
+        now.file = file
+        with Image.open(file) as image:
+            width, height = image.size
     if width != height:
         raise DataError(f"{file}: is {width} x {height} pixels, not square; give --size N to resize")
     return int(width)
