@@ -127,6 +127,18 @@ def test_training_images_without_a_box_are_counted(tmp_path, tiny_folder):
     assert "1 training images have no box in their class's file of boxes" in made.manifest["notes"]
 
 
+def test_training_images_that_are_listed_but_missing_are_counted_with_their_classes(tmp_path, tiny_folder):
+    whole = prepare("tiny-imagenet", root=tmp_path / "whole", source=tiny_folder)
+    assert not [note for note in whole.manifest["notes"] if "missing" in note]
+    for name in ("n01/images/n01_0.JPEG", "n01/images/n01_3.JPEG", "n03/images/n03_1.JPEG"):
+        (tiny_folder / "train" / name).unlink()
+    notes = prepare("tiny-imagenet", root=tmp_path / "cut", source=tiny_folder).manifest["notes"]
+    assert (
+        "3 training images of 2 of the 3 classes are missing that their class's file of boxes lists; unless"
+        " this is a sample on purpose, unpack it again"
+    ) in notes
+
+
 def test_an_archive_other_than_the_published_one_is_said_to_be_so(
     tmp_path, cifar100_binary, capsys, monkeypatch
 ):

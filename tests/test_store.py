@@ -1,5 +1,6 @@
 """From a source in its real format to a packed store, and what is said when something is wrong."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mixscope.data import decoding, formats, inspect, store
-from mixscope.data.prepare import prepare
+from mixscope.data.prepare import _about, prepare
 from mixscope.data.store import Store, verify
 from mixscope.errors import ConfigError, DataError
 
@@ -253,3 +254,38 @@ def test_an_image_of_more_than_8_bits_is_refused_by_name_and_not_cut_off(tmp_pat
             (place / "deep.png").write_bytes(file.read_bytes())
         with pytest.raises(DataError, match=r"deep.png: cannot be read as an image .*more than 8 bits"):
             prepare("imagefolder", root=tmp_path / "root", source=tmp_path / "src", size=8)
+
+
+def test_processes_that_share_memory_decode_what_one_decodes(tmp_path, tiny_folder, monkeypatch):
+    files = sorted(tiny_folder.rglob("*.JPEG"))
+    alone = decoding.decode([str(f) for f in files], size=64, exact=True)
+    monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(decoding, "BLOCK", 3)  # six blocks through memory for four
+    parts = [block.copy() for block in decoding.decoded(files, 64, True)]
+    assert [len(part) for part in parts] == [3] * 6
+    np.testing.assert_array_equal(np.concatenate(parts), alone)
+    with pytest.raises(DataError, match=rf"{files[0].name}: is 64 x 64 pixels, expected 32 x 32"):
+        list(decoding.decoded(files, 32, True))
+
+
+@pytest.mark.parametrize("size", [8, 64, 258, 259])
+def test_sums_of_pixels_are_exact(size):
+    block = np.random.default_rng(0).integers(250, 256, (7, 3, size, size), dtype=np.uint8)
+    sums, squares = np.zeros(3), np.zeros(3)
+    store._add_up(block, sums, squares)
+    whole = block.astype(np.int64)
+    assert sums.tolist() == whole.sum(axis=(0, 2, 3)).tolist()
+    assert squares.tolist() == (whole**2).sum(axis=(0, 2, 3)).tolist()
+
+
+def test_the_digest_of_a_source_folder_is_that_of_its_sorted_names_and_sizes(tmp_path):
+    top = tmp_path / "source"
+    for name in ("a/b", "a.c/b", "a-b", "b/a/c", "z"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(name)
+    (top / "gone").symlink_to(top / "nowhere")
+    (top / "twin").symlink_to(top / "z")
+    digest = hashlib.sha256()
+    for file in sorted(path for path in top.rglob("*") if path.is_file()):
+        digest.update(f"{file.relative_to(top).as_posix()} {file.stat().st_size}\n".encode())
+    assert _about(top) == {"folder": "source", "files": 6, "names_and_sizes_sha256": digest.hexdigest()}

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -204,8 +205,18 @@ def _about(source: Path) -> dict[str, Any]:
     if source.is_file():
         with source.open("rb") as stream:
             return {"file": source.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-    digest = hashlib.sha256()
-    files = sorted(p for p in source.rglob("*") if p.is_file())
-    for file in files:
-        digest.update(os.fsencode(f"{file.relative_to(source).as_posix()} {file.stat().st_size}\n"))
-    return {"folder": source.name, "files": len(files), "names_and_sizes_sha256": digest.hexdigest()}
+    digest, files = hashlib.sha256(), []
+    for folder, _, names in os.walk(source):
+        inside = os.path.relpath(folder, source)
+        ahead = () if inside == "." else tuple(inside.split(os.sep))
+        files += [(*ahead, name) for name in names]
+    top, count = str(source), 0
+    for parts in sorted(files):
+        try:
+            found = os.stat(os.path.join(top, *parts))
+        except OSError:  # a link that leads nowhere
+            continue
+        if stat.S_ISREG(found.st_mode):
+            count += 1
+            digest.update(os.fsencode(f"{'/'.join(parts)} {found.st_size}\n"))
+    return {"folder": source.name, "files": count, "names_and_sizes_sha256": digest.hexdigest()}
