@@ -113,6 +113,33 @@ def test_rates_that_know_of_another_number_of_runs_are_not_counted(tmp_path):
     assert 2 not in ladder.rates and sum(map(len, ladder.rates[1].values())) == before, "not training yet"
 
 
+@pytest.mark.parametrize(("beats", "reached"), [(1, 4), (10, 8)])
+def test_runs_too_short_to_be_measured_go_one_for_each_share_of_the_cores(tmp_path, beats, reached):
+    """Before this they went one after the other, whatever the machine had."""
+    machine = Machine(tmp_path, lambda n: 1.0)
+    ladder = Ladder(first=1, most=8, usual=4, room=lambda running: None, clock=machine.clock)
+    for number in range(40):
+        count = ladder.choice.slots
+        new = [RUNS[(8 * number + slot) % len(RUNS)] for slot in range(count)]
+        machine.running = {slot: Standing(run, tmp_path, "running", epochs=1) for slot, run in enumerate(new)}
+        for _ in range(beats):
+            machine.beat(count)
+            ladder.allow(machine.running)
+    assert ladder.choice.slots == reached
+    if beats == 1:
+        assert ladder.choice.settled and "too short" in ladder.why
+
+
+def test_short_runs_are_not_added_without_memory_for_them(tmp_path):
+    machine = Machine(tmp_path, lambda n: 1.0)
+    ladder = Ladder(first=1, most=8, usual=4, room=lambda running: "full", clock=machine.clock)
+    for number in range(10):
+        machine.running = {0: Standing(RUNS[number], tmp_path, "running", epochs=1)}
+        machine.beat(1)
+        assert ladder.allow(machine.running) == 1
+    assert ladder.choice.settled and "full" in ladder.why
+
+
 def test_a_heartbeat_counts_once(tmp_path):
     machine = Machine(tmp_path, lambda n: 1.0)
     ladder = Ladder(first=1, most=8, room=lambda running: None, clock=machine.clock)

@@ -27,6 +27,7 @@ GAIN = 0.05  # one more run is kept when all together are faster by this share a
 READINGS = 3  # rates that are needed before a number of runs is judged
 SETTLING = 5.0  # seconds after a change in which rates are still those of before
 FRESH_BEAT = 15.0
+SHORT = 2  # runs a slot that may end unmeasured before it is believed that they are too short for it
 PARTS = 8  # an automatic slot of a CPU has this part of the cores
 MORE_ROOM = 1.2  # another run needs as much memory as the largest so far, times this
 CUDA_BYTES = 600_000_000  # what a process holds of a GPU besides its tensors
@@ -84,6 +85,9 @@ def speedup(rates: Rates, slots: int) -> float | None:
 class Ladder:
     """Adds runs one by one while that makes all together faster, from the heartbeats of those that run.
 
+    Runs that end before they can be measured say nothing; where `SHORT` a slot did, `usual` go at once.
+
+    first: how many it begins with. most: that are ever tried. usual: one for each share of the cores.
     room: why there is no memory for one more, None where there is. clock: seconds.
     """
 
@@ -92,10 +96,13 @@ class Ladder:
         *,
         first: int,
         most: int,
+        usual: int = 1,
         room: Callable[[Mapping[int, Standing]], str | None],
         clock: Callable[[], float],
     ) -> None:
         self.first, self.most, self.room, self.clock = first, most, room, clock
+        self.usual = min(usual, most)
+        self.unheard = 0  # runs that ended although nothing is known yet of so many at once
         self.choice = Choice(min(first, most), most <= first, "")
         self.rates: dict[int, dict[str, list[float]]] = {}
         self.heard: dict[str, int] = {}  # by run, the step of its last heartbeat
@@ -112,10 +119,15 @@ class Ladder:
         if not self.choice.settled:
             self._listen(running)
             chosen = choose(self.rates, slots=self.choice.slots, first=self.first, most=self.most)
+            if self.unheard >= SHORT * chosen.slots and chosen.slots < self.usual:
+                more = chosen.slots + 1
+                chosen = Choice(more, more == self.usual, f"runs are too short to be measured, trying {more}")
             if chosen.slots > self.choice.slots:
                 full = self.room(running)
                 if full is not None:
                     chosen = Choice(self.choice.slots, True, f"it stays at {self.choice.slots}: {full}")
+            if chosen.slots != self.choice.slots:
+                self.unheard = 0
             self.choice = chosen
         return self.choice.slots
 
@@ -126,6 +138,9 @@ class Ladder:
             s.images_per_second is not None and s.state == "running" and (s.beat_age or 0.0) < FRESH_BEAT
             for s in running.values()
         )
+        heard = sum(map(len, self.rates.get(self.choice.slots, {}).values()))
+        if len(self.together) == self.choice.slots and heard < READINGS:
+            self.unheard += len(self.together - together)
         if together != self.together or not training:
             self.together, self.since = together, self.clock()
             return
@@ -293,4 +308,7 @@ def plan(
         full = machine_room(running, psutil.virtual_memory().available)
         return full or (on_gpu.room(running) if on_gpu else None)
 
-    return most, threads, environments(found), Ladder(first=first, most=most, room=room, clock=clock)
+    # A GPU does not divide as cores do: there short runs stay one for each.
+    usual = first if found else cores // threads
+    ladder = Ladder(first=first, most=most, usual=usual, room=room, clock=clock)
+    return most, threads, environments(found), ladder
