@@ -1,116 +1,106 @@
-"""Images per second in all: two runs of one thread, one run of two threads, one run of two ranks.
+"""How near several slots come to the ideal, and whether `--slots auto` finds the best number of them.
 
-    python benchmarks/scaling.py [--root DIR] [--rounds 3] [--per-class 8] [--batch 64] [--epochs 3]
+    python benchmarks/scaling.py [--root DIR] [--set cifar100] [--rounds 3] [--runs 6] [key=value ...]
 
-Real CIFAR-100, bf16, batch as given in all arrangements (two ranks take half of it each). Each figure is that
-of training as `mixscope train` records it, the median over the epochs after the first; runs are stopped once
-each has made so many, so that none is measured alone. Arrangements take turns, round after round; the figures
-are medians over rounds, with the range, and ratios within a round. Other work on the machine makes them void.
-One JSON line a measurement, then a table.
+Studies of the same small runs, each executed by the scheduler from beginning to end (start of processes,
+training, judging, records): one slot with one thread, one slot with all cores, a slot of one thread for each
+core, twice as many, and as many as `--slots auto` finds out. Seconds a run, so that less is more.
+
+The ideal of k slots is the time of one slot of one thread, divided by k: each run would go as fast beside
+others as alone. It is not one slot with k threads divided by anything: a small network leaves threads idle in
+every operation, so that k slots of one thread beat it, and by how much says nothing of how good slots are.
+
+Other work on the machine makes all of it void. With key=value runs become longer or others:
+`train.epochs=20 model.arch=resnet18`. One JSON line a row and a ratio, then a table, then what auto chose.
+About 25 s a row and round on 2 quiet cores: 8 minutes.
 """
 
 import argparse
 import itertools
-import json
-import os
-import signal
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mixscope.bench import study
+from mixscope.bench.rounds import measure
 from mixscope.data.store import data_root
-from mixscope.runs import records
+from mixscope.runs import scheduler, slots
+from mixscope.study.matrix import PlannedRun
 
-MODELS = {
-    "ResNet50": ["model.arch=resnet50"],
-    "ViT-S/16": ["model.arch=vit_small_patch16_224", "model.patch_size=16"],
-}
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-# name: processes that are started, threads of each, what starts them
-ARRANGEMENTS: dict[str, tuple[int, int, list[str]]] = {
-    "1 run x 2 threads": (1, 2, []),
-    "2 runs x 1 thread": (2, 1, []),
-    "1 run x 2 ranks x 1 thread": (1, 1, TORCHRUN),
-}
+LENGTH = ("data.per_class=50", "train.epochs=8")  # so that rates can be measured within a run
 
 
-def measure(name: str, model: list[str], given: argparse.Namespace) -> float:
-    """Images per second of all runs of an arrangement together."""
-    count, threads, starter = ARRANGEMENTS[name]
-    settings = [
-        "data.name=cifar100",
-        f"data.per_class={given.per_class}",
-        "train.precision=bf16",
-        f"train.batch_size={given.batch}",
-        "train.epochs=1000",
-        "run.device=cpu",
-        "run.checkpoint_seconds=3600",
-        *model,
-    ]
-    command = ["-m", "mixscope", "train", *settings]
-    with tempfile.TemporaryDirectory() as folder:
-        outs = [Path(folder) / str(i) for i in range(count)]
-        started = [
-            subprocess.Popen(
-                [sys.executable, *starter, *command, f"seed={i}", "--out", out, "--root", given.root],
-                env=os.environ
-                | {key: str(threads) for key in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            for i, out in enumerate(outs)
-        ]
-        try:
-            while min(map(epochs, outs)) < given.epochs:
-                time.sleep(0.2)
-                if any(process.poll() is not None for process in started):
-                    sys.exit(f"{name}: ended before it was measured; `mixscope train` says why")
-        finally:
-            for process in started:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
-        rates = [[row["images_per_second"] for row in records.read_events(out, "epoch")][1:] for out in outs]
-    return sum(map(statistics.median, rates))
-
-
-def epochs(out: Path) -> int:
-    """How many a run has made."""
-    return len(records.read_events(out, "epoch")) if (out / "events.jsonl").exists() else 0
+def timed(runs: Sequence[PlannedRun], root: Path, options: scheduler.Options) -> float:
+    """Seconds a run of all of them together."""
+    with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
+        start = time.perf_counter()
+        found = scheduler.run(
+            runs, out=Path(folder), root=root, options=options, notice=lambda found, event: None
+        )
+        seconds = (time.perf_counter() - start) / len(runs)
+    failed = [each for each in found if each.state != "done"]
+    if failed:
+        sys.exit(f"a run of the study {failed[0].state}: {failed[0].error}")
+    return seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("settings", nargs="*", metavar="key=value")
     parser.add_argument("--root", type=Path, default=None)
+    parser.add_argument("--set", default="cifar100")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--per-class", type=int, default=8)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=6)
     given = parser.parse_args()
-    given.root = data_root(given.root)
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for turn, model in itertools.product(range(given.rounds), MODELS):
-        for name in list(ARRANGEMENTS)[turn % 3 :] + list(ARRANGEMENTS)[: turn % 3]:
-            rate = measure(name, MODELS[model], given)
-            found[model, name].append(rate)
-            line = {"round": turn, "model": model, "arrangement": name, "images_per_second": round(rate, 1)}
-            print(json.dumps({**line, "load": os.getloadavg()[0]}), flush=True)
-    print("\n| model | arrangement | img/s | to 1 run x 2 threads |\n|---|---|---|---|")
-    for (model, name), rates in found.items():
-        ratios = [a / b for a, b in zip(rates, found[model, next(iter(ARRANGEMENTS))], strict=True)]
-        print(f"| {model} | {name} | {spread(rates, '.0f')} | {spread(ratios, '.2f')} |")
+    root, cores = data_root(given.root), scheduler.cores()
+    runs = study.planned(given.set, given.runs, (*LENGTH, *given.settings))
+    chosen: list[tuple[int, str]] = []
 
+    def fixed(count: int, threads: int) -> Callable[[], float]:
+        return lambda: timed(runs, root, scheduler.Options(slots=count, threads=threads, retries=0))
 
-def spread(values: list[float], form: str) -> str:
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+    def auto() -> float:
+        most, threads, environments, pace = slots.plan(
+            None, runs=len(runs), cores=cores, clock=time.monotonic
+        )
+        options = scheduler.Options(
+            slots=most, threads=threads, retries=0, environments=environments, pace=pace
+        )
+        seconds = timed(runs, root, options)
+        assert isinstance(pace, slots.Ladder)
+        chosen.append((pace.choice.slots, pace.why))
+        return seconds
+
+    alone, whole, best, twice, found = (
+        "1 slot x 1 thread", f"1 slot x {cores} threads", f"{cores} slots x 1 thread",
+        f"{2 * cores} slots x 1 thread", "--slots auto",
+    )  # fmt: skip
+    ideal = study.ideal(cores)
+    rows = {
+        alone: fixed(1, 1), whole: fixed(1, cores), best: fixed(cores, 1), twice: fixed(2 * cores, 1),
+        found: auto,
+    }  # fmt: skip
+    measured = measure(
+        rows,
+        unit=study.UNIT,
+        ratios=[(ideal, best), (ideal, found), (whole, best), (twice, best), (found, best)],
+        rounds=given.rounds,
+        context={
+            "set": given.set,
+            "runs": len(runs),
+            "settings": [*study.SETTINGS, *LENGTH, *given.settings],
+        },
+        told=lambda done, total: print(f"{done}/{total}", end="\r", file=sys.stderr, flush=True),
+    )
+    measured = measured.with_row(ideal, lambda one: one / cores, alone)
+    print(measured.lines())
+    print(f"\n{measured.table()}")
+    for number, (count, why) in enumerate(itertools.islice(chosen, 1, None), start=1):
+        print(f"round {number}: auto ended with {count} at once ({why or 'too early to say'})")
 
 
 if __name__ == "__main__":
