@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: quickstart test test-slow check lint format types contracts bench clean
+.PHONY: quickstart test test-slow check lint format types contracts bench bench-guard clean
 
 quickstart: $(READY)
 	$(BIN)/mixscope data prepare digits
@@ -37,7 +37,13 @@ contracts: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/loader_limits.py
 	$(BIN)/python benchmarks/mixing.py
+	$(BIN)/python benchmarks/layout.py
+
+# Outside the test suite: it takes valgrind, or a quiet machine.
+bench-guard: $(READY)
+	$(BIN)/python benchmarks/guard.py
 
 # Installed again only when what is to be installed has changed.
 $(READY): requirements.txt pyproject.toml
