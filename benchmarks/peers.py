@@ -146,12 +146,12 @@ def memory(names: list[str], settings: dict[str, Any]) -> None:
         with House(settings) as house:
             start = time.perf_counter()
             imported = house.ask("import", name)
-            base = house.held()
-            with Watch(house) as watch:
-                first, most = house.ask("epoch", name), 0.0
+            base = held(house.process.pid)
+            with Watch(house.process.pid) as watch:
+                first = house.ask("epoch", name)
             whole = time.perf_counter() - start - first["rest"]
-            most = max(watch.seen, key=lambda held: held["Pss"])["Pss"] / 1024
-            own = (max(h["own"] for h in watch.seen) - base["own"]) / 1024
+            most = max(seen["Pss"] for seen in watch.seen) / 1024
+            own = (max(seen["own"] for seen in watch.seen) - base["own"]) / 1024
         record = {
             "row": name, "first_s": first["first"], "with_imports_s": whole, "imports_s": imported,
             "peak_pss_mb": most, "own_mb": own, "epoch_images": first["images"], "samples": len(watch.seen),
@@ -160,6 +160,25 @@ def memory(names: list[str], settings: dict[str, Any]) -> None:
         lines.append(f"{name:<52}{first['first']:>16.2f}{whole:>16.1f}{most:>16,.0f}{own:>16,.0f}")
     print()
     print("\n".join(lines))
+
+
+def held(pid: int) -> dict[str, int]:
+    """KiB of a process and all below it: Pss, and of it what is no page of a file ("own")."""
+    sums = {"Pss": 0, "own": 0}
+    try:
+        family = [psutil.Process(pid)]
+        family += family[0].children(recursive=True)
+    except psutil.NoSuchProcess:
+        return sums
+    for process in family:
+        try:
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+        except OSError:  # it has ended
+            continue
+        found = {key: int(value.split()[0]) for key, _, value in (n.partition(":") for n in lines)}
+        sums["Pss"] += found["Pss"]
+        sums["own"] += found["Pss_Anon"] + found["Pss_Shmem"]
+    return sums
 
 
 class House:
@@ -182,24 +201,6 @@ class House:
             raise SystemExit(f"{question[1]}: {answer}")
         return answer
 
-    def held(self) -> dict[str, int]:
-        """KiB of the process and all below it: Pss, and of it what is no page of a file ("own")."""
-        sums = {"Pss": 0, "own": 0}
-        try:
-            family = [psutil.Process(self.process.pid)]
-            family += family[0].children(recursive=True)
-        except psutil.NoSuchProcess:
-            return sums
-        for process in family:
-            try:
-                lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
-            except OSError:  # it has ended
-                continue
-            found = {key: int(value.split()[0]) for key, _, value in (n.partition(":") for n in lines)}
-            sums["Pss"] += found["Pss"]
-            sums["own"] += found["Pss_Anon"] + found["Pss_Shmem"]
-        return sums
-
     def __enter__(self) -> "House":
         return self
 
@@ -218,15 +219,15 @@ class House:
 
 
 class Watch:
-    """Looks at a house's memory twenty times a second."""
+    """Looks at the memory of a process and all below it twenty times a second."""
 
-    def __init__(self, house: House) -> None:
-        self.house, self.seen, self.over = house, [house.held()], threading.Event()
+    def __init__(self, pid: int) -> None:
+        self.pid, self.seen, self.over = pid, [held(pid)], threading.Event()
         self.thread = threading.Thread(target=self.look)
 
     def look(self) -> None:
         while not self.over.wait(0.05):
-            self.seen.append(self.house.held())
+            self.seen.append(held(self.pid))
 
     def __enter__(self) -> "Watch":
         self.thread.start()
