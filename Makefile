@@ -36,8 +36,9 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python benchmarks/loader.py
+	$(BIN)/mixscope bench loader
 	$(BIN)/python benchmarks/loader_limits.py
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/mixing.py
 	$(BIN)/python benchmarks/layout.py
 

@@ -1,12 +1,13 @@
-"""The loader from a memory map that is in the page cache and from one that is not; and from 5,000 to all images.
+"""The loader from a map that is in the page cache and from one that is not; and from 5,000 to all images.
 
     python benchmarks/pages.py [--set tiny-imagenet] [--data ROOT] [--rounds 5]
 
-Rows, in turn: an epoch of the whole training split, shuffled, from a warm map; the same after the system was told
-to drop the file (posix_fadvise), with the share of it that was then still there; and so many epochs of 5,000,
-10,000, ... images, the same share of each class, that as many images are made as in an epoch of all, warm.
-Every measurement opens the store anew, because pages that are mapped somewhere are not dropped. What lies under
-this machine's disk (a host's memory, for instance) may still be warm. One minute for 100,000 images of 64 px.
+Rows, in turn: an epoch of the whole training split, shuffled, from a warm map; the same after the system was
+told to drop the file (posix_fadvise), with the share of it that was then still there; and, warm, so many
+epochs of 5,000, 10,000, ... images, the same share of each class, that as many images are made as in an epoch
+of all. Every measurement opens the store anew, because pages that are mapped somewhere are not dropped. What
+lies under this machine's disk (a host's memory, for instance) may still be warm. One minute for 100,000
+images of 64 px. loader_limits.py has the like for files of noise, without a data set.
 """
 
 import argparse

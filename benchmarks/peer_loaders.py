@@ -162,6 +162,15 @@ def torchvision_v1(task: Task) -> Stream:
     return fed(task, Examples(task, pil=True, transform=v1_whole(task)), mixed_by_v2(task))
 
 
+def torchvision_v2_alone(task: Task) -> Stream:
+    """Everything image by image, on tensors."""
+    from torchvision.transforms import v2
+
+    steps = [v2.RandomCrop(task.size, task.pad), v2.RandomHorizontalFlip()]
+    steps += [v2.ToDtype(torch.float32, scale=True), v2.Normalize(task.mean, task.std)]
+    return fed(task, Examples(task, pil=False, transform=v2.Compose(steps)), mixed_by_v2(task))
+
+
 def torchvision_v2(task: Task) -> Stream:
     """Crop and flip image by image, the rest batch by batch where they are put together, in the workers."""
     from torchvision.transforms import v2
@@ -480,6 +489,9 @@ PEERS: dict[str, Peer] = {
     "DataLoader + torchvision v1, 0 workers, none": Peer(make=torchvision_v1, family="torchvision"),
     "DataLoader + torchvision v1, 1 worker, none": Peer(make=torchvision_v1, family="torchvision", workers=1),
     **arms("DataLoader + torchvision v1, 2 workers", torchvision_v1, family="torchvision", workers=2),
+    "DataLoader + torchvision v2, 2 workers, none": Peer(
+        make=torchvision_v2_alone, family="torchvision", workers=2
+    ),
     **arms("DataLoader + torchvision v2 batched, 2 workers", torchvision_v2, family="torchvision", workers=2),
     **arms("timm, 2 workers", timm, family="timm", workers=2, needs=("timm",)),
     **arms("tf.data", tf_data, family="tf.data", needs=("tensorflow",)),

@@ -7,7 +7,7 @@
 Each loader lives in processes of its own, which rest while another is measured. A measurement takes batches
 for `--seconds` (airbench: whole epochs), after ten that are not counted because they may have been waiting.
 Before anything is measured the batches of all are compared: shape, dtype, labels, mean and spread.
-About 2 seconds a row and round: 6 minutes for 31 rows in 5 rounds and one to warm up.
+About 2 seconds a row and round: 7 minutes for 34 rows in 5 rounds and one to warm up.
 
 --memory starts each loader alone: seconds to the first batch, and peak memory of all its processes (PSS,
 which counts a shared page once), and how much of it is private or shared memory (not pages of files, which
