@@ -16,7 +16,7 @@ import csv
 import itertools
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,12 @@ CONTROLS = {
     "mixed": "how strongly the run was mixed: twice the smaller of lambda and 1 - lambda (mean known)",
 }
 ARMS = ("default", "mixup", "cutmix")
+# Title, cells of each, and which contrasts by name.
+POOLED: tuple[tuple[str, int, Callable[[str], bool]], ...] = (
+    ("two arms of one model (6)", 2, lambda name: name.split(":")[0] not in ARMS and "(" not in name),
+    ("one arm, both models (3)", 2, lambda name: name.split(":")[0] in ARMS),
+    ("differences of gains (3)", 4, lambda name: "(" in name),
+)
 
 
 def run(study_file: str, out: Path, root: Path | None) -> None:
@@ -256,6 +262,36 @@ def tables(figures: Figures) -> list[tuple[str, list[str], list[list[Any]]]]:
     )
 
     rows = []
+    for title, cells_each, names in POOLED:
+        pool = [w for name, w in weighed(figures).items() if names(name)]
+        parts = [(figures.array(BASE, list(w)), np.array(list(w.values()))) for w in pool]
+        share = pairing.over_seeds(lambda c, parts=parts: pooled_share(parts, c), size)
+        row: list[Any] = [title, *spread(share)]
+        for seeds in (3, 5, 10):
+            row.append(pairing.relative_width(share.value, seeds, cells_each))
+            row.append(pairing.worth(share.value, seeds, cells_each))
+        rows.append(row)
+    found.append(
+        (
+            "What pairing by seed is worth: share it takes off over all contrasts of a kind; at S = 3, 5, 10"
+            " the width by formula, and how many unpaired seeds are as good as S paired ones",
+            [
+                "contrasts",
+                "share",
+                "low",
+                "high",
+                "width 3",
+                "worth 3",
+                "width 5",
+                "worth 5",
+                "width 10",
+                "worth 10",
+            ],
+            rows,
+        )
+    )
+
+    rows = []
     gains = {k: v for k, v in weighed(figures).items() if k.startswith(("D_", "main"))}
     for key, title in ESTIMATORS.items():
         other = figures.array(key)
@@ -338,6 +374,12 @@ def tables(figures: Figures) -> list[tuple[str, list[str], list[list[Any]]]]:
         )
     )
     return found
+
+
+def pooled_share(parts: Sequence[tuple[np.ndarray, np.ndarray]], columns: np.ndarray) -> float:
+    """`pairing.shared` of several contrasts together, each an array (cells, S) and its weights."""
+    before = sum(pairing.alone(a[:, columns], w) for a, w in parts)
+    return 1.0 - sum(float(np.var(w @ a[:, columns], ddof=1)) for a, w in parts) / before
 
 
 def measured_width(cells: Sequence[Sample], weights: Sequence[float], seeds: int) -> float:

@@ -58,6 +58,14 @@ def test_pairing_pays_exactly_beyond_the_break_even(seeds, cells, share):
         assert (pairing.relative_width(share, seeds, cells) < 1) == (share > edge)
 
 
+@given(seeds=integers(2, 12), cells=integers(2, 6), share=floats(-0.9, 0.9))
+def test_what_pairing_is_worth_in_seeds_agrees_with_whether_it_pays(seeds, cells, share):
+    worth = pairing.worth(share, seeds, cells)
+    width = pairing.relative_width(share, seeds, cells)
+    if abs(width - 1) > 1e-9:
+        assert (worth > seeds) == (width < 1)
+
+
 @pytest.mark.parametrize(("known", "seeds"), [(0.0, 3), (0.7, 3), (0.7, 10)])
 def test_the_relative_width_is_that_of_drawn_studies(known, seeds):
     rng = np.random.default_rng(4)

@@ -13,6 +13,7 @@ leaves S - 1 degrees of freedom of cells * (S - 1), so that the interval becomes
 What does not belong here: intervals of a contrast itself (contrasts.py), and where accuracies come from.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +80,12 @@ def relative_width(share: float, seeds: int, cells: int, *, level: float = LEVEL
 def break_even(seeds: int, cells: int, *, level: float = LEVEL) -> float:
     """The `shared` from which on pairing makes the interval narrower."""
     return 1.0 - relative_width(0.0, seeds, cells, level=level) ** -2
+
+
+def worth(share: float, seeds: int, cells: int, *, level: float = LEVEL) -> int:
+    """How many seeds make the unpaired interval no wider, on average, than the paired one of `seeds`."""
+    goal = half_width(1.0 - share, seeds, seeds - 1, level=level)
+    return next(s for s in itertools.count(2) if half_width(1.0, s, cells * (s - 1), level=level) <= goal)
 
 
 def factor(before: np.ndarray, after: np.ndarray) -> float:
