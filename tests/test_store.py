@@ -257,14 +257,14 @@ def test_an_image_of_more_than_8_bits_is_refused_by_name_and_not_cut_off(tmp_pat
 
 
 def test_processes_that_share_memory_decode_what_one_decodes(tmp_path, tiny_folder, monkeypatch):
-    files = sorted(tiny_folder.rglob("*.JPEG"))
-    alone = decoding.decode([str(f) for f in files], size=64, exact=True)
+    files = sorted(str(file) for file in tiny_folder.rglob("*.JPEG"))
+    alone = decoding.decode(files, size=64, exact=True)
     monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(decoding, "BLOCK", 3)  # six blocks through memory for four
     parts = [block.copy() for block in decoding.decoded(files, 64, True)]
     assert [len(part) for part in parts] == [3] * 6
     np.testing.assert_array_equal(np.concatenate(parts), alone)
-    with pytest.raises(DataError, match=rf"{files[0].name}: is 64 x 64 pixels, expected 32 x 32"):
+    with pytest.raises(DataError, match=rf"{files[0]}: is 64 x 64 pixels, expected 32 x 32"):
         list(decoding.decoded(files, 32, True))
 
 

@@ -30,7 +30,7 @@ BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
 MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
 
 
-def decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarray]:
+def decoded(files: Sequence[str], size: int, exact: bool) -> Iterator[np.ndarray]:
     """Blocks of uint8 (n,3,size,size) in the order of `files`; memory is bounded by a few blocks.
 
     A block is overwritten after the next one is asked for. Processes decode into memory that this one shares:
@@ -39,7 +39,7 @@ def decoded(files: Sequence[Path], size: int, exact: bool) -> Iterator[np.ndarra
     """
     pixels = 3 * size**2
     step = max(1, min(BLOCK, BLOCK_BYTES // pixels, len(files)))
-    blocks = [[str(f) for f in files[i : i + step]] for i in range(0, len(files), step)]
+    blocks = [files[i : i + step] for i in range(0, len(files), step)]
     workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
     if workers == 1:
         for names in blocks:

@@ -205,18 +205,26 @@ def _about(source: Path) -> dict[str, Any]:
     if source.is_file():
         with source.open("rb") as stream:
             return {"file": source.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-    digest, files = hashlib.sha256(), []
-    for folder, _, names in os.walk(source):
-        inside = os.path.relpath(folder, source)
-        ahead = () if inside == "." else tuple(inside.split(os.sep))
-        files += [(*ahead, name) for name in names]
-    top, count = str(source), 0
-    for parts in sorted(files):
-        try:
-            found = os.stat(os.path.join(top, *parts))
-        except OSError:  # a link that leads nowhere
-            continue
-        if stat.S_ISREG(found.st_mode):
-            count += 1
-            digest.update(os.fsencode(f"{'/'.join(parts)} {found.st_size}\n"))
-    return {"folder": source.name, "files": count, "names_and_sizes_sha256": digest.hexdigest()}
+    digest, files = hashlib.sha256(), sorted(_files(str(source), ()))
+    for parts, size in files:
+        digest.update(os.fsencode(f"{'/'.join(parts)} {size}\n"))
+    return {"folder": source.name, "files": len(files), "names_and_sizes_sha256": digest.hexdigest()}
+
+
+def _files(folder: str, ahead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The parts of the path and the size of each file in a folder, without what may not be looked into."""
+    try:
+        inside = os.scandir(folder)
+    except PermissionError:
+        return
+    with inside:
+        for entry in inside:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, (*ahead, entry.name))
+                continue
+            try:
+                found = entry.stat()
+            except OSError:  # a link that leads nowhere
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield (*ahead, entry.name), found.st_size
