@@ -3,7 +3,7 @@
     python benchmarks/guard.py [--ratios]
 
 Where valgrind is installed, instructions an image are counted (callgrind), which no other work on the machine
-changes: one to two minutes, and one more the first time, since the kernels are compiled for the processor that
+changes: one to two minutes, and one more the first time, for the kernels are compiled for the processor that
 valgrind shows. Elsewhere, or with --ratios, rates are compared within this process: half a minute. A line a
 figure; exit code 1 and a sentence for each bound that is passed. The bounds stand in mixscope.bench.guard.
 """

@@ -41,7 +41,7 @@ def conversion(how: str, threads: int) -> str:
 
 def by_torch(threads: int) -> str:
     """Name of the row of batched torch operations."""
-    return f"batched torch operations, {threads} threads"
+    return f"batched torch operations as on a GPU, {threads} threads"
 
 
 def bare_rows(source: Bytes, images: int) -> dict[str, Row]:
