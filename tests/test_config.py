@@ -44,7 +44,7 @@ def test_pairs_win_over_the_file(tmp_path):
         ("optim.lr=.nan", "optim.lr: expected a finite number"),
         ("optim.lr=0", "optim.lr must be above 0"),
         ("train.epochs=1.5", "train.epochs: expected a whole number"),
-        ("train.compile=1", "train.compile: expected true or false"),
+        ("train.compile=1", "train.compile: expected true, false or auto, got 1"),
         ("augment.mixup_alpha=0", "use augment.mix=none to switch mixing off"),
         ("augment.prob=2", r"augment.prob must lie in \[0, 1\]"),
         ("data.val_fraction=0", "selects on validation"),

@@ -128,7 +128,7 @@ def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.dev
     bf16, smoothing = config.train.precision == "bf16", config.augment.label_smoothing
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
-    forward = cast(nn.Module, torch.compile(module)) if config.train.compile else module
+    forward = cast(nn.Module, torch.compile(module)) if config.train.compile is True else module
     module.train()
     for batch in batches:
         images = batch.images.contiguous(memory_format=layout)

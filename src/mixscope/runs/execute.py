@@ -31,7 +31,7 @@ from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFa
 from mixscope.runs import display, records, tracking
 from mixscope.runs.records import LESS_MEMORY, Predictions
 from mixscope.study.config import Model, RunConfig
-from mixscope.training import checkpoint, health, loop, models, ranks, weights
+from mixscope.training import checkpoint, compiling, health, loop, models, ranks, weights
 from mixscope.training.evaluate import predict
 from mixscope.training.health import Finding
 from mixscope.training.loop import Show
@@ -82,13 +82,14 @@ def run(
         _heed(stop)
         record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
+        compiled = False
         if record is not None:
-            _start(record, ready, show)
+            compiled = _start(record, ready, show)
             record.mirror = tracking.mirror(track, path, config, show)
-        ranks.wait()  # the run directory is there
+        compiled = ranks.gather(compiled)[0]  # and the run directory is there
         try:
             with _memory_told():
-                return _go(ready, path, record, show, stop)
+                return _go(ready, path, record, show, stop, compiled)
         except BaseException as problem:
             if record is not None:
                 state = "interrupted" if isinstance(problem, Interrupted) else "failed"
@@ -417,12 +418,16 @@ def _announce(ready: Ready, show: Show) -> None:
         )
 
 
-def _start(record: records.Run, ready: Ready, show: Show) -> None:
-    """Writes down what the run is made with, or compares it with what it was begun with."""
+def _start(record: records.Run, ready: Ready, show: Show) -> bool:
+    """Writes down what the run is made with, or compares it with what it was begun with.
+
+    Returns whether to compile: what was chosen when the run began, so that it ends as it would have ended.
+    """
     path, device = record.path, _device(ready.device)
     now = records.environment(
         config=ready.config, data=_data(ready.store), weights=ready.built.provenance, device=device
     )
+    train, choice = ready.config.train, None
     if (path / "environment.json").exists():
         before = records.read_environment(path)
         _check_data(ready.store, before, path)
@@ -435,9 +440,20 @@ def _start(record: records.Run, ready: Ready, show: Show) -> None:
             )
         if ready.device.type == "cpu":  # sums are added in an order that depends on it
             torch.set_num_threads(before["device"]["threads"])
-    else:
-        records.write_json(path / "environment.json", now)
+        choice = before.get("compile")
+    if choice is None:
+        steps = train.epochs * ready.loader.batches
+        images = _first(ready.loader, ready.device).images[: train.batch_size // ranks.count()]
+        made = compiling.choose(train, ready.built.module, images, steps=steps, device=ready.device)
+        choice = dataclasses.asdict(made)
+    if not (path / "environment.json").exists():
+        records.write_json(path / "environment.json", now | {"compile": choice})
+    if train.compile == "auto":
+        show.line(f"compile   {choice['why']}")
+    elif choice["on"]:
+        show.line("compile   before the first step, which takes seconds to minutes")
     record.started(code=now["code"]["digest"], threads=torch.get_num_threads())
+    return bool(choice["on"])
 
 
 def _data(store: Store) -> dict[str, Any]:
@@ -462,7 +478,9 @@ def _check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
 # --- training and judging -----------------------------------------------------------------------
 
 
-def _go(ready: Ready, path: Path, record: records.Run | None, show: Show, stop: Stop) -> dict[str, Any]:
+def _go(
+    ready: Ready, path: Path, record: records.Run | None, show: Show, stop: Stop, compiled: bool
+) -> dict[str, Any]:
     state = loop.train(
         ready.config,
         ready.built.module,
@@ -475,6 +493,7 @@ def _go(ready: Ready, path: Path, record: records.Run | None, show: Show, stop: 
         record=record,
         show=show,
         stop=stop,
+        compiled=compiled,
     )
     ranks.wait()  # the last checkpoint is written
     results, epochs = _judge(ready, path, record, stop)

@@ -183,6 +183,8 @@ class Train:
 
     batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
     this many parts. precision: "fp32" or "bf16" (autocast).
+    compile: torch.compile, which costs seconds to minutes before the first step and changes results by
+    rounding; "auto" looks when the run begins whether that pays, and keeps to it.
     protocol: "sound" carves validation out of the training split, reports the last and the
     validation-selected epoch, and opens the test split once, at the end; "published" evaluates the test
     split after every epoch and reports its best epoch, labelled so.
@@ -193,7 +195,7 @@ class Train:
     accumulate: int = 1
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
-    compile: bool = False
+    compile: bool | Literal["auto"] = False
     protocol: Literal["sound", "published"] = "sound"
 
     def __post_init__(self) -> None:
@@ -368,10 +370,16 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         if value in get_args(hint) and isinstance(value, str):
             return value
         raise ConfigError(unknown(key, "choice", value, get_args(hint)))
-    if origin in (Union, types.UnionType):  # only bool | str
-        if isinstance(value, bool | str):
+    if origin in (Union, types.UnionType):  # only bool | str and bool | Literal[...]
+        text, words = str in get_args(hint), [w for h in get_args(hint) for w in get_args(h)]
+        if isinstance(value, bool) or (isinstance(value, str) and (text or value in words)):
             return value
-        raise ConfigError(f"{key}: expected true, false or a text, got {value!r}")
+        if isinstance(value, str) and value in (
+            "on",
+            "off",
+        ):  # quoted; without quotes YAML reads true or false
+            return value == "on"
+        raise ConfigError(f"{key}: expected true, false or {'a text' if text else words[0]}, got {value!r}")
     if origin is not None:  # only Mapping[str, Any] and Mapping[str, float]
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
             glued = next((k for k in value if not k.isidentifier()), None)

@@ -90,12 +90,14 @@ def train(
     record: Record | None,
     show: Show,
     stop: Stop,
+    compiled: bool | None = None,
 ) -> State:
     """Trains `module` in place and leaves the checkpoints in `folder`; returns where the run stands.
 
     loader: the training batches. clean: a fixed part of the training images, as evaluation sees them.
     judges: by split, what is judged after every epoch. findings: the health checks before the first step.
-    record: None on ranks other than 0. Raises Interrupted when asked to stop, RunFailed when the loss is
+    record: None on ranks other than 0. compiled: whether to compile; None does where the settings say true.
+    Raises Interrupted when asked to stop, RunFailed when the loss is
     not finite, ConfigError and DataError for checkpoints that cannot be used.
     """
     epochs, batches, smoothing = config.train.epochs, loader.batches, config.augment.label_smoothing
@@ -126,8 +128,10 @@ def train(
     if n_ranks > 1:
         devices = [device.index] if device.type == "cuda" else None
         forward = nn.parallel.DistributedDataParallel(forward, device_ids=devices)
-    if config.train.compile:
-        forward = cast(nn.Module, torch.compile(forward))
+    # Compiled for one size alone: what is left over at the end of an epoch is not worth compiling again.
+    quick, usual = forward, config.train.batch_size // n_ranks // config.train.accumulate
+    if config.train.compile is True if compiled is None else compiled:
+        quick = cast(nn.Module, torch.compile(forward, dynamic=False))
 
     def save(name: str = "last") -> None:
         if name == "last":
@@ -171,7 +175,7 @@ def train(
                 exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once a step
                 with nullcontext() if exchange else cast(Any, forward).no_sync():
                     with precision:
-                        logits = forward(images).float()
+                        logits = (quick if len(images) == usual else forward)(images).float()
                     losses = mixed_cross_entropy(logits, labels, partners, lam, smoothing)
                     # Ranks average their gradients, so that this is the mean over the whole batch.
                     share = n_ranks / loader.global_size(state.batch)

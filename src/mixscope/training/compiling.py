@@ -1,0 +1,104 @@
+"""Whether torch.compile pays for a run: what it saves over all steps against what it costs before the first.
+
+The rule needs one measurement, the seconds of a step as it is, and two figures that were measured once
+(docs/log.md): the share of a step that compiling saves, and the seconds that it takes for each layer. Both
+differ between machines and versions of torch, so that it must save PAYS times what it costs.
+
+What does not belong here: compiling itself (loop.py), and where the choice is kept (runs/execute.py).
+"""
+
+import copy
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from mixscope.errors import ConfigError
+from mixscope.study.config import Train
+from mixscope.units import duration
+
+# Of networks with batch norm, whose passes over memory compiling saves, and of others: the share of a step
+# that is saved, and the seconds of compiling for each layer, beside those that every network takes.
+SAVED = {True: 0.15, False: 0.075}
+SECONDS_A_LAYER = {True: 0.4, False: 0.1}
+SECONDS_AT_LEAST = 25.0
+PAYS = 2.0
+STEPS = 3  # that are timed, after one that allocates; the quickest counts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """on: whether to compile. why: one sentence. step_seconds, cost_seconds, saved_seconds: what it was
+    derived from, None where nothing was measured."""
+
+    on: bool
+    why: str
+    step_seconds: float | None = None
+    cost_seconds: float | None = None
+    saved_seconds: float | None = None
+
+
+def choose(
+    train: Train, module: nn.Module, images: torch.Tensor, *, steps: int, device: torch.device
+) -> Choice:
+    """Whether to compile `module` for a run of `steps` steps; the module is left as it was.
+
+    images: float32 (n, 3, H, W), a whole batch. Raises ConfigError where what is asked for cannot be had.
+    """
+    lacks = device.type == "cpu" and not _has_compiler()
+    if train.compile is True and lacks:
+        raise ConfigError(
+            "train.compile=true needs a C++ compiler on a CPU, and none is found; install g++, or set CXX,"
+            " or leave it out"
+        )
+    if train.compile != "auto":
+        return Choice(on=train.compile, why="as asked")
+    if lacks:
+        return Choice(on=False, why="no: there is no C++ compiler here")
+    layers = [each for each in module.modules() if not any(True for _ in each.children())]
+    convolutional = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in layers)
+    cost = SECONDS_AT_LEAST + SECONDS_A_LAYER[convolutional] * len(layers)
+    step = min(_seconds(train, module, images, device))
+    return decide(step=step, steps=steps, share=SAVED[convolutional], cost=cost)
+
+
+def decide(*, step: float, steps: int, share: float, cost: float) -> Choice:
+    """The rule. step: seconds of one as it is. share: of them that is saved. cost: seconds of compiling."""
+    saved = step * steps * share
+    on = saved > PAYS * cost
+    why = (
+        f"{'yes' if on else 'no'}: it takes about {duration(cost)} and would save about {duration(saved)} of"
+        f" {steps:,} steps of {step:.2g} s"
+    )
+    return Choice(on=on, why=why, step_seconds=step, cost_seconds=cost, saved_seconds=saved)
+
+
+def _has_compiler() -> bool:
+    names = (os.environ.get("CXX") or "g++", "c++", "clang++")
+    return any(shutil.which(name) for name in names)
+
+
+def _seconds(train: Train, module: nn.Module, images: torch.Tensor, device: torch.device) -> Iterator[float]:
+    """Seconds of forward, backward and a step, of a copy of the network."""
+    layout = torch.channels_last if train.channels_last else torch.contiguous_format
+    twin: Any = copy.deepcopy(module).train()
+    twin.to(device=device, memory_format=layout)
+    optimiser = torch.optim.SGD([p for p in twin.parameters() if p.requires_grad], lr=0.0, fused=True)
+    images = images.contiguous(memory_format=layout)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for count in range(STEPS + 1):
+            start = time.perf_counter()
+            with torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16"):
+                loss = twin(images).float().square().mean()
+            optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimiser.step()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if count:
+                yield time.perf_counter() - start
