@@ -251,3 +251,16 @@ def test_power_is_as_predicted(expect, truth, margin):
         )
         settled += rule(expect, margin, found.interval(), found.interval(0.90))[0] != INCONCLUSIVE
     assert settled / times == pytest.approx(predicted, abs=0.04)
+
+
+def test_arms_that_move_together_leave_no_fewer_degrees_than_a_cell_has():
+    """Both arms of a seed err on the same images, so the contrast varies less over images than V_e says."""
+    draws = np.random.default_rng(0)
+    ours = 0.05 * draws.standard_normal((2, 300))  # of each seed, common to both arms
+    shift = np.array([[0.0], [0.01]])
+    cells = [Sample(0.5 + ours + shift, (0, 1), "t"), Sample(0.5 + ours, (0, 1), "t")]
+    found = contrasts.estimate(cells, [1.0, -1.0])
+    assert found.residual > found.examples, "which is the case that is meant"
+    assert found.degrees >= 1
+    reach = found.interval()
+    assert reach.high - reach.low <= 2 * contrasts.t_factor(0.95, 1) * found.standard_error * 1.000001

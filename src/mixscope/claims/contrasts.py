@@ -187,9 +187,13 @@ class Estimate:
 def degrees(
     variance: float, from_seeds: float, terms: Sequence[float], terms_df: Sequence[int], most: float
 ) -> float:
-    """Effective degrees of freedom of a variance of which `from_seeds` comes from these terms, as above."""
+    """Effective degrees of freedom of a variance of which `from_seeds` comes from these terms, as above.
+
+    Not fewer than the term that has fewest, as Satterthwaite's never are: arms that share their seeds' draws
+    move together, so that V_e, which is reckoned for arms that do not, can take V below the terms.
+    """
     below = sum(v * v / df for v, df in zip(terms, terms_df, strict=True))
-    return min(from_seeds * variance / below, most) if below and variance else most
+    return min(max(from_seeds * variance / below, min(terms_df)), most) if below and variance else most
 
 
 def t_factor(level: float, degrees: float) -> float:
