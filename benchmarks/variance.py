@@ -1,7 +1,7 @@
 """How much of a contrast is chance of the seed, what pairing by seed buys, and which estimators leave less.
 
     python benchmarks/variance.py table              the tables, from the figures that are kept
-    python benchmarks/variance.py run --out DIR      trains the 48 runs; set OMP_NUM_THREADS=1
+    python benchmarks/variance.py run --out DIR      trains the 60 runs; set OMP_NUM_THREADS=1
     python benchmarks/variance.py collect --out DIR  their figures, in place of those that are kept
 
 `run` trains what `mixscope study run docs/studies/seeds.yaml` would train, digest for digest, by the same
