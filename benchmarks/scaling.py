@@ -12,7 +12,7 @@ every operation, so that k slots of one thread beat it, and by how much says not
 
 Other work on the machine makes all of it void. With key=value runs become longer or others:
 `train.epochs=20 model.arch=resnet18`. One JSON line a row and a ratio, then a table, then what auto chose.
-About 25 s a row and round on 2 quiet cores: 8 minutes.
+An estimated 25 s a row and round on 2 quiet cores: 8 minutes (not yet measured).
 """
 
 import argparse
