@@ -259,3 +259,13 @@ def test_a_run_that_hangs_is_started_again(tmp_path, calm, digits_root):
     assert [s.state for s in found] == ["done", "done"]
     assert "hung" in [e["event"] for e in events(out)]
     assert predictions(out) == predictions(calm)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"), [(None, "4"), ("", "4"), ("2", "2"), ("9", "4"), ("0", "4"), ("2,1", "4")]
+)
+def test_a_slot_computes_with_no_more_threads_than_the_user_allows(monkeypatch, wanted, given):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert set(scheduler.threads(4).values()) == {given}

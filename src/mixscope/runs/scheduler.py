@@ -370,7 +370,13 @@ class Here:
 
 
 def threads(count: int) -> dict[str, str]:
-    """The environment of a run that computes with so many threads."""
+    """The environment of a run that computes with so many threads, or with fewer: as OMP_NUM_THREADS has it.
+
+    On a machine that others use too, threads that have no core of their own wait for each other.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and 0 < int(wanted) < count:
+        count = int(wanted)
     return {name: str(count) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
 
