@@ -7,6 +7,7 @@ Each as its documentation has it, with the faster way where there are two.
 What does not belong here: clocks, memory and tables (peers.py).
 """
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class Task:
 class Peer:
     """needs: modules that must be there. whole: it works epoch by epoch, so only whole ones can be timed.
 
-    threads: of torch's, in the process that takes the batches; 0 is one a core.
+    threads: of torch's, in the process that takes the batches; 0 is one a core. floats: copies of the whole
+    set as float32 that it holds at once, about.
     """
 
     make: Callable[[Task], Stream]
@@ -80,6 +82,7 @@ class Peer:
     threads: int = 1
     whole: bool = False
     jpeg: bool = False
+    floats: int = 0
 
 
 # --- ours -------------------------------------------------------------------------------------------
@@ -108,7 +111,7 @@ class Examples(Dataset[Any]):
     def __init__(self, task: Task, *, pil: bool, transform: Any = None) -> None:
         self.pil, self.labels, self.transform = pil, task.labels, transform
         # Bytes by pixels for PIL, a copy; by planes for tensors, the map itself.
-        self.images: Any = np.ascontiguousarray(task.images.transpose(0, 2, 3, 1)) if pil else shared(task)
+        self.images: Any = by_pixels(task.store.folder) if pil else shared(task)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -118,6 +121,20 @@ class Examples(Dataset[Any]):
 
         image = Image.fromarray(self.images[index]) if self.pil else self.images[index]
         return self.transform(image), int(self.labels[index])
+
+
+@functools.cache  # the loaders of one process share it
+def by_pixels(folder: Path) -> np.ndarray:
+    """The training images of a store as N,H,W,C."""
+    images = Store.open(folder.parent, folder.name).images("train").view(np.ndarray)
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+
+
+@functools.cache
+def padded(folder: Path, pad: int) -> torch.Tensor:
+    """The training images of a store with zeros around them, uint8 (N, 3, H + 2 pad, W + 2 pad)."""
+    images = np.array(Store.open(folder.parent, folder.name).images("train"))
+    return functional.pad(torch.from_numpy(images), (pad, pad, pad, pad))
 
 
 def shared(task: Task) -> torch.Tensor:
@@ -339,8 +356,8 @@ class Hand:
     def __init__(self, task: Task) -> None:
         self.task, self.labels = task, torch.from_numpy(task.labels)
         size, pad = task.size, task.pad
-        padded = functional.pad(shared(task), (pad, pad, pad, pad))
-        self.windows = padded.unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)  # a view
+        whole = padded(task.store.folder, pad)
+        self.windows = whole.unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)  # a view
         self.scale, self.bias = scale_and_bias(task)
 
     def __call__(self, chosen: torch.Tensor) -> tuple[torch.Tensor, Any]:
@@ -374,7 +391,7 @@ def airbench(task: Task) -> Stream:
     labels, (scale, bias) = torch.from_numpy(task.labels), scale_and_bias(task)
     pad, size = task.pad, task.size
     # Padding is of bytes everywhere here, so the rim is normalised too.
-    padded = functional.pad(shared(task), (pad, pad, pad, pad)).float().mul_(scale).add_(bias)
+    whole = padded(task.store.folder, pad).float().mul_(scale).add_(bias)
     count = len(labels)
     while True:
         images = torch.empty(count, 3, size, size)
@@ -382,7 +399,7 @@ def airbench(task: Task) -> Stream:
         rows, columns = torch.randint(2 * pad + 1, (2, count))
         for shift in range(2 * pad + 1):
             chosen = rows == shift
-            between[chosen] = padded[chosen, :, shift : shift + size]
+            between[chosen] = whole[chosen, :, shift : shift + size]
         for shift in range(2 * pad + 1):
             chosen = columns == shift
             images[chosen] = between[chosen, :, :, shift : shift + size]
@@ -453,7 +470,7 @@ def dali(task: Task) -> Stream:
     """On the CPU: an external source of whole batches, slices beyond the border, normalised and mirrored."""
     from nvidia.dali import fn, pipeline_def, types
 
-    pixels, labels = np.ascontiguousarray(task.images.transpose(0, 2, 3, 1)), task.labels
+    pixels, labels = by_pixels(task.store.folder), task.labels
     pad, size = task.pad, task.size
 
     def batches() -> Iterator[Any]:
@@ -497,7 +514,7 @@ PEERS: dict[str, Peer] = {
     **arms("tf.data", tf_data, family="tf.data", needs=("tensorflow",)),
     **arms("grain, 2 processes", grain, family="grain", workers=2, needs=("grain",)),
     **arms("kornia", kornia, family="kornia", needs=("kornia",), threads=0),
-    "airbench style, none": Peer(make=airbench, family="airbench", threads=0, whole=True),
+    "airbench style, none": Peer(make=airbench, family="airbench", threads=0, whole=True, floats=5),
     "DALI, none": Peer(make=dali, family="dali", needs=("nvidia.dali",)),
     **arms("SPDL", spdl, family="spdl", needs=("spdl.pipeline",)),
     "torch by hand, 1 thread, none": Peer(make=by_hand, family="by hand"),
