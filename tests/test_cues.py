@@ -217,6 +217,21 @@ def test_faded_cues_have_an_even_share_of_their_contrast_each_its_own_and_nothin
         assert (np.abs(less - full * part / 256) <= 1).all(), "a cue is as strong as its part says"
 
 
+def test_a_cue_is_left_out_of_as_many_images_as_its_dial_says_and_its_strength_in_the_others_stays():
+    dials = dataclasses.replace(PLAIN, faded=0.5, global_shown=0.7)
+    always, drawn = (
+        cues.draw(one, "test", np.arange(1500)) for one in (dataclasses.replace(dials, global_shown=1), dials)
+    )
+    there = drawn.global_part > 0
+    assert abs(there.mean() - 0.7) < 4 * (0.7 * 0.3 / 1500) ** 0.5
+    assert np.array_equal(drawn.global_part[there], always.global_part[there])
+    assert abs(np.corrcoef(there, always.global_part)[0, 1]) < 0.1
+    assert np.array_equal(drawn.local_part, always.local_part)
+    some = np.flatnonzero(~there)[:20]
+    changed = cues.intervened(dials, "global", some).images != cues.split(dials, "iid", some).images
+    assert not changed.any(), "what is not there cannot be set"
+
+
 def test_an_intervention_leaves_a_cue_as_faded_as_it_was():
     dials = dataclasses.replace(PLAIN, noise=0, faded=1.0, local_contrast=0)
     before = cues.split(dials, "iid", np.arange(60)).images.max(axis=(1, 2, 3))
@@ -346,6 +361,7 @@ def test_a_set_that_is_prepared_with_other_dials_is_refused(tmp_path):
         ("local_contrast: 3.3", r"local_contrast must be a multiple of 1/8, got 3.3"),
         ("jitter: 5", r"jitter must lie in 0 to 4, got 5"),
         ("faded: 1.5", r"faded must lie in 0 to 1, got 1.5"),
+        ("global_shown: -1", r"global_shown must lie in 0 to 1, got -1"),
     ],
 )
 def test_a_wrong_dial_is_named(tmp_path, text, sentence):

@@ -159,9 +159,10 @@ def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]])
     accounts          id, text, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts: contrast (its id),
                       expect, verdict
     margin            the change of LRI that counts as none
-    matched           by name of a built-in set: {"local", "global"}: the share that its model gets right when
-                      it is trained on that cue alone (data/cues.py); how far the two are apart is how far
-                      from even the start was
+    matched           by name of a built-in set: {"local", "global", "trainings"}: the share that its model
+                      gets right when it is trained on that cue alone, and how many trainings of each cue
+                      that is the mean of (data/cues.py); how far the two are apart is how far from even the
+                      start was
     decision          {"kind", "account", "seeds"}: kind is a key of READINGS, account an id or null, seeds
                       those of the cell that has fewest
     reading           the decision as one sentence
@@ -407,8 +408,11 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         found += _aligned([[c["sentence"], _shown_figure(c, sign="+")] for c in compared["contrasts"]])
     if compared["matched"]:
         found += ["", "right answers when trained on one cue alone, without mixing"]
-        head = ["set", "local", "global"]
-        rows = [[n, f"{m['local']:.3f}", f"{m['global']:.3f}"] for n, m in compared["matched"].items()]
+        head = ["set", "local", "global", "trainings"]
+        rows = [
+            [n, f"{m['local']:.3f}", f"{m['global']:.3f}", f"{m['trainings']}"]
+            for n, m in compared["matched"].items()
+        ]
         found += _aligned([head, *rows])
     found += [""]
     found += [f"{a['verdict']:<13} {a['text']}" for a in compared["accounts"]]

@@ -30,6 +30,7 @@ from mixscope.data.store import Content, Split, Store
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import document
 
+CUES = ("local", "global")
 CLASSES = 6
 CELL = 8  # px, of one phase of the grating
 FARTHEST = 4  # px from the middle of a quadrant to where a glyph of 8 px meets its border
@@ -68,7 +69,7 @@ class Dials:
     noise: standard deviation, each in grey levels, 0 to 127, the contrasts in steps of 1/8. faded: how much
     of its contrast a cue may lack: in each image it has an even draw from 1 - faded to 1 of it, either cue
     its own; at 1 there are images that hardly show a cue, and which one tells more changes from image to
-    image. moved: the share
+    image. local_shown, global_shown: the share of images that have the cue at all. moved: the share
     of glyphs that do not lie in the middle of their quadrant but up to `jitter` px from it each way (twice as
     far at 64 px).
     local_predictivity, global_predictivity: the share of training and iid images whose cue is that of the
@@ -81,6 +82,8 @@ class Dials:
     global_contrast: float = 90.0
     noise: int = 16
     faded: float = 0.0
+    local_shown: float = 1.0
+    global_shown: float = 1.0
     moved: float = 0.5
     jitter: int = 1
     local_predictivity: float = 1.0
@@ -93,11 +96,12 @@ class Dials:
         if self.size not in (32, 64):
             raise ConfigError(f"cues: size must be 32 or 64 px, got {self.size}")
         bounds = dict.fromkeys(("local_contrast", "global_contrast", "noise"), FULL) | {"jitter": FARTHEST}
-        bounds |= dict.fromkeys(("faded", "moved", "local_predictivity", "global_predictivity"), 1)
+        shares = ("predictivity", "shown")
+        bounds |= dict.fromkeys(("faded", "moved", *(f"{c}_{s}" for c in CUES for s in shares)), 1)
         for name, top in bounds.items():
             if not 0 <= getattr(self, name) <= top:
                 raise ConfigError(f"cues: {name} must lie in 0 to {top}, got {getattr(self, name)}")
-        for name in ("local_contrast", "global_contrast"):
+        for name in (f"{cue}_contrast" for cue in CUES):
             if getattr(self, name) * STEPS % 1:
                 raise ConfigError(f"cues: {name} must be a multiple of 1/{STEPS}, got {getattr(self, name)}")
         for name in ("train", "test"):
@@ -107,15 +111,27 @@ class Dials:
             raise ConfigError(f"cues: seed must be 0 or more, got {self.seed}")
 
 
-# Set for the models of the study local-global (docs/local-global.md says how). A cue that is always right is
-# enough by itself: a model that reads one early never reads the other, so none is.
+# Set for the models of the study local-global: contrasts and the share of images with glyphs so that a model
+# reads either cue alone about equally well, predictivities by the rule in docs/local-global.md.
 BUILT_IN = {
     "cues": Dials(),
     "cues-resnet": Dials(
-        local_contrast=5.0, global_contrast=110.0, local_predictivity=0.7, global_predictivity=0.85
+        local_contrast=8.0,
+        global_contrast=110.0,
+        faded=1.0,
+        global_shown=0.65,
+        moved=0.0,
+        local_predictivity=0.8,
+        train=80000,
     ),
     "cues-vit": Dials(
-        local_contrast=5.5, global_contrast=110.0, local_predictivity=0.8, global_predictivity=0.85
+        local_contrast=11.5,
+        global_contrast=120.0,
+        faded=1.0,
+        global_shown=0.9,
+        moved=0.0,
+        local_predictivity=0.8,
+        train=80000,
     ),
 }
 # What the matching found at these dials: the share that the model gets right when trained on one cue alone.
@@ -236,8 +252,8 @@ def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
         local_step=1 + _below(CLASSES - 1, words[:, LOCAL_STEP]),
         global_step=1 + _below(CLASSES - 1, words[:, GLOBAL_STEP]),
         permutation=PERMUTATIONS[_below(len(PERMUTATIONS), words[:, PERMUTATION])],
-        local_part=_part(words[:, -2], dials.faded),
-        global_part=_part(words[:, -1], dials.faded),
+        local_part=_part(words[:, -2], dials.faded, dials.local_shown),
+        global_part=_part(words[:, -1], dials.faded, dials.global_shown),
     )
 
 
@@ -246,8 +262,10 @@ def _below(n: int, words: np.ndarray) -> np.ndarray:
     return ((words >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)).astype(np.int64)
 
 
-def _part(words: np.ndarray, faded: float) -> np.ndarray:
-    return (FULL_PART - _below(round(faded * FULL_PART) + 1, words)).astype(np.int32)
+def _part(words: np.ndarray, faded: float, shown: float) -> np.ndarray:
+    """How much from the upper half of a word, whether at all from the lower."""
+    there = (words & np.uint64(0xFFFF_FFFF)).astype(np.float64) * 2.0**-32 < shown
+    return np.where(there, FULL_PART - _below(round(faded * FULL_PART) + 1, words), 0).astype(np.int32)
 
 
 def _share(words: np.ndarray) -> np.ndarray:

@@ -94,6 +94,7 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
                 name=name,
                 local=number(100 * m["local"], 1),
                 glob=number(100 * m["global"], 1),
+                trainings=m["trainings"],
             )
             for name, m in found["matched"].items()
         ],
