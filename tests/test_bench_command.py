@@ -101,12 +101,16 @@ def test_the_larger_set_is_measured_with_where_it_is(tmp_path, digits_root):
 
 
 @pytest.mark.slow
-def test_a_study_is_measured_against_processes_started_by_hand(digits_root, capsys):
-    code, out, err = call(
-        capsys, "bench", "study", "--root", digits_root, "--quick", "--rounds", 1, "--slots", 1, "--json"
-    )
-    assert code == 0, err
-    found = json.loads(out)
-    rows = {row["row"]: row["median"] for row in found["rows"]}
-    assert rows[study.OVERHEAD] == pytest.approx(rows[study.ONE] - rows[study.ALONE])
-    assert rows[study.HELP] < rows["import torch"] < rows[study.STEP]
+def test_a_study_is_measured_against_processes_started_by_hand(digits_root):
+    with study.rows("digits", digits_root, slots=1, runs=1, start=False) as bench:
+        found = study.computed(bench.measure(1))
+    assert set(found.found) == {study.ALONE, study.ONE, study.OVERHEAD}
+    ((alone,), (one,), (overhead,)) = (found.found[name] for name in (study.ALONE, study.ONE, study.OVERHEAD))
+    assert min(alone, one) > 0 and overhead == pytest.approx(one - alone)
+
+
+@pytest.mark.slow
+def test_every_part_of_a_start_ends_well(digits_root):
+    rows = study.start_rows(study.planned("digits", 1)[0], digits_root, 1)
+    assert {study.HELP, study.READY, study.STEP} < set(rows)
+    assert all(rows[name]() > 0 for name in (study.HELP, study.READY, study.STEP))

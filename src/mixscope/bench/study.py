@@ -182,7 +182,8 @@ def rows(
 def computed(measured: Measured) -> Measured:
     """With the ideal of so many slots, and what the scheduler adds to a run."""
     slots = int(measured.context["slots"])
-    measured = measured.with_row(ideal(slots), lambda one: one / slots, ALONE)
+    if slots > 1:
+        measured = measured.with_row(ideal(slots), lambda one: one / slots, ALONE)
     return measured.with_row(OVERHEAD, lambda study, hand: study - hand, ONE, ALONE)
 
 
