@@ -12,7 +12,7 @@ import small_run
 from mixscope import metrics
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
-from mixscope.runs import display, execute, records
+from mixscope.runs import display, execute, judging, records
 from mixscope.training import checkpoint, health, models, optim
 from mixscope.training.health import Finding
 
@@ -284,7 +284,7 @@ def test_training_figures_are_sums_over_the_epoch(root, tmp_path):
     trained(root, tmp_path / "run", *pairs, "optim.lr=1e-30", "optim.name=sgd", model=model)
     (row,) = records.read_events(tmp_path / "run", "epoch")
     assert row["lam_weighted_train_top1"] == pytest.approx(row["clean_train_top1"])
-    execute.evaluate([tmp_path / "run"], split="train", root=root)
+    judging.evaluate([tmp_path / "run"], split="train", root=root)
     found = records.read_predictions(tmp_path / "run", "train-last")
     assert row["train_loss"] == pytest.approx(metrics.nll(found.logits, found.labels), rel=1e-5)
 
@@ -302,11 +302,11 @@ def test_evaluating_again_gives_the_same_files(calm, root, tmp_path):
     out, summary = calm
     before = {p.name: p.read_bytes() for p in (out / "predictions").iterdir()}
     for split in ("val", "test"):
-        rows = execute.evaluate([out], split=split, root=root)
+        rows = judging.evaluate([out], split=split, root=root)
         assert [row["checkpoint"] for row in rows] == ["last", "selected"]
         assert rows[0]["top1"] == summary["results"][split]["last"]["top1"]
     assert {p.name: p.read_bytes() for p in (out / "predictions").iterdir()} == before
-    assert len(execute.evaluate([out.parent], split="test", root=root)) == 2  # a folder of runs
+    assert len(judging.evaluate([out.parent], split="test", root=root)) == 2  # a folder of runs
 
 
 def test_a_run_that_is_not_done_is_not_evaluated(root, tmp_path):
@@ -314,9 +314,9 @@ def test_a_run_that_is_not_done_is_not_evaluated(root, tmp_path):
     with pytest.raises(Interrupted):
         trained(root, tmp_path / "run", show=show)
     with pytest.raises(DataError, match="is interrupted"):
-        execute.evaluate([tmp_path / "run"], split="test", root=root)
+        judging.evaluate([tmp_path / "run"], split="test", root=root)
     with pytest.raises(DataError, match="holds none"):
-        execute.evaluate([root], split="test", root=root)
+        judging.evaluate([root], split="test", root=root)
 
 
 def test_other_data_under_the_same_name_are_refused(root, tmp_path):
@@ -400,7 +400,7 @@ def test_checks_read_shortly_where_they_are_passed_and_in_full_where_they_are_no
 def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
     out = tmp_path / "run"
     shutil.copytree(calm[0], out)
-    rows = execute.evaluate([out], split=split, root=root)
+    rows = judging.evaluate([out], split=split, root=root)
     written = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     found = json.loads((out / f"eval-{split}.json").read_text())
     assert found["schema"] == records.SCHEMA and found["split"] == split
@@ -414,10 +414,10 @@ def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, ro
         assert metrics.summary(said.logits, said.labels) == figures
     if split != "train":
         assert found["results"] == calm[1]["results"][split]
-    execute.evaluate([out], split=split, root=root)
+    judging.evaluate([out], split=split, root=root)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == written
     (out / f"eval-{split}.json").unlink()
-    execute.evaluate([out], split=split, root=root, write=False)
+    judging.evaluate([out], split=split, root=root, write=False)
     assert not (out / f"eval-{split}.json").exists()
 
 

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from mixscope.errors import DataError
-from mixscope.runs import execute, records, tables, verify
+from mixscope.runs import judging, records, tables, verify
 from mixscope.study import matrix
 from small_run import config, run, store
 
@@ -146,8 +146,8 @@ def test_judging_again_writes_nothing_and_agrees(finished):
 
 def test_runs_judged_together_are_judged_as_alone(finished):
     root, paths = finished
-    together = execute.evaluate(paths, root=root, write=False)
-    alone = [row for path in paths for row in execute.evaluate([path], root=root, write=False)]
+    together = judging.evaluate(paths, root=root, write=False)
+    alone = [row for path in paths for row in judging.evaluate([path], root=root, write=False)]
     assert together == alone and [row["checkpoint"] for row in alone] == ["last", "selected"] * 2
 
 

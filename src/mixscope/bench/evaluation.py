@@ -17,7 +17,7 @@ from torch import nn
 from mixscope.bench.rounds import Bench
 from mixscope.bench.train import UNIT, Timed, context, now, ready
 from mixscope.data.loader import Loader
-from mixscope.runs import execute
+from mixscope.runs import opening, places
 from mixscope.study.config import RunConfig
 from mixscope.training.evaluate import predict
 
@@ -45,8 +45,8 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
     Raises ConfigError and DataError as a run does.
     """
     with (
-        execute.processes(config.run.device) as device,
-        execute.ready_for(config, root, device) as made,
+        places.processes(config.run.device) as device,
+        opening.ready_for(config, root, device) as made,
         Loader(
             made.store,
             "train",

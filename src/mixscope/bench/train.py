@@ -25,7 +25,7 @@ from mixscope.bench.rounds import Bench, Row
 from mixscope.data.batch import Batch, InputSpec
 from mixscope.data.device import feed
 from mixscope.data.loader import Loader
-from mixscope.runs import display, execute, records
+from mixscope.runs import display, opening, places, records
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import loop, optim
@@ -174,7 +174,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
     seconds: of one measurement of a row, about. steps: that are timed; 0 measures how many fill `seconds`.
     Raises ConfigError and DataError as a run does.
     """
-    with execute.processes(config.run.device) as device, execute.ready_for(config, root, device) as made:
+    with places.processes(config.run.device) as device, opening.ready_for(config, root, device) as made:
         module, spec = made.built.module.to(device), made.loader.spec
         initial = copy.deepcopy(module.state_dict())
         few = ready(made.loader, device)
@@ -214,7 +214,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
         )
 
 
-def context(config: RunConfig, made: execute.Ready, device: torch.device) -> dict[str, Any]:
+def context(config: RunConfig, made: opening.Ready, device: torch.device) -> dict[str, Any]:
     """What figures of a network depend on."""
     return {
         "set": made.store.name, "size": made.store.size, "model": config.model.arch,

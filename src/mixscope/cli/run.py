@@ -81,10 +81,10 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
 def evaluate(arguments: argparse.Namespace) -> None:
     """Evaluates the checkpoints of the runs that are done, a row for each."""
     from mixscope.data.store import data_root
-    from mixscope.runs import execute
+    from mixscope.runs import judging
 
     done = _done_runs(arguments.runs)
-    rows = execute.evaluate(done, split=arguments.split, root=data_root(arguments.root))
+    rows = judging.evaluate(done, split=arguments.split, root=data_root(arguments.root))
     if arguments.json:
         return print_json(rows)
     print(table(rows))

@@ -1,0 +1,52 @@
+"""Where a run is computed: its device, and its ranks under torchrun.
+
+What does not belong here: what is computed there.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import distributed
+
+from mixscope.errors import ConfigError
+from mixscope.training import ranks
+
+
+@contextmanager
+def processes(wanted: str) -> Iterator[torch.device]:
+    """The device of this process; under torchrun, joined with the other ranks while the block lasts."""
+    device = _choose(wanted)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        distributed.destroy_process_group()
+
+
+def _choose(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as problem:
+        raise ConfigError(f'run.device: "{wanted}" is no device; use auto, cpu, cuda or cuda:1') from problem
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f'run.device: "{wanted}" is not supported; use auto, cpu, cuda or cuda:1')
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"run.device: {wanted} is not here; {torch.cuda.device_count()} CUDA devices are")
+    return device
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """What computes, and how the results of a CPU depend on it."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {"type": device.type, "name": name, "threads": torch.get_num_threads(), "ranks": ranks.count()}
