@@ -381,3 +381,9 @@ def test_no_run_on_cues_may_mirror_or_move_its_images(small_root):
     pairs = ["data.name=cues-small", "model.arch=resnet10t", "run.device=cpu"]
     with pytest.raises(ConfigError, match=r"augment.base=crop-flip .* use augment.base=none"):
         execute.describe(settings.load(None, pairs), root=small_root, out=small_root / "run")
+
+
+def test_models_of_the_study_read_either_cue_within_three_points():
+    for name, one in cues.MATCHED.items():
+        assert name in cues.BUILT_IN and abs(one["local"] - one["global"]) <= 0.03 and one["trainings"] >= 1
+    assert cues.MATCHED.keys() == cues.BUILT_IN.keys() - {"cues"}
