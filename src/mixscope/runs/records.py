@@ -60,6 +60,9 @@ MAKES_FIGURES = (
     "mixing/*.py",
     "training/*.py",
     "runs/execute.py",
+    "runs/judging.py",
+    "runs/opening.py",
+    "runs/places.py",
     "runs/records.py",
 )
 # Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
