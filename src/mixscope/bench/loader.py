@@ -10,6 +10,7 @@ What does not belong here: what the rows other than the loader's do (bare.py), a
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from mixscope.bench import bare
 from mixscope.bench.bare import BATCH, Bytes
@@ -152,9 +153,4 @@ def computed(measured: Measured) -> Measured:
         for name, figures in measured.found.items()
         if name.startswith(COPY)
     }
-    return Measured(
-        unit=measured.unit,
-        found=measured.found,
-        ratios=measured.ratios,
-        context=measured.context | bandwidth,
-    )
+    return replace(measured, context=measured.context | bandwidth)

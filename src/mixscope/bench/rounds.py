@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
+from mixscope.runs.scheduler import cores
+
 Row = Callable[[], float]
 Told = Callable[[int, int], None]
 PACKAGES = ("torch", "torchvision", "timm", "numba", "numpy")
@@ -136,9 +138,8 @@ def measure(
 
 def machine() -> dict[str, Any]:
     """Cores that this process may use, load of the last minute, processor, and versions of packages."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "cores": cores, "load": os.getloadavg()[0], "processor": platform.processor() or platform.machine(),
+        "cores": cores(), "load": os.getloadavg()[0], "processor": platform.processor() or platform.machine(),
         "python": platform.python_version(),
     } | {name: metadata.version(name) for name in PACKAGES}  # fmt: skip
 

@@ -3,7 +3,6 @@
 What does not belong here: how fast the machine is (bench/ measures; the command asks both).
 """
 
-import os
 import platform
 import statistics
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
+from mixscope.runs.scheduler import cores
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "simplejpeg", "pillow", "scikit-learn")
 SELF_TEST_STEPS = 30
@@ -49,7 +49,7 @@ def examine(root: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_available_gib": round(memory.available / 2**30, 1),
         "torch_threads": torch.get_num_threads(),

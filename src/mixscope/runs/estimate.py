@@ -28,7 +28,7 @@ from mixscope.runs.standing import Standing
 from mixscope.study.config import RunConfig
 from mixscope.units import duration, size
 
-CLEAN_IMAGES = 1000  # of the training split are judged after every epoch, about (execute.py)
+CLEAN_IMAGES = 1000  # of the training split are judged after every epoch, about (opening.py)
 PROBE_SECONDS = 600.0  # a probe that takes longer is given up
 PROBES, KEPT_PROBES = "probes.json", 200
 # What the speed of a step hangs on; the arm, the seed and the first weights do not.
