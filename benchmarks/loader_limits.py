@@ -44,7 +44,6 @@ from mixscope.bench.rounds import Measured, Row, measure
 from mixscope.data import order
 from mixscope.data.loader import Loader
 from mixscope.data.maker import Slot
-from mixscope.data.order import Position
 
 PARTS = ("start", "memory", "growth", "cache", "parts")
 STORED = (5_000, 10_000, 20_000, 50_000, 100_000)
@@ -283,7 +282,7 @@ def parts(file: Path, rounds: int, batches: int) -> Measured:
         return row
 
     def whole(number: int, into: Slot, scratch: np.ndarray) -> None:
-        maker.make(Position(0, number % source.batches), into, scratch)
+        maker.make(0, number % source.batches, into, scratch)
 
     def pixels(number: int, into: Slot, scratch: np.ndarray) -> None:
         fill(number, into.part(BATCH)[1]["images"], scratch)

@@ -116,7 +116,7 @@ def ready(loader: Loader, device: torch.device, count: int = READY) -> list[Batc
             for name in ("images", "labels", "partner_labels", "lam")
             if (value := getattr(batch, name)) is not None
         }
-        batches.append(replace(batch, **copies))
+        batches.append(batch._replace(**copies))
     loader.close()
     loader.position = (0, 0)
     return batches

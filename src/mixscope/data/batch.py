@@ -4,6 +4,7 @@ What does not belong here: how a batch comes about (maker.py) and how it is fini
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,7 @@ class InputSpec:
     channels: str = "RGB"
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """What is left to do to a batch of raw bytes: the draws that device.finish carries out.
 
     pad: zero pixels on each side before the crop. crop int32 (n, 2), row and column of the window; flip bool
@@ -38,12 +38,11 @@ class Pending:
     blend: torch.Tensor | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """This rank's part of one global batch, n images. Its memory is reused once the next one is asked for.
 
     images: float32 (n, 3, H, W), normalised; or, where a device augments, raw bytes uint8 with `pending`.
-    labels: int64 (n,). ids: int64 (n,), rows of the stored split, in memory of their own.
+    labels: int64 (n,). ids: int64 (n,), rows of the stored split, read-only, not overwritten.
     partner_labels: int64 (n,) and lam: float32 (n,), the weight of the own label; None when it is not mixed.
     """
 

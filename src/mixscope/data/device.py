@@ -6,7 +6,6 @@ device. Bytes are a quarter of the floats to copy.
 What does not belong here: draws (order.py), threads (loader.py).
 """
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,7 +58,7 @@ def finish(batch: Batch, spec: InputSpec) -> Batch:
         within, blend = inside(left.box, spec.size), left.blend.view(-1, 1, 1, 1)
         keep, take = torch.where(within, blend, 1.0), torch.where(within, 1 - blend, 0.0)
         images = own * (scale * keep) + (partner * (scale * take) + bias)
-    return dataclasses.replace(batch, images=images, pending=None)
+    return batch._replace(images=images, pending=None)
 
 
 def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: int) -> torch.Tensor:
@@ -89,16 +88,15 @@ def _to(batch: Batch, device: torch.device) -> Batch:
     """The same batch with every tensor on `device`."""
 
     def moved(part: Batch | Pending) -> dict[str, Any]:
-        found = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
+        found = part._asdict()
         return {k: v.to(device, non_blocking=True) for k, v in found.items() if isinstance(v, torch.Tensor)}
 
-    pending = batch.pending and dataclasses.replace(batch.pending, **moved(batch.pending))
-    return dataclasses.replace(batch, pending=pending, **moved(batch))
+    pending = batch.pending and batch.pending._replace(**moved(batch.pending))
+    return batch._replace(pending=pending, **moved(batch))
 
 
 def _tensors(part: Batch | Pending) -> Iterator[torch.Tensor]:
-    for f in dataclasses.fields(part):
-        value = getattr(part, f.name)
+    for value in part:
         if isinstance(value, torch.Tensor):
             yield value
         elif isinstance(value, Pending):

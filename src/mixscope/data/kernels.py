@@ -31,6 +31,7 @@ Kernel = Callable[..., None]
 # Contraction to fused multiply-add is the only liberty the compiler gets: results stay within one rounding.
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract"}}
 _READ_ONLY_IMAGES = types.Array(types.uint8, 4, "C", readonly=True)
+_READ_ONLY_ROWS = types.Array(types.int64, 1, "C", readonly=True)
 
 # Weights of the bilinear resampling are integers of this many bits, so that results are exact everywhere.
 RESAMPLE_BITS = 11
@@ -188,8 +189,8 @@ def fused(size: int, pad: int) -> Kernel:
     """The kernel for images of `size` pixels, padded by `pad` zeros on each side before the crop.
 
     fill(images, rows, crop, flip, partner, box, blend, scale, bias, staged, out)
-      images uint8 (N,3,size,size), C order, read-only; rows int64 (m,), rows of `images`, of which the first
-      n are written and the others are partners only;
+      images uint8 (N,3,size,size), C order, read-only; rows int64 (m,), read-only, rows of `images`, of which
+      the first n are written and the others are partners only;
       crop uint16 (N,2), row and column of the window in the padded image, each 0..2*pad; flip bool (N,);
       partner int64 (n,), positions in `rows`, or (0,) when the batch is not mixed;
       box int32 (n,4), y0,y1,x0,x1 half-open; blend float32 (n,), the weight of the own image inside its box;
@@ -255,7 +256,7 @@ def fused(size: int, pad: int) -> Kernel:
 
     signature = types.void(
         _READ_ONLY_IMAGES,
-        types.int64[::1],
+        _READ_ONLY_ROWS,
         types.uint16[:, ::1],
         types.boolean[::1],
         types.int64[::1],
@@ -274,8 +275,8 @@ def resampler(size: int) -> Kernel:
     """The kernel of random resized crops: bytes to bytes, bilinear, flip included.
 
     resample(images, rows, crop, flip, out)
-      images uint8 (N,3,size,size), C order, read-only; rows int64 (n,); crop uint16 (N,4), row, column,
-      height and width of the box, inside the image; flip bool (N,);
+      images uint8 (N,3,size,size), C order, read-only; rows int64 (n,), read-only; crop uint16 (N,4), row,
+      column, height and width of the box, inside the image; flip bool (N,);
       out uint8 (n,3,size,size), written in full.
     Pixel centres as in torchvision (align_corners=False). A box is never larger than the output, so there is
     nothing to average and antialiasing would change nothing. Integer arithmetic: the same on every machine.
@@ -309,7 +310,7 @@ def resampler(size: int) -> Kernel:
 
     signature = types.void(
         _READ_ONLY_IMAGES,
-        types.int64[::1],
+        _READ_ONLY_ROWS,
         types.uint16[:, ::1],
         types.boolean[::1],
         types.uint8[:, :, :, ::1],

@@ -62,8 +62,9 @@ class Loader:
     hand over bytes and draws, for device.finish. pin: page-locked memory, for copies to a GPU that do not
     block.
 
-    Memory: the ring, a quarter of a batch a thread where batches are mixed, and some 35 bytes per example
-    (its row, and the draws of two epochs; plans of mixing come on top); images stay in the store's map.
+    Memory: the ring, a quarter of a batch a thread where batches are mixed, and some 50 bytes per example
+    (its row, and draws and labels of two epochs; plans of mixing come on top). Images stay in the store's
+    map.
     Raises ConfigError for arguments that make no sense, and DataError for rows that the store does not have.
     """
 
@@ -140,7 +141,8 @@ class Loader:
         if ring:
             length = min(length, max(1, ring // (self._threads + 1)))
         self._length, self._runs = length, ring // length if ring else 2 * self._threads + 1
-        self._position = Position(0, 0)
+        self._epoch = self._batch = 0  # the position
+        self._moved = False  # by the user, so that the pipeline is somewhere else
         self._pipeline: Pipeline | None = None
         self._stop: Callable[[], object] = lambda: None
 
@@ -152,7 +154,7 @@ class Loader:
         next batch is the one after that step. It is (epoch, batches) once the last batch is handed out, and
         (epoch + 1, 0) when the loop over the epoch has ended. Setting it costs the same everywhere.
         """
-        return self._position
+        return Position(self._epoch, self._batch)
 
     @position.setter
     def position(self, position: tuple[int, int]) -> None:
@@ -162,7 +164,8 @@ class Loader:
                 f"a loader of {self.batches} batches an epoch has no position epoch {epoch}, batch {batch}; "
                 "was it saved with another batch size or data set?"
             )
-        self._position = Position(epoch, batch)
+        if self.position != position:
+            self._epoch, self._batch, self._moved = epoch, batch, True
 
     def global_size(self, batch: int) -> int:
         """Images of global batch `batch`, over all ranks."""
@@ -171,20 +174,15 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches from `position` to the end of its epoch; then the position moves to the next epoch."""
-        while self._position.batch < self.batches:
+        while self._batch < self.batches:
             yield self._take()
-        self._position = Position(self._position.epoch + 1, 0)
+        self._epoch, self._batch = self._epoch + 1, 0
 
     def _take(self) -> Batch:
-        at = self._position
         try:
-            if self._pipeline is None or self._pipeline.at != at:
-                self.close()
-                self._pipeline = Pipeline(
-                    self._maker, at, threads=self._threads, runs=self._runs, length=self._length
-                )
-                self._stop = weakref.finalize(self, self._pipeline.stop)  # also when nobody closes us
-                self._pipeline.start()  # now that whatever happens it is stopped
+            if self._pipeline is None or self._moved:
+                self._begin()
+            assert self._pipeline is not None
             outcome = self._pipeline.take()
         except BaseException:  # Ctrl-C above all: what a half-taken batch left behind is thrown away
             self.close()
@@ -193,10 +191,20 @@ class Loader:
             self.close()
             what = f"{type(outcome).__name__}: {outcome}"
             raise RuntimeError(
-                f"the loader failed on epoch {at.epoch}, batch {at.batch}: {what}"
+                f"the loader failed on epoch {self._epoch}, batch {self._batch}: {what}"
             ) from outcome
-        self._position = Position(at.epoch, at.batch + 1)
+        self._batch += 1
         return outcome
+
+    def _begin(self) -> None:
+        """A pipeline from the position on."""
+        self.close()
+        self._pipeline = Pipeline(
+            self._maker, self.position, threads=self._threads, runs=self._runs, length=self._length
+        )
+        self._moved = False
+        self._stop = weakref.finalize(self, self._pipeline.stop)  # also when nobody closes us
+        self._pipeline.start()  # now that whatever happens it is stopped
 
     def close(self) -> None:
         """Ends the threads and frees the ring. Safe at any time; iterating again starts anew."""

@@ -6,14 +6,14 @@ pixels (kernels.py), and who makes which batch when (pipeline.py).
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from mixscope.data import kernels, order
 from mixscope.data.batch import Batch, InputSpec, Pending
-from mixscope.data.order import Draws, Position
+from mixscope.data.order import Draws
 
 # What the kernel is given for a batch that is not mixed.
 NO_PARTNER, NO_BOX, NO_BLEND = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
@@ -56,6 +56,18 @@ class Mixer(Protocol):
     def draw(self, epoch: int) -> Plans | None:
         """The plans of an epoch, or None when nothing is mixed in it."""
         ...
+
+
+class Epoch(NamedTuple):
+    """What is known of an epoch before its first batch. labels: int64, in its order.
+
+    Labels are brought in order all at once, when they are near; a batch that looked for its own would wait
+    for most of them.
+    """
+
+    draws: Draws
+    labels: np.ndarray
+    plans: Plans | None
 
 
 class Slot:
@@ -101,7 +113,7 @@ class Maker:
     scale: np.ndarray = field(default_factory=lambda: np.empty(0))
     bias: np.ndarray = field(default_factory=lambda: np.empty(0))
     lock: Any = field(default_factory=threading.Lock)
-    drawn: dict[int, tuple[Draws, Plans | None]] = field(default_factory=dict)
+    drawn: dict[int, Epoch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         size = self.spec.size
@@ -144,7 +156,7 @@ class Maker:
         n = 0 if self.mixer is None or self.raw else self.most if self.ranks == 1 else 2 * self.most
         return np.empty((n, 3, self.spec.size, self.spec.size), np.uint8)
 
-    def draws(self, epoch: int) -> tuple[Draws, Plans | None]:
+    def draws(self, epoch: int) -> Epoch:
         """All draws of an epoch; those of two are kept, because one begins while the other ends."""
         found = self.drawn.get(epoch)  # without the lock: who has what it needs must not wait for a draw
         if found is None:
@@ -165,7 +177,7 @@ class Maker:
             if is_ctrl_c(problem):
                 raise
 
-    def _draw(self, epoch: int) -> tuple[Draws, Plans | None]:
+    def _draw(self, epoch: int) -> Epoch:
         draws = order.draw(
             self.rows,
             stored=len(self.images),
@@ -175,25 +187,27 @@ class Maker:
             shuffle=self.shuffle,
             size=self.spec.size,
         )
-        return draws, self.mixer.draw(epoch) if self.mixer else None
+        return Epoch(draws, self.labels[draws.order], self.mixer.draw(epoch) if self.mixer else None)
 
-    def make(self, at: Position, into: Slot, scratch: np.ndarray) -> Batch:
-        """Batch `at`, in the memory of `into`."""
-        draws, plans = self.draws(at.epoch)
-        everyone = draws.order[order.members(len(self.rows), self.batch_size, at.batch)]
-        mine = order.shard(len(everyone), self.rank, self.ranks)
-        own = everyone[mine].copy()
+    def make(self, epoch: int, batch: int, into: Slot, scratch: np.ndarray) -> Batch:
+        """One batch of an epoch, in the memory of `into`."""
+        draws, labels, plans = self.draws(epoch)
+        whole = order.members(len(self.rows), self.batch_size, batch)
+        n = whole.stop - whole.start
+        mine = order.shard(n, self.rank, self.ranks)
+        own = draws.order[whole][mine]
         tensors, arrays = into.part(len(own))
-        arrays["labels"][:] = self.labels[own]
-        plan = plans.of(at.batch, len(everyone)) if plans is not None else None
+        labels = labels[whole]
+        arrays["labels"][:] = labels[mine]
+        plan = plans.of(batch, n) if plans is not None else None
         if plan is None:
             pending = self._collect(draws, own, None, tensors, arrays) if self.raw else None
             if not self.raw:
                 self._finish(draws, own, NO_PARTNER, arrays, scratch)
             return Batch(tensors["images"], tensors["labels"], own, pending=pending)
         partner = plan.partner[mine].copy()  # the kernel takes nothing that is read-only
-        partners = everyone[partner]
-        arrays["partner_labels"][:] = self.labels[partners]
+        partners = draws.order[whole][partner]
+        labels.take(partner, out=arrays["partner_labels"], mode="clip")
         arrays["box"][:], arrays["blend"][:], arrays["lam"][:] = (
             plan.box[mine],
             plan.blend[mine],

@@ -33,7 +33,8 @@ class Position(NamedTuple):
 class Draws:
     """All draws of one epoch.
 
-    order: int64 (examples of the logical split,), rows of the stored split in the order in which they come.
+    order: int64 (examples of the logical split,), rows of the stored split in the order in which they come,
+    read-only.
     crop: uint16, by row of the stored split: (N, 2), row and column of the window in the padded image, or
     (N, 4), row, column, height and width of a random resized crop, in pixels. flip: bool (N,), mirrored.
     """
@@ -50,7 +51,8 @@ def draw(
 
     base: "none" (no crop, no flip), "crop-flip" or "rrc". Without `shuffle` the order is that of `rows`.
     """
-    ordered = generator(seed, "order", epoch).permutation(rows) if shuffle else rows
+    ordered = generator(seed, "order", epoch).permutation(rows) if shuffle else rows.view()
+    ordered.flags.writeable = False
     if base == "none":
         return Draws(ordered, np.zeros((stored, 2), np.uint16), np.zeros(stored, np.bool_))
     if base == "rrc":

@@ -3,7 +3,6 @@
 What does not belong here: steps (training/loop.py), records, and the test split of a run that is not done.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -156,7 +155,7 @@ def in_order(
 def first_batch(loader: Loader, device: torch.device) -> Batch:
     """The first batch of all, a copy; the loader is left as it was."""
     batch = next(iter(feed(loader, device)))
-    batch = dataclasses.replace(batch, images=batch.images.clone(), labels=batch.labels.clone())
+    batch = batch._replace(images=batch.images.clone(), labels=batch.labels.clone())
     loader.close()
     loader.position = (0, 0)
     return batch
