@@ -194,6 +194,7 @@ def fused(size: int, pad: int) -> Kernel:
       crop uint16 (N,2), row and column of the window in the padded image, each 0..2*pad; flip bool (N,);
       partner int64 (n,), positions in `rows`, or (0,) when the batch is not mixed;
       box int32 (n,4), y0,y1,x0,x1 half-open; blend float32 (n,), the weight of the own image inside its box;
+      these three read-only, and of the last two any strides, so that one row may stand for a batch;
       scale, bias float32 (3,), see `normaliser`; staged uint8 (m,3,size,size), memory to work in, (0, ...)
       when the batch is not mixed; out float32 (n,3,size,size), written in full.
     Rows and positions are trusted. Boxes need not be clipped.
@@ -259,9 +260,9 @@ def fused(size: int, pad: int) -> Kernel:
         _READ_ONLY_ROWS,
         types.uint16[:, ::1],
         types.boolean[::1],
-        types.int64[::1],
-        types.int32[:, ::1],
-        types.float32[::1],
+        _READ_ONLY_ROWS,
+        types.Array(types.int32, 2, "A", readonly=True),
+        types.Array(types.float32, 1, "A", readonly=True),
         types.float32[::1],
         types.float32[::1],
         types.uint8[:, :, :, ::1],

@@ -15,8 +15,8 @@ from mixscope.data import kernels, order
 from mixscope.data.batch import Batch, InputSpec, Pending
 from mixscope.data.order import Draws
 
-# What the kernel is given for a batch that is not mixed.
-NO_PARTNER, NO_BOX, NO_BLEND = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
+# Partner, box and blend of a batch that is not mixed.
+UNMIXED = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
 
 
 def is_ctrl_c(problem: BaseException) -> bool:
@@ -144,11 +144,13 @@ class Maker:
             tensors |= {
                 "partner_labels": empty(n, dtype=torch.int64),
                 "lam": empty(n, dtype=torch.float32),
+            }
+        if self.mixer and self.raw:
+            tensors |= {
                 "box": empty(n, 4, dtype=torch.int32),
                 "blend": empty(n, dtype=torch.float32),
+                "partner_images": empty(n, 3, size, size, dtype=torch.uint8),
             }
-            if self.raw:
-                tensors["partner_images"] = empty(n, 3, size, size, dtype=torch.uint8)
         return Slot(tensors)
 
     def scratch(self) -> np.ndarray:
@@ -201,26 +203,25 @@ class Maker:
         arrays["labels"][:] = labels[mine]
         plan = plans.of(batch, n) if plans is not None else None
         if plan is None:
-            pending = self._collect(draws, own, None, tensors, arrays) if self.raw else None
+            pending = self._collect(draws, own, tensors, arrays) if self.raw else None
             if not self.raw:
-                self._finish(draws, own, NO_PARTNER, arrays, scratch)
+                self._finish(draws, own, UNMIXED, arrays["images"], scratch)
             return Batch(tensors["images"], tensors["labels"], own, pending=pending)
-        partner = plan.partner[mine].copy()  # the kernel takes nothing that is read-only
-        partners = draws.order[whole][partner]
-        labels.take(partner, out=arrays["partner_labels"], mode="clip")
-        arrays["box"][:], arrays["blend"][:], arrays["lam"][:] = (
-            plan.box[mine],
-            plan.blend[mine],
-            plan.lam[mine],
-        )
+        partner = plan.partner[mine]
+        arrays["partner_labels"][:] = labels[partner]  # an error where a plan leads out of the batch
+        arrays["lam"][:] = plan.lam[mine]
         pending = None
-        if self.raw:
-            pending = self._collect(draws, own, partners, tensors, arrays)
-        elif self.ranks == 1:
-            self._finish(draws, own, partner, arrays, scratch)
-        else:  # a partner may be another rank's
-            n = len(own)
-            self._finish(draws, np.concatenate([own, partners]), np.arange(n, 2 * n), arrays, scratch)
+        if not self.raw and self.ranks == 1:
+            self._finish(draws, own, (partner, plan.box, plan.blend), arrays["images"], scratch)
+        else:
+            partners = draws.order[whole][partner]
+            box, blend = plan.box[mine], plan.blend[mine]
+            if self.raw:
+                arrays["box"][:], arrays["blend"][:] = box, blend
+                pending = self._collect(draws, own, tensors, arrays, partners)
+            else:  # a partner may be another rank's
+                both, at = np.concatenate([own, partners]), np.arange(len(own), 2 * len(own))
+                self._finish(draws, both, (at, box, blend), arrays["images"], scratch)
         return Batch(
             tensors["images"], tensors["labels"], own, tensors["partner_labels"], tensors["lam"], pending
         )
@@ -229,26 +230,27 @@ class Maker:
         self,
         draws: Draws,
         rows: np.ndarray,
-        partner: np.ndarray,
-        arrays: dict[str, np.ndarray],
+        mixed: tuple[np.ndarray, np.ndarray, np.ndarray],
+        out: np.ndarray,
         scratch: np.ndarray,
     ) -> None:
-        """Writes finished images of the first of `rows`; `partner` are positions in `rows`."""
+        """Writes finished images of the first of `rows`.
+
+        mixed: partners, as positions in `rows`, their boxes and blends.
+        """
         images, crop, flip = self.images, draws.crop, draws.flip
-        box, blend = (arrays["box"], arrays["blend"]) if len(partner) else (NO_BOX, NO_BLEND)
         if self.resample is not None:
             n, images = len(rows), self._resampled(draws, rows)
             rows, crop, flip = np.arange(n), np.zeros((n, 2), np.uint16), np.zeros(n, np.bool_)
-        out = arrays["images"]
-        self.fill(images, rows, crop, flip, partner, box, blend, self.scale, self.bias, scratch, out)
+        self.fill(images, rows, crop, flip, *mixed, self.scale, self.bias, scratch, out)
 
     def _collect(
         self,
         draws: Draws,
         own: np.ndarray,
-        partners: np.ndarray | None,
         tensors: dict[str, torch.Tensor],
         arrays: dict[str, np.ndarray],
+        partners: np.ndarray | None = None,
     ) -> Pending:
         """Writes the bytes of rows `own` and `partners`, and says what is left to do to them."""
 

@@ -7,13 +7,12 @@ kernel carries out every method, and the label weight is computed in one place.
 What does not belong here: how a method draws (its own file), and pixels (data/kernels.py, data/device.py).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Of a batch of n images.
 
     partner: int64 (n,), positions in the batch. box: int32 (n, 4), y0, y1, x0, x1 in pixels, half-open,
