@@ -240,13 +240,10 @@ def fused(size: int, pad: int) -> Kernel:
         for i in range(len(partner)):
             # Read once: after every write to `out` the compiler would have to read them again.
             y0, y1, x0, x1, weight = box[i, 0], box[i, 1], box[i, 2], box[i, 3], blend[i]
-            ahead = 3 * partner[min(i + 1, len(partner) - 1)] * pixels
             for c in range(3):
                 s, b = scale[c], bias[c]
                 mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
                 for y in range(size):
-                    if y * line < pixels:
-                        _prefetch(staged, ahead + c * pixels + y * line, line)
                     own, other = mine + y * size, theirs + y * size
                     if not y0 <= y < y1:
                         _normalise_row(out, own, staged, own, s, b, size)
