@@ -4,10 +4,11 @@
     python benchmarks/peers.py --memory [the same]
     python benchmarks/peers.py --set tiny-imagenet --jpeg tiny-imagenet-200/train
 
-Each loader lives in processes of its own, which rest while another is measured. A measurement takes batches
+Each loader lives in processes of its own, which rest while another is measured; workers that still fill their
+queues are waited for. A measurement takes batches
 for `--seconds` (airbench: whole epochs), after ten that are not counted because they may have been waiting.
 Before anything is measured the batches of all are compared: shape, dtype, labels, mean and spread.
-About 1.5 seconds a row and round: 6 minutes for 34 rows in 5 rounds and one to warm up at 32 px, 9 at 64 px.
+About 2 seconds a row and round: 8 minutes for 34 rows in 5 rounds and one to warm up at 32 px.
 
 --memory starts each loader alone: seconds to the first batch, and peak memory of all its processes (PSS,
 which counts a shared page once), and how much of it is private or shared memory (not pages of files, which
@@ -36,6 +37,7 @@ from mixscope.bench import rounds
 from mixscope.data.store import Store, data_root
 
 SETTLE = 10  # batches that a loader may have made beforehand
+IDLE, SETTLE_TRIES = 10.0, 25  # percent of all cores that a machine at rest uses, and how often it is asked
 COMPARED = 32  # batches
 # How far a channel may be from ours in the mean, in the spread, and in the mean of the two uppermost rows,
 # which padding darkens by 0.5: about four standard errors each.
@@ -85,11 +87,16 @@ def main() -> None:
             print(f"compared: {name}", file=sys.stderr)
             seen[name] = houses[peer.family].ask("compare", name)
         compare(seen)
+
+        def row(name: str, house: House) -> rounds.Row:
+            def rate() -> float:
+                settle()
+                return float(house.ask("rate", name, arguments.seconds))
+
+            return rate
+
         found = rounds.measure(
-            {
-                name: lambda name=name, peer=peer: houses[peer.family].ask("rate", name, arguments.seconds)
-                for name, peer in rows.items()
-            },
+            {name: row(name, houses[peer.family]) for name, peer in rows.items()},
             unit="images/s",
             rounds=arguments.rounds,
             ratios=ratios(list(rows)),
@@ -99,6 +106,13 @@ def main() -> None:
     print(found.lines())
     print()
     print(found.table())
+
+
+def settle() -> None:
+    """Waits for the loader that was measured last: its workers go on until their queues are full."""
+    for _ in range(SETTLE_TRIES):
+        if psutil.cpu_percent(interval=0.2) < IDLE:
+            return
 
 
 def most_memory() -> float:

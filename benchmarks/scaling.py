@@ -1,6 +1,7 @@
 """How near several slots come to the ideal, and whether `--slots auto` finds the best number of them.
 
-    python benchmarks/scaling.py [--root DIR] [--set cifar100] [--rounds 3] [--runs 6] [key=value ...]
+    python benchmarks/scaling.py [--root DIR] [--set cifar100] [--rounds 3] [--runs 4] [--only WORDS ...]
+        [key=value ...]
 
 Studies of the same small runs, each executed by the scheduler from beginning to end (start of processes,
 training, judging, records): one slot with one thread, one slot with all cores, a slot of one thread for each
@@ -12,11 +13,12 @@ every operation, so that k slots of one thread beat it, and by how much says not
 
 Other work on the machine makes all of it void. With key=value runs become longer or others:
 `train.epochs=20 model.arch=resnet18`. One JSON line a row and a ratio, then a table, then what auto chose.
-An estimated 25 s a row and round on 2 quiet cores: 8 minutes (not yet measured).
+Of 4 runs a round takes 5 to 6 minutes on 2 quiet cores. `auto` begins
+with one run and listens before it adds another, so that of runs of 20 s it shows what that costs, and of runs
+of minutes (`--only auto '2 slots' train.epochs=40`) what it finds.
 """
 
 import argparse
-import itertools
 import sys
 import tempfile
 import time
@@ -54,11 +56,13 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=None)
     parser.add_argument("--set", default="cifar100")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORDS", help="rows whose names have these")
     given = parser.parse_args()
     root, cores = data_root(given.root), scheduler.cores()
     runs = study.planned(given.set, given.runs, (*LENGTH, *given.settings))
     chosen: list[tuple[int, str]] = []
+    timed(runs[:1], root, scheduler.Options(slots=1, threads=1, retries=0))  # files into the page cache
 
     def fixed(count: int, threads: int) -> Callable[[], float]:
         return lambda: timed(runs, root, scheduler.Options(slots=count, threads=threads, retries=0))
@@ -84,6 +88,7 @@ def main() -> None:
         alone: fixed(1, 1), whole: fixed(1, cores), best: fixed(cores, 1), twice: fixed(2 * cores, 1),
         found: auto,
     }  # fmt: skip
+    rows = {name: row for name, row in rows.items() if not given.only or any(w in name for w in given.only)}
     measured = measure(
         rows,
         unit=study.UNIT,
@@ -95,11 +100,12 @@ def main() -> None:
             "settings": [*study.SETTINGS, *LENGTH, *given.settings],
         },
         told=lambda done, total: print(f"{done}/{total}", end="\r", file=sys.stderr, flush=True),
+        warm_up=False,
     )
     measured = measured.with_row(ideal, lambda one: one / cores, alone)
     print(measured.lines())
     print(f"\n{measured.table()}")
-    for number, (count, why) in enumerate(itertools.islice(chosen, 1, None), start=1):
+    for number, (count, why) in enumerate(chosen, start=1):
         print(f"round {number}: auto ended with {count} at once ({why or 'too early to say'})")
 
 

@@ -109,17 +109,19 @@ def measure(
     ratios: Sequence[tuple[str, str]] = (),
     context: Mapping[str, Any] | None = None,
     told: Told | None = None,
+    warm_up: bool = True,
 ) -> Measured:
     """Every row once to warm up (it compiles, starts workers, fills caches), then `rounds` times.
 
-    rounds: 1 or more. told: called with (measurements done, measurements in all), for a progress bar.
+    rounds: 1 or more. warm_up: False for rows of minutes that start fresh processes anyway. told: called with (measurements done, measurements in all), for a progress bar.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more, got {rounds}")
     order, chance = list(rows), random.Random(0)
-    done, total = 0, len(rows) * (rounds + 1)
+    begin = 0 if warm_up else 1
+    done, total = 0, len(rows) * (rounds + 1 - begin)
     found: dict[str, list[float]] = {name: [] for name in rows}
-    for number in range(rounds + 1):
+    for number in range(begin, rounds + 1):
         for name in order:
             figure = rows[name]()
             if number:
