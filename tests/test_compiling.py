@@ -39,7 +39,9 @@ def test_the_choice_leaves_the_network_and_the_generators_alone():
     ).eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     state = torch.get_rng_state()
-    made = compiling.choose(Train(compile="auto"), module, torch.ones(4, 3, 8, 8), steps=1, device=CPU)
+    made = compiling.choose(
+        Train(compile="auto"), module, lambda: torch.ones(4, 3, 8, 8), steps=1, device=CPU
+    )
     assert made.on is False and made.step_seconds is not None
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state) and not module.training
@@ -49,10 +51,10 @@ def test_the_choice_leaves_the_network_and_the_generators_alone():
 def test_without_a_compiler_auto_does_without_and_true_is_refused(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     module, images = torch.nn.Flatten(), torch.ones(2, 3, 4, 4)
-    made = compiling.choose(Train(compile="auto"), module, images, steps=1, device=CPU)
+    made = compiling.choose(Train(compile="auto"), module, lambda: images, steps=1, device=CPU)
     assert made.on is False and "no C++ compiler" in made.why
     with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler.*set CXX"):
-        compiling.choose(Train(compile=True), module, images, steps=1, device=CPU)
+        compiling.choose(Train(compile=True), module, lambda: images, steps=1, device=CPU)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,15 @@ def test_evaluation_sees_every_image_once_in_order_and_unchanged():
     )
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_ids_may_be_kept_and_are_nobodys_to_change(shuffle):
+    with loader(shuffle=shuffle, ring=2) as batches:
+        kept = [batch.ids for batch in batches]
+        assert sorted(np.concatenate(kept)) == list(range(83)), "they are not written over"
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0][0] = 1  # the order of the epoch, which the loader goes on with
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 82, 83, 84, 1000])
 def test_an_epoch_has_every_example_once_for_any_batch_size(batch_size):
     with loader(batch_size=batch_size) as batches:

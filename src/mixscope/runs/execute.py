@@ -203,8 +203,11 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
         choice = before.get("compile")
     if choice is None:
         steps = train.epochs * ready.loader.batches
-        images = first_batch(ready.loader, ready.device).images[: train.batch_size // ranks.count()]
-        made = compiling.choose(train, ready.built.module, images, steps=steps, device=ready.device)
+
+        def batch() -> torch.Tensor:
+            return first_batch(ready.loader, ready.device).images[: train.batch_size // ranks.count()]
+
+        made = compiling.choose(train, ready.built.module, batch, steps=steps, device=ready.device)
         choice = dataclasses.asdict(made)
     if not (path / "environment.json").exists():
         records.write_json(path / "environment.json", now | {"compile": choice})

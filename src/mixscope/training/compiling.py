@@ -11,7 +11,7 @@ import copy
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +44,11 @@ class Choice:
 
 
 def choose(
-    train: Train, module: nn.Module, images: torch.Tensor, *, steps: int, device: torch.device
+    train: Train, module: nn.Module, batch: Callable[[], torch.Tensor], *, steps: int, device: torch.device
 ) -> Choice:
     """Whether to compile `module` for a run of `steps` steps; the module is left as it was.
 
-    images: float32 (n, 3, H, W), a whole batch. Raises ConfigError where what is asked for cannot be had.
+    batch: called if a step is to be timed, float32 (n, 3, H, W), all images of a step. Raises ConfigError where what is asked for cannot be had.
     """
     lacks = device.type == "cpu" and not _has_compiler()
     if train.compile is True and lacks:
@@ -63,7 +63,7 @@ def choose(
     layers = [each for each in module.modules() if not any(True for _ in each.children())]
     convolutional = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in layers)
     cost = SECONDS_AT_LEAST + SECONDS_A_LAYER[convolutional] * len(layers)
-    step = min(_seconds(train, module, images, device))
+    step = min(_seconds(train, module, batch(), device))
     return decide(step=step, steps=steps, share=SAVED[convolutional], cost=cost)
 
 
