@@ -39,7 +39,7 @@ def calls() -> dict[str, Callable[[], None]]:
             np.arange(STORED), stored=STORED, seed=0, epoch=0, base="crop-flip", shuffle=True, size=size
         )
         scale, bias = kernels.normaliser((0.5,) * 3, (0.25,) * 3)
-        fill, own = kernels.fused(size, order.padding("crop-flip", size)), draws.order[:BATCH].copy()
+        fill, own = kernels.fused(size, order.padding("crop-flip", size)), draws.order[:BATCH]
         out = np.zeros((BATCH, 3, size, size), np.float32)
         for mix in mixes:
             n = 0 if mix == "none" else BATCH

@@ -112,17 +112,16 @@ def kernel(source: Bytes, mix: str = "none") -> Make:
     fill = kernels.fused(source.size, order.padding("crop-flip", source.size))
     if mix == "none":
         nothing = np.empty((0, 3, source.size, source.size), np.uint8)
-        plain = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
 
         def alone(batch: int, out: np.ndarray, _: np.ndarray) -> None:
             rows = _rows(source, draws.order, batch)
-            fill(source.images, rows, draws.crop, draws.flip, *plain, scale, bias, nothing, out)
+            fill(source.images, rows, draws.crop, draws.flip, *kernels.UNMIXED, scale, bias, nothing, out)
 
         return alone
     epoch = mixer(mix, "batch", source.size, source.batches * BATCH).draw(0)
     assert epoch is not None
     whole = [epoch.of(batch, BATCH) for batch in range(source.batches)]
-    plans = [tuple(np.array(v, order="C") for v in (p.partner, p.box, p.blend)) for p in whole if p]
+    plans = [(p.partner, p.box, p.blend) for p in whole if p]
 
     def mixed(batch: int, out: np.ndarray, scratch: np.ndarray) -> None:
         rows, plan = _rows(source, draws.order, batch), plans[batch % source.batches]

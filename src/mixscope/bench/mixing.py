@@ -84,16 +84,15 @@ def pixel_calls(size: int) -> dict[str, Call]:
     draws, (scale, bias) = source.draws, source.normaliser
     fill = kernels.fused(size, order.padding("crop-flip", size))
     out, scratch = torch.empty(BATCH, 3, size, size).numpy(), np.empty((BATCH, 3, size, size), np.uint8)
-    nobody, box, blend = np.empty(0, np.int64), np.zeros((BATCH, 4), np.int32), np.zeros(BATCH, np.float32)
 
     def row(plans: mixing.Plans | None) -> Call:
         def call(count: int) -> None:
             own = draws.order[count % source.batches * BATCH :][:BATCH]
             plan = plans.of(count % (EXAMPLES // BATCH), BATCH) if plans else None
-            partner = nobody if plan is None else plan.partner.copy()
-            if plan is not None:  # as in the loader
-                box[:], blend[:] = plan.box, plan.blend
-            fill(source.images, own, draws.crop, draws.flip, partner, box, blend, scale, bias, scratch, out)
+            mixed = (
+                kernels.UNMIXED if plan is None else (plan.partner, plan.box, plan.blend)
+            )  # as in the loader
+            fill(source.images, own, draws.crop, draws.flip, *mixed, scale, bias, scratch, out)
 
         return call
 

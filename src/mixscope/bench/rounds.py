@@ -113,7 +113,8 @@ def measure(
 ) -> Measured:
     """Every row once to warm up (it compiles, starts workers, fills caches), then `rounds` times.
 
-    rounds: 1 or more. warm_up: False for rows of minutes that start fresh processes anyway. told: called with (measurements done, measurements in all), for a progress bar.
+    rounds: 1 or more. warm_up: False for rows of minutes that start fresh processes anyway. told: called with
+    (measurements done, measurements in all), for a progress bar.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more, got {rounds}")

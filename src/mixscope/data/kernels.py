@@ -39,6 +39,9 @@ RESAMPLE_BITS = 11
 # Images lie anywhere in the store: while one is written, this many later ones are fetched from memory.
 _AHEAD = 4
 
+# Partner, box and blend of a batch that is not mixed.
+UNMIXED = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
+
 _log = logging.getLogger(__name__)
 
 

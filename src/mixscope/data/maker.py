@@ -15,9 +15,6 @@ from mixscope.data import kernels, order
 from mixscope.data.batch import Batch, InputSpec, Pending
 from mixscope.data.order import Draws
 
-# Partner, box and blend of a batch that is not mixed.
-UNMIXED = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
-
 
 def is_ctrl_c(problem: BaseException) -> bool:
     """Whether it is the user's interrupt, which reaches the main thread only, and once."""
@@ -205,7 +202,7 @@ class Maker:
         if plan is None:
             pending = self._collect(draws, own, tensors, arrays) if self.raw else None
             if not self.raw:
-                self._finish(draws, own, UNMIXED, arrays["images"], scratch)
+                self._finish(draws, own, kernels.UNMIXED, arrays["images"], scratch)
             return Batch(tensors["images"], tensors["labels"], own, pending=pending)
         partner = plan.partner[mine]
         arrays["partner_labels"][:] = labels[partner]  # an error where a plan leads out of the batch

@@ -48,7 +48,8 @@ def choose(
 ) -> Choice:
     """Whether to compile `module` for a run of `steps` steps; the module is left as it was.
 
-    batch: called if a step is to be timed, float32 (n, 3, H, W), all images of a step. Raises ConfigError where what is asked for cannot be had.
+    batch: called if a step is to be timed, float32 (n, 3, H, W), all images of a step. Raises ConfigError
+    where what is asked for cannot be had.
     """
     lacks = device.type == "cpu" and not _has_compiler()
     if train.compile is True and lacks:
