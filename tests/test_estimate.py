@@ -163,7 +163,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
     foretold = estimate.from_probe(given, figures, counts=counts, classes=4).disk_bytes
     left = sum(f.stat().st_size for f in (tmp_path / "run").rglob("*") if f.suffix in (".pt", ".npz"))
     assert foretold == pytest.approx(left, rel=0.15)
-    with pytest.raises(RunFailed, match="nothing is not prepared"):
+    with pytest.raises(RunFailed, match='no data set "nothing" is known'):
         estimate.run_probe(config("data.name=nothing"), root=tmp_path / "data", threads=1)
 
 
