@@ -1,6 +1,7 @@
 import _thread
 import gc
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -548,6 +549,55 @@ def test_threads_that_cannot_all_be_started_leave_none(monkeypatch):
         assert len(started) == 1 and not started[0].is_alive()
         monkeypatch.undo()
         assert [frozen(batch) for batch in batches] == calm
+
+
+def test_an_interrupt_at_any_line_loses_no_batch_silently():
+    """Whatever line Ctrl-C falls on, the next batch is the one that the position names."""
+    with loader() as batches:
+        named = {(at.epoch, at.batch): frozen(batch) for batch in batches for at in [batches.position]}
+    code = Loader._take.__code__
+    hit = 0
+    for line in sorted({number for *_, number in code.co_lines() if number}):
+        due = True
+
+        def inside(frame, event, _):
+            nonlocal due
+            if due and event == "line" and frame.f_lineno == line:  # noqa: B023
+                due = False
+                raise KeyboardInterrupt
+            return inside
+
+        with loader() as batches:
+            taken = iter(batches)
+            next(taken), next(taken)
+            before = sys.gettrace()
+            sys.settrace(lambda frame, *_: inside if frame.f_code is code else None)
+            try:
+                next(taken)
+            except KeyboardInterrupt:
+                hit += 1
+            finally:
+                sys.settrace(before)
+            if due:
+                continue
+            batch = next(iter(batches))
+            assert frozen(batch) == named[tuple(batches.position)], line
+    assert hit >= 5
+
+
+def test_an_epoch_is_drawn_once_also_after_going_back(monkeypatch):
+    drawn = []
+    with loader() as batches:
+        batches.position = (20, 0)
+        ids(batches)
+        ours = type(batches._maker)._draw
+        monkeypatch.setattr(
+            type(batches._maker), "_draw", lambda m, epoch: drawn.append(epoch) or ours(m, epoch)
+        )
+        batches.position = (2, 0)
+        for _ in range(4):
+            ids(batches)
+    assert sorted(drawn) == sorted(set(drawn))
 
 
 def test_a_loader_that_another_thread_closes_tells_a_consumer_that_waits():

@@ -313,6 +313,15 @@ def test_a_new_method_is_one_file(room):
     assert [method.title for method in mixing.methods()] == ["CutMix", "Halves", "MixUp"]
 
 
+def test_a_new_method_may_answer_in_numpys_own_types(room):
+    (room / "halves.py").write_text(HALVES.replace(", np.int32)", ", int)").replace(", np.float32)", ")"))
+    (room / "others.py").write_text(HALVES)
+    for per in ("batch", "sample"):
+        plan, same = (planned(mixer(mix, per=per), 0, 0, 5) for mix in ("halves", "others"))
+        assert plan.box.dtype == np.int32 and plan.blend.dtype == plan.lam.dtype == np.float32
+        assert np.array_equal(plan.box, same.box) and np.array_equal(plan.lam, same.lam)
+
+
 def test_a_new_method_shares_lambda_and_partners_with_the_others(room):
     (room / "halves.py").write_text(HALVES)
     one, two = (planned(mixer(mix, per="sample"), 1, 2, 64) for mix in ("mixup", "halves"))

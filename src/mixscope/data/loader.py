@@ -142,7 +142,6 @@ class Loader:
             length = min(length, max(1, ring // (self._threads + 1)))
         self._length, self._runs = length, ring // length if ring else 2 * self._threads + 1
         self._epoch = self._batch = 0  # the position
-        self._moved = False  # by the user, so that the pipeline is somewhere else
         self._pipeline: Pipeline | None = None
         self._stop: Callable[[], object] = lambda: None
 
@@ -164,8 +163,7 @@ class Loader:
                 f"a loader of {self.batches} batches an epoch has no position epoch {epoch}, batch {batch}; "
                 "was it saved with another batch size or data set?"
             )
-        if self.position != position:
-            self._epoch, self._batch, self._moved = epoch, batch, True
+        self._epoch, self._batch = epoch, batch
 
     def global_size(self, batch: int) -> int:
         """Images of global batch `batch`, over all ranks."""
@@ -180,9 +178,9 @@ class Loader:
 
     def _take(self) -> Batch:
         try:
-            if self._pipeline is None or self._moved:
-                self._begin()
-            assert self._pipeline is not None
+            # Elsewhere when the position was set, or a batch was lost to Ctrl-C on its way to the consumer.
+            if self._pipeline is None or self._pipeline.at != self._epoch * self.batches + self._batch:
+                self._pipeline = self._begin()
             outcome = self._pipeline.take()
         except BaseException:  # Ctrl-C above all: what a half-taken batch left behind is thrown away
             self.close()
@@ -196,15 +194,15 @@ class Loader:
         self._batch += 1
         return outcome
 
-    def _begin(self) -> None:
-        """A pipeline from the position on."""
+    def _begin(self) -> Pipeline:
+        """A pipeline from the position on, in the place of the one before."""
         self.close()
-        self._pipeline = Pipeline(
+        made = Pipeline(
             self._maker, self.position, threads=self._threads, runs=self._runs, length=self._length
         )
-        self._moved = False
-        self._stop = weakref.finalize(self, self._pipeline.stop)  # also when nobody closes us
-        self._pipeline.start()  # now that whatever happens it is stopped
+        self._stop = weakref.finalize(self, made.stop)  # also when nobody closes us
+        made.start()  # now that whatever happens it is stopped
+        return made
 
     def close(self) -> None:
         """Ends the threads and frees the ring. Safe at any time; iterating again starts anew."""

@@ -163,7 +163,7 @@ class Maker:
                 found = self.drawn.get(epoch)
                 if found is None:
                     found = self._draw(epoch)
-                    for old in sorted(self.drawn)[: len(self.drawn) - 1]:
+                    for old in list(self.drawn)[:-1]:  # all but the one that was drawn last
                         del self.drawn[old]
                     self.drawn[epoch] = found
         return found

@@ -44,6 +44,7 @@ class Pipeline:
 
     def __init__(self, maker: Maker, start: Position, *, threads: int, runs: int, length: int) -> None:
         """threads: besides the consumer's. runs: that there is memory for, each of `length` batches."""
+        self.at = start.epoch * maker.batches + start.batch  # the batch that `take` gives next, of all epochs
         self._maker = maker
         self._start, self._length = start, length
         self._runs_each = -(-maker.batches // length)  # of an epoch
@@ -98,6 +99,7 @@ class Pipeline:
             self._ready = iter(made)
             outcome = next(self._ready)
             self._taken += 1
+        self.at += 1
         return outcome
 
     def stop(self) -> None:

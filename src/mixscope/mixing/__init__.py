@@ -106,9 +106,10 @@ class Mixer:
             return None
         rows = self.batches * self.rows
         mixed = self._at("apply", epoch).random(rows) < self.augment.prob
-        box, blend = self._boxes(epoch, rows)
+        boxes, blends = self._boxes(epoch, rows)
+        box, blend = boxes.astype(np.int32), blends.astype(np.float32)  # as kernels take them
         assert (box >= 0).all() and (box <= self.size).all(), "kernels do not look where they write"
-        box = np.where(mixed[:, None], box, 0)
+        box[~mixed] = 0
         lam = own_share(box, blend, self.size).astype(np.float32)
         keys = self._at("partner", epoch).integers(0, 2**63, size=(self.batches, self.batch_size))
         mixed = mixed.reshape(self.batches, self.rows)
