@@ -48,6 +48,19 @@ def test_the_choice_leaves_the_network_and_the_generators_alone():
     assert all(p.grad is None for p in module.parameters())
 
 
+def test_where_a_step_is_made_in_parts_only_a_part_is_tried():
+    seen = []
+
+    class Watched(torch.nn.Conv2d):
+        def forward(self, images):
+            seen.append(len(images))
+            return super().forward(images)
+
+    settings = Train(compile="auto", accumulate=4)
+    made = compiling.choose(settings, Watched(3, 4, 3), lambda: torch.ones(8, 3, 8, 8), steps=1, device=CPU)
+    assert set(seen) == {2} and made.step_seconds > 0
+
+
 def test_without_a_compiler_auto_does_without_and_true_is_refused(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     module, images = torch.nn.Flatten(), torch.ones(2, 3, 4, 4)

@@ -26,11 +26,11 @@ COUNTS = {
     name: Bound(unit=INSTRUCTIONS, most=round(1.25 * counted, -1))
     for name, counted in {
         "kernel none, 32 px": 2930,
-        "kernel mixup, 32 px": 5060,
-        "kernel cutmix, 32 px": 4330,
+        "kernel mixup, 32 px": 4800,
+        "kernel cutmix, 32 px": 4080,
         "kernel none, 64 px": 9060,
-        "kernel mixup, 64 px": 17840,
-        "kernel cutmix, 64 px": 12560,
+        "kernel mixup, 64 px": 17630,
+        "kernel cutmix, 64 px": 12360,
     }.items()
 }
 RATIOS = {

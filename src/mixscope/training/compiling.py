@@ -48,7 +48,8 @@ def choose(
 ) -> Choice:
     """Whether to compile `module` for a run of `steps` steps; the module is left as it was.
 
-    batch: called if a step is to be timed, float32 (n, 3, H, W), all images of a step. Raises ConfigError
+    batch: called if a step is to be timed, float32 (n, 3, H, W), all images of a step. Of a step that is made
+    in parts (train.accumulate) one is timed, for a whole batch may not fit into memory. Raises ConfigError
     where what is asked for cannot be had.
     """
     lacks = device.type == "cpu" and not _has_compiler()
@@ -64,7 +65,9 @@ def choose(
     layers = [each for each in module.modules() if not any(True for _ in each.children())]
     convolutional = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in layers)
     cost = SECONDS_AT_LEAST + SECONDS_A_LAYER[convolutional] * len(layers)
-    step = min(_seconds(train, module, batch(), device))
+    images = batch()
+    part = images[: max(1, len(images) // train.accumulate)]
+    step = train.accumulate * min(_seconds(train, module, part, device))
     return decide(step=step, steps=steps, share=SAVED[convolutional], cost=cost)
 
 
