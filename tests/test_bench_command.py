@@ -114,3 +114,12 @@ def test_every_part_of_a_start_ends_well(digits_root):
     rows = study.start_rows(study.planned("digits", 1)[0], digits_root, 1)
     assert {study.HELP, study.READY, study.STEP} < set(rows)
     assert all(rows[name]() > 0 for name in (study.HELP, study.READY, study.STEP))
+
+
+@pytest.mark.slow
+def test_a_first_impression_of_a_study_is_two_runs_and_not_their_start(digits_root, capsys):
+    words = ["bench", "study", "--root", digits_root, "--slots", 1, "--quick", "--rounds", 1, "--json"]
+    code, out, _ = call(capsys, *words)
+    found = json.loads(out)
+    assert code == 0 and found["context"]["runs"] == 2
+    assert {row["row"] for row in found["rows"]} == {study.ALONE, study.ONE, study.OVERHEAD}
