@@ -104,12 +104,12 @@ def test_the_cost_of_a_run_follows_from_the_rates_of_a_probe():
     counts = {"train": 1000, "val": 100, "test": 300}
     plain = config("train.epochs=10")
     cost = estimate.from_probe(plain, FIGURES, counts=counts, classes=10)
-    # Every epoch: the images trained on, then about a thousand of them and validation judged.
-    assert cost.seconds == 5 + 10 * (1000 / 100 + (1000 + 100) / 400) + 2 * (100 + 300) / 400
+    # Every epoch: the images trained on, then a quarter of them and validation judged.
+    assert cost.seconds == 5 + 10 * (1000 / 100 + (250 + 100) / 400) + 2 * (100 + 300) / 400
     assert cost.disk_bytes == 3_000_000 + 1_000_000 + 2 * 400 * (4 * 10 + 16)
     published = config("train.epochs=10", "train.protocol=published")
     assert estimate.from_probe(published, FIGURES, counts=counts, classes=10).seconds == (
-        5 + 10 * (1000 / 100 + (1000 + 100 + 300) / 400) + 3 * (100 + 300) / 400
+        5 + 10 * (1000 / 100 + (250 + 100 + 300) / 400) + 3 * (100 + 300) / 400
     )
 
 

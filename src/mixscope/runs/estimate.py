@@ -25,10 +25,9 @@ from mixscope.data.store import Store
 from mixscope.errors import DataError, RunFailed
 from mixscope.runs import records, scheduler
 from mixscope.runs.standing import Standing
-from mixscope.study.config import RunConfig
+from mixscope.study.config import RunConfig, clean_images
 from mixscope.units import duration, size
 
-CLEAN_IMAGES = 1000  # of the training split are judged after every epoch, about (opening.py)
 PROBE_SECONDS = 600.0  # a probe that takes longer is given up
 PROBES, KEPT_PROBES = "probes.json", 200
 # What the speed of a step hangs on; the arm, the seed and the first weights do not.
@@ -245,7 +244,7 @@ def from_probe(
 ) -> Estimate:
     """The cost of a run with these images, by split, from the rates of a probe."""
     published = config.train.protocol == "published"
-    watched = min(CLEAN_IMAGES, counts["train"]) + counts["val"] + (counts["test"] if published else 0)
+    watched = clean_images(counts["train"]) + counts["val"] + (counts["test"] if published else 0)
     checkpoints = 1 + (config.data.val_fraction > 0) + published
     judged = checkpoints * (counts["val"] + counts["test"])
     epoch = counts["train"] / figures["train_rate"] + watched / figures["judge_rate"]

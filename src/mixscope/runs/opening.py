@@ -18,11 +18,9 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Batch, Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.study.config import RunConfig
+from mixscope.study.config import RunConfig, clean_images
 from mixscope.training import health, models, ranks, weights
 from mixscope.training.health import Finding
-
-CLEAN_IMAGES = 1000  # of the training split, about; accuracy on them has a standard error of 1.6 pp at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
                 pin=on_gpu,
             )
         )
-        few = max(1, CLEAN_IMAGES // store.n_classes)
+        few = max(1, clean_images(len(rows)) // store.n_classes)
         few = min(few, config.data.per_class or few)
         clean = stack.enter_context(in_order(store, "train", config, device, per_class=few))
         splits = ["val"] if fraction > 0 else []
