@@ -418,7 +418,7 @@ def _flatten(prefix: str, tree: Mapping[str, Any]) -> typing.Iterator[tuple[str,
 def clean_images(training: int) -> int:
     """How many of so many training images are judged after every epoch, as evaluation sees them, about.
 
-    Accuracy on 1,000 has a standard error of 1.6 pp at most. Of a small split it is a quarter, since more would
-    take a good part of an epoch.
+    Accuracy on 1,000 has a standard error of 1.6 pp at most. Of a small split it is a quarter, since more
+    would take a good part of an epoch.
     """
     return max(1, min(1000, training // 4))
