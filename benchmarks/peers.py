@@ -5,8 +5,8 @@
     python benchmarks/peers.py --set tiny-imagenet --jpeg tiny-imagenet-200/train
 
 Each loader lives in processes of its own, which rest while another is measured; workers that still fill their
-queues are waited for. A measurement takes batches
-for `--seconds` (airbench: whole epochs), after ten that are not counted because they may have been waiting.
+queues are waited for. A measurement takes batches for `--seconds` (airbench: whole epochs), after ten that
+are not counted because they may have been waiting.
 Before anything is measured the batches of all are compared: shape, dtype, labels, mean and spread.
 About 2 seconds a row and round: 8 minutes for 34 rows in 5 rounds and one to warm up at 32 px.
 

@@ -13,9 +13,9 @@ every operation, so that k slots of one thread beat it, and by how much says not
 
 Other work on the machine makes all of it void. With key=value runs become longer or others:
 `train.epochs=20 model.arch=resnet18`. One JSON line a row and a ratio, then a table, then what auto chose.
-Of 4 runs a round takes 5 to 6 minutes on 2 quiet cores. `auto` begins
-with one run and listens before it adds another, so that of runs of 20 s it shows what that costs, and of runs
-of minutes (`--only auto '2 slots' train.epochs=40`) what it finds.
+Of 4 runs a round takes 5 to 6 minutes on 2 quiet cores. `auto` begins with one run and listens before it adds
+another, so that of runs of 20 s it shows what that costs, and of runs of minutes what it finds
+(`--only auto '2 slots' -- train.epochs=40`).
 """
 
 import argparse

@@ -551,37 +551,42 @@ def test_threads_that_cannot_all_be_started_leave_none(monkeypatch):
         assert [frozen(batch) for batch in batches] == calm
 
 
+def interrupted(taken, line):
+    """Takes a batch with Ctrl-C on that line of Loader._take; whether it came."""
+    code, came = Loader._take.__code__, False
+
+    def inside(frame, event, _):
+        nonlocal came
+        if not came and event == "line" and frame.f_lineno == line:
+            came = True
+            raise KeyboardInterrupt
+        return inside
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: inside if frame.f_code is code else None)
+    try:
+        next(taken)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return came
+
+
 def test_an_interrupt_at_any_line_loses_no_batch_silently():
     """Whatever line Ctrl-C falls on, the next batch is the one that the position names."""
     with loader() as batches:
-        named = {(at.epoch, at.batch): frozen(batch) for batch in batches for at in [batches.position]}
-    code = Loader._take.__code__
+        frozen_batches = [(batches.position, frozen(batch)) for batch in batches]
+    named = dict(frozen_batches)
     hit = 0
-    for line in sorted({number for *_, number in code.co_lines() if number}):
-        due = True
-
-        def inside(frame, event, _):
-            nonlocal due
-            if due and event == "line" and frame.f_lineno == line:  # noqa: B023
-                due = False
-                raise KeyboardInterrupt
-            return inside
-
+    for line in sorted({number for *_, number in Loader._take.__code__.co_lines() if number}):
         with loader() as batches:
             taken = iter(batches)
             next(taken), next(taken)
-            before = sys.gettrace()
-            sys.settrace(lambda frame, *_: inside if frame.f_code is code else None)
-            try:
-                next(taken)
-            except KeyboardInterrupt:
+            if interrupted(taken, line):
                 hit += 1
-            finally:
-                sys.settrace(before)
-            if due:
-                continue
-            batch = next(iter(batches))
-            assert frozen(batch) == named[tuple(batches.position)], line
+                batch = next(iter(batches))
+                assert frozen(batch) == named[batches.position], line
     assert hit >= 5
 
 

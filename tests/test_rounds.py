@@ -63,6 +63,12 @@ def test_progress_is_told_and_ends_at_the_whole() -> None:
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_without_a_warm_up_every_measurement_counts() -> None:
+    figures = iter([1.0, 2.0])
+    measured = rounds.measure({"a": lambda: next(figures)}, unit="s", rounds=2, warm_up=False)
+    assert measured.found == {"a": [1.0, 2.0]}
+
+
 def test_no_round_is_refused() -> None:
     with pytest.raises(ValueError, match="rounds must be 1 or more"):
         rounds.measure({}, unit="s", rounds=0)

@@ -89,9 +89,8 @@ def pixel_calls(size: int) -> dict[str, Call]:
         def call(count: int) -> None:
             own = draws.order[count % source.batches * BATCH :][:BATCH]
             plan = plans.of(count % (EXAMPLES // BATCH), BATCH) if plans else None
-            mixed = (
-                kernels.UNMIXED if plan is None else (plan.partner, plan.box, plan.blend)
-            )  # as in the loader
+            # As in the loader.
+            mixed = kernels.UNMIXED if plan is None else (plan.partner, plan.box, plan.blend)
             fill(source.images, own, draws.crop, draws.flip, *mixed, scale, bias, scratch, out)
 
         return call

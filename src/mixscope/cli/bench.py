@@ -132,9 +132,15 @@ def study(arguments: argparse.Namespace) -> None:
     store, root = _set(arguments)
     if arguments.slots < 0:
         raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
-    # Two runs, and not how they start: else a first impression takes minutes.
-    few: dict[str, Any] = {"runs": 2, "start": False} if arguments.quick else {}
-    with room.rows(store.name, root, slots=arguments.slots, pairs=arguments.settings, **few) as bench:
+    quick = arguments.quick  # two runs, and not how they start: else a first impression takes minutes
+    with room.rows(
+        store.name,
+        root,
+        slots=arguments.slots,
+        runs=2 if quick else 0,
+        pairs=arguments.settings,
+        start=not quick,
+    ) as bench:
         _print(room.computed(_measured(bench, arguments)), arguments)
 
 

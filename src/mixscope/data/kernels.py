@@ -1,4 +1,4 @@
-"""The fused kernels: gather, crop, flip, mix and normalise, mixed batches in two steps over near bytes.
+"""The fused kernels: gather, crop, flip, normalise in one pass; to mix takes a second, over cropped bytes.
 
 Each kernel is a serial function that releases the interpreter lock; the loader runs several of them side by
 side. Sizes are constants of the compiled code, so every inner loop has a fixed length and no branch. The
