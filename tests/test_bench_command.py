@@ -1,11 +1,16 @@
 """mixscope bench: its grammar, what it prints, and how it refuses."""
 
 import json
+import os
+import signal
+import sys
+import tempfile
 
+import psutil
 import pytest
 
 from mixscope import cli
-from mixscope.bench import bare, loader, mixing, sets, study
+from mixscope.bench import bare, loader, mixing, sets, study, train
 from mixscope.errors import DataError
 
 VERBS = ("loader", "mixing", "train", "eval", "study")
@@ -82,11 +87,61 @@ def test_without_data_the_mend_is_said(tmp_path, capsys):
         (["eval", "--arch", "resnet5O"], "resnet50"),
         (["train", "train.batch=3"], "train.batch"),
         (["study", "train.epochs=0"], "train.epochs"),
+        (["train", "train.compile=auto"], "give train.compile=true or train.compile=false"),
+        (["eval", "data.name=cifar100"], "data.name: is what --set names"),
+        (["study", "data.name=digits"], "data.name: is what --set names"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_is_measured(words, said, digits_root, capsys):
     code, _, err = call(capsys, "bench", *words, "--root", digits_root)
     assert code == 2 and said in err
+
+
+# A run that asks who measures it to stop, and would last long.
+STOPPER = "import os, signal, time; os.kill(os.getppid(), signal.{}); time.sleep(600)"
+STOPPED = "error: stopped by {}; what was measured is not kept, the same command begins anew     [exit 75]\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_study_that_is_stopped_leaves_neither_runs_nor_files(
+    number, digits_root, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    line = [sys.executable, "-c", STOPPER.format(number.name)]
+    monkeypatch.setattr(study, "_command", lambda run, folder, root: line)
+    code, out, err = call(capsys, "bench", "study", "--root", digits_root, "--slots", 2)
+    assert (code, out, err) == (75, "", STOPPED.format(number.name))
+    assert list(tmp_path.iterdir()) == []
+    assert not [each for each in psutil.Process().children() if each.cmdline() == line]
+
+
+def test_a_study_stopped_under_the_scheduler_promises_no_run_that_goes_on(
+    digits_root, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(study, "_command", lambda run, folder, root: [sys.executable, "-c", "pass"])
+    line = [sys.executable, "-c", STOPPER.format("SIGTERM")]
+    monkeypatch.setattr(study.scheduler, "command", lambda run, *, out, root, extra: line)
+    code, out, err = call(capsys, "bench", "study", "--root", digits_root, "--slots", 1)
+    assert (code, out, err) == (75, "", STOPPED.format("SIGTERM"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_measurement_in_this_process_that_is_stopped_leaves_no_files(
+    number, digits_root, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(train.loop, "train", lambda *words, **more: os.kill(os.getpid(), number))
+    code, out, err = call(capsys, "bench", "train", "--root", digits_root, "--quick", "--set", "digits")
+    assert (code, out, err) == (75, "", STOPPED.format(number.name))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluation_does_not_say_that_it_was_compiled(digits_root, capsys):
+    words = ["bench", "eval", "--root", digits_root, "--quick", "--rounds", 1, "--json", "train.compile=true"]
+    code, out, _ = call(capsys, *words, "run.eval_batch_size=16")
+    assert code == 0 and json.loads(out)["context"]["compile"] is False
 
 
 def test_the_larger_set_is_measured_with_where_it_is(tmp_path, digits_root):

@@ -18,6 +18,7 @@ from mixscope.data.store import Store
 from mixscope.errors import RunFailed
 from mixscope.runs import opening
 from mixscope.training.evaluate import predict
+from mixscope.training.stop import Stop
 
 CPU = torch.device("cpu")
 
@@ -124,7 +125,7 @@ def test_runs_of_the_study_differ_in_their_seed_and_take_settings():
 
 def test_both_ways_of_running_a_study_execute_every_run_once(tmp_path, monkeypatch):
     lines: list[list[str]] = []
-    monkeypatch.setattr(study, "_run", lambda line, threads: lines.append(line))
+    monkeypatch.setattr(study, "_run", lambda line, threads, stop: lines.append(line))
     runs = study.planned("digits", 3)
 
     def scheduled(runs, *, out, root, options, notice):
@@ -148,7 +149,13 @@ def test_a_process_that_fails_says_why_and_gives_no_figure(tmp_path):
     rows = study.start_rows(study.planned("digits", 1)[0], tmp_path, 1)
     assert rows["python alone"]() > 0
     with pytest.raises(RunFailed, match=r"failed: error: it is so"):
-        study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1)
+        study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1, Stop())
+
+
+def test_a_process_is_told_of_however_often_it_was_looked_at(monkeypatch):
+    monkeypatch.setattr(study, "LOOK_SECONDS", 0.01)
+    with pytest.raises(RunFailed, match=r"failed: error: it is so"):
+        study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1, Stop())
 
 
 def made(make: bare.Make, batch: int, size: int = 32) -> np.ndarray:

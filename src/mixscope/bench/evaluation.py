@@ -86,5 +86,6 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
             ratios=RATIOS,
             context={
                 **context(config, made, device), "batch": config.run.eval_batch_size, "batches": steps,
+                "compile": False,  # whatever the settings say: runs compile their steps alone
             },
         )  # fmt: skip

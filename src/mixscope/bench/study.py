@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mixscope.bench.rounds import Bench, Measured, Row
@@ -24,6 +24,7 @@ from mixscope.errors import RunFailed
 from mixscope.runs import scheduler
 from mixscope.study import config
 from mixscope.study.matrix import PlannedRun
+from mixscope.training.stop import Stop
 
 UNIT = "seconds, a run"
 # Runs of seconds on a CPU, of which most is their start.
@@ -33,6 +34,7 @@ ONE_STEP = ("data.per_class=2", "train.epochs=1", "train.batch_size=1024")
 
 ALONE, ONE = "by hand, 1 at a time", "study, 1 slot"
 OVERHEAD = "scheduler adds to a run"
+LOOK_SECONDS = 0.2  # between two looks whether we are asked to stop
 # Of a start: what is imported, or what is given to mixscope.
 IMPORTS = {
     "python alone": "pass",
@@ -76,11 +78,15 @@ def planned(name: str, runs: int, pairs: Sequence[str] = ()) -> list[PlannedRun]
     ]
 
 
-def slots_rows(runs: Sequence[PlannedRun], root: Path, slots: Sequence[int], threads: int) -> dict[str, Row]:
+def slots_rows(
+    runs: Sequence[PlannedRun], root: Path, slots: Sequence[int], threads: int, stop: Stop | None = None
+) -> dict[str, Row]:
     """Seconds a run of all `runs`, by hand and by the scheduler, for each number of slots.
 
-    threads: of a run. Raises RunFailed, when measured, for a run that does not end well; its log is shown.
+    threads: of a run. Raises, when measured, RunFailed for a run that does not end well, whose log is shown,
+    and Interrupted when asked to stop: by then no run is left, nor what they wrote.
     """
+    asked = stop or Stop()
 
     def hand(count: int) -> Row:
         def row() -> float:
@@ -88,13 +94,14 @@ def slots_rows(runs: Sequence[PlannedRun], root: Path, slots: Sequence[int], thr
                 start = time.perf_counter()
                 commands = [_command(run, folder, root) for run in runs]
                 with ThreadPoolExecutor(count) as pool:
-                    list(pool.map(lambda line: _run(line, threads), commands))
+                    list(pool.map(lambda line: _run(line, threads, asked), commands))
                 return (time.perf_counter() - start) / len(runs)
 
         return row
 
     def scheduled(count: int) -> Row:
         def row() -> float:
+            asked.check()
             with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
                 options = scheduler.Options(slots=count, threads=threads, retries=0)
                 start = time.perf_counter()
@@ -115,8 +122,12 @@ def slots_rows(runs: Sequence[PlannedRun], root: Path, slots: Sequence[int], thr
     return rows
 
 
-def start_rows(run: PlannedRun, root: Path, threads: int) -> dict[str, Row]:
-    """Seconds of fresh processes that go further and further towards the first step, and one past it."""
+def start_rows(run: PlannedRun, root: Path, threads: int, stop: Stop | None = None) -> dict[str, Row]:
+    """Seconds of fresh processes that go further and further towards the first step, and one past it.
+
+    Raises as `slots_rows` does.
+    """
+    asked = stop or Stop()
 
     def row(*words: str, train: bool = False) -> Row:
         def measure() -> float:
@@ -125,7 +136,7 @@ def start_rows(run: PlannedRun, root: Path, threads: int) -> dict[str, Row]:
                 if train:
                     line = [*_command(run, folder, root), *ONE_STEP, *words]
                 start = time.perf_counter()
-                _run(line, threads)
+                _run(line, threads, asked)
                 return time.perf_counter() - start
 
         return measure
@@ -148,11 +159,13 @@ def rows(
     threads: int = 1,
     pairs: Sequence[str] = (),
     start: bool = True,
+    stop: Stop | None = None,
 ) -> Iterator[Bench]:
     """A study of small runs on `name`; slots: 0 takes as many as there are cores, but 2 at least.
 
     runs: of the study, 0 takes two a slot. threads: of each run. pairs: settings of the runs. start: also
-    time how a run starts. `computed` adds the rows that follow from what was measured.
+    time how a run starts. stop: is looked at while rows are measured. `computed` adds the rows that follow
+    from what was measured.
     Raises ConfigError and DataError for data that are not there, and for settings.
     """
     check_name(root, name)
@@ -160,9 +173,9 @@ def rows(
     slots = slots or max(2, scheduler.cores())
     made = planned(name, runs or 2 * slots, pairs)
     counts = sorted({1, slots})
-    found = slots_rows(made, root, counts, threads)
+    found = slots_rows(made, root, counts, threads, stop)
     if start:
-        found |= start_rows(made[0], root, threads)
+        found |= start_rows(made[0], root, threads, stop)
     ratios = [(by_hand(count), by_study(count)) for count in counts]
     ratios += [(ideal(count), by_study(count)) for count in counts if count > 1]
     yield Bench(
@@ -192,9 +205,27 @@ def _command(run: PlannedRun, folder: str, root: Path) -> list[str]:
     return scheduler.command(run, out=Path(folder), root=root, extra=())
 
 
-def _run(line: Sequence[str], threads: int) -> None:
-    environment = {**os.environ, **scheduler.threads(threads)}
-    done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-        raise RunFailed(f"a process that is measured failed: {said[-1]}")
+def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
+    """A process from its start to its end. Raises RunFailed when it fails, Interrupted when asked to stop."""
+    stop.check()
+    process = subprocess.Popen(
+        line,
+        env={**os.environ, **scheduler.threads(threads)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that Ctrl-C reaches us alone
+    )
+    said: tuple[str, str] | None = None
+    while said is None:
+        with suppress(subprocess.TimeoutExpired):
+            said = process.communicate(timeout=LOOK_SECONDS)
+        if said is None and stop.asked is not None:
+            process.terminate()
+            said = process.communicate()
+    stop.check()
+    if process.returncode:
+        out, err = (text.strip() for text in said)
+        last = (err or out or f"exit code {process.returncode}").splitlines()[-1]
+        raise RunFailed(f"a process that is measured failed: {last}")

@@ -25,6 +25,7 @@ from mixscope.bench.rounds import Bench, Row
 from mixscope.data.batch import Batch, InputSpec
 from mixscope.data.device import feed
 from mixscope.data.loader import Loader
+from mixscope.errors import ConfigError
 from mixscope.runs import display, opening, places, records
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
@@ -172,8 +173,13 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
     """The rows for a run with these settings; loaders are open while the block lasts.
 
     seconds: of one measurement of a row, about. steps: that are timed; 0 measures how many fill `seconds`.
-    Raises ConfigError and DataError as a run does.
+    Raises ConfigError and DataError as a run does, and ConfigError for train.compile=auto.
     """
+    if config.train.compile == "auto":
+        raise ConfigError(
+            "train.compile=auto depends on how many steps a run has, and a measurement has none of its own;"
+            " give train.compile=true or train.compile=false"
+        )
     with places.processes(config.run.device) as device, opening.ready_for(config, root, device) as made:
         module, spec = made.built.module.to(device), made.loader.spec
         initial = copy.deepcopy(module.state_dict())

@@ -1,15 +1,21 @@
 """`mixscope bench`: how fast this machine does what mixscope does, as ratios to what it could do."""
 
 import argparse
+import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from mixscope.__main__ import leave
 from mixscope.cli.grammar import EXIT, bar, declare, print_json
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, Interrupted
+from mixscope.training.stop import Stop, listening
 
 if TYPE_CHECKING:
     from mixscope.bench.rounds import Bench, Measured
     from mixscope.data.store import Store
+
+Do = Callable[[argparse.Namespace, Stop], None]
 
 ROUNDS = {"loader": 15, "mixing": 15, "train": 7, "eval": 7, "study": 3}
 QUICK = 2  # rounds
@@ -60,8 +66,8 @@ def add(commands: Any) -> None:
     made["study"].add_argument("--slots", type=int, default=0, metavar="N", help="(default: one a core)")
 
 
-def _declared(verbs: Any, name: str, do: Any) -> argparse.ArgumentParser:
-    command = declare(verbs, name, do, HELP[name], EXAMPLES[name])
+def _declared(verbs: Any, name: str, do: Do) -> argparse.ArgumentParser:
+    command = declare(verbs, name, _stoppable(do), HELP[name], EXAMPLES[name])
     command.add_argument(
         "--rounds", type=int, default=ROUNDS[name], metavar="N", help=f"(default: {ROUNDS[name]})"
     )
@@ -83,40 +89,66 @@ def _declared(verbs: Any, name: str, do: Any) -> argparse.ArgumentParser:
     return command
 
 
-def loader(arguments: argparse.Namespace) -> None:
+def _stoppable(do: Do) -> Callable[[argparse.Namespace], None]:
+    """`do`, which a signal ends in one sentence; what it started and wrote is gone by then."""
+
+    def done(arguments: argparse.Namespace) -> None:
+        with listening(lambda name: leave(signal.Signals[name])) as stop:  # while libraries are imported
+            try:
+                do(arguments, stop)
+            except (KeyboardInterrupt, Interrupted) as problem:
+                if not str(problem):  # a second Ctrl-C
+                    raise
+                why = str(problem).partition(";")[0]  # the rest is about a run that goes on
+                raise Interrupted(
+                    f"{why}; what was measured is not kept, the same command begins anew"
+                ) from None
+
+    return done
+
+
+def _interrupt(name: str) -> NoReturn:
+    """In the place of a signal's handler: where rows are measured in this process, each may take long."""
+    raise KeyboardInterrupt(f"stopped by {name}")
+
+
+def loader(arguments: argparse.Namespace, stop: Stop) -> None:
     """The loader beside everything that makes the same batches here."""
     from mixscope.bench import loader as room
 
+    stop.leave = _interrupt
     store, _ = _set(arguments)
     with room.rows(store, room.IMAGES // 5 if arguments.quick else room.IMAGES) as bench:
         found = _measured(bench, arguments)
     _print(room.computed(found), arguments)
 
 
-def mixing(arguments: argparse.Namespace) -> None:
+def mixing(arguments: argparse.Namespace, stop: Stop) -> None:
     """The kernel with and without mixing, on random images."""
     from mixscope.bench import mixing as room
 
+    stop.leave = _interrupt
     _check(arguments)
     bench = room.rows(bunch=room.BUNCH / 5 if arguments.quick else room.BUNCH)
     _print(room.computed(_measured(bench, arguments)), arguments)
 
 
-def train(arguments: argparse.Namespace) -> None:
+def train(arguments: argparse.Namespace, stop: Stop) -> None:
     """Our loop against a bare one."""
-    _network(arguments, "train")
+    _network(arguments, stop, "train")
 
 
-def evaluate(arguments: argparse.Namespace) -> None:
+def evaluate(arguments: argparse.Namespace, stop: Stop) -> None:
     """Our evaluation against a bare forward loop."""
-    _network(arguments, "evaluation")
+    _network(arguments, stop, "evaluation")
 
 
-def _network(arguments: argparse.Namespace, room: str) -> None:
+def _network(arguments: argparse.Namespace, stop: Stop, room: str) -> None:
     import importlib
 
     from mixscope.bench import train as networks
 
+    stop.leave = _interrupt
     store, root = _set(arguments)
     pairs = [*([f"model.arch={arguments.arch}"] if arguments.arch else []), *arguments.settings]
     config = networks.config(store.name, pairs)
@@ -125,10 +157,11 @@ def _network(arguments: argparse.Namespace, room: str) -> None:
         _print(_measured(bench, arguments), arguments)
 
 
-def study(arguments: argparse.Namespace) -> None:
+def study(arguments: argparse.Namespace, stop: Stop) -> None:
     """A study against processes started by hand, and the start of a run."""
     from mixscope.bench import study as room
 
+    stop.leave = None  # it looks itself: no process that it has started may be forgotten
     store, root = _set(arguments)
     if arguments.slots < 0:
         raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
@@ -140,6 +173,7 @@ def study(arguments: argparse.Namespace) -> None:
         runs=2 if quick else 0,
         pairs=arguments.settings,
         start=not quick,
+        stop=stop,
     ) as bench:
         _print(room.computed(_measured(bench, arguments)), arguments)
 
@@ -149,6 +183,8 @@ def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
     from mixscope.data.store import data_root
 
     _check(arguments)
+    if any(pair.startswith("data.name=") for pair in getattr(arguments, "settings", ())):
+        raise ConfigError("data.name: is what --set names here; give --set NAME in its place")
     root = data_root(arguments.root)
     return chosen(root, arguments.set), root
 
