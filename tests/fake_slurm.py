@@ -1,6 +1,7 @@
 """Slurm's commands as far as submitit uses them, on this machine: the first argument says which.
 
 What is asked of it is kept in the folder $FAKE_SLURM: a script and a file of its state for each job.
+While a file named hold is there, jobs that run do not begin what they were given.
 Signals reach every process of a job, as they do from Slurm.
 """
 
@@ -80,6 +81,8 @@ def srun(*words: str) -> None:
                 name = name.replace(mark, value)
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             files[option] = open(name, "ab")
+    while (HOME / "hold").exists():
+        time.sleep(0.05)
     sys.exit(subprocess.call(rest, stdout=files["--output"], stderr=files["--error"]))
 
 

@@ -129,14 +129,25 @@ def test_an_array_runs_the_study_and_a_job_that_is_preempted_goes_on(tmp_path, d
 @pytest.mark.slow
 def test_jobs_outlive_a_killed_scheduler_and_the_next_adopts_them(tmp_path, digits_root, calm, cluster):
     pytest.importorskip("submitit")
-    out, log = tmp_path / "study", tmp_path / "log"
+    out, log, hold = tmp_path / "study", tmp_path / "log", cluster / "hold"
+    hold.touch()  # else they may be done before the next scheduler has begun
+
+    def seen(event: str) -> bool:
+        journal = out / "scheduler.jsonl"
+        return journal.exists() and [e["event"] for e in events(out)].count(event) == 2
+
+    def running() -> bool:
+        return [file.read_text() for file in cluster.glob("*.state")] == ["RUNNING", "RUNNING"]
+
     first = scheduler_process(out, digits_root, tmp_path)
-    wait_for(lambda: training(out), alive=lambda: first.poll() is None)
+    wait_for(lambda: seen("started") and running(), alive=lambda: first.poll() is None)
     first.kill()
     first.wait()
-    assert scheduler_process(out, digits_root, tmp_path).wait() == 0, log.read_text()
+    second = scheduler_process(out, digits_root, tmp_path)
+    wait_for(lambda: seen("adopted"), alive=lambda: second.poll() is None)
+    hold.unlink()
+    assert second.wait() == 0, log.read_text()
     assert len(list(cluster.glob("*.sh"))) == 1
-    assert "adopted" in [e["event"] for e in events(out)]
     assert [len(records.read_status(s.path)["starts"]) for s in standings(out)] == [1, 1]
     assert predictions(out) == calm
 
