@@ -103,5 +103,28 @@ def test_a_network_keeps_its_state_and_its_answers():
         )
 
 
-def test_channels_last_is_the_default():
-    assert Train().channels_last
+@pytest.mark.parametrize(
+    ("asked", "device", "expected"),
+    [
+        (False, "cpu", torch.channels_last),
+        (True, "cpu", torch.channels_last),
+        (False, "cuda", torch.contiguous_format),
+        (True, "cuda", torch.channels_last),
+    ],
+)
+def test_memory_is_by_pixels_on_a_cpu_and_as_asked_on_a_gpu(asked, device, expected):
+    assert convolution.layout(Train(channels_last=asked), torch.device(device)) is expected
+
+
+def test_windows_of_a_pixel_are_products_through_a_whole_network(monkeypatch):
+    """Windows of one pixel on maps of 8 x 8 are products only where memory is by pixels."""
+    given = Model(arch="resnet26t", kwargs={"channels": [8, 8, 8, 8], "stem_width": 8})
+    module = models.build(given, n_classes=3, image_size=32, seed=3).module
+    module.to(memory_format=convolution.layout(Train(), torch.device("cpu")))
+    torchs = []
+    plain = nn.Conv2d.forward
+    monkeypatch.setattr(
+        nn.Conv2d, "forward", lambda self, x: torchs.append(self.kernel_size) or plain(self, x)
+    )
+    module(torch.randn(2, 3, 32, 32).contiguous(memory_format=torch.channels_last))
+    assert torchs and (1, 1) not in torchs

@@ -183,8 +183,8 @@ class Train:
 
     batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
     this many parts. precision: "fp32" or "bf16" (autocast).
-    channels_last: images and maps lie in memory by pixels, not by planes, which changes results by rounding;
-    quicker for convolutions, and no matter for transformers.
+    channels_last: on a GPU images and maps lie in memory by pixels, not by planes, which changes results by
+    rounding; on a CPU they always do.
     compile: torch.compile, which costs seconds to minutes before the first step and changes results by
     rounding; "auto" looks when the run begins whether that pays, and keeps to it.
     protocol: "sound" carves validation out of the training split, reports the last and the
@@ -196,7 +196,7 @@ class Train:
     batch_size: int = 256
     accumulate: int = 1
     precision: Literal["fp32", "bf16"] = "fp32"
-    channels_last: bool = True
+    channels_last: bool = False
     compile: bool | Literal["auto"] = False
     protocol: Literal["sound", "published"] = "sound"
 

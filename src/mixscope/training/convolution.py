@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mixscope.study.config import Train
+
 
 class Convolution(nn.Conv2d):
     """nn.Conv2d, and a matrix product where that is the same; any float dtype, shapes as there."""
@@ -50,6 +52,12 @@ class Convolution(nn.Conv2d):
         flat = functional.linear(input.flatten(1), parts[0] if len(parts) == 1 else torch.cat(parts))
         made = flat.view(len(flat), len(rows), len(columns), self.out_channels).permute(0, 3, 1, 2)
         return made if last else made.contiguous()
+
+
+def layout(train: Train, device: torch.device) -> torch.memory_format:
+    """How images and weights lie in memory: by pixels on a CPU, where products want it, else as asked."""
+    by_pixels = train.channels_last or device.type == "cpu"
+    return torch.channels_last if by_pixels else torch.contiguous_format
 
 
 def exchange(module: nn.Module) -> None:
