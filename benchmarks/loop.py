@@ -1,9 +1,8 @@
-"""What training costs besides its arithmetic, and what share of the machine the arithmetic gets.
+"""What training and evaluation cost besides their arithmetic, which is measured in arithmetic.py.
 
     python benchmarks/loop.py tax [--model small-resnet ...]    1 minute for the small ones, 6 for all
     python benchmarks/loop.py eval [--model ...]                1 minute, 4 for all
     python benchmarks/loop.py costs [--model ...]               2 minutes for all
-    python benchmarks/loop.py peak [--model resnet50 ...] [--compile]   3 minutes a model; compiling adds some
     python benchmarks/loop.py start                             1 minute
 Common: --root DIR, --batch N, --rounds N. Set OMP_NUM_THREADS to the cores that are idle.
 
@@ -13,7 +12,6 @@ the clock and in processor time of this thread (which is all of it with one thre
 eval: the rows of `mixscope bench eval`.
 costs: what is done besides steps, each measured alone, as a share of an epoch of 45,000 images (small
 networks: of the 1,292 of digits).
-peak: images/s of training, and the share of what a large float32 matrix product reaches in the same round.
 start: a fresh process up to its first step, by parts. One JSON line a row, then a table.
 """
 
@@ -35,7 +33,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from mixscope.bench import evaluation, rounds
 from mixscope.data.store import data_root
@@ -43,7 +40,7 @@ from mixscope.errors import Interrupted
 from mixscope.runs import display, opening, records
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, health, loop, models, optim
+from mixscope.training import checkpoint, health, loop, optim
 from mixscope.training.evaluate import predict
 from mixscope.training.stop import Stop
 
@@ -62,7 +59,6 @@ MODELS = {
 }  # fmt: skip
 STEPS = {"small-resnet": 300, "small-vit": 300, "resnet50": 12, "vit-s16": 12}  # of a measurement of the tax
 WARM = 2
-MATRIX = 2048
 LONG = 2.0  # seconds
 
 
@@ -249,123 +245,16 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
     return rows
 
 
-def median(do: Callable[[], object], repeats: int) -> float:
-    """Seconds of a call; of one alone where it takes long, so that a table of costs does not cost more."""
-    first = timed(do)
-    return first if first > LONG else statistics.median(timed(do) for _ in range(repeats))
-
-
-# --- the peak -----------------------------------------------------------------------------------
-
-
-def peak(name: str, batch: int, repeats: int, compiled: bool) -> list[dict[str, Any]]:
-    """Images/s of whole steps, and the share of a matrix product's rate, by precision, layout, compiling."""
-    given = config(name, batch or 128)
-    built = models.build(given.model, n_classes=100, image_size=32, seed=0).module
-    images, labels = (
-        torch.randn(given.train.batch_size, 3, 32, 32),
-        torch.randint(100, (given.train.batch_size,)),
-    )
-    with FlopCounterMode(display=False) as counter:
-        functional.cross_entropy(built(images[:2]), labels[:2]).backward()
-    flops = counter.get_total_flops() / 2  # of an image, forward and backward
-    left, right = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
-    rows: dict[str, rounds.Row] = {"matrix product": lambda: 2 * MATRIX**3 / timed(lambda: left @ right)}
-    ways = [(False, False), (False, True), (True, False), (True, True)]
-    compiling: dict[str, float] = {}
-    for bf16, last in ways:
-        for quick in (False, True) if compiled else (False,):
-            label = " ".join(["bf16" if bf16 else "fp32", *["channels_last"] * last, *["compiled"] * quick])
-            do = whole_step(copy.deepcopy(built), images, labels, bf16=bf16, last=last, quick=quick)
-            compiling[label] = timed(do) if quick else 0.0
-            rows[label] = lambda do=do: given.train.batch_size / timed(do)
-    found = rounds.measure(rows, unit="images/s", rounds=repeats)
-    product = found.found["matrix product"]
-    out = [{"model": name, "batch": given.train.batch_size, "way": "matrix product, float32",
-            "gflops": statistics.median(product) / 1e9}]  # fmt: skip
-    for label in list(rows)[1:]:
-        shares = [100 * rate * flops / most for rate, most in zip(found.found[label], product, strict=True)]
-        ratio = found.ratio(label, "fp32")
-        out.append({
-            "model": name, "batch": given.train.batch_size, "way": label,
-            "gflops": statistics.median(found.found[label]) * flops / 1e9,
-            "images_per_second": statistics.median(found.found[label]),
-            "percent_of_product": statistics.median(shares), "low": min(shares), "high": max(shares),
-            "of_fp32": ratio[0], "compile_s": compiling[label] or None,
-        })  # fmt: skip
-    return [{**dict.fromkeys(out[-1]), **row} for row in out] + kinds(name, built, images, labels, out[-1])
-
-
-def whole_step(
-    module: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, bf16: bool, last: bool, quick: bool
-) -> Callable[[], None]:
-    layout = torch.channels_last if last else torch.contiguous_format
-    module.to(memory_format=layout).train()  # type: ignore[call-overload]
-    optimiser = optim.make(module, settings.Optim(name="adamw"))
-    forward: Any = torch.compile(module, dynamic=False) if quick else module
-    precision: Any = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
-
-    def do() -> None:
-        batch = images.contiguous(memory_format=layout)
-        with precision:
-            logits = forward(batch).float()
-        optimiser.zero_grad(set_to_none=True)
-        functional.cross_entropy(logits, labels).backward()
-        optimiser.step()
-
-    return do
-
-
 def timed(do: Callable[[], object]) -> float:
     start = time.perf_counter()
     do()
     return time.perf_counter() - start
 
 
-KINDS = {  # of operations, by a word of their name
-    "convolution, backward": "convolution_backward",
-    "convolution, forward": "mkldnn_convolution",
-    "batch norm, backward": "batch_norm_backward",
-    "batch norm, forward": "native_batch_norm",
-    "layer norm": "layer_norm",
-    "matrix products": "addmm aten::mm aten::bmm",
-    "attention": "flash_attention",
-    "activations": "threshold_backward clamp_min relu gelu",
-    "pooling": "pool",
-    "optimiser": "_fused_adamw",
-    "copies and layout": "copy_ mkldnn_reorder",
-    "additions": "aten::add",
-}
-
-
-def kinds(
-    name: str, built: nn.Module, images: torch.Tensor, labels: torch.Tensor, like: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Where a step goes, by kind of operation: its own time, as a share of the step, for both layouts."""
-    out = []
-    for last in (False, True):
-        do = whole_step(copy.deepcopy(built), images, labels, bf16=False, last=last, quick=False)
-        do()
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
-            do()
-        events = seen.key_averages()
-        total = sum(e.self_cpu_time_total for e in events)
-        left = total
-        for kind, words in KINDS.items():
-            mine = sum(e.self_cpu_time_total for e in events if _is(e.key, words, kind))
-            left -= mine
-            out.append((kind, last, 100 * mine / total))
-        out.append(("all else", last, 100 * left / total))
-    return [
-        {**dict.fromkeys(like), "model": name, "batch": len(images),
-         "way": f"{kind}{', channels_last' if last else ''}", "percent_of_step": share}
-        for kind, last, share in out if share > 0.05
-    ]  # fmt: skip
-
-
-def _is(key: str, words: str, kind: str) -> bool:
-    first = next((k for k, w in KINDS.items() if any(word in key for word in w.split())), None)
-    return first == kind
+def median(do: Callable[[], object], repeats: int) -> float:
+    """Seconds of a call; of one alone where it takes long, so that a table of costs does not cost more."""
+    first = timed(do)
+    return first if first > LONG else statistics.median(timed(do) for _ in range(repeats))
 
 
 # --- the start ----------------------------------------------------------------------------------
@@ -446,35 +335,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("tax", "eval", "costs", "peak", "start"))
+    parser.add_argument("what", choices=("tax", "eval", "costs", "start"))
     parser.add_argument("--model", action="append", choices=tuple(MODELS))
     parser.add_argument("--root", type=Path)
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--compile", action="store_true")
     given = parser.parse_args()
     root, names = data_root(given.root), given.model or list(MODELS)
     print(json.dumps({"context": rounds.machine() | {"torch_threads": torch.get_num_threads()}}))
     if given.what == "eval":
         for name in names:
-            with evaluation.rows(config(name, given.batch), root) as bench:
+            size = [f"run.eval_batch_size={given.batch}"] if given.batch else []
+            with evaluation.rows(config(name, 0, *size), root) as bench:
                 found = bench.measure(given.rounds)
             print(found.lines(), found.table(), sep="\n")
         return
-    if given.what == "peak":
-        names = given.model or ["resnet50", "vit-s16"]
     for name in names:
         if given.what == "tax":
             say(tax(name, root, given.batch, given.rounds))
         elif given.what == "costs":
             say(costs(name, root, given.batch, given.rounds))
-        elif given.what == "start":
-            say(start(name, root, given.batch, given.rounds))
         else:
-            rows = peak(name, given.batch, given.rounds, given.compile)
-            say([row for row in rows if row.get("percent_of_step") is None])
-            say([{k: row[k] for k in ("model", "batch", "way", "percent_of_step")} for row in rows
-                 if row.get("percent_of_step") is not None])  # fmt: skip
+            say(start(name, root, given.batch, given.rounds))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from mixscope.bench.train import UNIT, Timed, context, now, ready
 from mixscope.data.loader import Loader
 from mixscope.runs import opening, places
 from mixscope.study.config import RunConfig
+from mixscope.training import convolution
 from mixscope.training.evaluate import predict
 
 BARE, OURS, FED = "bare forward loop, ready batches", "mixscope, ready batches", "mixscope, its loader"
@@ -27,7 +28,7 @@ RATIOS = ((OURS, BARE), (FED, BARE))
 
 def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> torch.Tensor:
     """Logits float32 (n, n_classes) by hand, in the order of the batches."""
-    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+    layout = convolution.layout(config.train, device)
     bf16, found = config.train.precision == "bf16", []
     module.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -57,7 +58,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
             pin=device.type == "cuda",
         ) as loader,
     ):
-        layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+        layout = convolution.layout(config.train, device)
         module = made.built.module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         few = ready(loader, device)
 

@@ -29,7 +29,7 @@ from mixscope.errors import ConfigError
 from mixscope.runs import display, opening, places, records
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import loop, optim
+from mixscope.training import convolution, loop, optim
 from mixscope.training.stop import Stop
 
 READY = 8  # different batches at most that are used again and again
@@ -125,7 +125,7 @@ def ready(loader: Loader, device: torch.device, count: int = READY) -> list[Batc
 
 def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> None:
     """A pass by hand: the same steps and nothing else. Averages and clipping are not done here."""
-    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+    layout = convolution.layout(config.train, device)
     bf16, smoothing = config.train.precision == "bf16", config.augment.label_smoothing
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
@@ -225,6 +225,7 @@ def context(config: RunConfig, made: opening.Ready, device: torch.device) -> dic
     return {
         "set": made.store.name, "size": made.store.size, "model": config.model.arch,
         "parameters": made.built.parameters, "precision": config.train.precision,
-        "channels_last": config.train.channels_last, "compile": config.train.compile,
+        "channels_last": convolution.layout(config.train, device) is torch.channels_last,
+        "compile": config.train.compile,
         "batch": config.train.batch_size, "device": str(device), "torch_threads": torch.get_num_threads(),
     }  # fmt: skip

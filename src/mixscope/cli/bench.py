@@ -23,7 +23,7 @@ EXAMPLES = {
     "loader": "  mixscope bench loader\n  mixscope bench loader --set tiny-imagenet --rounds 9 --json",
     "mixing": "  mixscope bench mixing\n  mixscope bench mixing --quick --json",
     "train": "  mixscope bench train\n"
-    "  mixscope bench train --arch resnet18 --set cifar100 train.precision=bf16 train.channels_last=true",
+    "  mixscope bench train --arch resnet18 --set cifar100 train.precision=bf16",
     "eval": "  mixscope bench eval\n"
     "  mixscope bench eval --arch vit_small_patch16_224 model.patch_size=16 run.eval_batch_size=256",
     "study": "  mixscope bench study --slots 4\n  mixscope bench study --quick --json train.epochs=5",

@@ -183,6 +183,8 @@ class Train:
 
     batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
     this many parts. precision: "fp32" or "bf16" (autocast).
+    channels_last: on a GPU images and maps lie in memory by pixels, not by planes, which changes results by
+    rounding; on a CPU they always do.
     compile: torch.compile, which costs seconds to minutes before the first step and changes results by
     rounding; "auto" looks when the run begins whether that pays, and keeps to it.
     protocol: "sound" carves validation out of the training split, reports the last and the

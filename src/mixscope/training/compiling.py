@@ -20,6 +20,7 @@ from torch import nn
 
 from mixscope.errors import ConfigError
 from mixscope.study.config import Train
+from mixscope.training import convolution
 from mixscope.units import duration
 
 # Of networks with batch norm, whose passes over memory compiling saves, and of others: the share of a step
@@ -89,7 +90,7 @@ def _has_compiler() -> bool:
 
 def _seconds(train: Train, module: nn.Module, images: torch.Tensor, device: torch.device) -> Iterator[float]:
     """Seconds of forward, backward and a step, of a copy of the network."""
-    layout = torch.channels_last if train.channels_last else torch.contiguous_format
+    layout = convolution.layout(train, device)
     twin: Any = copy.deepcopy(module).train()
     twin.to(device=device, memory_format=layout)
     optimiser = torch.optim.SGD([p for p in twin.parameters() if p.requires_grad], lr=0.0, fused=True)

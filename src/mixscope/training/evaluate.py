@@ -11,7 +11,7 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.errors import RunFailed
 from mixscope.study.config import Train
-from mixscope.training import ranks
+from mixscope.training import convolution, ranks
 from mixscope.training.stop import Stop
 
 
@@ -37,7 +37,7 @@ def predict(
     labels: list[torch.Tensor] = []
     logits: list[torch.Tensor] = []
     talk = ranks.Talk()
-    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    layout = convolution.layout(config, device)
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),

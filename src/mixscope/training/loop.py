@@ -28,7 +28,7 @@ from mixscope.data.order import Position
 from mixscope.errors import Interrupted, RunFailed
 from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, optim, ranks
+from mixscope.training import checkpoint, convolution, optim, ranks
 from mixscope.training.checkpoint import State
 from mixscope.training.evaluate import predict
 from mixscope.training.health import Finding
@@ -102,7 +102,7 @@ def train(
     """
     epochs, batches, smoothing = config.train.epochs, loader.batches, config.augment.label_smoothing
     rank, n_ranks, on_cpu = ranks.rank(), ranks.count(), device.type == "cpu"
-    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+    layout = convolution.layout(config.train, device)
     bf16 = config.train.precision == "bf16"
     precision: Any = torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]

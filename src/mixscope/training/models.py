@@ -20,7 +20,7 @@ from torch import nn
 from mixscope import rng
 from mixscope.errors import ConfigError, DataError, unknown
 from mixscope.study.config import Model
-from mixscope.training import weights
+from mixscope.training import convolution, weights
 
 # Arguments of timm that other settings decide, and which.
 DECIDED = {
@@ -74,6 +74,7 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
             _small_stem(module, arch)
         if file is not None:
             _load(module, arch, file, arguments)
+    convolution.exchange(module)
     _refuse_misfit(module, arch, image_size)
     provenance: dict[str, Any] = {"weights": "scratch"}
     if file is not None:

@@ -1,0 +1,70 @@
+"""Convolutions that are matrix products, computed as such on a CPU.
+
+Networks made for 224 px end in maps of 2 x 2 and 1 x 1 pixels when images are small. There every output
+pixel sees every input pixel, so that the convolution is a matrix, whose entries are taps of the window; a
+window of one pixel is a matrix wherever it lies. Libraries of convolutions are made for large maps: layers
+whose maps are a single pixel hold a sixth of a ResNet50's arithmetic at 32 px, and took two fifths of its
+time (docs/performance.md).
+
+Results are those of the convolution but for rounding. What does not belong here: which networks there are.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mixscope.study.config import Train
+
+
+class Convolution(nn.Conv2d):
+    """nn.Conv2d, and a matrix product where that is the same; any float dtype, shapes as there."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """float (n, in, h, w) to (n, out, h', w'), in the memory layout of the input."""
+        if not input.is_cpu:
+            return super().forward(input)
+        last = input.is_contiguous(memory_format=torch.channels_last)
+        rows, columns = (self._starts(axis, input.shape[2 + axis]) for axis in (0, 1))
+        if rows and columns:
+            made = self._whole(input, rows, columns, last)
+        elif last and self.kernel_size == (1, 1) and self.padding == (0, 0):
+            down, across = self.stride
+            pixels = input[:, :, ::down, ::across].permute(0, 2, 3, 1)
+            made = functional.linear(pixels, self.weight[:, :, 0, 0]).permute(0, 3, 1, 2)
+        else:
+            return super().forward(input)
+        return made if self.bias is None else made + self.bias[:, None, None]
+
+    def _starts(self, axis: int, size: int) -> list[int]:
+        """For each output place the tap on the first input place; [] unless all input places have a tap."""
+        window, stride, padding = self.kernel_size[axis], self.stride[axis], int(self.padding[axis])
+        places = (size + 2 * padding - window) // stride + 1
+        starts = [padding - place * stride for place in range(places)]
+        return starts if all(0 <= start <= window - size for start in starts) else []
+
+    def _whole(self, input: Tensor, rows: list[int], columns: list[int], last: bool) -> Tensor:
+        """A matrix from all numbers of an image to all numbers of its output."""
+        height, width = input.shape[2:]
+        taps = [self.weight[:, :, y : y + height, x : x + width] for y in rows for x in columns]
+        if last:  # numbers follow each other as they lie in memory
+            input, taps = input.permute(0, 2, 3, 1), [tap.permute(0, 2, 3, 1) for tap in taps]
+        parts = [tap.flatten(1) for tap in taps]
+        flat = functional.linear(input.flatten(1), parts[0] if len(parts) == 1 else torch.cat(parts))
+        made = flat.view(len(flat), len(rows), len(columns), self.out_channels).permute(0, 3, 1, 2)
+        return made if last else made.contiguous()
+
+
+def layout(train: Train, device: torch.device) -> torch.memory_format:
+    """How images and weights lie in memory: by pixels on a CPU, where products want it, else as asked."""
+    by_pixels = train.channels_last or device.type == "cpu"
+    return torch.channels_last if by_pixels else torch.contiguous_format
+
+
+def exchange(module: nn.Module) -> None:
+    """Makes the plain convolutions of a network `Convolution`, in place; its state and their names stay."""
+    for each in module.modules():
+        # Subclasses have a forward pass of their own; groups, gaps in a window and padding other than zeros
+        # are not reckoned with here.
+        plain = type(each) is nn.Conv2d and each.groups == 1 and each.dilation == (1, 1)
+        if plain and each.padding_mode == "zeros" and not isinstance(each.padding, str):
+            each.__class__ = Convolution  # which has no state of its own
