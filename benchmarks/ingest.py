@@ -30,6 +30,7 @@ from typing import Any
 import simplejpeg
 
 from mixscope.bench import rounds
+from mixscope.cli.ending import ended
 from mixscope.data.loader import cores
 from peers import Watch
 
@@ -181,4 +182,4 @@ def tenth(source: Path, to: Path) -> Path:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    main()
+    raise SystemExit(ended(main))

@@ -41,6 +41,7 @@ from mixscope.bench import bare
 from mixscope.bench import loader as rows_of
 from mixscope.bench.bare import BATCH, Bytes, Make
 from mixscope.bench.rounds import Measured, Row, measure
+from mixscope.cli.ending import ended
 from mixscope.data import order
 from mixscope.data.loader import Loader
 from mixscope.data.maker import Slot
@@ -362,4 +363,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

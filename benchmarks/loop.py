@@ -38,7 +38,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from mixscope.bench import evaluation, rounds
-from mixscope.data.store import data_root
+from mixscope.cli.ending import ended
+from mixscope.data.store import Store, data_root
 from mixscope.errors import Interrupted
 from mixscope.runs import display, opening, records
 from mixscope.study import config as settings
@@ -454,6 +455,9 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     given = parser.parse_args()
     root, names = data_root(given.root), given.model or list(MODELS)
+    if given.what != "peak":
+        for name in names:
+            Store.open(root, config(name, given.batch).data.name)  # before anything is measured
     print(json.dumps({"context": rounds.machine() | {"torch_threads": torch.get_num_threads()}}))
     if given.what == "eval":
         for name in names:
@@ -478,4 +482,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

@@ -20,6 +20,7 @@ from torchvision.transforms import v2
 from mixscope.bench import mixing
 from mixscope.bench.bare import BATCH
 from mixscope.bench.mixing import Call, thread_time
+from mixscope.cli.ending import ended
 from mixscope.mixing.loss import mixed_cross_entropy
 
 CLASSES = 100
@@ -101,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))
