@@ -19,6 +19,7 @@ import torch
 from mixscope.bench import bare
 from mixscope.bench.bare import BATCH, Bytes, Make
 from mixscope.bench.rounds import measure
+from mixscope.cli.ending import ended
 
 IMAGES = 20_000
 PLANAR, INTERLEAVED = "plain loops, N,3,H,W", "plain loops, N,H,W,3"
@@ -99,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

@@ -35,7 +35,8 @@ from torch import nn
 from torch.nn import functional
 
 from mixscope.bench import evaluation, rounds
-from mixscope.data.store import data_root
+from mixscope.cli.ending import ended
+from mixscope.data.store import Store, data_root
 from mixscope.errors import Interrupted
 from mixscope.runs import display, opening, records
 from mixscope.study import config as settings
@@ -342,6 +343,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     root, names = data_root(given.root), given.model or list(MODELS)
+    if given.what != "peak":
+        for name in names:
+            Store.open(root, config(name, given.batch).data.name)  # before anything is measured
     print(json.dumps({"context": rounds.machine() | {"torch_threads": torch.get_num_threads()}}))
     if given.what == "eval":
         for name in names:
@@ -360,4 +364,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

@@ -2,15 +2,18 @@
 
     python benchmarks/mixing.py [--size 32] [--rounds 15] [--quick] [--without-peers]
 
-Microseconds of processor time for a batch of 256; some 70 seconds for both sizes. Peers mix a float batch
+Microseconds of processor time for a batch of 256; some 80 seconds for both sizes. Peers mix a float batch
 that is ready, labels included, where ours mixes while it makes the batch: "mixing adds" is to be compared.
+kornia is named and left out where it is not installed (benchmarks/requirements.txt).
 The loss is measured forward and backward, beside the same loss against soft targets. One JSON line a row and
 a ratio, then a table.
 """
 
 import argparse
 import dataclasses
+import importlib.util
 import itertools
+import sys
 
 import torch
 from timm.data.mixup import Mixup
@@ -20,9 +23,11 @@ from torchvision.transforms import v2
 from mixscope.bench import mixing
 from mixscope.bench.bare import BATCH
 from mixscope.bench.mixing import Call, thread_time
+from mixscope.cli.ending import ended
 from mixscope.mixing.loss import mixed_cross_entropy
 
 CLASSES = 100
+KORNIA = importlib.util.find_spec("kornia") is not None
 
 
 def timm(mix: str, per: str, size: int) -> str:
@@ -33,8 +38,12 @@ def torchvision(mix: str, size: int) -> str:
     return f"torchvision v2 {mix}, per batch, {size} px"
 
 
+def by_kornia(mix: str, size: int) -> str:
+    return f"kornia {mix}, per elem, {size} px"
+
+
 def peer_calls(size: int) -> dict[str, Call]:
-    """timm and torchvision on a ready batch. timm works in place, so it mixes what it has mixed."""
+    """timm, torchvision and kornia on a ready batch. timm works in place, so it mixes what it has mixed."""
     images, labels, calls = torch.randn(BATCH, 3, size, size), torch.randint(CLASSES, (BATCH,)), {}
     for mode in ("batch", "elem"):
         for mix, alphas in (("mixup", (1.0, 0.0)), ("cutmix", (0.0, 1.0)), ("switch", (1.0, 1.0))):
@@ -43,6 +52,13 @@ def peer_calls(size: int) -> dict[str, Call]:
     for mix, transform in (("mixup", v2.MixUp), ("cutmix", v2.CutMix)):
         batched = transform(num_classes=CLASSES)
         calls[torchvision(mix, size)] = lambda _, t=batched: t(images, labels)
+    if KORNIA:
+        from kornia import augmentation
+
+        keys = ["input", "class"]
+        by_paper = augmentation.RandomCutMixV2(data_keys=keys, use_correct_lambda=True)
+        for mix, mixer in (("mixup", augmentation.RandomMixUpV2(data_keys=keys)), ("cutmix", by_paper)):
+            calls[by_kornia(mix, size)] = lambda _, m=mixer: m(images, labels)
     return calls
 
 
@@ -84,6 +100,8 @@ def main() -> None:
     parser.add_argument("--without-peers", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    if not KORNIA and not given.without_peers:
+        print("left out: kornia (it is not installed)", file=sys.stderr)
     bunch = 0.002 if given.quick else mixing.BUNCH
     sizes = (given.size,) if given.size else mixing.SIZES
     bench, calls = mixing.rows(sizes, bunch), loss_calls()
@@ -91,9 +109,8 @@ def main() -> None:
     for size in () if given.without_peers else sizes:
         calls |= peer_calls(size)
         for mix in ("mixup", "cutmix"):
-            ratios += [
-                (peer, mixing.adds(mix, size)) for peer in (timm(mix, "batch", size), torchvision(mix, size))
-            ]
+            peers = (timm(mix, "batch", size), torchvision(mix, size), by_kornia(mix, size))
+            ratios += [(peer, mixing.adds(mix, size)) for peer in peers if peer in calls]
     rows = bench.rows | {name: thread_time(call, bunch) for name, call in calls.items()}
     bench = dataclasses.replace(bench, rows=rows, ratios=bench.ratios + tuple(ratios))
     found = mixing.computed(bench.measure(2 if given.quick else given.rounds))
@@ -101,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

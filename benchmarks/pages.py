@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from mixscope.bench import rounds
+from mixscope.cli.ending import ended
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store, data_root
 
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

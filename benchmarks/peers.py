@@ -34,7 +34,9 @@ from typing import Any
 import psutil
 
 from mixscope.bench import rounds
+from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
+from mixscope.errors import DataError
 
 SETTLE = 10  # batches that a loader may have made beforehand
 IDLE, SETTLE_TRIES = 10.0, 25  # percent of all cores that a machine at rest uses, and how often it is asked
@@ -60,6 +62,8 @@ def main() -> None:
     arguments = parser.parse_args()
     root = data_root(arguments.data)
     images = Store.open(root, arguments.set).images("train")
+    if arguments.jpeg is not None and not arguments.jpeg.is_dir():
+        raise DataError(f"{arguments.jpeg}: is no folder; --jpeg takes one of class folders")
 
     from peer_loaders import PEERS
 
@@ -361,4 +365,4 @@ def look_at(streams: dict[str, Any], settings: dict[str, Any], name: str) -> dic
 ANSWERS = {"rate": rate, "compare": look_at, "import": import_only, "epoch": first_and_rest}
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

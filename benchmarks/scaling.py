@@ -27,7 +27,8 @@ from pathlib import Path
 
 from mixscope.bench import study
 from mixscope.bench.rounds import measure
-from mixscope.data.store import data_root
+from mixscope.cli.ending import ended
+from mixscope.data.store import Store, data_root
 from mixscope.runs import scheduler, slots
 from mixscope.study.matrix import PlannedRun
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORDS", help="rows whose names have these")
     given = parser.parse_args()
     root, cores = data_root(given.root), scheduler.cores()
+    Store.open(root, given.set)  # before anything is started
     runs = study.planned(given.set, given.runs, (*LENGTH, *given.settings))
     chosen: list[tuple[int, str]] = []
     timed(runs[:1], root, scheduler.Options(slots=1, threads=1, retries=0))  # files into the page cache
@@ -110,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

@@ -25,6 +25,8 @@ from scipy.special import log_softmax
 
 from mixscope.claims import contrasts, pairing
 from mixscope.claims.contrasts import Sample
+from mixscope.cli.ending import ended
+from mixscope.errors import DataError
 
 KEPT = 3  # epochs, the last ones
 BASE = "last"  # the estimator that others are compared with: accuracy of the last epoch's weights on test
@@ -166,8 +168,11 @@ class Figures:
     """What `collect` wrote. seeds: those that every cell has, in order."""
 
     def __init__(self, figures: Path) -> None:
-        with figures.with_suffix(".csv").open(newline="") as file:
-            self.rows = list(csv.DictReader(file))
+        for file in (figures.with_suffix(".csv"), figures.with_suffix(".npz")):
+            if not file.is_file():
+                raise DataError(f"{file}: is missing; `collect` writes it, or give others with --figures")
+        with figures.with_suffix(".csv").open(newline="") as rows:
+            self.rows = list(csv.DictReader(rows))
         with np.load(figures.with_suffix(".npz")) as packed:
             self.hits = np.unpackbits(packed["hits"], axis=1)[:, : int(packed["examples"])].astype(bool)
         self.cells = list(dict.fromkeys((row["model"], row["arm"]) for row in self.rows))
@@ -430,4 +435,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

@@ -268,7 +268,24 @@ def test_processes_that_share_memory_decode_what_one_decodes(tmp_path, tiny_fold
         list(decoding.decoded(files, 32, True))
 
 
-@pytest.mark.parametrize("size", [8, 64, 258, 259])
+def test_lists_decoded_in_turn_are_decoded_by_the_same_processes(tiny_folder, monkeypatch):
+    files = sorted(str(file) for file in tiny_folder.rglob("*.JPEG"))
+    monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(decoding, "BLOCK", 3)
+    started: list[int] = []
+    pool = decoding.ProcessPoolExecutor
+    monkeypatch.setattr(decoding, "ProcessPoolExecutor", lambda *a, **b: started.append(1) or pool(*a, **b))
+    first, second = decoding.in_turn([files[:7], files[7:]], 64, True)
+    for part, expected in ((first, files[:7]), (second, files[7:])):
+        got = np.concatenate([block.copy() for block in part])
+        np.testing.assert_array_equal(got, decoding.decode(expected, size=64, exact=True))
+    assert started == [1]
+    _, second = decoding.in_turn([files[:7], files[7:]], 64, True)
+    with pytest.raises(AssertionError, match="in their order"):
+        next(second)
+
+
+@pytest.mark.parametrize("size", [7, 8, 64, 258, 259])
 def test_sums_of_pixels_are_exact(size):
     block = np.random.default_rng(0).integers(250, 256, (7, 3, size, size), dtype=np.uint8)
     sums, squares = np.zeros(3), np.zeros(3)

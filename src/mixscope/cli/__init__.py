@@ -6,14 +6,12 @@ What does not belong here: anything that another program might want to call.
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__
-from mixscope.atomic import is_full
 from mixscope.cli import analyze, audit, bench, compare, cues, data, judge, look, report, run, study
+from mixscope.cli.ending import ended
 from mixscope.cli.grammar import EXIT, Parser
-from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
 
 def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambda: None) -> int:
@@ -21,33 +19,14 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
 
     begin: called when it is known what is to be done, right before it is done.
     """
-    try:
+
+    def do() -> int | None:
         arguments = parser().parse_args(argv)
         begin()
-        return int(arguments.do(arguments) or 0)
-    except ConfigError as problem:
-        return _fail(problem, 2)
-    except DataError as problem:
-        return _fail(problem, 4)
-    except RunFailed as problem:
-        return _fail(problem, 1)
-    except Interrupted as problem:
-        return _fail(problem, 75)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
-        return 0
-    except OSError as problem:
-        if not is_full(problem):
-            raise
-        full = "the disk is full; make room, then the same command goes on"
-        return _fail(problem if isinstance(problem, DiskFull) else full, 1)
+        done: int | None = arguments.do(arguments)
+        return done
 
-
-def _fail(problem: object, code: int) -> int:
-    print(f"error: {problem}     [exit {code}]", file=sys.stderr)
-    return code
+    return ended(do)
 
 
 def parser() -> argparse.ArgumentParser:

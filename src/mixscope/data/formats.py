@@ -306,16 +306,18 @@ def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
         size=64,
         class_names=tuple(words.get(w, w).split(",")[0] for w in wnids),
         class_ids=tuple(wnids),
-        splits={
-            "train": _from_files(files, labels, 64, boxes, exact=True),
-            "test": _from_files(
-                _in(val_place, val_files),
-                [class_of[val_class[name]] for name in val_files],
-                64,
-                [val_box[name] for name in val_files],
-                exact=True,
-            ),
-        },
+        splits=_from_files(
+            {
+                "train": (files, labels, boxes),
+                "test": (
+                    _in(val_place, val_files),
+                    [class_of[val_class[name]] for name in val_files],
+                    [val_box[name] for name in val_files],
+                ),
+            },
+            size=64,
+            exact=True,
+        ),
         notes=(
             "the test split is the labelled val split of the original",
             *((f"{lost:,} training images have no box in their class's file of boxes",) if lost else ()),
@@ -378,7 +380,7 @@ def read_imagefolder(folder: Path, size: int | None) -> Content:
     return Content(
         size=side,
         class_names=tuple(names),
-        splits={s: _from_files(f, n, side, None, exact=False) for s, (f, n) in splits.items()},
+        splits=_from_files({s: (*each, None) for s, each in splits.items()}, size=side, exact=False),
         notes=tuple(notes),
     )
 
@@ -441,19 +443,22 @@ def _in(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def _from_files(
-    files: Sequence[str],
-    labels: Sequence[int],
-    size: int,
-    boxes: Sequence[tuple[int, ...]] | None,
+    parts: Mapping[str, tuple[Sequence[str], Sequence[int], Sequence[tuple[int, ...]] | None]],
     *,
+    size: int,
     exact: bool,
-) -> Split:
-    return Split(
-        count=len(files),
-        images=decoding.decoded(files, size, exact),
-        labels=np.array(labels, dtype=np.int64),
-        boxes=None if boxes is None else np.array(boxes, dtype=np.int16),
-    )
+) -> dict[str, Split]:
+    """Files, labels and boxes of each split; images must be asked for in the order of the splits."""
+    images = decoding.in_turn([files for files, _, _ in parts.values()], size, exact)
+    return {
+        split: Split(
+            count=len(files),
+            images=blocks,
+            labels=np.array(labels, dtype=np.int64),
+            boxes=None if boxes is None else np.array(boxes, dtype=np.int16),
+        )
+        for (split, (files, labels, boxes)), blocks in zip(parts.items(), images, strict=True)
+    }
 
 
 def _annotations(file: Path, *, first: int) -> dict[str, tuple[int, ...]]:
@@ -462,10 +467,10 @@ def _annotations(file: Path, *, first: int) -> dict[str, tuple[int, ...]]:
     for number, line in enumerate(_lines(file), start=1):
         cells = line.split("\t")
         try:
-            box = tuple(int(c) for c in cells[first : first + 4])
+            box = tuple(map(int, cells[first : first + 4]))
         except ValueError:
             box = ()
-        if len(box) != 4 or not all(0 <= n <= BOX_MOST for n in box):
+        if len(box) != 4 or min(box) < 0 or max(box) > BOX_MOST:
             what = "a file name, a class and a box" if first == 2 else "a file name and a box"
             raise DataError(
                 f"{file}, line {number}: expected {what} of four numbers of pixels with tabs between, got"

@@ -1,0 +1,40 @@
+"""How a command ends: with its exit code, and one sentence for every error that a user can mend.
+
+The scripts in benchmarks/ end so too.
+What does not belong here: what a command does.
+"""
+
+import sys
+from collections.abc import Callable
+
+from mixscope.atomic import is_full
+from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
+
+
+def ended(do: Callable[[], int | None]) -> int:
+    """Carries out a command and returns its exit code."""
+    try:
+        return int(do() or 0)
+    except ConfigError as problem:
+        return _fail(problem, 2)
+    except DataError as problem:
+        return _fail(problem, 4)
+    except RunFailed as problem:
+        return _fail(problem, 1)
+    except Interrupted as problem:
+        return _fail(problem, 75)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        sys.stderr.close()
+        return 0
+    except OSError as problem:
+        if not is_full(problem):
+            raise
+        full = "the disk is full; make room, then the same command goes on"
+        return _fail(problem if isinstance(problem, DiskFull) else full, 1)
+
+
+def _fail(problem: object, code: int) -> int:
+    print(f"error: {problem}     [exit {code}]", file=sys.stderr)
+    return code
