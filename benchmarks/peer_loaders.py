@@ -598,7 +598,7 @@ PEERS: dict[str, Peer] = {
     "airbench style, none": Peer(make=airbench, family="airbench", threads=0, whole=True, floats=5),
     **arms("FFCV", ffcv, **FFCV),
     **arms("FFCV, channels last", functools.partial(ffcv, channels_last=True), **FFCV),
-    "DALI, none": Peer(make=dali, family="dali", needs=("nvidia.dali",)),
+    "DALI, none": Peer(make=dali, family="torchvision", needs=("nvidia.dali",)),
     **arms("SPDL", spdl, family="by hand", needs=("spdl.pipeline",)),
     "torch by hand, 1 thread, none": Peer(make=by_hand, family="by hand"),
     **arms("torch by hand", by_hand, family="by hand", threads=0),
