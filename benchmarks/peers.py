@@ -9,7 +9,8 @@ while another is measured; workers that still fill their queues are waited for. 
 for `--seconds` (airbench: whole epochs), after ten that are not counted because they may have been waiting.
 Before anything is measured the batches of all loaders are compared: shape, dtype, labels, mean and spread.
 About 2 seconds a row and round at 32 px, and a minute in which FFCV compiles: some 11 minutes for 45 rows in
-5 rounds and one to warm up. At 64 px some 3 seconds a row and round, and 17 GB for all of Tiny-ImageNet.
+5 rounds and one to warm up. At 64 px some 3 seconds a row and round, and for all rows of all of
+Tiny-ImageNet more than 20 GB of memory: with less, several runs with --only, mixscope in each.
 
 --memory starts each loader alone, once a round: seconds to the first batch, and peak memory of all its
 processes (PSS, which counts a shared page once), and how much of it is private or shared memory (not pages of
