@@ -2,9 +2,10 @@
 
 Each makes batches of 256 from the training split without end: zero padding of an eighth of the side, random
 crop, mirrored half of the time, normalised, float32 N,C,H,W; labels int64, or soft targets where it mixes.
-Each as its documentation has it, with the faster way where there are two.
+Each as its documentation has it, with the faster way where there are two. FFCV's are N,H,W,C in memory where
+a name says "channels last".
 
-What does not belong here: clocks, memory and tables (peers.py).
+What does not belong here: clocks, memory and tables (peers.py), and limits of the machine (peer_limits.py).
 """
 
 import functools
@@ -34,12 +35,14 @@ class Task:
     """What is to be made: of which store, mixed how ("none", "mixup", "cutmix"), by how many processes.
 
     jpeg: the folder of class folders that the store was made from, for those that decode as they go.
+    scratch: a folder for files of a loader's own, which are there as long as the script runs.
     """
 
     store: Store
     mix: str = "none"
     workers: int = 0
     jpeg: Path | None = None
+    scratch: Path | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -68,10 +71,11 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """needs: modules that must be there. whole: it works epoch by epoch, so only whole ones can be timed.
+    """family: rows that share a process, and so what is cached in it. needs: modules that must be there.
 
-    threads: of torch's, in the process that takes the batches; 0 is one a core. floats: copies of the whole
-    set as float32 that it holds at once, about.
+    threads: of torch's, in the process that takes the batches; 0 is one a core. whole: it works epoch by
+    epoch, so only whole ones can be timed. floats: copies of the whole set as float32 that it holds at once,
+    about. prepare: called once, by a process that ends with it.
     """
 
     make: Callable[[Task], Stream]
@@ -83,18 +87,40 @@ class Peer:
     whole: bool = False
     jpeg: bool = False
     floats: int = 0
+    prepare: Callable[[Task], None] | None = None
 
 
 # --- ours -------------------------------------------------------------------------------------------
 
 
+class InMemory:
+    """A store whose training images were read into an array beforehand; all else is the store's."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.held = store, np.array(store.images("train"))
+
+    def images(self, split: str) -> np.ndarray:
+        return self.held
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
 def ours(task: Task) -> Stream:
+    return by_mixscope(task, task.store)
+
+
+def ours_in_memory(task: Task) -> Stream:
+    return by_mixscope(task, InMemory(task.store))
+
+
+def by_mixscope(task: Task, store: Any) -> Stream:
     examples = len(task.labels)
     mixer = mixing.make(
         Augment(mix=task.mix), seed=0, epochs=10**9, size=task.size, batch_size=BATCH, examples=examples
     )
     loader = Loader(
-        task.store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, mixer=mixer,
+        store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, mixer=mixer,
         drop_last=True, threads=1,
     )  # fmt: skip
     while True:
@@ -429,12 +455,20 @@ def kornia(task: Task) -> Stream:
             yield (batch, labels[chosen]) if mix is None else mix(batch, labels[chosen])
 
 
+@functools.cache
+def tf_images(folder: Path) -> Any:
+    """The training images of a store as TensorFlow's, a copy."""
+    import tensorflow as tf
+
+    return tf.constant(Store.open(folder.parent, folder.name).images("train").view(np.ndarray))
+
+
 def tf_data(task: Task) -> Stream:
     """Vectorised: whole batches in a map that runs in parallel."""
     import tensorflow as tf
 
     size, pad, count = task.size, task.pad, len(task.labels)
-    images, labels = tf.constant(task.images), tf.constant(task.labels)
+    images, labels = tf_images(task.store.folder), tf.constant(task.labels)
     scale, bias = (tf.constant(v.numpy()) for v in scale_and_bias(task))
 
     def make(chosen: Any) -> Any:
@@ -496,13 +530,60 @@ def dali(task: Task) -> Stream:
         yield found, own.flatten()
 
 
+def beton(task: Task) -> str:
+    assert task.scratch is not None
+    return str(task.scratch / f"{task.store.name}.beton")
+
+
+def write_beton(task: Task) -> None:
+    """FFCV's own file of pixels, which its loader maps."""
+    from ffcv.fields import IntField, RGBImageField
+    from ffcv.writer import DatasetWriter
+
+    fields = {"image": RGBImageField(), "label": IntField()}
+    examples = Examples(task, pil=True, transform=np.asarray)
+    DatasetWriter(beton(task), fields, num_workers=cores()).from_indexed_dataset(examples)
+
+
+def ffcv(task: Task, *, channels_last: bool = False) -> Stream:
+    """Its own transforms, compiled. It has no CutMix: that is done to its batches as they come, in torch."""
+    from ffcv import transforms as steps
+    from ffcv.fields.decoders import IntDecoder, SimpleRGBImageDecoder
+    from ffcv.loader import Loader as Ffcv
+    from ffcv.loader import OrderOption
+
+    mean, std = (255 * np.array(v) for v in (task.mean, task.std))
+    images = [SimpleRGBImageDecoder(), steps.RandomHorizontalFlip(), steps.RandomTranslate(task.pad)]
+    labels = [IntDecoder()]
+    if task.mix == "mixup":
+        images.append(steps.ImageMixup(1.0, True))  # of bytes, as its documentation has it
+        labels += [steps.LabelMixup(1.0, True), steps.ToTensor()]
+    else:
+        labels += [steps.ToTensor(), steps.Squeeze()]
+    images += [
+        steps.NormalizeImage(mean, std, np.float32),
+        steps.ToTensor(),
+        steps.ToTorchImage(channels_last),
+    ]
+    loader = Ffcv(
+        beton(task), BATCH, num_workers=cores(), order=OrderOption.RANDOM, drop_last=True,
+        pipelines={"image": images, "label": labels},
+    )  # fmt: skip
+    while True:
+        for found, own in loader:
+            yield mixed_in_torch(task, found, own) if task.mix == "cutmix" else (found, own)
+
+
 def arms(name: str, make: Callable[[Task], Stream], **about: Any) -> dict[str, Peer]:
     return {f"{name}, {mix}": Peer(make=make, mix=mix, **about) for mix in ("none", "mixup", "cutmix")}
 
 
+FFCV: dict[str, Any] = {"family": "ffcv", "needs": ("ffcv",), "threads": 0, "prepare": write_beton}
+
 # The order is that of the table.
 PEERS: dict[str, Peer] = {
     **arms("mixscope", ours, family="mixscope"),
+    "mixscope, array in memory, none": Peer(make=ours_in_memory, family="mixscope"),
     "DataLoader + torchvision v1, 0 workers, none": Peer(make=torchvision_v1, family="torchvision"),
     "DataLoader + torchvision v1, 1 worker, none": Peer(make=torchvision_v1, family="torchvision", workers=1),
     **arms("DataLoader + torchvision v1, 2 workers", torchvision_v1, family="torchvision", workers=2),
@@ -510,13 +591,15 @@ PEERS: dict[str, Peer] = {
         make=torchvision_v2_alone, family="torchvision", workers=2
     ),
     **arms("DataLoader + torchvision v2 batched, 2 workers", torchvision_v2, family="torchvision", workers=2),
-    **arms("timm, 2 workers", timm, family="timm", workers=2, needs=("timm",)),
+    **arms("timm, 2 workers", timm, family="torchvision", workers=2, needs=("timm",)),
     **arms("tf.data", tf_data, family="tf.data", needs=("tensorflow",)),
     **arms("grain, 2 processes", grain, family="grain", workers=2, needs=("grain",)),
     **arms("kornia", kornia, family="kornia", needs=("kornia",), threads=0),
     "airbench style, none": Peer(make=airbench, family="airbench", threads=0, whole=True, floats=5),
-    "DALI, none": Peer(make=dali, family="dali", needs=("nvidia.dali",)),
-    **arms("SPDL", spdl, family="spdl", needs=("spdl.pipeline",)),
+    **arms("FFCV", ffcv, **FFCV),
+    **arms("FFCV, channels last", functools.partial(ffcv, channels_last=True), **FFCV),
+    "DALI, none": Peer(make=dali, family="torchvision", needs=("nvidia.dali",)),
+    **arms("SPDL", spdl, family="by hand", needs=("spdl.pipeline",)),
     "torch by hand, 1 thread, none": Peer(make=by_hand, family="by hand"),
     **arms("torch by hand", by_hand, family="by hand", threads=0),
     "ImageFolder + torchvision v1, 2 workers, none": Peer(

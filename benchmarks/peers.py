@@ -1,29 +1,37 @@
-"""Images per second of mixscope's loader beside those of others, in turn; and what each takes of memory.
+"""Images per second of mixscope's loader, those of others and the machine's limits, in turn; and memory.
 
     python benchmarks/peers.py [--set cifar100] [--data ROOT] [--only WORD ...] [--rounds 5] [--seconds 1]
-    python benchmarks/peers.py --memory [the same]
+    python benchmarks/peers.py --memory [--rounds 1] [the same]
     python benchmarks/peers.py --set tiny-imagenet --jpeg tiny-imagenet-200/train
 
-Each loader lives in processes of its own, which rest while another is measured; workers that still fill their
-queues are waited for. A measurement takes batches for `--seconds` (airbench: whole epochs), after ten that
-are not counted because they may have been waiting.
-Before anything is measured the batches of all are compared: shape, dtype, labels, mean and spread.
-About 2 seconds a row and round: 8 minutes for 34 rows in 5 rounds and one to warm up at 32 px.
+Each loader lives in processes of its own (those that hold the same copy of the set share one), which rest
+while another is measured; workers that still fill their queues are waited for. A measurement takes batches
+for `--seconds` (airbench: whole epochs), after ten that are not counted because they may have been waiting.
+Before anything is measured the batches of all loaders are compared: shape, dtype, labels, mean and spread.
+About 2 seconds a row and round at 32 px, and a minute in which FFCV compiles: some 11 minutes for 45 rows in
+5 rounds and one to warm up. At 64 px some 3 seconds a row and round, and for all rows of all of
+Tiny-ImageNet more than 20 GB of memory: with less, several runs with --only, mixscope in each.
 
---memory starts each loader alone: seconds to the first batch, and peak memory of all its processes (PSS,
-which counts a shared page once), and how much of it is private or shared memory (not pages of files, which
-the system may take back) beyond what its imports took. About 8 seconds a row.
+--memory starts each loader alone, once a round: seconds to the first batch, and peak memory of all its
+processes (PSS, which counts a shared page once), and how much of it is private or shared memory (not pages of
+files, which the system may take back) beyond what its imports took. About 8 seconds a row and round.
 
-Loaders whose packages are missing are named and left out; benchmarks/requirements.txt has them.
+Loaders whose packages are missing are named and left out; benchmarks/requirements.txt has them, and how FFCV
+is built. FFCV reads a file of its own, which is written first, to the folder for temporary files: one on a
+disk (TMPDIR), or its pages count as memory. It has no CutMix; that row does what "torch by hand" does to its
+batches.
 """
 
 import argparse
+import functools
 import importlib
 import importlib.util
 import json
 import multiprocessing
 import os
+import statistics
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack
@@ -34,6 +42,8 @@ from typing import Any
 import psutil
 
 from mixscope.bench import rounds
+from mixscope.bench.bare import Bytes
+from mixscope.bench.loader import MIXES
 from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
 from mixscope.errors import DataError
@@ -44,7 +54,7 @@ COMPARED = 32  # batches
 # How far a channel may be from ours in the mean, in the spread, and in the mean of the two uppermost rows,
 # which padding darkens by 0.5: about four standard errors each.
 NEAR = {"mean": 0.04, "std": 0.04, "rim": 0.06}
-PACKAGES = ("timm", "tensorflow-cpu", "grain", "kornia", "nvidia-dali-cuda130", "spdl")
+PACKAGES = ("timm", "tensorflow-cpu", "grain", "kornia", "ffcv", "nvidia-dali-cuda130", "spdl")
 
 
 def main() -> None:
@@ -56,7 +66,7 @@ def main() -> None:
     parser.add_argument("--set", default="cifar100")
     parser.add_argument("--jpeg", type=Path, metavar="FOLDER", help="of class folders, for ImageFolder")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="rows with one of these words")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help="default: 5, with --memory 1")
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--memory", action="store_true")
     arguments = parser.parse_args()
@@ -65,11 +75,13 @@ def main() -> None:
     if arguments.jpeg is not None and not arguments.jpeg.is_dir():
         raise DataError(f"{arguments.jpeg}: is no folder; --jpeg takes one of class folders")
 
+    from peer_limits import LIMITS
     from peer_loaders import PEERS
 
-    rows = {name: peer for name, peer in PEERS.items() if not peer.jpeg or arguments.jpeg}
-    if arguments.only:
-        rows = {name: peer for name, peer in rows.items() if any(w in name for w in arguments.only)}
+    words = arguments.only or [""]
+    rows = {name: peer for name, peer in PEERS.items() if any(word in name for word in words)}
+    rows = {name: peer for name, peer in rows.items() if not peer.jpeg or arguments.jpeg}
+    limits = [name for name in LIMITS if any(word in name for word in words)]
     left_out = {n: [m for m in peer.needs if not there(m)] for n, peer in rows.items()}
     for name, lacking in left_out.items():
         if lacking:
@@ -78,12 +90,18 @@ def main() -> None:
     for name in [name for name, peer in rows.items() if 4 * peer.floats * images.nbytes > most_memory()]:
         print(f"left out: {name} (it would take more than half of the free memory)", file=sys.stderr)
         del rows[name]
-    settings = {"root": root, "set": arguments.set, "jpeg": arguments.jpeg}
-    if arguments.memory:
-        memory(list(rows), settings)
-        return
-
     with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="mixscope-peers-"))
+        settings = {
+            "root": root, "set": arguments.set, "jpeg": arguments.jpeg, "scratch": Path(scratch)
+        }  # fmt: skip
+        for name in {peer.prepare: name for name, peer in rows.items() if peer.prepare}.values():
+            with House(settings) as house:
+                house.ask("prepare", name)
+        if arguments.memory:
+            memory(list(rows), settings, arguments.rounds or 1)
+            return
+
         families = dict.fromkeys(peer.family for peer in rows.values())
         houses = {family: stack.enter_context(House(settings)) for family in families}
         seen = {}
@@ -92,18 +110,22 @@ def main() -> None:
             seen[name] = houses[peer.family].ask("compare", name)
         compare(seen)
 
-        def row(name: str, house: House) -> rounds.Row:
-            def rate() -> float:
+        def row(what: str, name: str, house: House) -> rounds.Row:
+            def measured() -> float:
                 settle()
-                return float(house.ask("rate", name, arguments.seconds))
+                return float(house.ask(what, name, arguments.seconds))
 
-            return rate
+            return measured
 
+        measured = {name: row("rate", name, houses[peer.family]) for name, peer in rows.items()}
+        if limits:
+            alone = stack.enter_context(House(settings))
+            measured |= {name: row("limit", name, alone) for name in limits}
         found = rounds.measure(
-            {name: row(name, houses[peer.family]) for name, peer in rows.items()},
+            measured,
             unit="images/s",
-            rounds=arguments.rounds,
-            ratios=ratios(list(rows)),
+            rounds=arguments.rounds or 5,
+            ratios=ratios(list(measured)),
             context={"set": arguments.set, "batch": 256, "seconds": arguments.seconds, **versions()},
             told=lambda done, total: print(f"measured: {done} of {total}", end="\r", file=sys.stderr),
         )
@@ -142,54 +164,79 @@ def versions() -> dict[str, str]:
     return found
 
 
+def mixing_of(name: str) -> str:
+    """How a row mixes: the last part of its name, or "none" where it has no such part."""
+    last = name.rsplit(", ", 1)[-1]
+    return last if last in MIXES else "none"
+
+
 def ratios(names: list[str]) -> list[tuple[str, str]]:
-    """Ours over each peer with the same mixing, and ours mixed over unmixed."""
-    found = []
-    for name in names:
-        own = f"mixscope, {name.rsplit(', ', 1)[1]}"
-        if name != own and own in names:
-            found.append((own, name))
-    found += [(f"mixscope, {mix}", "mixscope, none") for mix in ("mixup", "cutmix")]
+    """Ours over each row with the same mixing, and ours mixed over unmixed."""
+    own = {mix: f"mixscope, {mix}" for mix in MIXES}
+    found = [(own[mixing_of(name)], name) for name in names if name not in own.values()]
+    found += [(own[mix], own["none"]) for mix in MIXES if mix != "none"]
     return [pair for pair in found if set(pair) <= set(names)]
 
 
 def compare(seen: dict[str, dict[str, Any]]) -> None:
     """Whether all make the same thing, or SystemExit: a rate of something else says nothing."""
-    reference = {mix: seen.get(f"mixscope, {mix}") for mix in ("none", "mixup", "cutmix")}
     for name, found in seen.items():
-        own = reference[name.rsplit(", ", 1)[1]] or found
+        own = seen.get(f"mixscope, {mixing_of(name)}", found)
         same = all(found[key] == own[key] for key in ("shape", "dtype", "labels", "finite"))
         for key, near in NEAR.items():
             # Lambda is drawn once a batch by some and once an image by others, so mixed spreads vary.
-            near *= 1 if name.endswith("none") else 3
+            near *= 1 if mixing_of(name) == "none" else 3
             same &= all(abs(a - b) < near for a, b in zip(found[key], own[key], strict=True))
         if not same:
             raise SystemExit(f"{name} makes something else than mixscope:\n{found}\n{own}")
 
 
-def memory(names: list[str], settings: dict[str, Any]) -> None:
-    """A process for each row, watched from here."""
-    print(json.dumps({"context": rounds.machine() | {"set": settings["set"], **versions()}}))
-    head = ("first batch, s", "with imports", "peak PSS, MB", "own, MB")
-    lines = [f"{'':<52}" + "".join(f"{title:>16}" for title in head)]
-    for name in names:
-        with House(settings) as house:
-            start = time.perf_counter()
-            imported = house.ask("import", name)
-            base = held(house.process.pid)
-            with Watch(house.process.pid) as watch:
-                first = house.ask("epoch", name)
-            whole = time.perf_counter() - start - first["rest"]
-            most = max(seen["Pss"] for seen in watch.seen) / 1024
-            own = (max(seen["own"] for seen in watch.seen) - base["own"]) / 1024
-        record = {
-            "row": name, "first_s": first["first"], "with_imports_s": whole, "imports_s": imported,
-            "peak_pss_mb": most, "own_mb": own, "epoch_images": first["images"], "samples": len(watch.seen),
-        }  # fmt: skip
-        print(json.dumps(record), flush=True)
-        lines.append(f"{name:<52}{first['first']:>16.2f}{whole:>16.1f}{most:>16,.0f}{own:>16,.0f}")
-    print()
-    print("\n".join(lines))
+def memory(names: list[str], settings: dict[str, Any], times: int) -> None:
+    """Prints what each row takes, started `times` times in turn."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    for number in range(times):
+        for name in names:
+            print(f"started: {name}, {number + 1} of {times}", file=sys.stderr)
+            found[name].append(started(name, settings))
+    print(json.dumps({"context": rounds.machine() | {"set": settings["set"], "rounds": times, **versions()}}))
+    for name, each in found.items():
+        print(json.dumps({"row": name, "rounds": times} | {key: spread(each, key) for key in each[0]}))
+    shown = {
+        "first_s": "first batch, s",
+        "with_imports_s": "with imports",
+        "peak_pss_mb": "peak PSS, MB",
+        "own_mb": "own, MB",
+    }
+    print(f"\n{'median (range)':<52}" + "".join(f"{title:>26}" for title in shown.values()))
+    for name, each in found.items():
+        print(f"{name:<52}" + "".join(f"{said(spread(each, key)):>26}" for key in shown))
+
+
+def spread(each: list[dict[str, float]], key: str) -> dict[str, float]:
+    figures = [figure[key] for figure in each]
+    return {"median": statistics.median(figures), "low": min(figures), "high": max(figures)}
+
+
+def said(figures: dict[str, float]) -> str:
+    median, low, high = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in figures.values())
+    return median if low == high else f"{median} ({low} to {high})"
+
+
+def started(name: str, settings: dict[str, Any]) -> dict[str, float]:
+    """What a loader takes in a process that is started for it, watched from here."""
+    with House(settings) as house:
+        start = time.perf_counter()
+        imported = house.ask("import", name)
+        base = held(house.process.pid)
+        with Watch(house.process.pid) as watch:
+            first = house.ask("epoch", name)
+        whole = time.perf_counter() - start - first["rest"]
+    return {
+        "first_s": first["first"], "with_imports_s": whole, "imports_s": imported,
+        "peak_pss_mb": max(seen["Pss"] for seen in watch.seen) / 1024,
+        "own_mb": (max(seen["own"] for seen in watch.seen) - base["own"]) / 1024,
+        "epoch_images": first["images"], "samples": len(watch.seen),
+    }  # fmt: skip
 
 
 def held(pid: int) -> dict[str, int]:
@@ -289,18 +336,31 @@ def live(there: Connection, settings: dict[str, Any]) -> None:
     os._exit(0)  # threads of others do not always end by themselves
 
 
+def task_of(settings: dict[str, Any], peer: Any) -> Any:
+    from peer_loaders import Task
+
+    store = Store.open(settings["root"], settings["set"])
+    return Task(
+        store=store, mix=peer.mix, workers=peer.workers, jpeg=settings["jpeg"], scratch=settings["scratch"]
+    )
+
+
 def stream_of(streams: dict[str, Any], settings: dict[str, Any], name: str) -> Any:
     import torch
 
-    from peer_loaders import PEERS, Task
+    from peer_loaders import PEERS
 
     peer = PEERS[name]
     torch.set_num_threads(peer.threads or len(os.sched_getaffinity(0)))
     if name not in streams:
-        store = Store.open(settings["root"], settings["set"])
-        task = Task(store=store, mix=peer.mix, workers=peer.workers, jpeg=settings["jpeg"])
-        streams[name] = peer.make(task)
+        streams[name] = peer.make(task_of(settings, peer))
     return streams[name]
+
+
+def prepare(streams: dict[str, Any], settings: dict[str, Any], name: str) -> None:
+    from peer_loaders import PEERS
+
+    PEERS[name].prepare(task_of(settings, PEERS[name]))
 
 
 def import_only(streams: dict[str, Any], settings: dict[str, Any], name: str) -> float:
@@ -330,6 +390,21 @@ def rate(streams: dict[str, Any], settings: dict[str, Any], name: str, seconds: 
     return images / took
 
 
+@functools.cache
+def limit_row(root: Path, set_name: str, name: str) -> rounds.Row:
+    from peer_limits import LIMITS
+
+    return LIMITS[name](Bytes.of(Store.open(root, set_name)))
+
+
+def limit(streams: dict[str, Any], settings: dict[str, Any], name: str, seconds: float) -> float:
+    measure = limit_row(settings["root"], settings["set"], name)
+    figures, start = [], time.perf_counter()
+    while not figures or time.perf_counter() - start < seconds:
+        figures.append(measure())
+    return statistics.harmonic_mean(figures)  # each of as many images
+
+
 def first_and_rest(streams: dict[str, Any], settings: dict[str, Any], name: str) -> dict[str, float]:
     """Seconds from nothing but imports to the first batch; then an epoch, or as much of it as 3 s make."""
     start = time.perf_counter()
@@ -346,23 +421,27 @@ def first_and_rest(streams: dict[str, Any], settings: dict[str, Any], name: str)
 def look_at(streams: dict[str, Any], settings: dict[str, Any], name: str) -> dict[str, Any]:
     import torch
 
-    seen, labels = [], []
+    moments, labels = [], []
     stream = stream_of(streams, settings, name)
     for _ in range(COMPARED):
         images, label = next(stream)
-        seen.append(images.clone())
+        # While it is in a cache: in one go at the end they took longer than the batches.
+        means = [part.mean(dim=(0, 2, 3)) for part in (images, images.square(), images[:, :, :2])]
+        moments.append(torch.stack(means).double())
         label = label[0] if isinstance(label, tuple | list) else label
         labels.append(len(images) in label.shape)  # kornia's come as (1, n, 3)
-    whole = torch.cat(seen)
-    rim = whole[:, :, :2].mean(dim=(0, 2, 3))
+    mean, square, rim = torch.stack(moments).mean(dim=0)
     return {
         "shape": tuple(images.shape), "dtype": str(images.dtype), "labels": labels,
-        "finite": bool(torch.isfinite(whole).all()), "mean": whole.mean(dim=(0, 2, 3)).tolist(),
-        "std": whole.std(dim=(0, 2, 3)).tolist(), "rim": rim.tolist(),
+        "finite": bool(torch.isfinite(square).all()), "mean": mean.tolist(),
+        "std": (square - mean**2).sqrt().tolist(), "rim": rim.tolist(),
     }  # fmt: skip
 
 
-ANSWERS = {"rate": rate, "compare": look_at, "import": import_only, "epoch": first_and_rest}
+ANSWERS = {
+    "prepare": prepare, "compare": look_at, "rate": rate, "limit": limit, "import": import_only,
+    "epoch": first_and_rest,
+}  # fmt: skip
 
 if __name__ == "__main__":
     raise SystemExit(ended(main))
