@@ -9,7 +9,8 @@ needed.
 
 peak: images/s of training, with torch's convolutions ("plain") and with ours, and the share of what a large
 float32 matrix product reaches in the same round; then where a step goes, by kind of operation. The arithmetic
-is that of torch's convolutions, padding included; where ours are whole matrices they do less.
+is that of torch's convolutions, padding included; where ours are whole matrices they do less. --compile: what
+is run on a CPU, channels_last, with torch.compile too.
 layers: every convolution and every linear layer alone, forward and backward, by torch in both memory layouts,
 by mixscope (training/convolution.py), and beside the matrix products that it consists of, on operands of just
 these sizes: what a network could reach if it had nothing else to do.
@@ -84,7 +85,7 @@ def peak(name: str, batch: int, size: int, repeats: int, compiled: bool) -> list
     for bf16, last, own in itertools.product((False, True), (False, True), (False, True)):
         if not (own or convolutional):
             continue
-        for quick in (False, True) if compiled else (False,):
+        for quick in (False, True) if compiled and own and last else (False,):
             label = " ".join(
                 ["bf16" if bf16 else "fp32", *["channels_last"] * last, *["plain"] * (not own)]
                 + ["compiled"] * quick
