@@ -9,6 +9,9 @@ time (docs/performance.md).
 Results are those of the convolution but for rounding. What does not belong here: which networks there are.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,12 +28,12 @@ class Convolution(nn.Conv2d):
             return super().forward(input)
         last = input.is_contiguous(memory_format=torch.channels_last)
         rows, columns = (self._starts(axis, input.shape[2 + axis]) for axis in (0, 1))
-        if rows and columns:
-            made = self._whole(input, rows, columns, last)
-        elif last and self.kernel_size == (1, 1) and self.padding == (0, 0):
+        if last and self.kernel_size == (1, 1) and self.padding == (0, 0):
             down, across = self.stride
             pixels = input[:, :, ::down, ::across].permute(0, 2, 3, 1)
-            made = functional.linear(pixels, self.weight[:, :, 0, 0]).permute(0, 3, 1, 2)
+            made = functional.linear(pixels, self.weight.flatten(1)).permute(0, 3, 1, 2)
+        elif rows and columns:
+            made = self._whole(input, rows, columns, last)
         else:
             return super().forward(input)
         return made if self.bias is None else made + self.bias[:, None, None]
@@ -44,14 +47,38 @@ class Convolution(nn.Conv2d):
 
     def _whole(self, input: Tensor, rows: list[int], columns: list[int], last: bool) -> Tensor:
         """A matrix from all numbers of an image to all numbers of its output."""
-        height, width = input.shape[2:]
-        taps = [self.weight[:, :, y : y + height, x : x + width] for y in rows for x in columns]
-        if last:  # numbers follow each other as they lie in memory
-            input, taps = input.permute(0, 2, 3, 1), [tap.permute(0, 2, 3, 1) for tap in taps]
-        parts = [tap.flatten(1) for tap in taps]
-        flat = functional.linear(input.flatten(1), parts[0] if len(parts) == 1 else torch.cat(parts))
+        order = (0, 2, 3, 1) if last else (0, 1, 2, 3)  # as numbers follow each other in memory
+        taps = [(y, x, *input.shape[2:]) for y in rows for x in columns]
+        matrix: Tensor = _Matrix.apply(self.weight, taps, order)
+        flat = functional.linear(input.permute(order).flatten(1), matrix)
         made = flat.view(len(flat), len(rows), len(columns), self.out_channels).permute(0, 3, 1, 2)
         return made if last else made.contiguous()
+
+
+class _Matrix(torch.autograd.Function):
+    """The taps of a window that each output place sees, as rows of a matrix.
+
+    By itself autograd would make a gradient of the whole weight for each output place, and add them up.
+    """
+
+    @staticmethod
+    def forward(weight: Tensor, taps: Sequence[tuple[int, int, int, int]], order: tuple[int, ...]) -> Tensor:
+        """weight (out, in, h, w); taps: first row and column, height and width, for each output place."""
+        parts = [weight[:, :, y : y + h, x : x + w].permute(order).flatten(1) for y, x, h, w in taps]
+        return torch.cat(parts)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        weight, ctx.taps, ctx.order = inputs
+        ctx.save_for_backward(weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        gradient = torch.zeros_like(ctx.saved_tensors[0])
+        for part, (y, x, h, w) in zip(gradients[0].chunk(len(ctx.taps)), ctx.taps, strict=True):
+            there = gradient[:, :, y : y + h, x : x + w].permute(ctx.order)
+            there += part.view(there.shape)
+        return gradient, None, None
 
 
 def layout(train: Train, device: torch.device) -> torch.memory_format:
