@@ -41,7 +41,7 @@ from mixscope.errors import Interrupted
 from mixscope.runs import display, opening, records
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, health, loop, optim
+from mixscope.training import checkpoint, convolution, health, loop, optim
 from mixscope.training.evaluate import predict
 from mixscope.training.stop import Stop
 
@@ -93,7 +93,9 @@ class Paired:
 
     def __init__(self, loader: Any, twin: nn.Module, given: RunConfig, enough: int) -> None:
         self.stop, self._enough = Stop(), enough
-        self._loader, self._twin, self._optimiser = loader, twin.train(), optim.make(twin, given.optim)
+        self._layout = convolution.layout(given.train, CPU)
+        twin.train().to(memory_format=self._layout)  # type: ignore[call-overload]
+        self._loader, self._twin, self._optimiser = loader, twin, optim.make(twin, given.optim)
         self.batches, self.examples, self.spec = loader.batches, loader.examples, loader.spec
         self.global_size = loader.global_size
         self.pairs: list[tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = []
@@ -119,7 +121,8 @@ class Paired:
             yield batch
             stepped = clocks()
             self._optimiser.zero_grad(set_to_none=True)
-            functional.cross_entropy(self._twin(batch.images), batch.labels).backward()
+            images = batch.images.contiguous(memory_format=self._layout)
+            functional.cross_entropy(self._twin(images), batch.labels).backward()
             self._optimiser.step()
             if len(batch.ids) == self.global_size(0):
                 self.pairs.append((since(start, taken), since(taken, stepped), since(stepped, clocks())))
@@ -183,7 +186,8 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
     """Seconds of each thing, how often in an epoch (None: once a run), and its share of an epoch."""
     given = config(name, batch, "optim.ema_decay=0.999")
     with opening.ready_for(given, root, CPU) as ready, tempfile.TemporaryDirectory() as folder:
-        module, batches = ready.built.module, ready.loader.batches
+        layout = convolution.layout(given.train, CPU)
+        module, batches = ready.built.module.to(memory_format=layout), ready.loader.batches  # type: ignore[call-overload]
         optimiser, ema = optim.make(module, given.optim), optim.Ema(module, 0.999)
         first = opening.first_batch(ready.loader, CPU)
         clean = opening.first_batch(ready.clean, CPU)
@@ -191,7 +195,8 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
 
         def step() -> None:
             optimiser.zero_grad(set_to_none=True)
-            functional.cross_entropy(module(first.images), first.labels).backward()
+            images = first.images.contiguous(memory_format=layout)
+            functional.cross_entropy(module(images), first.labels).backward()
             optimiser.step()
 
         def save() -> None:
