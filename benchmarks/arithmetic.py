@@ -366,7 +366,11 @@ def optimisers(name: str, repeats: int) -> list[dict[str, Any]]:
 def folding(name: str, batch: int, size: int, repeats: int) -> list[dict[str, Any]]:
     """A forward pass for evaluation with batch norm as it is and folded, and how far logits move."""
     built, images = network(name, size).eval(), torch.randn(batch or 512, 3, size, size)
-    folded = fuse(copy.deepcopy(built))
+    folded = fuse(plain(built))
+    exchange(folded)
+    for each in (built, folded):
+        each.to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         apart = float((folded(images) - built(images)).abs().max())
         found = rounds.measure(

@@ -34,9 +34,7 @@ def test_it_pays_where_it_saves_twice_what_it_costs():
 
 
 def test_the_choice_leaves_the_network_and_the_generators_alone():
-    module = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Dropout(0.5), torch.nn.Flatten()
-    ).eval()
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Dropout(0.5), torch.nn.Flatten()).eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     state = torch.get_rng_state()
     made = compiling.choose(
@@ -46,6 +44,14 @@ def test_the_choice_leaves_the_network_and_the_generators_alone():
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state) and not module.training
     assert all(p.grad is None for p in module.parameters())
+
+
+def test_convolutional_networks_are_not_compiled_on_a_cpu(monkeypatch):
+    monkeypatch.setattr(compiling, "decide", None)  # is not asked
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    images = torch.ones(4, 3, 8, 8)
+    made = compiling.choose(Train(compile="auto"), module, lambda: images, steps=10**9, device=CPU)
+    assert made.on is False and "on a CPU" in made.why
 
 
 def test_where_a_step_is_made_in_parts_only_a_part_is_tried():
