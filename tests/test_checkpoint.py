@@ -1,3 +1,4 @@
+import copy
 import io
 import os
 import pickle
@@ -174,3 +175,32 @@ def test_a_checkpoint_of_another_model_or_schema_is_refused(tmp_path):
     torch.save({**content, "schema": 0}, tmp_path / "last.pt")
     with pytest.raises(DataError, match="not of schema 1"):
         checkpoint.load(tmp_path, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+@pytest.mark.parametrize("layouts", [(0, 1), (1, 0)], ids=["to pixels", "to planes"])
+def test_a_run_goes_on_where_weights_lie_otherwise_in_memory(name, layouts):
+    """As after a change of device: the next step is the one that would have been made."""
+    formats = [(torch.contiguous_format, torch.channels_last)[i] for i in layouts]
+    asked = settings.load(None, [f"optim.name={name}"]).optim
+    torch.manual_seed(0)
+    images = torch.randn(4, 3, 6, 6)
+
+    def trained(module, optimiser):
+        optimiser.zero_grad()
+        module(images).square().mean().backward()
+        optimiser.step()
+
+    module = nn.Conv2d(3, 5, 3).to(memory_format=formats[0])
+    optimiser = optim.make(module, asked)
+    trained(module, optimiser)
+    content = {
+        "model": {k: v.clone() for k, v in module.state_dict().items()},
+        "optimiser": copy.deepcopy(optimiser.state_dict()), "state": {},
+    }  # fmt: skip
+    other = nn.Conv2d(3, 5, 3).to(memory_format=formats[1])
+    restored = optim.make(other, asked)
+    checkpoint.restore(content, module=other, ema=None, optimiser=restored)
+    for parts in ((module, optimiser), (other, restored)):
+        trained(*parts)
+    torch.testing.assert_close(other.weight, module.weight, rtol=1e-4, atol=1e-6)

@@ -72,6 +72,26 @@ def test_it_is_a_product_where_it_can_be(monkeypatch, window, stride, size, layo
     assert made.is_contiguous(memory_format=layout)
 
 
+@pytest.mark.parametrize(("window", "size"), [(1, 4), (3, 2), (1, 1)])
+def test_autocast_gives_the_dtype_of_torchs(window, size):
+    plain = nn.Conv2d(2, 3, window, padding=window // 2).to(memory_format=torch.channels_last)
+    ours = copy.deepcopy(plain)
+    convolution.exchange(ours)
+    images = torch.randn(4, 2, size, size).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = ours(images)
+        assert found.dtype == plain(images).dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), plain(images), rtol=0.05, atol=0.05)
+
+
+def test_an_image_without_a_batch_is_taken():
+    module = nn.Conv2d(2, 3, 1)
+    image = torch.randn(2, 1, 1)
+    expected = module(image)
+    convolution.exchange(module)
+    assert torch.equal(module(image), expected)
+
+
 @pytest.mark.parametrize(
     "other",
     [

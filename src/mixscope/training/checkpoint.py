@@ -124,11 +124,23 @@ def restore(
     try:
         module.load_state_dict(content["model"], strict=True)
         optimiser.load_state_dict(content["optimiser"])
+        _lay_as_weights(optimiser)
         if ema is not None:
             ema.load_state_dict(content["ema"])
         return State(**content["state"])
     except (KeyError, TypeError, ValueError, RuntimeError) as problem:
         raise DataError(f"the checkpoint does not fit the model it was made for ({problem})") from problem
+
+
+def _lay_as_weights(optimiser: torch.optim.Optimizer) -> None:
+    """A checkpoint may come from a device, or a version, where weights lay otherwise in memory.
+
+    A fused step takes averages of gradients number by number as they lie, and would mix them up.
+    """
+    for weight, values in optimiser.state.items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def weights(folder: Path, name: str) -> tuple[dict[str, torch.Tensor], int]:

@@ -24,19 +24,17 @@ class Convolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """float (n, in, h, w) to (n, out, h', w'), in the memory layout of the input."""
-        if not input.is_cpu:
+        if not input.is_cpu or input.dim() != 4:
             return super().forward(input)
         last = input.is_contiguous(memory_format=torch.channels_last)
         rows, columns = (self._starts(axis, input.shape[2 + axis]) for axis in (0, 1))
         if last and self.kernel_size == (1, 1) and self.padding == (0, 0):
             down, across = self.stride
             pixels = input[:, :, ::down, ::across].permute(0, 2, 3, 1)
-            made = functional.linear(pixels, self.weight.flatten(1)).permute(0, 3, 1, 2)
-        elif rows and columns:
-            made = self._whole(input, rows, columns, last)
-        else:
-            return super().forward(input)
-        return made if self.bias is None else made + self.bias[:, None, None]
+            return functional.linear(pixels, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+        if rows and columns:
+            return self._whole(input, rows, columns, last)
+        return super().forward(input)
 
     def _starts(self, axis: int, size: int) -> list[int]:
         """For each output place the tap on the first input place; [] unless all input places have a tap."""
@@ -50,7 +48,8 @@ class Convolution(nn.Conv2d):
         order = (0, 2, 3, 1) if last else (0, 1, 2, 3)  # as numbers follow each other in memory
         taps = [(y, x, *input.shape[2:]) for y in rows for x in columns]
         matrix: Tensor = _Matrix.apply(self.weight, taps, order)
-        flat = functional.linear(input.permute(order).flatten(1), matrix)
+        bias = None if self.bias is None else self.bias.repeat(len(taps))
+        flat = functional.linear(input.permute(order).flatten(1), matrix, bias)
         made = flat.view(len(flat), len(rows), len(columns), self.out_channels).permute(0, 3, 1, 2)
         return made if last else made.contiguous()
 
