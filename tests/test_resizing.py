@@ -9,8 +9,9 @@ from PIL import Image
 
 from mixscope import cli
 from mixscope.data import resizing
+from mixscope.data.content import Content, Split
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Content, Split, Store, verify
+from mixscope.data.store import Store, verify
 from mixscope.errors import ConfigError, DataError
 
 

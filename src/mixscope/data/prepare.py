@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.atomic import is_full
-from mixscope.data import archives, cues, download, formats
+from mixscope.data import archives, cue_store, cues, download, formats
+from mixscope.data.content import Content
 from mixscope.data.resizing import resized
 from mixscope.data.store import (
-    Content,
     Progress,
     Store,
     check_name,
@@ -77,7 +77,7 @@ def prepare(
                 raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
             if spec.dials is None:
                 return _same(there, root, source, size)
-            cues.compare(there, cues.chosen(spec.dials, source, size))
+            cue_store.compare(there, cues.chosen(spec.dials, source, size))
             return there
         return _made(name, place, spec, root, source, size, progress)
     except OSError as problem:
@@ -171,8 +171,8 @@ def _same(store: Store, root: Path, source: Path | None, size: int | None) -> St
         told.append(f"at {store.size} px, not {size}")
     if told:
         raise DataError(
-            f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as, or"
-            f" remove {root / store.name} to prepare it anew"
+            f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"
+            f" or remove {root / store.name} to prepare it anew"
         )
     return store
 

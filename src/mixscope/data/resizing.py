@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from mixscope.data.store import Content, Split
+from mixscope.data.content import Content
 
 BLOCK_BYTES = 1 << 26  # of resized images in memory at a time
 
@@ -54,7 +54,7 @@ def _boxes(boxes: np.ndarray, before: int, after: int) -> np.ndarray:
     Boxes that cover nothing (-1 for an image without one, or an end before its beginning) stay as they are.
     """
     whole = boxes.astype(np.int64)
-    nothing = (whole < 0).any(axis=1) | (whole[:, 2:] < whole[:, :2]).any(axis=1)
+    nothing = (whole.min(axis=1) < 0) | ((whole[:, 2:] - whole[:, :2]).min(axis=1) < 0)
     low = whole[:, :2] * after // before
     high = -(-(whole[:, 2:] + 1) * after // before) - 1
     scaled = np.concatenate([low, high], axis=1).clip(max=np.iinfo(np.int16).max)
