@@ -61,7 +61,7 @@ def test_a_file_without_the_header_stays_of_unknown_training(tmp_path):
 def test_a_damaged_header_is_named(tmp_path, header):
     file = tmp_path / "damaged.safetensors"
     file.write_bytes(save({"x": torch.zeros(2)}, metadata={weights.HEADER: header}))
-    with pytest.raises(DataError, match="damaged.safetensors"):
+    with pytest.raises(DataError, match=r"damaged\.safetensors"):
         weights.exported(file)
 
 
