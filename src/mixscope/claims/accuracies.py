@@ -10,7 +10,7 @@ Another test set would give something else. How much, pairing by example would t
     V + sum_c w_c^2 p_c (1 - p_c) / n_c
 
 takes the examples of every experiment as drawn anew. Where experiments share a test set, which is nearly
-always, it is 1.5 to 3 times as wide as the paired interval (docs/claims.md has simulated coverage of both).
+always, it is too wide: up to 3 times the interval that pairs examples (docs/log.md: coverage of both).
 
 Everything is a pure function; accuracies are shares in 0 to 1, and estimates carry the unit of their weights.
 """
@@ -62,7 +62,7 @@ class Accuracies:
         given = tuple(map(float, values))
         return cls(
             accuracy=math.fsum(given) / len(given),
-            sd=float(np.std(given, ddof=1)) if len(given) > 1 else None,
+            sd=_sd(given),
             n_seeds=len(given),
             n_test=n_test,
             seeds=tuple(range(len(given))) if seeds is None else tuple(seeds),
@@ -83,8 +83,8 @@ class Accuracies:
         Args:
             mean: Share 0 to 1.
             spread: In the unit of `mean`; None where it is not printed.
-            spread_kind: "sd" (over S - 1), "sd0" (over S), "se" (of the mean), "ci95" (half width of Student's
-                interval), or None where nobody says: then it is taken for "sd0", which is the wider reading.
+            spread_kind: "sd" (over S - 1), "sd0" (over S), "se" (of the mean), "ci95" (half width of
+                Student's interval), or None where nobody says: then it is taken for "sd0", the wider reading.
             n_seeds: Number of runs, S.
             n_test: Number of test examples.
 
@@ -112,7 +112,7 @@ class Accuracies:
 
     @property
     def logit(self) -> float:
-        """Log-odds of the accuracy, half a hit and half a miss added where the number of examples is known."""
+        """Log-odds of the accuracy, half a hit and half a miss added so that none is infinite."""
         p = self._inside
         return math.log(p / (1.0 - p))
 
@@ -224,6 +224,13 @@ def _with_value(found: Estimate, value: float) -> Estimate:
         residual=found.residual,
         conditional=found.conditional,
     )
+
+
+def _sd(values: Sequence[float]) -> float | None:
+    """Over S - 1; exactly 0 for equal values, and None for one."""
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1)) if len(set(values)) > 1 else 0.0
 
 
 def _to_sd(kind: str, n_seeds: int) -> float:

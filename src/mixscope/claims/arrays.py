@@ -1,4 +1,4 @@
-"""The difference between two models from arrays that anyone has: correctness by seed and example, or accuracies.
+"""The difference between two models from arrays that anyone has: correctness by example, or accuracies.
 
 For people who trained elsewhere and want one number with an honest interval, without files and studies.
 """
@@ -202,7 +202,9 @@ def _accuracies(a: np.ndarray, b: np.ndarray, n_test: int | None) -> tuple[Accur
     if both.max() > 1 and both.min() <= 1:
         raise DataError(f"accuracies mix shares and percent: {both.min():g} beside {both.max():g}")
     scale = 100.0 if both.max() > 1 else 1.0
-    return Accuracies.of_runs(a / scale, n_test=n_test), Accuracies.of_runs(b / scale, n_test=n_test)
+    return Accuracies.of_runs((a / scale).tolist(), n_test=n_test), Accuracies.of_runs(
+        (b / scale).tolist(), n_test=n_test
+    )
 
 
 def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | None) -> list[str]:
@@ -223,5 +225,3 @@ def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | No
         if array.ndim == 2 and len(array) > len(np.unique(array, axis=0)):
             said.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
     return said
-
-

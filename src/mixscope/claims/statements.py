@@ -103,7 +103,9 @@ class Statement:
         seeds = f"{few} to {many} seeds" if few != many else "one seed" if few == 1 else f"{few} seeds"
         parts = [seeds, self.method, *self.basis]
         if self.p_holm is not None:
-            parts.append(f"p {self.p_holm:.2g} after Holm" if self.p_holm >= 0.001 else "p < 0.001 after Holm")
+            parts.append(
+                f"p {self.p_holm:.2g} after Holm" if self.p_holm >= 0.001 else "p < 0.001 after Holm"
+            )
         if self.interval is None:
             return f"no interval; {', '.join(p for p in parts if p)}"
         ends = f"{100 * self.interval.level:g} % CI {_end(self.interval.low)} to {_end(self.interval.high)}"
@@ -120,24 +122,29 @@ class Statement:
 
 def to_text(statements: Sequence[Statement]) -> str:
     """A table for a terminal."""
-    rows = [s.cells() for s in statements]
-    return tabulate(rows, HEADINGS, tablefmt="plain", disable_numparse=True)
+    return _table([s.cells() for s in statements], HEADINGS, "plain")
 
 
 def to_markdown(statements: Sequence[Statement]) -> str:
     """A table for Markdown, a row a statement."""
-    rows = [tuple(map(_markdown, s.cells())) for s in statements]
-    return tabulate(rows, HEADINGS, tablefmt="pipe", disable_numparse=True) + "\n"
+    return _table([tuple(map(_markdown, s.cells())) for s in statements], HEADINGS, "pipe") + "\n"
 
 
 def to_latex(statements: Sequence[Statement]) -> str:
     """A tabular for LaTeX (package booktabs), a row a statement."""
-    rows = [tuple(_latex(c).replace("-", "$-$") if i in (1, 2) else _latex(c) for i, c in enumerate(s.cells()))
-            for s in statements]
+    rows = []
+    for statement in statements:
+        name, estimate, ends, *rest = map(_latex, statement.cells())
+        rows.append((name, estimate.replace("-", "$-$"), ends.replace("-", "$-$"), *rest))
     heads = [_latex(h).replace("95 \\%", "95\\,\\%") for h in HEADINGS]
-    return tabulate(rows, heads, tablefmt="latex_raw", disable_numparse=True).replace(
-        "\\hline", "\\toprule", 1
-    ).replace("\\hline", "\\midrule", 1).replace("\\hline", "\\bottomrule", 1) + "\n"
+    text = _table(rows, heads, "latex_raw")
+    for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
+        text = text.replace("\\hline", rule, 1)
+    return text + "\n"
+
+
+def _table(rows: Sequence[Sequence[str]], heads: Sequence[str], style: str) -> str:
+    return str(tabulate(rows, heads, tablefmt=style, disable_numparse=True))
 
 
 def _end(value: float) -> str:

@@ -27,6 +27,7 @@ JSON_LINES = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 FORMATS = "CSV, TSV, JSON lines, Parquet, Markdown or HTML"
 _DELIMITERS = ",;\t|"
+_COMMON_HANZI = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")  # the first level of GB 2312, by pronunciation
 _OTHER_PROGRAMS = {b"PK\x03\x04": "an Excel or OpenDocument file", b"\xd0\xcf\x11\xe0": "an old Excel file"}
 
 
@@ -148,8 +149,8 @@ def decode(data: bytes) -> tuple[str, str]:
     """Decodes text that names no encoding.
 
     A byte order mark decides; else UTF-8 where it fits; else the one encoding in which the letters beyond
-    ASCII are of one script: Hangul (CP949), kana (Shift-JIS), single letters of Europe (Windows-1252), and
-    what remains is GBK.
+    ASCII are of one script: Hangul (CP949), kana (Shift-JIS) or common Chinese characters (GBK); what remains
+    is Windows-1252.
 
     Args:
         data: The bytes of a file.
@@ -164,10 +165,11 @@ def decode(data: bytes) -> tuple[str, str]:
         if data.startswith(mark):
             return data.decode(name), name.removesuffix("-sig")
     if b"\0" in data:
-        for name, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])):
-            if 2 * zeros.count(0) > len(zeros):
-                return data.decode(name), name
-        raise UnicodeError("zero bytes")
+        name = "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
+        text = data.decode(name)
+        if not re.search(r"[\0-\x08\x0e-\x1f]", text):
+            return text, name
+        raise UnicodeError("bytes that no text has")
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
@@ -178,10 +180,11 @@ def decode(data: bytes) -> tuple[str, str]:
     japanese = _decoded(data, "cp932")
     if _share(japanese, "\u3040", "\u30ff") > 0.2:
         return japanese, "cp932"
-    if all(len(run) == 1 for run in re.findall(rb"[\x80-\xff]+", data)):
-        return data.decode("cp1252"), "cp1252"
-    chinese = _decoded(data, "gbk")
-    return (chinese, "gbk") if chinese else (data.decode("cp1252"), "cp1252")
+    if 4 * len(_COMMON_HANZI.findall(data)) > sum(byte > 0x7F for byte in data):
+        chinese = _decoded(data, "gbk")
+        if chinese:
+            return chinese, "gbk"
+    return data.decode("cp1252"), "cp1252"
 
 
 def _decoded(data: bytes, encoding: str) -> str:
@@ -266,7 +269,7 @@ def objects(rows: Iterable[tuple[int, Any]]) -> Document:
     flat: list[tuple[int, dict[str, str]]] = []
     for number, row in rows:
         if not isinstance(row, Mapping):
-            raise ValueError(f"line {number} is no JSON object; expected {{\"model\": ..., ...}}")
+            raise ValueError(f'line {number} is no JSON object; expected {{"model": ..., ...}}')
         flat.append((number, dict(_flat(row))))
     headings = tuple(dict.fromkeys(key for _, row in flat for key in row))
     lines = tuple(Line(number, tuple(row.get(key, "") for key in headings)) for number, row in flat)
