@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-import small_run
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import small_run
 from mixscope.errors import ConfigError
 from mixscope.runs import folder, records
 from mixscope.study import matrix
