@@ -348,8 +348,8 @@ def _looks(file: Document) -> tuple[int, ...]:
     whole = isinstance(looks, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in looks)
     if not whole or not looks or looks[0] < 2 or any(b <= a for a, b in itertools.pairwise(looks)):
         raise ConfigError(
-            f"{file.where('looks')}: expected the numbers of seeds at which claims are judged, ascending whole"
-            f" numbers from 2 as in [3, 5, 8, 12], got {looks!r}"
+            f"{file.where('looks')}: expected the numbers of seeds at which claims are judged, ascending"
+            f" whole numbers from 2 as in [3, 5, 8, 12], got {looks!r}"
         )
     seeds = len(file.tree["seeds"])
     if seeds < looks[0]:
