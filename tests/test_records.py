@@ -294,7 +294,7 @@ def test_reading_records_needs_no_gpu_stack():
         ("report/page.py", False),
         ("claims/verdicts.py", False),
         ("cli/study.py", False),
-        ("runs/scheduler.py", False),
+        ("studies/scheduler.py", False),
         ("data/formats.py", False),
     ],
 )
