@@ -25,11 +25,11 @@ from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
+from mixscope.report.design import Design
+from mixscope.report.design import read as read_design
 from mixscope.report.published import Curve, Reference
 from mixscope.runs import records
 from mixscope.study.matrix import Study
-from mixscope.study.roles import Design
-from mixscope.study.roles import read as read_design
 
 FIGURES = ("top1", "top5", "precision", "recall", "f1", "nll", "ece")  # the first five in percent
 PERCENT = ("top1", "top5", "precision", "recall", "f1", "ece")
