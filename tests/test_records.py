@@ -312,7 +312,9 @@ def test_all_that_a_run_imports_is_in_its_version_or_cannot_change_figures():
     bystanders = {
         "atomic",
         "errors",
-        "units",
+        "data.formats",
+        "formatting",
+        "hardware",
         "study.document",
         "runs.display",
         "runs.tracking",
