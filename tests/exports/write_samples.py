@@ -158,7 +158,9 @@ def wandb(folder):
                 settings=library.Settings(console="off", x_disable_stats=True, x_disable_meta=True),
             )
             for epoch in range(EPOCHS):
-                run.log({"epoch": epoch, "val/acc": accuracy(arm, seed, epoch) / 100, "loss": 1 / (epoch + 1)})
+                run.log(
+                    {"epoch": epoch, "val/acc": accuracy(arm, seed, epoch) / 100, "loss": 1 / (epoch + 1)}
+                )
             run.finish()
 
 
