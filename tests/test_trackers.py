@@ -16,7 +16,11 @@ LAST, BEST = 2, 4  # what write_samples.py adds at the last epoch and at the bes
 
 
 def expected(added):
-    return {(arm, seed): 70 + 5 * (arm == "cutmix") + seed + added for arm in ("none", "cutmix") for seed in (0, 1)}
+    return {
+        (arm, seed): 70 + 5 * (arm == "cutmix") + seed + added
+        for arm in ("none", "cutmix")
+        for seed in (0, 1)
+    }
 
 
 def imported(source, **options):
