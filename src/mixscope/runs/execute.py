@@ -171,10 +171,10 @@ def _announce(ready: Ready, show: Show) -> None:
     show.line(f"device    {where['name']}  {where['threads']} threads  {config.train.precision}")
     for line in display.health_lines(ready.findings):
         show.line(line)
-    broken = [f.sentence for f in ready.findings if f.check in ("contract", "model-input") and f.ok is False]
+    broken = [i18n.render(f) for f in ready.findings if f.severity == "fail"]
     if broken:
         raise ConfigError(
-            f"the model would be judged on other input than it is trained on: {'; '.join(broken)}"
+            f"the model would be evaluated on other input than it is trained on: {'; '.join(broken)}"
         )
 
 
@@ -246,7 +246,7 @@ def _go(
         ranks.wait()
         return records.read_summary(path)
     rows = records.read_events(path, "epoch")
-    findings.append(health.training_figures(rows, mix=ready.config.augment.mix))
+    findings.append(health.training_metrics(rows, mix=ready.config.augment.mix))
     for name in results["test"]:
         found = records.read_predictions(path, f"test-{name}")
         findings += health.classes(f"test-{name}", found.logits, found.labels)
@@ -255,7 +255,6 @@ def _go(
         record.event("health", finding.to_dict())
     for line in display.health_lines(findings):
         show.line(line)
-    show.line(display.health_total([*ready.findings, *findings]))
     for split, by_name in results.items():
         shown = "   ".join(
             f"{name} (epoch {epochs[name]}) {100 * figures['top1']:.2f} %"

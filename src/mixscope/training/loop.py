@@ -27,11 +27,11 @@ from mixscope.data.loader import Loader
 from mixscope.data.order import Position
 from mixscope.errors import Interrupted, RunFailed
 from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
+from mixscope.findings import Finding
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, convolution, optim, ranks
 from mixscope.training.checkpoint import State
 from mixscope.training.evaluate import predict
-from mixscope.training.health import Finding
 from mixscope.training.stop import Stop
 from mixscope.units import duration
 
