@@ -44,8 +44,8 @@ from mixscope.bench.bare import BATCH, Bytes, Make
 from mixscope.bench.rounds import Measured, Row, measure
 from mixscope.cli.ending import ended
 from mixscope.data import order
+from mixscope.data.batch_builder import Slot
 from mixscope.data.loader import Loader
-from mixscope.data.maker import Slot
 
 PARTS = ("start", "memory", "growth", "cache", "parts")
 STORED = (5_000, 10_000, 20_000, 50_000, 100_000)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mixscope.data.store import Content, Split, Store, write
+from mixscope.data.content import Content, Split
+from mixscope.data.store import Store, write
 from mixscope.runs import execute
 from mixscope.study import config as settings
 

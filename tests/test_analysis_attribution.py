@@ -13,7 +13,8 @@ from torch.nn import functional
 from mixscope.analysis import attribution as analysis
 from mixscope.analysis import saliency
 from mixscope.analysis.subject import Subject
-from mixscope.data.store import Content, Split, Store, write
+from mixscope.data.content import Content, Split
+from mixscope.data.store import Store, write
 from mixscope.errors import ConfigError
 from mixscope.study import matrix
 from mixscope.study.config import Model, RunConfig

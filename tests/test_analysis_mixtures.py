@@ -10,7 +10,8 @@ from torch import nn
 from mixscope.analysis import attacks
 from mixscope.analysis import mixtures as analysis
 from mixscope.analysis.subject import Chosen, Subject
-from mixscope.data.store import Content, Split, write
+from mixscope.data.content import Content, Split
+from mixscope.data.store import write
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from mixscope.data import cues
+from mixscope.data import cue_store, cues
 from mixscope.data.prepare import prepare
 from mixscope.data.store import Store, write
 from mixscope.errors import ConfigError
@@ -326,7 +326,7 @@ def small_root(tmp_path):
 
 def test_the_store_keeps_the_dials_and_the_same_images(small_root):
     store = Store.open(small_root, "cues-small")
-    assert cues.of(store) == SMALL
+    assert cue_store.of(store) == SMALL
     assert np.array_equal(store.images("train"), shown("train", 60, SMALL).images)
     assert np.array_equal(store.images("test"), shown("iid", 24, SMALL).images)
     assert np.array_equal(store.labels("test"), np.arange(24) % 6)
@@ -336,7 +336,7 @@ def test_dials_come_from_a_file_and_the_name_from_the_user(tmp_path):
     file = tmp_path / "dials.yaml"
     file.write_text("local_contrast: 20\ntrain: 60\ntest: 24\n")
     store = prepare("cues", root=tmp_path / "data", source=file, size=64, called="cues-mine")
-    assert cues.of(store) == cues.Dials(local_contrast=20, train=60, test=24, size=64)
+    assert cue_store.of(store) == cues.Dials(local_contrast=20, train=60, test=24, size=64)
     assert store.name == "cues-mine" and store.size == 64
     again = prepare("cues", root=tmp_path / "data", source=file, size=64, called="cues-mine")
     assert again.digest == store.digest

@@ -12,8 +12,8 @@ import pytest
 from memory_store import MemoryStore
 from mixscope import mixing
 from mixscope.data import kernels, order
+from mixscope.data.buffer_pool import Pipeline
 from mixscope.data.loader import Loader, Position
-from mixscope.data.pipeline import Pipeline
 from mixscope.errors import ConfigError, DataError
 from mixscope.rng import generator
 from mixscope.study.config import Augment

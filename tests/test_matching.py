@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixscope.analysis import matching
-from mixscope.data import cues
+from mixscope.data import cue_store, cues
 from mixscope.errors import ConfigError
 from mixscope.study import config as settings
 from mixscope.study import matrix
@@ -113,7 +113,7 @@ def test_a_training_sees_one_cue_and_is_not_made_twice(tmp_path, monkeypatch):
     accuracy = matching.trained(config, seeds=2, work=tmp_path, say=said.append)
     first = accuracy("global", dials)
     store = matching.Store.open(tmp_path, "global-24-90")
-    made = cues.of(store)
+    made = cue_store.of(store)
     assert made is not None and made.seed == 1 and made.global_predictivity == 1.0
     assert made.local_predictivity == pytest.approx(1 / 6) and made.test == 48
     runs = list((tmp_path / "runs").iterdir())

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 import stand_in_weights
-from mixscope.data.store import Content, Split, write
+from mixscope.data.content import Content, Split
+from mixscope.data.store import write
 from mixscope.runs.standing import standings
 from mixscope.study import matrix
 

@@ -28,7 +28,7 @@ import numpy as np
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims import contrasts, verdicts
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate, Sample
-from mixscope.data import cues
+from mixscope.data import cue_store, cues
 from mixscope.data.cues import Dials, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
@@ -58,7 +58,7 @@ ACCOUNTS = {
 
 def refusal(run: PlannedRun, store: Store) -> str | None:
     """Only sets that `mixscope data prepare cues` made have cues that can be set."""
-    if cues.of(store) is None:
+    if cue_store.of(store) is None:
         return f"{store.name} has no cues that can be set; this analysis is for `mixscope data prepare cues`"
     return None
 
@@ -87,7 +87,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     """
     if split != "test":
         raise ConfigError(f"--split {split}: cues has its interventions on the test scenes; use --split test")
-    dials = cues.of(subject.store)
+    dials = cue_store.of(subject.store)
     assert dials is not None
     n = min(limit or dials.test, dials.test)
     shown = _shown(dials, n)

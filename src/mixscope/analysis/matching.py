@@ -29,7 +29,7 @@ from pathlib import Path
 
 import yaml
 
-from mixscope.data import cues
+from mixscope.data import cue_store, cues
 from mixscope.data.cues import CLASSES, FULL, STEPS, Dials
 from mixscope.data.store import Store, is_prepared, write
 from mixscope.errors import ConfigError
@@ -156,7 +156,7 @@ def trained(config: RunConfig, *, seeds: int, work: Path, say: Say) -> Accuracy:
         )
         name = f"{cue}-{made.local_contrast:g}-{made.global_contrast:g}"
         if is_prepared(work, name):
-            cues.compare(Store.open(work, name), made)
+            cue_store.compare(Store.open(work, name), made)
         else:
             write(cues.content(made), root=work, name=name, source={"embedded": True}, progress=None)
         tops = []

@@ -1,6 +1,6 @@
 """What the loader hands over: a batch, and what may be left to do to it.
 
-What does not belong here: how a batch comes about (maker.py) and how it is finished (device.py).
+What does not belong here: how a batch comes about (batch_builder.py) and how it is finished (device.py).
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mixscope.data import cues, decoding
-from mixscope.data.store import Content, Split
+from mixscope.data.content import Content, Split
 from mixscope.errors import DataError
 
 LARGEST_SIDE = 4096  # of the images of a store

@@ -1,15 +1,15 @@
 """The data loader: from a store to batches, in the background.
 
 Worker threads make whole batches with serial kernels that release the interpreter lock, into memory that is
-used again; the consumer takes them in order, and makes one itself rather than wait (pipeline.py). Every draw
-has an address, so a batch is the same whoever makes it and whenever (maker.py).
+used again; the consumer takes them in order, and makes one itself rather than wait (buffer_pool.py). Every
+draw has an address, so a batch is the same whoever makes it and whenever (batch_builder.py).
 
 Whole batches side by side, rather than one batch cut into parts: on two busy cores the same kernel in an
 OpenMP loop had a twelfth of the rate, because each batch (0.1 ms) waits for the slowest part; nor do these
 threads meddle with torch's.
 
-What does not belong here: which draws (order.py), pixels (kernels.py), mixing methods (known here only by
-what they plan), and what happens on a GPU (device.py).
+What does not belong here: which draws (order.py), pixels (kernels.py), mixing methods (mixing/), and what
+happens on a GPU (device.py).
 """
 
 import os
@@ -21,10 +21,11 @@ import numpy as np
 
 from mixscope.data import order
 from mixscope.data.batch import Batch, InputSpec, Pending
-from mixscope.data.maker import Maker, Mixer
+from mixscope.data.batch_builder import BatchBuilder
+from mixscope.data.buffer_pool import Pipeline
 from mixscope.data.order import Position
-from mixscope.data.pipeline import Pipeline
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.mixing import Mixer
 
 __all__ = ["Batch", "InputSpec", "Loader", "Mixer", "Pending", "Position", "Store", "cores"]
 
@@ -55,7 +56,7 @@ class Loader:
     rows it has. batch_size: of the global batch; rank r of `ranks` gets a contiguous part of each, parts
     differ by at most one image, and is empty when the last batch has fewer images than there are ranks.
     seed: root of order, crop and flip. base: "none", "crop-flip" or "rrc". shuffle: a new order each epoch.
-    mixer: see Mixer; None mixes nothing. drop_last: leave out a shorter last batch.
+    mixer: plans of mixing (mixing.make); None mixes nothing. drop_last: leave out a shorter last batch.
     threads: in the background, besides the consumer's, which makes batches when it would have to wait; 0
     takes one, or two where there are more than two cores; batches do not depend on it. ring: batches there
     is memory for; 0 takes two a thread and one for the consumer, and more of small batches. device_augment:
@@ -117,7 +118,7 @@ class Loader:
                 "take a smaller batch_size, or keep the last batch"
             )
         self.spec = InputSpec(store.size, tuple(map(float, store.mean)), tuple(map(float, store.std)))
-        self._maker = Maker(
+        self._maker = BatchBuilder(
             images=images,
             labels=np.asarray(store.labels(stored), np.int64),
             rows=np.ascontiguousarray(rows, np.int64),

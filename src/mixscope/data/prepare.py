@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.atomic import is_full
-from mixscope.data import archives, cues, download, formats
+from mixscope.data import archives, cue_store, cues, download, formats
+from mixscope.data.content import Content
 from mixscope.data.store import (
-    Content,
     Progress,
     Store,
     check_name,
@@ -71,7 +71,7 @@ def prepare(
                 raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
             if spec.dials is None:
                 return _same(there, root, source, size)
-            cues.compare(there, cues.chosen(spec.dials, source, size))
+            cue_store.compare(there, cues.chosen(spec.dials, source, size))
             return there
         return _made(name, place, spec, root, source, size, progress)
     except OSError as problem:

@@ -13,10 +13,9 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,9 @@ from numpy.lib import format as npy
 
 from mixscope import rng
 from mixscope.atomic import replacing
+from mixscope.data.content import Content
 from mixscope.data.download import need_room
+from mixscope.data.formats import SETS
 from mixscope.errors import ConfigError, DataError, unknown
 
 SCHEMA = 1
@@ -44,39 +45,6 @@ ARRAYS: dict[str, tuple[str, tuple[int | None, ...]]] = {
 }
 
 Progress = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Split:
-    """One split as a format reads it.
-
-    images: blocks of uint8 (n,3,H,W), together `count` images, in the order of `labels`, int64 (count,).
-    boxes: int16 (count, 4) x0, y0, x1, y1 in pixels, or None.
-    """
-
-    count: int
-    images: Iterable[np.ndarray]
-    labels: np.ndarray
-    boxes: np.ndarray | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Content:
-    """A whole data set as a format reads it.
-
-    superclass_of: int (n_classes,), or empty. class_ids: what the set itself calls its classes, where that is
-    not their names. notes: what a user should know of it, a sentence each.
-    made_with: plain values that the manifest keeps beside its source, of a set that is made and not read.
-    """
-
-    size: int
-    class_names: tuple[str, ...]
-    splits: dict[str, Split]
-    superclass_names: tuple[str, ...] = ()
-    superclass_of: tuple[int, ...] = ()
-    class_ids: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-    made_with: dict[str, Any] = field(default_factory=dict)
 
 
 def data_root(root: Path | None) -> Path:
@@ -107,8 +75,6 @@ def names(root: Path) -> tuple[str, ...]:
 
     Raises DataError where `root` is a file.
     """
-    from mixscope.data.formats import SETS  # which builds on this room
-
     if root.exists() and not root.is_dir():
         raise DataError(f"{root}: is a file; give a data folder with --root")
     found = sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}"))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from mixscope import mixing
-from mixscope.data import cues
+from mixscope.data import cue_store
 from mixscope.data.device import feed
 from mixscope.data.loader import Batch, Loader
 from mixscope.data.store import Store
@@ -42,7 +42,7 @@ class Ready:
 def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
     """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
     store = Store.open(root, config.data.name)
-    cues.refuse_moves(store, config.augment.base)
+    cue_store.refuse_moves(store, config.augment.base)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
     rows = _training_rows(store, config)

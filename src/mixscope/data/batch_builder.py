@@ -1,12 +1,12 @@
 """One batch, from draws and stored bytes: a pure function of (epoch, batch).
 
-What does not belong here: the draws (order.py), the methods of mixing (known here only by what they plan),
-pixels (kernels.py), and who makes which batch when (pipeline.py).
+What does not belong here: the draws (order.py), the methods of mixing (mixing/), pixels (kernels.py), and
+who makes which batch when (buffer_pool.py).
 """
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,45 +14,12 @@ import torch
 from mixscope.data import kernels, order
 from mixscope.data.batch import Batch, InputSpec, Pending
 from mixscope.data.order import Draws
+from mixscope.mixing import Mixer, Plans
 
 
 def is_ctrl_c(problem: BaseException) -> bool:
     """Whether it is the user's interrupt, which reaches the main thread only, and once."""
     return isinstance(problem, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
-
-
-class Plan(Protocol):
-    """How one global batch of n images is mixed.
-
-    partner: int64 (n,), positions in the global batch. box: int32 (n, 4), y0, y1, x0, x1 in pixels,
-    half-open. blend: float32 (n,); a pixel in the box becomes blend * own + (1 - blend) * partner's.
-    lam: float32 (n,), the weight of the own label.
-    """
-
-    @property
-    def partner(self) -> np.ndarray: ...
-    @property
-    def box(self) -> np.ndarray: ...
-    @property
-    def blend(self) -> np.ndarray: ...
-    @property
-    def lam(self) -> np.ndarray: ...
-
-
-class Plans(Protocol):
-    """The plans of one epoch; asked from several threads, so `of` must be a pure function."""
-
-    def of(self, batch: int, n: int) -> Plan | None:
-        """The plan of a global batch of n images, or None when it is not mixed."""
-        ...
-
-
-class Mixer(Protocol):
-    """Plans epochs; called from worker threads, so `draw` must be a pure function."""
-
-    def draw(self, epoch: int) -> Plans | None:
-        """The plans of an epoch, or None when nothing is mixed in it."""
-        ...
 
 
 class Epoch(NamedTuple):
@@ -83,7 +50,7 @@ class Slot:
 
 
 @dataclass(slots=True, kw_only=True)
-class Maker:
+class BatchBuilder:
     """Makes any batch of one rank. All it keeps are the draws of two epochs, which would come out the same.
 
     images: uint8 (N, 3, size, size), read-only, and labels: int64 (N,), of the stored split; rows: int64,

@@ -1,4 +1,4 @@
-"""Who makes which batch when: worker threads, a consumer who helps instead of waiting, and their memory.
+"""Worker threads and the buffers that they fill: which thread makes which batch when, in whose memory.
 
 Batches are claimed in order, in runs (of small batches many, because handing over costs the same for any
 size), and each maker writes to memory of its own, which comes back to it when the consumer is done: memory
@@ -8,7 +8,7 @@ A batch of 256 small images goes through all of a core's nearest cache, so whate
 batches comes from further away, and costs several times what it costs in a loop of its own. Hence few
 objects, few calls and no lock on the way of a batch.
 
-What does not belong here: what is in a batch (maker.py), and where in the epochs one is (loader.py).
+What does not belong here: what is in a batch (batch_builder.py), and where in the epochs one is (loader.py).
 """
 
 import itertools
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
 from mixscope.data.batch import Batch
-from mixscope.data.maker import Maker, is_ctrl_c
+from mixscope.data.batch_builder import BatchBuilder, is_ctrl_c
 from mixscope.data.order import Position
 
 Outcome = Batch | BaseException
@@ -26,7 +26,7 @@ Outcome = Batch | BaseException
 class _Hands:
     """One maker of batches: its scratch memory, and the memory of runs that it is free to fill."""
 
-    def __init__(self, maker: Maker) -> None:
+    def __init__(self, maker: BatchBuilder) -> None:
         self.scratch = maker.scratch()
         self.free: SimpleQueue[_Memory | None] = SimpleQueue()
 
@@ -34,7 +34,7 @@ class _Hands:
 class _Memory:
     """For the batches of a run."""
 
-    def __init__(self, maker: Maker, length: int, owner: _Hands) -> None:
+    def __init__(self, maker: BatchBuilder, length: int, owner: _Hands) -> None:
         self.slots = [maker.slot() for _ in range(length)]
         self.owner = owner
 
@@ -42,7 +42,7 @@ class _Memory:
 class Pipeline:
     """Makes batches from one position on, without end (one epoch runs into the next)."""
 
-    def __init__(self, maker: Maker, start: Position, *, threads: int, runs: int, length: int) -> None:
+    def __init__(self, maker: BatchBuilder, start: Position, *, threads: int, runs: int, length: int) -> None:
         """threads: besides the consumer's. runs: that there is memory for, each of `length` batches."""
         self.at = start.epoch * maker.batches + start.batch  # the batch that `take` gives next, of all epochs
         self._maker = maker

@@ -1,0 +1,40 @@
+"""A data set as it is read or made, before it is stored: images in blocks, labels, names."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """One split as a format reads it.
+
+    images: blocks of uint8 (n,3,H,W), together `count` images, in the order of `labels`, int64 (count,).
+    boxes: int16 (count, 4) x0, y0, x1, y1 in pixels, or None.
+    """
+
+    count: int
+    images: Iterable[np.ndarray]
+    labels: np.ndarray
+    boxes: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """A whole data set as a format reads it.
+
+    superclass_of: int (n_classes,), or empty. class_ids: what the set itself calls its classes, where that is
+    not their names. notes: what a user should know of it, a sentence each.
+    made_with: plain values that the manifest keeps beside its source, of a set that is made and not read.
+    """
+
+    size: int
+    class_names: tuple[str, ...]
+    splits: dict[str, Split]
+    superclass_names: tuple[str, ...] = ()
+    superclass_of: tuple[int, ...] = ()
+    class_ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    made_with: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,329 @@
+"""Results of trained classifiers: experiments with factor levels, their runs, and outcomes by test example.
+
+One structure for everything that was measured, whoever trained the models: a study's folder, a bundle, a CSV
+of accuracies, prediction files, a table of means. Claims, reports, comparisons and tables take it and nothing
+else. What is not known is None or empty, never a guess and never 0.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixscope.errors import DataError, unknown
+from mixscope.results.outcomes import Outcomes
+from mixscope.study.claim import Claim
+from mixscope.study.config import RunConfig
+from mixscope.study.roles import Roles
+
+if TYPE_CHECKING:
+    import pandas
+
+LAST, SELECTED, BEST_ON_TEST = "last", "selected", "best-on-test"  # checkpoints
+PENDING, RUNNING, INTERRUPTED, FAILED, DONE = "pending", "running", "interrupted", "failed", "done"
+DAMAGED = "damaged"
+STATES = (PENDING, RUNNING, INTERRUPTED, FAILED, DONE, DAMAGED)
+SPREADS = ("sd", "sd0", "se", "ci95")
+
+Metrics = Mapping[str, Mapping[str, Mapping[str, float | int | None]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSet:
+    """The data that a run was trained and tested on.
+
+    Attributes:
+        name: As the study calls it.
+        digest: Of its bytes; None where nobody recorded it.
+        classes: Name of each class; empty where not known.
+        superclasses: Name of each superclass; empty without any.
+        superclass_of: Index into `superclasses` for each class; empty without any.
+        images: Number of images by split.
+    """
+
+    name: str
+    digest: str | None = None
+    classes: tuple[str, ...] = ()
+    superclasses: tuple[str, ...] = ()
+    superclass_of: tuple[int, ...] = ()
+    images: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """What a run was made with, as its own records say.
+
+    Attributes:
+        config_digests: Digests of the settings in each record; one where they agree.
+        code_digests: Digests of the code, more than one where other code resumed the run.
+        revision: Git revision, with " (modified)" where files differed from it; None without one.
+        data: The data set; None where not known.
+        weights: Where the first weights came from: weights, file, sha256, training_data, and so on.
+        packages: Version of each package.
+        device: What computed: name, type, threads, ranks.
+        system: mixscope, python, platform, cpu, cores, memory_gib.
+        protocol: "strict" or "published"; None before the run is done.
+        checkpoints: Epoch of each evaluated checkpoint.
+        seconds: Training time; None where not known.
+        images_per_second: Training throughput; None where not known.
+    """
+
+    config_digests: tuple[str, ...] = ()
+    code_digests: tuple[str, ...] = ()
+    revision: str | None = None
+    data: DataSet | None = None
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    packages: Mapping[str, str | None] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict)
+    system: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str | None = None
+    checkpoints: Mapping[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+    images_per_second: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scaled:
+    """Calibration after temperature scaling (Guo et al. 2017, arXiv 1706.04599).
+
+    Attributes:
+        temperature: Fitted on all validation images.
+        ece: Expected calibration error on the test split after scaling, 0 to 1.
+    """
+
+    temperature: float
+    ece: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Experiment:
+    """One combination of levels.
+
+    Attributes:
+        name: Unique among the experiments.
+        levels: Level of every factor.
+        data: Name of its data set.
+        config: Settings of its runs, of any seed; None for models trained elsewhere.
+    """
+
+    name: str
+    levels: Mapping[str, str]
+    data: str
+    config: RunConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of an experiment: planned, under way or ended.
+
+    Attributes:
+        experiment: Name of its experiment.
+        seed: Unique within the experiment.
+        state: One of `STATES`. Only "done" counts as a result; "damaged" means that its records are.
+        error: Why it failed or what is damaged, in a sentence; None otherwise.
+        metrics: `{split: {checkpoint: {metric: value}}}`: n (examples), top1, top5, precision, recall, f1,
+            ece (shares 0 to 1), nll (nats), brier (0 to 2). A run of which only an accuracy is known has
+            `{"test": {"last": {"top1": accuracy, "n": n_test}}}`.
+        epochs: One row a complete epoch: epoch, train_loss, val_top1 (percent), lr, seconds, and so on.
+        health: Findings of the health checks.
+        provenance: What it was made with; None where nobody recorded it.
+        config: Settings that were asked for; None for models trained elsewhere.
+        directory: Name of its folder; "" without one.
+        heard: When its records were written last, ISO 8601 with time zone; None where not known.
+        stale: Whether a folder of this experiment and seed with other settings lies beside it.
+    """
+
+    experiment: str
+    seed: int
+    state: str = DONE
+    error: str | None = None
+    metrics: Metrics = field(default_factory=dict)
+    epochs: Sequence[Mapping[str, Any]] = ()
+    health: Sequence[Mapping[str, Any]] = ()
+    provenance: Provenance | None = None
+    config: RunConfig | None = None
+    directory: str = ""
+    heard: str | None = None
+    stale: bool = False
+    load_outcomes: Callable[[str], Outcomes | None] | None = field(default=None, repr=False, compare=False)
+    load_scaled: Callable[[str], Scaled | None] | None = field(default=None, repr=False, compare=False)
+    _kept: dict[str, Outcomes | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def done(self) -> bool:
+        """Whether it ended as it should; only then it counts as a result."""
+        return self.state == DONE
+
+    @property
+    def label(self) -> str:
+        """How sentences name it."""
+        return f"{self.experiment} seed {self.seed}"
+
+    def outcomes(self, checkpoint: str = LAST) -> Outcomes | None:
+        """Outcomes on the test split, read when first asked for and kept.
+
+        Args:
+            checkpoint: "last", "selected" or "best-on-test"; "last" for models trained elsewhere.
+
+        Returns:
+            None where only metrics are known, and for a run that is not done.
+
+        Raises:
+            DataError: If the predictions are missing or damaged.
+        """
+        if not self.done or self.load_outcomes is None:
+            return None
+        if checkpoint not in self._kept:
+            self._kept[checkpoint] = self.load_outcomes(checkpoint)
+        return self._kept[checkpoint]
+
+    def scaled(self, checkpoint: str = LAST) -> Scaled | None:
+        """Calibration after temperature scaling; None without a validation split. Raises DataError."""
+        return self.load_scaled(checkpoint) if self.done and self.load_scaled is not None else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """An experiment of which only mean accuracy and spread over seeds are known, not its runs.
+
+    Attributes:
+        experiment: Name of its experiment.
+        mean: Mean test accuracy over seeds, share 0 to 1.
+        spread: In the unit of `mean`; None where not known.
+        spread_kind: "sd" (over n_seeds - 1), "sd0" (over n_seeds), "se" (of the mean) or "ci95" (half width
+            of a 95 % interval); None without a spread.
+        n_seeds: Number of runs.
+        n_test: Number of test examples; None where not known.
+    """
+
+    experiment: str
+    mean: float
+    spread: float | None
+    spread_kind: str | None
+    n_seeds: int
+    n_test: int | None
+
+    def __post_init__(self) -> None:
+        """Raises DataError for values that cannot be."""
+        if not 0 <= self.mean <= 1:
+            raise DataError(f"{self.experiment}: expected a mean accuracy of 0 to 1, got {self.mean:g}")
+        if self.spread is not None and self.spread_kind not in SPREADS:
+            raise DataError(unknown(f"{self.experiment}: spread_kind", "spread", self.spread_kind, SPREADS))
+        if self.n_seeds < 1 or (self.spread is not None and not self.spread >= 0):
+            raise DataError(f"{self.experiment}: expected 1 seed or more and a spread of 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Everything that was measured.
+
+    Attributes:
+        name: Short name, for instance of the study.
+        title: One line on what is compared.
+        roles: Factors with their levels, and the role of each factor.
+        experiments: In order; every one has a level of every factor.
+        runs: In order, those of one experiment by planned seed; also those that are not done.
+        summaries: Experiments of which only mean and spread are known.
+        seeds: Planned seeds; those that were found where nothing was planned.
+        claims: What was claimed beforehand; empty without claims.
+        digest: Of the plan, claims included; None without a plan.
+        source: Where it was read, for messages.
+        folder: The study's folder; None for results from elsewhere.
+        analyses: Summary of each analysis by name (`mixscope analyze`).
+        notes: What was found out or assumed in reading, one sentence each.
+    """
+
+    name: str
+    roles: Roles
+    experiments: tuple[Experiment, ...]
+    runs: tuple[Run, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+    title: str = ""
+    seeds: tuple[int, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    digest: str | None = None
+    source: str = ""
+    folder: Path | None = None
+    analyses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises DataError for experiments, levels or runs that do not fit together."""
+        names = [experiment.name for experiment in self.experiments]
+        for name in names:
+            if names.count(name) > 1:
+                raise DataError(f"{self.source}: two experiments are called {name}")
+        for experiment in self.experiments:
+            for factor, levels in self.factors.items():
+                if experiment.levels.get(factor) not in levels:
+                    level = experiment.levels.get(factor)
+                    raise DataError(unknown(f"{experiment.name}: {factor}", "level", level, levels))
+        seen = set()
+        for run in self.runs:
+            if run.experiment not in names:
+                raise DataError(
+                    unknown(f"{self.source}: seed {run.seed}", "experiment", run.experiment, names)
+                )
+            if run.state not in STATES:
+                raise DataError(unknown(f"{run.label}: state", "state", run.state, STATES))
+            if (run.experiment, run.seed) in seen:
+                raise DataError(f"{self.source}: {run.label} is there twice; one row a run is expected")
+            seen.add((run.experiment, run.seed))
+        for summary in self.summaries:
+            if summary.experiment not in names:
+                raise DataError(unknown(self.source, "experiment", summary.experiment, names))
+
+    @property
+    def factors(self) -> Mapping[str, tuple[str, ...]]:
+        """Levels of every factor, in order."""
+        return self.roles.factors
+
+    @property
+    def done(self) -> list[Run]:
+        """The runs that count as results, in order."""
+        return [run for run in self.runs if run.done]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned run is done."""
+        return all(run.done for run in self.runs)
+
+    def experiment(self, name: str) -> Experiment:
+        """An experiment by its name. Raises KeyError."""
+        found = next((e for e in self.experiments if e.name == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def named(self, levels: Mapping[str, str]) -> str | None:
+        """The name of the experiment with these levels; None where there is none."""
+        wanted = dict(levels)
+        return next((e.name for e in self.experiments if dict(e.levels) == wanted), None)
+
+    def runs_of(self, name: str) -> list[Run]:
+        """The runs of an experiment, done or not."""
+        return [run for run in self.runs if run.experiment == name]
+
+    def done_of(self, name: str) -> list[Run]:
+        """The finished runs of an experiment."""
+        return [run for run in self.runs_of(name) if run.done]
+
+    def summary_of(self, name: str) -> Summary | None:
+        """Mean and spread of an experiment whose runs are not known; None where they are."""
+        return next((s for s in self.summaries if s.experiment == name), None)
+
+    def to_frame(self, checkpoint: str = LAST) -> "pandas.DataFrame":
+        """One row a run; `results/frames.py` documents the columns. Raises DataError."""
+        from mixscope.results import frames
+
+        return frames.runs(self, checkpoint)
+
+    def outcomes(self, checkpoint: str = LAST) -> "pandas.DataFrame":
+        """One row a finished run and test example; `results/frames.py` documents the columns.
+
+        Raises:
+            DataError: If predictions are missing or damaged.
+        """
+        from mixscope.results import frames
+
+        return frames.outcomes(self, checkpoint)

@@ -1,0 +1,133 @@
+"""The role of each factor of a study: augmentation, baseline, model, pretraining, strata.
+
+Everything that groups or compares results asks this module; roles are derived once, from what the levels of a
+study set, or from the names of factors and levels where results come without settings, or they are declared.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mixscope.errors import ConfigError, unknown
+
+# How factors and levels are called where nothing says what they set; compared in lower case without marks.
+AUGMENTATION = ("augmentation", "augment", "aug", "mix", "mixing", "method", "regularization", "policy")
+MODEL = ("model", "arch", "architecture", "network", "net", "backbone", "modelname", "encoder")
+PRETRAINING = ("pretrained", "pretraining", "pretrain", "init", "initialization", "weights")
+BASELINE = ("default", "none", "baseline", "base", "vanilla", "plain", "normal", "standard", "noaug", "no")
+SCRATCH = ("scratch", "fromscratch", "none", "no", "false", "random", "0", "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roles:
+    """Factors with their levels, and what part each factor plays.
+
+    Attributes:
+        factors: Levels of every factor, in order.
+        augmentation: The factor that says how training images are augmented or mixed; None without one.
+        baseline: Its level that the others are compared with.
+        model: The factor that says which network; None without one.
+        pretraining: The factor that says where the first weights come from; None without one.
+        scratch: Its level without pretrained weights.
+    """
+
+    factors: Mapping[str, tuple[str, ...]]
+    augmentation: str | None = None
+    baseline: str | None = None
+    model: str | None = None
+    pretraining: str | None = None
+    scratch: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a role that is given to no factor or level."""
+        for role in ("augmentation", "model", "pretraining"):
+            factor = getattr(self, role)
+            if factor is not None and factor not in self.factors:
+                raise ConfigError(unknown(role, "factor", factor, self.factors))
+        for role, factor in (("baseline", self.augmentation), ("scratch", self.pretraining)):
+            level = getattr(self, role)
+            if level is not None and level not in self.levels(factor):
+                raise ConfigError(unknown(role, f"level of {factor}", level, self.levels(factor)))
+
+    def levels(self, factor: str | None) -> tuple[str, ...]:
+        """Levels of a factor, in order; none of no factor."""
+        return self.factors[factor] if factor else ()
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """Every level of the augmentation factor, the baseline included."""
+        return self.levels(self.augmentation)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The augmentations that are compared with the baseline."""
+        return tuple(level for level in self.augmentations if level != self.baseline)
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The factors that are neither augmentation nor model: results are read in each combination."""
+        return tuple(f for f in self.factors if f not in (self.augmentation, self.model))
+
+    def without(self, levels: Mapping[str, str], *factors: str | None) -> tuple[tuple[str, str], ...]:
+        """The levels of an experiment but for some factors; experiments that agree in them are comparable."""
+        return tuple((f, level) for f, level in levels.items() if f not in factors)
+
+
+def from_settings(factors: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Roles:
+    """Roles by what levels set.
+
+    Args:
+        factors: `{factor: {level: {setting: value}}}`, as a study has them.
+    """
+    keys: dict[str, set[str]] = {f: set().union(*levels.values()) for f, levels in factors.items()}
+    augmentation = next((f for f, mine in keys.items() if "augment.mix" in mine), None)
+    model = next((f for f, mine in keys.items() if "model.arch" in mine), None)
+    pretraining = next((f for f, mine in keys.items() if "model.pretrained" in mine and f != model), None)
+
+    def level(factor: str | None, key: str, value: object) -> str | None:
+        levels = factors[factor] if factor else {}
+        return next((name for name, settings in levels.items() if settings.get(key) == value), None)
+
+    return Roles(
+        factors={f: tuple(levels) for f, levels in factors.items()},
+        augmentation=augmentation,
+        baseline=level(augmentation, "augment.mix", "none"),
+        model=model,
+        pretraining=pretraining,
+        scratch=level(pretraining, "model.pretrained", False),
+    )
+
+
+def from_names(factors: Mapping[str, Iterable[str]], **declared: str | None) -> Roles:
+    """Roles by how factors and levels are called.
+
+    Args:
+        factors: Levels of every factor, in order.
+        **declared: Roles that the user gave, which win: `augmentation`, `baseline`, `model`, `pretraining`,
+            `scratch`. A declared baseline also says which factor is the augmentation: the one that has it.
+
+    Raises:
+        ConfigError: If a declared role names no factor or level.
+    """
+    levels = {f: tuple(each) for f, each in factors.items()}
+    given = {role: value for role, value in declared.items() if value is not None}
+    baseline = given.get("baseline")
+    having = next((f for f, mine in levels.items() if baseline is not None and baseline in mine), None)
+    found: dict[str, str | None] = {
+        "augmentation": having or _first(levels, AUGMENTATION),
+        "model": _first(levels, MODEL),
+        "pretraining": _first(levels, PRETRAINING),
+        **given,
+    }
+    for role, factor, names in (
+        ("baseline", "augmentation", BASELINE),
+        ("scratch", "pretraining", SCRATCH),
+    ):
+        found.setdefault(role, _first(levels.get(found[factor] or "", ()), names))
+    return Roles(factors=levels, **found)
+
+
+def _first(names: Iterable[str], known: tuple[str, ...]) -> str | None:
+    """The name that stands first in `known`, whatever its case and marks."""
+    plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in names}
+    return next((plain[word] for word in known if word in plain), None)
