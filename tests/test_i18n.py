@@ -1,6 +1,7 @@
 """Every text stands in every language, with the same parameters; plural forms are those of the language."""
 
 import re
+from pathlib import Path
 
 import pytest
 from fluent.syntax import FluentParser, ast
@@ -82,3 +83,23 @@ def test_numbers_are_written_as_the_catalogue_says():
 
 def test_korean_texts_use_the_words_of_the_field():
     assert not re.search("건강 점검|숲 그림|냇|깨끗한|탐침|무엇을 무엇으로", i18n.source("ko"))
+
+
+# Messages whose names are put together: a group and the name of a level, a state, a metric, a code.
+BUILT = (
+    "verdict meaning gate why problem state factor level check check how literature cues analyses curves"
+    " results-col weights-col contrasts-col budget-split answer-expect health-checkpoint metric"
+).split()
+
+
+def test_every_message_is_used_and_every_code_has_one():
+    folder = Path(i18n.__file__).parent.parent
+    files = [*folder.rglob("*.py"), *(folder / "report" / "templates").iterdir()]
+    text = "\n".join(p.read_text() for p in files)
+    named = {name.replace(".", "-") for name in re.findall(r"""["']([a-zA-Z][\w.-]*)["']""", text)}
+    known = messages("en")
+    built = tuple(f"{group}-" for group in BUILT)
+    unused = [n for n in known if n not in named and not n.startswith(built) and not n.endswith("-title")]
+    assert len(unused) < 90
+    codes = set(re.findall(r"""Finding\(\s*["']([\w-]+)["']""", text))
+    assert codes and codes <= set(known)

@@ -12,7 +12,7 @@ A parameter that holds a list `xs` also gives its length as `$xs_count`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,25 +20,26 @@ from typing import Any
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.types import fluent_number
 
-from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
 
 LANGUAGES = ("en", "ko")
 NO_BREAK = "\u00a0"  # between a number and its unit
+RECORDED = "recorded_text"  # parameter of a finding that an older version wrote as an English sentence
 SHOWN = 3  # findings of a list that are told; the rest is counted
 
 
 def render(finding: Finding, lang: str = "en") -> str:
-    """The text of a finding.
+    """The text of a finding, or what an older version wrote of it.
 
     Raises:
         KeyError: If the catalogue lacks the code or the finding lacks a parameter.
-        ConfigError: If there is no such language.
     """
+    if RECORDED in finding.params:
+        return str(finding.params[RECORDED])
     return message(finding.code, lang, severity=finding.severity, **finding.params)
 
 
-def message(name: str, lang: str = "en", **params: Any) -> str:
+def message(name: str, lang: str = "en", /, **params: Any) -> str:
     """The text of a message of the catalogue.
 
     Args:
@@ -48,7 +49,6 @@ def message(name: str, lang: str = "en", **params: Any) -> str:
 
     Raises:
         KeyError: If there is no such message, or a parameter is missing.
-        ConfigError: If there is no such language.
     """
     bundle = _bundle(lang)
     name = name.replace(".", "-")
@@ -81,9 +81,7 @@ def join(texts: Iterable[str], lang: str = "en") -> str:
 
 
 def source(lang: str) -> str:
-    """The catalogue of a language as it is written. Raises ConfigError where there is none."""
-    if lang not in LANGUAGES:
-        raise ConfigError(unknown("--lang", "language", lang, LANGUAGES))
+    """The catalogue of a language as it is written."""
     text = (resources.files("mixscope.i18n") / f"{lang}.ftl").read_text(encoding="utf-8")
     return re.sub(r"(?<=[\d}]) (?=%|pp\b)", NO_BREAK, text)
 
@@ -96,7 +94,7 @@ def _bundle(lang: str) -> FluentBundle:
 
 
 def _shown(value: Any, lang: str) -> Any:
-    """A parameter as Fluent takes it: text or number, and lists as lists of numbers where FIXED wants them."""
+    """A parameter as Fluent takes it: text, a number, or a list that FIXED can still read as numbers."""
     if isinstance(value, Finding):
         return render(value, lang)
     if isinstance(value, bool) or value is None:
@@ -132,7 +130,7 @@ def _number(spec: Callable[[int], str]) -> Callable[..., str]:
     return written
 
 
-_FUNCTIONS: Mapping[str, Callable[..., str]] = {
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "FIXED": _number(lambda digits: f".{digits}f"),
     "SIGNED": _number(lambda digits: f"+.{digits}f"),
     "SIG": _number(lambda digits: f".{digits}g"),

@@ -461,7 +461,6 @@ check-precision-recall-gap = precision against recall
 check-training-metrics = training metrics
 check-pretraining-data = pretraining data
 check-checkpoint-selection = choice of the epoch
-check-recorded-check = other
 
 input-contract = { $severity ->
     [ok] training and evaluation inputs agree: { $size } px, mean { FIXED($mean, digits: 3) }, std { FIXED($std, digits: 3) }
@@ -506,7 +505,6 @@ weights-saw-classes = the classes of { $data } are among those that the weights 
 weights-classes-unknown = it is not known whether the weights { $weights } were trained on the classes of { $data }
 checkpoint-selection = test top-1 by checkpoint: { $top1 }
 checkpoint-top1 = { $checkpoint } { FIXED($top1) } %
-recorded-check = { $text }
 loss-not-finite = the training loss became { $loss } in epoch { $epoch }, { $first_step ->
     [-1] step { $last_step }
    *[other] one of the steps { $first_step } to { $last_step }

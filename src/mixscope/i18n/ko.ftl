@@ -443,7 +443,6 @@ check-precision-recall-gap = 정밀도와 재현율의 차이
 check-training-metrics = 학습 지표
 check-pretraining-data = 사전 학습 데이터
 check-checkpoint-selection = 에폭 선택
-check-recorded-check = 기타
 
 input-contract = { $severity ->
     [ok] 학습과 평가의 입력이 같습니다: { $size }px, 평균 { FIXED($mean, digits: 3) }, 표준편차 { FIXED($std, digits: 3) }
@@ -485,7 +484,6 @@ weights-saw-classes = { $data }의 클래스가 가중치 { $weights }의 학습
 weights-classes-unknown = 가중치 { $weights }의 학습에 { $data }의 클래스가 쓰였는지 알 수 없습니다
 checkpoint-selection = 체크포인트별 테스트 top-1: { $top1 }
 checkpoint-top1 = { $checkpoint } { FIXED($top1) }%
-recorded-check = { $text }
 loss-not-finite = 학습 손실이 { $loss }이(가) 되었습니다({ $epoch }에폭, { $first_step ->
     [-1] { $last_step }스텝
    *[other] { $first_step }~{ $last_step }스텝 중 하나

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mixscope import i18n
+from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
 
 
@@ -15,10 +16,11 @@ class Words:
 
     def __init__(self, language: str) -> None:
         """Raises ConfigError for a language that is not there."""
-        i18n.source(language)
+        if language not in i18n.LANGUAGES:
+            raise ConfigError(unknown("--lang", "language", language, i18n.LANGUAGES))
         self.language = language
 
-    def __call__(self, key: str, **params: Any) -> str:
+    def __call__(self, key: str, /, **params: Any) -> str:
         """The text of a message. Raises KeyError where it or a parameter is missing."""
         return i18n.message(key, self.language, **params)
 

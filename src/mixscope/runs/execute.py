@@ -18,13 +18,14 @@ from typing import Any
 
 import torch
 
+from mixscope import i18n
 from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
+from mixscope.findings import Finding
 from mixscope.runs import display, judging, places, records, tracking
 from mixscope.runs.opening import Ready, check_data, facts, first_batch, ready_for
 from mixscope.runs.records import LESS_MEMORY
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, compiling, health, loop, models, ranks
-from mixscope.training.health import Finding
 from mixscope.training.loop import Show
 from mixscope.training.stop import Stop, listening
 

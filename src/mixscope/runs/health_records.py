@@ -7,6 +7,7 @@ become the parameters of today's findings; where it kept none, the sentence stay
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from mixscope import i18n
 from mixscope.findings import Finding, Severity
 from mixscope.training import pretraining_data
 
@@ -19,9 +20,12 @@ def read(rows: Iterable[Mapping[str, Any]], data_name: str) -> list[Finding]:
         data_name: The run's data set, which the first version left out.
 
     Raises:
-        KeyError, TypeError, AttributeError: For rows that no version wrote.
+        KeyError, TypeError, ValueError, AttributeError: For rows that no version wrote.
     """
-    return [_first_version(row, data_name) if "check" in row else Finding.from_dict(row) for row in rows]
+    found = [_first_version(row, data_name) if "check" in row else Finding.from_dict(row) for row in rows]
+    for finding in found:
+        i18n.render(finding)
+    return found
 
 
 def _first_version(row: Mapping[str, Any], data_name: str) -> Finding:
@@ -35,8 +39,7 @@ def _first_version(row: Mapping[str, Any], data_name: str) -> Finding:
     except KeyError:
         params = None
     if params is None:
-        params = {"text": row["sentence"]}
-        return Finding("recorded-check", severity, {"check": code} | params)
+        params = {i18n.RECORDED: row["sentence"]}
     return Finding(code, severity, params | ({"predictions": predictions} if predictions else {}))
 
 
@@ -56,6 +59,11 @@ def _contract(old: dict[str, Any], _: str, severity: Severity) -> dict[str, Any]
 
 def _model_input(old: dict[str, Any], _: str, severity: Severity) -> dict[str, Any]:
     names = ("size",) if severity == "note" else ("size", "model_size", "tokens")
+    return {name: old[name] for name in names}
+
+
+def _drift(old: dict[str, Any], _: str, severity: Severity) -> dict[str, Any]:
+    names = () if severity == "note" else ("train_mode_top1", "eval_mode_top1", "images")
     return {name: old[name] for name in names}
 
 
@@ -88,7 +96,7 @@ _PARAMS: Mapping[str, Callable[[dict[str, Any], str, Severity], dict[str, Any] |
     "input-contract": _contract,
     "input-scale": _same("train_mean", "train_std", "eval_mean", "eval_std"),
     "model-input": _model_input,
-    "batch-norm-drift": lambda old, _, severity: {} if severity == "note" else dict(old),
+    "batch-norm-drift": _drift,
     "macro-recall": _same("macro_recall", "top1"),
     "never-predicted": lambda old, _, __: {"never": old["never_predicted"], "classes": old["classes"]},
     "precision-recall-gap": _gap,

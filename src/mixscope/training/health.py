@@ -136,7 +136,6 @@ def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
     precision = 100.0 * float(np.mean(hits / np.maximum(predicted, 1)))
     top1 = 100.0 * float(np.mean(said == labels))
     balanced = bool(np.all(there == there[0]))
-    same = abs(recall - top1) < 1e-9
     never = int(np.sum((predicted == 0) & (there > 0)))
     gap = precision - recall
     return [

@@ -26,8 +26,8 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.data.order import Position
 from mixscope.errors import Interrupted, RunFailed
-from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.findings import Finding
+from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, convolution, optim, ranks
 from mixscope.training.checkpoint import State

@@ -9,7 +9,6 @@ What does not belong here: putting them into a network (models.py).
 import fnmatch
 import hashlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
