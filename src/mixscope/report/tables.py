@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixscope import i18n
+from mixscope.formatting import number, signed
 from mixscope.report import sentences, story
-from mixscope.report.naming import number, signed, stratum_name
+from mixscope.report.naming import stratum_name
 from mixscope.report.story import FIGURES, DataSet, Story
 from mixscope.report.words import Words
 
