@@ -188,7 +188,7 @@ def test_weights_that_saw_mixup_are_said_to_have(made):
 
 def test_a_check_that_failed_is_named_with_its_run(made):
     assert "batch norm statistics do not fit clean images: 91.0" in visible(made)
-    assert "19 of 108 checks of 36 runs ask to be looked at." in visible(made)
+    assert "19 of 108 checks of 36 runs failed." in visible(made)
 
 
 # --- what is not there --------------------------------------------------------------------------
