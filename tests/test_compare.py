@@ -8,7 +8,8 @@ from scipy import stats
 
 import made_study
 from mixscope import cli
-from mixscope.claims import compare, samples
+from mixscope.audit import compare
+from mixscope.claims import samples
 from mixscope.errors import DataError
 from mixscope.results import folders
 from mixscope.runs import records

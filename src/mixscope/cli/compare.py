@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
-    from mixscope.claims import compare as comparison
+    from mixscope.audit import compare as comparison
     from mixscope.results import folders
 
     first = folders.study(arguments.first, arguments.checkpoint)

@@ -23,8 +23,8 @@ import mixscope
 from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
+from mixscope.formatting import number, signed
 from mixscope.report import literature, sentences, story, tables
-from mixscope.report.naming import number, signed
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,

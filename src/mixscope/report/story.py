@@ -206,9 +206,8 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         if labels is None or ids is None or counts is None:
             labels, ids, counts = found.labels, found.ids, np.zeros_like(mine)
         elif not np.array_equal(ids, found.ids) or counts.shape != mine.shape:
-            unreadable.append(
-                f"{run.directory or run.label}: its predictions are of other test examples than those of its cell"
-            )
+            name = run.directory or run.label
+            unreadable.append(f"{name}: its predictions are of other test examples than those of its cell")
             continue
         if found.confidence is not None:
             sure.append(found.confidence)

@@ -1,0 +1,282 @@
+"""Two studies beside each other, or a study and somebody's table: what differs in settings, in what they were
+made with, and in results beyond noise.
+
+Experiments find each other by name, else by their levels. Differences are the second minus the first.
+
+Between two studies the interval of a difference counts seeds and test examples, as everywhere. A printed
+figure has neither; it is taken for one more run on the same test set, so the question is whether one more run
+of ours would land so far away: the variance between our runs times (1 + 1/S), with S - 1 degrees of freedom.
+What the variance of theirs was, nobody knows. Holm's correction is made over all experiments that have a p.
+
+What does not belong here: whether a printed figure is possible (audit), and verdicts on claims (verdicts.py).
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from mixscope import audit
+from mixscope.audit import entries, findings, reading
+from mixscope.claims import contrasts, health, samples
+from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
+from mixscope.errors import DataError
+from mixscope.results import Provenance, Results
+from mixscope.study import config as settings
+
+SHOWN = 3  # experiments in a sentence; the rest is counted
+WITHIN, BEYOND, UNKNOWN = "within noise", "beyond noise", "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One experiment in both. first, second: mean test top-1 in percent, None where there is none.
+
+    interval: of second minus first, in percentage points; None where runs are too few to know their noise.
+    p, p_holm: two-sided. said: "beyond noise" when p_holm is at most 0.05, else "within noise"; "unknown"
+    without a p. conditional: with one seed on either side the interval counts test examples only, and there
+    is no p. doubts: what an audit of the table says of the row.
+    """
+
+    experiment: str
+    first: float | None
+    second: float | None
+    seeds: tuple[int, int]
+    interval: Interval | None
+    conditional: bool
+    p: float | None
+    p_holm: float | None
+    said: str
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """settings, made_with: sentences; only_first, only_second: experiments that the other does not have.
+
+    problems: sentences on runs that are left out, and on what speaks against those that are not.
+    """
+
+    first: str
+    second: str
+    settings: tuple[str, ...]
+    made_with: tuple[str, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    results: tuple[Difference, ...]
+    problems: tuple[str, ...]
+
+
+def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Comparison:
+    """Two studies' folders. Raises DataError when they share no experiment."""
+    pairs = _pairs(first, second)
+    if not pairs:
+        raise DataError(
+            f"{first.source} and {second.source}: share no experiment, neither by name nor by levels"
+        )
+    rows = [
+        _difference(a, samples.sample(first, a, checkpoint), samples.sample(second, b, checkpoint))
+        for a, b in pairs.items()
+    ]
+    matched = set(pairs.values())
+    same = first.name == second.name
+    names = [f"{e.name} ({e.source})" if same else e.name for e in (first, second)]
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        settings=_settings(first, second, pairs),
+        made_with=_made_with(first, second),
+        only_first=tuple(name for name in _names(first) if name not in pairs),
+        only_second=tuple(name for name in _names(second) if name not in matched),
+        results=_corrected(rows),
+        problems=(*_problems(names[0], first, checkpoint), *_problems(names[1], second, checkpoint)),
+    )
+
+
+def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison:
+    """A study's folder and a table in CSV or Markdown whose rows name experiments. Raises DataError."""
+    document = reading.read(file)
+    printed = {
+        entry.experiment: float(entry.figures["top1"].value)
+        for one in document.tables
+        for entry in entries.read(one)[0]
+        if entry.experiment is not None and "top1" in entry.figures
+    }
+    shared = [name for name in _names(first) if name in printed]
+    if not shared:
+        raise DataError(
+            f"{file}: no row with a top-1 names an experiment of {first.name} ({_some(_names(first))})"
+        )
+    doubts: dict[str, list[str]] = {}
+    for finding in audit.document(document).findings:
+        if finding.severity != findings.NOTE:
+            doubts.setdefault(str(finding.row), []).append(finding.why)
+    rows = [
+        dataclasses.replace(
+            _against_printed(name, samples.sample(first, name, checkpoint), printed[name]),
+            doubts=tuple(doubts.get(name, ())),
+        )
+        for name in shared
+    ]
+    return Comparison(
+        first=first.name,
+        second=file.name,
+        settings=(),
+        made_with=(),
+        only_first=tuple(name for name in _names(first) if name not in printed),
+        only_second=tuple(name for name in printed if name not in _names(first)),
+        results=_corrected(rows),
+        problems=_problems(first.name, first, checkpoint),
+    )
+
+
+def _names(results: Results) -> list[str]:
+    return [experiment.name for experiment in results.experiments]
+
+
+def _problems(name: str, results: Results, checkpoint: str) -> tuple[str, ...]:
+    """What keeps runs out, or speaks against their figures."""
+    found = health.examine(results, checkpoint)
+    kinds = ("missing", "unfinished", "failed", "damaged", "stale", "health")
+    return tuple(f"{name}: {p.sentence}" for p in found if p.kind in kinds)
+
+
+# --- results --------------------------------------------------------------------------------------------
+
+
+def _difference(name: str, first: Sample | None, second: Sample | None) -> Difference:
+    seeds = (len(first.seeds) if first else 0, len(second.seeds) if second else 0)
+    found = None
+    if first is not None and second is not None:
+        found = contrasts.points([second, first], [1.0, -1.0])
+    known = found is not None and not found.conditional
+    return Difference(
+        experiment=name,
+        first=None if first is None else POINTS * first.accuracy,
+        second=None if second is None else POINTS * second.accuracy,
+        seeds=seeds,
+        interval=None if found is None else found.interval(),
+        conditional=found is not None and found.conditional,
+        p=min(1.0, 2 * min(found.p_above(), found.p_below())) if found is not None and known else None,
+        p_holm=None,
+        said=UNKNOWN,
+    )
+
+
+def _against_printed(name: str, ours: Sample | None, printed: float) -> Difference:
+    mean = None if ours is None else POINTS * ours.accuracy
+    interval, p = None, None
+    if ours is not None and mean is not None and len(ours.seeds) > 1:
+        size = len(ours.seeds)
+        error = POINTS * math.sqrt(float(np.var(ours.by_seed, ddof=1)) * (1.0 + 1.0 / size))
+        half = contrasts.t_factor(LEVEL, size - 1) * error
+        apart = printed - mean
+        interval = Interval(estimate=apart, low=apart - half, high=apart + half)
+        p = 2 * float(stats.t.sf(abs(apart) / error, size - 1)) if error else float(apart == 0)
+    return Difference(
+        experiment=name,
+        first=mean,
+        second=printed,
+        seeds=(0 if ours is None else len(ours.seeds), 1),
+        interval=interval,
+        conditional=False,
+        p=p,
+        p_holm=None,
+        said=UNKNOWN,
+    )
+
+
+def _corrected(rows: Sequence[Difference]) -> tuple[Difference, ...]:
+    adjusted = contrasts.holm({row.experiment: row.p for row in rows if row.p is not None})
+    return tuple(
+        row
+        if row.experiment not in adjusted
+        else dataclasses.replace(
+            row,
+            p_holm=adjusted[row.experiment],
+            said=BEYOND if adjusted[row.experiment] <= 1.0 - LEVEL else WITHIN,
+        )
+        for row in rows
+    )
+
+
+# --- settings and what they were made with --------------------------------------------------------------
+
+
+def _pairs(first: Results, second: Results) -> dict[str, str]:
+    """{experiment of the first: of the second}."""
+    theirs = _names(second)
+    found = {}
+    for mine in first.experiments:
+        other = mine.name if mine.name in theirs else second.named(mine.levels)
+        if other is not None:
+            found[mine.name] = other
+    return found
+
+
+def _settings(first: Results, second: Results, pairs: Mapping[str, str]) -> tuple[str, ...]:
+    """Each changed setting once, with the experiments in which it changed."""
+    changed: dict[str, list[str]] = {}
+    for a, b in pairs.items():
+        before, after = first.experiment(a).config, second.experiment(b).config
+        if before is None or after is None:
+            continue
+        for change in settings.differences(dataclasses.replace(before, seed=after.seed), after):
+            changed.setdefault(change, []).append(a)
+    found = [
+        f"{change}  ({'all experiments' if len(names) == len(pairs) else _some(names)})"
+        for change, names in changed.items()
+    ]
+    if first.seeds != second.seeds:
+        found.append(f"seeds: {_seeds(first)} -> {_seeds(second)}")
+    return tuple(found)
+
+
+def _seeds(results: Results) -> str:
+    return ", ".join(map(str, results.seeds))
+
+
+def _made_with(first: Results, second: Results) -> tuple[str, ...]:
+    """What finished runs were made with, where the two differ."""
+    made = [m for results in (first, second) for m in _provenances(results)]
+    data = sorted({m.data.name for m in made if m.data})
+    packages = sorted({name for m in made for name in m.packages})
+    kinds: list[tuple[str, Callable[[Provenance], Iterable[Hashable]]]] = [
+        ("code", lambda m: m.code_digests),
+        *((f"data {name}", _digest_of(name)) for name in data),
+        ("weights", lambda m: [m.weights.get("weights")]),
+        ("device", lambda m: [m.device.get("name")]),
+        *((name, _version_of(name)) for name in packages),
+    ]
+    found = []
+    for kind, told in kinds:
+        sides = [_told(results, told) for results in (first, second)]
+        if all(sides) and sides[0] != sides[1]:
+            found.append(f"{kind}: {sides[0]} -> {sides[1]}")
+    return tuple(found)
+
+
+def _provenances(results: Results) -> list[Provenance]:
+    return [run.provenance for run in results.done if run.provenance is not None]
+
+
+def _digest_of(name: str) -> Callable[[Provenance], Iterable[Hashable]]:
+    return lambda m: [m.data.digest[:12]] if m.data and m.data.name == name and m.data.digest else []
+
+
+def _version_of(name: str) -> Callable[[Provenance], Iterable[Hashable]]:
+    return lambda m: [m.packages.get(name)]
+
+
+def _told(results: Results, told: Callable[[Provenance], Iterable[Hashable]]) -> str:
+    values = {str(value) for m in _provenances(results) for value in told(m) if value is not None}
+    return " and ".join(sorted(values))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

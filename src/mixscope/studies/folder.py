@@ -1,0 +1,92 @@
+"""A study's folder: beside its runs stands the study itself, study.yaml, as it was planned.
+
+What is claimed is fixed before the first run. So a study that was edited replaces the one in its folder
+only when the edit adds to it: once a run has begun, its claims stay as they are, and every run that was
+begun keeps its name, its seed and its settings.
+
+What does not belong here: reading what the runs left (records.py, results/folders.py).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mixscope.errors import ConfigError
+from mixscope.runs import records
+from mixscope.study import config as settings
+from mixscope.study import matrix
+from mixscope.study.matrix import Study
+
+SHOWN = 3  # changes that an error names
+
+
+def keep(study: Study, out: Path) -> None:
+    """Writes the study into its folder, where it replaces an earlier version that it only adds to.
+
+    Raises ConfigError, which names what changed, for an edit that may not be made once runs have begun, and
+    when a scheduler works on the folder.
+    """
+    with records.hold(out):
+        file = out / matrix.KEPT
+        if file.exists():
+            before = matrix.load(str(file))
+            begun = {path.name for path in records.list_runs(out)}
+            changed = changes(before, study, begun) if begun else []
+            if changed:
+                more = f" (and {len(changed) - SHOWN} more)" if len(changed) > SHOWN else ""
+                raise ConfigError(
+                    f"{out}: this study has begun and was edited since: {'; '.join(changed[:SHOWN])}{more};"
+                    " what is claimed and what was run stays as it was, so give the edited study another"
+                    f" --out, or undo the edit (`mixscope study run {out}` goes on with the study as it was)"
+                )
+            if before.text == study.text:
+                return
+        records.write_bytes(file, study.text.encode())
+
+
+def changes(before: Study, after: Study, begun: set[str]) -> list[str]:
+    """What an edit changed that may not change once runs have begun, a short sentence each.
+
+    begun: the directories of those runs. More seeds, levels and experiments are no such change.
+    """
+    return [*_claims(before, after), *_runs(before, after, begun)]
+
+
+def _claims(before: Study, after: Study) -> list[str]:
+    old = {claim.id: claim.to_dict() for claim in before.claims}
+    new = {claim.id: claim.to_dict() for claim in after.claims}
+    found = [f"claims.{name} is gone" for name in old if name not in new]
+    found += [f"claims.{name} is new" for name in new if name not in old]
+    for name in (n for n in old if n in new):
+        left, right = dict(_flat(old[name])), dict(_flat(new[name]))
+        for key in sorted(k for k in left.keys() | right.keys() if left.get(k) != right.get(k)):
+            found.append(f"claims.{name}.{key}: {left.get(key)} -> {right.get(key)}")
+    if before.looks != after.looks:
+        found.append(f"looks: {list(before.looks) or None} -> {list(after.looks) or None}")
+    return found
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
+    return rows
+
+
+def _runs(before: Study, after: Study, begun: set[str]) -> list[str]:
+    new = after.expand()
+    places = {run.directory for run in new}
+    successors = {(tuple(sorted(run.cell.items())), run.seed): run for run in new}
+    found = []
+    for run in before.expand():
+        if run.directory not in begun or run.directory in places:
+            continue
+        successor = successors.get((tuple(sorted(run.cell.items())), run.seed))
+        if successor is None:
+            found.append(f"{run.name} with seed {run.seed} has begun and is asked for no more")
+        elif successor.config.digest == run.config.digest:
+            found.append(f"{run.name} with seed {run.seed} is now called {successor.name}")
+        else:
+            changed = ", ".join(settings.differences(run.config, successor.config))
+            found.append(f"{run.name} with seed {run.seed} has begun with other settings ({changed})")
+    return found
