@@ -352,7 +352,7 @@ def test_every_builtin_study_can_be_judged_before_its_first_run(tmp_path):
         folder.mkdir()
         (folder / "study.yaml").write_text(matrix.load(name).text)
         found = judge(folders.study(folder))
-        assert {v.verdict for v in found} == {MISSING}
+        assert {v.verdict for v in found} == ({MISSING} if matrix.load(name).claims else set())
 
 
 def estimated(value, error):
