@@ -10,9 +10,10 @@ import pytest
 
 import made_study
 from mixscope.errors import DataError
+from mixscope.i18n import LANGUAGES
 from mixscope.report import page
 from mixscope.report.sections import analyses
-from mixscope.report.words import LANGUAGES, Words
+from mixscope.report.words import Words
 from mixscope.results import Results, folders
 from mixscope.study import matrix
 from mixscope.study.roles import Roles

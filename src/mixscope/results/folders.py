@@ -15,6 +15,7 @@ import numpy as np
 
 from mixscope import calibration, metrics
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.results.outcomes import Outcomes
 from mixscope.results.results import (
     BEST_ON_TEST,
@@ -29,7 +30,7 @@ from mixscope.results.results import (
     Run,
     Scaled,
 )
-from mixscope.runs import records
+from mixscope.runs import health_records, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
 from mixscope.study.matrix import PlannedRun
@@ -58,7 +59,6 @@ _ENVIRONMENT: Shape = {
     "weights.weights": str,
 }
 _METRICS: Shape = {"top1": (int, float), "n": int}
-_FINDING: Shape = {"check": str, "ok": (bool, type(None)), "sentence": str}
 _SAME = 1e-9  # accuracies of the same predictions differ by rounding at most
 
 
@@ -189,7 +189,6 @@ def _read(
     summary = _summary(path) if done else None
     environment = _environment(path) if done or (path / "environment.json").exists() else None
     events = done or (path / "events.jsonl").exists()
-    health = summary["health"] if summary else ()
     found = Run(
         experiment=experiment,
         seed=seed,
@@ -197,7 +196,7 @@ def _read(
         error=status.get("error"),
         metrics=summary["results"] if summary else {},
         epochs=_events(path, "epoch", {"epoch": int}) if events else (),
-        health=health or (_events(path, "health", _FINDING) if events else ()),
+        health=_health(path, summary, config) if events else (),
         provenance=_provenance(environment, summary, recorded) if environment else None,
         config=config,
         directory=path.name,
@@ -220,8 +219,6 @@ def _summary(path: Path) -> dict[str, Any]:
     _expect(file, found, _SUMMARY)
     for name, row in found["results"]["test"].items():
         _expect(file, row, _METRICS, f"results.test.{name}")
-    for finding in found["health"]:
-        _expect(file, finding, _FINDING, "health")
     return found
 
 
@@ -236,6 +233,18 @@ def _events(path: Path, kind: str, needed: Shape) -> tuple[dict[str, Any], ...]:
     for row in found:
         _expect(path / "events.jsonl", row, needed, kind)
     return tuple(found)
+
+
+def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) -> tuple[Finding, ...]:
+    """What checks found, so far where a run is not done."""
+    rows = (summary or {}).get("health")
+    file = path / ("summary.json" if rows else "events.jsonl")
+    try:
+        return tuple(health_records.read(rows or _events(path, "health", {}), config.data.name))
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        if isinstance(problem, DataError):
+            raise
+        raise DataError(f"{file}: health holds what no run writes; the file is damaged") from problem
 
 
 def _expect(file: Path, value: Any, needed: Shape, where: str = "") -> None:

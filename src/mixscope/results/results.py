@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import DataError, unknown
+from mixscope.findings import Finding
 from mixscope.results.outcomes import Outcomes
 from mixscope.study import gains
 from mixscope.study.claim import Claim
@@ -143,7 +144,7 @@ class Run:
     error: str | None = None
     metrics: Metrics = field(default_factory=dict)
     epochs: Sequence[Mapping[str, Any]] = ()
-    health: Sequence[Mapping[str, Any]] = ()
+    health: Sequence[Finding] = ()
     provenance: Provenance | None = None
     config: RunConfig | None = None
     directory: str = ""
