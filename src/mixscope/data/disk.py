@@ -68,8 +68,8 @@ def _taken(file: Path) -> BaseFileLock:
         except Timeout as problem:
             folder = file.with_name(file.name[1:].removesuffix(".lock"))
             raise DataError(
-                f"{folder}: another process is making it; wait until that has ended, or give another name with"
-                f" --as (if there is no such process, remove {file})"
+                f"{folder}: another process is making it; wait until that has ended, or give another name"
+                f" with --as (if there is no such process, remove {file})"
             ) from problem
         if not opened or (file.exists() and os.path.samestat(os.fstat(opened[0]), file.stat())):
             return lock
