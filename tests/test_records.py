@@ -320,6 +320,7 @@ def test_all_that_a_run_imports_is_in_its_version_or_cannot_change_figures():
         "study.matrix",
         "runs.display",
         "runs.tracking",
+        "data.disk",
         "data.download",
     }
     seen = "import sys, mixscope.runs.execute; print(*(m for m in sys.modules if m.startswith('mixscope.')))"
