@@ -312,6 +312,7 @@ def test_all_that_a_run_imports_is_in_its_version_or_cannot_change_figures():
     bystanders = {
         "atomic",
         "errors",
+        "findings",
         "data.formats",
         "formatting",
         "hardware",
