@@ -507,11 +507,11 @@ def test_a_set_of_ones_own_is_known_under_its_name(tmp_path, flowers, capsys):
         assert cli.main([*words, "flowers", "--root", str(root)]) == 0
 
 
-def test_a_size_for_a_set_that_has_one_is_bad_usage_prepared_or_not(tmp_path, digits_root, capsys):
+def test_a_size_for_a_set_that_has_one_needs_another_name_prepared_or_not(tmp_path, digits_root, capsys):
     for root in (tmp_path, digits_root):
         for name in ("digits", "cifar100"):
             assert cli.main(["data", "prepare", name, "--size", "64", "--root", str(root)]) == 2
-            assert "has one size; leave --size out" in capsys.readouterr().err
+            assert f"give the resized set another name: --as {name}-64px" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="1 to 4,096 pixels, got 5000"):
         prepare("imagefolder", root=tmp_path, size=5000)
 

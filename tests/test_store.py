@@ -230,7 +230,7 @@ def test_a_set_that_is_prepared_is_not_taken_for_another(tmp_path):
     assert prepare("imagefolder", root=root, source=one, size=16).digest == made.digest
     assert prepare("imagefolder", root=root).digest == made.digest
     for source, size, sentence in (
-        (tmp_path / "two", 16, "from another source than .*two; use another --root"),
+        (tmp_path / "two", 16, "from another source than .*two; give another name with --as"),
         (one, 20, "at 16 px, not 20"),
         (tmp_path / "three", 16, "does not exist"),
     ):

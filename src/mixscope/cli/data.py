@@ -11,6 +11,7 @@ NOTE_WIDTH = 300  # characters; with --json they are whole
 EXAMPLES = {
     "prepare": "  mixscope data prepare digits\n"
     "  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz\n"
+    "  mixscope data prepare cifar100 --size 64 --as cifar100-64px\n"
     "  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers\n"
     "  mixscope data prepare cues --source dials.yaml --as cues-mine",
     "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",

@@ -19,6 +19,7 @@ from typing import Any
 from mixscope.atomic import is_full
 from mixscope.data import archives, cue_store, cues, download, formats
 from mixscope.data.content import Content
+from mixscope.data.resizing import resized
 from mixscope.data.store import (
     Progress,
     Store,
@@ -45,13 +46,18 @@ def prepare(
 
     source: an archive, or a folder already unpacked; without it the set is downloaded from its home. Of cues,
     a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
+    size: side of the prepared images in pixels; a set with a size of its own is resized, under another name.
     Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for
     everything wrong with the data, RunFailed when a process that decodes is killed.
     """
     check_name(root, name)
     spec, place = formats.SETS.get(name), name if called is None else _free(called)
-    if size is not None and not (spec is not None and spec.resizable):
-        raise ConfigError(f"--size: {name} has one size; leave --size out, it is for imagefolder and cues")
+    if size is not None and called is None and not (spec is not None and spec.resizable):
+        raise ConfigError(
+            f"--size: {name} has a size of its own; give the resized set another name: --as {name}-{size}px"
+            if spec is not None
+            else f"--size: {name} is prepared already; give the set that it was made from, and --as"
+        )
     if size is not None and not 1 <= size <= formats.LARGEST_SIDE:
         raise ConfigError(f"--size: expected 1 to {formats.LARGEST_SIDE:,} pixels, got {size}")
     source = None if source is None else expanded(source)
@@ -102,15 +108,21 @@ def _made(
             raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
         if source is not None and not source.is_file():
             raise ConfigError(f"--source: {source} is a folder; {name} takes a file of dials")
-        content = spec.read(source or root, size)
+        content = _read(spec, source or root, size)
         return write(content, root=root, name=place, of=name, source={"embedded": True}, progress=progress)
     if source is None:
         source = _downloaded(name, spec.download, root, progress)
     with _unpacked(source, spec, root, progress) as folder:
-        content = spec.read(folder, size)
+        content = _read(spec, folder, size)
         told = (*content.notes, *_strange_counts(content, spec), *_strange_archive(source, spec.download))
         content = dataclasses.replace(content, notes=told)
         return write(content, root=root, name=place, of=name, source=_about(source), progress=progress)
+
+
+def _read(spec: formats.SetSpec, folder: Path, size: int | None) -> Content:
+    if size is None or spec.resizable:
+        return spec.read(folder, size)
+    return resized(spec.read(folder, None), size)
 
 
 def _free(called: str) -> str:
@@ -159,8 +171,8 @@ def _same(store: Store, root: Path, source: Path | None, size: int | None) -> St
         told.append(f"at {store.size} px, not {size}")
     if told:
         raise DataError(
-            f"{store.name} is prepared already in {root}, {' and '.join(told)}; use another --root, or remove"
-            f" {root / store.name} to prepare it anew"
+            f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"
+            f" or remove {root / store.name} to prepare it anew"
         )
     return store
 
