@@ -36,6 +36,11 @@ class Plan(NamedTuple):
     attention: bool = False
     place: float | None = None
 
+    @property
+    def pixels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
+        """What a kernel takes: partner, box, blend, mask and resized."""
+        return self.partner, self.box, self.blend, self.mask, self.resized
+
 
 def own_share(box: np.ndarray, blend: np.ndarray, size: int) -> np.ndarray:
     """The share of a size x size image that is its own, float64 (n,): 1 outside the box, blend inside."""
