@@ -280,6 +280,7 @@ factors:
 rules:
   - {when: {pretrained: imagenet, model: vit}, set: {model.pretrained: weights/vit.safetensors}}
 seeds: [7]
+looks: null
 claims: {H1: {margin: 3.0}}
 """
 

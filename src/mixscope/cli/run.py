@@ -1,4 +1,4 @@
-"""`mixscope train` and `mixscope eval`: one run, and finished runs again."""
+"""`mixscope train`, `mixscope eval` and `mixscope export`: one run, and finished runs again."""
 
 import argparse
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 from mixscope.__main__ import leave
 from mixscope.cli.executors import declare_track
-from mixscope.cli.grammar import declare, print_json, root_and_json, table
+from mixscope.cli.grammar import checkpoint, declare, print_json, root_and_json, table
 from mixscope.errors import DataError
 from mixscope.training.stop import Stop, listening
 
@@ -17,6 +17,7 @@ def add(commands: Any) -> None:
     """What this file adds to the grammar."""
     _add_train(commands)
     _add_eval(commands)
+    _add_export(commands)
 
 
 def _add_train(commands: Any) -> None:
@@ -55,6 +56,21 @@ def _add_eval(commands: Any) -> None:
     root_and_json(command)
 
 
+def _add_export(commands: Any) -> None:
+    command = declare(
+        commands,
+        "export",
+        export,
+        "write the weights of a finished run to a file that other runs can begin from",
+        "  mixscope export runs/c1 --out weights/c1.safetensors\n"
+        "  mixscope train data.name=cifar100 model.pretrained=weights/c1.safetensors",
+    )
+    command.add_argument("run", type=Path, metavar="RUN_DIR")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .safetensors file")
+    checkpoint(command, "export")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
 def train(arguments: argparse.Namespace) -> None:
     """Trains one run, or says what would be done; listens to signals before anything heavy is imported."""
     with listening(lambda name: leave(signal.Signals[name])) as stop:
@@ -88,6 +104,18 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(rows)
     print(table(rows))
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Writes the weights of one run and says what they were trained on."""
+    from mixscope.runs import export as exporting
+
+    about = exporting.export(arguments.run, arguments.out, name=arguments.checkpoint)
+    if arguments.json:
+        return print_json({"file": str(arguments.out), **about})
+    size = arguments.out.stat().st_size / 1e6
+    print(f"weights   {arguments.out}  {size:.1f} MB  {about['arch']}, epoch {about['epochs']}")
+    print(f"seen      {about['training_data']}, {about['augmentation']}")
 
 
 def _done_runs(given: list[Path]) -> list[Path]:

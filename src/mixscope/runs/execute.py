@@ -22,6 +22,7 @@ from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
 from mixscope.runs import display, judging, places, records, tracking
 from mixscope.runs.opening import Ready, check_data, facts, first_batch, ready_for
 from mixscope.runs.records import LESS_MEMORY
+from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, compiling, health, loop, models, ranks
 from mixscope.training.health import Finding
@@ -210,7 +211,8 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
         made = compiling.choose(train, ready.built.module, batch, steps=steps, device=ready.device)
         choice = dataclasses.asdict(made)
     if not (path / "environment.json").exists():
-        records.write_json(path / "environment.json", now | {"compile": choice})
+        about = {"study": matrix.around(path.resolve()), "compile": choice}
+        records.write_json(path / "environment.json", now | about)
     if train.compile == "auto":
         show.line(f"compile   {choice['why']}")
     elif choice["on"]:

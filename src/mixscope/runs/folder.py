@@ -37,7 +37,7 @@ def keep(study: Study, out: Path) -> None:
                 raise ConfigError(
                     f"{out}: this study has begun and was edited since: {'; '.join(changed[:SHOWN])}{more};"
                     " what is claimed and what was run stays as it was, so give the edited study another"
-                    f" --out, or undo the edit (the study as it was is {file})"
+                    f" --out, or undo the edit (`mixscope study run {out}` goes on with the study as it was)"
                 )
             if before.text == study.text:
                 return
@@ -61,6 +61,8 @@ def _claims(before: Study, after: Study) -> list[str]:
         left, right = dict(_flat(old[name])), dict(_flat(new[name]))
         for key in sorted(k for k in left.keys() | right.keys() if left.get(k) != right.get(k)):
             found.append(f"claims.{name}.{key}: {left.get(key)} -> {right.get(key)}")
+    if before.looks != after.looks:
+        found.append(f"looks: {list(before.looks) or None} -> {list(after.looks) or None}")
     return found
 
 

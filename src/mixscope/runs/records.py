@@ -3,7 +3,8 @@
 A run directory is all that later rooms see of a run:
 
     config.yaml        every setting
-    environment.json   versions, hardware, code revision, data checksum, where the weights came from
+    environment.json   versions, hardware, code revision, data checksum, where the weights came from, and of
+                       which study it is, with the digest of what that study claims
     events.jsonl       one JSON line per event: kind "health" and kind "epoch"
     status.json        running, interrupted, failed or done; where it stands; every start
     checkpoints/       last, and the epochs that were selected

@@ -16,11 +16,15 @@
 
 A claim is made in every stratum: every combination of the factors that its contrast leaves alone.
 
+Claims are fixed before the first run: every run of a study records their digest, so that a later edit shows.
+
 What does not belong here: whether a claim is true (claims/).
 """
 
+import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +33,7 @@ from mixscope.study.document import Document, Key
 
 KEYS = ("en", "ko", "contrast", "where", "expect", "margin", "pair_seeds", "secondary", "needs")
 EXPECT = ("above", "below", "equivalent", "none")
+RULES = 2  # the version of the verdict rules; 1 is that of studies which began before versions were recorded
 Levels = Mapping[str, Mapping[str, Any]]  # {factor: {level: settings}}
 
 
@@ -69,6 +74,46 @@ class Claim:
     def to_dict(self) -> dict[str, Any]:
         """As plain values, under the names above."""
         return asdict(self)
+
+    def canonical(self) -> dict[str, Any]:
+        """What is claimed and nothing else: two claims that assert the same have the same canonical form.
+
+        Sentences and the order of keys leave no trace. Weights are scaled so that the absolute weights of
+        each factor sum to 2, as a difference of means has them; numbers are written with 12 digits.
+        """
+        return {
+            "contrast": {
+                factor: {level: _digits(weight) for level, weight in normalised(weights).items()}
+                for factor, weights in self.contrast.items()
+            },
+            "where": dict(self.where),
+            "expect": self.expect,
+            "margin": _digits(self.margin),
+            "pair_seeds": self.pair_seeds,
+            "secondary": self.secondary,
+            "needs": sorted(set(self.needs)),
+        }
+
+
+def digest(claims: Sequence[Claim], looks: Sequence[int]) -> str:
+    """Names what a study asserts and at which numbers of seeds it is judged: 16 hexadecimal digits.
+
+    It depends on neither the layout of the file nor its name, titles and translations, nor on the version of
+    the verdict rules. Runs record it when they begin.
+    """
+    tree = {"claims": {c.id: c.canonical() for c in claims}, "looks": list(looks)}
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def normalised(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights of a factor's levels, scaled so that their absolute values sum to 2."""
+    total = sum(map(abs, weights.values()))
+    return {level: 2.0 * weight / total for level, weight in weights.items()}
+
+
+def _digits(number: float) -> str:
+    return f"{number:.12g}"
 
 
 def read(document: Document, factors: Levels) -> tuple[Claim, ...]:

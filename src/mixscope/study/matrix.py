@@ -10,6 +10,7 @@
     seeds: [0, 1, 2]
     names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
     claims: {H1: ...}                          what is asserted, see claim.py
+    looks: [3, 5, 8, 12]                       numbers of seeds at which claims are judged, if more than once
     extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
                                                wins, key by key; lists are replaced whole
 
@@ -36,7 +37,7 @@ from mixscope.study.claim import Claim
 from mixscope.study.config import RunConfig
 from mixscope.study.document import Document, Key
 
-KEYS = ("extends", "name", "title", "base", "factors", "rules", "seeds", "names", "claims")
+KEYS = ("extends", "name", "title", "base", "factors", "rules", "seeds", "names", "claims", "looks")
 KEPT = "study.yaml"  # the study as it was planned, in the folder of its runs
 
 
@@ -68,6 +69,7 @@ class PlannedRun:
 class Study:
     """A study. factors: {factor: {level: {setting: value}}}, in order.
 
+    looks: the numbers of seeds at which claims are judged, ascending; empty where the study does not say.
     text: a file that says all of it: the one that it was read from, or that one laid over what it extends.
     file: what it was read from, which knows its lines.
     """
@@ -80,14 +82,21 @@ class Study:
     seeds: Sequence[int]
     names: Mapping[str, Mapping[str, str]]
     claims: tuple[Claim, ...]
+    looks: tuple[int, ...]
     text: str
     file: Document = field(repr=False, compare=False)
 
     @property
     def digest(self) -> str:
         """Names the study by what it asserts and by every run that it asks for."""
-        tree = {"claims": [c.to_dict() for c in self.claims], "runs": [r.directory for r in self.expand()]}
+        tree: dict[str, Any] = {"claims": [c.to_dict() for c in self.claims]}
+        tree |= {"runs": [r.directory for r in self.expand()]} | ({"looks": self.looks} if self.looks else {})
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def claims_digest(self) -> str:
+        """Names what the study asserts and when it is judged, whatever else its file says."""
+        return claim.digest(self.claims, self.looks)
 
     def cells(self) -> list[tuple[str, dict[str, str]]]:
         """Every combination of levels with its experiment's name, the last factor varying fastest."""
@@ -225,6 +234,27 @@ def folder_of(study: str) -> Path | None:
     return Path(study) if named else None
 
 
+def around(run: Path) -> dict[str, Any] | None:
+    """What a run records of the study in whose folder it stands; None for a run that belongs to none.
+
+    name: of the study. claims: the digest of what it asserts. rules: the version of the verdict rules then.
+    seeds: how many it plans; looks: at how many of them it is judged.
+    """
+    try:
+        study = parse(document.read_text(run.parent / KEPT), file=str(run.parent / KEPT))
+    except ConfigError:  # there is none, or a file of that name which is no study
+        return None
+    if all(planned.directory != run.name for planned in study.expand()):
+        return None
+    return {
+        "name": study.name,
+        "claims": study.claims_digest,
+        "rules": claim.RULES,
+        "seeds": len(study.seeds),
+        "looks": list(study.looks),
+    }
+
+
 def copied(study: str, name: str) -> str:
     """The text of a study under another name: where a study of one's own begins. Raises ConfigError."""
     text = re.sub(r"(?m)^name:.*$", lambda _: f"name: {name}", source(study), count=1)
@@ -258,6 +288,7 @@ def parse(text: str, *, file: str) -> Study:
             for n, c in _mapping(tree.get("names") or {}, found, "names").items()
         },
         claims=claim.read(found, factors),
+        looks=_looks(found),
         text=text,
         file=found,
     )
@@ -294,6 +325,7 @@ def written(study: Study) -> str:
             c.id: {**c.text, **{k: v for k, v in c.to_dict().items() if k not in ("id", "text")}}
             for c in study.claims
         },
+        "looks": study.looks,
     }
     plain = json.loads(json.dumps({key: value for key, value in tree.items() if value}))
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
@@ -307,6 +339,25 @@ def _seeds(file: Document) -> list[int]:
             f"{file.where('seeds')}: expected a list of different whole numbers, 0 or more, got {seeds!r}"
         )
     return list(seeds)
+
+
+def _looks(file: Document) -> tuple[int, ...]:
+    looks = file.tree.get("looks")
+    if looks is None:
+        return ()
+    whole = isinstance(looks, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in looks)
+    if not whole or not looks or looks[0] < 2 or any(b <= a for a, b in itertools.pairwise(looks)):
+        raise ConfigError(
+            f"{file.where('looks')}: expected the numbers of seeds at which claims are judged, ascending"
+            f" whole numbers from 2 as in [3, 5, 8, 12], got {looks!r}"
+        )
+    seeds = len(file.tree["seeds"])
+    if seeds < looks[0]:
+        raise ConfigError(
+            f"{file.where('looks')}: the first look is at {looks[0]} seeds and the study has {seeds}; list"
+            " more under seeds, or `looks: null` to judge once, at all of them"
+        )
+    return tuple(looks)
 
 
 def _factors(file: Document) -> dict[str, dict[str, dict[str, Any]]]:

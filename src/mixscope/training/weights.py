@@ -8,6 +8,7 @@ What does not belong here: putting them into a network (models.py).
 
 import fnmatch
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +17,23 @@ from typing import Any
 import huggingface_hub
 import timm
 from huggingface_hub.errors import EntryNotFoundError
+from safetensors import SafetensorError, safe_open
 
 from mixscope.errors import DataError
 
 # What a hub may call the weights of a model, the best first.
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 HUB_SECONDS = 10.0
+
+# Key of a safetensors header under which `mixscope export` says what the weights have seen, and what it says.
+HEADER = "mixscope"
+SEEN = {
+    "training_data": str,
+    "augmentation": str,
+    "saw_mixup": bool,
+    "saw_cutmix": bool,
+    "source": str,
+}
 
 # By timm name and tag, the first pattern that fits. saw_mixup, saw_cutmix: None where no source says it.
 _STRIKES_BACK = {
@@ -132,7 +144,38 @@ def provenance(name: str, file: Path, *, declared: bool) -> dict[str, Any]:
         "licence": cfg.get("license") or "unknown",
         "origin": cfg.get("url") or cfg.get("hf_hub_id"),
         **known(name),
+        **exported(file),
     }
+
+
+def exported(file: Path) -> dict[str, Any]:
+    """What the header of a file made by `mixscope export` says of its weights; empty for any other file.
+
+    Args:
+        file: A weights file of any kind.
+
+    Returns:
+        The keys of `known`.
+
+    Raises:
+        DataError: If the file has such a header and it is damaged.
+    """
+    if file.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(file, framework="numpy") as content:
+            text = (content.metadata() or {}).get(HEADER)
+        found = {} if text is None else json.loads(text)
+    except (SafetensorError, OSError, ValueError) as problem:
+        raise DataError(f"model.pretrained: {file} cannot be read as safetensors ({problem})") from problem
+    if text is None:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in SEEN.items()):
+        raise DataError(
+            f'model.pretrained: {file}: its header "{HEADER}" is damaged, expected {", ".join(SEEN)};'
+            " export the weights again"
+        )
+    return {key: found[key] for key in SEEN}
 
 
 def known(name: str) -> dict[str, Any]:

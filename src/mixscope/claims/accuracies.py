@@ -1,0 +1,243 @@
+"""Contrasts of experiments of which accuracies are known, or mean and spread, but no predictions by example.
+
+The variance over training seeds is all that such numbers show, so the interval is Welch's (Biometrika 34,
+1947) over seeds and says what more seeds on this test set would give:
+
+    V = sum_c w_c^2 s_c^2 / S_c
+
+Another test set would give something else. How much, pairing by example would tell; without it the bound
+
+    V + sum_c w_c^2 p_c (1 - p_c) / n_c
+
+takes the examples of every experiment as drawn anew. Where experiments share a test set, which is nearly
+always, it is too wide: up to 3 times the interval that pairs examples (docs/log.md: coverage of both).
+
+Everything is a pure function; accuracies are shares in 0 to 1, and estimates carry the unit of their weights.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mixscope.claims.contrasts import LEVEL, POINTS, Estimate, Sample, t_factor
+from mixscope.errors import DataError, unknown
+
+SPREADS = ("sd", "sd0", "se", "ci95")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracies:
+    """What is known of an experiment's test accuracy without its predictions.
+
+    Attributes:
+        accuracy: Mean over seeds, share 0 to 1.
+        sd: Standard deviation over seeds (over S - 1), in the same unit; None where not known.
+        n_seeds: Number of runs, S.
+        n_test: Number of test examples; None where not known.
+        seeds: Names of the seeds, as long as `by_seed`; empty where only a mean is known.
+        values: Accuracy of each seed, shares; empty where only a mean is known.
+    """
+
+    accuracy: float
+    sd: float | None
+    n_seeds: int
+    n_test: int | None = None
+    seeds: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+
+    @classmethod
+    def of_runs(
+        cls, values: Sequence[float], seeds: Sequence[int] | None = None, n_test: int | None = None
+    ) -> "Accuracies":
+        """Accuracies of single runs.
+
+        Args:
+            values: Accuracy of each run, shares 0 to 1.
+            seeds: Their seeds; default 0, 1, ... (which pairs nothing).
+            n_test: Number of test examples.
+        """
+        given = tuple(map(float, values))
+        return cls(
+            accuracy=math.fsum(given) / len(given),
+            sd=_sd(given),
+            n_seeds=len(given),
+            n_test=n_test,
+            seeds=tuple(range(len(given))) if seeds is None else tuple(seeds),
+            values=given,
+        )
+
+    @classmethod
+    def of_summary(
+        cls,
+        mean: float,
+        spread: float | None,
+        spread_kind: str | None,
+        n_seeds: int,
+        n_test: int | None = None,
+    ) -> "Accuracies":
+        """Mean and spread as a table prints them.
+
+        Args:
+            mean: Share 0 to 1.
+            spread: In the unit of `mean`; None where it is not printed.
+            spread_kind: "sd" (over S - 1), "sd0" (over S), "se" (of the mean), "ci95" (half width of
+                Student's interval), or None where nobody says: then it is taken for "sd0", the wider reading.
+            n_seeds: Number of runs, S.
+            n_test: Number of test examples.
+
+        Raises:
+            DataError: For a spread of one run, or of an unknown kind.
+        """
+        sd = None
+        if spread is not None:
+            if n_seeds < 2:
+                raise DataError(f"a spread of {spread:g} needs two runs or more, got n_seeds {n_seeds}")
+            if spread_kind not in (None, *SPREADS):
+                raise DataError(unknown("spread_kind", "spread", spread_kind, SPREADS))
+            sd = spread * _to_sd(spread_kind or "sd0", n_seeds)
+        return cls(accuracy=mean, sd=sd, n_seeds=n_seeds, n_test=n_test)
+
+    @cached_property
+    def by_seed(self) -> np.ndarray:
+        """Accuracy of each seed, float64 (S,); empty where only a mean is known."""
+        return np.asarray(self.values, np.float64)
+
+    @property
+    def binomial(self) -> float | None:
+        """Variance of one run's accuracy over test examples, p (1 - p) / n; None where n is not known."""
+        return self.accuracy * (1.0 - self.accuracy) / self.n_test if self.n_test else None
+
+    @property
+    def logit(self) -> float:
+        """Log-odds of the accuracy, half a hit and half a miss added so that none is infinite."""
+        p = self._inside
+        return math.log(p / (1.0 - p))
+
+    @property
+    def slope(self) -> float:
+        """How fast the log-odds move with the accuracy."""
+        p = self._inside
+        return 1.0 / (p * (1.0 - p))
+
+    @property
+    def _inside(self) -> float:
+        n = self.n_seeds * (self.n_test or 1_000_000)
+        return (self.accuracy * n + 0.5) / (n + 1.0)
+
+    def only(self, seeds: Sequence[int]) -> "Accuracies":
+        """The runs of these seeds, in this order."""
+        chosen = [self.values[self.seeds.index(s)] for s in seeds]
+        return Accuracies.of_runs(chosen, seeds, self.n_test)
+
+
+def of_sample(sample: Sample) -> Accuracies:
+    """The accuracies of runs whose predictions are known, for contrasts with runs whose are not."""
+    return Accuracies.of_runs(sample.by_seed.tolist(), sample.seeds, sample.correct.shape[1])
+
+
+def points(
+    cells: Sequence[Accuracies],
+    weights: Sequence[float],
+    *,
+    paired: bool = False,
+    new_examples: bool = False,
+) -> Estimate:
+    """The contrast in percentage points; see `estimate`."""
+    return estimate(cells, [POINTS * w for w in weights], paired=paired, new_examples=new_examples)
+
+
+def logits(
+    cells: Sequence[Accuracies],
+    weights: Sequence[float],
+    *,
+    paired: bool = False,
+    new_examples: bool = False,
+) -> Estimate:
+    """The contrast of log-odds, its variance by the delta method; see `estimate`."""
+    scaled = [w * c.slope for c, w in zip(cells, weights, strict=True)]
+    found = estimate(cells, scaled, paired=paired, new_examples=new_examples)
+    value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
+    return _with_value(found, value)
+
+
+def estimate(
+    cells: Sequence[Accuracies],
+    weights: Sequence[float],
+    *,
+    paired: bool = False,
+    new_examples: bool = False,
+) -> Estimate:
+    """Welch's estimate of sum_c w_c accuracy_c.
+
+    Args:
+        cells: What is known of each experiment.
+        weights: Weight of each.
+        paired: Compare seed by seed; every cell then has the same named seeds.
+        new_examples: Add the binomial variance of every cell, for the bound above.
+
+    Returns:
+        The estimate. It is conditional on these runs, with the binomial variance alone (infinite where the
+        number of test examples is not known), if the spread over seeds of any cell is not known, or if no
+        cell shows any: then runs were copied or rounded, and 0 is no measurement of their spread.
+
+    Raises:
+        DataError: If `paired` and the cells' seeds are not known or differ.
+    """
+    assert len(cells) == len(weights) > 0
+    pairs = list(zip(cells, weights, strict=True))
+    value = math.fsum(w * c.accuracy for c, w in pairs)
+    binomial = math.fsum(w * w * (math.inf if c.binomial is None else c.binomial) for c, w in pairs)
+    seeds: tuple[float, ...] = ()
+    degrees: tuple[int, ...] = ()
+    if paired:
+        if len({c.seeds for c in cells}) != 1 or not cells[0].seeds:
+            raise DataError("pairing by seed needs an accuracy of every seed, and the same seeds everywhere")
+        if cells[0].n_seeds > 1:
+            each = sum((w * c.by_seed for c, w in pairs), np.zeros(cells[0].n_seeds))
+            seeds = (float(np.var(each, ddof=1)) / len(each),)
+            degrees = (len(each) - 1,)
+    elif all(c.sd is not None for c in cells):
+        seeds = tuple(w * w * (c.sd or 0.0) ** 2 / c.n_seeds for c, w in pairs)
+        degrees = tuple(c.n_seeds - 1 for c in cells)
+    conditional = math.fsum(seeds) == 0
+    return Estimate(
+        value=value,
+        examples=binomial if conditional or new_examples else 0.0,
+        examples_df=math.inf,
+        seeds=() if conditional else seeds,
+        seeds_df=() if conditional else degrees,
+        residual=0.0,
+        conditional=conditional,
+    )
+
+
+def _with_value(found: Estimate, value: float) -> Estimate:
+    return Estimate(
+        value=value,
+        examples=found.examples,
+        examples_df=found.examples_df,
+        seeds=found.seeds,
+        seeds_df=found.seeds_df,
+        residual=found.residual,
+        conditional=found.conditional,
+    )
+
+
+def _sd(values: Sequence[float]) -> float | None:
+    """Over S - 1; exactly 0 for equal values, and None for one."""
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1)) if len(set(values)) > 1 else 0.0
+
+
+def _to_sd(kind: str, n_seeds: int) -> float:
+    """What a spread of this kind is multiplied by to be a standard deviation over S - 1."""
+    return {
+        "sd": 1.0,
+        "sd0": math.sqrt(n_seeds / (n_seeds - 1)),
+        "se": math.sqrt(n_seeds),
+        "ci95": math.sqrt(n_seeds) / t_factor(LEVEL, n_seeds - 1),
+    }[kind]

@@ -1,0 +1,227 @@
+"""The difference between two models from arrays that anyone has: correctness by example, or accuracies.
+
+For people who trained elsewhere and want one number with an honest interval, without files and studies.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixscope.claims import accuracies, contrasts
+from mixscope.claims.accuracies import Accuracies
+from mixscope.claims.contrasts import LEVEL, Estimate, Interval, Sample
+from mixscope.claims.statements import DIFFERENCE, Statement
+from mixscope.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayContrast:
+    """The difference in accuracy of two models, first minus second.
+
+    Attributes:
+        names: How the two are called.
+        accuracy: Mean test accuracy of each, percent.
+        difference: Percentage points.
+        low: Lower end of the interval, percentage points.
+        high: Upper end.
+        level: Confidence level of the interval, 0 to 1.
+        p: Two-sided, of no difference; None with one seed.
+        degrees: Degrees of freedom of the t interval.
+        seeds: Number of runs of each.
+        examples: Number of test examples; None where not known.
+        paired_examples: Whether both were tested on the same examples, row by row.
+        paired_seeds: Whether seeds were compared one by one.
+        bound: Interval for other test examples too, where examples are not paired; None without `n_test`.
+        caveats: What the interval does not cover, in sentences.
+    """
+
+    names: tuple[str, str]
+    accuracy: tuple[float, float]
+    difference: float
+    low: float
+    high: float
+    level: float
+    p: float | None
+    degrees: float
+    seeds: tuple[int, int]
+    examples: int | None
+    paired_examples: bool
+    paired_seeds: bool
+    bound: Interval | None
+    caveats: tuple[str, ...]
+
+    @property
+    def statement(self) -> Statement:
+        """What is said of it, as a table row or a sentence."""
+        one = min(self.seeds) == 1
+        method = "test examples only" if one else "paired t" if self.paired_seeds else "Welch t"
+        return Statement(
+            kind=DIFFERENCE,
+            what=self.names[0],
+            other=self.names[1],
+            estimate=self.difference,
+            interval=Interval(estimate=self.difference, low=self.low, high=self.high, level=self.level),
+            seeds=(min(self.seeds), max(self.seeds)),
+            method=method,
+            basis=("examples paired",) if self.paired_examples else ("on this test set",),
+        )
+
+    def to_markdown(self) -> str:
+        """One sentence for Markdown."""
+        return self.statement.to_markdown()
+
+    def to_latex(self) -> str:
+        """One sentence for LaTeX."""
+        return self.statement.to_latex()
+
+    def __str__(self) -> str:
+        return "\n".join([self.statement.to_text(), *self.caveats])
+
+    __repr__ = __str__
+
+
+def contrast_arrays(
+    correct_a: Any,
+    correct_b: Any,
+    *,
+    names: tuple[str, str] = ("a", "b"),
+    n_test: int | None = None,
+    pair_seeds: bool = False,
+    level: float = LEVEL,
+) -> ArrayContrast:
+    """Estimates the difference in accuracy of two models, first minus second.
+
+    From correctness by example the interval counts training seeds and test examples, examples paired
+    (Bouthillier et al. 2021, arXiv 2103.03098). From accuracies it is Welch's over seeds, on this test set.
+
+    Args:
+        correct_a: bool or 0/1 (n_seeds, n_examples), whether each run gets each example right; or float
+            (n_seeds,), accuracies as shares 0 to 1 or in percent.
+        correct_b: The same of the other model, the same examples in the same order. Its number of seeds may
+            differ.
+        names: How the two are called in sentences.
+        n_test: Number of test examples behind accuracies; gives `bound`.
+        pair_seeds: Compare seed by seed, row by row. Decide that before looking; it leaves n_seeds - 1
+            degrees of freedom.
+        level: Confidence level, 0 to 1.
+
+    Returns:
+        The difference in percentage points with its interval; `str()` of it is a sentence.
+
+    Raises:
+        DataError: If shapes do not fit, values are no correctness and no accuracies, or one run's accuracy
+            stands alone.
+
+    Examples:
+        >>> contrast_arrays([0.790, 0.796, 0.793], [0.761, 0.765, 0.763], names=("CutMix", "default"))
+        CutMix was 3.0 pp above default (95 % CI 2.4 to 3.6; 3 seeds, Welch t, on this test set).
+        Examples are not paired: the interval is of more seeds on this test set; n_test=... bounds the rest.
+    """
+    a, b = _array(correct_a, "correct_a"), _array(correct_b, "correct_b")
+    if a.ndim != b.ndim:
+        raise DataError(
+            f"correct_a has shape {a.shape}, correct_b {b.shape}; expected both (n_seeds, n_examples) or both"
+            " (n_seeds,)"
+        )
+    if not 0 < level < 1:
+        raise DataError(f"level: expected a confidence level between 0 and 1, got {level!r}")
+    if pair_seeds and len(a) != len(b):
+        raise DataError(f"pair_seeds: expected as many seeds in both, got {len(a)} and {len(b)}")
+    weights = (1.0, -1.0)
+    bound = None
+    if a.ndim == 2:
+        found, means = _by_example(a, b, weights, pair_seeds)
+        examples: int | None = a.shape[1]
+    else:
+        cells = _accuracies(a, b, n_test)
+        found = accuracies.points(cells, weights, paired=pair_seeds)
+        if found.conditional and not math.isfinite(found.variance):
+            raise DataError(
+                "one accuracy of each model shows no spread between runs; give two seeds or more, or n_test"
+            )
+        if n_test is not None:
+            bound = accuracies.points(cells, weights, paired=pair_seeds, new_examples=True).interval(level)
+        means = (100 * cells[0].accuracy, 100 * cells[1].accuracy)
+        examples = n_test
+    interval = found.interval(level)
+    return ArrayContrast(
+        names=names,
+        accuracy=means,
+        difference=found.value,
+        low=interval.low,
+        high=interval.high,
+        level=level,
+        p=None if found.conditional else min(1.0, 2 * min(found.p_above(), found.p_below())),
+        degrees=found.degrees,
+        seeds=(len(a), len(b)),
+        examples=examples,
+        paired_examples=a.ndim == 2,
+        paired_seeds=pair_seeds,
+        bound=bound,
+        caveats=tuple(_caveats(a, b, found, bound)),
+    )
+
+
+def _array(given: Any, name: str) -> np.ndarray:
+    try:
+        found = np.asarray(given)
+        found = found if found.dtype == np.bool_ else found.astype(np.float64)
+    except (TypeError, ValueError) as problem:
+        raise DataError(f"{name}: expected an array of numbers with rows of equal length") from problem
+    if found.ndim not in (1, 2) or not found.size:
+        raise DataError(f"{name}: expected shape (n_seeds, n_examples) or (n_seeds,), got {found.shape}")
+    if found.dtype != np.bool_ and not np.isfinite(found).all():
+        raise DataError(f"{name}: holds a value that is no finite number; leave unfinished runs out")
+    return found
+
+
+def _by_example(
+    a: np.ndarray, b: np.ndarray, weights: tuple[float, float], paired: bool
+) -> tuple[Estimate, tuple[float, float]]:
+    for name, array in (("correct_a", a), ("correct_b", b)):
+        if array.dtype != np.bool_ and not np.isin(array, (0.0, 1.0)).all():
+            raise DataError(f"{name}: expected True/False or 0/1 by example, got {array.max():g} among them")
+    if a.shape[1] != b.shape[1] or a.shape[1] < 2:
+        raise DataError(
+            f"correct_a has {a.shape[1]} examples, correct_b {b.shape[1]}; expected the same ones, in one"
+            " order, two or more"
+        )
+    cells = [Sample(array.astype(bool), tuple(range(len(array)))) for array in (a, b)]
+    found = contrasts.points(cells, weights, paired=paired)
+    return found, (100 * cells[0].accuracy, 100 * cells[1].accuracy)
+
+
+def _accuracies(a: np.ndarray, b: np.ndarray, n_test: int | None) -> tuple[Accuracies, Accuracies]:
+    if a.dtype == np.bool_ or b.dtype == np.bool_:
+        raise DataError("one run's correctness has shape (1, n_examples): give correct[None, :]")
+    both = np.concatenate([a, b])
+    if both.min() < 0 or both.max() > 100:
+        raise DataError(f"expected accuracies of 0 to 1 or 0 to 100 %, got {both.min():g} to {both.max():g}")
+    if both.max() > 1 and both.min() <= 1:
+        raise DataError(f"accuracies mix shares and percent: {both.min():g} beside {both.max():g}")
+    scale = 100.0 if both.max() > 1 else 1.0
+    return Accuracies.of_runs((a / scale).tolist(), n_test=n_test), Accuracies.of_runs(
+        (b / scale).tolist(), n_test=n_test
+    )
+
+
+def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | None) -> list[str]:
+    said = []
+    if found.conditional:
+        why = "one seed" if min(len(a), len(b)) == 1 else "equal accuracies of all seeds"
+        said.append(f"With {why} the interval counts test examples only: it is of these checkpoints.")
+    if a.ndim == 1 and not found.conditional:
+        said.append(
+            "Examples are not paired: the interval is of more seeds on this test set;"
+            + (
+                " n_test=... bounds the rest."
+                if bound is None
+                else f" counting other test examples too, {bound.low:.1f} to {bound.high:.1f} pp bounds it."
+            )
+        )
+    for name, array in (("first", a), ("second", b)):
+        if array.ndim == 2 and len(array) > len(np.unique(array, axis=0)):
+            said.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
+    return said

@@ -1,0 +1,78 @@
+"""Weights of a finished run as a file that another run can begin from, with what they were trained on.
+
+The file is safetensors; its header says what the weights have seen, and `model.pretrained=FILE` reads it back
+into the provenance of the run that begins from it (training/weights.py).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+
+from mixscope.atomic import replacing
+from mixscope.errors import ConfigError, DataError
+from mixscope.runs import records
+from mixscope.study.config import Augment, RunConfig
+from mixscope.training import checkpoint, weights
+
+
+def export(run: Path, out: Path, *, name: str = "last") -> dict[str, Any]:
+    """Writes the weights of one checkpoint of a finished run to a safetensors file.
+
+    Args:
+        run: Folder of the run.
+        out: File to write, ending in .safetensors.
+        name: Checkpoint: "last", or "selected" on validation.
+
+    Returns:
+        What the header says of the weights, as plain values.
+
+    Raises:
+        ConfigError: If the ending is another one.
+        DataError: If the run is not done, or its records or checkpoint are missing or damaged.
+    """
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"--out: expected a file that ends in .safetensors, got {out}")
+    state = records.read_status(run)["state"]
+    if state != "done":
+        raise DataError(f"{run}: is {state}; weights are exported when the run is done")
+    config = records.read_config(run)
+    about = described(config, records.read_summary(run)["data"])
+    tensors, epoch = checkpoint.weights(run / "checkpoints", name)
+    about["epochs"] = epoch
+    contiguous = {key: value.contiguous() for key, value in tensors.items()}
+    with replacing(out) as beside:
+        beside.write(save(contiguous, metadata={weights.HEADER: json.dumps(about, sort_keys=True)}))
+    return about
+
+
+def described(config: RunConfig, data: dict[str, Any]) -> dict[str, Any]:
+    """What a run's weights have seen: architecture, training data, augmentation, mixing methods, source.
+
+    Args:
+        config: Settings of the run.
+        data: What its summary.json says of the data.
+
+    Returns:
+        The keys of `weights.known`, and arch and data_digest.
+    """
+    methods = mixed_with(config.augment)
+    return {
+        "arch": config.model.arch,
+        "training_data": f"{config.data.name} ({data['images']['train']:,} images)",
+        "data_digest": data["digest"],
+        "augmentation": " and ".join([config.augment.base, *methods]),
+        "saw_mixup": "mixup" in methods,
+        "saw_cutmix": "cutmix" in methods,
+        "source": f"mixscope run {config.digest}",
+    }
+
+
+def mixed_with(augment: Augment) -> list[str]:
+    """The mixing methods that a run used, sorted."""
+    if augment.mix == "none":
+        return []
+    if augment.mix != "switch":
+        return [augment.mix]
+    return sorted(name for name, share in augment.switch.items() if share) or ["cutmix", "mixup"]
