@@ -13,7 +13,6 @@ import torch
 
 import small_run
 from mixscope.bench import bare, evaluation, loader, mixing, rounds, study, train
-from mixscope.data import order
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed

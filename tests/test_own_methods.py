@@ -181,9 +181,18 @@ def test_an_installed_package_offers_a_method_by_its_entry_point(tmp_path, monke
         (None, r"augment\.mix: the method file .*bad\.py does not exist"),
         ("def boxes(:\n", r"augment\.mix: .*bad\.py, line 1: is not Python \(.*\)"),
         ("def box(lam): ...\n", r'augment\.mix: .*bad\.py: no function "boxes" is known \(nearest: box\)'),
-        ("import nothing_of_that_name\ndef boxes(lam): ...\n", r"bad\.py, line 1: ModuleNotFoundError: No module"),
-        ("def boxes(lam, image): ...\n", r"bad\.py, line 1: boxes takes image, which is not offered; .* centre"),
-        ("def boxes(lam):\n    return lam[0] / None\n", r"augment\.mix: .*bad\.py, line 2: TypeError: unsupp"),
+        (
+            "import nothing_of_that_name\ndef boxes(lam): ...\n",
+            r"bad\.py, line 1: ModuleNotFoundError: No module",
+        ),
+        (
+            "def boxes(lam, image): ...\n",
+            r"bad\.py, line 1: boxes takes image, which is not offered; .* centre",
+        ),
+        (
+            "def boxes(lam):\n    return lam[0] / None\n",
+            r"augment\.mix: .*bad\.py, line 2: TypeError: unsupp",
+        ),
         ("def boxes(lam):\n    return 3\n", r"bad\.py: answers int; expected \(box, blend\), a mask"),
         (
             "import numpy as np\ndef boxes(lam, size):\n    return np.ones((2, size, size - 1))\n",
@@ -205,7 +214,10 @@ def test_an_installed_package_offers_a_method_by_its_entry_point(tmp_path, monke
             "import numpy as np\ndef boxes(lam):\n    return np.zeros((2, 3)), lam\n",
             r"bad\.py: the boxes have shape \(2, 3\) of float64",
         ),
-        ("import numpy as np\ndef boxes(lam):\n    return np.zeros((2, 4), int), 2 + lam\n", r"blend lies in 2"),
+        (
+            "import numpy as np\ndef boxes(lam):\n    return np.zeros((2, 4), int), 2 + lam\n",
+            r"blend lies in 2",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_method_is_said_in_a_sentence_before_training(tmp_path, text, sentence):
@@ -219,15 +231,18 @@ def test_what_is_wrong_with_a_method_is_said_in_a_sentence_before_training(tmp_p
 
 def test_an_error_in_a_method_while_it_trains_is_a_sentence_too(tmp_path):
     file = tmp_path / "late.py"
-    file.write_text("def boxes(lam, size, random):\n    if len(lam) > 2:\n        raise ValueError('too many')\n")
     file.write_text(
-        "import numpy as np\n\n\ndef masks(lam, size):\n    if len(lam) > 2:\n        raise ValueError('too many')\n"
-        "    return np.ones((len(lam), size, size))\n"
+        "import numpy as np\n\n\ndef masks(lam, size):\n    if len(lam) > 2:\n"
+        "        raise ValueError('too many')\n    return np.ones((len(lam), size, size))\n"
     )
     store = small_run.store(tmp_path)
     with (
         Loader(
-            store, "train", batch_size=4, seed=0, mixer=mixer(f"{file}:masks", size=16, batch_size=4, examples=60)
+            store,
+            "train",
+            batch_size=4,
+            seed=0,
+            mixer=mixer(f"{file}:masks", size=16, batch_size=4, examples=60),
         ) as loader,
         pytest.raises(ConfigError, match=r"augment\.mix: .*late\.py, line 6: ValueError: too many"),
     ):

@@ -25,8 +25,8 @@ class Pending(NamedTuple):
 
     pad: zero pixels on each side before the crop. crop int32 (n, 2), row and column of the window; flip bool
     (n,); erase: int32 (n, 4), boxes that become `blank`, uint8 (3,), None where nothing is erased. When the
-    batch is mixed: the partners' bytes uint8 (n, 3, H, W), crops, flips and erased boxes; box int32 (n, 4) and
-    blend float32 (n,), or mask float32 (n or 1, H, W); resized: whether the box holds the whole partner.
+    batch is mixed: the partners' bytes uint8 (n, 3, H, W), crops, flips and erased boxes; box int32 (n, 4)
+    and blend float32 (n,), or mask float32 (n or 1, H, W); resized: whether the box holds the whole partner.
     """
 
     pad: int
@@ -47,8 +47,8 @@ class Pending(NamedTuple):
 class Inner(NamedTuple):
     """What a method leaves to the network (training/hidden.py).
 
-    place: in [0, 1), the block where activations are mixed, with partner int64 (n,), positions in the batch; or
-    box: int32 (n, 4), of pixels that are the partner's, for label weights by attention.
+    place: in [0, 1), the block where activations are mixed, with partner int64 (n,), positions in the batch;
+    or box: int32 (n, 4), of pixels that are the partner's, for label weights by attention.
     """
 
     place: float | None = None

@@ -54,8 +54,8 @@ class BatchBuilder:
     """Makes any batch of one rank. All it keeps are the draws of two epochs, which would come out the same.
 
     images: uint8 (N, 3, size, size), read-only, and labels: int64 (N,), of the stored split; rows: int64,
-    those of the logical split. operations: of a policy. peaks: uint16 (N, 2), see saliency.py, where the mixer
-    needs them. The rest is as the loader is told.
+    those of the logical split. operations: of a policy. peaks: uint16 (N, 2), see saliency.py, where the
+    mixer needs them. The rest is as the loader is told.
     """
 
     images: np.ndarray
@@ -240,7 +240,8 @@ class BatchBuilder:
     ) -> None:
         """Writes finished images of the first of `rows`.
 
-        places: of their draws. mixed: partners, as positions in `rows`, and how they are mixed (kernels.fused).
+        places: of their draws. mixed: partners, as positions in `rows`, and how they are mixed
+        (kernels.fused).
         """
         source = self._source(draws, rows, places)
         self.fill(*source, self.blank, *mixed, self.scale, self.bias, scratch, out)

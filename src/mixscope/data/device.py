@@ -84,7 +84,7 @@ def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: in
 
 
 def erased(images: torch.Tensor, box: torch.Tensor | None, blank: torch.Tensor | None) -> torch.Tensor:
-    """Images, uint8 (n, 3, H, H), with `box`, int32 (n, 4), in the colour `blank`, uint8 (3,); None erases nothing."""
+    """Images, uint8 (n, 3, H, H), with `box`, int32 (n, 4), in colour `blank`, uint8 (3,); or as they are."""
     if box is None or blank is None:
         return images
     return torch.where(inside(box, images.shape[-1]), blank.view(3, 1, 1), images)
@@ -101,7 +101,8 @@ def resized_into(images: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
     def weights(first: torch.Tensor, end: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of each output row or column: two of the source, and the share of the second; int64 (n, H)."""
         length = (end - first).clamp(min=1).long().unsqueeze(1)
-        k = (torch.arange(size, device=box.device) - first.long().unsqueeze(1)).clamp(min=0).minimum(length - 1)
+        along = torch.arange(size, device=box.device)
+        k = (along - first.long().unsqueeze(1)).clamp(min=0).minimum(length - 1)
         at = torch.div((2 * k + 1) * size * one, 2 * length, rounding_mode="floor") - one // 2
         at = at.clamp(min=0)
         low = at >> RESAMPLE_BITS

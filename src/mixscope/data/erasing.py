@@ -1,6 +1,7 @@
 """Which box of each image is erased: Cutout and Random Erasing, drawn once for an epoch.
 
-A box lies in the image as the network sees it, after crop and flip; what is erased gets the data's mean colour.
+A box lies in the image as the network sees it, after crop and flip; what is erased gets the data's mean
+colour.
 """
 
 import math

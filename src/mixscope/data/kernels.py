@@ -204,7 +204,7 @@ def _mask_row(typing, target, to, source, start, begin, mask, at_mask, scale, bi
 
 @intrinsic(prefer_literal=True)
 def _between_rows(typing, target, source, top, bottom, share, size):
-    """target = (1 - share) * top + share * bottom, bytes to int32, share in RESAMPLE_BITS; size is a constant."""
+    """target = (1 - share) * top + share * bottom, bytes to int32, shares of RESAMPLE_BITS; size constant."""
 
     def generate(context, builder, signature, values):
         nothing = ir.Constant(ir.IntType(64), 0)
@@ -327,10 +327,12 @@ def fused(size: int, pad: int) -> Kernel:
                     s, b = scale[c], bias[c]
                     mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
                     for at in range(0, pixels, size):
-                        _mask_row(out, mine + at, staged, mine + at, theirs + at, mask, weights + at, s, b, size)
+                        _mask_row(
+                            out, mine + at, staged, mine + at, theirs + at, mask, weights + at, s, b, size
+                        )
         elif resized:
             low, high = np.empty((2, size), np.int32), np.empty((2, size), np.int32)
-            share = np.empty((2, size), np.int32)  # as in `resampler`, for rows (0) and columns (1) of the box
+            share = np.empty((2, size), np.int32)  # as in `resampler`, for rows and columns of the box
             between, pasted = np.empty(size, np.int32), np.empty(size, np.uint8)
             height = wide = 0
             for i in range(len(partner)):
@@ -403,9 +405,9 @@ def resampler(size: int) -> Kernel:
     """The kernel of random resized crops: bytes to bytes, bilinear, flip included.
 
     resample(images, rows, places, crop, flip, out)
-      images uint8 (N,3,size,size), C order, read-only; rows, places int64 (n,), read-only, as in `fused`; crop
-      uint16 (M,4), row, column, height and width of the box, inside the image; flip bool (M,);
-      out uint8 (n,3,size,size), written in full.
+      images uint8 (N,3,size,size), C order, read-only; rows, places int64 (n,), read-only, as in `fused`;
+      crop uint16 (M,4), row, column, height and width of the box, inside the image; flip bool (M,); out uint8
+      (n,3,size,size), written in full.
     Pixel centres as in torchvision (align_corners=False). A box is never larger than the output, so there is
     nothing to average and antialiasing would change nothing. Integer arithmetic: the same on every machine.
     """

@@ -38,8 +38,8 @@ class Draws:
     read-only. places: int64, as long, where each one's draws stand: the row, and N more for each copy of an
     image that is repeated; read-only, and order itself where none is.
     crop: uint16, by place: (N, 2), row and column of the window in the padded image, or (N, 4), row, column,
-    height and width of a random resized crop, in pixels. flip: bool (N,), mirrored.
-    erase: int32 (N, 4), see erasing.py, and policy: uint8 (N, operations, 3), see policy.py; (0, ...) without.
+    height and width of a random resized crop, in pixels. flip: bool (N,), mirrored. erase: int32 (N, 4), see
+    erasing.py, and policy: uint8 (N, operations, 3), see policy.py; (0, ...) without.
     """
 
     order: np.ndarray
@@ -66,9 +66,9 @@ def draw(
     """The draws of one epoch over `rows` (int64) of a stored split of `stored` images of `size` pixels.
 
     base: "none" (no crop, no flip), "crop-flip" or "rrc". Without `shuffle` the order is that of `rows`.
-    erase, operations: augment.erase and augment.policy. repeats: each image of the first so many as are needed
-    comes so often in a row (repeated augmentation, Hoffer et al., arXiv 1901.09335; Touvron et al., arXiv
-    2012.12877); its first copy is drawn as if it came once.
+    erase, operations: augment.erase and augment.policy. repeats: each image of the first so many as are
+    needed comes so often in a row (repeated augmentation, Hoffer et al., arXiv 1901.09335; Touvron et al.,
+    arXiv 2012.12877); its first copy is drawn as if it came once.
     """
     ordered = generator(seed, "order", epoch).permutation(rows) if shuffle else rows.view()
     places = ordered

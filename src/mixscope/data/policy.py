@@ -23,7 +23,8 @@ RANDAUGMENT = 2, 9  # operations, and the bin of their magnitude
 
 
 def draws(kind: str, n: int, *, seed: int, address: tuple[int, ...]) -> np.ndarray:
-    """Operation, bin of its magnitude and whether it is negative, uint8 (n, operations, 3); (0, 0, 3) for "none".
+    """Operation, bin of its magnitude and whether it is negative, uint8 (n, operations, 3); (0, 0, 3) for
+    "none".
 
     kind: "none", "trivialaugment" or "randaugment". address: of the draws, beside the seed.
     """

@@ -58,7 +58,8 @@ def maps(images: np.ndarray) -> np.ndarray:
         window = rows[:, :, high] - rows[:, :, low]
         count = (high - low)[:, None] * (high - low)[None, :]
         found += np.abs(grey - window / count)
-    return found.astype(np.float32)
+    saliency: np.ndarray = found.astype(np.float32)
+    return saliency
 
 
 def moved(peak: np.ndarray, draws: Draws, size: int, pad: int) -> np.ndarray:
@@ -76,4 +77,5 @@ def moved(peak: np.ndarray, draws: Draws, size: int, pad: int) -> np.ndarray:
     at = np.clip(at, 0, size - 1)
     flip = draws.flip[draws.places]
     at[flip, 1] = size - 1 - at[flip, 1]
-    return (at + 0.5) / size
+    place: np.ndarray = (at + 0.5) / size
+    return place

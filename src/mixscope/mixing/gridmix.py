@@ -1,4 +1,4 @@
-"""GridMix: a chessboard of cells of both images (Baek, Bang & Shim 2021, doi 10.1016/j.patcog.2020.107594)."""
+"""GridMix: cells of a grid from both images (Baek, Bang & Shim 2021, doi 10.1016/j.patcog.2020.107594)."""
 
 import numpy as np
 
@@ -18,4 +18,5 @@ def mask(lam: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
     order = np.argsort(random.random((len(lam), CELLS * CELLS)), axis=1)
     own = order < np.rint(lam * CELLS * CELLS)[:, None]  # ranks: each cell is equally likely to be among them
     cell = np.arange(size) * CELLS // size
-    return own.reshape(-1, CELLS, CELLS)[:, cell[:, None], cell[None, :]].astype(np.float32)
+    made: np.ndarray = own.reshape(-1, CELLS, CELLS)[:, cell[:, None], cell[None, :]].astype(np.float32)
+    return made

@@ -10,8 +10,8 @@ The function's parameters say what it needs, by name:
     peak     float64 (n, 2) in [0, 1): row, column where the partner is most salient, after its crop and flip
 
 lam and centre do not depend on the method: arms with one seed and alpha share them (common random numbers).
-The answer is one of the types below; a plain pair (box, blend) is taken for Boxes and an array for Masks. n is
-the images of a batch, or 1 that stands for all of them.
+The answer is one of the types below; a plain pair (box, blend) is taken for Boxes and an array for Masks. n
+is the images of a batch, or 1 that stands for all of them.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
 """The plans of a run: draws, methods and what they answer, as arrays that the loader takes.
 
-Draws come from addresses (rng.py): lambda, partners and centres do not depend on the method, so that arms with
-one seed and one alpha share them. A method that needs nothing but those is asked once for all batches of an
-epoch. One that draws more or makes masks is asked for a block of batches at a time, since masks of an epoch may
-not fit in memory and those of a batch alone cost more in calls than in arithmetic; one that looks at partners
-is asked batch by batch, where the batch is made.
+Draws come from addresses (rng.py): lambda, partners and centres do not depend on the method, so that arms
+with one seed and one alpha share them. A method that needs nothing but those is asked once for all batches of
+an epoch. One that draws more or makes masks is asked for a block of batches at a time, since masks of an
+epoch may not fit in memory and those of a batch alone cost more in calls than in arithmetic; one that looks
+at partners is asked batch by batch, where the batch is made.
 """
 
 import threading
@@ -21,13 +21,12 @@ from mixscope.mixing.registry import Method, method
 from mixscope.study import methods as names
 from mixscope.study.config import Augment
 
-
 BLOCK_PIXELS = 1 << 18  # of masks that are made at a time: 1 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A method of a run. alpha: of its lambda. kind: the type of its answers. by: what it is asked for at once."""
+    """A method of a run. alpha: of its lambda. kind: the type of its answers. by: what it is asked for."""
 
     method: Method
     alpha: float
@@ -42,9 +41,9 @@ class Plans:
 
     Under per=batch the one row of a batch stands for all its positions without being repeated in memory.
     first_mixed: int64 (batches,), the first position that is mixed; batch_size where there is none. A
-    position that is not mixed has an empty box and lam 1. mixed: bool (batches, batch_size or 1).
-    which: int64 (batches,), the method of each batch. place: float64 (batches,), see Plan. draws: what methods
-    are given, for all rows. blocks: answers for the last two blocks of batches, which would come out the same.
+    position that is not mixed has an empty box and lam 1. mixed: bool (batches, batch_size or 1). which:
+    int64 (batches,), the method of each batch. place: float64 (batches,), see Plan. draws: what methods are
+    given, for all rows. blocks: answers for the last two blocks of batches, which would come out the same.
     """
 
     mixer: "Mixer"
@@ -167,10 +166,10 @@ class Mixer:
     def _tried(self, how: Method, alpha: float) -> Taken:
         """A method with what it is found to be when it is asked once. Raises ConfigError."""
         if "patch" in how.needs and (self.patch < 1 or self.size % self.patch):
-            have = f"{self.patch} px do not divide {self.size} px" if self.patch else "the model has no patches"
+            have = f"{self.patch} px do not divide {self.size}" if self.patch else "the model has no patches"
             raise ConfigError(
-                f"augment.mix={names.label(how.name)} needs the patch grid of a vision transformer, and {have};"
-                " set augment.grid to the pixels of a patch"
+                f"augment.mix={names.label(how.name)} needs the patch grid of a vision transformer, and"
+                f" {have}; set augment.grid to the pixels of a patch"
             )
         random = np.random.default_rng(0)
         draws = {
@@ -182,8 +181,8 @@ class Mixer:
             "random": random,
         }
         answer = how.ask(draws, n=2)
-        attention = isinstance(answer, Boxes | Resized) and isinstance(answer.label, str)
-        attention = attention and answer.label == "attention"
+        label = answer.label if isinstance(answer, Boxes) else "area"
+        attention = isinstance(label, str) and label == "attention"
         by: Literal["epoch", "block", "batch"] = "epoch"
         if "peak" in how.needs:
             by = "batch"
@@ -191,9 +190,7 @@ class Mixer:
             by = "block"
         return Taken(how, alpha, type(answer), attention, by)
 
-    def draws_of(
-        self, draws: dict[str, Any], taken: Taken, rows: slice, *address: int
-    ) -> dict[str, Any]:
+    def draws_of(self, draws: dict[str, Any], taken: Taken, rows: slice, *address: int) -> dict[str, Any]:
         """What a method is given for some rows of an epoch. address: of what it draws by itself."""
         return {
             "lam": draws["lam"][taken.alpha][rows],

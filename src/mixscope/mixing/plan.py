@@ -50,13 +50,14 @@ def own_share(box: np.ndarray, blend: np.ndarray, size: int) -> np.ndarray:
 
 
 def label_weights(answer: Answer, size: int) -> np.ndarray:
-    """The weight of the own label, float64 (n,): the share of own pixels, unless the method states another."""
+    """The weight of the own label, float64 (n,): the share of own pixels, or what the method states."""
     if isinstance(answer, Hidden):  # no pixel is mixed; the weight of the own activations
         return answer.lam.astype(np.float64)
     if isinstance(answer.label, np.ndarray):
         return answer.label.astype(np.float64)
     if isinstance(answer, Masks):
-        return answer.mask.mean(axis=(1, 2), dtype=np.float64)
+        share: np.ndarray = answer.mask.mean(axis=(1, 2), dtype=np.float64)
+        return share
     if isinstance(answer, Boxes):
         return own_share(answer.box, answer.blend, size)
     return own_share(answer.box, np.zeros(len(answer.box), np.float32), size)

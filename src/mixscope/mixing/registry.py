@@ -87,7 +87,7 @@ def _run(file: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True  # a file that is edited twice within a second must not be taken for the old
+    sys.dont_write_bytecode = True  # two edits of a file within a second would be taken for one
     try:
         spec.loader.exec_module(module)
     except Exception as problem:
@@ -124,13 +124,17 @@ def _checked(given: object, n: int, size: int, where: str) -> Answer:
         )
     if isinstance(given.label, np.ndarray):
         given = given._replace(label=_weights(given.label, n, "label", where))
-    elif given.label not in ("area", "attention"):
-        raise ConfigError(f'{where}: label is {given.label!r}; expected "area", "attention" or an array')
+    elif given.label != "area" and not (given.label == "attention" and isinstance(given, Boxes)):
+        raise ConfigError(
+            f'{where}: label is {given.label!r}; expected "area", an array, or of Boxes "attention"'
+        )
     if isinstance(given, Masks):
         mask = np.asarray(given.mask)
         shapes = {(n, size, size), (1, size, size)}
         if mask.shape not in shapes:
-            raise ConfigError(f"{where}: the mask has shape {mask.shape}, expected ({n} or 1, {size}, {size})")
+            raise ConfigError(
+                f"{where}: the mask has shape {mask.shape}, expected ({n} or 1, {size}, {size})"
+            )
         _bounded(mask, "mask", where)
         return given._replace(mask=np.ascontiguousarray(mask, np.float32))
     box = np.asarray(given.box)
@@ -162,6 +166,6 @@ def _bounded(values: np.ndarray, what: str, where: str) -> None:
         raise ConfigError(f"{where}: {what} holds values that are no finite numbers; expected 0..1")
     if values.size and (values.min() < 0 or values.max() > 1):
         raise ConfigError(
-            f"{where}: {what} lies in {values.min():.3g}..{values.max():.3g}, expected 0..1, the weight of the"
-            " own image"
+            f"{where}: {what} lies in {values.min():.3g}..{values.max():.3g}, expected 0..1, the weight of"
+            " the own image"
         )

@@ -1,4 +1,5 @@
-"""SaliencyMix: the pasted box is where the partner is most salient (Uddin et al., ICLR 2021, arXiv 2006.01791).
+"""SaliencyMix: the pasted box is where the partner is most salient (Uddin et al., ICLR 2021, arXiv
+2006.01791).
 
 Saliency is computed once per image (data/saliency.py).
 """

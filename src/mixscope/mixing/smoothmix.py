@@ -20,4 +20,5 @@ def mask(lam: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray:
     sigma = size * (high - (high - low) * lam)
     away = (np.arange(size) + 0.5)[None, None, :] - size * centre[:, :, None]
     along = np.exp(-(away**2) / (2 * sigma[:, None, None] ** 2))  # the window is a product of its two axes
-    return (1.0 - along[:, 0, :, None] * along[:, 1, None, :]).astype(np.float32)
+    made: np.ndarray = (1.0 - along[:, 0, :, None] * along[:, 1, None, :]).astype(np.float32)
+    return made

@@ -191,7 +191,7 @@ class Train:
     """How long, and by which protocol.
 
     batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
-    this many parts. precision: "fp32" or "bf16" (autocast).
+    this many parts. precision: "fp32", "bf16" or "fp16" (autocast; of fp16 with scaled gradients).
     channels_last: on a GPU images and maps lie in memory by pixels, not by planes, which changes results by
     rounding; on a CPU they always do.
     compile: torch.compile, which costs seconds to minutes before the first step and changes results by
@@ -204,7 +204,7 @@ class Train:
     epochs: int = 50
     batch_size: int = 256
     accumulate: int = 1
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = False
     compile: bool | Literal["auto"] = False
     protocol: Literal["sound", "published"] = "sound"
@@ -280,7 +280,9 @@ class RunConfig:
 
     def semantic(self) -> dict[str, Any]:
         """The dotted settings that change the result: all but run.*; files by name, not by path."""
-        kept = {k: v for k, v in self.flat().items() if not k.startswith("run.") and LATER.get(k, _NEVER) != v}
+        kept = {
+            k: v for k, v in self.flat().items() if not k.startswith("run.") and LATER.get(k, _NEVER) != v
+        }
         pretrained = kept["model.pretrained"]
         if isinstance(pretrained, str):
             kept["model.pretrained"] = PurePath(pretrained).name
@@ -399,7 +401,9 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
             # Names of methods have hyphens, and files dots; arguments of a model have not.
             named = get_args(hint)[1] is float
-            glued = next((k for k in value if not k.isidentifier() and not (named and value[k] is not None)), None)
+            glued = next(
+                (k for k in value if not k.isidentifier() and not (named and value[k] is not None)), None
+            )
             if glued is not None:
                 raise ConfigError(
                     f'{key}: "{glued}" is no name of an argument; write {{depth: 4}}, with a space'

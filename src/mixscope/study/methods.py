@@ -1,9 +1,9 @@
 """Names of mixing methods: which there are and what a run's digest says of them, without importing any.
 
-A method comes with mixscope (a file of mixing/ whose function is decorated with `@method`), from a file of the
-user's (`path/to/mymix.py:function`), or from a package that declares an entry point in the group
-`mixscope.methods`. Settings are read where neither torch nor numba is, so source files are parsed and not run;
-mixing/registry.py runs them.
+A method comes with mixscope (a file of mixing/ whose function is decorated with `@method`), from a file of
+the user's (`path/to/mymix.py:function`), or from a package that declares an entry point in the group
+`mixscope.methods`. Settings are read where neither torch nor numba is, so source files are parsed and not
+run; mixing/registry.py runs them.
 
 A method from outside is pinned when settings are made: `@` and 16 hexadecimal digits of the checksum of its
 file are added to its name. So another version of the file is another run, and the settings of a finished run

@@ -1,5 +1,5 @@
-"""What mixing methods leave to the network: activations mixed at a block (Manifold Mixup), and label weights by
-the class token's attention (TransMix).
+"""What mixing methods leave to the network: activations mixed at a block (Manifold Mixup), and label weights
+by the class token's attention (TransMix).
 
 Both reach into timm's networks by forward hooks that live for one forward pass, so that the networks are
 timm's own.
@@ -27,7 +27,8 @@ def refuse(mixer: Mixer | None, module: nn.Module, arch: str, train: Train, *, n
     name = "manifold" if mixer.hidden else "transmix"
     if train.compile is not False:
         raise ConfigError(
-            f"augment.mix={name} reaches into the network, which cannot be compiled then; set train.compile=false"
+            f"augment.mix={name} reaches into the network, which cannot be compiled then; set"
+            " train.compile=false"
         )
     if mixer.hidden:
         if n_ranks > 1 or train.accumulate > 1:
@@ -35,10 +36,10 @@ def refuse(mixer: Mixer | None, module: nn.Module, arch: str, train: Train, *, n
                 "augment.mix=manifold mixes activations within one forward pass; use one process and"
                 " train.accumulate=1"
             )
-        if len(places(module)) < 2:
+        if not _blocks(module):
             raise ConfigError(
-                f"augment.mix=manifold: {arch} does not say where its feature blocks are (timm's feature_info);"
-                " use augment.mix=mixup, or another model.arch"
+                f"augment.mix=manifold: {arch} does not say where its feature blocks are (timm's"
+                " feature_info); use augment.mix=mixup, or another model.arch"
             )
     if mixer.attention and _attention(module) is None:
         raise ConfigError(
@@ -52,14 +53,20 @@ def places(module: nn.Module) -> list[str]:
 
     After the last there is nothing but the classifier. The paper draws among the input and the first blocks.
     """
+    return ["", *_blocks(module)[:-1]]
+
+
+def _blocks(module: nn.Module) -> list[str]:
+    """Names of feature blocks, as timm gives them."""
     found = dict(module.named_modules())
     stages: Sequence[Any] = getattr(module, "feature_info", None) or ()
-    names = [stage["module"] for stage in stages if isinstance(stage, dict) and stage.get("module") in found]
-    return ["", *names[:-1]]
+    return [stage["module"] for stage in stages if isinstance(stage, dict) and stage.get("module") in found]
 
 
 @contextmanager
-def mixing(module: nn.Module, inner: Inner | None, lam: Tensor | None) -> Iterator[Callable[[], Tensor | None]]:
+def mixing(
+    module: nn.Module, inner: Inner | None, lam: Tensor | None
+) -> Iterator[Callable[[], Tensor | None]]:
     """A forward pass of `module` in the block does what `inner` leaves to it.
 
     lam: float32 (n,), label weights of the batch. Gives a function that after the pass returns the label
@@ -86,7 +93,9 @@ def mixing(module: nn.Module, inner: Inner | None, lam: Tensor | None) -> Iterat
 def _activations_mixed(module: nn.Module, name: str, partner: Tensor, lam: Tensor) -> Iterator[None]:
     """Mixes the input of `module` where name is "", else the output of that submodule."""
     if name == "":
-        hook: Any = module.register_forward_pre_hook(lambda _, given: (mixed(given[0], partner, lam), *given[1:]))
+        hook: Any = module.register_forward_pre_hook(
+            lambda _, given: (mixed(given[0], partner, lam), *given[1:])
+        )
     else:
         block = module.get_submodule(name)
         hook = block.register_forward_hook(lambda _module, _given, made: mixed(made, partner, lam))

@@ -17,7 +17,7 @@ def autocast(precision: str, device: torch.device) -> Any:
 
 
 def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:
-    """What keeps small gradients of fp16 from vanishing (Micikevicius et al., arXiv 1710.03740), else None."""
+    """Keeps small gradients of fp16 from vanishing (Micikevicius et al., arXiv 1710.03740); None without."""
     return torch.amp.GradScaler(device.type) if precision == "fp16" else None
 
 

@@ -29,9 +29,9 @@ def mixing_sheet(
 ) -> None:
     """Draws the first images of epoch 0 as every method mixes them, with label weights below (PNG).
 
-    own: methods that do not come with mixscope, by name in settings. All methods share images, crops, partners
-    and lambda. Methods on a patch grid get a grid of 4 x 4. What a network does is not seen: activations of
-    Manifold Mixup are not pixels, and TransMix is drawn with the label weights of its pixels.
+    own: methods that do not come with mixscope, by name in settings. All methods share images, crops,
+    partners and lambda. Methods on a patch grid get a grid of 4 x 4. What a network does is not seen:
+    activations of Manifold Mixup are not pixels, and TransMix is drawn with the label weights of its pixels.
     Raises ConfigError for a method of `own` that cannot be had.
     """
     arms = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
