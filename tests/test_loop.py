@@ -12,7 +12,7 @@ import small_run
 from mixscope import metrics
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
-from mixscope.runs import display, execute, judging, records
+from mixscope.runs import display, evaluate, execute, records
 from mixscope.training import checkpoint, health, models, optim
 from mixscope.training.health import Finding
 
@@ -279,7 +279,7 @@ def test_training_figures_are_sums_over_the_epoch(root, tmp_path):
     trained(root, tmp_path / "run", *pairs, "optim.lr=1e-30", "optim.name=sgd", model=model)
     (row,) = records.read_events(tmp_path / "run", "epoch")
     assert row["lam_weighted_train_top1"] == pytest.approx(row["clean_train_top1"])
-    judging.evaluate([tmp_path / "run"], split="train", root=root)
+    evaluate.evaluate([tmp_path / "run"], split="train", root=root)
     found = records.read_predictions(tmp_path / "run", "train-last")
     assert row["train_loss"] == pytest.approx(metrics.nll(found.logits, found.labels), rel=1e-5)
 
@@ -297,11 +297,11 @@ def test_evaluating_again_gives_the_same_files(calm, root, tmp_path):
     out, summary = calm
     before = {p.name: p.read_bytes() for p in (out / "predictions").iterdir()}
     for split in ("val", "test"):
-        rows = judging.evaluate([out], split=split, root=root)
+        rows = evaluate.evaluate([out], split=split, root=root)
         assert [row["checkpoint"] for row in rows] == ["last", "selected"]
         assert rows[0]["top1"] == summary["results"][split]["last"]["top1"]
     assert {p.name: p.read_bytes() for p in (out / "predictions").iterdir()} == before
-    assert len(judging.evaluate([out.parent], split="test", root=root)) == 2  # a folder of runs
+    assert len(evaluate.evaluate([out.parent], split="test", root=root)) == 2  # a folder of runs
 
 
 def test_a_run_that_is_not_done_is_not_evaluated(root, tmp_path):
@@ -309,9 +309,9 @@ def test_a_run_that_is_not_done_is_not_evaluated(root, tmp_path):
     with pytest.raises(Interrupted):
         trained(root, tmp_path / "run", show=show)
     with pytest.raises(DataError, match="is interrupted"):
-        judging.evaluate([tmp_path / "run"], split="test", root=root)
+        evaluate.evaluate([tmp_path / "run"], split="test", root=root)
     with pytest.raises(DataError, match="holds none"):
-        judging.evaluate([root], split="test", root=root)
+        evaluate.evaluate([root], split="test", root=root)
 
 
 def test_other_data_under_the_same_name_are_refused(root, tmp_path):
@@ -395,7 +395,7 @@ def test_checks_read_shortly_where_they_are_passed_and_in_full_where_they_are_no
 def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
     out = tmp_path / "run"
     shutil.copytree(calm[0], out)
-    rows = judging.evaluate([out], split=split, root=root)
+    rows = evaluate.evaluate([out], split=split, root=root)
     written = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     found = json.loads((out / f"eval-{split}.json").read_text())
     assert found["schema"] == records.SCHEMA and found["split"] == split
@@ -409,10 +409,10 @@ def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, ro
         assert metrics.summary(said.logits, said.labels) == figures
     if split != "train":
         assert found["results"] == calm[1]["results"][split]
-    judging.evaluate([out], split=split, root=root)
+    evaluate.evaluate([out], split=split, root=root)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == written
     (out / f"eval-{split}.json").unlink()
-    judging.evaluate([out], split=split, root=root, write=False)
+    evaluate.evaluate([out], split=split, root=root, write=False)
     assert not (out / f"eval-{split}.json").exists()
 
 

@@ -13,7 +13,7 @@ import small_run
 from mixscope import mixing
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
-from mixscope.runs import named
+from mixscope.studies import names
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
 from mixscope.study.config import Augment
@@ -261,6 +261,6 @@ factors:
 """
     study = matrix.parse(text, file="own.yaml")
     with pytest.raises(ConfigError, match=r"own\.yaml, line 6: .*augment\.mix: .*bad\.py: answers NoneType"):
-        named.check(study, study.expand(), root=tmp_path, prepared=False)
+        names.check(study, study.expand(), root=tmp_path, prepared=False)
     with pytest.raises(ConfigError, match=r"own\.yaml, line 6: .*the method file .*gone\.py does not exist"):
         matrix.parse(text.replace("bad.py", "gone.py"), file="own.yaml")

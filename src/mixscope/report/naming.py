@@ -27,19 +27,6 @@ def word(*parts: object) -> str:
     )
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A plain figure; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def signed(value: float | None, digits: int = 2) -> str:
-    """A difference with its sign; a dash where there is none."""
-    if value is None:
-        return "–"
-    text = f"{value:+.{digits}f}"
-    return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
-
-
 def spoken(rows: Sequence[str]) -> str:
     """The first rows in words."""
     return " ".join(rows[:TOLD]) + (" …" if len(rows) > TOLD else "")

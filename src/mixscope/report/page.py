@@ -24,8 +24,8 @@ from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Verdict
+from mixscope.formatting import number, signed
 from mixscope.report import literature, sentences, story, tables
-from mixscope.report.naming import number, signed
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,

@@ -11,8 +11,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mixscope.formatting import number, signed
 from mixscope.report import sentences, story
-from mixscope.report.naming import number, signed, stratum_name
+from mixscope.report.naming import stratum_name
 from mixscope.report.story import FIGURES, DataSet, Story
 from mixscope.report.words import Words
 

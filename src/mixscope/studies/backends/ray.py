@@ -26,9 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records, scheduler
-from mixscope.runs.scheduler import Notice, Options, Work
-from mixscope.runs.standing import Standing
+from mixscope.hardware import cores
+from mixscope.runs import records
+from mixscope.studies import backends, scheduler
+from mixscope.studies.backends import Work
+from mixscope.studies.scheduler import Notice, Options
+from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
 
 TALK_SECONDS = 1.0  # how often a task asks whether its run shall stop
@@ -77,9 +80,8 @@ def _cluster(address: str | None) -> Iterator[Any]:
         if address:
             ray.init(address, **quiet)
         else:
-            cores = scheduler.cores()
             store = LOCAL_STORE_BYTES
-            ray.init("local", num_cpus=cores, include_dashboard=False, object_store_memory=store, **quiet)
+            ray.init("local", num_cpus=cores(), include_dashboard=False, object_store_memory=store, **quiet)
     except (ConnectionError, TimeoutError, RuntimeError, ValueError) as problem:
         raise ConfigError(
             f"--executor ray: no cluster answers at {address or 'this machine'} ({problem});"
@@ -159,7 +161,7 @@ class _Cluster:
 
     def _start(self, planned: PlannedRun) -> Work:
         name = planned.directory
-        line = scheduler.command(planned, out=self.out, root=self.root, extra=self.extra)
+        line = backends.command(planned, out=self.out, root=self.root, extra=self.extra)
         errand = Errand(
             start=f"{name}-{uuid.uuid4().hex[:8]}",
             name=name,
@@ -308,7 +310,7 @@ def _execute(errand: Errand, post: Any) -> int:
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **scheduler.threads(errand.threads)},
+                    env={**os.environ, **backends.threads(errand.threads)},
                     start_new_session=True,
                     preexec_fn=_end_with_parent if sys.platform == "linux" else None,
                 )

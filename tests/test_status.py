@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mixscope.runs import records
-from mixscope.runs.standing import JOURNAL, note, standing, standings
+from mixscope.studies.status import JOURNAL, note, standing, standings
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 

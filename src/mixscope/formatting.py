@@ -1,7 +1,4 @@
-"""Figures as people say them.
-
-What does not belong here: tables, and sentences.
-"""
+"""Values as text: durations, sizes, numbers, differences with their sign."""
 
 
 def duration(seconds: float) -> str:
@@ -27,3 +24,16 @@ def size(n_bytes: float) -> str:
             shown = n_bytes / least
             return f"{shown:.1f} {unit}" if shown < 10 else f"{shown:.0f} {unit}"
     return f"{n_bytes / 1e3:.0f} kB"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign; a dash where there is none."""
+    if value is None:
+        return "–"
+    text = f"{value:+.{digits}f}"
+    return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")

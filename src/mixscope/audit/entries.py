@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mixscope.claims.audit import scales, words
-from mixscope.claims.audit.figures import Figure
-from mixscope.claims.audit.figures import read as read_figure
-from mixscope.claims.audit.findings import CONTRADICTION, Finding
-from mixscope.claims.audit.reading import Line, Table
-from mixscope.claims.audit.words import Heading
+from mixscope.audit import scales, words
+from mixscope.audit.figures import Figure
+from mixscope.audit.figures import read as read_figure
+from mixscope.audit.findings import CONTRADICTION, Finding
+from mixscope.audit.reading import Line, Table
+from mixscope.audit.words import Heading
 
 FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs")
 _ACCEPTED = {

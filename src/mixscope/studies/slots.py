@@ -19,9 +19,9 @@ from pathlib import Path
 import psutil
 
 from mixscope.errors import ConfigError
-from mixscope.runs import estimate
-from mixscope.runs.standing import Standing
-from mixscope.units import size
+from mixscope.formatting import size
+from mixscope.studies import estimate
+from mixscope.studies.status import Standing
 
 GAIN = 0.05  # one more run is kept when all together are faster by this share at least
 READINGS = 3  # rates that are needed before a number of runs is judged

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mixscope.claims.audit import words
-from mixscope.claims.audit.entries import Entry
-from mixscope.claims.audit.findings import NOTE, Finding
+from mixscope.audit import words
+from mixscope.audit.entries import Entry
+from mixscope.audit.findings import NOTE, Finding
 from mixscope.claims.verdicts import EXPLORATORY
 
 Z95 = 1.959963984540054

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mixscope.claims import audit, contrasts, health
-from mixscope.claims.audit import entries, findings, reading
+from mixscope import audit
+from mixscope.audit import entries, findings, reading
+from mixscope.claims import contrasts, health
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
 from mixscope.claims.evidence import Evidence, RunEvidence
 from mixscope.errors import DataError

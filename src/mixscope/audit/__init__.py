@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixscope.claims.audit import entries, noise, prose, reading, rules, words
-from mixscope.claims.audit.entries import Entry
-from mixscope.claims.audit.findings import CONTRADICTION, NOTE, SEVERITIES, Finding
-from mixscope.claims.audit.noise import Contrast
-from mixscope.claims.audit.reading import Document
+from mixscope.audit import entries, noise, prose, reading, rules, words
+from mixscope.audit.entries import Entry
+from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, Finding
+from mixscope.audit.noise import Contrast
+from mixscope.audit.reading import Document
 from mixscope.errors import ConfigError
 
 

@@ -16,9 +16,9 @@ from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import records
-from mixscope.runs.opening import Ready, check_data, in_order
-from mixscope.runs.places import processes
+from mixscope.runs.device import processes
 from mixscope.runs.records import Predictions
+from mixscope.runs.setup import Ready, check_data, in_order
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import checkpoint, models
 from mixscope.training.evaluate import predict

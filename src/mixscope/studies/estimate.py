@@ -4,7 +4,7 @@ What runs of the study left behind is believed first: one of the same settings b
 another arm, whose network, data, batch and epochs are the same. Where there is none, a probe of the same
 shape trains for some seconds (probe.py); its figures are kept for this machine and this code.
 
-What does not belong here: where runs stand (standing.py), and which of them to start (scheduler.py).
+What does not belong here: where runs stand (status.py), and which of them to start (scheduler.py).
 """
 
 import hashlib
@@ -23,10 +23,11 @@ from typing import Any
 from mixscope.atomic import replacing
 from mixscope.data.store import Store
 from mixscope.errors import DataError, RunFailed
-from mixscope.runs import records, scheduler
-from mixscope.runs.standing import Standing
+from mixscope.formatting import duration, size
+from mixscope.runs import records
+from mixscope.studies import backends
+from mixscope.studies.status import Standing
 from mixscope.study.config import RunConfig, clean_images
-from mixscope.units import duration, size
 
 PROBE_SECONDS = 600.0  # a probe that takes longer is given up
 PROBES, KEPT_PROBES = "probes.json", 200
@@ -315,7 +316,7 @@ def run_probe(config: RunConfig, *, root: Path, threads: int) -> dict[str, Any]:
             capture_output=True,
             text=True,
             timeout=PROBE_SECONDS,
-            env={**os.environ, **scheduler.threads(threads)},
+            env={**os.environ, **backends.threads(threads)},
         )
     except subprocess.TimeoutExpired as problem:
         raise RunFailed(f"the probe took longer than {PROBE_SECONDS:.0f} s") from problem

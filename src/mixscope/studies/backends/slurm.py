@@ -25,9 +25,11 @@ from typing import Any
 import psutil
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records, scheduler
-from mixscope.runs.scheduler import Notice, Options, Work
-from mixscope.runs.standing import Standing, journal
+from mixscope.runs import records
+from mixscope.studies import backends, scheduler
+from mixscope.studies.backends import Work
+from mixscope.studies.scheduler import Notice, Options
+from mixscope.studies.status import Standing, journal
 from mixscope.study.matrix import PlannedRun
 
 MINUTES = 120  # a job's time when the user names none; a run that needs more goes on in its next turn
@@ -127,7 +129,7 @@ class _Queue:
         """All of them as one array."""
         errands = [
             Errand(
-                line=tuple(scheduler.command(planned, out=self.out, root=self.root, extra=self.extra)),
+                line=tuple(backends.command(planned, out=self.out, root=self.root, extra=self.extra)),
                 path=self.out / planned.directory,
                 log=self.out / "logs" / f"{planned.directory}.log",
                 threads=self.options.threads,
@@ -232,7 +234,7 @@ class Errand:
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **scheduler.threads(self.threads)},
+                    env={**os.environ, **backends.threads(self.threads)},
                     start_new_session=True,
                 )
             while self.process.poll() is None:  # signals are handled in between

@@ -1,7 +1,7 @@
 """How a study looks while it goes: a live table on a terminal, a line for every change elsewhere.
 
-What does not belong here: what is shown (standing.py and estimate.py say it), how one run looks (display.py),
-and tables of results (tables.py).
+What does not belong here: what is shown (status.py and estimate.py say it), how one run looks
+(runs/display.py), and tables of results (tables.py).
 """
 
 import sys
@@ -15,11 +15,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mixscope.runs import estimate
-from mixscope.runs.estimate import Estimate, Probe
-from mixscope.runs.standing import Standing, standings
+from mixscope.formatting import duration
+from mixscope.studies import estimate
+from mixscope.studies.estimate import Estimate, Probe
+from mixscope.studies.status import Standing, standings
 from mixscope.study.matrix import PlannedRun
-from mixscope.units import duration
 
 REFRESH_SECONDS = 2.0
 FRESH_BEAT = 30.0  # the rate of a run that was silent longer says nothing about now

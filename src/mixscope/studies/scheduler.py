@@ -3,68 +3,32 @@
 Every run is a process of its own (`mixscope train`), in a process group of its own, and says in its
 status.json where it stands. The scheduler only starts, watches and stops processes: it can be killed at
 any moment, and the next one adopts what still runs and starts what is left. Where a process runs is up to
-a `Place`: this machine (`Here`), or a cluster.
+a `Backend` (backends/).
 
-What does not belong here: where a run stands (standing.py), what it does (execute.py), how it looks on a
-terminal (display.py), and machines other than this one (ray.py, slurm.py).
+What does not belong here: where a run stands (status.py), and how a study looks on a terminal
+(progress_table.py).
 """
 
 import itertools
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-import psutil
-import yaml
+from typing import Any, Protocol
 
 from mixscope.atomic import room_for
 from mixscope.errors import DiskFull, Interrupted
 from mixscope.runs import records
-from mixscope.runs.standing import Standing, note, refuse_conflicts, standing, standings
+from mixscope.studies.backends import Backend, Work
+from mixscope.studies.backends.local import Local, Process
+from mixscope.studies.status import Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
 
 POLL_SECONDS = 0.5  # between two looks at the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
 FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
-
-
-class Work(Protocol):
-    """One start of one run, wherever it is executed. about: what scheduler.jsonl says of it."""
-
-    @property
-    def about(self) -> Mapping[str, Any]: ...
-
-    def code(self) -> int | None:
-        """Its exit code, negative for a signal as in subprocess; None while it runs or waits to run."""
-
-    def why(self) -> str | None:
-        """What its place knows about its end; None leaves it to the exit code and the records."""
-
-    def age(self) -> float:
-        """Seconds since its process began; 0 while it waits for a place."""
-
-    def send(self, number: int) -> None:
-        """Sends a signal to its processes; SIGTERM lets a run save itself."""
-
-    def close(self) -> None:
-        """It has ended."""
-
-
-class Place(Protocol):
-    """Where runs are executed."""
-
-    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
-        """What an earlier scheduler of this study left behind and still runs, or waits to."""
-
-    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
-        """Starts runs, each in its slot, in this order."""
 
 
 @dataclass(slots=True)
@@ -117,7 +81,7 @@ def run(
     options: Options,
     notice: Notice,
     extra: Sequence[str] = (),
-    place: Place | None = None,
+    place: Backend | None = None,
 ) -> list[Standing]:
     """Brings every run to its end, in the given order, and returns where each stands then.
 
@@ -129,7 +93,8 @@ def run(
     run has saved itself.
     """
     with records.hold(out):
-        return _Pool(runs, out, options, notice, place or Here(out, root, options, extra)).work()
+        here = Local(out, root, threads=options.threads, environments=options.environments, extra=extra)
+        return _Pool(runs, out, options, notice, place or here).work()
 
 
 class _Pool:
@@ -141,7 +106,7 @@ class _Pool:
         out: Path,
         options: Options,
         notice: Notice,
-        place: Place,
+        place: Backend,
     ) -> None:
         self.out, self.options, self.notice, self.place = out, options, notice, place
         self.runs = list(runs)
@@ -183,7 +148,7 @@ class _Pool:
         Clusters are not asked so often.
         """
         until = time.monotonic() + POLL_SECONDS
-        here = [job.work for job in self.jobs if isinstance(job.work, _Process)]
+        here = [job.work for job in self.jobs if isinstance(job.work, Process)]
         while self.stop_signal is None and (left := until - time.monotonic()) > 0:
             time.sleep(min(END_SECONDS, left))
             if any(work.code() is not None for work in here):
@@ -304,94 +269,7 @@ class _Pool:
         self.notice(self.standings(), event)
 
 
-# --- this machine -------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Process:
-    """A process of this machine. process is None for one that another scheduler left behind."""
-
-    pid: int
-    process: subprocess.Popen[bytes] | None = None
-    log: IO[bytes] | None = None
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        return {"pid": self.pid}
-
-    def code(self) -> int | None:
-        if self.process is not None:
-            return self.process.poll()
-        return None if psutil.pid_exists(self.pid) else 0
-
-    def why(self) -> str | None:
-        return None
-
-    def age(self) -> float:
-        try:
-            return time.time() - float(psutil.Process(self.pid).create_time())
-        except psutil.NoSuchProcess:
-            return 0.0
-
-    def send(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-
-    def close(self) -> None:
-        if self.log is not None:
-            self.log.close()
-
-
-class Here:
-    """This machine: a sub-process for each run, with the threads and the environment of its slot."""
-
-    def __init__(self, out: Path, root: Path, options: Options, extra: Sequence[str]) -> None:
-        self.out, self.root, self.options, self.extra = out, root, options, extra
-
-    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
-        return [(s.run, _Process(s.pid)) for s in found if s.state == "running" and s.pid is not None]
-
-    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
-        return [self._start(planned, slot) for planned, slot in batch]
-
-    def _start(self, planned: PlannedRun, slot: int) -> Work:
-        line = command(planned, out=self.out, root=self.root, extra=self.extra)
-        share = self.options.environments[slot % len(self.options.environments)]
-        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
-        process = subprocess.Popen(
-            line,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **threads(self.options.threads), **share},
-            start_new_session=True,  # so that the whole group can be stopped, and Ctrl-C reaches us alone
-        )
-        return _Process(process.pid, process, log)
-
-
-def threads(count: int) -> dict[str, str]:
-    """The environment of a run that computes with so many threads, or with fewer: as OMP_NUM_THREADS has it.
-
-    On a machine that others use too, threads that have no core of their own wait for each other.
-    """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and 0 < int(wanted) < count:
-        count = int(wanted)
-    return {name: str(count) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
-
-
-def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:
-    """Writes the settings of a run to logs/ and returns the command that executes it, wherever it is run."""
-    file = out / "logs" / f"{planned.directory}.yaml"
-    text = yaml.safe_dump(planned.config.to_dict(), sort_keys=False, allow_unicode=True)
-    records.write_bytes(file, text.encode())
-    line = [sys.executable, "-m", "mixscope", "train", "--config", str(file)]
-    return [*line, "--out", str(out / planned.directory), "--root", str(root), *extra]
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+# --- how runs end --------------------------------------------------------------------------------
 
 
 def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:

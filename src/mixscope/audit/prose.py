@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from mixscope.claims.audit.entries import Entry
-from mixscope.claims.audit.figures import Figure, difference, signed
-from mixscope.claims.audit.findings import CONTRADICTION, Finding
-from mixscope.claims.audit.reading import Sentence
-from mixscope.claims.audit.words import LOWER_IS_BETTER, SHOWN, plain
+from mixscope.audit.entries import Entry
+from mixscope.audit.figures import Figure, difference, signed
+from mixscope.audit.findings import CONTRADICTION, Finding
+from mixscope.audit.reading import Sentence
+from mixscope.audit.words import LOWER_IS_BETTER, SHOWN, plain
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _POINTS = (

@@ -5,9 +5,9 @@ What does not belong here: what is found.
 
 from collections.abc import Iterable, Iterator
 
-from mixscope.claims.audit import Audit
-from mixscope.claims.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
-from mixscope.claims.audit.noise import Contrast
+from mixscope.audit import Audit
+from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
+from mixscope.audit.noise import Contrast
 
 _TITLES = {
     CONTRADICTION: "contradictions (cannot be as printed)",

@@ -4,7 +4,7 @@ import pytest
 
 from mixscope import cli
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import named
+from mixscope.studies import names
 from mixscope.study import matrix
 
 STUDY = """
@@ -22,7 +22,7 @@ seeds: [0]
 
 def check(text, root, *, prepared=False):
     study = matrix.parse(text, file="s.yaml")
-    named.check(study, study.expand(), root=root, prepared=prepared)
+    names.check(study, study.expand(), root=root, prepared=prepared)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_name_that_nobody_knows_is_answered_with_its_line(tmp_path, wrong, pla
 def test_every_built_in_study_names_what_is_known(tmp_path):
     for name in matrix.builtin():
         study = matrix.load(name)
-        named.check(study, study.expand(), root=tmp_path, prepared=False)
+        names.check(study, study.expand(), root=tmp_path, prepared=False)
 
 
 def test_data_of_ones_own_are_known_once_they_are_prepared(tmp_path, digits_root):
