@@ -319,6 +319,7 @@ def test_all_that_a_run_imports_is_in_its_version_or_cannot_change_figures():
         "study.claim",
         "study.document",
         "study.matrix",
+        "study.methods",
         "runs.display",
         "runs.tracking",
         "data.disk",

@@ -20,7 +20,7 @@ from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.study.config import RunConfig, clean_images
-from mixscope.training import health, models, pretraining_data, ranks
+from mixscope.training import health, hidden, models, pretraining_data, ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
         size=store.size,
         batch_size=config.train.batch_size,
         examples=len(rows),
+        patch=models.patch(built.module),
     )
+    hidden.refuse(mixer, built.module, config.model.arch, config.train, n_ranks=ranks.count())
     with ExitStack() as stack:
         loader = stack.enter_context(
             Loader(
@@ -67,6 +69,9 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
                 base=config.augment.base,
                 shuffle=True,
                 mixer=mixer,
+                erase=config.augment.erase,
+                policy=config.augment.policy,
+                repeats=config.augment.repeats,
                 drop_last=_last_is_too_small(len(rows), config.train.batch_size),
                 rank=ranks.rank(),
                 ranks=ranks.count(),
