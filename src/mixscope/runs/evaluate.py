@@ -45,7 +45,7 @@ def evaluate(
     found = [path for given in paths for path in _runs_of(given)]
     groups: dict[str, list[tuple[Path, RunConfig]]] = {}
     for path in found:
-        config = records.read_config(path)
+        config = records.check_chain(path)
         alike = {"data": config.data, "model": _bare(config), "run": config.run}
         groups.setdefault(str(alike), []).append((path, config))
     rows: dict[Path, list[dict[str, Any]]] = {}
@@ -94,15 +94,17 @@ def _evaluate(
             before, found = None, None
             epochs: dict[str, int] = {}
             results: dict[str, dict[str, Any]] = {}
+            predictions: dict[str, Predictions] = {}
             for name in _checkpoints(config):
-                values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
+                values, epochs[name] = checkpoint.weights(path / "checkpoints", name, config)
                 if found is None or not _equal(values, before):  # the last epoch is often the selected one
-                    found = _predict(module, values, loader, config, device, None)
-                before = values
-                if write:
-                    records.write_predictions(path, f"{split}-{name}", found)
+                    found = _predict(module, values, path, loader, config, device, None)
+                before, predictions[name] = values, found
                 results[name] = metrics.summary(found.logits, found.labels)
             if write:
+                _refuse_contradictions(path, split, results)
+                for name, made in predictions.items():
+                    records.write_predictions(path, f"{split}-{name}", made)
                 records.write_evaluation(path, config, split, store.digest, epochs, results)
             yield (
                 path,
@@ -110,6 +112,19 @@ def _evaluate(
                     {"run": path.name, "split": split, "checkpoint": name, "epoch": epochs[name], **figures}
                     for name, figures in results.items()
                 ],
+            )
+
+
+def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises DataError where a run's summary has other metrics than its checkpoints give now."""
+    told = records.read_summary(path)["results"].get(split, {})
+    for name, row in results.items():
+        if name in told and records.contradicts(told[name], row["n"], row["top1"]):
+            raise DataError(
+                f"{path}: its checkpoint {name} gives top-1 {100 * row['top1']:.2f} % of {row['n']} images of"
+                f" {split}, and its summary.json has {100 * told[name]['top1']:.2f} % of {told[name]['n']};"
+                " nothing is overwritten: one of the two was changed, so remove the folder and make the run"
+                " again"
             )
 
 
@@ -137,9 +152,9 @@ def judge(
         results[split], before, made = {}, None, None
         with in_order(ready.store, split, config, ready.device) as loader:
             for name in _checkpoints(config):
-                values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
+                values, epochs[name] = checkpoint.weights(path / "checkpoints", name, config)
                 if made is None or not _equal(values, before):  # the last epoch is often the selected one
-                    made = _predict(ready.built.module, values, loader, config, ready.device, stop)
+                    made = _predict(ready.built.module, values, path, loader, config, ready.device, stop)
                 before, found = values, made
                 if record is not None:
                     record.predictions(f"{split}-{name}", made)
@@ -151,11 +166,13 @@ def judge(
 def _predict(
     module: nn.Module,
     values: Mapping[str, torch.Tensor],
+    path: Path,
     loader: Loader,
     config: RunConfig,
     device: torch.device,
     stop: Stop | None,
 ) -> Predictions:
     module.to(device)
-    module.load_state_dict(values)
-    return Predictions(*predict(module, loader, device=device, config=config.train, stop=stop))
+    checkpoint.put(module, values, path)
+    ids, labels, logits = predict(module, loader, device=device, config=config.train, stop=stop)
+    return Predictions(ids, labels, logits, config.digest)

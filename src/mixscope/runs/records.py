@@ -23,6 +23,7 @@ import fcntl
 import hashlib
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -44,14 +45,17 @@ import yaml
 import mixscope
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
+from mixscope.runs import record_schema
+from mixscope.runs.record_schema import STATES
 from mixscope.study import config as settings
 from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
-STATES = ("running", "interrupted", "failed", "done")
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
 HEARTBEAT_SECONDS = 5.0
+# What rounding on other hardware may change in a second evaluation: images between two classes.
+ROUNDED_IMAGES, ROUNDED_SHARE = 2, 0.001
 # The rooms that can change a run's figures. Others start runs, show them, or read what they left: an edit of
 # those in the middle of a study does not mix versions of what is compared.
 MAKES_FIGURES = (
@@ -162,6 +166,7 @@ class Run:
         """Notes one more start in status.json; `about` is kept beside time, host and process."""
         known = (self.path / "status.json").exists()
         past: dict[str, Any] = read_status(self.path) if known else {"starts": [], "epoch": 0, "step": 0}
+        (self.path / "summary.json").unlink(missing_ok=True)  # of an earlier end, which no longer holds
         me = {"time": _now(), "host": socket.gethostname(), "pid": os.getpid(), **about}
         self._status = {"starts": [*past["starts"], me]}
         self.status("running", epoch=past["epoch"], step=past["step"])
@@ -250,9 +255,13 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
     Raises ConfigError as `begin` does, but touches nothing.
     """
     with _writable(path):
-        if not path.exists():
-            _check_room(path)
-            return False
+        return _check(path, config, resume)
+
+
+def _check(path: Path, config: RunConfig, resume: str) -> bool:
+    if not path.exists():
+        _check_room(path)
+        return False
     if not path.is_dir():
         raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
     if not (path / "config.yaml").exists():
@@ -273,7 +282,9 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
         changed = "; ".join(settings.differences(found, config))
         raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
     if (path / "status.json").exists() and read_status(path)["state"] == "done":
-        return True
+        if (path / "summary.json").exists():
+            return True
+        # It has lost its summary: taken up again it is evaluated and written once more.
     _check_room(path)
     return False
 
@@ -315,7 +326,7 @@ def _take(path: Path) -> IO[bytes]:
     """An exclusive lock on the directory. The system drops it when its process ends, however it ends."""
     lock = (path / ".lock").open("a+b")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(lock)
     except OSError as problem:
         lock.seek(0)
         holder = lock.read().decode(errors="replace").strip() or "another process"
@@ -334,6 +345,16 @@ def _take(path: Path) -> IO[bytes]:
     return lock
 
 
+def _lock(file: IO[bytes]) -> None:
+    """Tries for a moment, since `held` takes the lock for an instant. Raises OSError."""
+    for _ in range(10):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def held(path: Path) -> bool:
     """Whether a process holds the run directory now; also one of another machine where locks reach so far."""
     try:
@@ -343,18 +364,22 @@ def held(path: Path) -> bool:
         return False
     except BlockingIOError:
         return True
+    except OSError:  # nobody may lock or look there, so nobody is known to
+        return False
     return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:
     """predictions/<name>.npz of the run at `path`, uncompressed: equal predictions give equal bytes."""
     buffer = io.BytesIO()
+    about: dict[str, Any] = {} if found.digest is None else {"digest": np.array(found.digest)}
     np.savez(
         buffer,
         schema=np.int64(SCHEMA),
         ids=found.ids.astype(np.int64),
         labels=found.labels.astype(np.int64),
         logits=found.logits.astype(np.float32),
+        **about,
     )
     write_bytes(path / "predictions" / f"{name}.npz", buffer.getvalue())
 
@@ -488,16 +513,24 @@ class Predictions:
     """What a checkpoint says about a split, sorted by id.
 
     ids: int64 (n,), row numbers in the stored split. labels: int64 (n,). logits: float32 (n, n_classes).
+    digest: of the settings of the run that made them; None in files of version 0.1.0.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
+    digest: str | None = None
 
 
 def is_run(path: Path) -> bool:
-    """Whether the folder is a run directory that was begun."""
-    return (path / "config.yaml").is_file() and (path / "status.json").is_file()
+    """Whether the folder is a run directory that was begun.
+
+    True also of one that may not be looked into: whoever reads its records says so.
+    """
+    try:
+        return (path / "config.yaml").is_file() and (path / "status.json").is_file()
+    except PermissionError:
+        return True
 
 
 def list_runs(folder: Path) -> list[Path]:
@@ -509,28 +542,35 @@ def list_runs(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
     if is_run(folder):
         return [folder]
-    return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
+    try:
+        return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
+    except OSError as problem:
+        raise DataError(f"{folder}: cannot be read ({problem.strerror})") from problem
 
 
 def read_config(path: Path) -> RunConfig:
     """The settings of a run. Raises DataError."""
     file = path / "config.yaml"
-    if not file.is_file():
-        raise DataError(f"{path}: is not a run directory, it has no config.yaml")
     try:
+        if not file.is_file():
+            raise DataError(f"{path}: is not a run directory, it has no config.yaml")
         return settings.load(file)
+    except OSError as problem:
+        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
     except ConfigError as problem:
         raise DataError(f"{problem}; this run directory is damaged or of another version") from problem
 
 
 def read_environment(path: Path) -> dict[str, Any]:
     """environment.json. Raises DataError."""
-    return _read_json(path / "environment.json", ("digest", "code", "packages", "device", "data", "weights"))
+    mend = f"remove {path} and make the run again"
+    return _read_json(path / "environment.json", record_schema.ENVIRONMENT, mend)
 
 
 def read_status(path: Path) -> dict[str, Any]:
     """status.json. Raises DataError."""
-    return _read_json(path / "status.json", ("state", "epoch", "step", "starts", "heartbeat", "error"))
+    mend = "remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint"
+    return _read_json(path / "status.json", record_schema.STATUS, mend)
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -538,8 +578,14 @@ def read_summary(path: Path) -> dict[str, Any]:
     file = path / "summary.json"
     if not file.exists() and (path / "status.json").exists():
         state = read_status(path)["state"]
+        if state == "done":
+            raise DataError(
+                f"{path}: has lost its summary.json; the same `mixscope train` or `study run` evaluates its"
+                " checkpoint and writes it again"
+            )
         raise DataError(f"{path}: has no summary because it is {state}; `mixscope train` takes it up again")
-    return _read_json(file, ("digest", "protocol", "results", "health"))
+    mend = "remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint"
+    return _read_json(file, record_schema.SUMMARY, mend)
 
 
 def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
@@ -555,12 +601,16 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
-            row = json.loads(line)
+            row = record_schema.parse(line)
             rows.append((row["kind"], row))
-        except (ValueError, TypeError, KeyError) as problem:
+            wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
+        except (ValueError, TypeError, KeyError):
+            wrong = "it is no JSON object with a kind"
+        if wrong is not None:
             raise DataError(
-                f"{file}, line {number}: is not an event of a run; the file is damaged"
-            ) from problem
+                f"{file}, line {number}: is not an event of a run ({wrong}); the file is damaged, remove"
+                f" {path} and make the run again"
+            )
     return [row for found, row in rows if kind is None or found == kind]
 
 
@@ -570,30 +620,115 @@ def read_predictions(path: Path, name: str) -> Predictions:
     if not file.exists():
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
         raise DataError(f"{path}: has no predictions {name} (there are: {', '.join(there) or 'none'})")
+    mend = f"`mixscope eval {path}` makes it again"
     try:
-        # From memory: of a damaged file numpy would keep the handle open.
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-            found = Predictions(arrays["ids"], arrays["labels"], arrays["logits"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-        raise DataError(f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again") from problem
+        found = _predictions(file)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as problem:
+        raise DataError(f"{file}: is damaged ({_line(problem)}); {mend}") from problem
     n = len(found.ids)
     if found.labels.shape != (n,) or found.logits.ndim != 2 or len(found.logits) != n:
-        raise DataError(
-            f"{file}: ids, labels and logits differ in length; `mixscope eval {path}` makes it again"
-        )
+        raise DataError(f"{file}: ids, labels and logits differ in length; {mend}")
+    _fits_run(path, name, found)
     return found
 
 
-def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+def _fits_run(path: Path, name: str, found: Predictions) -> None:
+    """Raises DataError for predictions of another run, and for those that the run's summary contradicts.
+
+    Evaluated again on other hardware, a few images that stand between two classes may change.
+    """
+    file, mend = (
+        path / "predictions" / f"{name}.npz",
+        f"`mixscope eval {path}` evaluates the checkpoints again",
+    )
+    if found.digest is not None and (path / "environment.json").exists():
+        own = read_environment(path)["digest"]
+        if found.digest != own:
+            raise DataError(
+                f"{file}: is of a run with settings {found.digest}, and this run has {own}; {mend}"
+            )
+    if not (path / "summary.json").exists() or len(found.ids) == 0:
+        return
+    split, _, checkpoint = name.partition("-")
+    told = read_summary(path)["results"].get(split, {}).get(checkpoint)
+    if told is None:
+        return
+    n, hits = len(found.ids), int((found.logits.argmax(axis=1) == found.labels).sum())
+    if contradicts(told, n, hits / n):
+        raise DataError(
+            f"{file}: is damaged (top-1 is {100 * hits / n:.2f} % of {n} images where summary.json has"
+            f" {100 * told['top1']:.2f} % of {told['n']}); {mend}"
+        )
+
+
+def contradicts(told: Mapping[str, Any], n: int, top1: float) -> bool:
+    """Whether a summary's row cannot be of n images with this top-1 (a share), beyond rounding."""
+    return bool(told["n"] != n or abs(told["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
+
+
+def check_chain(path: Path) -> RunConfig:
+    """The settings of a run, after comparing config.yaml, environment.json and summary.json, where they are.
+
+    Raises:
+        DataError: If they are of different runs, or config.yaml was edited since.
+    """
+    config, digests = read_config(path), {}
+    if (path / "environment.json").exists():
+        digests["environment.json"] = read_environment(path)["digest"]
+    if (path / "summary.json").exists():
+        digests["summary.json"] = read_summary(path)["digest"]
+    for name, digest in digests.items():
+        if digest != config.digest:
+            raise DataError(
+                f"{path}: config.yaml has the settings {config.digest} and {name} is of a run with {digest}:"
+                " config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the"
+                " folder and make the run again"
+            )
+    return config
+
+
+def _predictions(file: Path) -> Predictions:
+    """Arrays of a prediction file, whose sizes are looked at before memory is taken for them.
+
+    Raises ValueError, KeyError and what zipfile raises for a file that no run wrote.
+    """
+    arrays = {}
+    content = io.BytesIO(file.read_bytes())  # from memory: of a damaged file the handle would stay open
+    with zipfile.ZipFile(content) as parts:
+        for name, kinds in (("ids", "iu"), ("labels", "iu"), ("logits", "f")):
+            part = parts.getinfo(f"{name}.npy")
+            if part.compress_type != zipfile.ZIP_STORED or part.file_size > content.getbuffer().nbytes:
+                raise ValueError(f"{name} is larger than the file")
+            stored = io.BytesIO(parts.read(part))
+            version = np.lib.format.read_magic(stored)
+            if version != (1, 0):
+                raise ValueError(f"{name} has a header of version {version}")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(stored)
+            if dtype.kind not in kinds or dtype.hasobject:
+                raise ValueError(
+                    f"{name} holds {dtype}, expected {'integers' if kinds == 'iu' else 'floats'}"
+                )
+            if math.prod(shape) * dtype.itemsize != part.file_size - stored.tell():
+                raise ValueError(f"{name} has not the size that its header says")
+            stored.seek(0)
+            arrays[name] = np.lib.format.read_array(stored, allow_pickle=False)
+        digest = None
+        if "digest.npy" in parts.namelist():
+            digest = str(np.lib.format.read_array(io.BytesIO(parts.read("digest.npy")), allow_pickle=False))
+    return Predictions(arrays["ids"], arrays["labels"], arrays["logits"], digest)
+
+
+def _line(problem: BaseException) -> str:
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def _read_json(file: Path, shape: Mapping[str, Any], mend: str) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_bytes())
-    except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
-    except ValueError as problem:
-        raise DataError(f"{file}: is not valid JSON, the file is damaged") from problem
+        value = record_schema.load(file)
+    except DataError as problem:
+        raise DataError(f"{problem}; {mend}" if file.is_file() else str(problem)) from problem
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise DataError(f"{file}: is not of schema {SCHEMA}, which this mixscope writes and reads")
-    missing = [key for key in keys if key not in value]
-    if missing:
-        raise DataError(f"{file}: lacks {', '.join(missing)}, the file is damaged")
+    record_schema.expect(file, value, shape, mend)
     return value
