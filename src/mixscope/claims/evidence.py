@@ -68,6 +68,7 @@ class RunEvidence:
     state: str
     why: str | None = None
     _correct: dict[str, tuple[str, np.ndarray]] = field(default_factory=dict, repr=False, compare=False)
+    _fingerprints: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def done(self) -> bool:
@@ -149,7 +150,18 @@ class RunEvidence:
             examples = hashlib.sha256(found.ids.tobytes() + found.labels.tobytes()).hexdigest()[:12]
             test = f"{self.planned.config.data.name}-{examples}"
             self._correct[name] = test, found.logits.argmax(axis=1) == found.labels
+            self._fingerprints[name] = hashlib.sha256(found.logits.tobytes()).hexdigest()
         return self._correct[name]
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has left records of what it was made with."""
+        return self.state not in (PENDING, DAMAGED) and (self.path / "environment.json").exists()
+
+    def fingerprint(self, name: str) -> str:
+        """A digest of the logits of predictions `name`: equal only where one run is a copy of another."""
+        self.correct(name)
+        return self._fingerprints[name]
 
     def look_through(self, checkpoint: str) -> None:
         """Reads everything that figures of this checkpoint rest on. Raises DataError."""

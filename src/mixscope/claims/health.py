@@ -59,6 +59,31 @@ def complete(evidence: Evidence) -> tuple[int, int]:
     return sum(run.done for run in runs), len(runs)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """Runs of an experiment that were begun and did not finish, or whose records are damaged.
+
+    Attributes:
+        experiment: Its name.
+        lost: How many.
+        planned: Of how many.
+    """
+
+    experiment: str
+    lost: int
+    planned: int
+
+
+def lost(evidence: Evidence) -> tuple[Lost, ...]:
+    """Experiments of which runs failed or are damaged: estimates are of runs that finish."""
+    found = []
+    for name, runs in evidence.runs.items():
+        count = sum(run.state in ("failed", DAMAGED) for run in runs.values())
+        if count:
+            found.append(Lost(experiment=name, lost=count, planned=len(runs)))
+    return tuple(found)
+
+
 # --- what is not there ----------------------------------------------------------------------------------
 
 

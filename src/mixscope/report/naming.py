@@ -40,6 +40,14 @@ def signed(value: float | None, digits: int = 2) -> str:
     return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
 
 
+def seeds_range(reading: Reading) -> str:
+    """How many seeds would settle a reading, "from-to" for what is known of the variance between runs."""
+    low, high = reading.seeds_low, reading.seeds_high
+    if low is None:
+        return "–"
+    return f"{low}+" if high is None else str(low) if low == high else f"{low}–{high}"
+
+
 def spoken(rows: Sequence[str]) -> str:
     """The first rows in words."""
     return " ".join(rows[:TOLD]) + (" …" if len(rows) > TOLD else "")

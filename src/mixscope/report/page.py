@@ -25,7 +25,7 @@ from mixscope.claims import verdicts
 from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Verdict
 from mixscope.report import literature, sentences, story, tables
-from mixscope.report.naming import number, signed
+from mixscope.report.naming import number, seeds_range, signed
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,
@@ -212,6 +212,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
+        "seeds_range": seeds_range,
         "forests": forests[False],
         "forests_secondary": forests[True],
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
