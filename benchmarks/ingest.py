@@ -51,8 +51,8 @@ from mixscope.bench import rounds
 from mixscope.cli.ending import ended
 from mixscope.data import decoding, formats, store
 from mixscope.data import prepare as prepared
-from mixscope.data.loader import cores
 from mixscope.errors import DataError, RunFailed
+from mixscope.hardware import cores
 from peers import Watch
 
 BY_PIL = 10_000  # images that ImageFolder reads in a measurement

@@ -38,7 +38,7 @@ from mixscope.bench import evaluation, rounds
 from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
 from mixscope.errors import Interrupted
-from mixscope.runs import display, opening, records
+from mixscope.runs import display, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, convolution, health, loop, optim
@@ -150,7 +150,7 @@ class Nobody:
 def tax(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any]]:
     """Ours is the step and the taking of its batch; steps on batches that are ready leave the taking out."""
     given, pairs = config(name, batch), []
-    with opening.ready_for(given, root, CPU) as ready, tempfile.TemporaryDirectory() as folder:
+    with setup.ready_for(given, root, CPU) as ready, tempfile.TemporaryDirectory() as folder:
         for turn in range(repeats):
             # Where in memory a network lies makes a difference, so both copies take both parts.
             twins = [copy.deepcopy(ready.built.module) for _ in range(2)]
@@ -185,12 +185,12 @@ def tax(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any]]
 def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any]]:
     """Seconds of each thing, how often in an epoch (None: once a run), and its share of an epoch."""
     given = config(name, batch, "optim.ema_decay=0.999")
-    with opening.ready_for(given, root, CPU) as ready, tempfile.TemporaryDirectory() as folder:
+    with setup.ready_for(given, root, CPU) as ready, tempfile.TemporaryDirectory() as folder:
         layout = convolution.layout(given.train, CPU)
         module, batches = ready.built.module.to(memory_format=layout), ready.loader.batches  # type: ignore[call-overload]
         optimiser, ema = optim.make(module, given.optim), optim.Ema(module, 0.999)
-        first = opening.first_batch(ready.loader, CPU)
-        clean = opening.first_batch(ready.clean, CPU)
+        first = setup.first_batch(ready.loader, CPU)
+        clean = setup.first_batch(ready.clean, CPU)
         state, place = checkpoint.State(), Path(folder)
 
         def step() -> None:

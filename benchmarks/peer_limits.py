@@ -11,7 +11,7 @@ from mixscope.bench import bare
 from mixscope.bench.bare import BATCH, Bytes
 from mixscope.bench.loader import IMAGES, MIXES
 from mixscope.bench.rounds import Row
-from mixscope.data.loader import cores
+from mixscope.hardware import cores
 
 BATCHES = IMAGES // BATCH
 

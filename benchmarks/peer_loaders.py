@@ -22,8 +22,9 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from mixscope import mixing
 from mixscope.data import order
-from mixscope.data.loader import Loader, cores
+from mixscope.data.loader import Loader
 from mixscope.data.store import Store
+from mixscope.hardware import cores
 from mixscope.study.config import Augment
 
 BATCH = 256

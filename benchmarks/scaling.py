@@ -25,11 +25,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mixscope import hardware
 from mixscope.bench import study
 from mixscope.bench.rounds import measure
 from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
-from mixscope.runs import scheduler, slots
+from mixscope.studies import scheduler, slots
 from mixscope.study.matrix import PlannedRun
 
 LENGTH = ("data.per_class=50", "train.epochs=8")  # so that rates can be measured within a run
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--only", nargs="+", default=[], metavar="WORDS", help="rows whose names have these")
     given = parser.parse_args()
-    root, cores = data_root(given.root), scheduler.cores()
+    root, cores = data_root(given.root), hardware.cores()
     Store.open(root, given.set)  # before anything is started
     runs = study.planned(given.set, given.runs, (*LENGTH, *given.settings))
     chosen: list[tuple[int, str]] = []

@@ -25,8 +25,11 @@ from pathlib import Path
 from mixscope.bench import study
 from mixscope.bench.rounds import Row, measure
 from mixscope.cli.ending import ended
-from mixscope.runs import records, scheduler
-from mixscope.runs.standing import Standing
+from mixscope.runs import records
+from mixscope.studies import scheduler
+from mixscope.studies.backends import Work
+from mixscope.studies.backends.local import Process
+from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
 
 SLEEP = 0.3  # seconds of a run in the study that gaps are measured in
@@ -48,18 +51,18 @@ class Sleepers:
     def __init__(self, out: Path) -> None:
         self.out, self.begun = out, list[float]()
 
-    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, scheduler.Work]]:
+    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
         return []
 
-    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[scheduler.Work]:
+    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
         return [self._start(run) for run, _ in batch]
 
-    def _start(self, run: PlannedRun) -> scheduler.Work:
+    def _start(self, run: PlannedRun) -> Work:
         self.begun.append(time.time())
         finished(run, self.out)
         line = f"sleep {SLEEP}; date +%s.%N > '{self.out / run.directory / 'over'}'"
         process = subprocess.Popen(["sh", "-c", line], start_new_session=True)
-        return scheduler._Process(process.pid, process)
+        return Process(process.pid, process)
 
 
 def gap(runs: Sequence[PlannedRun]) -> float:

@@ -62,7 +62,7 @@ def run(study_file: str, out: Path, root: Path | None) -> None:
     import torch
 
     from mixscope.data.store import Store, data_root
-    from mixscope.runs import display, execute, opening, records
+    from mixscope.runs import display, execute, records, setup
     from mixscope.study import matrix
     from mixscope.training import checkpoint, models
     from mixscope.training.evaluate import predict
@@ -100,7 +100,7 @@ def run(study_file: str, out: Path, root: Path | None) -> None:
                 config.model, n_classes=store.n_classes, image_size=store.size, seed=0
             ).module
             for split in ("val", "test"):
-                with opening.in_order(store, split, config, torch.device("cpu")) as loader:
+                with setup.in_order(store, split, config, torch.device("cpu")) as loader:
                     for name, weights in kept.items():
                         module.load_state_dict(weights)
                         found = predict(module, loader, device=torch.device("cpu"), config=config.train)

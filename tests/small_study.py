@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from mixscope.runs import scheduler
-from mixscope.runs.standing import Standing, standing
+from mixscope.studies import scheduler
+from mixscope.studies.status import Standing, standing
 from mixscope.study import matrix
 
 STUDY = {

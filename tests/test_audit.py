@@ -10,9 +10,8 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from audited import HEADINGS, MARKS, MIXES, Style, cells, changed, rows, text
-from mixscope import cli
-from mixscope.claims import audit
-from mixscope.claims.audit import reading, wording
+from mixscope import audit, cli
+from mixscope.audit import reading, wording
 from mixscope.errors import ConfigError, DataError
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())

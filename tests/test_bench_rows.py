@@ -16,7 +16,7 @@ from mixscope.data import order
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
-from mixscope.runs import opening
+from mixscope.runs import setup
 from mixscope.training.evaluate import predict
 from mixscope.training.stop import Stop
 
@@ -43,7 +43,7 @@ def test_the_bare_loop_and_ours_end_with_the_same_weights(small, tmp_path, mix, 
         "augment.label_smoothing=0.1",
         model=[pair.replace(", drop_rate: 0.1", "") for pair in model],
     )
-    with opening.ready_for(config, tmp_path, CPU) as made:
+    with setup.ready_for(config, tmp_path, CPU) as made:
         few = train.ready(made.loader, CPU)
         by_hand, by_us = copy.deepcopy(made.built.module), copy.deepcopy(made.built.module)
 
@@ -58,7 +58,7 @@ def test_the_bare_loop_and_ours_end_with_the_same_weights(small, tmp_path, mix, 
 
 
 def test_ready_batches_are_what_the_loader_hands_out_and_stay_so(small, tmp_path):
-    with opening.ready_for(small_run.config(), tmp_path, CPU) as made:
+    with setup.ready_for(small_run.config(), tmp_path, CPU) as made:
         few = train.ready(made.loader, CPU)
         again = [(b.images.clone(), b.labels.clone(), b.lam) for b in made.loader]
         assert len(few) == 3 and len(again) == 3 and all(len(b.ids) == 16 for b in few)
@@ -70,7 +70,7 @@ def test_ready_batches_are_what_the_loader_hands_out_and_stay_so(small, tmp_path
 def test_what_is_timed_are_the_steps_after_the_first(small, tmp_path, monkeypatch):
     clock = iter([10.0, 14.0])
     monkeypatch.setattr(train, "now", lambda device: next(clock))
-    with opening.ready_for(small_run.config(), tmp_path, CPU) as made:
+    with setup.ready_for(small_run.config(), tmp_path, CPU) as made:
         few = train.ready(made.loader, CPU)
         batches = train.Timed(lambda: iter(few), made.loader.spec, 9, CPU)
         assert len(list(batches)) == 9  # from three batches, taken again and again
@@ -80,7 +80,7 @@ def test_what_is_timed_are_the_steps_after_the_first(small, tmp_path, monkeypatc
 
 def test_the_bare_forward_loop_and_our_evaluation_give_the_same_logits(small, tmp_path):
     config = small_run.config("run.eval_batch_size=10")
-    with opening.ready_for(config, tmp_path, CPU) as made:
+    with setup.ready_for(config, tmp_path, CPU) as made:
         module = made.built.module
         few = train.ready(made.clean, CPU)
 

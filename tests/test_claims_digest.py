@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import small_run
 from mixscope.errors import ConfigError
-from mixscope.runs import folder, records
+from mixscope.runs import records
+from mixscope.studies import folder
 from mixscope.study import matrix
 
 TREE = {

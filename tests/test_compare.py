@@ -8,7 +8,8 @@ from scipy import stats
 
 import made_study
 from mixscope import cli
-from mixscope.claims import compare, evidence
+from mixscope.audit import compare
+from mixscope.claims import evidence
 from mixscope.errors import DataError
 from mixscope.runs import records
 from test_verdicts import TWO, edit, skill

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
-from mixscope.runs import estimate, records
-from mixscope.runs.standing import Standing, standings
+from mixscope.runs import records
+from mixscope.studies import estimate
+from mixscope.studies.status import Standing, standings
 from mixscope.study import matrix
 from small_run import config, run, store
 

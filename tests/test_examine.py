@@ -14,7 +14,8 @@ from mixscope.cli import main
 from mixscope.data import cues
 from mixscope.data.store import write
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import execute, folder, records
+from mixscope.runs import execute, records
+from mixscope.studies import folder
 from mixscope.study import matrix
 
 STUDY = """

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from mixscope.errors import ConfigError
-from mixscope.runs import folder, records
+from mixscope.runs import records
+from mixscope.studies import folder
 from mixscope.study import matrix
 
 TREE = {

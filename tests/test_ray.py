@@ -16,9 +16,9 @@ import yaml
 
 import small_study
 from mixscope.errors import ConfigError
-from mixscope.runs import ray as on_ray
 from mixscope.runs import records
-from mixscope.runs.scheduler import Options
+from mixscope.studies.backends import ray as on_ray
+from mixscope.studies.scheduler import Options
 from mixscope.study.config import RunConfig
 from small_study import STUDY, events, predictions, runs, standings, training, wait_for
 

@@ -15,9 +15,10 @@ import yaml
 
 from mixscope import cli
 from mixscope.errors import ConfigError
-from mixscope.runs import records, scheduler, tables
-from mixscope.runs.scheduler import Options
-from mixscope.runs.standing import Standing, standings
+from mixscope.runs import records
+from mixscope.studies import backends, scheduler, tables
+from mixscope.studies.scheduler import Options
+from mixscope.studies.status import Standing, standings
 from small_study import STUDY, runs
 
 
@@ -268,4 +269,4 @@ def test_a_slot_computes_with_no_more_threads_than_the_user_allows(monkeypatch, 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if wanted is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", wanted)
-    assert set(scheduler.threads(4).values()) == {given}
+    assert set(backends.threads(4).values()) == {given}

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixscope.errors import ConfigError
-from mixscope.runs import scheduler, slots
-from mixscope.runs.scheduler import Options
-from mixscope.runs.slots import Choice, Headroom, Ladder, choose, speedup
-from mixscope.runs.standing import Standing
+from mixscope.studies import scheduler, slots
+from mixscope.studies.backends import local
+from mixscope.studies.scheduler import Options
+from mixscope.studies.slots import Choice, Headroom, Ladder, choose, speedup
+from mixscope.studies.status import Standing
 from mixscope.study import matrix
 
 RUNS = matrix.load("quickstart").expand()
@@ -316,7 +317,7 @@ def test_a_slot_is_filled_as_soon_as_its_process_has_ended(tmp_path, monkeypatch
             return []
 
         def start(self, batch):
-            return [scheduler._Process(os.getpid(), Process()) for _ in batch]
+            return [local.Process(os.getpid(), Process()) for _ in batch]
 
     options = Options(slots=1, retries=0)
     scheduler.run(

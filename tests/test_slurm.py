@@ -14,8 +14,9 @@ import yaml
 
 import small_study
 from mixscope.errors import ConfigError
-from mixscope.runs import records, slurm
-from mixscope.runs.scheduler import Options
+from mixscope.runs import records
+from mixscope.studies.backends import slurm
+from mixscope.studies.scheduler import Options
 from small_study import STUDY, events, predictions, runs, standings, training, wait_for
 
 pytestmark = pytest.mark.timeout(600)

@@ -19,7 +19,7 @@ import yaml
 import stand_in_weights
 from mixscope.data.content import Content, Split
 from mixscope.data.store import write
-from mixscope.runs.standing import standings
+from mixscope.studies.status import standings
 from mixscope.study import matrix
 
 SIZES = {"cifar100": 16, "tiny-imagenet": 32}

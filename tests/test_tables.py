@@ -8,7 +8,8 @@ import random
 import pytest
 
 from mixscope.errors import DataError
-from mixscope.runs import judging, records, tables, verify
+from mixscope.runs import evaluate, records, verify
+from mixscope.studies import tables
 from mixscope.study import matrix
 from small_run import config, run, store
 
@@ -146,8 +147,8 @@ def test_judging_again_writes_nothing_and_agrees(finished):
 
 def test_runs_judged_together_are_judged_as_alone(finished):
     root, paths = finished
-    together = judging.evaluate(paths, root=root, write=False)
-    alone = [row for path in paths for row in judging.evaluate([path], root=root, write=False)]
+    together = evaluate.evaluate(paths, root=root, write=False)
+    alone = [row for path in paths for row in evaluate.evaluate([path], root=root, write=False)]
     assert together == alone and [row["checkpoint"] for row in alone] == ["last", "selected"] * 2
 
 

@@ -300,15 +300,16 @@ def test_arms_that_move_against_each_other_are_warned_of_with_the_paired_interva
     beside, why = verdicts._too_narrow(cells, weights, shared, False)
     unpaired = contrasts.points(cells, weights).interval()
     assert beside.high - beside.low > unpaired.high - unpaired.low
-    assert "pairing adds 100 % to their variance" in why[0]
+    assert [finding.code for finding in why] == ["opposed-arms"]
+    assert why[0].params["added"] == pytest.approx(100.0)
 
 
 def test_few_errors_a_run_are_warned_of(tmp_path):
     made = skill(**{"resnet-cutmix": 11.0, "vit-cutmix": 4.0})
     found = judged(tmp_path / "s", made=made)["gain"].readings
-    assert any("errors a run on the test set" in caveat for caveat in found[0].caveats)
+    assert [f.code for f in found[0].warnings] == ["few-errors"]
     assert found[0].paired_points is not None and found[1].paired_points is None
-    assert not any("errors a run" in caveat for caveat in found[1].caveats)
+    assert found[1].warnings == ()
 
 
 def test_lost_runs_are_counted_by_experiment(tmp_path, capsys):

@@ -3,9 +3,10 @@
 What does not belong here: anything but the beginning (cli/ has the commands).
 """
 
-import os
 import signal
 import sys
+
+from mixscope.signals import leave
 
 # Ctrl-C is not among them: Python makes an exception of it by itself.
 EARLY = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -29,14 +30,6 @@ def main() -> int:
             signal.signal(number, handler)
 
     return command(begin=begin)
-
-
-def leave(number: int) -> None:
-    """Ends the process where it is: nothing is written yet, and it may be deep in an import."""
-    name = signal.Signals(number).name
-    said = f"stopped by {name} while it started; nothing is lost, the same command starts it again"
-    os.write(2, f"error: {said}     [exit 75]\n".encode())
-    os._exit(75)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from torch import nn
 from mixscope.bench.rounds import Bench
 from mixscope.bench.train import UNIT, Timed, context, now, ready
 from mixscope.data.loader import Loader
-from mixscope.runs import opening, places
+from mixscope.runs import device as devices
+from mixscope.runs import setup
 from mixscope.study.config import RunConfig
 from mixscope.training import convolution
 from mixscope.training.evaluate import predict
@@ -46,8 +47,8 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
     Raises ConfigError and DataError as a run does.
     """
     with (
-        places.processes(config.run.device) as device,
-        opening.ready_for(config, root, device) as made,
+        devices.processes(config.run.device) as device,
+        setup.ready_for(config, root, device) as made,
         Loader(
             made.store,
             "train",

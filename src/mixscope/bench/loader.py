@@ -15,8 +15,9 @@ from dataclasses import replace
 from mixscope.bench import bare
 from mixscope.bench.bare import BATCH, Bytes
 from mixscope.bench.rounds import Bench, Measured, Row
-from mixscope.data.loader import Loader, Store, cores
+from mixscope.data.loader import Loader, Store
 from mixscope.errors import DataError
+from mixscope.hardware import cores
 
 UNIT = "images/s"
 IMAGES = 250_000  # of one measurement of a row: longer ones vary no less, and rounds are what helps

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
-from mixscope.runs.scheduler import cores
+from mixscope.hardware import cores
 
 Row = Callable[[], float]
 Told = Callable[[int, int], None]

@@ -10,7 +10,8 @@ from mixscope.bench import bare
 from mixscope.bench import loader as room
 from mixscope.bench.bare import BATCH, Bytes, Noise
 from mixscope.bench.rounds import measure
-from mixscope.data.loader import Loader, cores
+from mixscope.data.loader import Loader
+from mixscope.hardware import cores
 
 STORED, SIZE = 20_000, 32  # random images
 IMAGES, ROUNDS = 50_000, 5  # of one measurement, and how many

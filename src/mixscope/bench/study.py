@@ -4,7 +4,7 @@ The same small runs are executed by the scheduler and by hand, one after the oth
 the scheduler adds to a run, and how near so many slots come to so many times the speed of one. A start is
 timed by processes that go so far and no further, each a fresh one on a warm page cache.
 
-What does not belong here: how many slots a machine should have (runs/slots.py).
+What does not belong here: how many slots a machine should have (studies/slots.py).
 """
 
 import os
@@ -21,7 +21,8 @@ from mixscope.bench.rounds import Bench, Measured, Row
 from mixscope.bench.train import SMALL
 from mixscope.data.store import Store, check_name
 from mixscope.errors import RunFailed
-from mixscope.runs import scheduler
+from mixscope.hardware import cores
+from mixscope.studies import backends, scheduler
 from mixscope.study import config
 from mixscope.study.matrix import PlannedRun
 from mixscope.training.stop import Stop
@@ -170,7 +171,7 @@ def rows(
     """
     check_name(root, name)
     Store.open(root, name)
-    slots = slots or max(2, scheduler.cores())
+    slots = slots or max(2, cores())
     made = planned(name, runs or 2 * slots, pairs)
     counts = sorted({1, slots})
     found = slots_rows(made, root, counts, threads, stop)
@@ -202,7 +203,7 @@ def computed(measured: Measured) -> Measured:
 
 def _command(run: PlannedRun, folder: str, root: Path) -> list[str]:
     (Path(folder) / "logs").mkdir(exist_ok=True)
-    return scheduler.command(run, out=Path(folder), root=root, extra=())
+    return backends.command(run, out=Path(folder), root=root, extra=())
 
 
 def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
@@ -210,7 +211,7 @@ def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
     stop.check()
     process = subprocess.Popen(
         line,
-        env={**os.environ, **scheduler.threads(threads)},
+        env={**os.environ, **backends.threads(threads)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

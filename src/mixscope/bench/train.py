@@ -26,7 +26,8 @@ from mixscope.data.batch import Batch, InputSpec
 from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
-from mixscope.runs import display, opening, places, records
+from mixscope.runs import device as devices
+from mixscope.runs import display, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import convolution, loop, optim
@@ -180,7 +181,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
             "train.compile=auto depends on how many steps a run has, and a measurement has none of its own;"
             " give train.compile=true or train.compile=false"
         )
-    with places.processes(config.run.device) as device, opening.ready_for(config, root, device) as made:
+    with devices.processes(config.run.device) as device, setup.ready_for(config, root, device) as made:
         module, spec = made.built.module.to(device), made.loader.spec
         initial = copy.deepcopy(module.state_dict())
         few = ready(made.loader, device)
@@ -220,7 +221,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
         )
 
 
-def context(config: RunConfig, made: opening.Ready, device: torch.device) -> dict[str, Any]:
+def context(config: RunConfig, made: setup.Ready, device: torch.device) -> dict[str, Any]:
     """What figures of a network depend on."""
     return {
         "set": made.store.name, "size": made.store.size, "model": config.model.arch,

@@ -1,4 +1,4 @@
-"""What caps a verdict, as data: a kind, its values, and one template a kind that makes the sentence.
+"""What caps a verdict, as data: a kind and a finding, whose text stands in the catalogues of i18n.
 
 A gate never makes a verdict better: it says why what an interval alone would say is not said.
 
@@ -6,12 +6,13 @@ What does not belong here: gates that compare the records of runs (health.py).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from mixscope import i18n
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.looks import Look
 from mixscope.claims.rules import NEGLIGIBLE, REFUTED, SUPPORTED
+from mixscope.findings import Finding
 
 FEWEST_SEEDS = 3
 # Kinds, each one word; the report has a phrase for each.
@@ -19,24 +20,6 @@ GATES = (
     *("seeds", "unfinished", "failed", "claims", "copied", "settings", "code", "data"),
     *("checkpoint", "health", "scales", "holm", "needs"),
 )
-TEMPLATES = {
-    "one-seed": "one seed where a verdict needs {fewest}",
-    "few-seeds": "{seeds} seeds where a verdict needs {fewest}",
-    "unpaired": "no seed is common to all its cells, and the study pairs them by seed",
-    "unfinished": "{done} of {planned} runs are done: the verdict is given at {seeds} seeds",
-    "first-look": "{done} of {planned} runs are done: the first look is at {seeds} seeds",
-    "failed": (
-        "{failed} of {planned} planned runs did not finish ({where}): the estimate is of runs that finish"
-    ),
-    "claims": "claims were edited after {runs} had begun: post hoc",
-    "copied": "runs with identical predictions: {where}",
-    "scales": "log-odds say otherwise: {low:+.3f} to {high:+.3f} logits at {estimate:+.2f} pp",
-    "holm": (
-        "one of {size} directional claims: p {p:.3g} alone is {adjusted:.3g} after Holm, above {level:.3g}"
-    ),
-    "strata": "one of {strata} strata: p {p:.3g} by itself is {adjusted:.3g} corrected, above {level:.3g}",
-    "needs": "it needs {claim}, which is {verdict}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +28,33 @@ class Gate:
 
     Attributes:
         kind: One of `GATES`.
-        code: One of `TEMPLATES`; "" where `params` has the sentence.
-        params: Values of the template.
+        finding: What was found.
     """
 
     kind: str
-    code: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
+    finding: Finding
 
     @property
     def sentence(self) -> str:
         """In English."""
-        return TEMPLATES[self.code].format(**self.params) if self.code else str(self.params["sentence"])
+        return i18n.render(self.finding)
+
+
+def gate(kind: str, code: str, **params: object) -> Gate:
+    """A gate with the message `code` of the catalogues."""
+    return Gate(kind, Finding(code, "warn", params))
+
+
+def told(kind: str, sentence: str) -> Gate:
+    """A gate of which there is a sentence in English only."""
+    return gate(kind, "recorded", **{i18n.RECORDED: sentence})
 
 
 def few(seeds: int) -> list[Gate]:
     """Fewer than three seeds."""
     if seeds >= FEWEST_SEEDS:
         return []
-    params = {"seeds": seeds, "fewest": FEWEST_SEEDS}
-    return [Gate("seeds", "one-seed" if seeds == 1 else "few-seeds", params)]
+    return [gate("seeds", "too-few-seeds", seeds=seeds, needed=FEWEST_SEEDS)]
 
 
 def unfinished(look: Look, states: Mapping[str, Sequence[str]], ended: Sequence[str]) -> list[Gate]:
@@ -78,8 +68,8 @@ def unfinished(look: Look, states: Mapping[str, Sequence[str]], ended: Sequence[
     each = [state for mine in states.values() for state in mine]
     if all(state in ended for state in each):
         return []
-    params = {"done": each.count("done"), "planned": len(each), "seeds": look.seeds}
-    return [Gate("unfinished", "first-look" if look.of > 1 else "unfinished", params)]
+    code = "before-first-look" if look.of > 1 else "runs-unfinished"
+    return [gate("unfinished", code, done=each.count("done"), planned=len(each), seeds=look.seeds)]
 
 
 def failed(states: Mapping[str, Sequence[str]], lost: Sequence[str]) -> list[Gate]:
@@ -95,8 +85,8 @@ def failed(states: Mapping[str, Sequence[str]], lost: Sequence[str]) -> list[Gat
     if not where:
         return []
     each = [state for mine in states.values() for state in mine]
-    params = {"failed": sum(s in lost for s in each), "planned": len(each), "where": ", ".join(where)}
-    return [Gate("failed", "failed", params)]
+    failed = sum(s in lost for s in each)
+    return [gate("failed", "runs-lost", failed=failed, planned=len(each), where=", ".join(where))]
 
 
 def scales(expect: str, verdict: str, points: Interval, logits: Interval) -> list[Gate]:
@@ -112,5 +102,7 @@ def scales(expect: str, verdict: str, points: Interval, logits: Interval) -> lis
         contrary = away
     else:
         contrary = logits.high < 0 if points.low > 0 else logits.low > 0
-    params = {"low": logits.low, "high": logits.high, "estimate": points.estimate}
-    return [Gate("scales", "scales", params)] if contrary else []
+    if not contrary:
+        return []
+    found = gate("scales", "scales-disagree", points_pp=points.estimate, low=logits.low, high=logits.high)
+    return [found]

@@ -37,6 +37,7 @@ from mixscope.claims.rules import (
     over_strata,
     rule,
 )
+from mixscope.findings import Finding
 from mixscope.study.claim import Claim
 
 __all__ = [
@@ -79,14 +80,16 @@ class Reading:
     the cell that has fewest. shared: the share of the variance over seeds that pairing by seed would take
     off; negative where it would add. p: one-sided, of the claimed direction or of equivalence; None for
     estimates and with one seed. p_holm: that of the claim over its strata, corrected for looks and by Holm.
-    gates: sentences that say what caps the verdict, and gate_kinds for each of them one word of GATES.
+    gates: sentences that say what caps the verdict, gate_kinds for each of them one word of GATES, and
+    findings the same as data.
     seeds_needed: for 80 % power at the observed variance, seeds_low and seeds_high at the ends of an 80%
     interval of that variance; None with one seed, and where no number up to 1,000 would do. tipping_sd: with
     one seed, the standard deviation between runs, in percentage points, that would erase the result; None
     where test examples alone leave it open. missing: the experiments without a finished run.
 
     cells: the weight of each experiment. by_seed: the contrast of each seed that all cells have, in
-    percentage points. caveats: sentences that do not cap the verdict. uncapped: what the rule says of the
+    percentage points. caveats: sentences that do not cap the verdict;
+    warnings: where the interval is too narrow. uncapped: what the rule says of the
     interval alone, before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run
     at the epoch that was best on the test split; only under protocol "published".
     """
@@ -118,7 +121,9 @@ class Reading:
     cells: Mapping[str, float] = field(default_factory=dict)
     by_seed: Mapping[int, float] = field(default_factory=dict)
     gate_kinds: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     caveats: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     uncapped: str | None = None
     chosen_on_test: Interval | None = None
 
@@ -212,8 +217,7 @@ class _Bench:
         """Claims that are not those which runs recorded when they began."""
         now = self._evidence.study.claims_digest
         other = sum(study.get("claims") != now for study in self._recorded)
-        runs = "1 run" if other == 1 else f"{other} runs"
-        return [Gate("claims", "claims", {"runs": runs})] if other else []
+        return [gates.gate("claims", "claims-edited", count=other)] if other else []
 
     def heterogeneity(self, claim: Claim) -> float | None:
         """p of no difference between the strata of a claim that were read."""
@@ -249,7 +253,7 @@ class _Bench:
         common = contrasts.common_seeds(cells)
         if claim.pair_seeds:
             if not common:
-                return _nothing(claim, stratum, weights, (), [Gate("seeds", "unpaired")])
+                return _nothing(claim, stratum, weights, (), [gates.gate("seeds", "no-common-seed")])
             cells = [cell.only(common) for cell in cells]
         each = list(weights.values())
         points = contrasts.points(cells, each, paired=claim.pair_seeds)
@@ -266,7 +270,7 @@ class _Bench:
             *([] if reached else gates.unfinished(look, states, ENDED)),
             *gates.failed(states, LOST),
             *copied(runs, self._checkpoint),
-            *(Gate(p.kind, params={"sentence": p.sentence}) for p in health.gates(runs, self._checkpoint)),
+            *(gates.told(p.kind, p.sentence) for p in health.gates(runs, self._checkpoint)),
             *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
         ]
         low, needed, high = self._outlook(claim, points)
@@ -295,6 +299,7 @@ class _Bench:
             p=None if one else _p(claim, points),
             p_holm=None,
             gates=tuple(g.sentence for g in found),
+            findings=tuple(g.finding for g in found),
             seeds_needed=needed,
             seeds_low=low,
             seeds_high=high,
@@ -306,7 +311,8 @@ class _Bench:
             cells=weights,
             by_seed={s: POINTS * float(v) for s, v in zip(common, by_seed, strict=True)},
             gate_kinds=tuple(g.kind for g in found),
-            caveats=(*too_narrow, *(p.sentence for p in health.caveats(runs))),
+            caveats=tuple(p.sentence for p in health.caveats(runs)),
+            warnings=too_narrow,
             uncapped=uncapped,
             chosen_on_test=self._on_test(weights, counted, claim.pair_seeds),
         )
@@ -365,7 +371,7 @@ def copied(runs: Sequence[RunEvidence], checkpoint: str) -> list[Gate]:
             run.planned.seed
         )
     where = [f"{name} seeds {', '.join(map(str, mine))}" for (name, _), mine in seen.items() if len(mine) > 1]
-    return [Gate("copied", "copied", {"where": "; ".join(where)})] if where else []
+    return [gates.gate("copied", "runs-copied", runs="; ".join(where))] if where else []
 
 
 def _nothing(
@@ -393,6 +399,7 @@ def _nothing(
         p=None,
         p_holm=None,
         gates=tuple(g.sentence for g in found),
+        findings=tuple(g.finding for g in found),
         seeds_needed=None,
         tipping_sd=None,
         missing=missing,
@@ -417,20 +424,14 @@ def _capped(uncapped: str, kinds: Sequence[str]) -> str:
 
 def _too_narrow(
     cells: Sequence[Sample], weights: Sequence[float], shared: float | None, paired: bool
-) -> tuple[Interval | None, tuple[str, ...]]:
-    """Where the interval is known to be too narrow: the one of seeds paired, and why, in sentences."""
+) -> tuple[Interval | None, tuple[Finding, ...]]:
+    """Where the interval is known to be too narrow: the one of seeds paired, and why."""
     found = []
     fewest = min((1 - c.accuracy) * c.correct.shape[1] for c in cells)
     if fewest < FEW_ERRORS:
-        found.append(
-            f"{fewest:.1f} errors a run on the test set: below {FEW_ERRORS:.0f} the interval is too narrow"
-            " (it holds the truth in 85 to 94 % of studies)"
-        )
+        found.append(Finding("few-errors", "warn", {"errors": fewest, "needed": FEW_ERRORS}))
     if shared is not None and shared < OPPOSED and not paired:
-        found.append(
-            f"arms move against each other over seeds (pairing adds {-100 * shared:.0f} % to their variance):"
-            " the unpaired interval is too narrow (it holds the truth in 85 to 95 % of studies)"
-        )
+        found.append(Finding("opposed-arms", "warn", {"added": -100.0 * shared}))
     common = contrasts.common_seeds(cells)
     if not found or paired or len(common) < 2:
         return None, tuple(found)
@@ -490,10 +491,9 @@ def _one_corrected(
     if reading.look is None:
         return reading  # unfinished, which caps it already
     if strata > 1:
-        params = {"strata": strata, "p": reading.p, "adjusted": alone, "level": level}
-        return _gated(reading, Gate("holm", "strata", params))
-    params = {"size": size, "p": reading.p, "adjusted": whole, "level": level}
-    return _gated(reading, Gate("holm", "holm", params))
+        found = gates.gate("holm", "one-of-strata", strata=strata, p=reading.p, corrected=alone, alpha=level)
+        return _gated(reading, found)
+    return _gated(reading, gates.gate("holm", "holm", tests=size, p=reading.p, p_holm=whole, alpha=level))
 
 
 def _gated(reading: Reading, gate: Gate, verdict: str = INCONCLUSIVE) -> Reading:
@@ -501,6 +501,7 @@ def _gated(reading: Reading, gate: Gate, verdict: str = INCONCLUSIVE) -> Reading
         reading,
         verdict=reading.verdict if reading.verdict in (EXPLORATORY, MISSING) else verdict,
         gates=(*reading.gates, gate.sentence),
+        findings=(*reading.findings, gate.finding),
         gate_kinds=(*reading.gate_kinds, gate.kind),
     )
 
@@ -516,7 +517,7 @@ def _needs(
         for other in readings[name]:
             if any(reading.stratum.get(f, level) != level for f, level in other.stratum.items()):
                 continue
-            gate = Gate("needs", "needs", {"claim": name, "verdict": other.verdict.lower()})
+            gate = gates.gate("needs", "needs-claim", claim=name, verdict=Finding(f"verdict-{other.verdict}"))
             if other.verdict == REFUTED and reading.verdict not in (EXPLORATORY, MISSING, REFUTED):
                 reading = _gated(reading, gate, REFUTED)
             elif other.verdict != SUPPORTED and reading.verdict == SUPPORTED:

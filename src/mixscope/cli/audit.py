@@ -41,8 +41,8 @@ def add(commands: Any) -> None:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Prints what a published table contradicts; with --strict 1 where it contradicts itself."""
-    from mixscope.claims import audit as room
-    from mixscope.claims.audit import wording
+    from mixscope import audit as room
+    from mixscope.audit import wording
 
     found = room.file(
         arguments.file, table=arguments.table, test_size=arguments.test_size, balanced=arguments.balanced

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mixscope.__main__ import leave
 from mixscope.cli.grammar import EXIT, bar, declare, print_json
 from mixscope.errors import ConfigError, Interrupted
+from mixscope.signals import leave
 from mixscope.training.stop import Stop, listening
 
 if TYPE_CHECKING:

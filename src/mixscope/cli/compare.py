@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
-    from mixscope.claims import compare as room
+    from mixscope.audit import compare as room
     from mixscope.claims import evidence
 
     first = evidence.gather(arguments.first, arguments.checkpoint)

@@ -1,6 +1,6 @@
 """Where a study's runs are executed and who watches, as the user says it for `mixscope study run`.
 
-What does not belong here: what a cluster does (runs/ray.py, runs/slurm.py), and slots of this machine.
+What does not belong here: what a cluster does (studies/backends/), and slots of this machine.
 """
 
 import argparse
@@ -73,15 +73,14 @@ def chosen(arguments: argparse.Namespace, runs: int) -> tuple[Callable[..., Any]
 
 
 def _here(arguments: argparse.Namespace, many: int | None, runs: int) -> tuple[Callable[..., Any], Any, int]:
-    from mixscope.runs import scheduler, slots
+    from mixscope.hardware import cores
+    from mixscope.studies import scheduler, slots
 
     if arguments.cpus_per_run is not None or arguments.gpus_per_run is not None:
         raise ConfigError(
             "--cpus-per-run and --gpus-per-run: go with --executor ray or slurm; here use --slots"
         )
-    most, threads, environments, pace = slots.plan(
-        many, runs=runs, cores=scheduler.cores(), clock=time.monotonic
-    )
+    most, threads, environments, pace = slots.plan(many, runs=runs, cores=cores(), clock=time.monotonic)
     options = scheduler.Options(
         slots=most,
         threads=threads,
@@ -95,7 +94,8 @@ def _here(arguments: argparse.Namespace, many: int | None, runs: int) -> tuple[C
 def _cluster(
     arguments: argparse.Namespace, many: int | None, runs: int
 ) -> tuple[Callable[..., Any], Any, int]:
-    from mixscope.runs import ray, scheduler, slurm
+    from mixscope.studies import scheduler
+    from mixscope.studies.backends import ray, slurm
     from mixscope.study.config import split_pair
 
     gpus = arguments.gpus_per_run

@@ -91,11 +91,15 @@ def _lines(judged: Any) -> Iterator[str]:
             said_below = len(verdict.readings) == 1 and (
                 verdict.readings[0].gates or verdict.readings[0].missing
             )
-            yield f"  {verdict.verdict}" + ("" if said_below else f": {verdict.why}")
+            yield f"  {_word(verdict.verdict)}" + ("" if said_below else f": {verdict.why}")
             for reading in verdict.readings:
-                yield f"  {_stratum(reading.stratum):<28} {reading.verdict:<13} {_estimate(reading)}"
+                yield f"  {_stratum(reading.stratum):<28} {_word(reading.verdict):<15} {_estimate(reading)}"
                 for sentence in _remarks(reading):
                     yield f"  {'':<28} {sentence}"
+
+
+def _word(verdict: str) -> str:
+    return "POST HOC" if verdict == "POST-HOC" else verdict
 
 
 def _estimate(reading: Any) -> str:
@@ -108,6 +112,8 @@ def _estimate(reading: Any) -> str:
 
 
 def _remarks(reading: Any) -> Iterator[str]:
+    from mixscope import i18n
+
     for kind, sentence in zip(reading.gate_kinds, reading.gates, strict=True):
         yield f"{kind}: {sentence}"
     if reading.points is None:
@@ -122,7 +128,7 @@ def _remarks(reading: Any) -> Iterator[str]:
     if reading.chosen_on_test is not None:
         flattery = reading.chosen_on_test.estimate - reading.points.estimate
         yield f"epoch chosen on the test split: {_interval(reading.chosen_on_test, 'pp')}, {flattery:+.2f} pp"
-    for sentence in reading.caveats:
+    for sentence in (*map(i18n.render, reading.warnings), *reading.caveats):
         yield f"note: {sentence}"
 
 

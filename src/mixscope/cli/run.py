@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mixscope.__main__ import leave
 from mixscope.cli.executors import declare_track
 from mixscope.cli.grammar import checkpoint, declare, print_json, root_and_json, table
 from mixscope.errors import DataError
+from mixscope.signals import leave
 from mixscope.training.stop import Stop, listening
 
 
@@ -97,10 +97,10 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
 def evaluate(arguments: argparse.Namespace) -> None:
     """Evaluates the checkpoints of the runs that are done, a row for each."""
     from mixscope.data.store import data_root
-    from mixscope.runs import judging
+    from mixscope.runs import evaluate
 
     done = _done_runs(arguments.runs)
-    rows = judging.evaluate(done, split=arguments.split, root=data_root(arguments.root))
+    rows = evaluate.evaluate(done, split=arguments.split, root=data_root(arguments.root))
     if arguments.json:
         return print_json(rows)
     print(table(rows))

@@ -157,18 +157,19 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
-    from mixscope.runs import estimate, named, scheduler
-    from mixscope.runs.standing import standings
+    from mixscope.hardware import cores
+    from mixscope.studies import estimate, names
+    from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
     root = data_root(arguments.root)
-    named.check(study, runs, root=root, prepared=False)
+    names.check(study, runs, root=root, prepared=False)
     found = standings(runs, out)
     probe = None
     if not arguments.no_probe:
-        threads = max(1, scheduler.cores() // arguments.slots)
+        threads = max(1, cores() // arguments.slots)
         probe = estimate.prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
     costs = estimate.estimates(found, root=root, probe=probe)
     totals = estimate.totals(costs, slots=arguments.slots)
@@ -193,7 +194,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
 
 
 def _cost_row(cost: Any) -> dict[str, Any]:
-    from mixscope.units import duration, size
+    from mixscope.formatting import duration, size
 
     return {
         "time left": None if cost.left_seconds is None else duration(cost.left_seconds),
@@ -205,27 +206,28 @@ def _cost_row(cost: Any) -> dict[str, Any]:
 
 def study_status(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
-    from mixscope.runs import board, estimate, scheduler
-    from mixscope.runs.standing import standings
+    from mixscope.hardware import cores
+    from mixscope.studies import estimate, progress_table
+    from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
     root = data_root(arguments.root)
     if arguments.watch and arguments.json:
         raise ConfigError("--watch: is for people; ask `mixscope study status --json` as often as is wanted")
     if arguments.watch:
-        return board.watch(runs, out, root=root)
+        return progress_table.watch(runs, out, root=root)
     found = standings(runs, out)
     running = sum(s.state == "running" for s in found) or 1
-    probe = estimate.remembering(root=root, threads=max(1, scheduler.cores() // running))
+    probe = estimate.remembering(root=root, threads=max(1, cores() // running))
     costs = estimate.estimates(found, root=root, probe=probe, disk=False)
-    rows, total = board.rows(found, costs), board.total(found, costs, slots=running)
+    rows, total = progress_table.rows(found, costs), progress_table.total(found, costs, slots=running)
     if arguments.json:
         return print_json({"study": study.name, "out": str(out), "runs": rows, "total": total})
     print(table([_standing_row(s, c) for s, c in zip(found, costs, strict=True)]))
     for stands in found:
         if stands.state in ("failed", "conflict"):
             print(f"{stands.state:<9} {stands.run.directory}  {stands.error}")
-    print(f"\n{board.sentence(total)}  in {out}")
+    print(f"\n{progress_table.sentence(total)}  in {out}")
 
 
 def study_run(arguments: argparse.Namespace) -> int:
@@ -259,7 +261,7 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
 
 
 def study_retry(arguments: argparse.Namespace) -> int:
-    from mixscope.runs.standing import standings
+    from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
     failed = [s for s in standings(runs, out) if s.state == "failed"]
@@ -275,18 +277,18 @@ def study_retry(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int:
     from mixscope.data.store import data_root
-    from mixscope.runs import board, folder, named, tables
+    from mixscope.studies import folder, names, progress_table, tables
 
     run, options, fixed = chosen(arguments, len(runs))
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
     # A node of a cluster may keep its data elsewhere.
-    named.check(study, runs, root=root, prepared=arguments.executor == "local")
+    names.check(study, runs, root=root, prepared=arguments.executor == "local")
     folder.keep(study, out)
     if arguments.json:
-        watcher: board.Lines = board.Silent()
+        watcher: progress_table.Lines = progress_table.Silent()
     else:
-        watcher = board.watcher(live=live, root=root, threads=options.threads, slots=fixed)
+        watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
     rows = tables.results(runs, out)
@@ -299,7 +301,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
 
 
 def study_table(arguments: argparse.Namespace) -> None:
-    from mixscope.runs import tables
+    from mixscope.studies import tables
 
     _, runs, out = _planned(arguments)
     rows = tables.results(runs, out)
@@ -309,8 +311,9 @@ def study_table(arguments: argparse.Namespace) -> None:
 def study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.errors import DataError
-    from mixscope.runs import tables, verify
-    from mixscope.runs.standing import standings
+    from mixscope.runs import verify
+    from mixscope.studies import tables
+    from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
     done = [s.path for s in standings(runs, out) if s.state == "done"]
@@ -345,7 +348,7 @@ def _about(found: Any) -> dict[str, Any]:
 
 
 def _standing_row(found: Any, cost: Any) -> dict[str, Any]:
-    from mixscope.units import duration
+    from mixscope.formatting import duration
 
     eta = cost.left_seconds if found.state == "running" else None
     return {

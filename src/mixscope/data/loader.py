@@ -12,7 +12,6 @@ What does not belong here: which draws (order.py), pixels (kernels.py), mixing m
 happens on a GPU (device.py).
 """
 
-import os
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -25,9 +24,10 @@ from mixscope.data.batch_builder import BatchBuilder
 from mixscope.data.buffer_pool import Pipeline
 from mixscope.data.order import Position
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.hardware import cores
 from mixscope.mixing import Mixer
 
-__all__ = ["Batch", "InputSpec", "Loader", "Mixer", "Pending", "Position", "Store", "cores"]
+__all__ = ["Batch", "InputSpec", "Loader", "Mixer", "Pending", "Position", "Store"]
 
 BASES = ("none", "crop-flip", "rrc")
 
@@ -215,8 +215,3 @@ class Loader:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,7 +8,9 @@ import re
 import zlib
 from collections.abc import Sequence
 
+from mixscope import i18n
 from mixscope.claims.verdicts import Reading
+from mixscope.report import sentences
 from mixscope.report.grouping import shorter
 from mixscope.report.story import Cell, DataSet, Story
 from mixscope.report.words import Words
@@ -27,17 +29,14 @@ def word(*parts: object) -> str:
     )
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A plain figure; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def signed(value: float | None, digits: int = 2) -> str:
-    """A difference with its sign; a dash where there is none."""
-    if value is None:
-        return "–"
-    text = f"{value:+.{digits}f}"
-    return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
+def limits(reading: Reading, language: str) -> tuple[str, ...]:
+    """What limits a verdict, in sentences."""
+    return tuple(
+        i18n.render(finding, language)
+        if i18n.RECORDED not in finding.params
+        else sentences.translated(text, language) or text
+        for finding, text in zip(reading.findings, reading.gates, strict=True)
+    )
 
 
 def seeds_range(reading: Reading) -> str:

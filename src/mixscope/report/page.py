@@ -20,12 +20,14 @@ import jinja2
 from markupsafe import Markup, escape
 
 import mixscope
+from mixscope import i18n
 from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Verdict
+from mixscope.formatting import number, signed
 from mixscope.report import literature, sentences, story, tables
-from mixscope.report.naming import number, seeds_range, signed
+from mixscope.report.naming import limits, seeds_range
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,
@@ -212,7 +214,10 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
+        "edited": any(v.verdict == verdicts.POST_HOC for v in told.verdicts),
+        "limits": lambda reading: limits(reading, words.language),
         "seeds_range": seeds_range,
+        "warned": lambda reading: tuple(i18n.render(f, words.language) for f in reading.warnings),
         "forests": forests[False],
         "forests_secondary": forests[True],
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
@@ -238,7 +243,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "eces": calibration.eces(told, words),
         "cues": of_cues,
         "analyses": analyses.parts(told.folder, words),
-        "health": health.checks(told),
+        "health": health.checks(told, words),
         "gates": health.gates(told, words),
         "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
         "checkpoints": health.checkpoints(told, words),

@@ -1,6 +1,6 @@
 """Figures that somebody published, to be set beside ours: never expected values, never corrected.
 
-What does not belong here: how a published table is read and what contradicts itself in it (claims/audit).
+What does not belong here: how a published table is read and what contradicts itself in it (audit/).
 """
 
 import csv
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mixscope.claims import audit
-from mixscope.claims.audit import entries, findings, reading
+from mixscope import audit
+from mixscope.audit import entries, findings, reading
 from mixscope.errors import DataError
 
 FIGURES = ("top1", "top5", "recall", "precision", "f1")

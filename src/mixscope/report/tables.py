@@ -11,8 +11,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixscope.report import sentences, story
-from mixscope.report.naming import number, seeds_range, signed, stratum_name
+from mixscope import i18n
+from mixscope.formatting import number, signed
+from mixscope.report import story
+from mixscope.report.naming import limits, seeds_range, stratum_name
 from mixscope.report.story import FIGURES, DataSet, Story
 from mixscope.report.words import Words
 
@@ -236,14 +238,14 @@ def _calibration(told: Story) -> list[dict[str, Any]]:
 
 
 def _health(told: Story) -> list[dict[str, Any]]:
-    word = {True: "ok", False: "look", None: ""}
     return [
         {
             "experiment": run.experiment,
             "seed": run.seed,
-            "check": finding["check"],
-            "ok": word[finding["ok"]],
-            "sentence": finding["sentence"],
+            "check": finding.code,
+            "predictions": finding.params.get("predictions", ""),
+            "severity": finding.severity,
+            "finding": i18n.render(finding),
         }
         for run in told.runs
         for finding in run.health
@@ -278,6 +280,6 @@ def _contrasts_text(told: Story, words: Words) -> str:
             ]
             needed = seeds_range(r)
             about = [verdict.claim, stratum_name(r, words), words(f"verdict.{r.verdict}")]
-            gates = "; ".join(sentences.translated(gate, words.language) or gate for gate in r.gates)
+            gates = "; ".join(limits(r, words.language))
             rows.append([*about, *shown, str(r.seeds), needed, gates])
     return to_markdown([words(f"contrasts.col.{name}") for name in names], rows)

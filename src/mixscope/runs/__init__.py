@@ -1,1 +1,1 @@
-"""Doing it: one run from settings to records, and what the machine has."""
+"""One run, from its settings to its records."""

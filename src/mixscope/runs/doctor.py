@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
-from mixscope.runs.scheduler import cores
+from mixscope.hardware import cores
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "simplejpeg", "pillow", "scikit-learn")
 SELF_TEST_STEPS = 30

@@ -2,9 +2,9 @@
 
 `run` opens the data, builds the model, checks that training and evaluation agree, trains, and judges the
 checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its
-loader is made in judging.judge, after training.
+loader is made in evaluate.judge, after training.
 
-What does not belong here: the steps of training (training/loop.py), and many runs (scheduler.py).
+What does not belong here: the steps of training (training/loop.py), and many runs (studies/).
 """
 
 import dataclasses
@@ -18,14 +18,16 @@ from typing import Any
 
 import torch
 
+from mixscope import i18n
 from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
-from mixscope.runs import display, judging, places, records, tracking
-from mixscope.runs.opening import Ready, check_data, facts, first_batch, ready_for
+from mixscope.findings import Finding
+from mixscope.runs import device as devices
+from mixscope.runs import display, evaluate, records, tracking
 from mixscope.runs.records import LESS_MEMORY
+from mixscope.runs.setup import Ready, check_data, facts, first_batch, ready_for
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, compiling, health, loop, models, ranks
-from mixscope.training.health import Finding
 from mixscope.training.loop import Show
 from mixscope.training.stop import Stop, listening
 
@@ -58,7 +60,7 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(_memory_told())
         stop = stop if stop is not None else stack.enter_context(listening())
-        device = stack.enter_context(places.processes(config.run.device))
+        device = stack.enter_context(devices.processes(config.run.device))
         _heed(stop)
         lead = ranks.rank() == 0
         show = show if show is not None and lead else display.silent()
@@ -132,7 +134,7 @@ def describe(
     with ExitStack() as stack:
         stack.callback(show.close)
         stop = stop if stop is not None else stack.enter_context(listening())
-        device = stack.enter_context(places.processes(config.run.device))
+        device = stack.enter_context(devices.processes(config.run.device))
         done = records.check(path, config, resume=resume)
         ready = stack.enter_context(ready_for(config, root, device))
         _heed(stop)
@@ -147,7 +149,7 @@ def describe(
             "images": ready.counts,
             "parameters": ready.built.parameters,
             "steps": ready.loader.batches * config.train.epochs,
-            "device": places.describe(device),
+            "device": devices.describe(device),
             "health": [finding.to_dict() for finding in ready.findings],
         }
 
@@ -168,14 +170,14 @@ def _announce(ready: Ready, show: Show) -> None:
             " it is left out; another train.batch_size avoids it"
         )
     show.line(f"model     {models.describe(ready.built, config.model, store.size)}")
-    where = places.describe(ready.device)
+    where = devices.describe(ready.device)
     show.line(f"device    {where['name']}  {where['threads']} threads  {config.train.precision}")
     for line in display.health_lines(ready.findings):
         show.line(line)
-    broken = [f.sentence for f in ready.findings if f.check in ("contract", "model-input") and f.ok is False]
+    broken = [i18n.render(f) for f in ready.findings if f.severity == "fail"]
     if broken:
         raise ConfigError(
-            f"the model would be judged on other input than it is trained on: {'; '.join(broken)}"
+            f"the model would be evaluated on other input than it is trained on: {'; '.join(broken)}"
         )
 
 
@@ -184,7 +186,7 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
 
     Returns whether to compile: what was chosen when the run began, so that it ends as it would have ended.
     """
-    path, device = record.path, places.describe(ready.device)
+    path, device = record.path, devices.describe(ready.device)
     now = records.environment(
         config=ready.config, data=facts(ready.store), weights=ready.built.provenance, device=device
     )
@@ -239,7 +241,7 @@ def _go(
         compiled=compiled,
     )
     ranks.wait()  # the last checkpoint is written
-    results, epochs = judging.judge(ready, path, record, stop)
+    results, epochs = evaluate.judge(ready, path, record, stop)
     module = ready.built.module
     module.load_state_dict(checkpoint.weights(path / "checkpoints", "last")[0])
     clean = first_batch(ready.clean, ready.device)
@@ -248,7 +250,7 @@ def _go(
         ranks.wait()
         return records.read_summary(path)
     rows = records.read_events(path, "epoch")
-    findings.append(health.training_figures(rows, mix=ready.config.augment.mix))
+    findings.append(health.training_metrics(rows, mix=ready.config.augment.mix))
     for name in results["test"]:
         found = records.read_predictions(path, f"test-{name}")
         findings += health.classes(f"test-{name}", found.logits, found.labels)
@@ -257,7 +259,6 @@ def _go(
         record.event("health", finding.to_dict())
     for line in display.health_lines(findings):
         show.line(line)
-    show.line(display.health_total([*ready.findings, *findings]))
     for split, by_name in results.items():
         shown = "   ".join(
             f"{name} (epoch {epochs[name]}) {100 * figures['top1']:.2f} %"

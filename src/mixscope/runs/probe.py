@@ -23,7 +23,8 @@ import torch
 
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
-from mixscope.runs import display, opening, places, records
+from mixscope.runs import device as devices
+from mixscope.runs import display, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import loop
@@ -54,8 +55,8 @@ def measure(config: RunConfig, *, root: Path) -> dict[str, Any]:
     stop = Stop()
     tape = _Tape(stop)
     with (
-        places.processes(small.run.device) as device,
-        opening.ready_for(small, root, device) as ready,
+        devices.processes(small.run.device) as device,
+        setup.ready_for(small, root, device) as ready,
         tempfile.TemporaryDirectory() as folder,
     ):
         startup = time.time() - float(psutil.Process().create_time())

@@ -60,11 +60,11 @@ MAKES_FIGURES = (
     "data/*.py",
     "mixing/*.py",
     "training/*.py",
+    "runs/device.py",
     "runs/execute.py",
-    "runs/judging.py",
-    "runs/opening.py",
-    "runs/places.py",
+    "runs/evaluate.py",
     "runs/records.py",
+    "runs/setup.py",
 )
 # Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
 BEFORE_A_RUN = ("archives.py", "download.py", "formats.py", "inspect.py", "prepare.py", "preview.py")

@@ -3,7 +3,7 @@
 A table is worth as much as the records it is made of: here a summary that its own checkpoints do not bear
 out is found, whoever changed which of the two.
 
-What does not belong here: the tables (tables.py), and how a checkpoint is judged (judging.py).
+What does not belong here: the tables (studies/tables.py), and how a checkpoint is evaluated (evaluate.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
-from mixscope.runs import judging, records
+from mixscope.runs import evaluate, records
 
 # What rounding may change on other hardware: a few images that stand between two classes.
 IMAGES, SHARE = 2, 0.001
@@ -22,7 +22,7 @@ def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None
     """Judges the test split of finished runs again; writes nothing. notice: told of a run that is sound.
 
     Raises DataError that names the run whose summary says other figures, beyond rounding, and what
-    judging.evaluate raises.
+    evaluate.evaluate raises.
     """
 
     def compare(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -37,7 +37,7 @@ def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None
                 )
         notice(path)
 
-    judging.evaluate(paths, split="test", root=root, write=False, notice=compare)
+    evaluate.evaluate(paths, split="test", root=root, write=False, notice=compare)
 
 
 def differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@
     extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
                                                wins, key by key; lists are replaced whole
 
-What does not belong here: running (runs/scheduler.py), and the settings themselves (config.py).
+What does not belong here: running (studies/scheduler.py), and the settings themselves (config.py).
 """
 
 import dataclasses

@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from mixscope.errors import ConfigError
+from mixscope.formatting import duration
 from mixscope.study.config import Train
 from mixscope.training import convolution
-from mixscope.units import duration
 
 # Of networks with batch norm, whose passes over memory compiling saves, and of others: the share of a step
 # that is saved, and the seconds of compiling for each layer, beside those that every network takes.

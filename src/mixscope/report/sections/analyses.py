@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from mixscope.errors import DataError
+from mixscope.formatting import number, signed
 from mixscope.report import plots
-from mixscope.report.naming import number, signed, word
+from mixscope.report.naming import word
 from mixscope.report.plots import Bar, Figure, Key, Line, Ribbon
 from mixscope.report.words import Words
 

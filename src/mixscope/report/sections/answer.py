@@ -5,8 +5,9 @@ What does not belong here: markup (templates/answer.html), and how charts are dr
 
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Reading, Verdict
+from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import number, seeds_range, short_cell, signed
+from mixscope.report.naming import seeds_range, short_cell
 from mixscope.report.story import Story
 from mixscope.report.words import Words
 

@@ -6,9 +6,10 @@ What does not belong here: markup (templates/budget.html), and how charts are dr
 from collections.abc import Sequence
 
 from mixscope.claims.budget import Budget
+from mixscope.formatting import signed
 from mixscope.report import plots
 from mixscope.report.grouping import series_of
-from mixscope.report.naming import signed, spoken, word
+from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Key, Line, Ribbon
 from mixscope.report.story import Story
 from mixscope.report.words import Words

@@ -6,9 +6,10 @@ What does not belong here: markup (templates/calibration.html), and how charts a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mixscope.formatting import number
 from mixscope.report import plots
 from mixscope.report.grouping import arm_keys, mates, series_of
-from mixscope.report.naming import number, spoken, word
+from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Line
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mixscope.formatting import signed
 from mixscope.report import plots, story
 from mixscope.report.grouping import series_of, shorter
-from mixscope.report.naming import class_name, readable, signed, spoken, word
+from mixscope.report.naming import class_name, readable, spoken, word
 from mixscope.report.plots import Figure
 from mixscope.report.story import ArmGains, Story
 from mixscope.report.words import Words

@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mixscope.formatting import number
 from mixscope.report import story
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import (
-    class_name,
-    number,
-    short_cell,
-    word,
-)
+from mixscope.report.naming import class_name, short_cell, word
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 

@@ -6,8 +6,9 @@ What does not belong here: markup (templates/contrasts.html), and how charts are
 from collections.abc import Mapping, Sequence
 
 from mixscope.claims.verdicts import Verdict
+from mixscope.formatting import signed
 from mixscope.report import plots
-from mixscope.report.naming import signed, spoken, stratum_name, word
+from mixscope.report.naming import spoken, stratum_name, word
 from mixscope.report.plots import Bar, Figure
 from mixscope.report.story import Story
 from mixscope.report.words import Words

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
+from mixscope.formatting import number, signed
 from mixscope.report import plots
-from mixscope.report.naming import number, signed
 from mixscope.report.plots import Bar, Figure
 from mixscope.report.words import Words
 

@@ -5,9 +5,10 @@ What does not belong here: markup (templates/curves.html), and how charts are dr
 
 from collections.abc import Iterable, Sequence
 
+from mixscope.formatting import number
 from mixscope.report import plots
 from mixscope.report.grouping import arm_keys, mates, series_of
-from mixscope.report.naming import number, spoken, word
+from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Line
 from mixscope.report.story import Cell, Run, Story
 from mixscope.report.words import Words

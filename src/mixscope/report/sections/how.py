@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mixscope.formatting import number
 from mixscope.report import plots
-from mixscope.report.naming import number
 from mixscope.report.story import Run, Story
 from mixscope.report.words import Words
 

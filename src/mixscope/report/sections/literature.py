@@ -5,8 +5,9 @@ What does not belong here: markup (templates/literature.html), and how charts ar
 
 from typing import Any
 
+from mixscope.formatting import signed
 from mixscope.report import literature
-from mixscope.report.naming import signed, stratum_name
+from mixscope.report.naming import stratum_name
 from mixscope.report.story import Story
 from mixscope.report.words import Words
 

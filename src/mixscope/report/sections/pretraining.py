@@ -3,9 +3,10 @@
 What does not belong here: markup (templates/pretraining.html), and how charts are drawn (plots.py).
 """
 
+from mixscope.formatting import number, signed
 from mixscope.report import plots
 from mixscope.report.grouping import mates, series_of, shorter
-from mixscope.report.naming import number, signed, spoken, word
+from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words

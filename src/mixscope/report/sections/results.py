@@ -7,9 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mixscope.formatting import number
 from mixscope.report import plots
 from mixscope.report.grouping import arms_together, by_data, series_of, shorter
-from mixscope.report.naming import number, spoken, word
+from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Row
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words

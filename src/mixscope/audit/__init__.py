@@ -1,0 +1,130 @@
+"""What is wrong in somebody's published table: contradictions, suspicions and notes.
+
+    reading.py   a file -> tables and sentences
+    words.py     headings, data sets, models, augmentations, check marks, in many languages
+    figures.py   a printed number and what it may stand for
+    entries.py   a table -> entries: one trained model each
+    scales.py    figures in one unit, and misprints
+    bounds.py    which macro F1 goes with which precision and recall
+    rules.py     what the figures say about each other
+    noise.py     differences against the sampling error of the test set
+    prose.py     orders and differences stated in sentences
+    findings.py  what is found;  wording.py  how it is told
+
+What does not belong here: results of our own, which have predictions by example (the rest of claims).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixscope.audit import entries, noise, prose, reading, rules, words
+from mixscope.audit.entries import Entry
+from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, Finding
+from mixscope.audit.noise import Contrast
+from mixscope.audit.reading import Document
+from mixscope.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audit:
+    """What was read (tables, rows with figures, figures) and what was found, the gravest first."""
+
+    tables: int
+    rows: int
+    figures: int
+    test_size_said: str
+    findings: tuple[Finding, ...]
+    contrasts: tuple[Contrast, ...]
+
+    @property
+    def contradictions(self) -> tuple[Finding, ...]:
+        """What cannot be as printed."""
+        return tuple(f for f in self.findings if f.severity == CONTRADICTION)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for `--json`; counts: findings by severity."""
+        counts: Mapping[str, int] = {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES}
+        return {
+            "tables": self.tables,
+            "rows": self.rows,
+            "figures": self.figures,
+            "test_set": self.test_size_said,
+            "counts": counts,
+            "findings": [f.to_dict() for f in self.findings],
+            "contrasts": [c.to_dict() for c in self.contrasts],
+        }
+
+
+def file(
+    path: Path, *, table: int | None = None, test_size: int | None = None, balanced: bool = False
+) -> Audit:
+    """The audit of a Markdown or CSV file; see `document`. Raises DataError where there is no table."""
+    return document(reading.read(path), table=table, test_size=test_size, balanced=balanced)
+
+
+def document(
+    read: Document, *, table: int | None = None, test_size: int | None = None, balanced: bool = False
+) -> Audit:
+    """The audit of what was read.
+
+    table: only this one (1, 2, ...), and no sentences. test_size: examples per test set; None: as known of
+    the data set, else 10,000. balanced: every test set has equally many examples of each class; that is
+    known of CIFAR, Tiny-ImageNet and ImageNet without being said.
+
+    Raises ConfigError for a table that is not there or a test size below 1.
+    """
+    if test_size is not None and test_size < 1:
+        raise ConfigError(f"--test-size: expected the number of test examples, 1 or more, got {test_size}")
+    numbers = [t.number for t in read.tables]
+    if table is not None and table not in numbers:
+        raise ConfigError(f"--table: the file has tables 1 to {max(numbers)}, got {table}")
+    chosen = [t for t in read.tables if table in (None, t.number)]
+    found: list[Finding] = []
+    rows: list[Entry] = []
+    for one in chosen:
+        its, slips = entries.read(one)
+        rows += its
+        found += slips
+    rows, contradictions = rules.of_entries(rows, balanced, test_size)
+    found += contradictions
+    if table is None:
+        found += prose.findings(read.sentences, rows)
+    doubtful = [f for f in found if f.severity != NOTE and f.rule in _DOUBTED]
+    contrasts = noise.contrasts(rows, test_size, doubtful)
+    found += noise.notes(contrasts, rows)
+    found.sort(key=lambda f: (SEVERITIES.index(f.severity), f.line or 0))
+    return Audit(
+        tables=len(chosen),
+        rows=sum(bool(e.figures) for e in rows),
+        figures=sum(len(e.figures) for e in rows),
+        test_size_said=_said(rows, test_size, balanced),
+        findings=tuple(found),
+        contrasts=tuple(contrasts),
+    )
+
+
+# Findings that put a cell's top-1 in doubt; a doubled percent sign or a shifted name does not.
+_DOUBTED = (
+    "recall-is-top1",
+    "top5-below-top1",
+    "f1-bound",
+    "precision-bound",
+    "printed-twice",
+    "precision-recall-gap",
+)
+
+
+def _said(rows: list[Entry], test_size: int | None, balanced: bool) -> str:
+    known = [d for d in words.KNOWN_DATA if any(e.facets.get("dataset") == d for e in rows)]
+    if test_size is not None:
+        size = f"{test_size:,} examples (given)"
+    elif known:
+        size = ", ".join(
+            f"{words.KNOWN_DATA[d].name} {words.KNOWN_DATA[d].test_size:,} examples" for d in known
+        )
+    else:
+        size = f"taken as {words.TEST_SIZE:,} examples (--test-size N says otherwise)"
+    even = "balanced (given)" if balanced else "balanced" if known else "balance unknown (--balanced says so)"
+    return f"{size}; {even}"

@@ -1,0 +1,407 @@
+"""From a table as printed to entries: one trained model each, with what it is and its figures in percent.
+
+Columns are read by their headings, and by their cells where headings do not help. Cells that stand in the
+wrong column are reported and, where only one order makes sense, put right, so that one slip is one finding.
+
+What does not belong here: what figures say about each other (rules.py).
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mixscope.audit import scales, words
+from mixscope.audit.figures import Figure
+from mixscope.audit.figures import read as read_figure
+from mixscope.audit.findings import CONTRADICTION, Finding
+from mixscope.audit.reading import Line, Table
+from mixscope.audit.words import Heading
+
+FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs")
+_ACCEPTED = {
+    "dataset": {"dataset"},
+    "model": {"model"},
+    "augmentation": {"augmentation"},
+    "pretrained": {"mark"},
+    "epochs": {"number"},
+    "experiment": {"experiment", "number"},
+    "metric": {"number"},
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One trained model as a table shows it.
+
+    label: how a person finds it. experiment: its name where it has one. facets: canonical levels of
+    "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and "epochs", as far as they are known.
+    extras: cells of other columns, by heading. figures: by metric (words.METRICS or "score"), in percent;
+    error rates are turned.
+    """
+
+    table: int
+    line: int
+    label: str
+    experiment: str | None
+    facets: Mapping[str, str]
+    extras: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+def read(table: Table) -> tuple[list[Entry], list[Finding]]:
+    """The entries of a table, and what stands in the wrong place or unit."""
+    findings = list(_wrong_length(table))
+    wrong = {f.line for f in findings}
+    width = len(table.headings)
+    rows = [
+        Line(r.number, (r.cells[: 1 if r.number in wrong else width] + ("",) * width)[:width])
+        for r in table.rows
+        if any(r.cells)
+    ]
+    table, rows = _second_headings(table, rows)
+    headings, found = _headings(table, rows)
+    findings += found
+    rows, found = _in_order(table, headings, rows)
+    findings += found
+    figures, found = _figures(table, headings, rows)
+    return list(_entries(table, headings, rows, figures)), findings + found
+
+
+def _wrong_length(table: Table) -> Iterable[Finding]:
+    width = len(table.headings)
+    for row in table.rows:
+        if len(row.cells) != width and len(row.cells) > 1:
+            yield Finding(
+                severity=CONTRADICTION,
+                rule="row-length",
+                why="cells beyond its headings mean that the row has slipped; it is left out"
+                " (a decimal comma splits a figure in two where cells are separated by commas)",
+                table=table.number,
+                line=row.number,
+                row=row.cells[0] or None,
+                figures={"cells": str(len(row.cells)), "headings": str(width)},
+            )
+
+
+# --- columns ---
+
+
+def _second_headings(table: Table, rows: list[Line]) -> tuple[Table, list[Line]]:
+    """A first row that has words where all others have figures goes with the headings."""
+    if len(rows) < 2:
+        return table, rows
+    below = [[r.cells[c] for r in rows[1:] if r.cells[c]] for c in range(len(table.headings))]
+    figures = [c for c, cells in enumerate(below) if 2 * sum(map(bool, map(read_figure, cells))) > len(cells)]
+    first = [rows[0].cells[c] for c in figures if rows[0].cells[c]]
+    if not first or any(read_figure(cell) or len(words.plain(cell)) < 2 for cell in first):
+        return table, rows
+    joined, above = list(table.headings), ""
+    for c in figures:
+        above = table.headings[c] or above  # a heading over several columns stands over the first of them
+        joined[c] = f"{above} {rows[0].cells[c]}".strip()
+    return replace(table, headings=tuple(joined)), rows[1:]
+
+
+def _letters(table: Table, found: list[Heading]) -> list[Heading]:
+    """P and R beside F1 are precision and recall; a letter alone says nothing."""
+    plain = [words.plain(h).replace("%", "").strip() for h in table.headings]
+    if {"p", "r"} <= set(plain) and any(h.metric == "f1" for h in found):
+        short = {"p": "precision", "r": "recall"}
+        return [Heading("metric", short[w]) if w in short else h for w, h in zip(plain, found, strict=True)]
+    return found
+
+
+def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[Finding]]:
+    """What each column holds: by its heading, by its cells where that says nothing or something else."""
+    found = _letters(table, [words.heading(h) for h in table.headings])
+    content = [Counter(k for row in rows for k in words.kinds(row.cells[c])) for c in range(len(found))]
+    filled = [sum(bool(words.kinds(row.cells[c])) for row in rows) for c in range(len(found))]
+    texts = [sum(len(row.cells[c]) > 1 for row in rows) for c in range(len(found))]
+
+    def holds(c: int, kind: str) -> bool:
+        return filled[c] > 0 and 2 * sum(content[c][k] for k in _ACCEPTED[kind]) > filled[c]
+
+    def by_content(c: int) -> str:
+        """The one kind that is still free and that most cells of a column are of, else "other"."""
+        taken = {h.kind for k, h in enumerate(found) if k != c}
+        kinds = [
+            k for k in ("dataset", "model", "augmentation") if k not in taken and 2 * content[c][k] > texts[c]
+        ]
+        return kinds[0] if len(kinds) == 1 else "other"
+
+    for c, heading in enumerate(found):
+        marks = 2 * content[c]["mark"] > filled[c] > 0
+        if heading.kind == "metric" and heading.levels and heading.metric == "score" and marks:
+            found[c] = replace(heading, kind="indicator")
+        elif heading.kind == "metric" and filled[c] and not holds(c, "metric"):
+            found[c] = Heading("other")
+    findings = list(_exchanged(table, found, holds))
+    for c, heading in enumerate(found):
+        if heading.kind in FACETS and filled[c] and not holds(c, heading.kind):
+            better = by_content(c)
+            if better != "other" or content[c]["number"] == filled[c]:
+                found[c] = Heading(better, guessed=True)
+        elif heading.kind in ("by-content", "other"):
+            found[c] = Heading(by_content(c), guessed=True)
+    return _one_each(table, found), findings
+
+
+def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], bool]) -> Iterable[Finding]:
+    """Two headings over each other's cells."""
+    for a, b in itertools.combinations(range(len(found)), 2):
+        one, other = found[a].kind, found[b].kind
+        if one == other or one not in FACETS or other not in FACETS:
+            continue
+        if holds(a, other) and holds(b, one) and not holds(a, one) and not holds(b, other):
+            found[a], found[b] = found[b], found[a]
+            yield Finding(
+                severity=CONTRADICTION,
+                rule="shifted-cells",
+                why=f'the columns "{table.headings[a]}" and "{table.headings[b]}" hold each other\'s cells;'
+                " they are read the other way round",
+                table=table.number,
+                line=table.line,
+                row="headings",
+                figures={
+                    table.headings[a]: table.rows[0].cells[a],
+                    table.headings[b]: table.rows[0].cells[b],
+                },
+            )
+
+
+def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
+    """A metric (of the same levels) is read from one column: the test split's, else the first."""
+    result = list(found)
+    named = metric = None
+    for context in reversed(table.context):
+        named = named or words.metric_of(context)
+    for c, heading in enumerate(result):
+        if heading.metric == "score" and heading.kind == "metric" and named:
+            metric, error = named
+            result[c] = replace(heading, metric=metric, error=error)
+    seen: dict[tuple[str | None, tuple[tuple[str, str], ...]], int] = {}
+    for c, heading in enumerate(result):
+        if heading.kind == "metric":
+            key = (heading.metric, heading.levels)
+            if key in seen:
+                mine = "test" in table.headings[c].lower() and "test" not in table.headings[seen[key]].lower()
+                result[seen[key] if mine else c] = Heading("other")
+            seen[key] = c if key not in seen or result[c].kind == "metric" else seen[key]
+        elif heading.kind in FACETS and any(h.kind == heading.kind for h in result[:c]):
+            result[c] = Heading("other")
+    return result
+
+
+# --- rows ---
+
+
+def _in_order(
+    table: Table, headings: Sequence[Heading], rows: Sequence[Line]
+) -> tuple[list[Line], list[Finding]]:
+    """Rows with every cell in its column, and what was not."""
+    judged = [  # a column that was read by its cells promises nothing
+        c
+        for c, h in enumerate(headings)
+        if h.kind in _ACCEPTED
+        and not h.guessed
+        and 2 * sum(_fits(r.cells[c], h.kind) for r in rows)
+        > sum(bool(words.kinds(r.cells[c])) for r in rows)
+    ]
+    result, findings = [], []
+    for row in rows:
+        wrong = [
+            c
+            for c in judged
+            if words.kinds(row.cells[c]) - {"experiment"} and not _fits(row.cells[c], headings[c].kind)
+        ]
+        order = _reorder(row, wrong, judged, headings)
+        if not order and len(wrong) == 1 and headings[wrong[0]].kind == "augmentation":
+            if words.mark(row.cells[wrong[0]]) is False:  # "✗" for: none
+                cells = list(row.cells)
+                cells[wrong[0]] = "none"
+                row, wrong = Line(row.number, tuple(cells)), []
+        if wrong:
+            places = sorted(set(wrong) | {c for c, k in (order or {}).items() if c != k})
+            numbers = any("number" in words.kinds(row.cells[c]) for c in wrong)
+            slipped = not order and (len(wrong) > 1 or numbers)
+            end = (
+                "in another order every cell fits its column, and so the row is read"
+                if order
+                else "the cell is left out"
+                if len(places) == 1 and not slipped
+                else "the row is left out"
+                if slipped
+                else "the cells are left out"
+            )
+            shown = {table.headings[c]: row.cells[c] for c in places}
+            named = " and ".join(f'"{v}" stands under "{k}"' for k, v in shown.items())
+            findings.append(
+                Finding(
+                    severity=CONTRADICTION,
+                    rule="shifted-cells",
+                    why=f"{named}; {end}",
+                    table=table.number,
+                    line=row.number,
+                    row=_label(row, headings, drop=set(wrong)),
+                    figures=shown,
+                )
+            )
+            cells = list(row.cells)
+            for c in places:
+                cells[c] = row.cells[order[c]] if order else ""
+            if slipped:  # its name shows still that it is there
+                cells = [v if headings[c].kind == "experiment" else "" for c, v in enumerate(cells)]
+            row = Line(row.number, tuple(cells))
+        result.append(row)
+    return result, findings
+
+
+def _fits(cell: str, kind: str) -> bool:
+    return bool(words.kinds(cell) & _ACCEPTED[kind])
+
+
+def _reorder(
+    row: Line, wrong: Sequence[int], judged: Sequence[int], headings: Sequence[Heading]
+) -> dict[int, int] | None:
+    """{column: the column its cell stands in}, where the wrong cells have only to change places."""
+    if not 1 <= len(wrong) <= 5:
+        return None
+    places = [tuple(wrong)] if len(wrong) > 1 else [(wrong[0], c) for c in judged if c != wrong[0]]
+    for among in places:
+        for order in itertools.permutations(among):
+            moved = dict(zip(among, order, strict=True))
+            if any(c != k for c, k in moved.items()) and all(
+                _fits(row.cells[k], headings[c].kind) for c, k in moved.items()
+            ):
+                return moved
+    return None
+
+
+def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> str:
+    for c, h in enumerate(headings):
+        if h.kind == "experiment" and row.cells[c]:
+            return row.cells[c]
+    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS[:4] and c not in set(drop)]
+    shown = " ".join(p for p in parts if p and words.mark(p) is None)
+    return shown or next((c for c in row.cells if c), f"line {row.number}")
+
+
+# --- figures ---
+
+
+def _figures(
+    table: Table, headings: Sequence[Heading], rows: Sequence[Line]
+) -> tuple[dict[int, dict[int, Figure]], list[Finding]]:
+    """{column: {row: figure in percent}}, and misprints."""
+    read = {}
+    for c, heading in enumerate(headings):
+        if heading.kind == "metric":
+            column = {r: read_figure(row.cells[c]) for r, row in enumerate(rows)}
+            read[c] = {r: f for r, f in column.items() if f}
+    columns = {c: column for c, column in read.items() if scales.is_percentage(column)}
+    if 2 * len(columns) > len(read):  # a misprint in a column of two leaves no majority: the others decide
+        columns |= {c: column for c, column in read.items() if scales.may_be_percentage(column)}
+        columns = dict(sorted(columns.items()))
+    errors = frozenset(c for c in columns if headings[c].error)
+    settled, misprints = scales.settle(columns, table.headings, errors)
+    findings = [
+        Finding(
+            severity=m.severity,
+            rule="percent-typo",
+            why=m.why,
+            table=table.number,
+            line=rows[m.row].number,
+            row=_label(rows[m.row], headings),
+            figures={table.headings[m.column]: rows[m.row].cells[m.column]},
+        )
+        for m in misprints
+    ]
+    return settled, findings
+
+
+def _entries(
+    table: Table,
+    headings: Sequence[Heading],
+    rows: Sequence[Line],
+    figures: Mapping[int, Mapping[int, Figure]],
+) -> Iterable[Entry]:
+    given = _of_context(table.context)
+    above: dict[str, str] = {}  # cells left empty mean: as above
+    section: dict[str, str] = {}
+    for r, row in enumerate(rows):
+        filled = [c for c in row.cells if c]
+        if len(filled) == 1 and len(row.cells) > 2 and not words.numbering(filled[0]):
+            section = dict(words.levels_in(filled[0]))
+            continue
+        facets = {**given, **section, **_facets(row, headings, above)}
+        above |= {k: facets[k] for k in ("dataset", "model") if k in facets}
+        name = next(
+            (row.cells[c] for c, h in enumerate(headings) if h.kind == "experiment" and row.cells[c]), None
+        )
+        extras = {table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind == "other"}
+        by_levels: dict[tuple[tuple[str, str], ...], dict[str, Figure]] = {}
+        for c, heading in enumerate(headings):
+            if c in figures and r in figures[c] and heading.metric:
+                by_levels.setdefault(heading.levels, {})[heading.metric] = figures[c][r]
+        for levels, metrics in by_levels.items() or [((), {})]:
+            label = _label(row, headings)
+            yield Entry(
+                table=table.number,
+                line=row.number,
+                label=" ".join([label, *(v for _, v in levels)]),
+                experiment=name,
+                facets={**facets, **dict(levels)},
+                extras=extras,
+                figures=metrics,
+            )
+
+
+def _of_context(context: Sequence[str]) -> dict[str, str]:
+    """What the headings above a table say of all its rows; the nearest wins."""
+    facets: dict[str, str] = {}
+    for text in context:
+        facets |= {
+            k: v for k, v in words.levels_in(text) if k in ("dataset", "model", "pretrained", "epochs")
+        }
+    return facets
+
+
+def _facets(row: Line, headings: Sequence[Heading], above: Mapping[str, str]) -> dict[str, str]:
+    facets: dict[str, str] = {}
+    mixes = []
+    ticked = False
+    for c, heading in enumerate(headings):
+        cell = row.cells[c]
+        if heading.kind == "indicator":
+            ticked = True
+            level = dict(heading.levels).get("augmentation")
+            if words.mark(cell) and level:
+                mixes.append(level)
+        elif heading.kind in ("dataset", "model") and not cell:
+            if heading.kind in above:
+                facets[heading.kind] = above[heading.kind]
+        elif heading.kind == "dataset":
+            facets["dataset"] = words.dataset(cell) or words.plain(cell)
+        elif heading.kind == "model":
+            facets |= _model(cell)
+        elif heading.kind == "epochs":
+            facets |= {"epochs": words.plain(cell)} if cell else {}
+        elif heading.kind == "augmentation":
+            facets["augmentation"] = words.augmentation(cell) or words.plain(cell) or "default"
+        elif heading.kind == "pretrained":
+            known = words.pretrained(cell)
+            if known is not None:
+                facets["pretrained"] = "yes" if known else "no"
+        elif heading.kind in ("experiment", "other") and not words.numbering(cell):
+            named = dict(words.levels_in(cell)) if heading.kind == "experiment" else {}
+            facets = {**{k: v for k, v in named.items() if k in ("model", "augmentation")}, **facets}
+    if ticked:
+        facets["augmentation"] = "+".join(sorted(mixes)) or "default"
+    return facets
+
+
+def _model(cell: str) -> dict[str, str]:
+    found = {"model": words.model(cell) or words.plain(cell)}
+    mix = dict(words.levels_in(cell)).get("augmentation")
+    return {**found, "augmentation": mix} if mix else found

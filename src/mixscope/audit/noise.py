@@ -1,0 +1,184 @@
+"""Differences that a table lets one compute, against the sampling error of its test set.
+
+A printed top-1 p on n test examples has a binomial standard error sqrt(p (1 - p) / n). The cells of a
+contrast are taken as independent: figures alone cannot show that two models fail on the same examples, and
+where they do, the true error is smaller. Variation between training runs is not in a table of single runs at
+all. So every verdict here is EXPLORATORY, and stands beside the standard deviation between runs that would
+erase it.
+
+    gain        g(model, mixing) = top-1 with mixing - top-1 without
+    D_mixing    g(ViT) - g(ResNet)
+    C           D_mixup - D_cutmix
+    T           D pretrained - D from scratch
+
+What does not belong here: contrasts of runs of our own, with predictions by example (claims/contrasts.py).
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mixscope.audit import words
+from mixscope.audit.entries import Entry
+from mixscope.audit.findings import NOTE, Finding
+from mixscope.claims.verdicts import EXPLORATORY
+
+Z95 = 1.959963984540054
+MIXING = ("mixup", "cutmix")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contrast:
+    """One weighted sum of top-1 figures, in percentage points.
+
+    name: "gain", "D_mixup", "D_cutmix", "C", "T_mixup", "T_cutmix". stratum: the facets that are common to
+    its cells. estimate, standard_error, low, high: percentage points; low and high end the 95 % interval
+    given these models. lean: "above", "below" or "covers" zero. logit: the same contrast of logits;
+    scales_agree: whether its sign is the same. tipping_sd: standard deviation between runs, in percentage
+    points, from which on the interval covers zero; 0 where it does already. cells: weights by label.
+    doubtful: labels of its cells under suspicion.
+    test_size: examples per cell. verdict: always EXPLORATORY, for a table of single runs cannot carry more.
+    """
+
+    name: str
+    stratum: Mapping[str, str]
+    verdict: str
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    lean: str
+    logit: float | None
+    scales_agree: bool | None
+    tipping_sd: float
+    cells: Mapping[str, float]
+    doubtful: tuple[str, ...]
+    test_size: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, under the names above."""
+        return asdict(self)
+
+
+Weighted = list[tuple[Entry, float]]
+Stratum = tuple[str | None, ...]  # levels of STRATA
+STRATA = ("dataset", "pretrained", "epochs")
+Cells = dict[tuple[Stratum, str, str], Entry]  # by stratum, model and augmentation
+
+
+def contrasts(entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[Finding]) -> list[Contrast]:
+    """Every gain, D, C and T whose cells are all printed; of a cell that is printed twice, the first."""
+    doubted = {(f.table, f.line) for f in doubtful}
+    cells: Cells = {}
+    for e in entries:
+        if "top1" in e.figures and "model" in e.facets and "augmentation" in e.facets:
+            stratum = tuple(e.facets.get(f) for f in STRATA)
+            cells.setdefault((stratum, e.facets["model"], e.facets["augmentation"]), e)
+    strata = list(dict.fromkeys(s for s, _, _ in cells))
+    models = list(dict.fromkeys(m for _, m, _ in cells))
+    vits = [m for m in models if words.family(m) == "vit"]
+    nets = [m for m in models if words.family(m) in ("resnet50", "resnet")]
+    named: list[tuple[str, Stratum, dict[str, str], Weighted]] = []
+    for s in strata:
+        for m in models:
+            for x in MIXING:
+                named.append(("gain", s, {"model": m, "augmentation": x}, _gain(cells, s, m, x)))
+    for v, r in itertools.product(vits, nets):
+        both = {"model": f"{v} - {r}"} if len(vits) * len(nets) > 1 else {}
+        d = {(s, x): _minus(_gain(cells, s, v, x), _gain(cells, s, r, x)) for s in strata for x in MIXING}
+        for s in strata:
+            named += [(f"D_{x}", s, both, d[s, x]) for x in MIXING]
+            named.append(("C", s, both, _minus(d[s, "mixup"], d[s, "cutmix"])))
+        for data, pretrained, epochs in strata:
+            scratch = (data, "no", epochs)
+            if pretrained == "yes" and scratch in strata:
+                common = (data, None, epochs)
+                named += [
+                    (f"T_{x}", common, both, _minus(d[(data, "yes", epochs), x], d[scratch, x]))
+                    for x in MIXING
+                ]
+    return [
+        _contrast(
+            name, {k: v for k, v in zip(STRATA, s, strict=True) if v} | more, cells_, test_size, doubted
+        )
+        for name, s, more, cells_ in named
+        if cells_
+    ]
+
+
+def _gain(cells: Cells, stratum: Stratum, model: str, mixing: str) -> Weighted:
+    """Empty where one of the two is not printed."""
+    mixed, without = cells.get((stratum, model, mixing)), cells.get((stratum, model, "default"))
+    return [(mixed, 1.0), (without, -1.0)] if mixed and without else []
+
+
+def _minus(one: Weighted, other: Weighted) -> Weighted:
+    return one + [(e, -w) for e, w in other] if one and other else []
+
+
+def _contrast(
+    name: str,
+    stratum: Mapping[str, str],
+    weighted: Weighted,
+    test_size: int | None,
+    doubted: set[tuple[int | None, int | None]],
+) -> Contrast:
+    total: dict[int, tuple[Entry, float]] = {}
+    for entry, weight in weighted:  # C has the cells without mixing twice, with opposite signs
+        total[id(entry)] = (entry, total.get(id(entry), (entry, 0.0))[1] + weight)
+    kept = [(e, w) for e, w in total.values() if w]
+    n = test_size or words.test_size(kept[0][0].facets)
+    shares = [(float(e.figures["top1"].value) / 100, w) for e, w in kept]
+    estimate = 100 * sum(w * s for s, w in shares)
+    error = 100 * math.sqrt(sum(w**2 * s * (1 - s) / n for s, w in shares))
+    low, high = estimate - Z95 * error, estimate + Z95 * error
+    inside = all(0 < s < 1 for s, _ in shares)
+    logit = sum(w * math.log(s / (1 - s)) for s, w in shares) if inside else None
+    spare = (estimate / Z95) ** 2 - error**2
+    tipping = math.sqrt(max(0.0, spare) / sum(w**2 for _, w in shares))
+    return Contrast(
+        name=name,
+        stratum=dict(stratum),
+        verdict=EXPLORATORY,
+        estimate=estimate,
+        standard_error=error,
+        low=low,
+        high=high,
+        lean="above" if low > 0 else "below" if high < 0 else "covers",
+        logit=logit,
+        scales_agree=None if logit is None else (logit > 0) == (estimate > 0),
+        tipping_sd=tipping,
+        cells={e.label: w for e, w in kept},
+        doubtful=tuple(e.label for e, _ in kept if (e.table, e.line) in doubted),
+        test_size=n,
+    )
+
+
+def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Finding]:
+    """A note for every contrast whose interval covers zero."""
+    by_label = {e.label: e for e in reversed(entries)}
+    for c in found:
+        if c.lean == "covers":
+            entry = by_label[next(iter(c.cells))]
+            stratum = " ".join(_named(k, v) for k, v in c.stratum.items())
+            yield Finding(
+                severity=NOTE,
+                rule="noise",
+                why=f"{c.name} of {stratum}: within the sampling error of {c.test_size:,} test examples"
+                f" (95 % interval [{c.low:+.2f}, {c.high:+.2f}] points)",
+                table=entry.table,
+                line=entry.line,
+                row=entry.label,
+                figures={
+                    "difference": f"{c.estimate:+.2f} pp",
+                    "standard error": f"{c.standard_error:.2f} pp",
+                },
+            )
+
+
+def _named(facet: str, level: str) -> str:
+    if facet == "pretrained":
+        return "pretrained" if level == "yes" else "from scratch"
+    return f"{level} epochs" if facet == "epochs" else level

@@ -1,0 +1,348 @@
+"""What the figures of a table say about each other.
+
+A contradiction is reported only where no values that round to the printed figures could hold together. A
+figure that one rule has refuted proves nothing for the next: there, either reading counts.
+
+What does not belong here: how tables are read (entries.py), and differences between cells (noise.py).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from mixscope.audit import bounds, words
+from mixscope.audit.entries import FACETS, Entry
+from mixscope.audit.figures import Figure, difference
+from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
+from mixscope.audit.words import SHOWN
+from mixscope.claims import bands
+
+GAP_POINTS = Decimal("2.5")  # precision above recall; marked every cell of a published table known as invalid
+_TINY = 1e-9
+
+
+def is_balanced(entry: Entry, balanced: bool) -> bool:
+    """Whether its test set has equally many examples of each class: said by the user, or known."""
+    return balanced or entry.facets.get("dataset") in words.KNOWN_DATA
+
+
+def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[Finding]:
+    """What one entry's own figures prove or suggest. test_size: None for what is known of the data set."""
+    even = is_balanced(entry, balanced)
+    figures = entry.figures
+    apart = _apart(figures.get("top1"), figures.get("recall"), test_size or words.test_size(entry.facets))
+    apart = apart if even else None
+    hits = [figures[m] for m in ("top1", "recall") if m in figures]
+    if apart:
+        yield _recall(entry, apart == "clearly")
+    yield from _top5(entry, hits if apart == "clearly" else hits[:1] if "top1" in figures else [])
+    if {"precision", "recall"} <= figures.keys():
+        recalls = hits if apart == "clearly" else [figures["recall"]]
+        refuted = even and all(
+            _share(figures["precision"].high) < bounds.precision_least(_share(r.low)) - _TINY for r in recalls
+        )
+        if refuted:
+            yield _precision(entry)
+        else:
+            broken = list(_f1(entry, recalls, even))
+            yield from broken
+            if even and not broken:
+                yield from _gap(entry, recalls)
+    yield from _band(entry)
+
+
+def _apart(a: Figure | None, b: Figure | None, test_size: int = 1) -> str | None:
+    """ "clearly" where two printed figures cannot be one value; "barely" where a tie, rounded up and down,
+    would explain it, but no tie is a number of hits on so many test examples."""
+    if a is None or b is None:
+        return None
+    distance = max(a.low, b.low) - min(a.high, b.high)
+    if distance == 0:
+        hits = min(a.high, b.high) * test_size / 100
+        return "barely" if hits != hits.to_integral_value() else None
+    return "clearly" if distance > 0 else None
+
+
+def _recall(entry: Entry, proven: bool) -> Finding:
+    figures = entry.figures
+    why = "on a balanced test set macro recall is top-1 accuracy: one of the two is misprinted"
+    if not proven:
+        why = "one unit of the last place apart: only a mean over runs, rounded up and down, explains it"
+    elif _apart(figures["top1"], figures.get("precision")) is None and "precision" in figures:
+        why += "; precision equals top-1, so perhaps precision and recall have changed places"
+    return _finding(entry, CONTRADICTION if proven else SUSPICION, "recall-is-top1", why, "top1", "recall")
+
+
+def _top5(entry: Entry, hits: Sequence[Figure]) -> Iterator[Finding]:
+    top5 = entry.figures.get("top5")
+    if top5 is not None and hits and all(top5.high <= f.low for f in hits):
+        why = "what is right at first guess is right within five: top-5 cannot be below top-1"
+        yield _finding(entry, CONTRADICTION, "top5-below-top1", why, "top1", "top5")
+
+
+def _precision(entry: Entry) -> Finding:
+    recall = float(entry.figures["recall"].low)
+    why = (
+        "on a balanced test set macro precision is at least the square of macro recall, here"
+        f" {100 * bounds.precision_least(recall / 100):.2f} %"
+    )
+    return _finding(entry, CONTRADICTION, "precision-bound", why, "recall", "precision")
+
+
+def _f1(entry: Entry, recalls: Sequence[Figure], even: bool) -> Iterator[Finding]:
+    f1, precision = entry.figures.get("f1"), entry.figures["precision"]
+    if f1 is None:
+        return
+    most = max(bounds.f1_most(_share(precision.high), _share(r.high)) for r in recalls)
+    least = min(bounds.f1_least(_share(precision.low), _share(r.low), balanced=even) for r in recalls)
+    if _share(f1.low) > most + _TINY or _share(f1.high) < least - _TINY:
+        why = (
+            f"with this precision and recall macro F1 lies between {100 * least:.2f} and {100 * most:.2f} %"
+            " (rounding included), whatever the classes do"
+        )
+        yield _finding(entry, CONTRADICTION, "f1-bound", why, "precision", "recall", "f1")
+
+
+def _gap(entry: Entry, recalls: Sequence[Figure]) -> Iterator[Finding]:
+    gap = min(entry.figures["precision"].value - r.value for r in recalls)
+    if gap >= GAP_POINTS:
+        why = (
+            f"precision is {gap:.2f} points above recall, as where a network is judged on images unlike those"
+            " it was trained on (another size or scale, batch-norm statistics that do not fit)"
+        )
+        yield _finding(entry, SUSPICION, "precision-recall-gap", why, "precision", "recall")
+
+
+def _band(entry: Entry) -> Iterator[Finding]:
+    top1, facets = entry.figures.get("top1"), entry.facets
+    family = words.family(facets.get("model", ""))
+    mixing = {"default": "none"}.get(facets.get("augmentation", ""), facets.get("augmentation"))
+    if top1 is None or family is None:
+        return
+    known = bands.of(data=facets.get("dataset", ""), family=family, mixing=mixing)
+    if not known or any(b.low is not None and b.holds(float(top1.value)) for b in known):
+        return
+    above = top1.low > max(Decimal(str(b.high)) for b in known)
+    below = top1.high < min(Decimal(str(b.low or 0)) for b in known)
+    said = " or ".join(str(b) for b in known)
+    pretrained = facets.get("pretrained")
+    if above and pretrained == "no":
+        yield _finding(
+            entry, SUSPICION, "band", f"above what published recipes reach from scratch: {said}", "top1"
+        )
+    elif below and pretrained == "yes":
+        why = f"pretrained, and yet below what published recipes reach from scratch: {said}"
+        yield _finding(entry, SUSPICION, "band", why, "top1")
+    elif below:
+        yield _finding(
+            entry, SUSPICION, "band", f"below what published recipes reach from scratch: {said}", "top1"
+        )
+    elif pretrained == "no" and not above and all(b.low is None or float(top1.value) < b.low for b in known):
+        why = f"from scratch, and far below the usual recipe; only one explanation is in the bands: {said}"
+        yield _finding(entry, NOTE, "band", why, "top1")
+
+
+# --- tables against each other ---
+
+
+def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
+    """Where every row of a table has top-5 below top-1, its headings are exchanged: one finding; mended."""
+    tables = defaultdict(list)
+    for entry in entries:
+        if {"top1", "top5"} <= entry.figures.keys():
+            tables[entry.table].append(entry)
+    wrong = {
+        t: rows
+        for t, rows in tables.items()
+        if len(rows) > 1 and all(e.figures["top5"].high <= e.figures["top1"].low for e in rows)
+    }
+    findings = [
+        _finding(
+            rows[0],
+            CONTRADICTION,
+            "top5-below-top1",
+            "in every row of the table: the two headings have changed places, and are read so",
+            "top1",
+            "top5",
+        )
+        for rows in wrong.values()
+    ]
+    mended = [
+        replace(e, figures={**e.figures, "top1": e.figures["top5"], "top5": e.figures["top1"]})
+        if e.table in wrong and {"top1", "top5"} <= e.figures.keys()
+        else e
+        for e in entries
+    ]
+    return mended, findings
+
+
+def printed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """The same cell with different figures, in two tables of a document or twice in one.
+
+    Cells are the same where their experiment's name is, or else every facet and every other column. Where
+    half or more of what two tables share differs, they report different things (another epoch, another
+    split), and nothing is concluded.
+    """
+    first: dict[Any, Entry] = {}
+    pairs: dict[tuple[int, int], list[tuple[Entry, Entry, str]]] = defaultdict(list)
+    for entry in entries:
+        key = _identity(entry)
+        if key is None:
+            continue
+        earlier = first.setdefault(key, entry)
+        if earlier is entry or (earlier.experiment and not _compatible(earlier, entry)):
+            continue
+        for metric in earlier.figures.keys() & entry.figures.keys():
+            pairs[earlier.table, entry.table].append((earlier, entry, metric))
+    for (one, other), shared in pairs.items():
+        different = [p for p in shared if _apart(p[0].figures[p[2]], p[1].figures[p[2]]) == "clearly"]
+        if one == other:
+            continue  # numbering says so
+        if len(shared) >= 3 and 2 * len(different) >= len(shared):
+            continue
+        for a, b, metric in different:
+            why = (
+                f"table {one} (line {a.line}) prints {a.figures[metric]}, table {other} (line {b.line})"
+                f" {b.figures[metric]} for the same cell"
+            )
+            severity = CONTRADICTION if a.experiment or len(shared) >= 3 else SUSPICION
+            figures = {f"table {one}": str(a.figures[metric]), f"table {other}": str(b.figures[metric])}
+            yield _finding(b, severity, "printed-twice", why, shown={SHOWN[metric]: "", **figures})
+
+
+def _identity(entry: Entry) -> Any:
+    if entry.experiment and words.numbering(entry.experiment):
+        levels = entry.label.removeprefix(entry.experiment)
+        return ("name", words.numbering(entry.experiment), levels)
+    facets = entry.facets
+    if "model" not in facets or "augmentation" not in facets:
+        return None
+    extras = tuple(sorted((words.plain(k), words.plain(v)) for k, v in entry.extras.items()))
+    return ("facets", tuple(facets.get(f) for f in FACETS), extras)
+
+
+def _compatible(a: Entry, b: Entry) -> bool:
+    """Whether nothing says that two entries of one name are different models."""
+    same = all(a.facets[f] == b.facets[f] for f in FACETS if f in a.facets and f in b.facets)
+    common = {words.plain(k): v for k, v in a.extras.items()}
+    other = {words.plain(k): v for k, v in b.extras.items()}
+    return same and all(words.plain(common[k]) == words.plain(other[k]) for k in common.keys() & other.keys())
+
+
+def stated_gains(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Differences in brackets behind a figure, "78.52 (+2.10)", that lead to no other figure of the table."""
+    for entry in entries:
+        for metric, figure in entry.figures.items():
+            gain = figure.gain
+            others = [
+                e.figures[metric]
+                for e in entries
+                if e.table == entry.table and metric in e.figures and e is not entry
+            ]
+            if gain is None or not others:
+                continue
+            spans = [difference(figure, o) for o in others]
+            if not any(
+                (gain.low <= b and a <= gain.high) or (-gain.high <= b and a <= -gain.low) for a, b in spans
+            ):
+                why = f"no other {SHOWN[metric]} of the table lies {gain} away"
+                yield _finding(entry, SUSPICION, "difference", why, metric)
+
+
+def numbering(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Experiments counted with gaps, or twice. A name that many rows share is a scheme, and left alone."""
+    seen: dict[str, dict[int, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        found = words.numbering(entry.experiment) if entry.experiment else None
+        if found:
+            seen[found[0]][found[1]].append(entry)
+    for numbers in seen.values():
+        yield from _gaps(numbers)
+        yield from _doubles(numbers)
+
+
+def _gaps(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[Finding]:
+    missing = sorted(set(range(min(numbers), max(numbers) + 1)) - set(numbers))
+    if not missing or len(numbers) < 3 or 3 * len(missing) > len(numbers):
+        return
+    for number in missing:
+        after = numbers[min(n for n in numbers if n > number)][0]
+        prefix = re.sub(r"\d+\s*$", "", after.experiment or "")
+        why = f"{prefix}{number} is missing between others of its kind: not reported, or renamed"
+        yield _finding(after, SUSPICION, "numbering", why, shown={"missing": f"{prefix}{number}"})
+
+
+def _doubles(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[Finding]:
+    doubled = []
+    for rows in numbers.values():
+        a = rows[0]
+        for b in rows[1:]:
+            if a.line == b.line and a.table == b.table:
+                continue
+            inside = a.table == b.table and not _told_apart(a, b)
+            if inside or not all(
+                a.facets[f] == b.facets[f] for f in FACETS if f in a.facets and f in b.facets
+            ):
+                doubled.append((a, b))
+    if len(numbers) < 3 or 3 * len({id(a) for a, _ in doubled}) > len(numbers):
+        return
+    for a, b in doubled:
+        why = f"{b.experiment} stands in line {a.line} already, for {_told(a)}; here for {_told(b)}"
+        if _told(a) == _told(b):
+            why = f"{b.experiment} stands in line {a.line} already, for the same"
+        yield _finding(b, CONTRADICTION, "numbering", why, shown={"twice": str(b.experiment)})
+
+
+def _told_apart(a: Entry, b: Entry) -> bool:
+    """Whether a column other than the facets (a seed, an epoch) distinguishes two rows."""
+    return any(a.extras[k] != b.extras.get(k) and not _is_result(a.extras[k]) for k in a.extras)
+
+
+def _is_result(cell: str) -> bool:
+    return bool(re.search(r"\d\.\d", cell))
+
+
+def _told(entry: Entry) -> str:
+    shown = [entry.facets[f] for f in FACETS[:3] if f in entry.facets]
+    scratch = {"yes": ["pretrained"], "no": ["from scratch"]}.get(entry.facets.get("pretrained", ""), [])
+    return ", ".join(shown + scratch) or "another row"
+
+
+def _share(percent: Decimal) -> float:
+    return min(1.0, max(0.0, float(percent) / 100))
+
+
+def _finding(
+    entry: Entry,
+    severity: str,
+    rule: str,
+    why: str,
+    *metrics: str,
+    shown: Mapping[str, str] | None = None,
+) -> Finding:
+    figures = {SHOWN[m]: str(entry.figures[m]) for m in metrics} if shown is None else shown
+    return Finding(
+        severity=severity,
+        rule=rule,
+        why=why,
+        table=entry.table,
+        line=entry.line,
+        row=entry.label,
+        figures={k: v for k, v in figures.items() if v},
+    )
+
+
+def of_entries(
+    entries: Iterable[Entry], balanced: bool, test_size: int | None
+) -> tuple[list[Entry], list[Finding]]:
+    """All rules, over all tables of a document. Returns the entries, with exchanged headings mended."""
+    mended, findings = exchanged_headings(list(entries))
+    for entry in mended:
+        findings += of_entry(entry, balanced, test_size)
+    findings += printed_twice(mended)
+    findings += stated_gains(mended)
+    findings += numbering(mended)
+    return mended, findings

@@ -1,0 +1,156 @@
+"""One unit for every figure: percent. What is printed in another one by mistake is found here, and mended.
+
+A column is read as it is mostly printed: shares in 0 to 1, or percent. A figure that does not fit is a
+misprint where it cannot be anything else or another figure of its row confirms it, else a reason to look; a
+broken run may well be at 0.5 %.
+
+What does not belong here: what figures say about each other (rules.py).
+"""
+
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mixscope.audit.figures import Figure
+from mixscope.audit.findings import CONTRADICTION, SUSPICION
+
+HUNDRED = Decimal(100)
+Column = Mapping[int, Figure]  # row -> what is printed
+
+
+@dataclass(frozen=True, slots=True)
+class Misprint:
+    """One cell: where, how certain, why, and what it says if mended (percent; None where that is open)."""
+
+    row: int
+    column: int
+    severity: str
+    why: str
+    mended: Figure | None
+
+
+def is_share(column: Column, heading: str, error: bool) -> bool:
+    """Whether a column is printed in shares of 1, not in percent. Small percentages are common among errors,
+    where the heading may say so, and not among accuracies."""
+    if not column or (error and re.search("[%％]", heading)):
+        return False
+    small = [f for f in column.values() if not f.percent and 0 <= f.value <= 1]
+    return 3 * len(small) >= 2 * len(column)
+
+
+def is_percentage(column: Column) -> bool:
+    """Whether a column can be percentages or shares at all: mostly unsigned, and mostly up to 100."""
+    return 2 * _possible(column) > len(column)
+
+
+def may_be_percentage(column: Column) -> bool:
+    """Whether it is so in half of its cells, which proves nothing by itself."""
+    return len(column) > 0 and 2 * _possible(column) == len(column)
+
+
+def _possible(column: Column) -> int:
+    return sum(not f.signed and 0 <= f.value <= HUNDRED for f in column.values())
+
+
+def settle(
+    columns: Mapping[int, Column], headings: Sequence[str], errors: frozenset[int]
+) -> tuple[dict[int, dict[int, Figure]], list[Misprint]]:
+    """All figures in percent, and the misprints. columns: {column: {row: figure}} of one table.
+
+    errors: the columns that print error rates; they are turned into accuracies.
+    """
+    shares = {c for c, column in columns.items() if is_share(column, headings[c], c in errors)}
+    settled: dict[int, dict[int, Figure]] = {}
+    for c, column in columns.items():
+        settled[c] = {
+            r: f.times(HUNDRED) if c in shares and not f.percent and f.value <= 1 else f
+            for r, f in column.items()
+        }
+    misprints = list(_misprints(columns, settled, shares))
+    for m in misprints:
+        if m.mended is None:
+            del settled[m.column][m.row]
+        else:
+            settled[m.column][m.row] = m.mended
+    for c in errors & settled.keys():
+        settled[c] = {r: f.complement() for r, f in settled[c].items()}
+    return settled, misprints
+
+
+def _misprints(
+    columns: Mapping[int, Column], settled: Mapping[int, Column], shares: set[int]
+) -> Iterator[Misprint]:
+    odd_comma = _odd_comma(columns)
+    for c, column in columns.items():
+        for r, figure in column.items():
+            others = [float(f.value) for row, f in settled[c].items() if row != r]
+            beside = [float(settled[k][r].value) for k in settled if k != c and r in settled[k]]
+            found = _value(figure, others, beside, c in shares) or _notation(figure, odd_comma, settled[c][r])
+            if found:
+                severity, why, mended = found
+                yield Misprint(r, c, severity, why, mended)
+
+
+Found = tuple[str, str, Figure | None]
+
+
+def _value(figure: Figure, others: list[float], beside: list[float], share: bool) -> Found | None:
+    value = float(figure.value)
+    if value < 0:
+        return CONTRADICTION, "a share of examples is never below 0", None
+    if value > 100:
+        return CONTRADICTION, "a share of examples is never above 100 %", _with_point(figure, others, beside)
+    if not others:
+        return None
+    if share and value > 1 and not figure.percent:
+        return CONTRADICTION, "printed in percent where its column prints shares of 1", figure
+    typical = statistics.median(others)
+    if share or not 0 < value <= 1 or typical < 5:
+        return None
+    mended = figure.times(HUNDRED)
+    if any(0.5 <= b / (100 * value) <= 2 for b in beside):
+        return (
+            CONTRADICTION,
+            "a share of 1 in a column of percentages; the row's other figures say so",
+            mended,
+        )
+    if beside or not 0.5 * min(others) <= 100 * value <= 2 * max(others):
+        return None
+    if figure.percent == 0 and figure.half < Decimal("0.005") < 1:
+        return CONTRADICTION, "a share of 1 in a column of percentages", mended
+    return SUSPICION, "below 1 % where its column is far above: perhaps a share of 1", mended
+
+
+def _with_point(figure: Figure, others: list[float], beside: list[float]) -> Figure | None:
+    for k in (2, 1, 3):
+        mended = figure.times(Decimal(1).scaleb(-k))
+        near = any(0.8 <= b / float(mended.value) <= 1.25 for b in beside if b > 0)
+        if mended.value <= 100 and others and (near or min(others) <= mended.value <= max(others)):
+            return mended
+    return None
+
+
+def _notation(figure: Figure, odd_comma: bool | None, read: Figure) -> Found | None:
+    if figure.percent > 1:
+        return CONTRADICTION, f"{figure.percent} percent signs behind one figure", read
+    if odd_comma is not None and _has_point(figure) and figure.comma == odd_comma:
+        mark, rest = ("comma", "points") if figure.comma else ("point", "commas")
+        return CONTRADICTION, f"a decimal {mark} in a table of decimal {rest}", read
+    return None
+
+
+def _has_point(figure: Figure) -> bool:
+    return figure.half < Decimal("0.5")
+
+
+def _odd_comma(columns: Mapping[int, Column]) -> bool | None:
+    """Whether the rare decimal mark of a table is the comma; None where there is but one, or no rare one."""
+    marks = [f.comma for column in columns.values() for f in column.values() if _has_point(f)]
+    commas = sum(marks)
+    if 0 < 3 * commas <= len(marks):
+        return True
+    if 0 < 3 * (len(marks) - commas) <= len(marks):
+        return False
+    return None

@@ -1,0 +1,69 @@
+"""An audit as text: contradictions first, then what to look at, then notes and contrasts.
+
+What does not belong here: what is found.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from mixscope.audit import Audit
+from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
+from mixscope.audit.noise import Contrast
+
+_TITLES = {
+    CONTRADICTION: "contradictions (cannot be as printed)",
+    SUSPICION: "look at this (possible, but unlikely to be right)",
+    NOTE: "notes",
+}
+
+
+def text(audit: Audit) -> str:
+    """The whole audit, for a terminal."""
+    return "\n".join(_lines(audit))
+
+
+def _lines(audit: Audit) -> Iterator[str]:
+    tables = f"{audit.tables} table{'s' if audit.tables != 1 else ''}"
+    yield f"read      {tables}, {audit.rows} rows of figures, {audit.figures} figures"
+    yield f"test set  {audit.test_size_said}"
+    for severity, title in _TITLES.items():
+        found = [f for f in audit.findings if f.severity == severity]
+        yield ""
+        yield f"{title}: {len(found) or 'none'}"
+        for finding in found:
+            yield from _finding(finding)
+    if audit.contrasts:
+        yield ""
+        yield "contrasts of top-1 (percentage points; 95 % interval from the size of the test set alone)"
+        yield from _contrasts(audit.contrasts)
+        yield "tipping SD: the standard deviation between runs from which on the interval covers zero."
+        yield "One table of single runs cannot show that spread: every verdict is EXPLORATORY."
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    place = f"table {finding.table}, line {finding.line}" if finding.table else f"line {finding.line}"
+    figures = "  ".join(f"{name} {value}" for name, value in finding.figures.items())
+    yield f"  {finding.rule:<21} {finding.row} ({place})" + (f": {figures}" if figures else "")
+    yield f"  {'':<21} {finding.why}"
+
+
+def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
+    rows = [
+        ("contrast", "where", "estimate", "95 % interval", "zero", "tipping SD", "rests on doubtful cells")
+    ]
+    for c in contrasts:
+        where = " ".join(_where(k, v) for k, v in c.stratum.items())
+        interval = f"[{c.low:+.2f}, {c.high:+.2f}]"
+        lean = {"above": "above", "below": "below", "covers": "inside"}[c.lean]
+        if c.scales_agree is False:
+            lean += ", logits disagree"
+        tipping = f"{c.tipping_sd:.2f}" if c.tipping_sd else "-"
+        rows.append((c.name, where, f"{c.estimate:+.2f}", interval, lean, tipping, ", ".join(c.doubtful)))
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def _where(facet: str, level: str) -> str:
+    if facet == "pretrained":
+        return "pretrained" if level == "yes" else "scratch"
+    return f"{level} epochs" if facet == "epochs" else level

@@ -1,0 +1,39 @@
+"""Values as text: durations, sizes, numbers, differences with their sign."""
+
+
+def duration(seconds: float) -> str:
+    """Time.
+
+    >>> duration(10_700)
+    '2 h 58 min'
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(n_bytes: float) -> str:
+    """Memory and disk, in powers of ten.
+
+    >>> size(94_300_000)
+    '94 MB'
+    """
+    for unit, least in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= least:
+            shown = n_bytes / least
+            return f"{shown:.1f} {unit}" if shown < 10 else f"{shown:.0f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign; a dash where there is none."""
+    if value is None:
+        return "–"
+    text = f"{value:+.{digits}f}"
+    return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")

@@ -1,0 +1,179 @@
+"""A run before its first step: data opened, network built, loaders made, and what is checked of them.
+
+What does not belong here: steps (training/loop.py), records, and the test split of a run that is not done.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mixscope import mixing
+from mixscope.data import cue_store
+from mixscope.data.device import feed
+from mixscope.data.loader import Batch, Loader
+from mixscope.data.store import Store
+from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
+from mixscope.study.config import RunConfig, clean_images
+from mixscope.training import health, models, pretraining_data, ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A run that is built and checked. judges: by split, what is judged after every epoch."""
+
+    config: RunConfig
+    store: Store
+    built: models.Built
+    device: torch.device
+    loader: Loader
+    clean: Loader
+    judges: dict[str, Loader]
+    counts: dict[str, int]
+    findings: list[Finding]
+
+
+@contextmanager
+def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
+    """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
+    store = Store.open(root, config.data.name)
+    cue_store.refuse_moves(store, config.augment.base)
+    built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
+    on_gpu, fraction = device.type == "cuda", config.data.val_fraction
+    rows = _training_rows(store, config)
+    mixer = mixing.make(
+        config.augment,
+        seed=config.seed,
+        epochs=config.train.epochs,
+        size=store.size,
+        batch_size=config.train.batch_size,
+        examples=len(rows),
+    )
+    with ExitStack() as stack:
+        loader = stack.enter_context(
+            Loader(
+                store,
+                "train",
+                batch_size=config.train.batch_size,
+                seed=config.seed,
+                val_fraction=fraction,
+                per_class=config.data.per_class,
+                base=config.augment.base,
+                shuffle=True,
+                mixer=mixer,
+                drop_last=_last_is_too_small(len(rows), config.train.batch_size),
+                rank=ranks.rank(),
+                ranks=ranks.count(),
+                threads=config.run.loader_threads,
+                device_augment=on_gpu,
+                pin=on_gpu,
+            )
+        )
+        few = max(1, clean_images(len(rows)) // store.n_classes)
+        few = min(few, config.data.per_class or few)
+        clean = stack.enter_context(in_order(store, "train", config, device, per_class=few))
+        splits = ["val"] if fraction > 0 else []
+        if config.train.protocol == "published":
+            splits.append("test")
+        judges = {split: stack.enter_context(in_order(store, split, config, device)) for split in splits}
+        counts = {"train": len(rows), **{s: judges[s].examples for s in ("val",) if s in judges}}
+        counts["test"] = store.manifest["counts"]["test"]
+        yield Ready(
+            config=config,
+            store=store,
+            built=built,
+            device=device,
+            loader=loader,
+            clean=clean,
+            judges=judges,
+            counts=counts,
+            findings=[
+                *health.contract(
+                    train=loader.spec,
+                    judged={split: judge.spec for split, judge in {"clean-train": clean, **judges}.items()},
+                    module=built.module,
+                    train_batch=first_batch(loader, device).images,
+                    clean_batch=first_batch(clean, device).images,
+                ),
+                health.pretraining(pretraining_data.remarks(built.provenance, store.name)),
+            ],
+        )
+
+
+def _training_rows(store: Store, config: RunConfig) -> np.ndarray:
+    """Rows of the training images, int64.
+
+    Raises ConfigError when validation leaves a class without any, or would have no image itself.
+    """
+    fraction, labels = config.data.val_fraction, store.labels("train")
+    _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)
+    if fraction > 0 and len(store.rows("train", val_fraction=fraction)[1]) == len(labels):
+        raise ConfigError(
+            f"data.val_fraction={fraction} holds out no image of {store.name}; give a larger share"
+        )
+    there, left = (np.bincount(each, minlength=store.n_classes) for each in (labels, labels[rows]))
+    emptied = int(np.sum((there > 0) & (left == 0)))
+    if emptied:
+        raise ConfigError(
+            f"data.val_fraction={fraction} leaves no training images of {emptied} of"
+            f" {store.n_classes} classes of {store.name}; give a smaller share"
+        )
+    return rows
+
+
+def _last_is_too_small(examples: int, batch_size: int) -> bool:
+    """Whether the last batch would hold a single image for some rank, on which batch norm cannot train."""
+    return examples > batch_size and 0 < examples % batch_size < 2 * ranks.count()
+
+
+def in_order(
+    store: Store, split: str, config: RunConfig, device: torch.device, *, per_class: int | None = None
+) -> Loader:
+    """A split as evaluation sees it: in order, as it is, every image once."""
+    return Loader(
+        store,
+        split,
+        batch_size=config.run.eval_batch_size * ranks.count(),
+        seed=config.seed,
+        val_fraction=config.data.val_fraction,
+        per_class=config.data.per_class if per_class is None else per_class,
+        rank=ranks.rank(),
+        ranks=ranks.count(),
+        threads=config.run.loader_threads,
+        device_augment=device.type == "cuda",
+        pin=device.type == "cuda",
+    )
+
+
+def first_batch(loader: Loader, device: torch.device) -> Batch:
+    """The first batch of all, a copy; the loader is left as it was."""
+    batch = next(iter(feed(loader, device)))
+    batch = batch._replace(images=batch.images.clone(), labels=batch.labels.clone())
+    loader.close()
+    loader.position = (0, 0)
+    return batch
+
+
+def facts(store: Store) -> dict[str, Any]:
+    """What records keep of a data set. superclass_of: by class, empty where the set has no superclasses."""
+    return {
+        "name": store.name,
+        "digest": store.digest,
+        "class_names": list(store.class_names),
+        "superclass_names": list(store.superclass_names),
+        "superclass_of": store.superclass_of.tolist(),
+    }
+
+
+def check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
+    """Raises DataError when a run was begun on other data than `store`; before: its environment.json."""
+    if store.digest != before["data"]["digest"]:
+        raise DataError(
+            f"{path}: was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"
+            f" {store.digest[:12]}; give another --out, or the data it was begun on with --root"
+        )

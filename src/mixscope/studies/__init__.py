@@ -1,0 +1,1 @@
+"""Many runs: planning, scheduling, status and tables of a study."""

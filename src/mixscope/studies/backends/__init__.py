@@ -1,0 +1,69 @@
+"""Where the runs of a study are executed: on this machine, on a Ray cluster, or on a Slurm cluster.
+
+Every backend executes the same `mixscope train`, so that records, exit codes and resuming are the same
+everywhere.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from mixscope.runs import records
+from mixscope.studies.status import Standing
+from mixscope.study.matrix import PlannedRun
+
+
+class Work(Protocol):
+    """One start of one run, wherever it is executed. about: what scheduler.jsonl says of it."""
+
+    @property
+    def about(self) -> Mapping[str, Any]: ...
+
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal as in subprocess; None while it runs or waits to run."""
+
+    def why(self) -> str | None:
+        """What its place knows about its end; None leaves it to the exit code and the records."""
+
+    def age(self) -> float:
+        """Seconds since its process began; 0 while it waits for a place."""
+
+    def send(self, number: int) -> None:
+        """Sends a signal to its processes; SIGTERM lets a run save itself."""
+
+    def close(self) -> None:
+        """It has ended."""
+
+
+class Backend(Protocol):
+    """Where runs are executed."""
+
+    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
+        """What an earlier scheduler of this study left behind and still runs, or waits to."""
+
+    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
+        """Starts runs, each in its slot, in this order."""
+
+
+def threads(count: int) -> dict[str, str]:
+    """The environment of a run that computes with so many threads, or with fewer: as OMP_NUM_THREADS has it.
+
+    On a machine that others use too, threads that have no core of their own wait for each other.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and 0 < int(wanted) < count:
+        count = int(wanted)
+    return {name: str(count) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
+
+
+def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:
+    """Writes the settings of a run to logs/ and returns the command that executes it, wherever it is run."""
+    file = out / "logs" / f"{planned.directory}.yaml"
+    text = yaml.safe_dump(planned.config.to_dict(), sort_keys=False, allow_unicode=True)
+    records.write_bytes(file, text.encode())
+    line = [sys.executable, "-m", "mixscope", "train", "--config", str(file)]
+    return [*line, "--out", str(out / planned.directory), "--root", str(root), *extra]

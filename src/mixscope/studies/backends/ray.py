@@ -1,0 +1,468 @@
+"""A study's runs on a Ray cluster.
+
+A run is a Ray task that executes the same `mixscope train` as a process of its node, so that records, exit
+codes and taking up again are those of any run. Where the node sees the study's folder (shared storage) the
+run writes there; elsewhere it writes beside, and what changes is sent home every few seconds. A run whose
+node dies is started again on another one, from its last checkpoint.
+
+What does not belong here: the order of runs, retries and what counts as hung (scheduler.py).
+"""
+
+import ctypes
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mixscope.errors import ConfigError
+from mixscope.hardware import cores
+from mixscope.runs import records
+from mixscope.studies import backends, scheduler
+from mixscope.studies.backends import Work
+from mixscope.studies.scheduler import Notice, Options
+from mixscope.studies.status import Standing
+from mixscope.study.matrix import PlannedRun
+
+TALK_SECONDS = 1.0  # how often a task asks whether its run shall stop
+LIGHT_SECONDS = 10.0  # how often status, events and log are sent home where storage is not shared
+HEAVY_SECONDS = 60.0  # and checkpoints, which may have hundreds of megabytes
+HELD_SECONDS = 120.0  # how long a start waits for an earlier process of the run to let go of it
+LOCAL_STORE_BYTES = 100_000_000  # of a cluster that we start ourselves; its storage is shared
+
+
+def run(
+    runs: Sequence[PlannedRun],
+    *,
+    out: Path,
+    root: Path,
+    options: Options,
+    notice: Notice,
+    extra: Sequence[str] = (),
+    gpus: float | None = None,
+    address: str | None = None,
+) -> list[Standing]:
+    """As `scheduler.run`, on the cluster at `address`, or at RAY_ADDRESS; without either on this machine.
+
+    options: `slots` bounds how many runs are with Ray at once, `threads` is how many processors each takes.
+    gpus: how many each takes, a fraction where several share one; None is 1 where the cluster has any.
+
+    Raises ConfigError also when Ray is not installed or does not answer.
+    """
+    address = address or os.environ.get("RAY_ADDRESS")
+    with _cluster(address) as library, _home(out) as token:
+        place = _Cluster(
+            library, out.absolute(), root.absolute(), options, extra, gpus, token, ours=not address
+        )
+        return scheduler.run(runs, out=out, root=root, options=options, notice=notice, place=place)
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """The library, connected; without an address to a cluster of this machine, for as long as the block."""
+    try:
+        import ray
+    except ImportError as problem:
+        raise ConfigError("--executor ray: needs Ray; pip install 'mixscope[ray]'") from problem
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        if address:
+            ray.init(address, **quiet)
+        else:
+            store = LOCAL_STORE_BYTES
+            ray.init("local", num_cpus=cores(), include_dashboard=False, object_store_memory=store, **quiet)
+    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as problem:
+        raise ConfigError(
+            f"--executor ray: no cluster answers at {address or 'this machine'} ({problem});"
+            " `ray start --head` starts one, and without RAY_ADDRESS this machine is used"
+        ) from problem
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _home(out: Path) -> Iterator[Path]:
+    """A file of a name that no other folder holds: a node that sees it shares our storage."""
+    token = out.absolute() / "logs" / f".home-{uuid.uuid4().hex}"
+    token.parent.mkdir(parents=True, exist_ok=True)
+    token.touch()
+    try:
+        yield token
+    finally:
+        token.unlink(missing_ok=True)
+
+
+# --- on the scheduler's side --------------------------------------------------------------------
+
+
+class _Post:
+    """An actor beside the scheduler: tasks leave here what they have, and find here what is asked of them."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, int] = {}
+        self.parcels: list[Parcel] = []
+
+    def order(self, start: str, number: int) -> None:
+        self.orders[start] = number
+
+    def exchange(self, parcel: "Parcel") -> int | None:
+        self.parcels.append(parcel)
+        return self.orders.get(parcel.start)
+
+    def collect(self) -> list["Parcel"]:
+        parcels, self.parcels = self.parcels, []
+        return parcels
+
+
+class _Cluster:
+    """Ray as a `Place`."""
+
+    def __init__(
+        self,
+        library: Any,
+        out: Path,
+        root: Path,
+        options: Options,
+        extra: Sequence[str],
+        gpus: float | None,
+        token: Path,
+        ours: bool,
+    ) -> None:
+        self.ray, self.out, self.root, self.options, self.extra = library, out, root, options, extra
+        self.token, self.ours = token, ours
+        self.gpus = (1.0 if library.cluster_resources().get("GPU") else 0.0) if gpus is None else gpus
+        here = library.get_runtime_context().get_node_id()
+        strategy = library.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
+        self.post = library.remote(_Post).options(num_cpus=0, scheduling_strategy=strategy).remote()
+        self.execute = library.remote(_execute).options(
+            num_cpus=options.threads, num_gpus=self.gpus, max_retries=0
+        )
+        self.works: dict[str, _Task] = {}
+
+    def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
+        """Tasks end with the scheduler that started them, so that there are none."""
+        return []
+
+    def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
+        return [self._start(planned) for planned, _ in batch]
+
+    def _start(self, planned: PlannedRun) -> Work:
+        name = planned.directory
+        line = backends.command(planned, out=self.out, root=self.root, extra=self.extra)
+        errand = Errand(
+            start=f"{name}-{uuid.uuid4().hex[:8]}",
+            name=name,
+            settings=Path(line[line.index("--config") + 1]).read_bytes(),
+            out=str(self.out),
+            root=str(self.root),
+            extra=tuple(self.extra),
+            threads=self.options.threads,
+            token=str(self.token),
+            begun=self._left(self.out / name),
+        )
+        work = _Task(self, planned, errand.start, self.execute.remote(errand, self.post), self._waits())
+        self.works[errand.start] = work
+        return work
+
+    def _left(self, path: Path) -> tuple[Any, ...]:
+        """The run as it was begun, in Ray's store: a task reads it where it does not see our storage."""
+        if self.ours or not records.is_run(path):
+            return ()
+        return (self.ray.put(_pack(path, {}, heavy=True)),)
+
+    def _waits(self) -> str | None:
+        """Why a run cannot begin now, whatever the other runs do."""
+        need = {"CPU": float(self.options.threads), "GPU": self.gpus}
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        if any(all(node.get(kind, 0.0) >= count for kind, count in need.items()) for node in nodes):
+            return None
+        asked = f"{self.options.threads} processors" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return f"waits: no node of the cluster has {asked}; ask for less, or let nodes join"
+
+    def collect(self) -> None:
+        """Takes in what tasks have sent."""
+        for parcel in self.ray.get(self.post.collect.remote()):
+            work = self.works.get(parcel.start)
+            if work is not None:  # else of a start that was given up
+                work.seen = work.seen or time.monotonic()
+                _take_in(parcel, self.out, work.run.directory)
+
+
+@dataclass(slots=True)
+class _Task:
+    """One start of one run, as a task. seen: when it was first heard of."""
+
+    place: _Cluster
+    run: PlannedRun
+    start: str
+    result: Any
+    reason: str | None
+    seen: float | None = None
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return {"ray": self.start} | ({} if self.reason is None else {"reason": self.reason})
+
+    def code(self) -> int | None:
+        ray = self.place.ray
+        self.place.collect()
+        if not ray.wait([self.result], timeout=0)[0]:
+            return None
+        self.place.collect()  # what it sent last
+        try:
+            return int(ray.get(self.result))
+        except ray.exceptions.TaskCancelledError:
+            return os.EX_TEMPFAIL
+        except ray.exceptions.RayTaskError as problem:
+            self.reason = f"the task failed: {str(problem).strip().splitlines()[-1]}"
+            return 1
+        except ray.exceptions.RayError as problem:
+            self.reason = f"its node was lost ({type(problem).__name__})"
+            return -signal.SIGKILL
+
+    def why(self) -> str | None:
+        return self.reason
+
+    def age(self) -> float:
+        return 0.0 if self.seen is None else time.monotonic() - self.seen
+
+    def send(self, number: int) -> None:
+        self.place.ray.get(self.place.post.order.remote(self.start, number))
+        if self.seen is None:  # it has no process yet
+            self.place.ray.cancel(self.result)
+
+    def close(self) -> None:
+        self.place.works.pop(self.start, None)
+
+
+# --- on the node --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errand:
+    """What a node must know to execute one start of a run. begun: where its records are kept, if any."""
+
+    start: str
+    name: str
+    settings: bytes
+    out: str
+    root: str
+    extra: tuple[str, ...]
+    threads: int
+    token: str
+    begun: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """What a task sends home: a tar of files that changed, the names of all, and more lines of the log."""
+
+    start: str
+    files: bytes | None = None
+    there: tuple[str, ...] = ()
+    log: bytes = b""
+
+
+def _execute(errand: Errand, post: Any) -> int:
+    """The task: executes the run, and returns the exit code of its process."""
+    with tempfile.TemporaryDirectory(prefix="mixscope-") as beside:
+        shared = Path(errand.token).exists()
+        out = Path(errand.out if shared else beside)
+        path, log = out / errand.name, out / "logs" / f"{errand.name}.log"
+        sender = _Sender(errand.start, post, None if shared else path, log)
+        if not shared:
+            log.parent.mkdir(parents=True)
+            log.touch()
+            if errand.begun:
+                _unpack(_got(errand.begun[0]), path)
+                sender.known = _files(path)
+        try:
+            end = time.monotonic() + HELD_SECONDS
+            while sender.talk() is None:
+                if not records.held(path) or time.monotonic() > end:
+                    break
+                time.sleep(TALK_SECONDS)
+            else:  # asked to stop before it began
+                return os.EX_TEMPFAIL
+            settings = log.with_suffix(".yaml")
+            if not shared:
+                settings.write_bytes(errand.settings)
+            line = [sys.executable, "-m", "mixscope", "train", "--config", str(settings), "--out", str(path)]
+            if Path(errand.root).is_dir():  # else this node keeps its data elsewhere, as its own settings say
+                line += ["--root", errand.root]
+            with log.open("ab") as file:
+                file.write(f"on {socket.gethostname()}, through Ray\n".encode())
+                process = subprocess.Popen(
+                    [*line, *errand.extra],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **backends.threads(errand.threads)},
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                )
+            return _attend(process, sender)
+        finally:
+            with suppress(Exception):  # the scheduler may be gone; then nobody wants to know
+                sender.talk(everything=True)
+
+
+def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
+    """Waits for the process, carries orders to it and news home; without a scheduler it is stopped."""
+    import ray
+
+    sent = None
+    try:
+        while True:
+            try:
+                return process.wait(timeout=TALK_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+            except KeyboardInterrupt:  # Ray's way to cancel a task
+                break
+            try:
+                order = sender.talk()
+            except ray.exceptions.RayError:
+                order = signal.SIGTERM
+            if order is not None and order != sent:
+                sent = order
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, order)
+    finally:
+        if process.poll() is None:  # whatever ends this task ends its process
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+    return process.returncode
+
+
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # found before any fork
+
+
+def _end_with_parent() -> None:
+    """In a new process: SIGTERM when the Ray worker dies, as it does when its node leaves the cluster."""
+    assert _PRCTL is not None
+    _PRCTL(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
+
+
+@dataclass(slots=True)
+class _Sender:
+    """Sends home what is new. path: of a run directory that home does not see; None where it does."""
+
+    start: str
+    post: Any
+    path: Path | None
+    log: Path
+    known: dict[str, tuple[int, int]] = field(default_factory=dict)
+    log_bytes: int = 0
+    light: float = 0.0
+    heavy: float = 0.0
+
+    def talk(self, *, everything: bool = False) -> int | None:
+        """Returns the signal that is asked for, if any. Raises RayError when the scheduler is gone."""
+        parcel = Parcel(start=self.start)
+        now = time.monotonic()
+        if self.path is not None and (everything or now - self.light >= LIGHT_SECONDS):
+            heavy = everything or now - self.heavy >= HEAVY_SECONDS
+            self.light, self.heavy = now, now if heavy else self.heavy
+            there = _files(self.path)
+            files = _pack(self.path, self.known, heavy=heavy)
+            self.known |= {name: mark for name, mark in there.items() if heavy or not _is_heavy(name)}
+            with self.log.open("rb") as file:
+                file.seek(self.log_bytes)
+                log = file.read()
+            self.log_bytes += len(log)
+            parcel = replace(parcel, files=files, there=tuple(there), log=log)
+        order: int | None = _got(self.post.exchange.remote(parcel))
+        return order
+
+
+def _got(reference: Any) -> Any:
+    """What a task waits for; one that waits in `ray.get` lends its processors, and a run too many starts."""
+    return reference.future().result()
+
+
+# --- what is sent -------------------------------------------------------------------------------
+
+
+def _is_heavy(name: str) -> bool:
+    return name.startswith("checkpoints/")
+
+
+def _files(path: Path) -> dict[str, tuple[int, int]]:
+    """The files of a run directory that are worth sending, with what tells that they changed.
+
+    Left out: locks, what is being written, and checkpoints/previous.pt, which only guards against a damaged
+    last.pt, and a copy is whole or absent.
+    """
+    found = {}
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.name.startswith(".") or name == "checkpoints/previous.pt":
+            continue
+        with suppress(FileNotFoundError):
+            stat = file.stat()
+            if file.is_file() and not file.is_symlink():
+                found[name] = (stat.st_mtime_ns, stat.st_size)
+    return found
+
+
+def _pack(path: Path, known: Mapping[str, tuple[int, int]], *, heavy: bool) -> bytes:
+    """A tar of the files that are not as `known` says.
+
+    A run writes an event before the checkpoint that counts on it, so events are read after checkpoints;
+    and "done" after everything else, so status.json is read first.
+    """
+    buffer = io.BytesIO()
+    names = [name for name, mark in _files(path).items() if known.get(name) != mark]
+    names.sort(key=lambda name: (name != "status.json", name == "events.jsonl"))
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in names:
+            if heavy or not _is_heavy(name):
+                with suppress(FileNotFoundError):
+                    content = (path / name).read_bytes()
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(content)
+                    tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _unpack(files: bytes, path: Path) -> None:
+    """Writes the files of `_pack`, in an order that leaves a run that can be taken up at any moment."""
+    with tarfile.open(fileobj=io.BytesIO(files)) as tar:
+        found = {}
+        for entry in tar:
+            content = tar.extractfile(entry)
+            target = Path(entry.name)
+            if content is not None and not target.is_absolute() and ".." not in target.parts:
+                found[entry.name] = content.read()
+    for name in sorted(found, key=lambda name: (name != "events.jsonl", name == "status.json")):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        records.write_bytes(path / name, found[name])
+
+
+def _take_in(parcel: Parcel, out: Path, name: str) -> None:
+    """What came home is put where it would be had the run been executed here."""
+    if parcel.log:
+        with (out / "logs" / f"{name}.log").open("ab") as file:
+            file.write(parcel.log)
+    if parcel.files is None:
+        return
+    _unpack(parcel.files, out / name)
+    for left in (out / name).rglob("*"):
+        kept = left.name == ".lock" or left.relative_to(out / name).as_posix() in parcel.there
+        if not kept and left.is_file():  # also what a process that was killed here had begun to write
+            left.unlink()

@@ -1,0 +1,213 @@
+"""How a study looks while it goes: a live table on a terminal, a line for every change elsewhere.
+
+What does not belong here: what is shown (status.py and estimate.py say it), how one run looks
+(runs/display.py), and tables of results (tables.py).
+"""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from mixscope.formatting import duration
+from mixscope.studies import estimate
+from mixscope.studies.estimate import Estimate, Probe
+from mixscope.studies.status import Standing, standings
+from mixscope.study.matrix import PlannedRun
+
+REFRESH_SECONDS = 2.0
+FRESH_BEAT = 30.0  # the rate of a run that was silent longer says nothing about now
+# Which runs are shown first where there is no room for all of them.
+URGENT = ("running", "failed", "conflict", "partial")
+STAY = (
+    "retry",
+    "gave up",
+    "hung",
+    "slots",
+)  # events that a live table does not show, and a person should see
+COLOURS = {"running": "cyan", "done": "green", "failed": "red", "conflict": "red", "partial": "yellow"}
+
+
+def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str, Any]]:
+    """Where every run stands as plain values. eta_seconds: until it is done, None if nobody works on it."""
+    return [
+        {
+            "run": s.run.directory,
+            "name": s.run.name,
+            "cell": dict(s.run.cell),
+            "seed": s.run.seed,
+            "state": s.state,
+            "epoch": s.epoch,
+            "epochs": s.epochs,
+            "top1": s.top1,
+            "images_per_second": s.images_per_second,
+            "eta_seconds": cost.left_seconds if s.state == "running" else None,
+            "error": s.error,
+        }
+        for s, cost in zip(found, costs, strict=True)
+    ]
+
+
+def total(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int) -> dict[str, Any]:
+    """The same in all: runs by state, images per second of those that run, and seconds until all are done.
+
+    A run that has failed is not waited for. eta_seconds is None while something it hangs on is not known.
+    """
+    rates = [
+        s.images_per_second
+        for s in found
+        if s.state == "running" and s.images_per_second is not None and (s.beat_age or 0.0) < FRESH_BEAT
+    ]
+    pairs = list(zip(found, costs, strict=True))
+    begun = [c.left_seconds for s, c in pairs if s.state == "running"]
+    waiting = [c.left_seconds for s, c in pairs if s.state in ("pending", "partial")]
+    return {
+        "runs": len(found),
+        "states": _states(found),
+        "images_per_second": sum(rates) if rates else None,
+        "eta_seconds": estimate.together([*begun, *waiting], slots),
+    }
+
+
+def _states(found: Sequence[Standing]) -> dict[str, int]:
+    return {state: sum(s.state == state for s in found) for state in dict.fromkeys(s.state for s in found)}
+
+
+def sentence(totals: Mapping[str, Any]) -> str:
+    """The total in a line."""
+    states = totals["states"]
+    parts = [f"{states.get('done', 0)}/{totals['runs']} done"]
+    parts += [f"{count} {state}" for state, count in states.items() if state != "done"]
+    if totals.get("images_per_second") is not None:
+        parts.append(f"{totals['images_per_second']:,.0f} img/s")
+    eta = totals.get("eta_seconds", 0)
+    if eta != 0:
+        parts.append("eta unknown" if eta is None else f"eta {duration(eta)}")
+    return "  ".join(parts)
+
+
+def shown(found: Sequence[Standing], most: int) -> list[int]:
+    """Which runs a table of `most` rows shows, in their order: those that need a look, what was done last,
+    what comes next."""
+    urgent = [i for i, s in enumerate(found) if s.state in URGENT]
+    done = [i for i, s in enumerate(found) if s.state == "done"]
+    pending = [i for i, s in enumerate(found) if s.state == "pending"]
+    room = max(0, most - len(urgent))
+    ahead = min(len(pending), max(room // 2, room - len(done)))
+    behind = min(len(done), room - ahead)
+    return sorted([*urgent[:most], *pending[:ahead], *done[len(done) - behind :]])
+
+
+def drawn(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, height: int) -> RenderableType:
+    """The table of a study for a terminal of so many lines, with the total below."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("run", "state", "epoch", "top-1", "img/s", "eta"):
+        table.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=True)
+    chosen = shown(found, max(3, height - 4))
+    every = rows(found, costs)
+    for i in chosen:
+        row = every[i]
+        table.add_row(
+            Text(f"{row['name']}  seed {row['seed']}"),
+            Text(row["state"], style=COLOURS.get(row["state"], "")),
+            f"{row['epoch']}/{row['epochs']}",
+            "-" if row["top1"] is None else f"{row['top1']:.1f} %",
+            "-" if row["images_per_second"] is None else f"{row['images_per_second']:,.0f}",
+            "-" if row["eta_seconds"] is None else duration(row["eta_seconds"]),
+        )
+    hidden = len(found) - len(chosen)
+    said = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
+    # Not the table's caption, which would be broken at the table's width.
+    return Group(table, Text(said, style="italic dim", no_wrap=True, overflow="ellipsis"))
+
+
+def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
+    """Shows a study from outside until all its runs are done, or until it is interrupted; reads records only.
+
+    Elsewhere than on a terminal it says a line whenever that line changes.
+    """
+    console = Console()
+    said = ""
+    with Board(console, probe=None, root=root) if console.is_terminal else Silent() as notice:
+        while True:
+            found = standings(runs, out)
+            notice(found, None)
+            counts = sentence({"runs": len(found), "states": _states(found)})
+            if not console.is_terminal and counts != said:
+                sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {counts}\n")
+                sys.stdout.flush()
+            said = counts
+            if all(s.state == "done" for s in found):
+                return
+            time.sleep(REFRESH_SECONDS)
+
+
+def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
+    """Who is told how a study goes, on a terminal or, with `live` false, in a log."""
+    if not live:
+        return Lines()
+    return Board(Console(), probe=estimate.remembering(root=root, threads=threads), root=root, slots=slots)
+
+
+class Lines:
+    """A line for every change, and nothing in between: for logs and pipes."""
+
+    def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        if event is not None:
+            done = sum(s.state == "done" for s in found)
+            sys.stdout.write(f"{done:>3}/{len(found)}  {_told(event)}\n")
+            sys.stdout.flush()
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Silent(Lines):
+    """Says nothing: for `--json`."""
+
+    def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        pass
+
+
+class Board(Lines):
+    """A table that is drawn anew now and then; what went wrong stays above it.
+
+    slots: how many runs go at once; 0 counts those that do.
+    """
+
+    def __init__(self, console: Console, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
+        self.live = Live(console=console, auto_refresh=False)
+        self.probe, self.root, self.slots = probe, root, slots
+        self.drawn_at = -REFRESH_SECONDS
+
+    def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        if event is not None and event["event"] in STAY:
+            self.live.console.print(_told(event), markup=False, highlight=False, soft_wrap=True)
+        if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
+            return
+        costs = estimate.estimates(found, root=self.root, probe=self.probe, disk=False)
+        slots = self.slots or sum(s.state == "running" for s in found) or 1
+        height = self.live.console.height
+        self.live.update(drawn(found, costs, slots=slots, height=height), refresh=True)
+        self.drawn_at = time.monotonic()
+
+    def __enter__(self) -> "Board":
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    more = f"  {event['reason']}" if "reason" in event else ""
+    return f"{event['event']:<8} {event['run']}{more}"

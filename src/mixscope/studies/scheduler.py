@@ -1,0 +1,296 @@
+"""A study's runs: which are left, who runs now, what happened to each.
+
+Every run is a process of its own (`mixscope train`), in a process group of its own, and says in its
+status.json where it stands. The scheduler only starts, watches and stops processes: it can be killed at
+any moment, and the next one adopts what still runs and starts what is left. Where a process runs is up to
+a `Backend` (backends/).
+
+What does not belong here: where a run stands (status.py), and how a study looks on a terminal
+(progress_table.py).
+"""
+
+import itertools
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mixscope.atomic import room_for
+from mixscope.errors import DiskFull, Interrupted
+from mixscope.runs import records
+from mixscope.studies.backends import Backend, Work
+from mixscope.studies.backends.local import Local, Process
+from mixscope.studies.status import Standing, note, refuse_conflicts, standing, standings
+from mixscope.study.matrix import PlannedRun
+
+POLL_SECONDS = 0.5  # between two looks at the records of all runs
+END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
+FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
+
+
+@dataclass(slots=True)
+class _Job:
+    """One start of one run, as it is watched."""
+
+    run: PlannedRun
+    work: Work
+    slot: int
+    hung: bool = False
+
+
+class Pace(Protocol):
+    """Who says how many runs go at once now. why: the reason, for a person; "" for none."""
+
+    @property
+    def why(self) -> str: ...
+
+    def allow(self, running: Mapping[int, Standing]) -> int:
+        """running: by slot."""
+
+
+@dataclass(slots=True)
+class Options:
+    """How a study is run: slots runs at once, threads for each, and how patiently.
+
+    retries: how often a run that failed is started again; backoff: seconds before the first of them, doubled
+    each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
+    environments: extra environment of each slot, for instance which GPU it sees. pace: says how many of the
+    slots are used, None for all.
+    """
+
+    slots: int = 1
+    threads: int = 1
+    retries: int = 2
+    backoff: float = 5.0
+    hang_seconds: float = 900.0
+    environments: Sequence[Mapping[str, str]] = field(default_factory=lambda: [{}])
+    pace: Pace | None = None
+
+
+Notice = Callable[[Sequence[Standing], Mapping[str, Any] | None], None]
+
+
+def run(
+    runs: Sequence[PlannedRun],
+    *,
+    out: Path,
+    root: Path,
+    options: Options,
+    notice: Notice,
+    extra: Sequence[str] = (),
+    place: Backend | None = None,
+) -> list[Standing]:
+    """Brings every run to its end, in the given order, and returns where each stands then.
+
+    notice(standings, event) is called at every change (with the event) and now and then (with None).
+    extra: more arguments for every `mixscope train`. place: where they are executed; None is this machine.
+
+    Raises ConfigError when another scheduler works on this folder or a run's place is taken by other
+    settings (then nothing is started), Interrupted when asked to stop by SIGINT or SIGTERM: by then every
+    run has saved itself.
+    """
+    with records.hold(out):
+        here = Local(out, root, threads=options.threads, environments=options.environments, extra=extra)
+        return _Pool(runs, out, options, notice, place or here).work()
+
+
+class _Pool:
+    """The state of one `run` call."""
+
+    def __init__(
+        self,
+        runs: Sequence[PlannedRun],
+        out: Path,
+        options: Options,
+        notice: Notice,
+        place: Backend,
+    ) -> None:
+        self.out, self.options, self.notice, self.place = out, options, notice, place
+        self.runs = list(runs)
+        self.jobs: list[_Job] = []
+        self.tries: dict[str, int] = {}
+        self.not_before: dict[str, float] = {}
+        self.given_up: set[str] = set()
+        self.done: dict[str, Standing] = {}
+        self.stop_signal: int | None = None
+        self.reason = ""
+
+    def work(self) -> list[Standing]:
+        refuse_conflicts(self.standings())
+        (self.out / "logs").mkdir(parents=True, exist_ok=True)
+        previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._adopt()
+            try:
+                with room_for(self.out):
+                    while self.stop_signal is None and self._step():
+                        self._wait()
+            except DiskFull:
+                self._stop_all()
+                raise
+            if self.stop_signal is not None:
+                self._stop_all()
+                raise Interrupted(
+                    f"stopped by {signal.Signals(self.stop_signal).name}; every run has saved itself,"
+                    " the same command goes on"
+                )
+            return self.standings()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _wait(self) -> None:
+        """Until the next look; less when a process of this machine ends, so that its slot is not left empty.
+
+        Clusters are not asked so often.
+        """
+        until = time.monotonic() + POLL_SECONDS
+        here = [job.work for job in self.jobs if isinstance(job.work, Process)]
+        while self.stop_signal is None and (left := until - time.monotonic()) > 0:
+            time.sleep(min(END_SECONDS, left))
+            if any(work.code() is not None for work in here):
+                return
+
+    def standings(self) -> list[Standing]:
+        """Where every run stands; one that is done stays so, and is not read again."""
+        left = standings([r for r in self.runs if r.directory not in self.done], self.out)
+        self.done |= {s.run.directory: s for s in left if s.state == "done"}
+        found = {s.run.directory: s for s in left} | self.done
+        return [found[r.directory] for r in self.runs]
+
+    def _stop(self, number: int, _frame: object) -> None:
+        self.stop_signal = number
+
+    def _adopt(self) -> None:
+        """Runs that an earlier scheduler left behind keep their process, and take a slot here."""
+        for planned, work in self.place.adopt(self.standings()):
+            self.jobs.append(_Job(planned, work, next(self._free_slots())))
+            self._tell("adopted", planned, **work.about)
+
+    def _free_slots(self) -> Iterator[int]:
+        taken = {job.slot for job in self.jobs}
+        return (slot for slot in itertools.count() if slot not in taken)
+
+    def _step(self) -> bool:
+        """Collects what ended, starts what can start; False when nothing is left."""
+        for job in list(self.jobs):
+            self._look_at(job)
+        settled = {job.run.directory for job in self.jobs} | self.given_up
+        found = self.standings()
+        waiting = [s.run for s in found if s.state != "done" and s.run.directory not in settled]
+        now = time.monotonic()
+        ready = [p for p in waiting if now >= self.not_before.get(p.directory, 0.0)]
+        self._start(ready[: max(0, self._slots(found) - len(self.jobs))])
+        self.notice(found, None)
+        return bool(self.jobs or waiting)
+
+    def _slots(self, found: Sequence[Standing]) -> int:
+        """How many runs may go at once now; a new reason for it is told."""
+        pace = self.options.pace
+        if pace is None:
+            return self.options.slots
+        stands = {s.run.directory: s for s in found}
+        allowed = pace.allow({job.slot: stands[job.run.directory] for job in self.jobs})
+        if pace.why and pace.why != self.reason:
+            self.reason = pace.why
+            self._say({"event": "slots", "run": "", "slots": allowed, "reason": pace.why})
+        return min(self.options.slots, allowed)
+
+    def _start(self, batch: Sequence[PlannedRun]) -> None:
+        seated = list(zip(batch, self._free_slots(), strict=False))
+        for (planned, slot), work in zip(seated, self.place.start(seated) if seated else [], strict=True):
+            self.jobs.append(_Job(planned, work, slot))
+            self._tell("started", planned, **work.about, slot=slot)
+
+    def _look_at(self, job: _Job) -> None:
+        code = job.work.code()
+        if code is None:
+            beat = standing(job.run, self.out).beat_age
+            # A heartbeat older than the process is that of an earlier start.
+            silent = job.work.age() if beat is None else min(beat, job.work.age())
+            if silent > self.options.hang_seconds and not job.hung:
+                job.hung = True
+                self._tell("hung", job.run, silent_seconds=round(silent))
+                job.work.send(signal.SIGKILL)
+            return
+        self.jobs.remove(job)
+        job.work.close()
+        self._ended(job, code)
+
+    def _ended(self, job: _Job, code: int) -> None:
+        name = job.run.directory
+        found = standing(job.run, self.out)
+        if found.state == "done":
+            self._tell("done", job.run)
+            return
+        log = self.out / "logs" / f"{name}.log"
+        told = None if job.hung else job.work.why()
+        reason = told or why(code, found, hung=job.hung, log=log)
+        tries = self.tries[name] = self.tries.get(name, 0) + 1
+        if code in FATAL or tries > self.options.retries:
+            self.given_up.add(name)
+            self._mark_failed(job.run, reason)
+            self._tell("gave up", job.run, exit=code, tries=tries, reason=reason)
+            return
+        wait = self.options.backoff * 2 ** (tries - 1)
+        self.not_before[name] = time.monotonic() + wait
+        self._tell("retry", job.run, exit=code, tries=tries, reason=reason, seconds=wait)
+
+    def _mark_failed(self, planned: PlannedRun, reason: str) -> None:
+        """A run that was killed could not say so itself: its status is mended for the next reader."""
+        path = self.out / planned.directory
+        if records.is_run(path):
+            status = records.read_status(path)
+            with suppress(DiskFull):
+                records.write_json(path / "status.json", {**status, "state": "failed", "error": reason})
+
+    def _stop_all(self) -> None:
+        for job in self.jobs:
+            job.work.send(signal.SIGTERM)
+        while self.jobs:
+            for job in list(self.jobs):
+                if job.work.code() is not None:
+                    self.jobs.remove(job)
+                    job.work.close()
+                    self._tell("stopped", job.run)
+            time.sleep(POLL_SECONDS)
+
+    def _tell(self, what: str, planned: PlannedRun, **figures: Any) -> None:
+        self._say({"event": what, "run": planned.directory, **figures})
+
+    def _say(self, event: Mapping[str, Any]) -> None:
+        """To the journal and to who watches."""
+        event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event}
+        with suppress(DiskFull):  # who watches is told all the same
+            note(self.out, event)
+        self.notice(self.standings(), event)
+
+
+# --- how runs end --------------------------------------------------------------------------------
+
+
+def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:
+    """Why a run ended without being done, with the mend where there is one."""
+    if hung:
+        return "gave no sign of life and was killed; see its log, or raise --hang-seconds"
+    if code == -signal.SIGKILL:
+        return f"was killed by the system, probably for want of memory; {records.LESS_MEMORY}"
+    if code == -signal.SIGTERM or code == 75:
+        return "was interrupted"
+    text = found.error or _last_line(log)
+    if "out of memory" in text.lower() and records.LESS_MEMORY not in text:
+        text += f"; {records.LESS_MEMORY}"
+    return text or f"ended with exit code {code}; see {log}"
+
+
+def _last_line(log: Path) -> str:
+    with suppress(OSError):
+        lines = [
+            line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+        ]
+        if lines:
+            return lines[-1]
+    return ""

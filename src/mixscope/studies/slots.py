@@ -1,0 +1,314 @@
+"""How many runs go at once on this machine, on which GPU each, and whether one more still helps.
+
+`--slots auto` begins with one run (one for each GPU) and adds another as long as all together get faster by
+it. Speeds of different networks cannot be added up, so that each is compared with itself: if every run goes
+at the share s of its rate when n + 1 go at once instead of n, all together go (n + 1) / n * s times as fast.
+
+What does not belong here: starting and stopping runs (scheduler.py).
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mixscope.errors import ConfigError
+from mixscope.formatting import size
+from mixscope.studies import estimate
+from mixscope.studies.status import Standing
+
+GAIN = 0.05  # one more run is kept when all together are faster by this share at least
+READINGS = 3  # rates that are needed before a number of runs is judged
+SETTLING = 5.0  # seconds after a change in which rates are still those of before
+FRESH_BEAT = 15.0
+SHORT = 2  # runs a slot that may end unmeasured before it is believed that they are too short for it
+PARTS = 8  # an automatic slot of a CPU has this part of the cores
+MORE_ROOM = 1.2  # another run needs as much memory as the largest so far, times this
+CUDA_BYTES = 600_000_000  # what a process holds of a GPU besides its tensors
+ASK_SECONDS, ASK_AGAIN = 30.0, 5.0  # how long a driver may take to answer, and how often it is asked
+
+# rates[n][shape]: images per second of single runs of that shape while n runs went at once.
+Rates = Mapping[int, Mapping[str, Sequence[float]]]
+
+
+# --- whether one more helps ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many runs may go at once, whether that is settled, and why, for a person."""
+
+    slots: int
+    settled: bool
+    why: str
+
+
+def choose(rates: Rates, *, slots: int, first: int, most: int) -> Choice:
+    """What follows from the rates while `slots` runs go at once: one more, one less, or too early to say.
+
+    first: where it began, with nothing to compare. most: that are ever tried.
+    """
+    here = rates.get(slots, {})
+    if sum(len(found) for found in here.values()) < READINGS:
+        return Choice(slots, False, "")
+    if slots > first:
+        gain = speedup(rates, slots)
+        if gain is None:
+            return Choice(slots, False, "")
+        told = f"{slots} runs at once go {gain:.2f} times as fast as {slots - 1}"
+        if gain < 1 + GAIN:
+            return Choice(slots - 1, True, f"{told}, so it stays at {slots - 1}")
+    else:
+        told = f"{slots} at once is measured"
+    if slots >= most:
+        return Choice(slots, True, f"{told}; more are not tried")
+    return Choice(slots + 1, False, f"{told}, trying {slots + 1}")
+
+
+def speedup(rates: Rates, slots: int) -> float | None:
+    """How much faster all runs together go with `slots` than with one less; None with nothing to compare."""
+    before, after = rates.get(slots - 1, {}), rates.get(slots, {})
+    shares = [
+        statistics.fmean(after[shape]) / statistics.fmean(before[shape])
+        for shape in sorted(after)
+        if after[shape] and before.get(shape)
+    ]
+    return slots / (slots - 1) * statistics.fmean(shares) if shares else None
+
+
+class Ladder:
+    """Adds runs one by one while that makes all together faster, from the heartbeats of those that run.
+
+    Runs that end before they can be measured say nothing; where `SHORT` a slot did, `usual` go at once.
+
+    first: how many it begins with. most: that are ever tried. usual: one for each share of the cores.
+    room: why there is no memory for one more, None where there is. clock: seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        first: int,
+        most: int,
+        usual: int = 1,
+        room: Callable[[Mapping[int, Standing]], str | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.first, self.most, self.room, self.clock = first, most, room, clock
+        self.usual = min(usual, most)
+        self.unheard = 0  # runs that ended although nothing is known yet of so many at once
+        self.choice = Choice(min(first, most), most <= first, "")
+        self.rates: dict[int, dict[str, list[float]]] = {}
+        self.heard: dict[str, int] = {}  # by run, the step of its last heartbeat
+        self.together: frozenset[str] = frozenset()
+        self.since = clock()
+
+    @property
+    def why(self) -> str:
+        """One sentence: why so many go at once; empty as long as nothing is known."""
+        return self.choice.why
+
+    def allow(self, running: Mapping[int, Standing]) -> int:
+        """How many runs may go at once now. running: by slot."""
+        if not self.choice.settled:
+            self._listen(running)
+            chosen = choose(self.rates, slots=self.choice.slots, first=self.first, most=self.most)
+            if self.unheard >= SHORT * chosen.slots and chosen.slots < self.usual:
+                more = chosen.slots + 1
+                chosen = Choice(more, more == self.usual, f"runs are too short to be measured, trying {more}")
+            if chosen.slots > self.choice.slots:
+                full = self.room(running)
+                if full is not None:
+                    chosen = Choice(self.choice.slots, True, f"it stays at {self.choice.slots}: {full}")
+            if chosen.slots != self.choice.slots:
+                self.unheard = 0
+            self.choice = chosen
+        return self.choice.slots
+
+    def _listen(self, running: Mapping[int, Standing]) -> None:
+        """Notes the rates of runs that all train, beside the same others for long enough."""
+        together = frozenset(s.run.directory for s in running.values())
+        training = all(
+            s.images_per_second is not None and s.state == "running" and (s.beat_age or 0.0) < FRESH_BEAT
+            for s in running.values()
+        )
+        heard = sum(map(len, self.rates.get(self.choice.slots, {}).values()))
+        if len(self.together) == self.choice.slots and heard < READINGS:
+            self.unheard += len(self.together - together)
+        if together != self.together or not training:
+            self.together, self.since = together, self.clock()
+            return
+        if self.clock() - self.since < SETTLING:
+            return
+        for stands in running.values():
+            name = stands.run.directory
+            if self.heard.get(name) != stands.step and stands.images_per_second:
+                self.heard[name] = stands.step
+                shape = estimate.shape(stands.run.config)
+                at_once = self.rates.setdefault(len(running), {})
+                at_once.setdefault(shape, []).append(stands.images_per_second)
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def machine_room(running: Mapping[int, Standing], free: int) -> str | None:
+    """Why the machine has no memory for one more run, None where it has. free: bytes."""
+    needed = MORE_ROOM * max((s.memory_bytes or 0 for s in running.values()), default=0)
+    if needed > free:
+        return f"the machine has no memory for another, which needs up to {size(needed)}"
+    return None
+
+
+class Headroom:
+    """Lets a run share a GPU with others only where its memory has room for one more as large as they are."""
+
+    def __init__(self, slots: int, seats: Sequence[str], free: Callable[[], Mapping[str, int]]) -> None:
+        self.slots, self.seats, self.free = slots, seats, free
+        self.why = ""
+
+    def allow(self, running: Mapping[int, Standing]) -> int:
+        """How many runs may go at once now. running: by slot."""
+        if len(running) >= self.slots:
+            return self.slots
+        if any(s.images_per_second is None for s in self._beside(running)):
+            return len(running)  # they have not shown yet what they hold
+        full = self.room(running)
+        if full is not None:
+            self.why = f"{len(running)} at once: {full}"
+            return len(running)
+        return len(running) + 1
+
+    def room(self, running: Mapping[int, Standing]) -> str | None:
+        """Why there is no room for one more run, None where there is."""
+        if not self._beside(running):
+            return None
+        needed = MORE_ROOM * max(s.device_bytes or 0 for s in running.values()) + CUDA_BYTES
+        free = self.free().get(self._next(running))
+        if free is not None and needed > free:
+            return f"GPU {self._next(running)} has no room for another, which needs up to {size(needed)}"
+        return None
+
+    def _next(self, running: Mapping[int, Standing]) -> str:
+        """The GPU of the slot that is filled next, the lowest that is free."""
+        slot = next(i for i in range(len(running) + 1) if i not in running)
+        return self.seats[slot % len(self.seats)]
+
+    def _beside(self, running: Mapping[int, Standing]) -> list[Standing]:
+        """The runs on that GPU."""
+        gpu = self._next(running)
+        return [s for i, s in running.items() if self.seats[i % len(self.seats)] == gpu]
+
+
+# --- GPUs ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """name: what CUDA_VISIBLE_DEVICES calls it. total, free: bytes of its memory."""
+
+    name: str
+    total: int
+    free: int
+
+
+def gpus() -> list[Gpu]:
+    """The GPUs that this process may use, without importing torch; none where there is no driver.
+
+    Raises ConfigError when there is a driver that does not answer.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    command = _command()
+    if command is None or visible in ("", "-1"):
+        return []
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=True)
+        rows = [line.split(", ") for line in done.stdout.splitlines() if line.strip()]
+        every = {row[0]: Gpu(row[0], int(float(row[2]) * 2**20), int(float(row[3]) * 2**20)) for row in rows}
+        uuids = {row[1]: row[0] for row in rows}
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as problem:
+        raise ConfigError(
+            f"the GPUs cannot be asked ({command[0]} fails); mend the driver, or set CUDA_VISIBLE_DEVICES="
+            " to run on the CPU"
+        ) from problem
+    if visible is None:
+        return list(every.values())
+    wanted = [uuids.get(part.strip(), part.strip()) for part in visible.split(",")]
+    return [every[part] for part in wanted if part in every]
+
+
+def _command() -> list[str] | None:
+    """What prints a line for each GPU: number, UUID, MiB in all, MiB free."""
+    if shutil.which("nvidia-smi"):
+        return [
+            "nvidia-smi",
+            "--query-gpu=index,uuid,memory.total,memory.free",
+            "--format=csv,noheader,nounits",
+        ]
+    if Path("/dev/nvidiactl").exists():
+        program = (
+            "import torch\n"
+            "for i in range(torch.cuda.device_count()):\n"
+            "    free, total = torch.cuda.mem_get_info(i)\n"
+            "    print(i, i, total / 2**20, free / 2**20, sep=', ')"
+        )
+        return [sys.executable, "-c", program]
+    return None
+
+
+def environments(found: Sequence[Gpu]) -> list[dict[str, str]]:
+    """What each slot sees: one GPU after the other, and from the start again where there are more slots."""
+    return [{"CUDA_VISIBLE_DEVICES": gpu.name} for gpu in found] or [{}]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """As many runs at once as were asked for, whatever it costs: what a user says of a CPU is done."""
+
+    slots: int
+    why: str = ""
+
+    def allow(self, running: Mapping[int, Standing]) -> int:
+        """How many runs may go at once: always the same. running: by slot, not looked at."""
+        return self.slots
+
+
+def plan(
+    wanted: int | None, *, runs: int, cores: int, clock: Callable[[], float]
+) -> tuple[int, int, list[dict[str, str]], Fixed | Headroom | Ladder]:
+    """Slots at most, threads for each, what each sees, and who says how many go now.
+
+    wanted: a number, or None to find it out. Raises ConfigError as `gpus` does.
+    """
+    found = gpus()
+    seats = [gpu.name for gpu in found]
+    asked, answer = clock(), {gpu.name: gpu.free for gpu in found}
+
+    def free() -> Mapping[str, int]:
+        nonlocal asked, answer
+        if clock() - asked >= ASK_AGAIN:
+            asked, answer = clock(), {gpu.name: gpu.free for gpu in gpus()}
+        return answer
+
+    if wanted is not None:
+        pace = Headroom(wanted, seats, free) if found else Fixed(wanted)
+        return wanted, max(1, cores // wanted), environments(found), pace
+    first = max(1, len(found))
+    threads = max(1, cores // max(PARTS, first))
+    most = min(runs, max(first, 2 * cores // threads))
+    on_gpu = Headroom(most, seats, free) if found else None
+
+    def room(running: Mapping[int, Standing]) -> str | None:
+        full = machine_room(running, psutil.virtual_memory().available)
+        return full or (on_gpu.room(running) if on_gpu else None)
+
+    # A GPU does not divide as cores do: there short runs stay one for each.
+    usual = first if found else cores // threads
+    ladder = Ladder(first=first, most=most, usual=usual, room=room, clock=clock)
+    return most, threads, environments(found), ladder
