@@ -257,6 +257,9 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
     return tuple(found)
 
 
+TOO_FEW = Finding("too-few-seeds", "warn", {"seeds": 2, "needed": 3})
+
+
 def reading(claim: str, stratum: Mapping[str, str], verdict: str, estimate: float, **other: Any) -> Reading:
     """One reading with an interval of +-2 around the estimate."""
     values: dict[str, Any] = {
@@ -273,7 +276,8 @@ def reading(claim: str, stratum: Mapping[str, str], verdict: str, estimate: floa
         "shared": 0.2,
         "p": 0.04,
         "p_holm": 0.08,
-        "gates": ("2 seeds where a verdict needs 3",) if verdict == "INCONCLUSIVE" else (),
+        "gates": ("2 seeds; a verdict needs 3",) if verdict == "INCONCLUSIVE" else (),
+        "findings": (TOO_FEW,) if verdict == "INCONCLUSIVE" else (),
         "gate_kinds": ("seeds",) if verdict == "INCONCLUSIVE" else (),
         "uncapped": "SUPPORTED" if verdict == "INCONCLUSIVE" else verdict,
         "by_seed": {0: estimate - 1, 1: estimate, 2: estimate + 1},

@@ -200,7 +200,7 @@ def test_a_failed_health_check_caps_what_rests_on_it(tmp_path):
     found = judged(tmp_path / "s", made=made)["gain"]
     capped = [r for r in found.readings if r.gate_kinds == ("health",)]
     assert len(capped) == 1 and capped[0].verdict == INCONCLUSIVE and capped[0].uncapped == SUPPORTED
-    assert "batch norm has drifted" in capped[0].gates[0]
+    assert "batch norm statistics" in capped[0].gates[0]
 
 
 def edit(path, **values):

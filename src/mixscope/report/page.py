@@ -160,6 +160,8 @@ def _environment(words: Words) -> jinja2.Environment:
 def _said(sentence: str, language: str) -> Markup:
     """A sentence of a record or a gate in the reader's language, else marked as the English that it is."""
     found = sentences.translated(sentence, language)
+    if found is None and not sentence.isascii() and language != "en":
+        return escape(sentence)  # a finding, rendered in the reader's language already
     return Markup('<span lang="en">{}</span>').format(sentence) if found is None else escape(found)
 
 
