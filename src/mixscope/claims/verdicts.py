@@ -9,13 +9,13 @@ What does not belong here: how an interval is computed (contrasts.py), and how a
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mixscope.claims import contrasts, gates, health, looks, power, rules
+from mixscope.claims import contrasts, gates, health, looks, power, rules, samples
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval, Sample
-from mixscope.claims.evidence import DAMAGED, ON_TEST, Evidence, RunEvidence
 from mixscope.claims.gates import FEWEST_SEEDS, Gate
 from mixscope.claims.looks import Look
 from mixscope.claims.rules import (
@@ -38,6 +38,7 @@ from mixscope.claims.rules import (
     rule,
 )
 from mixscope.findings import Finding
+from mixscope.results.results import BEST_ON_TEST, DAMAGED, DONE, FAILED, PENDING, Results, Run
 from mixscope.study.claim import Claim
 
 __all__ = [
@@ -62,7 +63,7 @@ __all__ = [
     "rule",
 ]
 
-LOST, ENDED = ("failed", DAMAGED), ("done", "failed", DAMAGED)
+LOST, ENDED = (FAILED, DAMAGED), (DONE, FAILED, DAMAGED)
 FEW_ERRORS = 5.0  # a run, below which intervals are too narrow
 OPPOSED = -0.5  # the share that pairing takes off below which the unpaired interval is too narrow
 
@@ -164,14 +165,13 @@ class Verdict:
         return self.verdict in SETTLED or self.verdict == ESTIMATE
 
 
-def judge(evidence: Evidence, *, checkpoint: str = "last") -> list[Verdict]:
-    """A verdict for each claim of a study, in the order of its file. Equal evidence gives equal figures.
+def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
+    """A verdict for each claim, in the order of its file. Equal results give equal figures.
 
-    checkpoint: "last" or "selected", as it was gathered. Raises DataError when a finished run has no
-    predictions of it.
+    checkpoint: "last" or "selected". Raises DataError when a finished run has no predictions of it.
     """
-    bench = _Bench(evidence, checkpoint)
-    claims = evidence.study.claims
+    bench = _Bench(results, checkpoint)
+    claims = results.claims
     alone = {claim.id: [bench.read(claim, stratum) for stratum in bench.strata(claim)] for claim in claims}
     corrected = _corrected(claims, alone)
     settled = {
@@ -190,66 +190,68 @@ def judge(evidence: Evidence, *, checkpoint: str = "last") -> list[Verdict]:
 class _Bench:
     """What readings share: samples of every cell, the looks, and one bootstrap of all cells."""
 
-    def __init__(self, evidence: Evidence, checkpoint: str) -> None:
-        self._evidence = evidence
+    def __init__(self, results: Results, checkpoint: str) -> None:
+        self._results = results
         self._checkpoint = checkpoint
-        self._names = {tuple(cell.items()): name for name, cell in evidence.study.cells()}
-        found = {name: evidence.sample(name, checkpoint) for name in evidence.runs}
+        found = {e.name: samples.sample(results, e.name, checkpoint) for e in results.experiments}
         self._samples = {name: sample for name, sample in found.items() if sample is not None}
         self._bootstrap = Bootstrap(self._samples)
         self._chosen: dict[str, Sample | None] = {}
-        self._family = rules.family(evidence.study.claims)
+        self._family = rules.family(results.claims)
         self._estimates: dict[str, list[Estimate]] = {}
+        self._states = {(run.experiment, run.seed): run.state for run in results.runs}
         self._recorded = [
-            study
-            for cell in evidence.runs.values()
-            for run in cell.values()
-            if (study := recorded(run)) is not None
+            run.provenance.study
+            for run in results.runs
+            if run.provenance is not None and run.provenance.study is not None
         ]
         first = [seeds for study in self._recorded if isinstance(seeds := study.get("seeds"), int)]
-        planned = len(evidence.study.seeds)
-        self._looks = looks.plan(evidence.study.looks, min([planned, *first]))
+        self._looks = looks.plan(results.looks, min([len(results.seeds), *first]))
 
     def strata(self, claim: Claim) -> list[dict[str, str]]:
-        return claim.strata(self._evidence.study.factors)
+        return claim.strata(self._results.factors)
 
     def edited(self) -> list[Gate]:
         """Claims that are not those which runs recorded when they began."""
-        now = self._evidence.study.claims_digest
+        now = self._results.claims_digest
         other = sum(study.get("claims") != now for study in self._recorded)
-        return [gates.gate("claims", "claims-edited", count=other)] if other else []
+        return [gates.gate("claims", "claims-edited", count=other)] if other and now is not None else []
 
     def heterogeneity(self, claim: Claim) -> float | None:
         """p of no difference between the strata of a claim that were read."""
         return rules.heterogeneity(self._estimates.get(claim.id, []))
 
-    def _states(self, name: str, seeds: Sequence[int]) -> list[str]:
-        mine = self._evidence.runs[name]
-        return [mine[seed].state if seed in mine else "pending" for seed in seeds]
+    def _counted(self, claim: Claim, names: Sequence[str]) -> tuple[Look, bool, dict[str, list[int]]]:
+        """The look that a claim is judged at, whether its runs have all ended, and the seeds that count.
 
-    def _look(self, names: Sequence[str]) -> tuple[Look, bool]:
-        """The last look whose runs have all ended; else the first, and False."""
-        planned = self._evidence.study.seeds
+        It is the last look that is reached, else the first. Where nothing was planned every run counts.
+        """
+        if self._results.plan is None:
+            every = {name: [run.seed for run in self._results.runs_of(name)] for name in names}
+            return self._looks[0], True, every
+        planned = self._results.seeds
         reached = [
             look
             for look in self._looks
             if look.seeds <= len(planned)
-            and all(s in ENDED for name in names for s in self._states(name, planned[: look.seeds]))
+            and all(self._state(n, seed) in ENDED for n in names for seed in planned[: look.seeds])
         ]
-        return (reached[-1], True) if reached else (self._looks[0], False)
+        look = reached[-1] if reached else self._looks[0]
+        seeds = planned if claim.expect == "none" else planned[: look.seeds]
+        return look, bool(reached), {name: list(seeds) for name in names}
+
+    def _state(self, name: str, seed: int) -> str:
+        return self._states.get((name, seed), PENDING)
 
     def read(self, claim: Claim, stratum: Mapping[str, str]) -> Reading:
-        levels = claim.weights(stratum, self._evidence.study.factors)
-        weights = {self._names[tuple(cell.items())]: weight for cell, weight in levels}
-        look, reached = self._look(list(weights))
-        planned = self._evidence.study.seeds
-        counted = list(planned) if claim.expect == "none" else list(planned[: look.seeds])
-        samples = {name: self._sample(name, counted) for name in weights}
-        missing = tuple(name for name, sample in samples.items() if sample is None)
-        states = {name: self._states(name, counted) for name in weights}
+        weights = self._results.weights(claim.weights(stratum, self._results.factors))
+        look, reached, counted = self._counted(claim, list(weights))
+        found_samples = {name: self._sample(name, counted[name]) for name in weights}
+        missing = tuple(name for name, sample in found_samples.items() if sample is None)
+        states = {name: [self._state(name, seed) for seed in counted[name]] for name in weights}
         if missing:
             return _nothing(claim, stratum, weights, missing, gates.failed(states, LOST))
-        cells = [sample for sample in samples.values() if sample is not None]
+        cells = [sample for sample in found_samples.values() if sample is not None]
         common = contrasts.common_seeds(cells)
         if claim.pair_seeds:
             if not common:
@@ -258,7 +260,7 @@ class _Bench:
         each = list(weights.values())
         points = contrasts.points(cells, each, paired=claim.pair_seeds)
         logits = contrasts.logits(cells, each, paired=claim.pair_seeds)
-        runs = [r for name in weights for r in self._evidence.done(name) if r.planned.seed in counted]
+        runs = [r for name in weights for r in self._results.done_of(name) if r.seed in counted[name]]
         seeds = min(len(cell.seeds) for cell in cells)
         strata = len(self.strata(claim))
         level = 1 - 2 * look.level
@@ -340,37 +342,42 @@ class _Bench:
         bench = self._bootstrap if whole else Bootstrap(dict(zip(weights, cells, strict=True)))
         return bench.interval(weights, paired=paired)
 
-    def _on_test(self, weights: Mapping[str, float], seeds: Sequence[int], paired: bool) -> Interval | None:
+    def _on_test(
+        self, weights: Mapping[str, float], seeds: Mapping[str, Sequence[int]], paired: bool
+    ) -> Interval | None:
         """The contrast at the epochs that are best on test, where every run has chosen one."""
-        runs = [r for name in weights for r in self._evidence.done(name) if r.planned.seed in seeds]
-        if not all(ON_TEST in run.summary["results"]["test"] for run in runs):
+        runs = [r for name in weights for r in self._results.done_of(name) if r.seed in seeds[name]]
+        if not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
             return None
         for name in weights:
             if name not in self._chosen:
-                self._chosen[name] = self._evidence.sample(name, ON_TEST)
-        chosen = [sample for name in weights if (sample := self._chosen[name]) is not None]
-        cells = [c.only([s for s in c.seeds if s in seeds]) for c in chosen]
+                self._chosen[name] = samples.sample(self._results, name, BEST_ON_TEST)
+        cells = [
+            sample.only([seed for seed in sample.seeds if seed in seeds[name]])
+            for name in weights
+            if (sample := self._chosen[name]) is not None
+        ]
         if paired:
             cells = [c.only(contrasts.common_seeds(cells)) for c in cells]
         return contrasts.points(cells, list(weights.values()), paired=paired).interval()
 
 
-def recorded(run: RunEvidence) -> Mapping[str, object] | None:
-    """What a run recorded of its study when it began; None where it did not."""
-    if not run.begun:
-        return None
-    study = run.environment.get("study")
-    return study if isinstance(study, dict) else None
+def copied(runs: Sequence[Run], checkpoint: str) -> list[Gate]:
+    """Runs of one experiment whose predictions are equal to the last bit: copies, not other seeds.
 
-
-def copied(runs: Sequence[RunEvidence], checkpoint: str) -> list[Gate]:
-    """Runs of one experiment whose predictions are equal in every logit: copies, not other seeds."""
+    Where only predicted classes are known, runs without a single error are not taken for copies.
+    """
     seen: dict[tuple[str, str], list[int]] = {}
     for run in runs:
-        seen.setdefault((run.planned.name, run.fingerprint(f"test-{checkpoint}")), []).append(
-            run.planned.seed
-        )
-    where = [f"{name} seeds {', '.join(map(str, mine))}" for (name, _), mine in seen.items() if len(mine) > 1]
+        found = run.outcomes(checkpoint)
+        if found is None or (
+            found.log_likelihood is None and (found.predicted is None or found.correct.all())
+        ):
+            continue
+        parts = (found.predicted, found.confidence, found.log_likelihood)
+        whole = hashlib.sha256(b"".join(part.tobytes() for part in parts if part is not None)).hexdigest()
+        seen.setdefault((run.experiment, whole), []).append(run.seed)
+    where = [f"{name} ({', '.join(map(str, mine))})" for (name, _), mine in seen.items() if len(mine) > 1]
     return [gates.gate("copied", "runs-copied", runs="; ".join(where))] if where else []
 
 

@@ -239,7 +239,8 @@ def study_run(arguments: argparse.Namespace) -> int:
 
 def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     """Runs a study look by look until its claims are decided, and says what that saved."""
-    from mixscope.claims import deciding, evidence, verdicts
+    from mixscope.claims import deciding, verdicts
+    from mixscope.results import folders
 
     if arguments.only or arguments.seeds is not None or arguments.json:
         raise ConfigError("--until-decided: chooses the runs itself; leave out --only, --seeds and --json")
@@ -250,7 +251,7 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
         print(f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds", flush=True)
         code = _run(arguments, study, runs, out)
-        now = deciding.standing(verdicts.judge(evidence.gather(out)))
+        now = deciding.standing(verdicts.judge(folders.study(out)))
         for line in deciding.lines(now):
             print(line)
         names = now.experiments
