@@ -56,6 +56,7 @@ HEARTBEAT_SECONDS = 5.0
 # those in the middle of a study does not mix versions of what is compared.
 MAKES_FIGURES = (
     "rng.py",
+    "calibration.py",
     "metrics.py",
     "study/config.py",
     "data/*.py",
