@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from made_summary import METRICS, summary
 from mixscope.errors import DataError
 from mixscope.runs import evaluate, records, verify
 from mixscope.studies import tables
@@ -35,17 +36,15 @@ def finish(out, planned):
     with records.begin(out / planned.directory, planned.config) as record:
         record.started()
         value = random.Random(f"{planned.name} {planned.seed}").random()
-        summary = {
-            "schema": records.SCHEMA,
-            "digest": planned.config.digest,
-            "protocol": planned.config.train.protocol,
-            "code": ["c0de"],
-            "data": {"digest": "da7a"},
-            "weights": {"weights": "scratch"},
-            "results": {"test": {n: figures(value * f) for n, f in (("last", 1.0), ("best-on-test", 0.5))}},
-            "health": [],
-        }
-        records.write_json(out / planned.directory / "summary.json", summary)
+        metrics = {n: METRICS | figures(value * f) for n, f in (("last", 1.0), ("best-on-test", 0.5))}
+        made = summary(
+            planned.config,
+            protocol=planned.config.train.protocol,
+            code=["c0de"],
+            data={"name": planned.config.data.name, "digest": "da7a", "images": {"train": 100}},
+            results={"test": metrics},
+        )
+        records.write_json(out / planned.directory / "summary.json", made)
         record.ended("done")
 
 

@@ -225,7 +225,7 @@ def study_status(arguments: argparse.Namespace) -> None:
         return print_json({"study": study.name, "out": str(out), "runs": rows, "total": total})
     print(table([_standing_row(s, c) for s, c in zip(found, costs, strict=True)]))
     for stands in found:
-        if stands.state in ("failed", "conflict"):
+        if stands.state in ("failed", "damaged", "conflict"):
             print(f"{stands.state:<9} {stands.run.directory}  {stands.error}")
     print(f"\n{progress_table.sentence(total)}  in {out}")
 
@@ -303,8 +303,12 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
 
 def study_table(arguments: argparse.Namespace) -> None:
     from mixscope.studies import tables
+    from mixscope.studies.status import standings
 
     _, runs, out = _planned(arguments)
+    for stands in standings(runs, out):
+        if stands.state in ("damaged", "conflict"):
+            print(f"passed over: {stands.error}", file=sys.stderr)
     rows = tables.results(runs, out)
     print_json(rows) if arguments.json else print(tables.text(rows))
 
@@ -317,7 +321,11 @@ def study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
-    done = [s.path for s in standings(runs, out) if s.state == "done"]
+    found = standings(runs, out)
+    done = [s.path for s in found if s.state == "done"]
+    for stands in found:
+        if stands.state in ("damaged", "conflict"):
+            print(f"passed over: {stands.error}", file=sys.stderr)
     if not done:
         raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
     seen = 0

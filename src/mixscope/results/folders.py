@@ -5,7 +5,6 @@ Records are read and checked here and nowhere later: a run whose records cannot 
 since every later value rests on them, and read again only where they are asked for.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,7 +29,7 @@ from mixscope.results.results import (
     Run,
     Scaled,
 )
-from mixscope.runs import health_records, records
+from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
 from mixscope.study.matrix import PlannedRun
@@ -113,7 +112,7 @@ def analysis(folder: Path, name: str) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = record_schema.parse(file.read_bytes())
         if not isinstance(found, dict):
             raise ValueError(f"holds {type(found).__name__}")
     except (OSError, ValueError) as problem:

@@ -57,6 +57,7 @@ PROCESS = Value("a process number", lambda v: _whole(v, 1, 2**31 - 1))
 THREADS = Value(f"a number of threads, 1 to {MOST_THREADS}", lambda v: _whole(v, 1, MOST_THREADS))
 NUMBER = Value("a finite number", _number)
 AMOUNT = Value("a finite number, 0 or more", lambda v: _number(v) and v >= 0)
+RATE = Value("a finite number above 0", lambda v: _number(v) and v > 0)
 SHARE = Value("a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1)
 MOMENT = Value("a time as 2026-01-31T12:00:00+0000", _time)
 

@@ -656,7 +656,7 @@ def _fits_run(path: Path, name: str, found: Predictions) -> None:
             raise DataError(
                 f"{file}: is of a run with settings {found.digest}, and this run has {own}; {mend}"
             )
-    if not (path / "summary.json").exists() or len(found.ids) == 0:
+    if not (path / "summary.json").exists() or found.logits.size == 0:
         return
     split, _, checkpoint = name.partition("-")
     told = read_summary(path)["results"].get(split, {}).get(checkpoint)

@@ -17,7 +17,7 @@ from typing import Any
 
 from mixscope.atomic import room_for
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import records
+from mixscope.runs import record_schema, records
 from mixscope.study import config as settings
 from mixscope.study.matrix import PlannedRun
 
@@ -90,6 +90,11 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
         state = "partial"
     elif state == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
         state = "partial"
+    if state == "done" and (digest := records.read_summary(path)["digest"]) != run.config.digest:
+        raise DataError(
+            f"{path / 'summary.json'}: is of a run with other settings ({digest}); remove it, and `mixscope"
+            " study run` writes it again from the checkpoint"
+        )
     rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
     last = rows[-1] if rows else {}
     times = [r["seconds"] + r["judging_seconds"] for r in rows if "seconds" in r and "judging_seconds" in r]
@@ -151,10 +156,10 @@ def journal(out: Path) -> list[dict[str, Any]]:
     events = []
     for line in lines:
         try:
-            event = json.loads(line)
+            event = record_schema.parse(line)
         except ValueError:  # also of letters that are cut in two
             continue  # a scheduler was killed, or its disk was full, in the middle of it
-        if isinstance(event, dict) and "run" in event and "event" in event:
+        if isinstance(event, dict) and all(isinstance(event.get(key), str) for key in ("run", "event")):
             events.append(event)
     return events
 

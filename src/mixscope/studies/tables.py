@@ -15,7 +15,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mixscope.errors import DataError
 from mixscope.runs import records
+from mixscope.studies.status import standing
 from mixscope.study.matrix import PlannedRun, Study
 
 FIGURES = ("top1", "top5", "recall", "precision", "f1")
@@ -76,10 +78,14 @@ def _checkpoint(run: PlannedRun) -> str:
 
 
 def _summary(run: PlannedRun, out: Path) -> dict[str, Any] | None:
-    path = out / run.directory
-    if not records.is_run(path) or records.read_status(path)["state"] != "done":
+    """What a run that is done has found; None of one that is not, or whose records are damaged."""
+    if standing(run, out, {}).state != "done":
         return None
-    return records.read_summary(path)
+    try:
+        summary = records.read_summary(out / run.directory)
+        return summary if summary["digest"] == run.config.digest else None
+    except DataError:
+        return None
 
 
 # --- for a person -------------------------------------------------------------------------------
