@@ -22,11 +22,12 @@ import numpy as np
 from scipy import stats
 
 from mixscope import audit
-from mixscope.audit import entries, findings, reading
+from mixscope.audit import entries, findings
 from mixscope.claims import contrasts, health
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
 from mixscope.claims.evidence import Evidence, RunEvidence
 from mixscope.errors import DataError
+from mixscope.results import table_files
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 
@@ -100,7 +101,7 @@ def studies(first: Evidence, second: Evidence, *, checkpoint: str = "last") -> C
 
 def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Comparison:
     """A study's folder and a table in CSV or Markdown whose rows name experiments. Raises DataError."""
-    document = reading.read(file)
+    document = table_files.read(file)
     printed = {
         entry.experiment: float(entry.figures["top1"].value)
         for one in document.tables

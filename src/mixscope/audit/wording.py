@@ -33,10 +33,13 @@ def _lines(audit: Audit) -> Iterator[str]:
             yield from _finding(finding)
     if audit.contrasts:
         yield ""
-        yield "contrasts of top-1 (percentage points; 95 % interval from the size of the test set alone)"
+        seeds = any(c.seeds > 1 for c in audit.contrasts)
+        basis = "over seeds where there are any, else from" if seeds else "from"
+        yield f"contrasts of top-1 (percentage points; 95 % interval {basis} the size of the test set alone)"
         yield from _contrasts(audit.contrasts)
         yield "tipping SD: the standard deviation between runs from which on the interval covers zero."
-        yield "One table of single runs cannot show that spread: every verdict is EXPLORATORY."
+        if not all(c.seeds > 1 for c in audit.contrasts):
+            yield "One table of single runs cannot show that spread: every verdict is EXPLORATORY."
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -48,7 +51,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
     rows = [
-        ("contrast", "where", "estimate", "95 % interval", "zero", "tipping SD", "rests on doubtful cells")
+        ("contrast", "where", "estimate", "95 % interval", "seeds", "zero", "tipping SD", "doubtful cells")
     ]
     for c in contrasts:
         where = " ".join(_where(k, v) for k, v in c.stratum.items())
@@ -57,7 +60,8 @@ def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
         if c.scales_agree is False:
             lean += ", logits disagree"
         tipping = f"{c.tipping_sd:.2f}" if c.tipping_sd else "-"
-        rows.append((c.name, where, f"{c.estimate:+.2f}", interval, lean, tipping, ", ".join(c.doubtful)))
+        doubtful = ", ".join(c.doubtful)
+        rows.append((c.name, where, f"{c.estimate:+.2f}", interval, str(c.seeds), lean, tipping, doubtful))
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
