@@ -51,8 +51,9 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
     rows = [
-        ("contrast", "where", "estimate", "95 % interval", "seeds", "zero", "tipping SD", "doubtful cells")
+        ("contrast", "where", "estimate", "95 % interval", "zero", "tipping SD", "rests on doubtful cells")
     ]
+    contrasts = list(contrasts)
     for c in contrasts:
         where = " ".join(_where(k, v) for k, v in c.stratum.items())
         interval = f"[{c.low:+.2f}, {c.high:+.2f}]"
@@ -60,8 +61,10 @@ def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
         if c.scales_agree is False:
             lean += ", logits disagree"
         tipping = f"{c.tipping_sd:.2f}" if c.tipping_sd else "-"
-        doubtful = ", ".join(c.doubtful)
-        rows.append((c.name, where, f"{c.estimate:+.2f}", interval, str(c.seeds), lean, tipping, doubtful))
+        rows.append((c.name, where, f"{c.estimate:+.2f}", interval, lean, tipping, ", ".join(c.doubtful)))
+    if any(c.seeds > 1 for c in contrasts):
+        seeds = ["seeds", *(str(c.seeds) for c in contrasts)]
+        rows = [(*row[:4], own, *row[4:]) for row, own in zip(rows, seeds, strict=True)]
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
