@@ -50,7 +50,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("contrast", "where", "estimate", "95 % interval", "zero", "tipping SD", "rests on doubtful cells")
     ]
     contrasts = list(contrasts)
