@@ -56,6 +56,7 @@ HEARTBEAT_SECONDS = 5.0
 # those in the middle of a study does not mix versions of what is compared.
 MAKES_FIGURES = (
     "rng.py",
+    "calibration.py",
     "metrics.py",
     "study/config.py",
     "data/*.py",
@@ -68,7 +69,10 @@ MAKES_FIGURES = (
     "runs/setup.py",
 )
 # Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
-BEFORE_A_RUN = ("archives.py", "download.py", "formats.py", "inspect.py", "prepare.py", "preview.py")
+BEFORE_A_RUN = (
+    *("archives.py", "disk.py", "download.py", "formats.py", "inspect.py", "prepare.py", "preview.py"),
+    "resizing.py",
+)
 LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"

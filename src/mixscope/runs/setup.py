@@ -42,6 +42,7 @@ class Ready:
 def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
     """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
     store = Store.open(root, config.data.name)
+    store.check()
     cue_store.refuse_moves(store, config.augment.base)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
@@ -177,7 +178,7 @@ def facts(store: Store) -> dict[str, Any]:
 
 def check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
     """Raises DataError when a run was begun on other data than `store`; before: its environment.json."""
-    if store.digest != before["data"]["digest"]:
+    if not store.has_digest(before["data"]["digest"]):
         raise DataError(
             f"{path}: was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"
             f" {store.digest[:12]}; give another --out, or the data it was begun on with --root"
