@@ -82,6 +82,18 @@ def lost(results: Results) -> tuple[Lost, ...]:
     return tuple(found)
 
 
+def unchecked(results: Results) -> tuple[str, ...]:
+    """What caps verdicts on our own runs, and cannot be checked of results that do not record it."""
+    runs = results.done
+    if runs and any(run.provenance is not None for run in runs):
+        return ()
+    found = ["that all planned runs are there", "that claims were fixed before the runs"]
+    found += ["settings", "code", "training data", "checkpoint rule", "health of training"]
+    if not any(run.load_outcomes is not None for run in runs):
+        found += ["copied runs", "test examples"]
+    return tuple(found)
+
+
 # --- what is not there ----------------------------------------------------------------------------------
 
 

@@ -81,6 +81,8 @@ class Statement:
         above = self.interval is not None and self.interval.low > 0
         below = self.interval is not None and self.interval.high < 0
         in_where = f" in {where}" if where else ""
+        if self.seeds[0] == 1:
+            return f"In single runs, which show no spread, {self._single(what, where, other)}"
         if self.kind == GAIN:
             target = where or "top-1 accuracy"
             if above:
@@ -97,6 +99,16 @@ class Statement:
                 return f"{what} gained {size} {'more' if above else 'less'} in {where} than in {other}"
             return f"The gains of {what} in {where} and {other} differed by {signed}, not beyond noise"
         return f"{what}{in_where} was {signed}" + ("" if above or below else ", not beyond noise")
+
+    def _single(self, what: str, where: str, other: str) -> str:
+        signed, in_where = f"{self.estimate:+.1f} pp", f" in {where}" if where else ""
+        if self.kind == GAIN:
+            return f"{what} changed {where or 'top-1 accuracy'} by {signed}"
+        if self.kind == DIFFERENCE:
+            return f"{what} and {other} differed by {signed}{in_where}"
+        if self.kind == OF_GAINS:
+            return f"the gains of {what} in {where} and {other} differed by {signed}"
+        return f"{what}{in_where} was {signed}"
 
     def _rests(self) -> str:
         few, many = self.seeds
