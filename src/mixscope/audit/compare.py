@@ -244,7 +244,7 @@ def _made_with(first: Evidence, second: Evidence) -> tuple[str, ...]:
     """What finished runs were made with, where the two differ."""
     data = sorted({r.planned.config.data.name for e in (first, second) for r in _done(e)})
     kinds: list[tuple[str, Callable[[RunEvidence], Iterable[Hashable]]]] = [
-        ("code", lambda r: r.summary.get("code") or [r.environment["code"]["digest"]]),
+        ("code", health.versions),
         *((f"data {name}", _digest_of(name)) for name in data),
         ("weights", lambda r: [r.environment["weights"].get("weights")]),
         ("device", lambda r: [r.environment["device"].get("name")]),

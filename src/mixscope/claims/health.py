@@ -17,7 +17,7 @@ from typing import Any
 
 from mixscope.claims import bands
 from mixscope.claims.evidence import DAMAGED, Evidence, RunEvidence
-from mixscope.runs import records
+from mixscope.runs import code_version, records
 
 SHOWN = 3  # names in a sentence; the rest is counted
 BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
@@ -146,8 +146,8 @@ def _code(runs: Sequence[RunEvidence]) -> list[Problem]:
 
 
 def versions(run: RunEvidence) -> list[str]:
-    """The digests of the code that made a finished run, more than one where it was taken up by other code."""
-    return list(run.summary.get("code") or [run.environment["code"]["digest"]])
+    """The versions of the code that made a finished run, more than one where other code resumed it."""
+    return code_version.distinct(run.summary.get("code") or [run.environment["code"]["digest"]])
 
 
 def _data(runs: Sequence[RunEvidence]) -> list[Problem]:

@@ -46,6 +46,7 @@ from mixscope.report.sections import curves as training
 from mixscope.report.sections import literature as sources
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+from mixscope.runs import code_version
 
 SECTIONS = (
     "answer",
@@ -241,7 +242,9 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "gates": health.gates(told, words),
         "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
         "checkpoints": health.checkpoints(told, words),
-        "code_digests": sorted({d for run in told.done for d in (run.summary or {}).get("code", ())}),
+        "code_digests": sorted(
+            code_version.distinct(d for run in told.done for d in (run.summary or {}).get("code", ()))
+        ),
         "weights": weights.provenance(told, words),
         "literature": sources.by_claim(told, words),
         "background": literature.background([v.claim for v in told.verdicts], words.language),
