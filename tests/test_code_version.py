@@ -18,7 +18,17 @@ from mixscope.runs import code_version, records
 
 # Modules that a run imports and that cannot change its values.
 BYSTANDERS = {
-    *("atomic", "errors", "formatting", "hardware", "data.content", "data.cue_store", "data.cues"),
+    *(
+        "atomic",
+        "errors",
+        "findings",
+        "i18n",
+        "formatting",
+        "hardware",
+        "data.content",
+        "data.cue_store",
+        "data.cues",
+    ),
     *("data.decoding", "data.download", "data.formats", "runs.code_version", "runs.display"),
     *("runs.environment", "runs.tracking", "study.claim", "study.document", "study.matrix"),
 }

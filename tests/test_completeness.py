@@ -7,6 +7,7 @@ import pytest
 
 import made_study
 from mixscope.claims import budget, evidence, health, verdicts
+from mixscope.findings import Finding
 from mixscope.runs import records
 from test_verdicts import TWO, edit
 
@@ -76,8 +77,9 @@ def test_a_failed_check_of_another_checkpoint_says_nothing_of_this_one(tmp_path)
     folder = tmp_path / "s"
     study = made_study.write(folder, TWO, well())
     run = folder / study.expand()[0].directory
-    bad = {"ok": False, "sentence": "3 classes are never predicted", "figures": {}}
-    edit(run / "summary.json", health=[{"check": "never-predicted/test-selected", **bad}])
+    bad = {"predictions": "test-selected", "never": 3, "classes": 10}
+    found = Finding("never-predicted", "warn", bad).to_dict()
+    edit(run / "summary.json", health=[found])
     assert examined(folder) == ()
     assert [p.kind for p in examined(folder, checkpoint="selected")] == ["health"]
 
@@ -86,7 +88,7 @@ def test_what_weights_have_seen_is_told_and_caps_nothing(tmp_path):
     made_study.write(tmp_path / "s", made_study.SMALL, well())
     found = examined(tmp_path / "s")
     assert [p.kind for p in found] == ["weights"] and not found[0].caps and len(found[0].runs) == 18
-    assert "the weights saw MixUp" in found[0].sentence
+    assert "were trained with MixUp" in found[0].sentence
 
 
 BANDED = """

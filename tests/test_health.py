@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 from torch import nn
 
 from mixscope.data.loader import InputSpec
-from mixscope.training import health
+from mixscope.training import health, pretraining_data
 
 SPEC = InputSpec(size=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2))
 IMAGES = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -24,32 +24,34 @@ def contract(judged=SPEC, module=None, train=IMAGES, clean=IMAGES):
         train_batch=train,
         clean_batch=clean,
     )
-    return {finding.check: finding for finding in found}
+    return {finding.code: finding for finding in found}
 
 
 def test_equal_inputs_keep_the_contract():
     found = contract()
-    assert found["contract"].ok and found["first-batch"].ok
-    assert found["contract"].sentence == "train and eval agree: 8 px, mean 0.500 0.400 0.300, RGB"
+    assert found["input-contract"].severity == found["input-scale"].severity == "ok"
+    assert found["input-contract"].params["mean"] == [0.5, 0.4, 0.3]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"size": 16}, "test size 16 where training has 8"),  # trained at 32 px, tested at 64
-        ({"mean": (0.0, 0.0, 0.0)}, "test mean 0.000 0.000 0.000 where training has 0.500 0.400 0.300"),
-        ({"std": (1.0, 1.0, 1.0)}, "test std"),
-        ({"channels": "BGR"}, "test channels BGR where training has RGB"),
+        ({"size": 16}, ("size", 16, 8)),  # trained at 32 px, tested at 64
+        ({"mean": (0.0, 0.0, 0.0)}, ("mean", [0.0, 0.0, 0.0], [0.5, 0.4, 0.3])),
+        ({"std": (1.0, 1.0, 1.0)}, ("std", [1.0, 1.0, 1.0], [round(v, 4) for v in SPEC.std])),
+        ({"channels": "BGR"}, ("channels", "BGR", "RGB")),
     ],
 )
 def test_any_other_input_breaks_the_contract_and_is_named(change, said):
-    finding = contract(judged=dataclasses.replace(SPEC, **change))["contract"]
-    assert finding.ok is False and said in finding.sentence and finding.sentence.count(" where ") == 1
+    finding = contract(judged=dataclasses.replace(SPEC, **change))["input-contract"]
+    (difference,) = finding.params["differences"]
+    assert finding.severity == "fail" and difference.params["split"] == "test"
+    assert tuple(difference.params[name] for name in ("field", "value", "expected")) == said
 
 
 def test_bytes_among_floats_are_noticed():
-    assert contract(clean=IMAGES * 64 + 128)["first-batch"].ok is False
-    assert contract(train=IMAGES * 0.7)["first-batch"].ok  # blending makes the scale smaller
+    assert contract(clean=IMAGES * 64 + 128)["input-scale"].severity == "warn"
+    assert contract(train=IMAGES * 0.7)["input-scale"].severity == "ok"  # blending makes the scale smaller
 
 
 def test_a_transformer_for_another_size_is_noticed():
@@ -60,10 +62,11 @@ def test_a_transformer_for_another_size_is_noticed():
         patch_embed = Embed()
 
     finding = contract(module=Vit())["model-input"]
-    assert finding.ok is False and "made for 16x16 px and is given 8 px" in finding.sentence
+    assert finding.severity == "fail" and finding.params["model_size"] == [16, 16]
     Embed.img_size = (8, 8)
-    assert contract(module=Vit())["model-input"].figures["tokens"] == 16
-    assert contract()["model-input"].ok is None
+    finding = contract(module=Vit())["model-input"]
+    assert finding.severity == "ok" and finding.params["tokens"] == 16
+    assert contract()["model-input"].severity == "note"
 
 
 def net():
@@ -91,14 +94,14 @@ def test_drifted_batch_norm_is_noticed_and_dropout_is_not():
         labels = module(IMAGES).argmax(dim=1)  # right by construction in train mode
     module[1].running_mean.copy_(IMAGES.mean() + 5)
     found = health.drift(module, IMAGES, labels)
-    assert found.ok is False and found.figures["train_mode_top1"] == 100
+    assert found.severity == "warn" and found.params["train_mode_top1"] == 100
     module.eval()
     module[1].momentum = 1.0
     module[1].train()
     with torch.no_grad():
         module(IMAGES)
-    assert health.drift(module, IMAGES, labels).ok
-    assert health.drift(nn.Linear(2, 2), IMAGES, labels).ok is None
+    assert health.drift(module, IMAGES, labels).severity == "ok"
+    assert health.drift(nn.Linear(2, 2), IMAGES, labels).severity == "note"
 
 
 @effort(deadline=None, max_examples=30)
@@ -107,11 +110,8 @@ def test_on_a_balanced_set_macro_recall_is_top1(seed, k, each):
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(k), each)
     recall, never, gap = health.classes("test-last", rng.standard_normal((k * each, k)), labels)
-    assert recall.ok
-    assert (
-        never.figures["never_predicted"] >= 0
-        and gap.figures["macro_recall"] == recall.figures["macro_recall"]
-    )
+    assert recall.severity == "ok"
+    assert never.params["never"] >= 0 and gap.params["macro_recall"] == recall.params["macro_recall"]
 
 
 @effort(deadline=None, max_examples=30)
@@ -123,9 +123,9 @@ def test_figures_of_classes_are_those_of_scikit_learn(seed):
     said = logits.argmax(axis=1)
     _, never, gap = health.classes("test-last", logits, labels)
     options = {"average": "macro", "labels": range(4), "zero_division": 0}
-    assert gap.figures["macro_precision"] == pytest.approx(100 * sk.precision_score(labels, said, **options))
-    assert gap.figures["macro_recall"] == pytest.approx(100 * sk.recall_score(labels, said, **options))
-    assert never.figures["never_predicted"] == 4 - len(set(said))
+    assert gap.params["macro_precision"] == pytest.approx(100 * sk.precision_score(labels, said, **options))
+    assert gap.params["macro_recall"] == pytest.approx(100 * sk.recall_score(labels, said, **options))
+    assert never.params["never"] == 4 - len(set(said))
 
 
 def test_precision_far_above_recall_is_an_alarm():
@@ -134,28 +134,32 @@ def test_precision_far_above_recall_is_an_alarm():
     said[:8] = 2  # one class is hardly ever said, but then rightly
     logits = np.eye(3)[said]
     _, never, gap = health.classes("test-last", logits, labels)
-    assert gap.ok is False and gap.figures["gap"] > 2.5 and never.ok
+    assert gap.severity == "warn" and gap.params["gap_pp"] > 2.5 and never.severity == "ok"
     said[:10] = 2
     _, never, _ = health.classes("test-last", np.eye(3)[said], labels)
-    assert never.ok is False and "1 of 3 classes" in never.sentence
+    assert never.severity == "warn" and never.params["never"] == 1
 
 
 def test_training_figures_must_all_be_there():
     row = {"train_loss": 1.0, "clean_train_top1": 50.0, "lam_weighted_train_top1": 40.0}
-    assert health.training_figures([row], mix="mixup").ok
-    missing = health.training_figures([row, row | {"clean_train_top1": None}], mix="mixup")
-    assert missing.ok is False and "clean_train_top1" in missing.sentence
+    assert health.training_metrics([row], mix="mixup").severity == "ok"
+    missing = health.training_metrics([row, row | {"clean_train_top1": None}], mix="mixup")
+    assert missing.severity == "warn" and missing.params["missing"] == ["clean_train_top1"]
 
 
 def test_what_weights_have_seen_is_said():
-    assert health.weights([], {"weights": "scratch"}).ok
-    found = health.weights(["they saw CutMix"], {"weights": "a1_in1k"})
-    assert (
-        found.ok is False and found.sentence == "they saw CutMix" and found.figures == {"weights": "a1_in1k"}
-    )
+    assert health.pretraining([]).severity == "ok"
+    remarks = pretraining_data.remarks({"weights": "scratch"}, "tiny-imagenet")
+    assert remarks == []
+    about = {"weights": "a1_in1k", "saw_mixup": False, "saw_cutmix": True, "source": "a paper"}
+    remarks = pretraining_data.remarks(about | {"training_data": "ImageNet-1k"}, "tiny-imagenet")
+    found = health.pretraining(remarks)
+    assert found.severity == "warn"
+    assert [r.code for r in found.params["remarks"]] == ["weights-saw-method", "weights-saw-classes"]
+    assert found.params["remarks"][0].params["method"] == "CutMix"
 
 
 def test_selection_on_the_test_split_is_never_called_well():
-    assert health.selection({"last": {"top1": 0.5}, "selected": {"top1": 0.6}}).ok
+    assert health.selection({"last": {"top1": 0.5}, "selected": {"top1": 0.6}}).severity == "ok"
     found = health.selection({"last": {"top1": 0.5}, "best-on-test": {"top1": 0.75}})
-    assert found.ok is None and "best-on-test 75.00 %" in found.sentence
+    assert found.severity == "note" and found.params["top1"][1].params["top1"] == 75.0

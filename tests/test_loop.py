@@ -12,9 +12,9 @@ import small_run
 from mixscope import metrics
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
+from mixscope.findings import Finding
 from mixscope.runs import display, evaluate, execute, records
 from mixscope.training import checkpoint, health, models, optim
-from mixscope.training.health import Finding
 
 RESNET, VIT = small_run.RESNET, small_run.VIT
 
@@ -75,10 +75,11 @@ def test_the_records_of_a_run_are_complete(calm):
     for row in rows:  # the rate of the last step of its epoch
         expected = optim.lr_at(settings.optim, step=row["step"] - 1, steps_per_epoch=3, epochs=3)
         assert row["lr"] == pytest.approx(expected)
-    checks = [event["check"] for event in records.read_events(out, "health")]
-    assert checks[:4] == ["contract", "first-batch", "model-input", "weights"]
-    assert {"batch-norm-drift", "training-figures", "macro-recall/test-last", "selection"} <= set(checks)
-    assert [finding["check"] for finding in summary["health"]] == checks
+    events = records.read_events(out, "health")
+    codes = [event["code"] for event in events]
+    assert codes[:4] == ["input-contract", "input-scale", "model-input", "pretraining-data"]
+    assert {"batch-norm-drift", "training-metrics", "macro-recall", "checkpoint-selection"} <= set(codes)
+    assert summary["health"] == [{k: v for k, v in event.items() if k != "kind"} for event in events]
 
 
 def test_figures_are_those_of_the_prediction_files(calm, root):
@@ -331,7 +332,7 @@ def test_a_dry_run_checks_all_and_writes_nothing(root, tmp_path):
         and plan["steps"] == 6
         and plan["images"] == {"train": 48, "val": 12, "test": 26}
     )
-    first = ["data", "model", "device", "contract", "health", "health", "health", "out"]
+    first = ["data", "model", "device", "checks", "out"]
     assert [line.split()[0] for line in show.lines] == first
     assert "(sealed)" in show.lines[0]
     assert not (tmp_path / "run").exists()
@@ -355,40 +356,26 @@ def test_what_a_user_sees(root, tmp_path):
     plain = small_run.Watch()
     trained(root, tmp_path / "plain", "augment.mix=none", show=plain)
     assert not any("lam-weighted" in line for line in plain.lines)
-    # Every check is shown where it is known: before the first step, or at the end.
-    begun = "\n".join(show.lines[: show.lines.index(epoch)])
-    ended = "\n".join(show.lines[show.lines.index(epoch) :])
-    for finding in summary["health"]:
-        if finding["check"] in ("contract", "first-batch", "model-input", "weights"):
-            assert f"{finding['sentence']}  " in begun
-        elif "/" not in finding["check"] or not finding["ok"]:
-            assert f"{finding['sentence']}  " in ended
-    assert (
-        "first batches of one scale: train mean " in begun and "under mix=cutmix the last epoch has" in ended
-    )
-    passed = sum(finding["ok"] is True for finding in summary["health"])
-    assert f"health    {passed} checks passed (contract, first-batch, " in ended
+    # What passed is one line, before the first step and at the end; only warnings have their own.
+    begun = show.lines[: show.lines.index(epoch)]
+    ended = show.lines[show.lines.index(epoch) :]
+    assert [line for line in begun if line.startswith("checks")] == [
+        "checks    ok: input contract, scale of the first batches, input size of the model, pretraining data"
+    ]
+    assert sum(line.startswith("checks    ok: training metrics") for line in ended) == 1
+    failed = [f for f in summary["health"] if f["severity"] in ("warn", "fail")]
+    assert sum(line.startswith(("WARN", "FAIL")) for line in show.lines) == len(failed)
 
 
-def test_checks_read_shortly_where_they_are_passed_and_in_full_where_they_are_not():
+def test_what_passed_is_one_line_and_every_warning_has_its_own():
     labels = np.repeat(np.arange(4), 5)
     right = health.classes("test-last", np.eye(4)[labels], labels)
     wrong = health.classes("test-selected", np.eye(4)[np.zeros(20, int)], labels)
-    nothing = Finding("batch-norm-drift", None, "the model has no batch norm that could drift")
-    good = Finding("contract", True, "train and eval agree")
-    assert display.health_lines([good, nothing, *right, *wrong]) == [
-        "contract  train and eval agree  ok",
-        "health    the model has no batch norm that could drift  -",
-        f"health    {wrong[1].sentence}  look at this",
-        "health    test-last: macro recall 100.0 % and top-1 100.0 % agree, every class is predicted,"
-        " precision +0.0 pp against recall  ok",
-        "health    test-selected: macro recall 25.0 % and top-1 25.0 % agree,"
-        " precision -18.8 pp against recall  ok",
+    lines = display.health_lines([Finding("batch-norm-drift"), *right, *wrong])
+    assert lines == [
+        "checks    ok: macro recall equals top-1, every class is predicted, precision against recall",
+        "WARN      never-predicted: test-selected: 3 of 4 classes are never predicted",
     ]
-    assert display.health_total([good, nothing, *right, *wrong]) == (
-        "health    6 checks passed (contract, macro-recall, never-predicted, precision-recall);"
-        " 1 to look at (never-predicted); 1 had nothing to judge"
-    )
 
 
 @pytest.mark.parametrize("split", ["val", "train", "test"])

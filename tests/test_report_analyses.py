@@ -11,9 +11,10 @@ import pytest
 import made_study
 from mixscope.claims import evidence
 from mixscope.errors import DataError
+from mixscope.i18n import LANGUAGES
 from mixscope.report import page
 from mixscope.report.sections import analyses
-from mixscope.report.words import LANGUAGES, Words
+from mixscope.report.words import Words
 from mixscope.study import matrix
 
 STUDY = matrix.parse(

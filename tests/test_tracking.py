@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import small_run
-from mixscope import cli
+from mixscope import cli, i18n
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import records, tracking
+from mixscope.runs import health_records, records, tracking
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,10 @@ def assert_mirrors(folder: Path, run: Path) -> None:
     times = [point.wall_time for point in scalars["epoch/train_loss"]]
     assert times[1] - times[0] == pytest.approx(seconds[1], abs=1e-3)
     for row in records.read_events(run, "health"):
-        assert any(row["sentence"] in text for text in texts[f"health/{row['check']}"])
+        of = row["params"].get("predictions")
+        tag = f"health/{row['code']}/{of}" if of else f"health/{row['code']}"
+        said = i18n.render(health_records.read([row], "small")[0])
+        assert any(said in text for text in texts[tag])
     assert yaml.safe_load(texts["settings"][0]) == records.read_config(run).to_dict()
 
 

@@ -11,9 +11,10 @@ import timm
 import torch
 from safetensors.torch import save
 
+from mixscope import i18n
 from mixscope.errors import DataError
 from mixscope.study.config import Model
-from mixscope.training import models, weights
+from mixscope.training import models, pretraining_data, weights
 
 RESNET = {"channels": [8, 8, 16, 16]}
 TAG = "resnet18.a1_in1k"
@@ -167,7 +168,8 @@ def test_every_pattern_names_weights_that_exist():
 
 
 def warned(name, data):
-    return weights.warnings_for({"weights": name, **weights.known(name)}, data)
+    found = pretraining_data.remarks({"weights": name, **weights.known(name)}, data)
+    return [i18n.render(finding) for finding in found]
 
 
 def test_weights_that_saw_the_method_or_the_classes_are_spoken_of():
@@ -177,11 +179,11 @@ def test_weights_that_saw_the_method_or_the_classes_are_spoken_of():
     assert warned("vit_small_patch16_224.augreg_in21k_ft_in1k", "cifar100") == []
     (classes,) = warned("vit_small_patch16_224.augreg_in21k_ft_in1k", "tiny-imagenet")
     assert "the classes of tiny-imagenet are among those" in classes
-    assert weights.warnings_for({"weights": "scratch"}, "tiny-imagenet") == []
+    assert pretraining_data.remarks({"weights": "scratch"}, "tiny-imagenet") == []
 
 
 def test_what_is_not_known_is_said():
     unknown = {"weights": "w.pth", **weights.known("")}
-    assert len(weights.warnings_for(unknown, "cifar100")) == 2
-    found = weights.warnings_for(unknown, "tiny-imagenet")
-    assert len(found) == 3 and all("not known" in sentence for sentence in found)
+    assert len(pretraining_data.remarks(unknown, "cifar100")) == 2
+    found = pretraining_data.remarks(unknown, "tiny-imagenet")
+    assert len(found) == 3 and all(finding.code.endswith("-unknown") for finding in found)

@@ -19,7 +19,8 @@ import numpy as np
 
 from mixscope.claims.contrasts import Sample
 from mixscope.errors import DataError
-from mixscope.runs import records
+from mixscope.findings import Finding
+from mixscope.runs import health_records, records
 from mixscope.runs.records import Predictions
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
@@ -51,7 +52,6 @@ _ENVIRONMENT: Shape = {
     "weights.weights": str,
 }
 _FIGURES: Shape = {"top1": (int, float), "n": int}
-_FINDING: Shape = {"check": str, "ok": (bool, type(None)), "sentence": str}
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,6 @@ class RunEvidence:
         _expect(file, found, _SUMMARY)
         for name, row in found["results"]["test"].items():
             _expect(file, row, _FIGURES, f"results.test.{name}")
-        for finding in found["health"]:
-            _expect(file, finding, _FINDING, "health")
         return found
 
     @cached_property
@@ -109,10 +107,15 @@ class RunEvidence:
         return self._events("epoch", {"epoch": int})
 
     @cached_property
-    def health(self) -> list[dict[str, Any]]:
+    def health(self) -> list[Finding]:
         """What checks found, so far where a run is not done. Raises DataError."""
-        found: list[dict[str, Any]] = self.summary["health"] if self.done else []
-        return found or self._events("health", _FINDING)
+        rows: list[dict[str, Any]] = self.summary["health"] if self.done else []
+        file = self.path / ("summary.json" if rows else "events.jsonl")
+        rows = rows or self._events("health", {})
+        try:
+            return health_records.read(rows, self.planned.config.data.name)
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise DataError(f"{file}: health holds what no run writes; the file is damaged") from problem
 
     def _events(self, kind: str, needed: Shape) -> list[dict[str, Any]]:
         if self.state in (PENDING, DAMAGED) or not (self.done or (self.path / "events.jsonl").exists()):

@@ -13,10 +13,11 @@ What does not belong here: the checks of a single run while it trains (training/
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from mixscope import i18n
 from mixscope.claims import bands
 from mixscope.claims.evidence import DAMAGED, Evidence, RunEvidence
+from mixscope.findings import Finding
 from mixscope.runs import code_version, records
 
 SHOWN = 3  # names in a sentence; the rest is counted
@@ -165,20 +166,20 @@ def _failed_checks(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem
     if not failed:
         return []
     labels = tuple(dict.fromkeys(run.label for run, _ in failed))
-    shown = "; ".join(f"{run.label}: {finding['sentence']}" for run, finding in failed[:SHOWN])
+    shown = "; ".join(f"{run.label}: {i18n.render(finding)}" for run, finding in failed[:SHOWN])
     count = "a health check" if len(failed) == 1 else f"{len(failed)} health checks"
     sentence = f"{count} failed: {shown}{_more(len(failed))}"
     return [Problem(kind="health", sentence=sentence, runs=labels, caps=True)]
 
 
-def failed_checks(run: RunEvidence, checkpoint: str) -> list[dict[str, Any]]:
+def failed_checks(run: RunEvidence, checkpoint: str) -> list[Finding]:
     """The health findings of a finished run that speak against its figures at this checkpoint."""
     return [
         finding
-        for finding in run.summary["health"]
-        if finding["ok"] is False
-        and finding["check"] != "weights"
-        and ("/" not in finding["check"] or finding["check"].endswith(f"/test-{checkpoint}"))
+        for finding in run.health
+        if finding.severity in ("warn", "fail")
+        and finding.code != "pretraining-data"
+        and finding.params.get("predictions", f"test-{checkpoint}") == f"test-{checkpoint}"
     ]
 
 
@@ -193,9 +194,9 @@ def caveats(runs: Sequence[RunEvidence]) -> list[Problem]:
 def _weights(runs: Sequence[RunEvidence]) -> list[Problem]:
     said: dict[str, list[RunEvidence]] = {}
     for run in runs:
-        for finding in run.summary["health"]:
-            if finding["check"] == "weights" and finding["ok"] is False:
-                said.setdefault(finding["sentence"], []).append(run)
+        for finding in run.health:
+            if finding.code == "pretraining-data" and finding.severity == "warn":
+                said.setdefault(i18n.render(finding), []).append(run)
     return [
         Problem(kind="weights", sentence=f"{sentence}: {names(mine)}", runs=_labels(mine), caps=False)
         for sentence, mine in said.items()

@@ -238,7 +238,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "eces": calibration.eces(told, words),
         "cues": of_cues,
         "analyses": analyses.parts(told.folder, words),
-        "health": health.checks(told),
+        "health": health.checks(told, words),
         "gates": health.gates(told, words),
         "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
         "checkpoints": health.checkpoints(told, words),

@@ -23,6 +23,7 @@ from mixscope.claims.evidence import DAMAGED, PENDING, Evidence, RunEvidence
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.design import Design
@@ -51,7 +52,7 @@ class Run:
     epochs: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any] | None
     summary: Mapping[str, Any] | None
-    health: Sequence[Mapping[str, Any]]
+    health: Sequence[Finding]
     ended: str | None
 
 

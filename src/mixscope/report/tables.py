@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mixscope import i18n
 from mixscope.formatting import number, signed
 from mixscope.report import sentences, story
 from mixscope.report.naming import stratum_name
@@ -232,14 +233,14 @@ def _calibration(told: Story) -> list[dict[str, Any]]:
 
 
 def _health(told: Story) -> list[dict[str, Any]]:
-    word = {True: "ok", False: "look", None: ""}
     return [
         {
             "experiment": run.experiment,
             "seed": run.seed,
-            "check": finding["check"],
-            "ok": word[finding["ok"]],
-            "sentence": finding["sentence"],
+            "check": finding.code,
+            "predictions": finding.params.get("predictions", ""),
+            "severity": finding.severity,
+            "finding": i18n.render(finding),
         }
         for run in told.runs
         for finding in run.health

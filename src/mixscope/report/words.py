@@ -1,42 +1,37 @@
-"""What the report says, in English or Korean: sentences by key, and the names of factors and levels.
+"""The report's texts in one language, and the names of factors and levels.
 
-Both languages have the same keys with the same gaps (a test proves it). What a study or a record says in its
-own words (names, sentences of health checks) is passed through as it is.
-
-What does not belong here: figures, and markup: texts are plain and are escaped where they are shown.
+The texts themselves are in mixscope/i18n. Names that a study gives are passed through as they are.
 """
 
-import re
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
-
+from mixscope import i18n
 from mixscope.errors import ConfigError, unknown
-
-LANGUAGES = ("en", "ko")
-NO_BREAK = "\u00a0"  # between a figure and its unit
+from mixscope.findings import Finding
 
 
 class Words:
-    """One language. Called with a key ("answer.title") and what its gaps hold; raises KeyError without."""
+    """One language. Called with a message's name ("answer.title") and its parameters."""
 
     def __init__(self, language: str) -> None:
         """Raises ConfigError for a language that is not there."""
-        if language not in LANGUAGES:
-            raise ConfigError(unknown("--lang", "language of reports", language, LANGUAGES))
+        if language not in i18n.LANGUAGES:
+            raise ConfigError(unknown("--lang", "language", language, i18n.LANGUAGES))
         self.language = language
-        self._texts = texts(language)
 
-    def __call__(self, key: str, **gaps: object) -> str:
-        """The sentence of a key with its gaps filled. Raises KeyError."""
-        return self._texts[key].format(**gaps)
+    def __call__(self, key: str, /, **params: Any) -> str:
+        """The text of a message. Raises KeyError where it or a parameter is missing."""
+        return i18n.message(key, self.language, **params)
+
+    def render(self, finding: Finding) -> str:
+        """The text of a finding."""
+        return i18n.render(finding, self.language)
 
     def of(self, group: str, name: str, default: str | None = None) -> str:
         """The text `group.name`, or `default` (else the name itself) where there is none."""
-        return self._texts.get(f"{group}.{name}", name if default is None else default)
+        key = f"{group}.{name}"
+        return self(key) if i18n.has(key, self.language) else name if default is None else default
 
     def level(self, level: str) -> str:
         """A level as readers know it, CIFAR-100 for cifar100; unknown ones as the study calls them."""
@@ -54,20 +49,3 @@ class Words:
     def own(self, text: Mapping[str, str]) -> str:
         """What a study says in several languages, in this one or else in English."""
         return text.get(self.language) or text["en"]
-
-
-@cache
-def texts(language: str) -> Mapping[str, str]:
-    """{key: sentence}, groups joined by dots."""
-    file = resources.files("mixscope.report") / "text" / f"{language}.yaml"
-    found: dict[str, str] = {}
-
-    def flatten(value: Any, at: str) -> None:
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                flatten(inner, f"{at}.{key}" if at else str(key))
-        else:
-            found[at] = re.sub(r"(?<=[\d}]) (?=%|pp\b)", NO_BREAK, str(value).strip())
-
-    flatten(yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader), "")
-    return found

@@ -9,15 +9,9 @@ from collections.abc import Sequence
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from mixscope.training.health import Finding
+from mixscope import i18n
+from mixscope.findings import Finding
 from mixscope.training.loop import Show
-
-# Checks of one prediction file, in few words where they are passed.
-SHORT = {
-    "macro-recall": "macro recall {macro_recall:.1f} % and top-1 {top1:.1f} % agree",
-    "never-predicted": "every class is predicted",
-    "precision-recall": "precision {gap:+.1f} pp against recall",
-}
 
 
 class Silent:
@@ -78,28 +72,12 @@ def terminal() -> Show:
 
 
 def health_lines(findings: Sequence[Finding]) -> list[str]:
-    """A line for each finding, in order; those of one prediction file that are passed share a line."""
-    lines: list[str] = []
-    passed: dict[str, list[str]] = {}
+    """What passed in one line; a line for each warning and failure."""
+    lines = []
+    passed = list(dict.fromkeys(i18n.message(f"check-{f.code}") for f in findings if f.severity == "ok"))
+    if passed:
+        lines.append(f"checks    ok: {', '.join(passed)}")
     for finding in findings:
-        check, _, judged = finding.check.partition("/")
-        if finding.ok and check in SHORT:
-            passed.setdefault(judged, []).append(SHORT[check].format(**finding.figures))
-            continue
-        word = "contract" if check == "contract" else "health"
-        verdict = {True: "ok", False: "look at this", None: "-"}[finding.ok]
-        lines.append(f"{word:<9} {finding.sentence}  {verdict}")
-    return lines + [f"health    {judged}: {', '.join(words)}  ok" for judged, words in passed.items()]
-
-
-def health_total(findings: Sequence[Finding]) -> str:
-    """How many checks a run has passed and which, and those that are to be looked at."""
-
-    def counted(ok: bool | None) -> tuple[int, str]:
-        checks = [f.check.partition("/")[0] for f in findings if f.ok is ok]
-        return len(checks), ", ".join(dict.fromkeys(checks))
-
-    (passed, names), (wrong, at), (rest, _) = counted(True), counted(False), counted(None)
-    text = f"health    {passed} checks passed ({names})"
-    text += f"; {wrong} to look at ({at})" if wrong else ""
-    return text + (f"; {rest} had nothing to judge" if rest else "")
+        if finding.severity in ("warn", "fail"):
+            lines.append(f"{finding.severity.upper():<9} {finding.code}: {i18n.render(finding)}")
+    return lines

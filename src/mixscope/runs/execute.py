@@ -18,7 +18,9 @@ from typing import Any
 
 import torch
 
+from mixscope import i18n
 from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
+from mixscope.findings import Finding
 from mixscope.runs import code_version, display, evaluate, records, tracking
 from mixscope.runs import device as devices
 from mixscope.runs.environment import environment
@@ -27,7 +29,6 @@ from mixscope.runs.setup import Ready, check_data, facts, first_batch, ready_for
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, compiling, health, loop, models, ranks
-from mixscope.training.health import Finding
 from mixscope.training.loop import Show
 from mixscope.training.stop import Stop, listening
 
@@ -174,10 +175,10 @@ def _announce(ready: Ready, show: Show) -> None:
     show.line(f"device    {where['name']}  {where['threads']} threads  {config.train.precision}")
     for line in display.health_lines(ready.findings):
         show.line(line)
-    broken = [f.sentence for f in ready.findings if f.check in ("contract", "model-input") and f.ok is False]
+    broken = [i18n.render(f) for f in ready.findings if f.severity == "fail"]
     if broken:
         raise ConfigError(
-            f"the model would be judged on other input than it is trained on: {'; '.join(broken)}"
+            f"the model would be evaluated on other input than it is trained on: {'; '.join(broken)}"
         )
 
 
@@ -250,7 +251,7 @@ def _go(
         ranks.wait()
         return records.read_summary(path)
     rows = records.read_events(path, "epoch")
-    findings.append(health.training_figures(rows, mix=ready.config.augment.mix))
+    findings.append(health.training_metrics(rows, mix=ready.config.augment.mix))
     for name in results["test"]:
         found = records.read_predictions(path, f"test-{name}")
         findings += health.classes(f"test-{name}", found.logits, found.labels)
@@ -259,7 +260,6 @@ def _go(
         record.event("health", finding.to_dict())
     for line in display.health_lines(findings):
         show.line(line)
-    show.line(display.health_total([*ready.findings, *findings]))
     for split, by_name in results.items():
         shown = "   ".join(
             f"{name} (epoch {epochs[name]}) {100 * figures['top1']:.2f} %"

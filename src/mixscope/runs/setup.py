@@ -18,9 +18,9 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Batch, Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.study.config import RunConfig, clean_images
-from mixscope.training import health, models, ranks, weights
-from mixscope.training.health import Finding
+from mixscope.training import health, models, pretraining_data, ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,12 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
             findings=[
                 *health.contract(
                     train=loader.spec,
-                    judged={split: judge.spec for split, judge in {"clean train": clean, **judges}.items()},
+                    judged={split: judge.spec for split, judge in {"clean-train": clean, **judges}.items()},
                     module=built.module,
                     train_batch=first_batch(loader, device).images,
                     clean_batch=first_batch(clean, device).images,
                 ),
-                health.weights(weights.warnings_for(built.provenance, store.name), built.provenance),
+                health.pretraining(pretraining_data.remarks(built.provenance, store.name)),
             ],
         )
 

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from mixscope import i18n
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import records
+from mixscope.runs import health_records, records
 from mixscope.study.config import RunConfig
 
 FOLDER = "tensorboard"  # in a run directory, so that `tensorboard --logdir` finds runs by their names
@@ -138,9 +139,12 @@ def _figures(row: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    word = {True: "ok", False: "look at this", None: "to know"}[row["ok"]]
-    return f"{row['sentence']} ({word})"
+def _check(row: Mapping[str, Any], config: RunConfig) -> tuple[str, str]:
+    """A health check's tag and text."""
+    finding = health_records.read([row], config.data.name)[0]
+    of = finding.params.get("predictions")
+    tag = f"health/{finding.code}/{of}" if of else f"health/{finding.code}"
+    return tag, f"{i18n.render(finding)} ({finding.severity})"
 
 
 # --- trackers -----------------------------------------------------------------------------------
@@ -165,6 +169,7 @@ class TensorBoard:
 
     def begin(self, path: Path, config: RunConfig) -> None:
         """Begins the event file anew; its clock is that of the run's first start."""
+        self.config = config
         began = records.read_status(path)["starts"][0]["time"]
         self.clock = datetime.strptime(began, "%Y-%m-%dT%H:%M:%S%z").timestamp()
         for old in (path / FOLDER).glob("events.out.tfevents.*"):  # all of it is written anew
@@ -181,8 +186,9 @@ class TensorBoard:
             for name, value in _figures(row).items():
                 self.writer.add_scalar(f"epoch/{name}", value, row["epoch"], walltime=self.clock)
         elif row["kind"] == "health":
-            step = self.found[row["check"]] = self.found.get(row["check"], 0) + 1
-            self.writer.add_text(f"health/{row['check']}", _verdict(row), step, walltime=self.clock)
+            tag, text = _check(row, self.config)
+            step = self.found[tag] = self.found.get(tag, 0) + 1
+            self.writer.add_text(tag, text, step, walltime=self.clock)
         self.writer.flush()
 
     def end(self) -> None:
@@ -206,6 +212,7 @@ class Wandb:
     def begin(self, path: Path, config: RunConfig) -> None:
         """Begins the run, or goes on with the one of the same name and settings."""
         library = self.library()
+        self.config = config
         path = path.absolute()
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{path.parent.name}-{path.name}")
         self.run = library.init(
@@ -228,9 +235,9 @@ class Wandb:
             figures = {f"epoch/{name}": value for name, value in _figures(row).items()}
             self.run.log({"epoch": row["epoch"], **figures}, step=row["epoch"])
         elif row["kind"] == "health":
-            found = self.run.summary.get(f"health/{row['check']}")
-            said = _verdict(row)
-            self.run.summary[f"health/{row['check']}"] = said if found in (None, said) else f"{found}; {said}"
+            tag, text = _check(row, self.config)
+            found = self.run.summary.get(tag)
+            self.run.summary[tag] = text if found in (None, text) else f"{found}; {text}"
 
     def end(self) -> None:
         """Sends or writes what is left."""

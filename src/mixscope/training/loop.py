@@ -26,13 +26,13 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.data.order import Position
 from mixscope.errors import Interrupted, RunFailed
+from mixscope.findings import Finding
 from mixscope.formatting import duration
 from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, convolution, optim, ranks
 from mixscope.training.checkpoint import State
 from mixscope.training.evaluate import predict
-from mixscope.training.health import Finding
 from mixscope.training.stop import Stop
 
 LOOK_SECONDS = 0.5  # how often progress is shown; on a GPU each look waits for the device

@@ -10,7 +10,6 @@ import fnmatch
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +79,6 @@ TRAINING_DATA = {
     "in21k": "ImageNet-21k",
     "in22k": "ImageNet-22k",
 }
-
-# Sets whose classes are among those of ImageNet: all 200 of Tiny-ImageNet are in ImageNet-1k.
-INSIDE_IMAGENET = ("tiny-imagenet",)
 
 
 def fetch(name: str) -> Path:
@@ -208,26 +204,3 @@ def _training_data(name: str) -> str:
     """timm's tags end with the data sets, the first training first: `augreg_in21k_ft_in1k`."""
     parts = name.rpartition(".")[2].split("_") if name else []
     return ", then ".join(TRAINING_DATA[part] for part in parts if part in TRAINING_DATA) or "unknown"
-
-
-def warnings_for(provenance: Mapping[str, Any], data_name: str) -> list[str]:
-    """What a reader must know before believing a comparison made with these weights; empty for scratch."""
-    if provenance["weights"] == "scratch":
-        return []
-    found = []
-    name = provenance["weights"]
-    for key, method in (("saw_mixup", "MixUp"), ("saw_cutmix", "CutMix")):
-        if provenance[key]:
-            found.append(f"the weights {name} were themselves trained with {method} ({provenance['source']})")
-        elif provenance[key] is None:
-            found.append(f"it is not known whether the weights {name} were trained with {method}")
-    if data_name in INSIDE_IMAGENET:
-        if "ImageNet" in provenance["training_data"]:
-            found.append(
-                f"the classes of {data_name} are among those that the weights {name} were trained on"
-            )
-        elif provenance["training_data"] == "unknown":
-            found.append(
-                f"it is not known whether the weights {name} were trained on the classes of {data_name}"
-            )
-    return found

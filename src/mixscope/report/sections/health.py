@@ -11,41 +11,45 @@ from mixscope.report import story
 from mixscope.report.story import Run, Story
 from mixscope.report.words import Words
 
+FAILED = ("warn", "fail")
 
-def checks(told: Story) -> dict[str, Any]:
-    """Checks by cell, and the sentences of those that ask to be looked at, with the runs that have them."""
+
+def checks(told: Story, words: Words) -> dict[str, Any]:
+    """Checks by experiment, and those that failed in words, with the runs that failed them."""
     checked = [run for run in told.runs if run.health]
     cells = [cell for cell in told.cells if any(run.health for run in cell.runs)]
-    kinds = list(dict.fromkeys(str(f["check"]).partition("/")[0] for run in checked for f in run.health))
-    sentences: dict[tuple[str, str], dict[str, list[str]]] = {}
+    codes = list(dict.fromkeys(f.code for run in checked for f in run.health))
+    failed: dict[tuple[str, str], dict[str, list[str]]] = {}
     for run in checked:
         for finding in run.health:
-            if finding["ok"] is False:
-                key = (str(finding["check"]).partition("/")[0], str(finding["sentence"]))
-                sentences.setdefault(key, {}).setdefault(run.experiment, []).append(f"s{run.seed}")
+            if finding.severity in FAILED:
+                key = (finding.code, words.render(finding))
+                failed.setdefault(key, {}).setdefault(run.experiment, []).append(f"s{run.seed}")
     return {
         "runs": len(checked),
-        "count": sum(f["ok"] is not None for run in checked for f in run.health),
-        "failed": sum(f["ok"] is False for run in checked for f in run.health),
+        "count": sum(f.severity != "note" for run in checked for f in run.health),
+        "failed": sum(f.severity in FAILED for run in checked for f in run.health),
         "cells": [cell.experiment for cell in cells],
         "rows": [
-            {"check": kind, "counts": [_well_and_failed(cell.runs, kind) for cell in cells]} for kind in kinds
+            {"check": code, "counts": [_passed_and_failed(cell.runs, code) for cell in cells]}
+            for code in codes
         ],
         "sentences": [
-            (check, sentence, "; ".join(f"{name} {' '.join(seeds)}" for name, seeds in runs.items()))
-            for (check, sentence), runs in sentences.items()
+            (code, text, "; ".join(f"{name} {' '.join(seeds)}" for name, seeds in runs.items()))
+            for (code, text), runs in failed.items()
         ],
     }
 
 
-def _well_and_failed(runs: Sequence[Run], kind: str) -> tuple[int, int]:
-    """How many runs are well in every check of a kind, and how many are not."""
-    well = failed = 0
+def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
+    """How many runs passed every check of a code, and how many did not."""
+    passed = failed = 0
     for run in runs:
-        found = [f["ok"] for f in run.health if str(f["check"]).partition("/")[0] == kind]
-        failed += False in found
-        well += True in found and False not in found
-    return well, failed
+        found = [f.severity for f in run.health if f.code == code]
+        bad = any(severity in FAILED for severity in found)
+        failed += bad
+        passed += "ok" in found and not bad
+    return passed, failed
 
 
 def gates(told: Story, words: Words) -> dict[str, list[str]]:

@@ -36,8 +36,8 @@ def provenance(told: Story, words: Words) -> dict[str, Any]:
         )
         row["users"][run.experiment] = None
         for finding in run.health:
-            if finding["check"] == "weights" and finding["ok"] is False:
-                warnings.update(dict.fromkeys(str(finding["sentence"]).split("; ")))
+            if finding.code == "pretraining-data" and finding.severity == "warn":
+                warnings.update(dict.fromkeys(map(words.render, finding.params.get("remarks", [finding]))))
     for row in rows.values():
         row["used"] = ", ".join(row["users"])
     return {"known": bool(known), "rows": list(rows.values()), "warnings": list(warnings)}

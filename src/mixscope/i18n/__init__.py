@@ -1,0 +1,137 @@
+"""Text in the reader's language: one catalogue per language, en.ftl and ko.ftl, in Project Fluent's format.
+
+Every text that a person reads in a report or with a verdict stands in these files under the same names with
+the same parameters. Translators edit the file; it is read as it is, there is no compile step. See
+https://projectfluent.org/fluent/guide. What the format has no word for is done by three functions:
+
+    FIXED($x, digits: 1)    12.3, for numbers; lists give each number
+    SIGNED($x, digits: 2)   +1.50
+    SIG($x, digits: 3)      0.0127, significant digits
+
+A parameter that holds a list `xs` also gives its length as `$xs_count`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime.types import fluent_number
+
+from mixscope.findings import Finding
+
+LANGUAGES = ("en", "ko")
+NO_BREAK = "\u00a0"  # between a number and its unit
+RECORDED = "recorded_text"  # parameter of a finding that an older version wrote as an English sentence
+SHOWN = 3  # findings of a list that are told; the rest is counted
+
+
+def render(finding: Finding, lang: str = "en") -> str:
+    """The text of a finding, or what an older version wrote of it.
+
+    Raises:
+        KeyError: If the catalogue lacks the code or the finding lacks a parameter.
+    """
+    if RECORDED in finding.params:
+        return str(finding.params[RECORDED])
+    return message(finding.code, lang, severity=finding.severity, **finding.params)
+
+
+def message(name: str, lang: str = "en", /, **params: Any) -> str:
+    """The text of a message of the catalogue.
+
+    Args:
+        name: The message's name; dots count as hyphens.
+        lang: "en" or "ko".
+        **params: Its parameters. Findings are rendered, lists are joined.
+
+    Raises:
+        KeyError: If there is no such message, or a parameter is missing.
+    """
+    bundle = _bundle(lang)
+    name = name.replace(".", "-")
+    if not bundle.has_message(name):
+        raise KeyError(name)
+    pattern = bundle.get_message(name).value
+    assert pattern is not None
+    values: dict[str, Any] = {}
+    for key, value in params.items():
+        values[key] = _shown(value, lang)
+        if isinstance(value, list | tuple):
+            values[f"{key}_count"] = len(value)
+    text, errors = bundle.format_pattern(pattern, values)
+    if errors:
+        raise KeyError(f"{name}: {errors[0]}")
+    return str(text)
+
+
+def has(name: str, lang: str = "en") -> bool:
+    """Whether the catalogue has a message of this name; dots count as hyphens."""
+    return bool(_bundle(lang).has_message(name.replace(".", "-")))
+
+
+def join(texts: Iterable[str], lang: str = "en") -> str:
+    """Sentences in a row; the first few, and how many more there are."""
+    told = list(texts)
+    more = len(told) - SHOWN
+    shown = "; ".join(told[:SHOWN])
+    return shown if more <= 0 else message("and-more", lang, texts=shown, count=more)
+
+
+def source(lang: str) -> str:
+    """The catalogue of a language as it is written."""
+    text = (resources.files("mixscope.i18n") / f"{lang}.ftl").read_text(encoding="utf-8")
+    return re.sub(r"(?<=[\d}]) (?=%|pp\b)", NO_BREAK, text)
+
+
+@cache
+def _bundle(lang: str) -> FluentBundle:
+    bundle = FluentBundle([lang], use_isolating=False, functions=_FUNCTIONS)
+    bundle.add_resource(FluentResource(source(lang)))
+    return bundle
+
+
+def _shown(value: Any, lang: str) -> Any:
+    """A parameter as Fluent takes it: text, a number, or a list that FIXED can still read as numbers."""
+    if isinstance(value, Finding):
+        return render(value, lang)
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, int):
+        return fluent_number(value, useGrouping=False)
+    if isinstance(value, float):
+        return fluent_number(value, useGrouping=False, maximumFractionDigits=6)
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(one, Finding) for one in value):
+            return join((render(one, lang) for one in value), lang)
+        return _Listed(value)
+    return str(value)
+
+
+class _Listed(str):
+    """A list of plain values as text that still knows them."""
+
+    values: tuple[Any, ...]
+
+    def __new__(cls, values: Iterable[Any]) -> "_Listed":
+        kept = tuple(values)
+        made = super().__new__(cls, ", ".join(map(str, kept)))
+        made.values = kept
+        return made
+
+
+def _number(spec: Callable[[int], str]) -> Callable[..., str]:
+    def written(value: Any, digits: Any = 2) -> str:
+        each = value.values if isinstance(value, _Listed) else (value,)
+        return " ".join(format(float(one), spec(int(digits))) for one in each)
+
+    return written
+
+
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "FIXED": _number(lambda digits: f".{digits}f"),
+    "SIGNED": _number(lambda digits: f"+.{digits}f"),
+    "SIG": _number(lambda digits: f".{digits}g"),
+}

@@ -1,0 +1,756 @@
+# English texts of mixscope, in Project Fluent's format (https://projectfluent.org/fluent/guide).
+# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/glossary.md.
+
+## The report's frame
+
+page-skip = Skip to the answer
+page-contents = Contents
+page-theme = Light or dark
+page-made = mixscope { $version }; study { $name }, digest { $digest }
+page-as_of = Records as of { $time }
+page-unit_pp = pp
+page-yes = yes
+page-no = no
+page-unknown = not known
+page-none = none
+page-seed = seed { $seed }
+page-of = { $done } of { $all }
+
+partial-title = This report is partial
+partial-text = { $done } of { $all } runs are done. Results that need the others are left out or marked; nothing is imputed.
+partial-nothing = No run of this study is done yet, so there are no results. The plan, and the checks of runs that have started, are below.
+partial-missing = Not done
+partial-unreadable = Records that cannot be read
+
+state-pending = not started
+state-running = running
+state-interrupted = interrupted
+state-failed = failed
+state-damaged = damaged
+state-done = done
+
+## Verdicts
+
+verdict-SUPPORTED = supported
+verdict-REFUTED = refuted
+verdict-INCONCLUSIVE = inconclusive
+verdict-MIXED = mixed
+verdict-EXPLORATORY = exploratory
+verdict-MISSING = missing
+verdict-ESTIMATE = estimate
+
+meaning-SUPPORTED = The interval lies on the claimed side of 0; for a claim of equivalence, the 90 % interval lies inside the margin.
+meaning-REFUTED = The interval lies on the other side of 0, or entirely inside the margin where a difference was claimed.
+meaning-INCONCLUSIVE = The runs neither show it nor rule it out, or a check limits the verdict.
+meaning-MIXED = The strata disagree.
+meaning-EXPLORATORY = One seed. The interval holds for these checkpoints only and says nothing about other runs.
+meaning-MISSING = Runs that it needs are not done.
+meaning-ESTIMATE = Nothing was claimed; the size of the effect is reported.
+
+answer-title = The answer
+answer-none = This study makes no claims, so there are no verdicts.
+answer-capped = limited by: { $gates }
+answer-mind = note: { $gates }
+answer-uncapped = the interval alone would give: { $verdict }
+answer-open = the sampling error of the test set alone leaves it open
+answer-primary = Claims written down before the first run
+answer-secondary = Estimates and secondary claims
+answer-no_interval = no interval
+answer-needs_runs = runs that are not done: { $names }
+answer-best = Best on { $data }: { $cell }, { $value } % top-1 (mean of { $seeds } seeds)
+answer-best_one = Best on { $data }: { $cell }, { $value } % top-1 (one seed)
+answer-best_next = next: { $cell }, { $difference } pp lower
+answer-seeds_needed = about { $n } seeds per experiment for 80 % power
+answer-tipping = a standard deviation between runs of { $sd } pp would erase it
+answer-negligible = inside the margin of { $margin } pp
+answer-margin = margin { $margin } pp
+answer-expect-above = claim: above 0
+answer-expect-below = claim: below 0
+answer-expect-equivalent = claim: within the margin
+answer-expect-none = no claim, an estimate
+answer-strata_all = the whole study
+
+why-above = the interval lies above 0
+why-below = the interval lies below 0
+why-crosses = the interval contains 0 and extends beyond the margin
+why-inside = the interval contains 0 and lies within the margin
+why-within = the 90 % interval lies within the margin
+why-outside = the interval lies outside the margin
+why-beyond = the interval extends beyond the margin
+
+gate-seeds = fewer than three seeds
+gate-settings = settings differ from the study's
+gate-code = different versions of the code
+gate-data = different data
+gate-checkpoint = different checkpoint rules
+gate-health = a health check failed
+gate-scales = the sign differs between percentage points and logits
+gate-holm = not significant after Holm's correction
+gate-needs = a claim that it needs does not hold
+
+problem-missing = Missing
+problem-unfinished = Unfinished
+problem-failed = Failed
+problem-damaged = Damaged records
+problem-stale = Left out
+problem-settings = Settings
+problem-code = Code
+problem-data = Data
+problem-checkpoint = Checkpoints
+problem-health = Health checks
+problem-weights = Pretraining data
+problem-band = Literature
+problem-packages = Packages
+problem-device = Devices
+
+## Contrasts
+
+contrasts-title = Contrasts
+contrasts-lead = Each bar is a difference of gains in test top-1, in percentage points, with its 95 % interval; the strip is the margin chosen before the first run, small dots are single seeds. An interval that contains 0 does not show a direction.
+contrasts-lead_chosen = Verdicts are based on the last epoch; the table below also has each contrast at the epochs that were best on the test split.
+contrasts-figure_text = Forest plot. { $rows }
+contrasts-row_text = { $name }: { $value }, interval { $low } to { $high }.
+contrasts-row_short = { $name }: { $value }, no interval.
+contrasts-below = less than 0
+contrasts-above = more than 0
+contrasts-secondary = Secondary claims
+contrasts-details = All contrasts with their statistics
+contrasts-none = There is no contrast yet.
+contrasts-hollow = A hollow marker is weaker evidence than it looks (one seed, or a check that limits the verdict); the inner thick bar is the 90 % interval of a claim of equivalence.
+contrasts-col-claim = Claim
+contrasts-col-stratum = Stratum
+contrasts-col-verdict = Verdict
+contrasts-col-points = Estimate, pp [95 %]
+contrasts-col-logits = Logits [95 %]
+contrasts-col-bootstrap = Bootstrap, pp [95 %]
+contrasts-col-error = SE, pp
+contrasts-col-seed_share = Variance from seeds
+contrasts-col-degrees = df
+contrasts-col-seeds = Seeds
+contrasts-col-correlation = Correlation over seeds
+contrasts-col-p = p (Holm)
+contrasts-col-needed = Seeds for 80 % power
+contrasts-col-tipping = Tipping SD, pp
+contrasts-col-chosen = Epoch best on test, pp [95 %]
+contrasts-col-gates = Limits and notes
+
+## Results
+
+results-title = Results
+results-lead = Top-1 accuracy on the test split, percent. Each marker is one seed, the bar across them their mean.
+results-lead_last = The test split was sealed until the last epoch, and values are those of that epoch; the table of checkpoints below shows what choosing an epoch would have changed.
+results-lead_best = Values are those of the epoch that is best on the test split (protocol published), so they are biased upwards; the table of checkpoints below shows by how much.
+results-figure = { $stratum }: top-1 by experiment
+results-figure_text = Dot plot of test top-1 in percent. { $rows }
+results-row_text = { $name }: mean { $mean } over { $seeds ->
+    [one] 1 seed
+   *[other] { $seeds } seeds
+}.
+results-row_none = { $name }: no finished run.
+results-published = published
+results-table = All experiments
+results-sort_hint = Click a heading to sort by it.
+results-sort = Sort by { $column }
+results-best_badge = best
+results-col-experiment = Experiment
+results-col-seeds = Seeds
+results-col-each = Each seed
+results-col-top1 = Top-1, %
+results-col-top5 = Top-5, %
+results-col-precision = Precision, %
+results-col-recall = Recall, %
+results-col-f1 = F1, %
+results-col-nll = NLL, nats
+results-col-ece = ECE, %
+results-col-published = Published top-1, %
+results-col-difference = Ours − published, pp
+results-mean_sd = mean ± SD
+results-spread = Mean ± standard deviation between seeds; one seed has no standard deviation. Precision, recall and F1 are macro averages.
+results-published_note = Published values come from their own settings and one seed, and some are known to be invalid; they are shown for comparison and are not targets.
+results-doubts = † What the audit finds in the published rows
+results-published_none = No published values were given; --reference FILE (CSV or Markdown) shows them beside ours.
+
+## Pretraining
+
+pretraining-title = Effect of pretraining
+pretraining-lead = Each row goes from training from scratch (hollow) to training from pretrained weights (filled); small markers are seeds. The pretraining data are listed further below and limit what this comparison can show.
+pretraining-none = No factor of this study sets the initial weights, so it cannot show the effect of pretraining.
+pretraining-waiting = The runs that would show it are not done yet.
+pretraining-figure = { $data }: from scratch to pretrained
+pretraining-figure_text = Test top-1 in percent. { $rows }
+pretraining-row_text = { $name }: { $before } from scratch, { $after } pretrained, { $difference } pp.
+pretraining-claims = Verdicts
+pretraining-scratch = from scratch
+pretraining-pretrained = pretrained
+
+## Training curves
+
+curves-title = Training curves
+curves-lead = One curve per run. With mixing, training accuracy is measured on a clean subset of the training images; accuracy against one of two labels would be meaningless.
+curves-loss = Training loss, nats
+curves-loss_note = The loss of mixed labels cannot reach 0, so losses of different augmentations are not comparable.
+curves-accuracy = Accuracy, %
+curves-accuracy_val = solid: validation images; dashed: clean training images
+curves-accuracy_test = solid: test images, since protocol published evaluates them every epoch; dashed: clean training images
+curves-accuracy_train = dashed: clean training images
+curves-lr = Learning rate
+curves-speed = Throughput, images/s
+curves-epoch = epoch
+curves-figure_text = { $what } of { $cell } by epoch, one curve per run. { $rows }
+curves-row_text = { $name }: from { $first } to { $last } after { $epochs ->
+    [one] 1 epoch
+   *[other] { $epochs } epochs
+}.
+curves-none = No run has completed an epoch.
+curves-published = published
+curves-published_note = Faint dotted curves: published runs of the same experiment ({ $count ->
+    [one] 1 log
+   *[other] { $count } logs
+} in all), with their own settings.
+
+## Gain against training budget
+
+budget-title = Gain by training budget
+budget-lead = The same differences after every epoch. A gain whose sign changes during training depends on the training budget, so a verdict at the last epoch holds for that budget only.
+budget-gains = Gain over the baseline
+budget-contrasts = Claimed contrasts
+budget-figure_claim = { $claim }
+budget-figure_text = Difference of accuracy on { $split } images by epoch, in percentage points. { $rows }
+budget-row_text = { $name }: { $first } after epoch { $start }, { $last } after epoch { $end }, { $seeds ->
+    [one] 1 seed
+   *[other] { $seeds } seeds
+}.
+budget-split-val = validation
+budget-split-test = test
+budget-note = Bold: mean over seeds. Thin: single seeds. Strip: 95 % interval from seeds alone. Measured on { $split } images and not used for verdicts.
+budget-none = No two augmentations have recorded the same epochs yet.
+
+## Classes
+
+classes-title = Gains by class
+classes-lead = Change in recall of each class from the baseline to an augmentation, sorted. Solid bars differ from 0 at a false discovery rate of 5 % over all classes of the chart (Benjamini and Hochberg); pale ones may be chance. Ticks are shrunken estimates, the better prediction for a new study.
+classes-single = With one seed only the sampling error of the test set is counted, so too many classes appear significant.
+classes-figure = { $arm } · { $cell }
+classes-figure_text = Gain in recall of { $classes } classes, sorted, in percentage points. { $certain } of them differ from 0. Largest: { $top }. Smallest: { $bottom }.
+classes-certain = { $count } of { $classes } classes differ from 0
+classes-most = Largest gains:
+classes-least = Smallest gains or largest losses:
+classes-sorted = classes, sorted
+classes-heat = Gain by superclass
+classes-heat_text = Mean gain of each superclass in percentage points, one column per experiment. { $rows }
+classes-heat_caption = Mean shrunken estimate over the classes of a superclass, in percentage points. Blue is a gain, orange a loss.
+classes-heat_caption_classes = Shrunken estimates in percentage points. Blue is a gain, orange a loss.
+classes-heat_classes = Gain by class
+classes-no_heat = This data set has no superclasses, and too many classes for a heat map.
+classes-none = Gains by class need finished runs of an augmentation and of the baseline.
+
+## Confusion matrices
+
+confusion-title = Confusion matrices
+confusion-lead = Rows are true classes, columns are predictions, summed over seeds. Confusions are blue, the diagonal is grey; colour grows with the square root of the share, so that rare confusions are visible.
+confusion-pairs = Most confused pairs on { $data }
+confusion-pairs_note = Share of the true class's test images, percent, mean over seeds.
+confusion-col-true = True class
+confusion-col-predicted = Predicted
+confusion-matrix = { $cell } ({ $experiment })
+confusion-matrix_text = Confusion matrix of { $classes } classes over { $seeds ->
+    [one] 1 seed
+   *[other] { $seeds } seeds
+}. Accuracy: { $right } %. Most confused: { $pairs }.
+confusion-ordered = Classes are ordered by superclass.
+confusion-matrices = Matrices
+confusion-zoom_in = Zoom in
+confusion-zoom_out = Zoom out
+confusion-hover = Point at the matrix to read a pair.
+confusion-read = { $t } → { $p }: { $n } of { $all } ({ $share } %)
+confusion-pair = { $true } → { $predicted } { $share } %
+confusion-none = There are no predictions yet.
+
+## Calibration
+
+calibration-title = Calibration
+calibration-lead = Accuracy against confidence in bins of equal mass, all seeds together. Below the diagonal a model is overconfident, above it underconfident. ECE is the expected calibration error.
+calibration-figure = Reliability · { $cell }
+calibration-figure_text = Accuracy against confidence in percent. { $rows }
+calibration-row_text = { $name }: expected calibration error { $ece } percentage points.
+calibration-confidence = confidence, %
+calibration-right = accuracy, %
+calibration-caption = ECE by seed, pp: { $rows }
+calibration-table = Before and after temperature scaling
+calibration-note = Each run's logits are divided by one temperature fitted on its validation images. The remaining error is not one of scale; a dash means that no validation images were held out.
+calibration-col-cell = Experiment
+calibration-col-before = ECE, %
+calibration-col-temperature = Temperature
+calibration-col-after = ECE after scaling, %
+calibration-none = There are no predictions yet.
+
+## Local and global cues
+
+cues-title = Local and global cues
+cues-lead = Each image has one local cue (the orientation of a grating) and one global cue (the order of four glyphs); each is changed alone while the rest of the image stays: { $scenes } test scenes, { $runs } runs.
+cues-decision-not-judged = The two explanations of CutMix were not compared; this needs one ResNet and one ViT, each with and without CutMix, whose predictions depend on the cues.
+cues-decision-few-seeds = The results do not decide between the explanations: { $seeds ->
+    [one] 1 seed
+   *[other] { $seeds } seeds
+}, and three are needed.
+cues-decision-favours = The results favour this explanation: { $account }.
+cues-decision-neither = The results favour neither explanation; each predicts something that was not observed.
+cues-decision-against = The results contradict this explanation: { $account }. They do not decide whether the other one holds.
+cues-decision-open = The results do not decide between the explanations.
+cues-account-breaks-locality = CutMix breaks the ResNet's locality: it lowers the ResNet's LRI and leaves the ViT's unchanged
+cues-account-area-labels = CutMix's area labels fit texture, not arrangement: it raises LRI in both
+cues-expect-below = expected below 0
+cues-expect-above = expected above 0
+cues-expect-equivalent = expected within the margin
+cues-rule = Same rule as for claims: 95 % intervals over seeds and scenes, at least three seeds; a change of LRI below { $margin } counts as none, by the 90 % interval.
+cues-chart = LRI: which cue decides a prediction
+cues-chart_text = Local reliance index from −1, the global cue alone, to 1, the local cue alone, by experiment, with 95 % intervals. { $rows }
+cues-differences = LRI: differences
+cues-differences_text = Differences of the local reliance index with 95 % intervals. { $rows }
+cues-row = { $name }: { $value }.
+cues-by_global = the global cue
+cues-by_local = the local cue
+cues-more_global = more global
+cues-more_local = more local
+cues-matched = Balance of the two cues: accuracy of the model when it is trained on one cue alone, without mixing.
+cues-match = { $name }: { $local } % with the local cue, { $glob } % with the global cue (training runs of each: { $trainings })
+cues-table = All experiments and test splits
+cues-note = A_L, A_G: share of predictions that change when the local or the global cue is set to another value. LRI = (A_L − A_G) / (A_L + A_G). Conflict: whose class is predicted where the cues differ. The other columns are accuracies by test split; chance is one in six.
+cues-figure-local = A_L
+cues-figure-global = A_G
+cues-figure-lri = LRI
+cues-figure-conflict-local = conflict: local
+cues-figure-conflict-global = conflict: global
+cues-figure-conflict-neither = conflict: neither
+cues-split-iid = both cues
+cues-split-conflict = cues differ (local)
+cues-split-local-only = local alone
+cues-split-global-only = global alone
+cues-split-shuffled = quadrants shuffled
+cues-split-low-pass = low-pass
+
+## Analyses
+
+analyses-title = Analyses
+analyses-none = No analysis was made. `mixscope analyze` probes the finished runs of a study: attribution maps, robustness, similarity of features.
+analyses-lead = Probes of the trained models: augmentations compared within a model, models compared under an augmentation, and the difference of these differences. Intervals are 95 % each, not corrected for their number: they are exploratory and decide no claim.
+analyses-images = Images analysed: { $n }.
+analyses-one_seed = There is a single seed, so these intervals count images only; variation between seeds is not known.
+analyses-more = more
+analyses-less = less
+analyses-forest_text = Differences. { $rows }
+analyses-curve_text = From the first to the last value. { $rows }
+analyses-more_charts = More charts
+analyses-experiment = Experiment
+analyses-cell = Levels
+analyses-table-cells = Values by experiment
+analyses-table-contrasts = All differences
+analyses-col-figure = Metric
+analyses-col-where = Stratum
+analyses-col-kind = Comparison
+analyses-col-between = Between
+analyses-col-difference = Difference
+analyses-kind-arm = Augmentations within a model
+analyses-kind-model = Models under an augmentation
+analyses-kind-did = Difference of differences
+analyses-kind_short-arm = { "" }
+analyses-kind_short-model = { "" }
+analyses-kind_short-did = Difference of differences ·
+analyses-attribution-title = Attribution maps
+analyses-attribution-lead = Maps of the true class. Where the data have a bounding box, the share of a map's mass inside it is compared; a uniform map would have the box's share of the image. Objects are near the centre, and maps may be too, so the share beyond that of the mean map of the run's other images in the same box is also shown; it is 0 for a map that does not follow the object. Maps coarser than 8 x 8 cannot locate an object and are left out.
+analyses-calibration-title = Calibration
+analyses-calibration-lead = Expected calibration error over bins of equal mass, and negative log-likelihood; diagrams before and after temperature scaling on validation images.
+analyses-features-title = Features
+analyses-features-lead = Accuracy of ten nearest neighbours and of a linear probe on the last features; debiased linear CKA and error consistency (kappa) between runs, on the diagonal between seeds (point at a cell for its 95 % interval over seeds and images; summary.md of the analysis has all of them); maps by t-SNE and PCA with one seed and one sample. Distances between clusters of a t-SNE have no meaning.
+analyses-mixtures-title = Predictions on mixed images
+analyses-mixtures-lead = Two images of different classes are mixed at eleven ratios. Solid: probability of the first image's class; dashed: of the partner's class; dotted: the ratio. Gradients: similarity of the loss gradient at two pixels, by their distance.
+analyses-robustness-title = Robustness
+analyses-robustness-lead = Accuracy on corrupted, attacked, shuffled and filtered images. The area of a curve is its mean over all strengths divided by the accuracy on clean images; 1 means nothing is lost. A model with lower clean accuracy can have the larger area.
+analyses-sheet = { $data }: one image, the maps of every run beside it
+analyses-sheet_text = The box is that of the object, where the data have one. Below each column: the predicted class, its confidence, and whether it is right.
+analyses-diagram-plain = Before scaling
+analyses-diagram-scaled = After scaling
+analyses-likeness-cka = CKA of last features
+analyses-likeness-kappa = Error consistency
+analyses-layers = Layers: { $rows }, { $columns }
+analyses-map-tsne = t-SNE
+analyses-map-pca = PCA
+analyses-own = first image's class
+analyses-partner = partner's class
+analyses-inputs-mixup = MixUp inputs
+analyses-inputs-cutmix = CutMix inputs
+analyses-share = share of the first image, %
+analyses-said = probability, %
+analyses-gradients = Similarity of input gradients
+analyses-distance = distance, pixels
+analyses-right = accuracy, %
+analyses-severity = severity
+analyses-strength-shuffle = patches per side, 2^x
+analyses-strength-drop = patches per side, 2^x
+analyses-strength-low-pass = frequencies kept, %
+analyses-strength-high-pass = frequencies removed, %
+analyses-strength-fgsm = epsilon, 1/255
+analyses-strength-pgd = epsilon, 1/255
+analyses-figure-inside-gradcam = Grad-CAM in the box
+analyses-figure-inside-integrated = Integrated gradients in the box
+analyses-figure-inside-rollout = Attention rollout in the box
+analyses-figure-over-gradcam = Beyond the box, Grad-CAM
+analyses-figure-over-integrated = Beyond the box, integrated gradients
+analyses-figure-over-rollout = Beyond the box, attention rollout
+analyses-figure-follows-gradcam = Beyond the mean map, Grad-CAM
+analyses-figure-follows-integrated = Beyond the mean map, integrated gradients
+analyses-figure-follows-rollout = Beyond the mean map, attention rollout
+analyses-figure-area = Box
+analyses-figure-ece = ECE
+analyses-figure-nll = NLL
+analyses-figure-brier = Brier
+analyses-figure-ece-scaled = ECE after scaling
+analyses-figure-nll-scaled = NLL after scaling
+analyses-figure-brier-scaled = Brier after scaling
+analyses-figure-accuracy = Accuracy
+analyses-figure-knn = Nearest neighbours
+analyses-figure-probe = Linear probe
+analyses-figure-mass-mixup = Probability of both classes, MixUp inputs
+analyses-figure-mass-cutmix = Probability of both classes, CutMix inputs
+analyses-figure-off-mixup = Deviation from the ratio, MixUp inputs
+analyses-figure-off-cutmix = Deviation from the ratio, CutMix inputs
+analyses-figure-near = Gradients, near pixels
+analyses-figure-far = Gradients, far pixels
+analyses-figure-clean = Clean accuracy
+analyses-figure-area-noise = Noise
+analyses-figure-area-blur = Blur
+analyses-figure-area-contrast = Contrast
+analyses-figure-area-jpeg = JPEG
+analyses-figure-area-shuffle = Shuffled patches
+analyses-figure-area-drop = Dropped patches
+analyses-figure-area-low-pass = Low-pass
+analyses-figure-area-high-pass = High-pass
+analyses-figure-area-fgsm = FGSM
+analyses-figure-area-pgd = PGD
+
+## Health checks of runs
+
+health-title = Health checks
+health-lead = Checks for mistakes that would invalidate a result, made in every run. A failed check limits what can be concluded from its experiment.
+health-well = All { $count } checks of { $runs } runs passed.
+health-failed = { $failed } of { $count } checks of { $runs } runs failed.
+health-table = Checks by experiment
+health-note = Numbers of runs: passed / failed. A dash: not checked, or not applicable.
+health-sentences = Failed checks
+health-checkpoints = Effect of choosing the epoch
+health-checkpoints_note = Test top-1 in percent by checkpoint, mean over seeds. Choosing the checkpoint on the test split biases it upwards.
+health-problems = Differences from the study
+health-gates = What limits verdicts
+health-states = Runs that are not done
+health-versions = Runs of this study were made with { $count } versions of the code: { $digests }.
+health-col-check = Check
+health-col-sentence = Finding
+health-col-seeds = Runs
+health-checkpoint-last = Last epoch
+health-checkpoint-selected = Best on validation
+health-checkpoint-best-on-test = Best on test
+health-none = No run has been checked yet.
+
+check-input-contract = input contract
+check-input-scale = scale of the first batches
+check-model-input = input size of the model
+check-batch-norm-drift = batch norm statistics
+check-macro-recall = macro recall equals top-1
+check-never-predicted = every class is predicted
+check-precision-recall-gap = precision against recall
+check-training-metrics = training metrics
+check-pretraining-data = pretraining data
+check-checkpoint-selection = choice of the epoch
+
+input-contract = { $severity ->
+    [ok] training and evaluation inputs agree: { $size } px, mean { FIXED($mean, digits: 3) }, std { FIXED($std, digits: 3) }
+   *[fail] training and evaluation inputs differ: { $differences }
+}
+input-differs = { $field } of { $split } is { $value }, of training { $expected }
+input-scale = { $severity ->
+    [ok] the first batches of training and evaluation have the same scale
+   *[warn] the first batches of training and evaluation have different scales
+}: mean { FIXED($train_mean, digits: 2) } and { FIXED($eval_mean, digits: 2) }, std { FIXED($train_std, digits: 2) } and { FIXED($eval_std, digits: 2) }
+model-input = { $severity ->
+    [note] the model takes images of any size and gets { $size } px
+    [ok] the model sees { $size } px as { $tokens } tokens
+   *[fail] the model is built for { $model_size } px and gets { $size } px
+}
+batch-norm-drift = { $severity ->
+    [note] the model has no batch norm
+    [ok] batch norm statistics fit clean images: { FIXED($train_mode_top1, digits: 1) } % in train mode, { FIXED($eval_mode_top1, digits: 1) } % in eval mode
+   *[warn] batch norm statistics do not fit clean images: { FIXED($train_mode_top1, digits: 1) } % in train mode, { FIXED($eval_mode_top1, digits: 1) } % in eval mode
+}
+macro-recall = { $severity ->
+    [ok] { $predictions }: macro recall { FIXED($macro_recall) } % equals top-1 on a balanced set
+    [note] { $predictions }: classes differ in size, macro recall { FIXED($macro_recall) } %, top-1 { FIXED($top1) } %
+   *[warn] { $predictions }: macro recall { FIXED($macro_recall) } % differs from top-1 { FIXED($top1) } % on a balanced set
+}
+never-predicted = { $predictions }: { $never } of { $classes } classes { $never ->
+    [one] is
+   *[other] are
+} never predicted
+precision-recall-gap = { $predictions }: macro precision { FIXED($macro_precision) } % exceeds recall { FIXED($macro_recall) } % by { SIGNED($gap_pp) } pp (warning from { SIGNED($threshold_pp, digits: 1) } pp)
+training-metrics = { $severity ->
+    [ok] last epoch: loss { FIXED($train_loss, digits: 3) }, clean training accuracy { FIXED($clean_train_top1, digits: 1) } %, lambda-weighted { FIXED($lam_weighted_train_top1, digits: 1) } %
+   *[warn] training metrics are missing: { $missing }
+}
+pretraining-data = { $severity ->
+    [ok] the initial weights were not trained on what this run is evaluated on
+   *[warn] { $remarks }
+}
+weights-saw-method = the weights { $weights } were trained with { $method } ({ $source })
+weights-method-unknown = it is not known whether the weights { $weights } were trained with { $method }
+weights-saw-classes = the classes of { $data } are among those that the weights { $weights } were trained on
+weights-classes-unknown = it is not known whether the weights { $weights } were trained on the classes of { $data }
+checkpoint-selection = test top-1 by checkpoint: { $top1 }
+checkpoint-top1 = { $checkpoint } { FIXED($top1) } %
+loss-not-finite = the training loss became { $loss } in epoch { $epoch }, { $first_step ->
+    [-1] step { $last_step }
+   *[other] one of the steps { $first_step } to { $last_step }
+}, at learning rate { SIG($lr) }, with the training images { $images }; { $file } holds the model; a lower optim.lr, warm-up or optim.clip_norm may help
+
+## Runs that are missing, damaged or different
+
+and-more = { $texts } and { $count } more
+run-seeds = { $experiment } { $seeds_count ->
+    [one] seed
+   *[other] seeds
+} { $seeds }
+run-reason = { $run }: { $reason }
+run-label = { $experiment } seed { $seed }
+runs-pending = { $count ->
+    [one] 1 run has not started
+   *[other] { $count } runs have not started
+}: { $runs }
+runs-running = { $count ->
+    [one] 1 run is running
+   *[other] { $count } runs are running
+}: { $runs }
+runs-interrupted = { $count ->
+    [one] 1 run is interrupted
+   *[other] { $count } runs are interrupted
+}: { $runs }
+runs-failed = { $count ->
+    [one] 1 run failed
+   *[other] { $count } runs failed
+}: { $reasons }
+runs-damaged = { $count ->
+    [one] the records of 1 run are damaged and left out
+   *[other] the records of { $count } runs are damaged and left out
+}: { $reasons }
+runs-stale = { $count ->
+    [one] 1 run with other settings than the study's is left out
+   *[other] { $count } runs with other settings than the study's are left out
+}: { $runs }
+no-reason-recorded = no reason is recorded
+recorded-error = { $text }
+settings-differ = recorded settings differ from the study's: { $runs }
+value-of-runs = { $value } ({ $runs })
+code-differs = runs were made with different versions of the code: { $groups }
+code-changed = the code changed during runs: { $versions }
+data-differs = runs did not have the same { $data } data: { $groups }
+checkpoint-rules-differ = runs follow different checkpoint rules: { $groups }
+checkpoint-rule = protocol { $protocol } with { $checkpoints }
+packages-differ = package versions differ between runs: { $groups }
+devices-differ = runs were made on different devices: { $groups }
+checks-failed = { $count ->
+    [one] a health check failed
+   *[other] { $count } health checks failed
+}: { $checks }
+weights-remarks = { $remarks }: { $runs }
+outside-band = accuracy outside the range in the literature: { $found }
+run-outside-band = { $run } { FIXED($top1, digits: 1) } %, literature { $bands }
+band = { $low ->
+    [none] at most about { $high } %
+   *[other] { $low } to { $high } %
+} ({ $recipe })
+band-small-stem = small stem, 200 epochs
+band-imagenet-stem = ImageNet stem at 32 px
+band-full-recipe = small patches, full recipe
+band-weak-recipe = weak recipe
+band-published = published recipes
+
+## Damaged records
+
+record-not-json = { $path }: is not valid JSON, the file is damaged
+record-unreadable = { $path }: cannot be read ({ $reason })
+record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads
+record-lacks = { $path }: lacks { $keys }, the file is damaged
+record-value = { $path }: { $key } is { $value }, which no run writes; the file is damaged
+record-state = { $path }: unknown state { $state } of a run
+record-event = { $path }, line { $line }: is not an event of a run; the file is damaged
+record-half = { $path }: has a summary and no config.yaml or no status.json
+record-config = { $problem }; this run directory is damaged or of another version
+predictions-missing = { $path }: has no predictions { $name } (available: { $available })
+predictions-damaged = { $path }: is damaged ({ $reason }); `mixscope eval { $run }` writes it again
+predictions-lengths = { $path }: ids, labels and logits differ in length; `mixscope eval { $run }` writes it again
+predictions-invalid = { $path }: has fewer than two examples, or values that no network of { $classes } classes gives; `mixscope eval { $run }` writes it again
+predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
+runs-other-examples = evaluated on different examples: { $runs }
+
+## Gates of verdicts
+
+too-few-seeds = { $seeds ->
+    [one] one seed
+   *[other] { $seeds } seeds
+}; a verdict needs { $needed }
+no-common-seed = no seed is common to all its experiments, and the study pairs them by seed
+sign-differs = the sign differs between scales: { SIGNED($points_pp) } pp, { SIGNED($logits, digits: 3) } logits
+holm = one of { $tests } directional tests: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
+needs-claim = it needs { $claim }, which is { $verdict }
+
+## The audit of published tables
+
+metric-top1 = top-1
+metric-top5 = top-5
+metric-precision = precision
+metric-recall = recall
+metric-f1 = F1
+metric-score = score
+audit-doubt = { $why } ({ $values })
+audit-recall-is-top1 = on a balanced test set macro recall equals top-1 accuracy: one of the two is misprinted{ $swapped ->
+    [true] ; precision equals top-1, so precision and recall may be swapped
+   *[false] { "" }
+}
+audit-recall-one-unit = they differ by one unit in the last place, which only a mean over runs, rounded up and down, explains
+audit-top5-below-top1 = a correct top-1 prediction is also a correct top-5 prediction: top-5 cannot be below top-1
+audit-top5-headings = in every row of the table: the two headings are swapped, and are read so
+audit-precision-bound = on a balanced test set macro precision is at least the square of macro recall, here { FIXED($least) } %
+audit-f1-bound = with this precision and recall macro F1 lies between { FIXED($least) } and { FIXED($most) } % (rounding included)
+audit-precision-recall-gap = precision is { FIXED($gap_pp) } pp above recall, as when a network is evaluated on images unlike those it was trained on (another size or scale, batch norm statistics that do not fit)
+audit-band-above = above what published recipes reach from scratch: { $bands }
+audit-band-below = below what published recipes reach from scratch: { $bands }
+audit-band-below-pretrained = pretrained, and still below what published recipes reach from scratch: { $bands }
+audit-band-weak = from scratch, and far below the usual recipe; only one explanation fits the literature: { $bands }
+audit-printed-twice = table { $table } (line { $line }) prints { $value }, table { $other_table } (line { $other_line }) { $other_value } for the same experiment
+audit-no-difference = no other { $metric } of the table is { $gain } away
+audit-number-missing = { $name } is missing between others of its kind: not reported, or renamed
+audit-number-twice = { $name } is in line { $line } already, for { $first }; here for { $second }
+audit-number-repeated = { $name } is in line { $line } already, for the same
+audit-pretrained = pretrained
+audit-scratch = from scratch
+audit-epochs = { $epochs } epochs
+audit-another-row = another row
+audit-noise = { $contrast } of { $stratum }: within the sampling error of { $test_size } test examples (95 % interval [{ SIGNED($low) }, { SIGNED($high) }] pp)
+audit-order = the text says that { $larger } is above { $smaller }
+audit-difference = from { $before } to { $after } it is { $difference }, not { $stated }
+audit-difference-table = the table has { $metric } { $before } and { $after }: { $difference }, which is not { $stated } when rounded{ $cut ->
+    [true] { " " }(truncated, not rounded)
+   *[false] { "" }
+}
+audit-row-length = the row has more or fewer cells than there are headings; it is left out (where commas separate cells, a decimal comma splits a number in two)
+audit-columns-swapped = the columns "{ $first }" and "{ $second }" hold each other's cells; they are read the other way round
+audit-cell-under = "{ $value }" stands under "{ $heading }"
+audit-shifted-cells = { $cells }; { $outcome ->
+    [reordered] in another order every cell fits its column, and the row is read so
+    [cell] the cell is left out
+    [cells] the cells are left out
+   *[row] the row is left out
+}
+audit-below-zero = a share of examples is never below 0
+audit-above-100 = a share of examples is never above 100 %
+audit-percent-among-shares = printed in percent where its column prints shares of 1
+audit-share-among-percents = a share of 1 in a column of percentages{ $confirmed ->
+    [true] ; the other values of the row confirm it
+   *[false] { "" }
+}
+audit-maybe-share = below 1 % where its column is far above: perhaps a share of 1
+audit-percent-signs = { $count } percent signs behind one number
+audit-decimal-comma = a decimal comma in a table of decimal points
+audit-decimal-point = a decimal point in a table of decimal commas
+
+## Pretraining data
+
+weights-title = Pretraining data
+weights-lead = Weights that were trained with MixUp or CutMix, or on the classes of the test set, change what a comparison with them means.
+weights-scratch = Every run so far started from random weights.
+weights-none = No run has recorded its initial weights yet.
+weights-col-weights = Weights
+weights-col-used = Used by
+weights-col-data = Trained on
+weights-col-mixup = With MixUp
+weights-col-cutmix = With CutMix
+weights-col-augmentation = Augmentation
+weights-col-source = Source
+weights-col-sha = File, sha256
+weights-declared = declared by the user
+
+## Literature
+
+literature-title = Theory and literature
+literature-lead = What was known or predicted about each claim, and what the results above show. Papers differ in recipe, size and budget, so their values are a hint, not an expectation.
+literature-col-paper = Paper
+literature-col-says = Finding
+literature-col-side = On the claim
+literature-side-for = supports it
+literature-side-against = contradicts it
+literature-side-context = context
+literature-ours = Our results:
+literature-ours_text-SUPPORTED = support the claim in every stratum that was run ({ $strata }).
+literature-ours_text-REFUTED = refute the claim ({ $strata }).
+literature-ours_text-INCONCLUSIVE = are inconclusive ({ $strata }).
+literature-ours_text-MIXED = differ between strata ({ $strata }).
+literature-ours_text-EXPLORATORY = are of one seed and only suggestive ({ $strata }).
+literature-ours_text-MISSING = are missing; the runs it needs are not done.
+literature-ours_text-ESTIMATE = { $strata }.
+literature-none = No literature is stored for this claim.
+literature-more = More background
+
+## How it was run
+
+how-title = How it was run
+how-lead = Everything needed to repeat it. Each run's folder holds its settings, versions, checksums, events and predictions.
+how-commands = Commands
+how-versions = Versions
+how-hardware = Hardware
+how-digests = Digests
+how-cost = Time
+how-cost_text = { $hours } h of computing in all, { $runs ->
+    [one] 1 run
+   *[other] { $runs } runs
+}; median { $median } per run, { $speed } images/s.
+how-cost_note = Time of training and evaluation, summed over runs that may have run in parallel.
+how-runs = All runs
+how-file = The study as planned
+how-col-what = Item
+how-col-value = Value
+how-col-runs = Runs
+how-col-run = Run
+how-col-seed = Seed
+how-col-state = State
+how-col-epochs = Epochs
+how-col-time = Time
+how-col-speed = Images/s
+how-col-device = Device
+how-col-code = Code
+how-code = code of mixscope
+how-revision = revision
+how-dirty = changed since
+how-data = data { $name }
+how-not_yet = No run has started.
+how-cpu = { $name }, { $cores } cores, { $memory } GiB
+how-device = { $name }, { $threads } threads, { $ranks } ranks
+how-seconds = { $s } s
+how-minutes = { $m } min { $s } s
+how-hours = { $h } h { $m } min
+
+## Names of factors and levels
+
+factor-data = Data set
+factor-model = Model
+factor-augmentation = Augmentation
+factor-pretrained = Weights
+level-cifar10 = CIFAR-10
+level-cifar100 = CIFAR-100
+level-tiny-imagenet = Tiny-ImageNet
+level-digits = digits
+level-resnet = ResNet
+level-resnet50 = ResNet50
+level-vit = ViT
+level-default = Default
+level-mixup = MixUp
+level-cutmix = CutMix
+level-switch = MixUp or CutMix
+level-scratch = from scratch
+level-imagenet = pretrained

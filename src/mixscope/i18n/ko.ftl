@@ -1,0 +1,707 @@
+# mixscope의 한국어 문구. 형식은 Project Fluent(https://projectfluent.org/fluent/guide)입니다.
+# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/glossary.md를 따릅니다.
+
+## 보고서의 틀
+
+page-skip = 결론으로 건너뛰기
+page-contents = 목차
+page-theme = 밝게 또는 어둡게
+page-made = mixscope { $version }, 연구 { $name }, 다이제스트 { $digest }
+page-as_of = { $time } 기준 기록
+page-unit_pp = %p
+page-yes = 예
+page-no = 아니요
+page-unknown = 알 수 없음
+page-none = 없음
+page-seed = 시드 { $seed }
+page-of = { $all }개 중 { $done }개
+
+partial-title = 아직 완료되지 않은 보고서입니다
+partial-text = 실행 { $all }개 중 { $done }개가 끝났습니다. 나머지 실행이 필요한 결과는 빼거나 따로 표시했으며, 빠진 값을 채워 넣지 않았습니다.
+partial-nothing = 아직 끝난 실행이 없어 결과가 없습니다. 계획과, 시작한 실행의 검증 결과는 아래에 있습니다.
+partial-missing = 끝나지 않은 실행
+partial-unreadable = 읽을 수 없는 기록
+
+state-pending = 시작 전
+state-running = 실행 중
+state-interrupted = 중단됨
+state-failed = 실패
+state-damaged = 손상됨
+state-done = 완료
+
+## 판정
+
+verdict-SUPPORTED = 지지
+verdict-REFUTED = 기각
+verdict-INCONCLUSIVE = 판정 보류
+verdict-MIXED = 엇갈림
+verdict-EXPLORATORY = 탐색적
+verdict-MISSING = 자료 부족
+verdict-ESTIMATE = 추정
+
+meaning-SUPPORTED = 신뢰구간이 0을 기준으로 가설이 말하는 쪽에 있습니다. 동등성 가설이라면 90% 신뢰구간이 허용 한계 안에 있습니다.
+meaning-REFUTED = 신뢰구간이 0의 반대쪽에 있거나, 차이가 있다고 한 가설인데 신뢰구간 전체가 허용 한계 안에 있습니다.
+meaning-INCONCLUSIVE = 현재 실행만으로는 입증도 배제도 할 수 없거나, 검증 항목이 판정을 제한합니다.
+meaning-MIXED = 층마다 판정이 다릅니다.
+meaning-EXPLORATORY = 시드가 하나입니다. 신뢰구간은 이 체크포인트에만 해당하며, 다른 실행에 대해서는 알 수 없습니다.
+meaning-MISSING = 필요한 실행이 끝나지 않았습니다.
+meaning-ESTIMATE = 가설 없이 효과의 크기만 추정합니다.
+
+answer-title = 결론
+answer-none = 이 연구에는 가설이 없어 판정도 없습니다.
+answer-capped = 판정 제한: { $gates }
+answer-mind = 참고: { $gates }
+answer-uncapped = 신뢰구간만 보면 { $verdict }
+answer-open = 테스트 세트의 표집 오차만으로도 결론을 내릴 수 없습니다
+answer-primary = 첫 실행 전에 적어 둔 가설
+answer-secondary = 추정과 이차 가설
+answer-no_interval = 신뢰구간 없음
+answer-needs_runs = 끝나지 않은 실행: { $names }
+answer-best = { $data } 최고 성능: { $cell }, top-1 { $value }% (시드 { $seeds }개 평균)
+answer-best_one = { $data } 최고 성능: { $cell }, top-1 { $value }% (시드 1개)
+answer-best_next = 다음은 { $cell }, { $difference }%p 낮음
+answer-seeds_needed = 검정력 80%에는 실험마다 시드 약 { $n }개가 필요합니다
+answer-tipping = 실행 간 표준편차가 { $sd }%p이면 이 결과는 사라집니다
+answer-negligible = 허용 한계 { $margin }%p 이내
+answer-margin = 허용 한계 { $margin }%p
+answer-expect-above = 가설: 0보다 큼
+answer-expect-below = 가설: 0보다 작음
+answer-expect-equivalent = 가설: 허용 한계 이내
+answer-expect-none = 가설 없음, 추정만
+answer-strata_all = 연구 전체
+
+why-above = 신뢰구간이 0보다 큽니다
+why-below = 신뢰구간이 0보다 작습니다
+why-crosses = 신뢰구간이 0을 포함하고 허용 한계를 벗어납니다
+why-inside = 신뢰구간이 0을 포함하고 허용 한계 안에 있습니다
+why-within = 90% 신뢰구간이 허용 한계 안에 있습니다
+why-outside = 신뢰구간이 허용 한계 밖에 있습니다
+why-beyond = 신뢰구간이 허용 한계를 벗어납니다
+
+gate-seeds = 시드 3개 미만
+gate-settings = 연구와 다른 설정
+gate-code = 서로 다른 코드 버전
+gate-data = 서로 다른 데이터
+gate-checkpoint = 서로 다른 체크포인트 규칙
+gate-health = 통과하지 못한 검증 항목
+gate-scales = 퍼센트포인트와 로짓에서 부호가 다름
+gate-holm = Holm 보정 후 유의하지 않음
+gate-needs = 전제가 되는 가설이 성립하지 않음
+
+problem-missing = 없는 실행
+problem-unfinished = 끝나지 않은 실행
+problem-failed = 실패한 실행
+problem-damaged = 손상된 기록
+problem-stale = 제외한 실행
+problem-settings = 설정
+problem-code = 코드
+problem-data = 데이터
+problem-checkpoint = 체크포인트
+problem-health = 검증 항목
+problem-weights = 사전 학습 데이터
+problem-band = 문헌
+problem-packages = 패키지
+problem-device = 장치
+
+## 대비
+
+contrasts-title = 대비(contrast)
+contrasts-lead = 막대 하나가 테스트 top-1 향상폭의 차이(%p)와 95% 신뢰구간을 나타냅니다. 띠는 첫 실행 전에 정한 허용 한계, 작은 점은 개별 시드입니다. 신뢰구간이 0을 포함하면 방향을 알 수 없습니다.
+contrasts-lead_chosen = 판정은 마지막 에폭을 기준으로 합니다. 테스트 세트에서 가장 좋았던 에폭의 대비는 아래 표에 함께 있습니다.
+contrasts-figure_text = 포레스트 플롯. { $rows }
+contrasts-row_text = { $name }: { $value }, 신뢰구간 { $low } ~ { $high }.
+contrasts-row_short = { $name }: { $value }, 신뢰구간 없음.
+contrasts-below = 0보다 작음
+contrasts-above = 0보다 큼
+contrasts-secondary = 이차 가설
+contrasts-details = 모든 대비와 통계량
+contrasts-none = 아직 대비가 없습니다.
+contrasts-hollow = 속이 빈 표시는 보기보다 약한 근거입니다(시드가 하나이거나 판정을 제한하는 항목이 있음). 안쪽의 굵은 막대는 동등성 가설의 90% 신뢰구간입니다.
+contrasts-col-claim = 가설
+contrasts-col-stratum = 층
+contrasts-col-verdict = 판정
+contrasts-col-points = 추정값, %p [95%]
+contrasts-col-logits = 로짓 [95%]
+contrasts-col-bootstrap = 부트스트랩, %p [95%]
+contrasts-col-error = 표준오차, %p
+contrasts-col-seed_share = 시드 분산의 비율
+contrasts-col-degrees = 자유도
+contrasts-col-seeds = 시드
+contrasts-col-correlation = 시드 간 상관
+contrasts-col-p = p (Holm)
+contrasts-col-needed = 검정력 80%에 필요한 시드
+contrasts-col-tipping = 임계 표준편차, %p
+contrasts-col-chosen = 테스트 최고 에폭, %p [95%]
+contrasts-col-gates = 판정 제한과 참고 사항
+
+## 결과
+
+results-title = 결과
+results-lead = 테스트 세트의 top-1 정확도(%)입니다. 표시 하나가 시드 하나, 가로선이 평균입니다.
+results-lead_last = 테스트 세트는 마지막 에폭까지 사용하지 않았으며, 값은 모두 마지막 에폭의 것입니다. 에폭을 골랐다면 무엇이 달라졌을지는 아래 체크포인트 표에 있습니다.
+results-lead_best = 값은 테스트 세트에서 가장 좋은 에폭의 것이므로(published 프로토콜) 실제보다 높게 나옵니다. 그 정도는 아래 체크포인트 표에 있습니다.
+results-figure = { $stratum }: 실험별 top-1
+results-figure_text = 테스트 top-1(%) 점 도표. { $rows }
+results-row_text = { $name }: 시드 { $seeds }개 평균 { $mean }.
+results-row_none = { $name }: 끝난 실행 없음.
+results-published = 논문값
+results-table = 모든 실험
+results-sort_hint = 열 제목을 누르면 그 열로 정렬합니다.
+results-sort = { $column } 열로 정렬
+results-best_badge = 최고
+results-col-experiment = 실험
+results-col-seeds = 시드
+results-col-each = 시드별 값
+results-col-top1 = Top-1, %
+results-col-top5 = Top-5, %
+results-col-precision = 정밀도, %
+results-col-recall = 재현율, %
+results-col-f1 = F1, %
+results-col-nll = NLL, nats
+results-col-ece = ECE, %
+results-col-published = 논문 top-1, %
+results-col-difference = 재현 − 논문, %p
+results-mean_sd = 평균 ± 표준편차
+results-spread = 평균 ± 시드 간 표준편차입니다. 시드가 하나면 표준편차가 없습니다. 정밀도, 재현율, F1은 매크로 평균입니다.
+results-published_note = 논문값은 해당 논문의 설정과 시드 하나로 얻은 것이며 일부는 오류가 확인되었습니다. 비교를 위해 함께 보일 뿐 목표값이 아닙니다.
+results-doubts = † 논문 표의 행에 대한 감사 결과
+results-published_none = 논문값이 주어지지 않았습니다. --reference 파일(CSV 또는 Markdown)을 주면 나란히 보여 줍니다.
+
+## 사전 학습
+
+pretraining-title = 사전 학습의 효과
+pretraining-lead = 각 줄은 처음부터 학습한 결과(빈 표시)와 사전 학습 가중치에서 시작한 결과(채운 표시)를 잇습니다. 작은 표시는 개별 시드입니다. 사전 학습 데이터는 아래에 있으며, 이 비교로 말할 수 있는 범위를 제한합니다.
+pretraining-none = 이 연구에는 초기 가중치를 정하는 요인이 없어 사전 학습의 효과를 볼 수 없습니다.
+pretraining-waiting = 이를 보여 줄 실행이 아직 끝나지 않았습니다.
+pretraining-figure = { $data }: 처음부터 학습과 사전 학습
+pretraining-figure_text = 테스트 top-1(%). { $rows }
+pretraining-row_text = { $name }: 처음부터 { $before }, 사전 학습 { $after }, 차이 { $difference }%p.
+pretraining-claims = 판정
+pretraining-scratch = 처음부터
+pretraining-pretrained = 사전 학습
+
+## 학습 곡선
+
+curves-title = 학습 곡선
+curves-lead = 곡선 하나가 실행 하나입니다. 혼합 증강을 쓸 때 학습 정확도는 혼합하지 않은 학습 이미지 일부에서 잰 값입니다. 두 레이블 중 하나에 대한 정확도는 의미가 없기 때문입니다.
+curves-loss = 학습 손실, nats
+curves-loss_note = 혼합 레이블의 손실은 0이 될 수 없으므로 증강이 다르면 손실을 비교할 수 없습니다.
+curves-accuracy = 정확도, %
+curves-accuracy_val = 실선: 검증 이미지, 파선: 혼합하지 않은 학습 이미지
+curves-accuracy_test = 실선: 테스트 이미지(published 프로토콜은 에폭마다 평가), 파선: 혼합하지 않은 학습 이미지
+curves-accuracy_train = 파선: 혼합하지 않은 학습 이미지
+curves-lr = 학습률
+curves-speed = 처리량, 이미지/초
+curves-epoch = 에폭
+curves-figure_text = { $cell }의 에폭별 { $what }, 실행마다 곡선 하나. { $rows }
+curves-row_text = { $name }: { $epochs }에폭 동안 { $first }에서 { $last }(으)로.
+curves-none = 에폭을 하나라도 마친 실행이 없습니다.
+curves-published = 논문 곡선
+curves-published_note = 흐린 점선은 같은 실험의 공개 로그 { $count }개이며, 설정이 다릅니다.
+
+## 학습 예산에 따른 향상폭
+
+budget-title = 학습 예산에 따른 향상폭
+budget-lead = 같은 차이를 에폭마다 나타낸 것입니다. 학습 도중 부호가 바뀌는 향상폭은 학습 예산에 따라 달라지므로, 마지막 에폭의 판정은 그 예산에서만 성립합니다.
+budget-gains = 기준 조건 대비 향상폭
+budget-contrasts = 가설의 대비
+budget-figure_claim = { $claim }
+budget-figure_text = 에폭별 { $split } 이미지 정확도 차이(%p). { $rows }
+budget-row_text = { $name }: { $start }에폭 { $first }, { $end }에폭 { $last }, 시드 { $seeds }개.
+budget-split-val = 검증
+budget-split-test = 테스트
+budget-note = 굵은 선: 시드 평균. 가는 선: 개별 시드. 띠: 시드만으로 구한 95% 신뢰구간. { $split } 이미지에서 잰 값이며 판정에는 쓰지 않습니다.
+budget-none = 같은 에폭을 기록한 두 증강이 아직 없습니다.
+
+## 클래스
+
+classes-title = 클래스별 향상폭
+classes-lead = 기준 조건 대비 각 클래스의 재현율 변화를 크기순으로 나타냅니다. 진한 막대는 그림의 모든 클래스에 대해 거짓 발견율(FDR) 5%로 0과 다르고(Benjamini-Hochberg), 흐린 막대는 우연일 수 있습니다. 눈금은 축소 추정값(shrinkage)으로, 새 연구의 결과를 예측하기에 더 낫습니다.
+classes-single = 시드가 하나면 테스트 세트의 표집 오차만 반영되어 유의한 클래스가 지나치게 많아 보입니다.
+classes-figure = { $arm } · { $cell }
+classes-figure_text = 클래스 { $classes }개의 재현율 향상폭, 크기순(%p). { $certain }개가 0과 다릅니다. 최대: { $top }. 최소: { $bottom }.
+classes-certain = 클래스 { $classes }개 중 { $count }개가 0과 다릅니다
+classes-most = 가장 많이 향상된 클래스:
+classes-least = 가장 적게 향상되거나 가장 많이 떨어진 클래스:
+classes-sorted = 클래스, 크기순
+classes-heat = 상위 클래스별 향상폭
+classes-heat_text = 상위 클래스의 평균 향상폭(%p), 실험마다 한 열. { $rows }
+classes-heat_caption = 상위 클래스에 속한 클래스들의 축소 추정값 평균(%p). 파랑은 향상, 주황은 하락입니다.
+classes-heat_caption_classes = 축소 추정값(%p). 파랑은 향상, 주황은 하락입니다.
+classes-heat_classes = 클래스별 향상폭
+classes-no_heat = 이 데이터셋에는 상위 클래스가 없고, 히트맵으로 그리기에는 클래스가 너무 많습니다.
+classes-none = 클래스별 향상폭을 보려면 한 증강과 기준 조건의 실행이 끝나야 합니다.
+
+## 혼동 행렬
+
+confusion-title = 혼동 행렬
+confusion-lead = 행은 실제 클래스, 열은 예측 클래스이며 시드에 대해 합했습니다. 혼동은 파랑, 대각선은 회색입니다. 드문 혼동도 보이도록 색은 비율의 제곱근에 비례합니다.
+confusion-pairs = { $data }에서 가장 많이 혼동한 클래스 쌍
+confusion-pairs_note = 실제 클래스의 테스트 이미지 중 비율(%), 시드 평균입니다.
+confusion-col-true = 실제 클래스
+confusion-col-predicted = 예측 클래스
+confusion-matrix = { $cell } ({ $experiment })
+confusion-matrix_text = 클래스 { $classes }개, 시드 { $seeds }개의 혼동 행렬. 정확도 { $right }%. 가장 많이 혼동한 쌍: { $pairs }.
+confusion-ordered = 클래스는 상위 클래스 순서입니다.
+confusion-matrices = 행렬
+confusion-zoom_in = 확대
+confusion-zoom_out = 축소
+confusion-hover = 행렬 위를 가리키면 클래스 쌍이 표시됩니다.
+confusion-read = { $t } → { $p }: { $all }개 중 { $n }개 ({ $share }%)
+confusion-pair = { $true } → { $predicted } { $share }%
+confusion-none = 아직 예측이 없습니다.
+
+## 보정
+
+calibration-title = 보정(calibration)
+calibration-lead = 예측 수가 같은 구간(bin)별 예측 확률(confidence)과 정확도이며, 모든 시드를 합쳤습니다. 대각선 아래는 과신(overconfident), 위는 과소신(underconfident)입니다. ECE는 기대 보정 오차입니다.
+calibration-figure = 신뢰도 다이어그램 · { $cell }
+calibration-figure_text = 예측 확률에 따른 정확도(%). { $rows }
+calibration-row_text = { $name }: 기대 보정 오차 { $ece }%p.
+calibration-confidence = 예측 확률, %
+calibration-right = 정확도, %
+calibration-caption = 시드별 ECE, %p: { $rows }
+calibration-table = 온도 스케일링 전과 후
+calibration-note = 실행마다 로짓을, 검증 이미지에서 맞춘 온도 하나로 나눕니다. 그 뒤에 남는 오차는 스케일의 문제가 아닙니다. 줄표는 검증 이미지를 따로 두지 않았다는 뜻입니다.
+calibration-col-cell = 실험
+calibration-col-before = ECE, %
+calibration-col-temperature = 온도
+calibration-col-after = 스케일링 후 ECE, %
+calibration-none = 아직 예측이 없습니다.
+
+## 국소 단서와 전역 단서
+
+cues-title = 국소 단서와 전역 단서
+cues-lead = 이미지마다 국소 단서(격자무늬의 방향)와 전역 단서(기호 네 개의 순서)가 하나씩 있고, 나머지는 그대로 둔 채 하나씩만 바꿉니다. 테스트 장면 { $scenes }개, 실행 { $runs }개.
+cues-decision-not-judged = CutMix에 대한 두 설명을 비교하지 않았습니다. CutMix를 쓴 것과 쓰지 않은 것을 모두 갖춘 ResNet과 ViT가 하나씩 있어야 하고, 예측이 단서에 따라 달라져야 합니다.
+cues-decision-few-seeds = 시드가 { $seeds }개뿐이라 두 설명을 구별할 수 없습니다. 3개 이상 필요합니다.
+cues-decision-favours = 결과는 다음 설명을 지지합니다: { $account }.
+cues-decision-neither = 결과는 어느 설명도 지지하지 않습니다. 두 설명 모두 예측이 빗나간 부분이 있습니다.
+cues-decision-against = 결과는 다음 설명과 어긋납니다: { $account }. 다른 설명이 맞는지는 알 수 없습니다.
+cues-decision-open = 결과만으로는 두 설명을 구별할 수 없습니다.
+cues-account-breaks-locality = CutMix는 ResNet의 국소성을 깬다. ResNet의 LRI는 낮추고 ViT의 LRI는 그대로 둔다
+cues-account-area-labels = CutMix의 면적 레이블은 질감에는 맞지만 배치에는 맞지 않는다. 두 모델 모두 LRI를 높인다
+cues-expect-below = 예측: 0보다 작음
+cues-expect-above = 예측: 0보다 큼
+cues-expect-equivalent = 예측: 허용 한계 이내
+cues-rule = 가설 판정과 같은 규칙입니다. 시드와 장면에 대한 95% 신뢰구간을 쓰고, 시드는 3개 이상이어야 합니다. LRI 변화가 { $margin }보다 작으면 변화가 없는 것으로 보며, 이는 90% 신뢰구간으로 판정합니다.
+cues-chart = LRI: 예측을 정하는 단서
+cues-chart_text = 실험별 국소 의존 지수와 95% 신뢰구간. −1은 전역 단서만, 1은 국소 단서만 쓴다는 뜻입니다. { $rows }
+cues-differences = LRI: 차이
+cues-differences_text = 국소 의존 지수의 차이와 95% 신뢰구간. { $rows }
+cues-row = { $name }: { $value }.
+cues-by_global = 전역 단서
+cues-by_local = 국소 단서
+cues-more_global = 더 전역적
+cues-more_local = 더 국소적
+cues-matched = 두 단서의 균형: 혼합 없이 단서 하나만으로 학습한 모델의 정확도입니다.
+cues-match = { $name }: 국소 단서 { $local } %, 전역 단서 { $glob } % (단서마다 학습 { $trainings }회)
+cues-table = 모든 실험과 테스트 분할
+cues-note = A_L, A_G: 국소 또는 전역 단서를 다른 값으로 바꾸었을 때 예측이 바뀌는 비율. LRI = (A_L − A_G) / (A_L + A_G). 충돌: 두 단서가 다를 때 어느 쪽 클래스로 예측하는지. 나머지 열은 테스트 분할별 정확도이며, 무작위 수준은 1/6입니다.
+cues-figure-local = A_L
+cues-figure-global = A_G
+cues-figure-lri = LRI
+cues-figure-conflict-local = 충돌: 국소
+cues-figure-conflict-global = 충돌: 전역
+cues-figure-conflict-neither = 충돌: 둘 다 아님
+cues-split-iid = 두 단서 모두
+cues-split-conflict = 단서 불일치 (국소)
+cues-split-local-only = 국소 단서만
+cues-split-global-only = 전역 단서만
+cues-split-shuffled = 사분면 섞기
+cues-split-low-pass = 저역 통과
+
+## 분석
+
+analyses-title = 분석
+analyses-none = 분석 결과가 없습니다. `mixscope analyze`로 끝난 실행의 어트리뷰션 맵, 강건성, 특징 유사도를 분석할 수 있습니다.
+analyses-lead = 학습된 모델을 분석한 결과입니다. 모델 안에서 증강을, 증강 안에서 모델을, 그리고 그 차이의 차이를 비교합니다. 신뢰구간은 각각 95%이고 다중 비교를 보정하지 않았으므로 탐색적이며, 가설 판정에는 쓰지 않습니다.
+analyses-images = 분석한 이미지: { $n }장.
+analyses-one_seed = 시드가 하나뿐이라 신뢰구간은 이미지의 표집 오차만 반영합니다. 시드 간 변동은 알 수 없습니다.
+analyses-more = 많음
+analyses-less = 적음
+analyses-forest_text = 차이. { $rows }
+analyses-curve_text = 첫 값에서 마지막 값까지. { $rows }
+analyses-more_charts = 그림 더 보기
+analyses-experiment = 실험
+analyses-cell = 수준
+analyses-table-cells = 실험별 값
+analyses-table-contrasts = 모든 차이
+analyses-col-figure = 지표
+analyses-col-where = 층
+analyses-col-kind = 비교
+analyses-col-between = 대상
+analyses-col-difference = 차이
+analyses-kind-arm = 모델 내 증강 비교
+analyses-kind-model = 증강 내 모델 비교
+analyses-kind-did = 차이의 차이
+analyses-kind_short-arm = { "" }
+analyses-kind_short-model = { "" }
+analyses-kind_short-did = 차이의 차이 ·
+analyses-attribution-title = 어트리뷰션 맵
+analyses-attribution-lead = 정답 클래스에 대한 맵입니다. 데이터에 바운딩 박스가 있으면 맵의 질량 중 박스 안에 있는 비율을 비교합니다. 균일한 맵이라면 박스의 면적 비율과 같습니다. 물체는 대개 가운데에 있고 맵도 그럴 수 있으므로, 같은 박스에서 그 실행의 다른 이미지들의 평균 맵보다 얼마나 높은지도 함께 봅니다. 물체를 따라가지 않는 맵이라면 0입니다. 8 x 8보다 성긴 맵은 위치를 알 수 없어 제외했습니다.
+analyses-calibration-title = 보정(calibration)
+analyses-calibration-lead = 예측 수가 같은 구간으로 구한 기대 보정 오차(ECE)와 음의 로그 가능도(NLL)입니다. 그림은 검증 이미지로 온도 스케일링을 하기 전과 후입니다.
+analyses-features-title = 특징(feature)
+analyses-features-lead = 마지막 특징의 10-최근접 이웃 정확도와 선형 프로빙 정확도, 실행 간 편향 제거 선형 CKA와 오류 일치도(카파; 대각선은 시드 간. 칸을 가리키면 시드와 이미지에 대한 95% 신뢰구간이 나오고, 전체는 이 분석의 summary.md에 있음), 같은 시드와 표본으로 그린 t-SNE와 PCA입니다. t-SNE에서 군집 사이의 거리에는 의미가 없습니다.
+analyses-mixtures-title = 혼합 이미지에 대한 예측
+analyses-mixtures-lead = 클래스가 다른 두 이미지를 열한 가지 비율로 혼합합니다. 실선은 첫 이미지의 클래스, 파선은 상대 이미지의 클래스에 대한 확률, 점선은 혼합 비율입니다. 그래디언트는 두 픽셀에서 손실 그래디언트의 유사도를 거리별로 나타낸 것입니다.
+analyses-robustness-title = 강건성
+analyses-robustness-lead = 손상, 적대적 공격, 패치 섞기, 주파수 필터를 적용한 이미지의 정확도입니다. 곡선의 면적은 모든 강도에 대한 평균을 원본 이미지의 정확도로 나눈 값이며, 1이면 성능 저하가 없습니다. 원본 정확도가 낮은 모델의 면적이 더 클 수 있습니다.
+analyses-sheet = { $data }: 이미지 하나와 모든 실행의 맵
+analyses-sheet_text = 박스는 데이터에 있을 때 물체의 바운딩 박스입니다. 각 열 아래는 예측 클래스와 예측 확률, 정답 여부입니다.
+analyses-diagram-plain = 스케일링 전
+analyses-diagram-scaled = 스케일링 후
+analyses-likeness-cka = 마지막 특징의 CKA
+analyses-likeness-kappa = 오류 일치도
+analyses-layers = 레이어: { $rows }, { $columns }
+analyses-map-tsne = t-SNE
+analyses-map-pca = PCA
+analyses-own = 첫 이미지의 클래스
+analyses-partner = 상대 이미지의 클래스
+analyses-inputs-mixup = MixUp 입력
+analyses-inputs-cutmix = CutMix 입력
+analyses-share = 첫 이미지의 비율, %
+analyses-said = 확률, %
+analyses-gradients = 입력 그래디언트의 유사도
+analyses-distance = 거리, 픽셀
+analyses-right = 정확도, %
+analyses-severity = 강도
+analyses-strength-shuffle = 한 변의 패치 수, 2^x
+analyses-strength-drop = 한 변의 패치 수, 2^x
+analyses-strength-low-pass = 남긴 주파수, %
+analyses-strength-high-pass = 제거한 주파수, %
+analyses-strength-fgsm = 엡실론, 1/255
+analyses-strength-pgd = 엡실론, 1/255
+analyses-figure-inside-gradcam = 박스 안 Grad-CAM
+analyses-figure-inside-integrated = 박스 안 Integrated Gradients
+analyses-figure-inside-rollout = 박스 안 어텐션 롤아웃
+analyses-figure-over-gradcam = 박스 면적 대비, Grad-CAM
+analyses-figure-over-integrated = 박스 면적 대비, Integrated Gradients
+analyses-figure-over-rollout = 박스 면적 대비, 어텐션 롤아웃
+analyses-figure-follows-gradcam = 평균 맵 대비, Grad-CAM
+analyses-figure-follows-integrated = 평균 맵 대비, Integrated Gradients
+analyses-figure-follows-rollout = 평균 맵 대비, 어텐션 롤아웃
+analyses-figure-area = 박스
+analyses-figure-ece = ECE
+analyses-figure-nll = NLL
+analyses-figure-brier = Brier
+analyses-figure-ece-scaled = 스케일링 후 ECE
+analyses-figure-nll-scaled = 스케일링 후 NLL
+analyses-figure-brier-scaled = 스케일링 후 Brier
+analyses-figure-accuracy = 정확도
+analyses-figure-knn = 최근접 이웃
+analyses-figure-probe = 선형 프로빙
+analyses-figure-mass-mixup = 두 클래스의 확률 합, MixUp 입력
+analyses-figure-mass-cutmix = 두 클래스의 확률 합, CutMix 입력
+analyses-figure-off-mixup = 혼합 비율과의 차이, MixUp 입력
+analyses-figure-off-cutmix = 혼합 비율과의 차이, CutMix 입력
+analyses-figure-near = 가까운 픽셀의 그래디언트
+analyses-figure-far = 먼 픽셀의 그래디언트
+analyses-figure-clean = 원본 정확도
+analyses-figure-area-noise = 노이즈
+analyses-figure-area-blur = 블러
+analyses-figure-area-contrast = 명암 대비
+analyses-figure-area-jpeg = JPEG
+analyses-figure-area-shuffle = 패치 섞기
+analyses-figure-area-drop = 패치 제거
+analyses-figure-area-low-pass = 저역 통과
+analyses-figure-area-high-pass = 고역 통과
+analyses-figure-area-fgsm = FGSM
+analyses-figure-area-pgd = PGD
+
+## 실행의 검증 항목
+
+health-title = 검증 항목
+health-lead = 결과를 무효로 만들 수 있는 실수가 없는지 모든 실행에서 확인합니다. 통과하지 못한 항목은 해당 실험에서 내릴 수 있는 결론을 제한합니다.
+health-well = 실행 { $runs }개의 검증 항목 { $count }건을 모두 통과했습니다.
+health-failed = 실행 { $runs }개의 검증 항목 { $count }건 중 { $failed }건을 통과하지 못했습니다.
+health-table = 실험별 검증 결과
+health-note = 숫자는 실행 수로, 통과 / 미통과입니다. 줄표는 확인하지 않았거나 해당하지 않는다는 뜻입니다.
+health-sentences = 통과하지 못한 항목
+health-checkpoints = 에폭 선택의 영향
+health-checkpoints_note = 체크포인트별 테스트 top-1(%), 시드 평균입니다. 테스트 세트로 체크포인트를 고르면 값이 실제보다 높게 나옵니다.
+health-problems = 연구 계획과 다른 점
+health-gates = 판정을 제한하는 항목
+health-states = 끝나지 못한 실행
+health-versions = 이 연구의 실행에 쓰인 코드 버전이 { $count }가지입니다: { $digests }.
+health-col-check = 항목
+health-col-sentence = 내용
+health-col-seeds = 실행
+health-checkpoint-last = 마지막 에폭
+health-checkpoint-selected = 검증 최고
+health-checkpoint-best-on-test = 테스트 최고
+health-none = 아직 검증한 실행이 없습니다.
+
+check-input-contract = 학습과 평가의 입력 일치
+check-input-scale = 첫 배치의 스케일
+check-model-input = 모델의 입력 크기
+check-batch-norm-drift = 배치 정규화 통계
+check-macro-recall = 매크로 재현율과 top-1 일치
+check-never-predicted = 모든 클래스 예측
+check-precision-recall-gap = 정밀도와 재현율의 차이
+check-training-metrics = 학습 지표
+check-pretraining-data = 사전 학습 데이터
+check-checkpoint-selection = 에폭 선택
+
+input-contract = { $severity ->
+    [ok] 학습과 평가의 입력이 같습니다: { $size }px, 평균 { FIXED($mean, digits: 3) }, 표준편차 { FIXED($std, digits: 3) }
+   *[fail] 학습과 평가의 입력이 다릅니다: { $differences }
+}
+input-differs = { $split }의 { $field } { $value }, 학습은 { $expected }
+input-scale = { $severity ->
+    [ok] 학습과 평가의 첫 배치가 같은 스케일입니다
+   *[warn] 학습과 평가의 첫 배치가 다른 스케일입니다
+}: 평균 { FIXED($train_mean, digits: 2) } / { FIXED($eval_mean, digits: 2) }, 표준편차 { FIXED($train_std, digits: 2) } / { FIXED($eval_std, digits: 2) }
+model-input = { $severity ->
+    [note] 모델은 임의 크기의 이미지를 받으며, 입력은 { $size }px입니다
+    [ok] 모델은 { $size }px 이미지를 토큰 { $tokens }개로 처리합니다
+   *[fail] 모델은 { $model_size }px용인데 입력은 { $size }px입니다
+}
+batch-norm-drift = { $severity ->
+    [note] 모델에 배치 정규화가 없습니다
+    [ok] 배치 정규화 통계가 원본 이미지와 맞습니다: 학습 모드 { FIXED($train_mode_top1, digits: 1) }%, 평가 모드 { FIXED($eval_mode_top1, digits: 1) }%
+   *[warn] 배치 정규화 통계가 원본 이미지와 맞지 않습니다: 학습 모드 { FIXED($train_mode_top1, digits: 1) }%, 평가 모드 { FIXED($eval_mode_top1, digits: 1) }%
+}
+macro-recall = { $severity ->
+    [ok] { $predictions }: 클래스 균형 데이터에서 매크로 재현율 { FIXED($macro_recall) }%가 top-1과 같습니다
+    [note] { $predictions }: 클래스 크기가 다릅니다. 매크로 재현율 { FIXED($macro_recall) }%, top-1 { FIXED($top1) }%
+   *[warn] { $predictions }: 클래스 균형 데이터인데 매크로 재현율 { FIXED($macro_recall) }%가 top-1 { FIXED($top1) }%와 다릅니다
+}
+never-predicted = { $predictions }: 클래스 { $classes }개 중 { $never }개는 한 번도 예측되지 않습니다
+precision-recall-gap = { $predictions }: 매크로 정밀도 { FIXED($macro_precision) }%와 재현율 { FIXED($macro_recall) }%의 차이가 { SIGNED($gap_pp) }%p입니다({ SIGNED($threshold_pp, digits: 1) }%p부터 경고)
+training-metrics = { $severity ->
+    [ok] 마지막 에폭: 손실 { FIXED($train_loss, digits: 3) }, 원본 학습 이미지 정확도 { FIXED($clean_train_top1, digits: 1) }%, 람다 가중 정확도 { FIXED($lam_weighted_train_top1, digits: 1) }%
+   *[warn] 학습 지표가 빠져 있습니다: { $missing }
+}
+pretraining-data = { $severity ->
+    [ok] 초기 가중치는 이 실행의 평가 대상으로 학습되지 않았습니다
+   *[warn] { $remarks }
+}
+weights-saw-method = 가중치 { $weights } 자체가 { $method }을(를) 써서 학습되었습니다({ $source })
+weights-method-unknown = 가중치 { $weights }의 학습에 { $method }을(를) 썼는지 알 수 없습니다
+weights-saw-classes = { $data }의 클래스가 가중치 { $weights }의 학습 클래스에 포함됩니다
+weights-classes-unknown = 가중치 { $weights }의 학습에 { $data }의 클래스가 쓰였는지 알 수 없습니다
+checkpoint-selection = 체크포인트별 테스트 top-1: { $top1 }
+checkpoint-top1 = { $checkpoint } { FIXED($top1) }%
+loss-not-finite = 학습 손실이 { $loss }이(가) 되었습니다({ $epoch }에폭, { $first_step ->
+    [-1] { $last_step }스텝
+   *[other] { $first_step }~{ $last_step }스텝 중 하나
+}, 학습률 { SIG($lr) }, 학습 이미지 { $images }). 모델은 { $file }에 있습니다. optim.lr을 낮추거나 워밍업 또는 optim.clip_norm을 써 보십시오
+
+## 없거나 손상되었거나 다른 실행
+
+and-more = { $texts } 외 { $count }건
+run-seeds = { $experiment } { $seeds_count ->
+   *[other] 시드
+} { $seeds }
+run-reason = { $run }: { $reason }
+run-label = { $experiment } 시드 { $seed }
+runs-pending = 시작하지 않은 실행 { $count }개: { $runs }
+runs-running = 진행 중인 실행 { $count }개: { $runs }
+runs-interrupted = 중단된 실행 { $count }개: { $runs }
+runs-failed = 실패한 실행 { $count }개: { $reasons }
+runs-damaged = 기록이 손상되어 제외한 실행 { $count }개: { $reasons }
+runs-stale = 연구와 설정이 달라 제외한 실행 { $count }개: { $runs }
+no-reason-recorded = 기록된 원인이 없습니다
+recorded-error = { $text }
+settings-differ = 기록된 설정이 연구의 설정과 다릅니다: { $runs }
+value-of-runs = { $value } ({ $runs })
+code-differs = 서로 다른 버전의 코드로 실행했습니다: { $groups }
+code-changed = 실행 도중 코드가 바뀌었습니다: { $versions }
+data-differs = 실행마다 { $data } 데이터가 다릅니다: { $groups }
+checkpoint-rules-differ = 실행마다 체크포인트 규칙이 다릅니다: { $groups }
+checkpoint-rule = { $protocol } 프로토콜, { $checkpoints }
+packages-differ = 실행마다 패키지 버전이 다릅니다: { $groups }
+devices-differ = 서로 다른 장치에서 실행했습니다: { $groups }
+checks-failed = 통과하지 못한 검증 항목 { $count }건: { $checks }
+weights-remarks = { $remarks }: { $runs }
+outside-band = 정확도가 문헌의 범위를 벗어납니다: { $found }
+run-outside-band = { $run } { FIXED($top1, digits: 1) }%, 문헌은 { $bands }
+band = { $low ->
+    [none] 최대 약 { $high }%
+   *[other] { $low }~{ $high }%
+}({ $recipe })
+band-small-stem = 작은 스템, 200에폭
+band-imagenet-stem = 32px에 ImageNet 스템
+band-full-recipe = 작은 패치, 전체 학습 레시피
+band-weak-recipe = 약한 학습 레시피
+band-published = 논문의 학습 레시피
+
+## 손상된 기록
+
+record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다
+record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
+record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다
+record-lacks = { $path }: { $keys } 항목이 없습니다. 파일이 손상되었습니다
+record-value = { $path }: { $key } 값이 { $value }입니다. 정상적인 실행은 이 값을 쓰지 않으므로 파일이 손상되었습니다
+record-state = { $path }: 알 수 없는 실행 상태 { $state }
+record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다. 파일이 손상되었습니다
+record-half = { $path }: summary.json은 있지만 config.yaml이나 status.json이 없습니다
+record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버전의 것입니다
+predictions-missing = { $path }: 예측 { $name }이(가) 없습니다(있는 것: { $available })
+predictions-damaged = { $path }: 손상되었습니다({ $reason }). `mixscope eval { $run }`으로 다시 만들 수 있습니다
+predictions-lengths = { $path }: ids, labels, logits의 길이가 다릅니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
+predictions-invalid = { $path }: 예측이 두 개 미만이거나 클래스 { $classes }개인 네트워크가 낼 수 없는 값입니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
+predictions-other-examples = { $path }: 테스트 데이터가 같은 실험의 다른 실행과 다릅니다
+runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: { $runs }
+
+## 판정 제한
+
+too-few-seeds = 시드가 { $seeds }개입니다. 판정에는 { $needed }개가 필요합니다
+no-common-seed = 연구는 시드로 짝을 짓는데, 모든 실험에 공통인 시드가 없습니다
+sign-differs = 척도에 따라 부호가 다릅니다: { SIGNED($points_pp) }%p, 로짓 { SIGNED($logits, digits: 3) }
+holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
+needs-claim = 전제인 가설 { $claim }: { $verdict }
+
+## 논문 표의 감사
+
+metric-top1 = top-1
+metric-top5 = top-5
+metric-precision = 정밀도
+metric-recall = 재현율
+metric-f1 = F1
+metric-score = 점수
+audit-doubt = { $why } ({ $values })
+audit-recall-is-top1 = 클래스 균형 테스트 세트에서 매크로 재현율은 top-1 정확도와 같으므로 둘 중 하나는 오기입니다{ $swapped ->
+    [true] . 정밀도가 top-1과 같으므로 정밀도와 재현율이 뒤바뀌었을 수 있습니다
+   *[false] { "" }
+}
+audit-recall-one-unit = 마지막 자리에서 1만큼 다릅니다. 여러 실행의 평균을 각각 올림하고 내림한 경우에만 가능합니다
+audit-top5-below-top1 = top-1이 맞으면 top-5도 맞으므로 top-5는 top-1보다 낮을 수 없습니다
+audit-top5-headings = 표의 모든 행에서 그렇습니다. 두 열 제목이 뒤바뀐 것으로 보고 읽었습니다
+audit-precision-bound = 클래스 균형 테스트 세트에서 매크로 정밀도는 매크로 재현율의 제곱 이상이며, 여기서는 { FIXED($least) }%입니다
+audit-f1-bound = 이 정밀도와 재현율이라면 매크로 F1은 { FIXED($least) }~{ FIXED($most) }%여야 합니다(반올림 포함)
+audit-precision-recall-gap = 정밀도가 재현율보다 { FIXED($gap_pp) }%p 높습니다. 학습 때와 다른 이미지로 평가할 때(크기나 스케일이 다르거나 배치 정규화 통계가 맞지 않을 때) 나타나는 현상입니다
+audit-band-above = 처음부터 학습한 논문의 결과보다 높습니다: { $bands }
+audit-band-below = 처음부터 학습한 논문의 결과보다 낮습니다: { $bands }
+audit-band-below-pretrained = 사전 학습을 했는데도 처음부터 학습한 논문의 결과보다 낮습니다: { $bands }
+audit-band-weak = 처음부터 학습했고 통상적인 레시피보다 크게 낮습니다. 문헌에서 설명 하나만 들어맞습니다: { $bands }
+audit-printed-twice = 같은 실험을 표 { $table }({ $line }행)은 { $value }, 표 { $other_table }({ $other_line }행)은 { $other_value }(으)로 적었습니다
+audit-no-difference = 표에 { $gain }만큼 차이 나는 다른 { $metric } 값이 없습니다
+audit-number-missing = { $name }: 같은 계열에서 이 번호만 빠져 있습니다. 보고하지 않았거나 이름을 바꾸었습니다
+audit-number-twice = { $name }: 이미 { $line }행에 있습니다({ $first }). 여기서는 { $second }입니다
+audit-number-repeated = { $name }: 이미 { $line }행에 같은 내용으로 있습니다
+audit-pretrained = 사전 학습
+audit-scratch = 처음부터 학습
+audit-epochs = { $epochs }에폭
+audit-another-row = 다른 행
+audit-noise = { $stratum }의 { $contrast }: 테스트 데이터 { $test_size }개의 표집 오차 이내입니다(95% 신뢰구간 [{ SIGNED($low) }, { SIGNED($high) }]%p)
+audit-order = 본문은 { $larger }이(가) { $smaller }보다 크다고 합니다
+audit-difference = { $before }에서 { $after }까지는 { $stated }이(가) 아니라 { $difference }입니다
+audit-difference-table = 표의 { $metric }은(는) { $before }, { $after }입니다. 차이 { $difference }을(를) 반올림해도 { $stated }이(가) 되지 않습니다{ $cut ->
+    [true] { " " }(반올림이 아니라 버림)
+   *[false] { "" }
+}
+audit-row-length = 행의 칸 수가 열 제목 수와 달라 제외했습니다(쉼표로 칸을 나누는 파일에서 소수 쉼표는 수를 둘로 나눕니다)
+audit-columns-swapped = "{ $first }" 열과 "{ $second }" 열의 값이 서로 뒤바뀌어 있어 바꾸어 읽었습니다
+audit-cell-under = "{ $heading }" 아래에 "{ $value }"
+audit-shifted-cells = { $cells }; { $outcome ->
+    [reordered] 순서를 바꾸면 모든 칸이 열과 맞으므로 그렇게 읽었습니다
+    [cell] 이 칸을 제외했습니다
+    [cells] 이 칸들을 제외했습니다
+   *[row] 이 행을 제외했습니다
+}
+audit-below-zero = 비율은 0보다 작을 수 없습니다
+audit-above-100 = 비율은 100%보다 클 수 없습니다
+audit-percent-among-shares = 열은 0~1 비율인데 백분율로 적었습니다
+audit-share-among-percents = 백분율 열에 0~1 비율로 적었습니다{ $confirmed ->
+    [true] . 같은 행의 다른 값도 이를 뒷받침합니다
+   *[false] { "" }
+}
+audit-maybe-share = 열의 값은 훨씬 큰데 1%보다 작습니다. 0~1 비율일 수 있습니다
+audit-percent-signs = 수 하나에 백분율 기호가 { $count }개 붙어 있습니다
+audit-decimal-comma = 소수점을 쓰는 표에 소수 쉼표가 있습니다
+audit-decimal-point = 소수 쉼표를 쓰는 표에 소수점이 있습니다
+
+## 사전 학습 데이터
+
+weights-title = 사전 학습 데이터
+weights-lead = MixUp이나 CutMix로 학습했거나 테스트 세트의 클래스로 학습한 가중치를 쓰면 비교의 의미가 달라집니다.
+weights-scratch = 지금까지의 모든 실행은 무작위 초기화에서 시작했습니다.
+weights-none = 아직 초기 가중치를 기록한 실행이 없습니다.
+weights-col-weights = 가중치
+weights-col-used = 사용한 실험
+weights-col-data = 학습 데이터
+weights-col-mixup = MixUp 사용
+weights-col-cutmix = CutMix 사용
+weights-col-augmentation = 증강
+weights-col-source = 출처
+weights-col-sha = 파일, sha256
+weights-declared = 사용자 입력
+
+## 문헌
+
+literature-title = 이론과 문헌
+literature-lead = 가설마다 알려졌거나 예측된 것과, 위의 결과가 보여 주는 것입니다. 논문마다 레시피, 규모, 예산이 다르므로 논문의 값은 참고일 뿐 기댓값이 아닙니다.
+literature-col-paper = 논문
+literature-col-says = 내용
+literature-col-side = 가설에 대해
+literature-side-for = 지지
+literature-side-against = 반대
+literature-side-context = 배경
+literature-ours = 이 연구의 결과:
+literature-ours_text-SUPPORTED = 실행한 모든 층에서 가설을 지지합니다({ $strata }).
+literature-ours_text-REFUTED = 가설을 기각합니다({ $strata }).
+literature-ours_text-INCONCLUSIVE = 결론을 내릴 수 없습니다({ $strata }).
+literature-ours_text-MIXED = 층마다 다릅니다({ $strata }).
+literature-ours_text-EXPLORATORY = 시드가 하나라 참고만 할 수 있습니다({ $strata }).
+literature-ours_text-MISSING = 아직 없습니다. 필요한 실행이 끝나지 않았습니다.
+literature-ours_text-ESTIMATE = { $strata }.
+literature-none = 이 가설에 대해 정리된 문헌이 없습니다.
+literature-more = 그 밖의 배경
+
+## 실행 방법
+
+how-title = 실행 방법
+how-lead = 재현에 필요한 모든 정보입니다. 설정, 버전, 체크섬, 이벤트, 예측은 실행별 폴더에 있습니다.
+how-commands = 명령
+how-versions = 버전
+how-hardware = 하드웨어
+how-digests = 다이제스트
+how-cost = 소요 시간
+how-cost_text = 총 계산 시간 { $hours }시간, 실행 { $runs }개. 실행당 중앙값 { $median }, { $speed } 이미지/초.
+how-cost_note = 학습과 평가에 걸린 시간의 합이며, 실행은 병렬로 돌았을 수 있습니다.
+how-runs = 모든 실행
+how-file = 계획된 연구 파일
+how-col-what = 항목
+how-col-value = 값
+how-col-runs = 실행
+how-col-run = 실행
+how-col-seed = 시드
+how-col-state = 상태
+how-col-epochs = 에폭
+how-col-time = 시간
+how-col-speed = 이미지/초
+how-col-device = 장치
+how-col-code = 코드
+how-code = mixscope 코드
+how-revision = 리비전
+how-dirty = 이후 변경됨
+how-data = 데이터 { $name }
+how-not_yet = 시작한 실행이 없습니다.
+how-cpu = { $name }, 코어 { $cores }개, { $memory } GiB
+how-device = { $name }, 스레드 { $threads }개, 랭크 { $ranks }개
+how-seconds = { $s }초
+how-minutes = { $m }분 { $s }초
+how-hours = { $h }시간 { $m }분
+
+## 요인과 수준의 이름
+
+factor-data = 데이터셋
+factor-model = 모델
+factor-augmentation = 증강
+factor-pretrained = 가중치
+level-cifar10 = CIFAR-10
+level-cifar100 = CIFAR-100
+level-tiny-imagenet = Tiny-ImageNet
+level-digits = 손글씨 숫자
+level-resnet = ResNet
+level-resnet50 = ResNet50
+level-vit = ViT
+level-default = 기본
+level-mixup = MixUp
+level-cutmix = CutMix
+level-switch = MixUp 또는 CutMix
+level-scratch = 처음부터
+level-imagenet = 사전 학습

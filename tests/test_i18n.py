@@ -1,0 +1,105 @@
+"""Every text stands in every language, with the same parameters; plural forms are those of the language."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fluent.syntax import FluentParser, ast
+from fluent.syntax.visitor import Visitor
+
+from mixscope import i18n
+from mixscope.findings import Finding
+
+
+class Parameters(Visitor):
+    def __init__(self):
+        self.names = set()
+
+    def visit_VariableReference(self, node):
+        self.names.add(node.id.name)
+
+
+def messages(lang):
+    entries = FluentParser().parse(i18n.source(lang)).body
+    assert not [e for e in entries if isinstance(e, ast.Junk)], "not in Fluent's syntax"
+    found = [e for e in entries if isinstance(e, ast.Message)]
+    assert len({m.id.name for m in found}) == len(found), "a message stands twice"
+    parameters = {}
+    for message in found:
+        seen = Parameters()
+        seen.visit(message)
+        parameters[message.id.name] = seen.names
+    return parameters
+
+
+def test_every_message_stands_in_both_languages_with_the_same_parameters():
+    english, korean = messages("en"), messages("ko")
+    assert list(english) == list(korean)
+    left_out = {"severity", "count", "seeds_count"}  # selectors that a language without plurals may not need
+    for name, wanted in english.items():
+        assert wanted - korean[name] <= left_out and korean[name] <= wanted, name
+
+
+def test_plural_forms_follow_the_number():
+    def said(count, lang="en"):
+        return i18n.message("runs-pending", lang, count=count, runs=[Finding("x")] and "a seed 0")
+
+    assert said(1) == "1 run has not started: a seed 0"
+    assert said(2) == "2 runs have not started: a seed 0"
+    assert said(1, "ko") == "시작하지 않은 실행 1개: a seed 0"
+    seeds = Finding("run-seeds", params={"experiment": "a", "seeds": [3]})
+    assert i18n.render(seeds) == "a seed 3"
+    seeds = Finding("run-seeds", params={"experiment": "a", "seeds": [3, 1200]})
+    assert i18n.render(seeds) == "a seeds 3, 1200"
+
+
+def test_a_list_of_findings_is_told_in_part_and_counted():
+    each = [Finding("run-seeds", params={"experiment": str(i), "seeds": [0]}) for i in range(5)]
+    found = Finding("settings-differ", "fail", {"runs": each})
+    assert i18n.render(found).endswith("study's: 0 seed 0; 1 seed 0; 2 seed 0 and 2 more")
+    assert i18n.render(found, "ko").endswith("다릅니다: 0 시드 0; 1 시드 0; 2 시드 0 외 2건")
+
+
+def test_a_finding_survives_json():
+    inner = Finding("checkpoint-top1", params={"checkpoint": "last", "top1": 12.5})
+    found = Finding("checkpoint-selection", "ok", {"top1": [inner], "about": {"a": 1}})
+    assert Finding.from_dict(found.to_dict()) == found
+    assert i18n.render(found).endswith(": last 12.50\u00a0%")
+
+
+def test_a_missing_parameter_or_message_is_an_error_not_a_gap():
+    with pytest.raises(KeyError, match="checkpoint"):
+        i18n.message("checkpoint-top1", top1=1.0)
+    with pytest.raises(KeyError):
+        i18n.message("no-such-message")
+
+
+def test_numbers_are_written_as_the_catalogue_says():
+    shown = i18n.message("sign-differs", points_pp=-24.178, logits=0.0714)
+    assert shown == "the sign differs between scales: -24.18\u00a0pp, +0.071 logits"
+    mean = i18n.message("input-contract", severity="ok", size=32, mean=[0.5, 0.25, 1], std=[1, 1, 1])
+    assert "mean 0.500 0.250 1.000" in mean and "32\u00a0px" in mean.replace(" px", "\u00a0px")
+
+
+def test_korean_texts_use_the_words_of_the_field():
+    assert not re.search("건강 점검|숲 그림|냇|깨끗한|탐침|무엇을 무엇으로", i18n.source("ko"))
+
+
+# Messages whose names are put together: a group and the name of a level, a state, a metric, a code.
+BUILT = (
+    "verdict meaning gate why problem state factor level check check how literature cues analyses curves"
+    " results-col weights-col contrasts-col budget-split answer-expect health-checkpoint metric"
+).split()
+
+
+def test_every_message_is_used_and_every_code_has_one():
+    folder = Path(i18n.__file__).parent.parent
+    files = [*folder.rglob("*.py"), *(folder / "report" / "templates").iterdir()]
+    text = "\n".join(p.read_text() for p in files)
+    named = {name.replace(".", "-") for name in re.findall(r"""["']([a-zA-Z][\w.-]*)["']""", text)}
+    known = messages("en")
+    built = tuple(f"{group}-" for group in BUILT)
+    unused = [n for n in known if n not in named and not n.startswith(built) and not n.endswith("-title")]
+    assert len(unused) < 90
+    codes = set(re.findall(r"""Finding\(\s*["']([\w-]+)["']""", text))
+    assert codes and codes <= set(known)
