@@ -31,6 +31,7 @@ BYSTANDERS = {
     ),
     *("data.decoding", "data.download", "data.formats", "runs.code_version", "runs.display"),
     *("runs.environment", "runs.tracking", "study.claim", "study.document", "study.matrix"),
+    "training.pretraining_data",
 }
 COMMENT, CODE = "# edited\n", "\nEDITED = 1\n"
 SOURCE = b"""
