@@ -12,26 +12,19 @@ import yaml
 import made_study
 import mixscope
 from mixscope.claims import health
-from mixscope.claims.evidence import gather
 from mixscope.errors import ConfigError, DataError
+from mixscope.results import folders
 from mixscope.runs import code_version, records
 
-# Modules that a run imports and that cannot change its values.
+# Modules of a run's packages, or imported by them, that cannot change its values: a new one is a decision.
 BYSTANDERS = {
-    *(
-        "atomic",
-        "errors",
-        "findings",
-        "i18n",
-        "formatting",
-        "hardware",
-        "data.content",
-        "data.cue_store",
-        "data.cues",
-    ),
-    *("data.decoding", "data.download", "data.formats", "runs.code_version", "runs.display"),
-    *("runs.environment", "runs.tracking", "study.claim", "study.document", "study.matrix"),
-    "training.pretraining_data",
+    *("atomic", "errors", "findings", "formatting", "hardware", "i18n"),
+    *("data.archives", "data.content", "data.cue_store", "data.cues", "data.decoding", "data.disk"),
+    *("data.download", "data.formats", "data.inspect", "data.prepare", "data.resizing"),
+    *("runs.code_version", "runs.display", "runs.doctor", "runs.environment", "runs.export"),
+    *("runs.health_records", "runs.probe", "runs.tracking", "runs.verify"),
+    *("study.claim", "study.document", "study.matrix", "study.methods", "study.roles"),
+    *("training.pretraining_data", "training.preview"),
 }
 COMMENT, CODE = "# edited\n", "\nEDITED = 1\n"
 SOURCE = b"""
@@ -128,15 +121,18 @@ def test_every_listed_file_is_there():
     assert all(list(source.glob(pattern)) for pattern in code_version.FILES)
 
 
-def test_all_that_a_run_imports_is_in_its_version_or_cannot_change_values():
+def test_every_module_of_a_run_is_in_its_version_or_is_known_not_to_change_values():
     seen = "import sys, mixscope.runs.execute; print(*(m for m in sys.modules if m.startswith('mixscope.')))"
     done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
-    source, covered = Path(mixscope.__file__).parent, code_version.files()
-    for name in done.stdout.split():
-        place = source.joinpath(*name.split(".")[1:])
-        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-        stub = code_version.parsed(file.read_bytes()) == code_version.parsed(b"")
-        assert file in covered or stub or name.removeprefix("mixscope.") in BYSTANDERS, name
+    source = Path(mixscope.__file__).parent
+    imported = {name.removeprefix("mixscope.").replace(".", "/") for name in done.stdout.split()}
+    found = {file for name in imported for file in (source / f"{name}.py", source / name / "__init__.py")}
+    for package in ("data", "mixing", "training", "runs"):
+        found |= set((source / package).rglob("*.py"))
+    empty = code_version.parsed(b"")
+    for file in (file for file in found if file.exists() and code_version.parsed(file.read_bytes()) != empty):
+        name = file.relative_to(source).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+        assert (file in code_version.files()) != (name in BYSTANDERS), name
 
 
 def test_versions_of_one_entry_count_as_one_and_others_as_themselves(listed):
@@ -202,8 +198,7 @@ def test_runs_of_equivalent_versions_are_not_capped(tmp_path, listed):
     study = made_study.write(tmp_path / "s")
     run = tmp_path / "s" / study.expand()[0].directory
     edit(run / "summary.json", code=["0" * 16])
-    evidence = gather(tmp_path / "s")
-    done = [run for runs in evidence.runs.values() for run in runs.values() if run.summary]
+    done = folders.study(tmp_path / "s").done
     assert "code" in {p.kind for p in health.gates(done, "last")}
     listed(("c0de" * 4, "0" * 16))
     assert "code" not in {p.kind for p in health.gates(done, "last")}

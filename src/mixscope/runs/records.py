@@ -40,6 +40,7 @@ import yaml
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.study import config as settings
+from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
@@ -53,7 +54,13 @@ LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without
 
 def name_of(config: RunConfig) -> str:
     """The name of a run's directory when the user gives none; equal settings give equal names."""
-    parts = (config.data.name, config.model.arch, config.augment.mix, f"s{config.seed}", config.digest)
+    parts = (
+        config.data.name,
+        config.model.arch,
+        methods.label(config.augment.mix),
+        f"s{config.seed}",
+        config.digest,
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts))
 
 
