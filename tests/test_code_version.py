@@ -19,7 +19,15 @@ from mixscope.runs import code_version, records
 # Modules of a run's packages, or imported by them, that cannot change its values: a new one is a decision.
 BYSTANDERS = {
     *("atomic", "errors", "findings", "formatting", "hardware", "i18n"),
-    *("data.archives", "data.content", "data.cue_store", "data.cues", "data.decoding", "data.disk"),
+    *(
+        "data.archives",
+        "data.cifar_pickle",
+        "data.content",
+        "data.cue_store",
+        "data.cues",
+        "data.decoding",
+        "data.disk",
+    ),
     *("data.download", "data.formats", "data.inspect", "data.prepare", "data.resizing"),
     *("runs.code_version", "runs.display", "runs.doctor", "runs.environment", "runs.export"),
     *("runs.health_records", "runs.probe", "runs.tracking", "runs.verify"),
