@@ -21,6 +21,7 @@ from mixscope.errors import DataError
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
+from mixscope.study.claim import Claim
 from mixscope.study.gains import GAIN, OF_GAINS, Contrast
 
 BETTER, WORSE, UNDECIDED, NO_VERDICT, MISSING = "better", "worse", "undecided", "no-verdict", "missing"
@@ -188,6 +189,33 @@ def _judged(one: Explored, p_holm: float | None) -> Explored:
     return dataclasses.replace(one, p_holm=p_holm, verdict=verdict)
 
 
+def as_estimates(results: Results) -> Results:
+    """Results with an estimate, of which nothing is claimed, for every gain and difference of gains.
+
+    So that a report shows them. Results with claims, and those without a baseline, stay as they are.
+    """
+    if results.claims or results.roles.baseline is None:
+        return results
+    claims: dict[str, Claim] = {}
+    for one in gains.of_design(results.roles, (GAIN, OF_GAINS)):
+        name = _name(one)
+        claims.setdefault(
+            name,
+            Claim(
+                id=name,
+                text={"en": _estimated(one), "ko": _estimated_ko(one)},
+                contrast=one.weights,
+                where={},
+                expect="none",
+                margin=1.0,
+                pair_seeds=False,
+                secondary=False,
+                needs=(),
+            ),
+        )
+    return dataclasses.replace(results, claims=tuple(claims.values()))
+
+
 # --- a claims file --------------------------------------------------------------------------------------
 
 
@@ -203,9 +231,7 @@ def new_claims(results: Results, *, margin: float = 1.0) -> str:
     """
     seen: dict[str, Contrast] = {}
     for one in explore(results):
-        mark = one.contrast.augmentation or ""
-        name = f"gain-{mark}" if one.contrast.kind == GAIN else f"{one.contrast.model}-{mark}"
-        seen.setdefault(_key(name), one.contrast)
+        seen.setdefault(_name(one.contrast), one.contrast)
     lines = [
         "# Claims for `mixscope judge FILE --claims THIS_FILE`, from the levels in",
         f"# {results.source}. They are claims only if they are written before the results",
@@ -226,6 +252,23 @@ def new_claims(results: Results, *, margin: float = 1.0) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _name(contrast: Contrast) -> str:
+    mark = contrast.augmentation or ""
+    return _key(f"gain-{mark}" if contrast.kind == GAIN else f"{contrast.model}-{mark}")
+
+
+def _estimated(contrast: Contrast) -> str:
+    if contrast.kind == OF_GAINS:
+        return f"Exploratory: gain of {contrast.augmentation}, {contrast.model} minus {contrast.over}"
+    return f"Exploratory: gain of {contrast.augmentation} over the baseline"
+
+
+def _estimated_ko(contrast: Contrast) -> str:
+    if contrast.kind == OF_GAINS:
+        return f"탐색: {contrast.augmentation} 이득의 차이, {contrast.model} - {contrast.over}"
+    return f"탐색: 기준 대비 {contrast.augmentation}의 이득"
+
+
 def _words(contrast: Contrast) -> str:
     if contrast.kind == OF_GAINS:
         return f"{contrast.model} gains more from {contrast.augmentation} than {contrast.over} does"
@@ -242,19 +285,18 @@ def _quoted(text: str) -> str:
 
 
 def to_text(found: Sequence[Explored]) -> list[str]:
-    """Lines for a terminal: name, estimate, interval, seeds, verdict."""
-    rows = []
+    """Lines for a terminal: name, estimate, interval, that of other test examples too, seeds, verdict."""
+    rows: list[tuple[str, ...]] = [("", "estimate", "95 % CI", "other examples too", "seeds", "verdict")]
     for one in found:
-        said = one.statement
-        if one.interval is None:
-            rows.append((said.name, "", "", "", one.said))
-            continue
         few, many = one.seeds
-        ends = f"[{one.interval.low:+.2f}, {one.interval.high:+.2f}]"
-        seeds = str(few) if few == many else f"{few}-{many}"
-        rows.append((said.name, f"{one.interval.estimate:+.2f} pp", ends, seeds, one.said))
-    heads = ("", "estimate", "95 % CI", "seeds", "verdict")
-    widths = [max(len(r[i]) for r in [heads, *rows]) for i in range(5)]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]
-    ]
+        seeds = "" if one.interval is None else str(few) if few == many else f"{few}-{many}"
+        estimate = f"{one.interval.estimate:+.2f} pp" if one.interval else ""
+        rows.append((one.statement.name, estimate, _ends(one.interval), _ends(one.bound), seeds, one.said))
+    if not any(one.bound for one in found):
+        rows = [(*row[:3], *row[4:]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _ends(interval: Interval | None) -> str:
+    return f"[{interval.low:+.2f}, {interval.high:+.2f}]" if interval else ""

@@ -88,10 +88,10 @@ def unchecked(results: Results) -> tuple[str, ...]:
     runs = results.done
     if runs and any(run.provenance is not None for run in runs):
         return ()
-    found = ["that all planned runs are there", "that claims were fixed before the runs"]
-    found += ["settings", "code", "training data", "checkpoint rule", "health of training"]
-    if not any(run.load_outcomes is not None for run in runs):
-        found += ["copied runs", "test examples"]
+    found = ["planned runs all there", "claims fixed before the runs", "settings", "code", "training data"]
+    found += ["checkpoint rule", "health of training"]
+    if not any(run.outcomes() is not None for run in runs):
+        found += ["same test examples", "no copied runs"]
     return tuple(found)
 
 
