@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mixscope import audit
+from mixscope import audit, i18n
 from mixscope.audit import entries, findings, reading
 from mixscope.claims import contrasts, health
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
@@ -116,7 +116,7 @@ def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Compariso
     doubts: dict[str, list[str]] = {}
     for finding in audit.document(document).findings:
         if finding.severity != findings.NOTE:
-            doubts.setdefault(str(finding.row), []).append(finding.why)
+            doubts.setdefault(str(finding.row), []).append(i18n.render(finding.why))
     rows = [
         dataclasses.replace(
             _against_printed(name, first.sample(name, checkpoint), printed[name]),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mixscope import calibration
+from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
 from mixscope.claims import budget, health
 from mixscope.claims.budget import Budget
@@ -97,7 +98,7 @@ class Cell:
     by_seed: Mapping[str, Mapping[int, float]]
     judged: Judged | None
     published: Mapping[str, float | None] | None
-    doubts: Sequence[str]
+    doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
 
     @property
