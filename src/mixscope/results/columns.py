@@ -1,0 +1,318 @@
+"""What each column of a table of runs holds: guessed from headings and cells, said, and overridden by name.
+
+Roles of columns:
+
+    accuracy      top-1 accuracy of a run on the test set, percent or share; with a spread: "76.4 ± 0.2"
+    error         error rate in place of it
+    seed, state   of a run; predictions: a file with its predictions
+    n_test        number of test examples
+    spread, spread_kind, n_seeds   of a row that stands for several runs
+    experiment    a name for the row
+    model, augmentation, pretraining, dataset   factors with a known part
+    factor        any other factor; ignore: neither factor nor result
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mixscope.errors import ConfigError, unknown
+from mixscope.results import frames, printed_values, vocabulary
+from mixscope.results.table_files import Table
+
+MANY = ("factor", "ignore")  # roles that several columns can have
+FACTORS = ("model", "augmentation", "pretraining", "dataset")
+RESULTS = ("accuracy", "error", "seed", "state", "predictions", "n_test", "spread", "spread_kind", "n_seeds")
+ROLES = (*RESULTS, "experiment", *FACTORS, *MANY)
+METRICS = ("top5", "precision", "recall", "f1", "nll", "brier", "ece", "classes_never_predicted")
+
+_WORDS = {
+    "state": ("state", "status", "run state", "상태", "状态", "状態"),
+    "predictions": (
+        "predictions",
+        "prediction file",
+        "prediction files",
+        "preds",
+        "pred file",
+        "predictions file",
+    ),
+    "n_test": (
+        "n test",
+        "ntest",
+        "test size",
+        "test examples",
+        "n test examples",
+        "num test",
+        "test n",
+        "n examples",
+    ),
+    "spread": (
+        "spread",
+        "sd",
+        "sd0",
+        "std",
+        "stdev",
+        "std dev",
+        "se",
+        "sem",
+        "stderr",
+        "std err",
+        "ci95",
+        "ci 95",
+    ),
+    "spread_kind": ("spread kind", "kind of spread"),
+    "n_seeds": ("n seeds", "n runs", "num seeds", "num runs", "number of seeds", "runs", "nseeds"),
+}
+_KINDS = {"sd": "sd", "sd0": "sd0", "se": "se", "sem": "se", "stderr": "se", "std err": "se"} | {
+    "ci95": "ci95",
+    "ci 95": "ci95",
+}
+_SPREAD_OF = re.compile(
+    r"^(?:acc|accuracy|top ?1|test acc|test accuracy)? ?(std|sd0?|sem?|stderr|ci ?95|stdev|spread)$"
+)
+_MEAN = re.compile(r"^(?:mean|avg|average)(?: .*)?$|^(?:acc|accuracy|top ?1) (?:mean|avg|average)$")
+_SPLIT = re.compile(r"\b(test|eval|evaluation|val|valid|validation|dev|final|last|best|max|mean|ema)\b")
+_NO_FACTOR = re.compile(
+    r"\b(name|created|updated|runtime|duration|time|date|timestamp|user|host|hostname|notes?|tags?|sweep|commit|url"
+    r"|link|path|dir|directory|folder|file|output|log|device|gpu|epoch|step|loss|params?|flops|memory|throughput|lr"
+    r"|speed|best|top ?5|acc|accuracy|precision|recall|f1|ece|nll|brier|auc|checkpoint|digest|packages"
+    r"|seconds|error|protocol|train|val|valid|validation|eval|grad|norm|experiment|id)\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """The columns of a table by what they hold; positions from 0.
+
+    Attributes:
+        of: `{role: position}` of the roles that one column has.
+        factors: `{name of the factor: position}`, in order.
+        parts: `{"model", "augmentation", "pretraining" or "dataset": name of the factor}`.
+        metrics: `{metric: position}` of other test metrics.
+        spread_kind: Kind of the spread where its heading says so.
+        best: Whether the accuracy is the best over epochs, as its heading says.
+        validation: Whether it is of a validation split, as its heading says.
+        said: What was found out, a sentence for each column that is read.
+    """
+
+    of: Mapping[str, int]
+    factors: Mapping[str, int]
+    parts: Mapping[str, str]
+    metrics: Mapping[str, int]
+    spread_kind: str | None
+    best: bool
+    validation: bool
+    said: tuple[str, ...]
+
+
+def declared(given: Iterable[str]) -> list[tuple[str, str]]:
+    """`["accuracy=val_acc", ...]`, as a command line gives them, as pairs.
+
+    Raises:
+        ConfigError: For a role that there is not.
+    """
+    pairs = []
+    for text in given:
+        role, sign, heading = text.partition("=")
+        if not sign or not heading:
+            raise ConfigError(f"--column {text}: expected ROLE=HEADING, for instance accuracy=val_acc")
+        if role not in ROLES:
+            raise ConfigError(unknown("--column", "role of a column", role, ROLES))
+        pairs.append((role, heading))
+    return pairs
+
+
+def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[str] = ()) -> Columns:
+    """Finds out what each column holds.
+
+    Args:
+        table: A table with a row for each run or experiment.
+        given: (role, heading) of columns that the user names; they win.
+        named: Factors that claims speak of; columns of these names are factors whatever they look like.
+
+    Raises:
+        ConfigError: For a heading that the table does not have, or a column with two roles.
+    """
+    headings = [plain(h) for h in table.headings]
+    of: dict[str, int] = {}
+    several: dict[int, str] = {}
+    taken: dict[int, str] = {}
+    for role, heading in given:
+        at = _position(table, heading)
+        if taken.setdefault(at, role) != role:
+            raise ConfigError(f"--column {role}={heading}: the column is named {taken[at]} already")
+        if role in MANY:
+            several[at] = role
+        elif of.setdefault(role, at) != at:
+            raise ConfigError(f"--column {role}={heading}: a second column is named {role}")
+    ours = {"experiment", "checkpoint", "state"} <= set(headings)  # written by to_frame()
+    for at, heading in enumerate(headings):
+        guess = None if at in taken else _role(heading, [_cell(row.cells, at) for row in table.rows])
+        if guess and guess not in of:
+            of[guess], taken[at] = at, guess
+    best = validation = False
+    if "accuracy" not in of and "error" not in of:
+        where, what = _accuracy(table, headings, taken)
+        if where is not None:
+            of[what], taken[where] = where, what
+    read = of.get("accuracy", of.get("error"))
+    if read is not None:
+        best = bool(re.search(r"\bbest\b|\bmax\b", headings[read]))
+        validation = bool(re.search(r"\b(val|valid|validation|dev)\b", headings[read]))
+    metrics = {m: headings.index(m.replace("_", " ")) for m in METRICS if m.replace("_", " ") in headings}
+    metrics = {m: at for m, at in metrics.items() if at not in taken}
+    names = list(named)
+    factors, parts = {}, {}
+    for at, heading in enumerate(table.headings):
+        known = taken.get(at) or kind(heading)
+        part = "pretraining" if known == "pretrained" else known
+        forced = several.get(at) == "factor" or taken.get(at) in FACTORS or heading in names
+        if at in metrics.values() or (at in taken and not forced):
+            continue
+        own = ours and not _foreign(headings[at])
+        if forced or own or part in FACTORS or _varies(table, at, headings[at]):
+            name = heading.removeprefix("factor.")
+            factors[name] = at
+            if part in FACTORS and part not in parts:
+                parts[part] = name
+    if not any(at in several or table.headings[at] in names for at in factors.values()) and not ours:
+        factors = _without_followers(table, factors, parts)
+    label = next(
+        (
+            at
+            for at, h in enumerate(table.headings)
+            if at not in taken and at not in factors.values() and kind(h) == "experiment"
+        ),
+        None,
+    )
+    if "experiment" not in of and label is not None:
+        of["experiment"] = label
+    if not factors and "experiment" in of:
+        factors = {table.headings[of["experiment"]]: of["experiment"]}
+    spread = headings[of["spread"]] if "spread" in of else ""
+    spread_kind = next((_KINDS[w] for w in sorted(_KINDS, key=len, reverse=True) if spread.endswith(w)), None)
+    return Columns(
+        of=of,
+        factors=factors,
+        parts={p: n for p, n in parts.items() if n in factors},
+        metrics=metrics,
+        spread_kind=spread_kind if "std" not in spread.split() else None,
+        best=best,
+        validation=validation,
+        said=tuple(f'{r} = "{table.headings[of[r]]}"' for r in (*RESULTS, "experiment") if r in of),
+    )
+
+
+def plain(heading: str) -> str:
+    """A heading for comparison, words apart: "valAcc" and "val/acc" are "val acc"."""
+    return vocabulary.plain(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading))
+
+
+def kind(heading: str) -> str:
+    """What `vocabulary.heading` says of a heading, or of its last part, as in "config.model"."""
+    found = vocabulary.heading(heading).kind
+    last = re.split(r"[./]", heading)[-1]
+    return vocabulary.heading(last).kind if found == "other" and last else found
+
+
+def _cell(cells: Sequence[str], at: int) -> str:
+    return cells[at] if at < len(cells) else ""
+
+
+def _position(table: Table, heading: str) -> int:
+    if heading in table.headings:
+        return table.headings.index(heading)
+    known = [plain(h) for h in table.headings]
+    if known.count(plain(heading)) == 1:
+        return known.index(plain(heading))
+    raise ConfigError(unknown("--column", "heading", heading, table.headings))
+
+
+def _role(heading: str, cells: Sequence[str]) -> str | None:
+    """The role that a heading names by a word of its own."""
+    if kind(heading) == "seed":
+        return "seed"
+    for role, words in _WORDS.items():
+        if heading in words or (role == "spread" and _SPREAD_OF.match(heading)):
+            return role
+    if heading == "experiment":
+        return "experiment"
+    return "accuracy" if _MEAN.match(heading) and numeric(cells) else None
+
+
+def numeric(cells: Sequence[str]) -> bool:
+    """Whether most cells that are not empty hold a number."""
+    filled = [c for c in cells if c]
+    return bool(filled) and 2 * sum(printed_values.read(c) is not None for c in filled) > len(filled)
+
+
+def _accuracy(table: Table, headings: Sequence[str], taken: Mapping[int, str]) -> tuple[int | None, str]:
+    """The column that most likely holds test accuracy, and whether it is "accuracy" or "error"."""
+    ranked = sorted(
+        (
+            (-rank(h), at)
+            for at, h in enumerate(headings)
+            if at not in taken and rank(h) and numeric([_cell(row.cells, at) for row in table.rows])
+        )
+    )
+    if not ranked:
+        return None, "accuracy"
+    at = ranked[0][1]
+    return at, "error" if vocabulary.heading(headings[at]).error else "accuracy"
+
+
+def rank(heading: str) -> int:
+    """How likely a heading, as `plain` has it, is that of test accuracy; 0 for no accuracy.
+
+    Test comes before no named split, that before eval, that before validation, and last before best.
+    """
+    words = set(_SPLIT.findall(heading))
+    bare = _SPLIT.sub(" ", heading).strip()
+    found = vocabulary.heading("acc" if re.fullmatch(r"acc ?(@|at)? ?1", bare) else bare)
+    named = found.metric == "top1" or (found.metric == "score" and found.error)
+    if re.search(r"\btrain", heading) or found.kind != "metric" or not named:
+        return 0
+    if "test" in words:
+        split = 4
+    elif words & {"val", "valid", "validation", "dev"}:
+        split = 1
+    else:
+        split = 2 if words & {"eval", "evaluation"} else 3
+    return 10 * split - 5 * bool(words & {"best", "max"}) - ("ema" in words)
+
+
+def _foreign(heading: str) -> bool:
+    """Whether a column of `to_frame()` is no factor."""
+    return heading.replace(" ", "_") in frames.COLUMNS
+
+
+def _varies(table: Table, at: int, heading: str) -> bool:
+    """Whether a column of unknown heading tells experiments apart: text or repeated numbers, two or more."""
+    cells = [_cell(row.cells, at) for row in table.rows]
+    values = set(cells)
+    if len(values) < 2 or _NO_FACTOR.search(heading) or kind(table.headings[at]) == "metric":
+        return False
+    if kind(table.headings[at]) == "experiment":
+        return False
+    return len(values) < len(cells) or not numeric(cells)
+
+
+def _without_followers(table: Table, factors: Mapping[str, int], parts: Mapping[str, str]) -> dict[str, int]:
+    """Without columns of numbers that follow from the others, such as a network's parameters."""
+    kept = dict(factors)
+    for name, at in factors.items():
+        if name in parts.values() or not numeric([_cell(row.cells, at) for row in table.rows]):
+            continue
+        others = [c for n, c in kept.items() if n != name]
+        seen: dict[tuple[str, ...], str] = {}
+        if (
+            others
+            and all(
+                seen.setdefault(tuple(_cell(r.cells, c) for c in others), _cell(r.cells, at))
+                == _cell(r.cells, at)
+                for r in table.rows
+            )
+            and len(seen) < len(table.rows)
+        ):
+            del kept[name]
+    return kept

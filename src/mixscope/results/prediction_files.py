@@ -1,0 +1,276 @@
+"""Predictions that other programs saved, one file a run: npz, CSV, TSV, JSON lines or Parquet.
+
+A file holds an id for each test example (else their order counts), the label, and one of: the predicted
+class, whether it is correct, logits, or probabilities. Ids and classes may be numbers or text. Files are
+aligned by id, and what cannot be compared is refused: labels that differ, examples
+that only some runs were tested on.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mixscope.errors import DataError
+from mixscope.results import table_files
+from mixscope.results.outcomes import Outcomes
+
+NAMES = {
+    "ids": ("ids", "id", "index", "idx", "image_id", "example", "filename", "file", "path"),
+    "labels": ("labels", "label", "target", "targets", "y", "y_true", "true", "ground_truth"),
+    "predicted": ("predicted", "pred", "preds", "prediction", "predictions", "y_pred", "predicted_class"),
+    "correct": ("correct", "is_correct", "hit", "right"),
+    "top5": ("top5", "top5_correct"),
+    "confidence": ("confidence",),
+    "log_likelihood": ("log_likelihood",),
+    "logits": ("logits", "logit", "scores", "outputs"),
+    "probabilities": ("probabilities", "probs", "prob", "proba", "p", "softmax"),
+}
+EXPECTED = "id, label and one of predicted, correct, logits or probabilities"
+_WIDE = ("logits", "probabilities")
+_YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the predictions of one run stand.
+
+    Attributes:
+        file: The file.
+        said: How messages name the run that it belongs to, for instance "results.csv line 4".
+        only: `{column: value}` of the rows that are this run's, in a file that holds several runs.
+    """
+
+    file: Path
+    said: str
+    only: Mapping[str, str]
+
+
+def read(sources: Sequence[Source]) -> list[Outcomes]:
+    """Reads the predictions of every run and aligns them by id.
+
+    Args:
+        sources: A file for each run; all of one data set.
+
+    Returns:
+        Outcomes in the order of `sources`, with the same ids and labels.
+
+    Raises:
+        DataError: If a file cannot be read or lacks arrays, ids are repeated, two files differ in their test
+            examples or in a label, or two runs have the same predictions.
+    """
+    found = [_arrays(source) for source in sources]
+    for arrays, source in zip(found, sources, strict=True):
+        _check(arrays, source)
+    ids = np.unique(found[0]["ids"])
+    texts = [arrays[name] for arrays in found for name in ("labels", "predicted") if name in arrays]
+    classes = _classes(texts)
+    aligned = []
+    for arrays, source in zip(found, sources, strict=True):
+        order = np.argsort(arrays["ids"], kind="stable")
+        if not np.array_equal(arrays["ids"][order], ids):
+            own = np.setxor1d(arrays["ids"], ids)
+            raise DataError(
+                f"{source.file} ({source.said}): has {len(order):,} test examples, {sources[0].file}"
+                f" {len(ids):,}, and they differ (for instance id {own[0]}); expected the same examples"
+                " in all runs of one data set; evaluate the run again"
+            )
+        aligned.append({name: array[order] for name, array in arrays.items()})
+    _labels_agree(aligned, sources)
+    outcomes = [_outcomes(a, s, ids, classes) for a, s in zip(aligned, sources, strict=True)]
+    _not_copied(outcomes, sources)
+    return outcomes
+
+
+# --- one file -------------------------------------------------------------------------------------------
+
+
+def _arrays(source: Source) -> dict[str, np.ndarray]:
+    """The arrays of a file under our names."""
+    if source.file.suffix.lower() == ".npz":
+        raw = _of_npz(source)
+    elif source.file.suffix.lower() == ".npy":
+        raise DataError(f"{source.file} ({source.said}): holds one array; expected an npz with {EXPECTED}")
+    else:
+        raw = _of_table(source)
+    found: dict[str, np.ndarray] = {}
+    for name, known in NAMES.items():
+        key = next((k for word in known for k in raw if k.lower() == word), None)
+        if key is not None:
+            found[name] = raw[key]
+    for name in _WIDE:
+        columns = [k for word in NAMES[name] for k in raw if _numbered(k, word) is not None]
+        if columns and name not in found:
+            columns.sort(
+                key=lambda k: max(_numbered(k, w) or 0 for w in NAMES[name] if _numbered(k, w) is not None)
+            )
+            found[name] = np.stack([raw[k] for k in columns], axis=1)
+    return found
+
+
+def _numbered(key: str, word: str) -> int | None:
+    """The class of a column such as logit_3."""
+    rest = key.lower().removeprefix(word).lstrip("_-. ")
+    return int(rest) if key.lower().startswith(word) and rest.isdecimal() else None
+
+
+def _of_npz(source: Source) -> dict[str, np.ndarray]:
+    try:
+        # From memory: of a damaged file numpy would keep the handle open.
+        with np.load(io.BytesIO(source.file.read_bytes()), allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except FileNotFoundError as problem:
+        raise DataError(_absent(source)) from problem
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as problem:
+        raise DataError(f"{source.file} ({source.said}): is no npz of arrays ({problem})") from problem
+
+
+def _of_table(source: Source) -> dict[str, np.ndarray]:
+    if not source.file.is_file():
+        raise DataError(_absent(source))
+    table = table_files.read(source.file).tables[0]
+    frame = table.to_frame()
+    for column, value in source.only.items():
+        if column in frame:
+            frame = frame[frame[column] == value]
+    return {str(name): frame.iloc[:, i].to_numpy(dtype=np.str_) for i, name in enumerate(frame.columns)}
+
+
+def _absent(source: Source) -> str:
+    return f"{source.file} ({source.said}): does not exist; expected predictions as npz, CSV or Parquet"
+
+
+def _check(arrays: dict[str, np.ndarray], source: Source) -> None:
+    """Numbers as numbers, one length, and something to judge by; ids by order where there are none."""
+    at = f"{source.file} ({source.said})"
+    judged = [n for n in ("correct", "predicted", "logits", "probabilities") if n in arrays]
+    if not judged or ("correct" not in judged and "labels" not in arrays):
+        raise DataError(f"{at}: holds {', '.join(arrays) or 'none of the known arrays'}; expected {EXPECTED}")
+    n = len(arrays[judged[0]])
+    arrays.setdefault("ids", np.arange(n))
+    for name, array in arrays.items():
+        if array.ndim != (2 if name in _WIDE else 1) or len(array) != n:
+            raise DataError(
+                f"{at}: {name} has shape {array.shape} beside {n:,} {judged[0]}; expected one length"
+            )
+        if name in ("correct", "top5"):
+            arrays[name] = _yes_or_no(array, name, at)
+        elif name in (*_WIDE, "confidence", "log_likelihood"):
+            try:
+                arrays[name] = array.astype(np.float64)
+            except ValueError as problem:
+                raise DataError(f"{at}: {name} is no number everywhere ({problem})") from problem
+            if not np.isfinite(arrays[name]).all():
+                raise DataError(f"{at}: {name} holds a value that is not finite; expected finite numbers")
+        else:
+            arrays[name] = _whole(array)
+    if n < 2:
+        raise DataError(f"{at}: has {n} examples; expected two or more")
+    values, counts = np.unique(arrays["ids"], return_counts=True)
+    if len(values) < n:
+        raise DataError(f"{at}: id {values[counts.argmax()]} stands there twice; expected one row an example")
+
+
+def _yes_or_no(array: np.ndarray, name: str, at: str) -> np.ndarray:
+    words = np.char.lower(np.char.strip(array.astype(np.str_)))
+    yes = np.isin(words, _YES)
+    odd = ~yes & ~np.isin(words, _NO)
+    if odd.any():
+        raise DataError(f"{at}: {name} holds {array[odd][0]!r}; expected true or false, 1 or 0")
+    return yes
+
+
+def _whole(array: np.ndarray) -> np.ndarray:
+    """int64 where all are whole numbers, else text."""
+    if array.dtype.kind in "iub":
+        return array.astype(np.int64)
+    try:
+        numbers = array.astype(np.float64)
+    except ValueError:
+        return array.astype(np.str_)
+    whole = (
+        np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all() and (abs(numbers) < 2**53).all()
+    )
+    return numbers.astype(np.int64) if whole else array.astype(np.str_)
+
+
+# --- all files ------------------------------------------------------------------------------------------
+
+
+def _classes(arrays: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The names of classes in order, where any file has names instead of numbers."""
+    if all(array.dtype.kind == "i" for array in arrays):
+        return None
+    return np.unique(np.concatenate([array.astype(np.str_) for array in arrays]))
+
+
+def _labels_agree(aligned: Sequence[dict[str, np.ndarray]], sources: Sequence[Source]) -> None:
+    first = next((i for i, arrays in enumerate(aligned) if "labels" in arrays), None)
+    if first is None:
+        return
+    labels = aligned[first]["labels"].astype(np.str_)
+    for arrays, source in zip(aligned, sources, strict=True):
+        if "labels" in arrays:
+            differ = np.flatnonzero(arrays["labels"].astype(np.str_) != labels)
+            if len(differ):
+                i = differ[0]
+                raise DataError(
+                    f"{source.file} ({source.said}): label of id {arrays['ids'][i]} is {arrays['labels'][i]},"
+                    f" in {sources[first].file} it is {labels[i]} ({len(differ):,} labels differ); expected"
+                    " the same labels in all runs of one data set; evaluate one of them again"
+                )
+
+
+def _outcomes(
+    arrays: dict[str, np.ndarray], source: Source, ids: np.ndarray, classes: np.ndarray | None
+) -> Outcomes:
+    number = ids if ids.dtype.kind == "i" else np.arange(len(ids))
+    codes = {
+        name: arrays[name] if classes is None else np.searchsorted(classes, arrays[name].astype(np.str_))
+        for name in ("labels", "predicted")
+        if name in arrays
+    }
+    try:
+        for name in _WIDE:
+            if name in arrays:
+                scores = arrays[name]
+                if name == "probabilities":
+                    if scores.min() < 0 or abs(scores.sum(axis=1) - 1).max() > 0.01:
+                        raise DataError("probabilities: expected rows that add up to 1, none below 0")
+                    scores = np.log(np.maximum(scores, np.finfo(np.float32).tiny))
+                return Outcomes.from_logits(number, codes["labels"], scores)
+        known = np.concatenate(list(codes.values())) if codes else np.zeros(0, np.int64)
+        correct = arrays["correct"] if "correct" in arrays else codes["labels"] == codes["predicted"]
+        return Outcomes(
+            ids=number.astype(np.int64),
+            correct=correct,
+            labels=codes["labels"].astype(np.int64) if "labels" in codes else None,
+            predicted=codes["predicted"].astype(np.int64) if "predicted" in codes else None,
+            top5=arrays.get("top5"),
+            confidence=_float32(arrays.get("confidence")),
+            log_likelihood=_float32(arrays.get("log_likelihood")),
+            n_classes=(len(classes) if classes is not None else int(known.max()) + 1) if len(known) else None,
+        )
+    except DataError as problem:
+        raise DataError(f"{source.file} ({source.said}): {problem}") from problem
+
+
+def _float32(array: np.ndarray | None) -> np.ndarray | None:
+    return None if array is None else array.astype(np.float32)
+
+
+def _not_copied(outcomes: Sequence[Outcomes], sources: Sequence[Source]) -> None:
+    seen: dict[bytes, Source] = {}
+    for found, source in zip(outcomes, sources, strict=True):
+        what = found.predicted if found.predicted is not None else found.correct
+        if len(np.unique(what)) < 2:
+            continue  # of a network that always says one class nothing can be told
+        other = seen.setdefault(what.tobytes(), source)
+        if other is not source:
+            raise DataError(
+                f"{source.file} ({source.said}): has the same predictions as {other.file} ({other.said}), so"
+                " one is a copy; expected a run of its own for each row; evaluate it again or delete the row"
+            )

@@ -1,0 +1,361 @@
+"""Results from a table that other people keep: one row a run, or one row an experiment with mean and spread.
+
+Columns are found by `columns`, numbers by `printed_values`, predictions by `prediction_files`. What was found
+out stands in the notes of the results; what cannot be is refused with the file and its line.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.results import columns, prediction_files, table_files, table_rows, vocabulary, wide_tables
+from mixscope.results.columns import Columns
+from mixscope.results.outcomes import Outcomes
+from mixscope.results.results import DONE, FAILED, LAST, Experiment, Results, Run, Summary
+from mixscope.results.table_files import Table
+from mixscope.results.table_rows import Row
+from mixscope.study import roles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_JOINS = ("-", "_", " ", " | ", " || ")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How a table is to be read, where guesses do not do.
+
+    Attributes:
+        columns: (role, heading) of columns; `columns.ROLES` has the roles.
+        baseline: The level of the augmentation that others are compared with.
+        n_test: Number of test examples, where no column has it.
+        n_seeds: Number of runs behind each row, where no column has it.
+        table: 1, 2, ... of a file with several tables; None for the first that holds accuracies.
+        factors: Names of factors that claims speak of.
+    """
+
+    columns: Sequence[tuple[str, str]] = ()
+    baseline: str | None = None
+    n_test: int | None = None
+    n_seeds: int | None = None
+    table: int | None = None
+    factors: tuple[str, ...] = ()
+
+
+def read(path: Path, reading: Reading = Reading()) -> Results:
+    """Reads the results in a file.
+
+    Args:
+        path: CSV, TSV, JSON lines, Parquet, Markdown or HTML; paths of predictions in it are relative to it.
+        reading: What is not to be guessed.
+
+    Raises:
+        DataError: If the file or its values cannot be.
+        ConfigError: If a column, a baseline or a table is named that there is not.
+    """
+    document = table_files.read(path)
+    known = (*table_files.SEPARATED, *table_files.JSON_LINES, *table_files.PARQUET)
+    merged = path.suffix.lower() not in known
+    tables = [_one_accuracy_a_row(t, reading, merged=merged) for t in document.tables]
+    numbers = [t.number for t in tables]
+    if reading.table is not None and reading.table not in numbers:
+        raise ConfigError(f"--table: {path} has tables 1 to {max(numbers)}, got {reading.table}")
+    wanted = [t for t in tables if reading.table in (None, t.number)]
+    if len(wanted) > 1:
+        wanted = [t for t in wanted if _holds_accuracy(t, reading)] or wanted
+    notes = []
+    if document.encoding != "utf-8":
+        notes.append(f"text decoded as {document.encoding}")
+    if len(wanted) > 1:
+        notes.append(f"table {wanted[0].number} of {len(tables)} (--table N takes another)")
+    return of_table(wanted[0], reading, source=str(path), folder=path.parent, name=path.stem, notes=notes)
+
+
+def _one_accuracy_a_row(table: Table, reading: Reading, *, merged: bool = False) -> Table:
+    """Long, unless the user says where its accuracies are."""
+    given = {role for role, _ in reading.columns}
+    return table if given & {"accuracy", "error", "predictions"} else wide_tables.long(table, merged=merged)
+
+
+def of_frame(frame: "pd.DataFrame | Mapping[str, Any]", reading: Reading = Reading()) -> Results:
+    """Reads results from a DataFrame or a mapping of equally long arrays; its lines are its rows, from 1.
+
+    Raises:
+        DataError: If its values cannot be, or arrays differ in length.
+        ConfigError: If a column or a baseline is named that there is not.
+    """
+    import pandas as pd
+
+    try:
+        table = table_files.of_frame(frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(dict(frame)))
+    except ValueError as problem:
+        raise DataError(
+            f"table: {problem}; expected arrays of one length, an entry for each run"
+        ) from problem
+    if not table.rows:
+        raise DataError("table: has no row; expected one row a run")
+    table = _one_accuracy_a_row(table, reading)
+    return of_table(table, reading, source="table", folder=Path(), name="results")
+
+
+def of_table(
+    table: Table,
+    reading: Reading = Reading(),
+    *,
+    source: str,
+    folder: Path,
+    name: str,
+    notes: Sequence[str] = (),
+) -> Results:
+    """Reads results from a table. See `read` for what is raised.
+
+    Args:
+        table: Its headings and rows, with one accuracy a row.
+        reading: What is not to be guessed.
+        source: How messages call the table.
+        folder: Where paths of predictions start.
+        name: Short name of the results.
+        notes: What was found out before.
+    """
+    found = columns.find(table, reading.columns, reading.factors)
+    if not {"accuracy", "error", "predictions"} & found.of.keys():
+        raise DataError(
+            f"{source}: no column with accuracies or predictions among {_quoted(table.headings)}; name it by"
+            " --column accuracy=HEADING"
+        )
+    if not found.factors:
+        raise DataError(
+            f"{source}: no column tells experiments apart among {_quoted(table.headings)}; name one by"
+            " --column augmentation=HEADING"
+        )
+    rows, unit = table_rows.read(table, found, n_test=reading.n_test, n_seeds=reading.n_seeds, source=source)
+    table_rows.number_seeds(rows, source)
+    levels = {f: tuple(dict.fromkeys(row.levels[f] for row in rows)) for f in found.factors}
+    design = _roles(levels, found, reading.baseline)
+    names = _names(rows, levels)
+    _test_sizes(rows, design, source, found.parts.get("dataset"))
+    outcomes = _predictions(rows, found, folder, source, design)
+    experiments = []
+    for key, called in names.items():
+        own = dict(zip(levels, key, strict=True))
+        data = own.get(found.parts.get("dataset", ""), "")
+        experiments.append(Experiment(name=called, levels=own, data=data))
+    runs, summaries = [], []
+    for i, row in enumerate(rows):
+        called = names[tuple(row.levels.values())]
+        if row.n_seeds is not None and i not in outcomes:
+            if row.accuracy is not None:
+                summaries.append(_summary(row, called, source))
+            continue
+        runs.append(_run(row, called, outcomes.get(i), source))
+    return Results(
+        name=name,
+        title=f"results read from {source}",
+        roles=design,
+        experiments=tuple(experiments),
+        runs=tuple(runs),
+        summaries=tuple(summaries),
+        seeds=tuple(sorted({r.seed for r in runs})),
+        source=source,
+        notes=(*notes, *_notes(found, unit, design, rows, outcomes)),
+    )
+
+
+def _quoted(headings: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(f'"{h}"' for h in headings[:most])
+    return shown + (f" and {len(headings) - most} more" if len(headings) > most else "")
+
+
+def _holds_accuracy(table: Table, reading: Reading) -> bool:
+    try:
+        return bool({"accuracy", "error", "predictions"} & columns.find(table, reading.columns).of.keys())
+    except ConfigError:
+        return False
+
+
+def _names(rows: Sequence[Row], levels: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], str]:
+    """A name for each experiment: the rows' own label where it is one to one, else its levels, joined."""
+    keys = list(dict.fromkeys(tuple(row.levels.values()) for row in rows))
+    labels: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in rows:
+        labels[tuple(row.levels.values())].add(row.label)
+    own = {key: next(iter(found)) for key, found in labels.items() if len(found) == 1}
+    if len(own) == len(keys) and all(own.values()) and len(set(own.values())) == len(keys):
+        return own
+    varying = [i for i, each in enumerate(levels.values()) if len(each) > 1] or list(range(len(levels)))
+    for join in _JOINS:
+        names = {key: join.join(key[i] for i in varying) for key in keys}
+        if len(set(names.values())) == len(keys):
+            return names
+    return {key: f"{'-'.join(key)} #{i}" for i, key in enumerate(keys, 1)}
+
+
+def _roles(levels: Mapping[str, Sequence[str]], found: Columns, baseline: str | None) -> roles.Roles:
+    """Roles by headings and levels in any of the languages that tables come in; what is given wins."""
+    if baseline is not None and not any(baseline in each for each in levels.values()):
+        augmentation = found.parts.get("augmentation")
+        known = levels[augmentation] if augmentation else [x for each in levels.values() for x in each]
+        raise ConfigError(unknown("--baseline", "level", baseline, known))
+    augmentation = found.parts.get("augmentation")
+    if augmentation is None and baseline is None:
+        free = [f for f in levels if f not in found.parts.values()]
+        augmentation = next(
+            (f for f in free if len(levels[f]) > 1 and any(_is_baseline(x) for x in levels[f])),
+            next((f for f in free if any(vocabulary.augmentation(x) for x in levels[f])), None),
+        )
+    declared: dict[str, str | None] = {
+        "augmentation": augmentation,
+        "model": found.parts.get("model"),
+        "pretraining": found.parts.get("pretraining"),
+        "baseline": baseline,
+    }
+    if baseline is not None and (augmentation is None or baseline not in levels[augmentation]):
+        declared["augmentation"] = None
+    elif baseline is None and augmentation is not None:
+        declared["baseline"] = next((x for x in levels[augmentation] if _is_baseline(x)), None)
+    if found.parts.get("pretraining"):
+        each = levels[found.parts["pretraining"]]
+        declared["scratch"] = next((x for x in each if vocabulary.pretrained(x) is False), None)
+    return roles.from_names(levels, **declared)
+
+
+def _is_baseline(level: str) -> bool:
+    return vocabulary.augmentation(level) == "default"
+
+
+def _test_sizes(rows: Sequence[Row], design: roles.Roles, source: str, dataset: str | None) -> None:
+    """Fills in known sizes of test sets; refuses different ones where results are compared."""
+    for row in rows:
+        known = vocabulary.KNOWN_DATA.get(vocabulary.dataset(row.levels[dataset]) or "") if dataset else None
+        if row.n_test is None and known is not None:
+            row.n_test = known.test_size
+    first: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        if row.n_test is not None:
+            other = first.setdefault(tuple(row.levels[f] for f in design.strata), row)
+            if other.n_test != row.n_test:
+                raise DataError(
+                    f"{source} line {row.line}: {row.n_test:,} test examples, {other.n_test:,} in line"
+                    f" {other.line}; expected one test set for all runs that are compared (another data set"
+                    " is a factor of its own)"
+                )
+
+
+def _predictions(
+    rows: Sequence[Row], found: Columns, folder: Path, source: str, design: roles.Roles
+) -> dict[int, Outcomes]:
+    """Outcomes by the number of the row."""
+    together: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.predictions and row.state == DONE:
+            together[tuple(row.levels[f] for f in design.strata)].append(i)
+    outcomes: dict[int, Outcomes] = {}
+    for mine in together.values():
+        sources = []
+        for i in mine:
+            row = rows[i]
+            only = dict(row.levels) | ({"seed": str(row.seed)} if "seed" in found.of else {})
+            if row.label:
+                only["experiment"] = row.label
+            where = f"{source} line {row.line}"
+            sources.append(prediction_files.Source(folder / row.predictions, where, only))
+        for i, one in zip(mine, prediction_files.read(sources), strict=True):
+            outcomes[i] = one
+            stated, row = rows[i].accuracy, rows[i]
+            if stated is not None and abs(stated - one.accuracy) > 0.006:
+                raise DataError(
+                    f"{source} line {row.line}: accuracy {100 * stated:.2f} %, but its predictions are right"
+                    f" in {100 * one.accuracy:.2f} %; expected the same; correct one of them"
+                )
+            if row.n_test not in (None, len(one.ids)):
+                raise DataError(
+                    f"{source} line {row.line}: n_test {row.n_test:,}, but {row.predictions} has"
+                    f" {len(one.ids):,} examples; expected the same number"
+                )
+    return outcomes
+
+
+def _run(row: Row, experiment: str, outcomes: Outcomes | None, source: str) -> Run:
+    metrics: dict[str, float | int | None] = {}
+    if outcomes is not None:
+        metrics = {"top1": outcomes.accuracy, "n": len(outcomes.ids), **row.metrics}
+    elif row.accuracy is not None:
+        metrics = {"top1": row.accuracy, "n": row.n_test, **row.metrics}
+    assert row.seed is not None
+    failed = row.state == FAILED
+    return Run(
+        experiment=experiment,
+        seed=row.seed,
+        state=row.state,
+        error=f"{source} line {row.line} says so" if failed else None,
+        metrics={"test": {LAST: metrics}} if metrics else {},
+        load_outcomes=None
+        if outcomes is None
+        else lambda checkpoint: outcomes if checkpoint == LAST else None,
+    )
+
+
+def _summary(row: Row, experiment: str, source: str) -> Summary:
+    assert row.accuracy is not None and row.n_seeds is not None
+    if row.spread is not None and row.n_seeds < 2:
+        raise DataError(
+            f"{source} line {row.line}: a spread of {row.n_seeds} run; expected n_seeds of 2 or"
+            " more, or no spread"
+        )
+    return Summary(
+        experiment=experiment,
+        mean=row.accuracy,
+        spread=row.spread,
+        spread_kind=None if row.spread is None else row.spread_kind or "sd0",
+        n_seeds=row.n_seeds,
+        n_test=row.n_test,
+    )
+
+
+def _notes(
+    found: Columns,
+    unit: str,
+    design: roles.Roles,
+    rows: Sequence[Row],
+    outcomes: Mapping[int, Outcomes],
+) -> Iterable[str]:
+    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies in {unit}" if unit else "")
+    if found.best:
+        yield "the accuracy is the best over epochs, selected on what it reports: it flatters every run"
+    if found.validation and not outcomes:
+        yield "the accuracy is of a validation split: if epochs or settings were chosen on it, it flatters"
+    if any(row.spread is not None and not row.spread_kind for row in rows):
+        yield "kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))"
+    if "seed" not in found.of and not all(row.n_seeds for row in rows):
+        yield "no column of seeds: the runs of an experiment are numbered in order, which pairs nothing"
+    if not outcomes and not all(row.n_test for row in rows):
+        yield "number of test examples not known (--n-test N): no bound for other test examples"
+    groups: dict[tuple[str, ...], int] = defaultdict(int)
+    for row in rows:
+        groups[tuple(row.levels.values())] += (row.n_seeds or 1) if row.state == DONE else 0
+    single = [", ".join(key) for key, seeds in groups.items() if seeds == 1]
+    empty = [", ".join(key) for key, seeds in groups.items() if seeds == 0]
+    if single:
+        yield f"one run of {_some(single)}: a verdict needs 3 seeds; train more or take it as exploratory"
+    if empty:
+        yield f"no finished run of {_some(empty)}: nothing that needs it can be judged"
+
+
+def _factors(design: roles.Roles) -> Iterable[str]:
+    parts = {design.model: "model", design.pretraining: "pretraining"}
+    parts[design.augmentation] = "augmentation" + (
+        f", baseline {design.baseline}"
+        if design.baseline is not None
+        else ", no baseline found: --baseline LEVEL"
+    )
+    for factor in design.factors:
+        yield f'factor "{factor}"' + (f" ({parts[factor]})" if factor in parts else "")
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    shown = "; ".join(names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

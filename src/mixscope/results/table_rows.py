@@ -1,0 +1,217 @@
+"""The rows of a table of runs in our terms: levels, seed, state, accuracy as a share, spread.
+
+What cannot be is refused with its line: an accuracy of 134 %, shares beside percent, a seed that is there
+twice.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mixscope.errors import DataError, unknown
+from mixscope.results import printed_values
+from mixscope.results.columns import Columns
+from mixscope.results.printed_values import Figure
+from mixscope.results.results import DONE, FAILED, INTERRUPTED, PENDING, SPREADS, STATES
+from mixscope.results.table_files import Line, Table
+
+_STATES = dict.fromkeys(("", "finished", "completed", "complete", "success", "succeeded", "ok"), DONE)
+_STATES |= dict.fromkeys(("crashed", "error", "killed", "diverged", "nan", "oom"), FAILED)
+_STATES |= dict.fromkeys(("preempted", "stopped"), INTERRUPTED)
+_STATES |= dict.fromkeys(("queued", "scheduled"), PENDING)
+
+
+@dataclass(slots=True)
+class Row:
+    """One row, in our terms; values are shares."""
+
+    line: int
+    levels: dict[str, str]
+    label: str
+    seed: int | None
+    state: str
+    accuracy: float | None
+    spread: float | None
+    spread_kind: str | None
+    n_seeds: int | None
+    n_test: int | None
+    predictions: str
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def read(
+    table: Table, found: Columns, *, n_test: int | None, n_seeds: int | None, source: str
+) -> tuple[list[Row], str]:
+    """Reads the rows of a table.
+
+    Args:
+        table: With a column of accuracies or predictions.
+        found: What its columns hold.
+        n_test: Number of test examples where no column says it.
+        n_seeds: Number of runs behind each row where no column says it.
+        source: How messages call the table.
+
+    Returns:
+        The rows, and the unit of their accuracies: "percent", "share" or "".
+
+    Raises:
+        DataError: For a row that cannot be.
+    """
+    width = len(table.headings)
+    rows: list[Row] = []
+    printed: list[Figure | None] = []
+    spreads: list[Figure | None] = []
+    for line in table.rows:
+        at = f"{source} line {line.number}"
+        if len(line.cells) != width:
+            raise DataError(
+                f"{at}: has {len(line.cells)} cells, the headings {width}; expected as many (a decimal comma"
+                " splits a number where cells are separated by commas)"
+            )
+
+        def cell(role: str, line: Line = line) -> str:
+            return line.cells[found.of[role]] if role in found.of else ""
+
+        levels = {}
+        for factor, position in found.factors.items():
+            levels[factor] = line.cells[position]
+            if not levels[factor]:
+                raise DataError(f'{at}: no {factor} given; expected a level under "{factor}" in every row')
+        state = _state(cell("state"), at)
+        value = printed_values.read(cell("accuracy") or cell("error"))
+        if value is None and (cell("accuracy") or cell("error")) and state == DONE:
+            text = cell("accuracy") or cell("error")
+            raise DataError(f"{at}: {text!r} is no accuracy; expected a number, or a state such as failed")
+        if value is None and state == DONE and not cell("predictions"):
+            raise DataError(f"{at}: no accuracy and no predictions; expected one, or a state such as failed")
+        printed.append(value)
+        spreads.append(printed_values.read(cell("spread")))
+        own = _count(cell("n_seeds"), f"{at}: n_seeds", 1)
+        inside = value is not None and value.spread is not None
+        if own is None and (inside or spreads[-1] is not None or n_seeds is not None):
+            own = n_seeds
+            if own is None:
+                raise DataError(f"{at}: a spread without its number of runs; give --n-seeds N")
+        kind = cell("spread_kind") or found.spread_kind
+        if kind and kind not in SPREADS:
+            raise DataError(unknown(f"{at}: spread_kind", "spread", kind, SPREADS))
+        rows.append(
+            Row(
+                line=line.number,
+                levels=levels,
+                label=cell("experiment"),
+                seed=_count(cell("seed"), f"{at}: seed"),
+                state=state,
+                accuracy=None,
+                spread=None,
+                spread_kind=kind or None,
+                n_seeds=own,
+                n_test=_count(cell("n_test"), f"{at}: n_test", 2) or n_test,
+                predictions=cell("predictions"),
+                metrics=_metrics(line, found),
+            )
+        )
+    unit = _unit(table, found, rows, printed, source)
+    for row, value, spread in zip(rows, printed, spreads, strict=True):
+        if value is not None:
+            scale = 1.0 if unit == "share" and not value.percent else 100.0
+            row.accuracy = float(value.value) / scale
+            if "error" in found.of:
+                row.accuracy = 1.0 - row.accuracy
+            width_ = spread.value if spread is not None else value.spread
+            row.spread = None if width_ is None else float(width_) / scale
+    return rows, unit
+
+
+def _unit(
+    table: Table, found: Columns, rows: Sequence[Row], printed: Sequence[Figure | None], source: str
+) -> str:
+    """ "percent" or "share"; "" without accuracies."""
+    position = found.of.get("accuracy", found.of.get("error"))
+    values = [(row, v) for row, v in zip(rows, printed, strict=True) if v is not None]
+    if position is None or not values:
+        return ""
+    heading = table.headings[position]
+    bare = [(row, v) for row, v in values if not v.percent]
+    for row, value in values:
+        if not 0 <= value.value <= 100:
+            raise DataError(
+                f'{source} line {row.line}: {value.text} under "{heading}"; expected an accuracy of 0 to'
+                " 100 %, or of 0 to 1"
+            )
+    small = [(row, v) for row, v in bare if 0 < v.value <= 1]
+    large = [(row, v) for row, v in values if v.value > 1]
+    stated = "%" in heading or "percent" in heading.lower()
+    if small and large and not ("error" in found.of and stated):
+        row, value = small[0]
+        other, beside = large[0]
+        raise DataError(
+            f'{source} line {row.line}: {value.text} under "{heading}" beside {beside.text} in line'
+            f" {other.line}, shares mixed with percent; expected one unit (an accuracy below 1 % is"
+            f" written with its sign: {value.text} %)"
+        )
+    if small and stated and "error" not in found.of and not large:
+        return "share"  # nobody keeps a table of accuracies below 1 %
+    return "percent" if large or stated or not small else "share"
+
+
+def _count(text: str, at: str, least: int | None = None) -> int | None:
+    if not text:
+        return None
+    number = printed_values.count(text)
+    if number is None or (least is not None and number < least):
+        expected = "a whole number" + ("" if least is None else f" of {least} or more")
+        raise DataError(f"{at}: expected {expected}, got {text[:60]!r}")
+    return number
+
+
+def _state(text: str, at: str) -> str:
+    word = text.strip().lower()
+    state = word if word in STATES else _STATES.get(word)
+    if state is None:
+        raise DataError(unknown(f"{at}: state", "state", text, (*STATES, *filter(None, _STATES))))
+    return state
+
+
+def _metrics(line: Line, found: Columns) -> dict[str, float]:
+    values = {m: printed_values.read(line.cells[at]) for m, at in found.metrics.items()}
+    shares = ("top5", "precision", "recall", "f1", "ece")
+    return {
+        m: float(v.value) / (100.0 if m in shares and (v.percent or v.value > 1) else 1.0)
+        for m, v in values.items()
+        if v is not None
+    }
+
+
+def number_seeds(rows: Sequence[Row], source: str) -> None:
+    """Numbers the runs of an experiment where no seed is named; refuses a seed that stands there twice."""
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row.levels.values())].append(row)
+    for mine in groups.values():
+        summaries = [row for row in mine if row.n_seeds is not None]
+        if summaries and len(mine) > 1:
+            raise DataError(
+                f"{source} line {mine[1].line}: {told(mine[1])} stands in line {mine[0].line} already;"
+                " expected one row an experiment that has a spread, or one row a run"
+            )
+        unnamed = [row for row in mine if row.seed is None]
+        if unnamed and len(unnamed) < len(mine):
+            raise DataError(
+                f"{source} line {unnamed[0].line}: no seed; the other runs of {told(mine[0])} have one"
+            )
+        first: dict[int, Row] = {}
+        for i, row in enumerate(mine):
+            row.seed = i if row.seed is None else row.seed
+            other = first.setdefault(row.seed, row)
+            if other is not row:
+                raise DataError(
+                    f"{source} line {row.line}: seed {row.seed} of {told(row)} stands in line {other.line}"
+                    " already; expected one row a run (delete one, or name the column that tells them apart"
+                    " by --column factor=HEADING)"
+                )
+
+
+def told(row: Row) -> str:
+    """How messages name the experiment of a row."""
+    return ", ".join(row.levels.values())

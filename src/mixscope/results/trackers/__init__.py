@@ -1,0 +1,64 @@
+"""What other training programs log -> one table of runs: one reader for each, told apart by its files.
+
+    timm_summary    summary.csv (and args.yaml) of timm's training script
+    lightning_csv   metrics.csv (and hparams.yaml) of Lightning's CSVLogger
+    trainer_state   trainer_state.json of Hugging Face's Trainer
+    event_files     TensorBoard's event files
+    wandb_runs      offline runs of Weights & Biases
+    mlflow_store    MLflow's local store, mlruns/
+
+Tables that a tracker's web page exports as CSV are read as any table of runs.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mixscope.errors import DataError
+from mixscope.results.trackers import (
+    event_files,
+    lightning_csv,
+    mlflow_store,
+    timm_summary,
+    trainer_state,
+    wandb_runs,
+)
+from mixscope.results.trackers.logged import LoggedRun
+
+_READERS: dict[str, tuple[tuple[str, ...], Callable[[Path, list[Path]], list[LoggedRun]]]] = {
+    "timm": (timm_summary.FILES, timm_summary.read),
+    "Lightning": (lightning_csv.FILES, lightning_csv.read),
+    "Hugging Face": (trainer_state.FILES, trainer_state.read),
+    "W&B": (wandb_runs.FILES, wandb_runs.read),
+    "MLflow": (mlflow_store.FILES, mlflow_store.read),
+    "TensorBoard": (event_files.FILES, event_files.read),
+}
+
+
+def read(source: Path) -> tuple[str, list[LoggedRun]]:
+    """Reads every run below a folder, by the first reader whose files are there.
+
+    Args:
+        source: A folder of runs, one run's folder, or one of the files named above.
+
+    Returns:
+        The name of the program and the runs, by path.
+
+    Raises:
+        DataError: If there is nothing to read, or a file is damaged.
+    """
+    if not source.exists():
+        raise DataError(f"{source}: does not exist; expected a folder of runs")
+    for program, (patterns, reader) in _READERS.items():
+        if source.is_file():
+            files = [source] if any(source.match(p) for p in patterns) else []
+            folder = source.parent
+        else:
+            files = sorted({f for p in patterns for f in source.rglob(p) if f.is_file()})
+            folder = source
+        if files:
+            return program, reader(folder, files)
+    known = ", ".join(p for patterns, _ in _READERS.values() for p in patterns)
+    raise DataError(
+        f"{source}: holds no log that is known ({known}); a table of runs in CSV, one row a run, is read by"
+        " `mixscope judge FILE` as it is"
+    )

@@ -1,0 +1,20 @@
+"""Lightning's CSVLogger: metrics.csv with a row each time something is logged, hparams.yaml with settings."""
+
+from pathlib import Path
+
+from mixscope.results.trackers.logged import LoggedRun, below, by_epoch, rows_of_csv, settings_of_yaml
+
+FILES = ("metrics.csv",)
+
+
+def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
+    """A run for each metrics.csv. Raises DataError for one that is damaged."""
+    return [
+        LoggedRun(
+            name=below(folder, file.parent),
+            settings=settings_of_yaml(file.parent / "hparams.yaml"),
+            epochs=by_epoch(rows_of_csv(file)),
+            file=file,
+        )
+        for file in files
+    ]
