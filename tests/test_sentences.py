@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 import made_study
 from audited import Style, cells, rows, text
 from mixscope import i18n
@@ -11,7 +9,7 @@ from mixscope.claims import evidence, health, verdicts
 from mixscope.report import page, sentences
 from mixscope.runs import records
 from test_audit import MISPRINTS, audited, planted
-from test_completeness import BANDED, DAMAGES, damage
+from test_completeness import BANDED, damage
 from test_verdicts import TWO, edit, skill
 
 ENGLISH = re.compile(r"\b(?:the|is|are|of|and|or|that|with|was|were|than|runs?|seeds?|lies|stands)\b")
@@ -37,21 +35,6 @@ def told(folder):
         *(sentence for r in readings for sentence in (*r.gates, *r.caveats)),
         *(run.why for mine in found.runs.values() for run in mine.values() if run.why),
     }
-
-
-@pytest.mark.parametrize("how", DAMAGES, ids=lambda how: f"{how[0]} {str(how[1])[:20]}")
-def test_damage_is_told_in_korean(tmp_path, how):
-    study = made_study.write(tmp_path / "s", TWO, made_study.Made(n=20, ill=-1))
-    damage(tmp_path / "s" / study.expand()[4].directory, how)
-    said = told(tmp_path / "s")
-    assert len(said) == 3  # the run, the problem, the gate of too few seeds
-    for sentence in said:
-        if how[0] == "summary.json" and "health" in str(how[1]):
-            continue
-        found = korean(sentence)
-        assert re.search("[가-힣]", found)
-        if "config.yaml" not in sentence and "npz" not in sentence:  # those quote other programs
-            speaks_korean(sentence)
 
 
 def test_what_is_missing_or_made_otherwise_is_told_in_korean(tmp_path):

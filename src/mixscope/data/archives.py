@@ -320,10 +320,10 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > _PICKLE_BYTES:
-            raise DataError(f"{path}: has {size:,} bytes, no CIFAR file has more than {_PICKLE_BYTES:,}")
+            raise DataError(f"has {size:,} bytes, no CIFAR file has more than {_PICKLE_BYTES:,}", path=path)
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"cannot be read: {error.strerror or error}", path=path) from error
     try:
         # The library only warns of a name with a broken escape in it.
         with warnings.catch_warnings(action="error"):
@@ -332,7 +332,7 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
             raise ValueError("it holds no dictionary")
         return {key: _value(value) for key, value in content.items()}
     except _BROKEN as error:
-        raise DataError(f"{path}: is no CIFAR pickle, or is damaged or hostile ({error})") from error
+        raise DataError(f"is no CIFAR pickle, or is damaged or hostile ({error})", path=path) from error
 
 
 def _run_pickle(data: bytes) -> object:

@@ -207,7 +207,7 @@ def _unpacked(source: Path, spec: formats.SetSpec, root: Path, progress: Progres
         )
         yield content
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
-        raise DataError(str(problem).replace(str(content), str(source))) from problem
+        raise problem.moved(content, source) from problem
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
