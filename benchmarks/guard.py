@@ -49,9 +49,11 @@ def calls() -> dict[str, Callable[[], None]]:
                 np.roll(np.arange(n), 1),
                 np.tile(np.array(edges, np.int32), (n, 1)),
                 np.full(n, 0.5 if mix == "mixup" else 0.0, np.float32),
+                *kernels.UNMIXED[3:],
             )
             staged = np.zeros((n, 3, size, size), np.uint8)
-            given = (images, own, draws.crop, draws.flip, *plan, scale, bias, staged, out)
+            drawn = own, own, draws.crop, draws.flip, *kernels.KEPT
+            given = (images, *drawn, *plan, scale, bias, staged, out)
             made[f"kernel {mix}, {size} px"] = lambda fill=fill, given=given: fill(*given)  # type: ignore[misc]
     return made
 

@@ -10,9 +10,9 @@ import numpy as np
 import yaml
 
 from mixscope import metrics
-from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Interval, Reading, Verdict
 from mixscope.findings import Finding
+from mixscope.results import Results
 from mixscope.runs import records
 from mixscope.runs.records import Predictions
 from mixscope.study import matrix
@@ -233,13 +233,13 @@ def _json(path: Path, value: Any) -> None:
 # --- verdicts by hand ---------------------------------------------------------------------------
 
 
-def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
+def verdicts(results: Results) -> tuple[Verdict, ...]:
     """Verdicts in every word, with figures that follow from nothing."""
     words = ["SUPPORTED", "REFUTED", "INCONCLUSIVE", "MIXED", "EXPLORATORY"]
     found = []
-    for i, claim in enumerate(evidence.study.claims):
+    for i, claim in enumerate(results.claims):
         verdict = "ESTIMATE" if claim.expect == "none" else words[i % len(words)]
-        strata = claim.strata(evidence.study.factors)
+        strata = claim.strata(results.factors)
         found.append(
             Verdict(
                 claim=claim.id,

@@ -1,6 +1,7 @@
 """mixscope.bench: each row does what it says."""
 
 import copy
+import dataclasses
 import sys
 import threading
 import time
@@ -12,7 +13,6 @@ import torch
 
 import small_run
 from mixscope.bench import bare, evaluation, loader, mixing, rounds, study, train
-from mixscope.data import order
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
@@ -176,7 +176,9 @@ def test_the_bare_kernel_makes_the_batches_of_the_loader(mix):
 
 def test_plain_conversion_is_the_kernel_where_nothing_is_cropped_or_mirrored():
     source = bare.Bytes.random(600, 32)
-    still = order.Draws(source.draws.order, np.full((600, 2), 4, np.uint16), np.zeros(600, np.bool_))
+    still = dataclasses.replace(
+        source.draws, crop=np.full((600, 2), 4, np.uint16), flip=np.zeros(600, np.bool_)
+    )
     source.__dict__["draws"] = still
     make = bare.kernel(source)
     for number in (0, 1, 2):  # of two batches: the third is the first again

@@ -9,8 +9,9 @@ from scipy import stats
 import made_study
 from mixscope import cli
 from mixscope.audit import compare
-from mixscope.claims import evidence
+from mixscope.claims import samples
 from mixscope.errors import DataError
+from mixscope.results import folders
 from mixscope.runs import records
 from test_verdicts import TWO, edit, skill
 
@@ -20,7 +21,7 @@ LONGER = TWO.replace("name: two", "name: longer").replace("train.epochs: 4", "tr
 def pair(tmp_path, second=LONGER, made=None):
     made_study.write(tmp_path / "a", TWO, skill())
     made_study.write(tmp_path / "b", second, made or skill())
-    return evidence.gather(tmp_path / "a"), evidence.gather(tmp_path / "b")
+    return folders.study(tmp_path / "a"), folders.study(tmp_path / "b")
 
 
 def test_a_study_is_like_itself(tmp_path):
@@ -44,7 +45,7 @@ def test_runs_that_are_left_out_and_checks_that_failed_are_told(tmp_path):
     )
     damaged = next((tmp_path / "a").glob("resnet-cutmix-s2-*"))
     (damaged / "summary.json").write_text("{")
-    found = compare.studies(evidence.gather(tmp_path / "a"), evidence.gather(tmp_path / "b"))
+    found = compare.studies(folders.study(tmp_path / "a"), folders.study(tmp_path / "b"))
     assert [sentence.partition(": ")[0] for sentence in found.problems] == ["two", "longer", "longer"]
     assert "summary.json" in found.problems[0] and "not begun" in found.problems[1]
     assert {row.experiment: row.seeds for row in found.results}["resnet-cutmix"] == (2, 3)
@@ -61,12 +62,12 @@ def test_changed_settings_are_named_once_with_their_experiments(tmp_path):
 
 def test_what_they_were_made_with_is_compared(tmp_path):
     first, second = pair(tmp_path)
-    for run in second.study.expand():
+    for run in second.runs:
         path = tmp_path / "b" / run.directory
         about = records.read_environment(path)
         edit(path / "environment.json", packages=about["packages"] | {"torch": "2.15.0"})
         edit(path / "summary.json", code=["f" * 16])
-    found = compare.studies(first, evidence.gather(tmp_path / "b"))
+    found = compare.studies(first, folders.study(tmp_path / "b"))
     assert set(found.made_with) == {f"code: {'c0de' * 4} -> {'f' * 16}", "torch: 2.14.1 -> 2.15.0"}
 
 
@@ -113,8 +114,8 @@ NAMED = "".join(
 def printed(tmp_path, ours, changes):
     """A table of our own means, moved by `changes`."""
     rows = ["experiment,top1"]
-    for name in ours.runs:
-        top1 = 100 * ours.sample(name).accuracy + changes.get(name, 0.0)
+    for name in [e.name for e in ours.experiments]:
+        top1 = 100 * samples.sample(ours, name).accuracy + changes.get(name, 0.0)
         rows.append(f"{name},{top1:.2f}%")
     file = tmp_path / "published.csv"
     file.write_text("\n".join(rows) + "\n")
@@ -123,11 +124,11 @@ def printed(tmp_path, ours, changes):
 
 def test_a_printed_figure_is_one_more_run(tmp_path):
     made_study.write(tmp_path / "a", TWO + "names:\n" + NAMED, skill())
-    ours = evidence.gather(tmp_path / "a")
+    ours = folders.study(tmp_path / "a")
     file = printed(tmp_path, ours, {"Exp-2": 40.0})
     found = {row.experiment: row for row in compare.table(ours, file).results}
     assert found["Control-1"].said == compare.WITHIN
-    runs = 100 * ours.sample("Exp-2").by_seed
+    runs = 100 * samples.sample(ours, "Exp-2").by_seed
     half = stats.t.ppf(0.975, 2) * runs.std(ddof=1) * np.sqrt(4 / 3)
     assert found["Exp-2"].interval.low == pytest.approx(40.0 - half, abs=0.01)
     assert found["Exp-2"].seeds == (3, 1)
@@ -138,7 +139,7 @@ def test_a_table_of_other_experiments_is_refused(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("experiment,top1\nExp-1,50.0%\nExp-2,51.0%\n")
     with pytest.raises(DataError, match="names an experiment of two"):
-        compare.table(evidence.gather(tmp_path / "a"), file)
+        compare.table(folders.study(tmp_path / "a"), file)
 
 
 def test_the_command_speaks_to_people_and_to_machines(tmp_path, capsys):

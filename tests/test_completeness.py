@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import made_study
-from mixscope.claims import budget, evidence, health, verdicts
+from mixscope.claims import budget, health, samples, verdicts
 from mixscope.findings import Finding
+from mixscope.results import folders
 from mixscope.runs import records
 from test_verdicts import TWO, edit
 
 
 def examined(folder, **more):
-    return health.examine(evidence.gather(folder), **more)
+    return health.examine(folders.study(folder), **more)
 
 
 def well(**states):
@@ -23,7 +24,7 @@ def well(**states):
 def test_a_complete_study_of_equal_runs_has_no_problem(tmp_path):
     made_study.write(tmp_path / "s", TWO, well())
     assert examined(tmp_path / "s") == ()
-    assert health.complete(evidence.gather(tmp_path / "s")) == (12, 12)
+    assert health.complete(folders.study(tmp_path / "s")) == (12, 12)
 
 
 def test_runs_that_are_not_done_are_named_by_what_became_of_them(tmp_path):
@@ -41,7 +42,7 @@ def test_runs_that_are_not_done_are_named_by_what_became_of_them(tmp_path):
         ("unfinished", "3 runs are running: vit-default seeds 0, 1, 2"),
         ("unfinished", "1 run is interrupted: resnet-cutmix seed 1"),
     }
-    assert health.complete(evidence.gather(tmp_path / "s")) == (6, 12)
+    assert health.complete(folders.study(tmp_path / "s")) == (6, 12)
 
 
 def test_a_run_with_other_settings_is_stale_and_left_out(tmp_path):
@@ -51,7 +52,7 @@ def test_a_run_with_other_settings_is_stale_and_left_out(tmp_path):
     shutil.move(folder / run.directory, folder / f"vit-cutmix-s1-{'0' * 16}")
     kinds = {p.kind: p for p in examined(folder)}
     assert set(kinds) == {"missing", "stale"} and kinds["stale"].runs == ("vit-cutmix seed 1",)
-    assert evidence.gather(folder).sample("vit-cutmix").seeds == (0, 2)
+    assert samples.sample(folders.study(folder), "vit-cutmix").seeds == (0, 2)
 
 
 def test_what_differs_between_runs_is_named_with_its_runs(tmp_path):
@@ -101,6 +102,17 @@ seeds: [0]
 """
 
 
+def reached(run, top1, images):
+    """Makes a run one of cifar100 with this accuracy on 10,000 test images."""
+    right = np.arange(10_000) < round(10_000 * top1)
+    logits = np.stack([~right, right], axis=1).astype(np.float32)
+    found = records.Predictions(np.arange(10_000), np.ones(10_000, np.int64), logits)
+    records.write_predictions(run, "test-last", found)
+    metrics = records.read_summary(run)["results"]["test"]["last"] | {"top1": top1, "n": 10_000}
+    data = {"name": "cifar100", "images": {"train": images}}
+    edit(run / "summary.json", data=data, results={"test": {"last": metrics}})
+
+
 @pytest.mark.parametrize(
     ("top1", "images", "text", "outside"),
     [
@@ -124,10 +136,7 @@ def test_accuracy_outside_the_literatures_band_is_flagged(tmp_path, top1, images
     folder = tmp_path / "s"
     study = made_study.write(folder, text, well())
     for planned in study.expand():
-        path = folder / planned.directory
-        figures = records.read_summary(path)["results"]["test"]["last"] | {"top1": top1, "n": 10_000}
-        data = {"name": "cifar100", "images": {"train": images}}
-        edit(path / "summary.json", data=data, results={"test": {"last": figures}})
+        reached(folder / planned.directory, top1, images)
     found = [p for p in examined(folder) if p.kind == "band"]
     assert {label.partition("-")[0] for p in found for label in p.runs} == outside
     assert all(not p.caps for p in found)
@@ -176,7 +185,7 @@ def test_a_damaged_run_is_named_and_the_rest_is_judged(tmp_path, how):
     study = made_study.write(folder, TWO, well())
     run = next(r for r in study.expand() if r.name == "vit-cutmix" and r.seed == 1)
     damage(folder / run.directory, how)
-    found = evidence.gather(folder)
+    found = folders.study(folder)
     assert health.complete(found) == (11, 12)
     problems = [p for p in health.examine(found) if p.kind == "damaged"]
     assert [p.runs for p in problems] == [("vit-cutmix seed 1",)]
@@ -200,10 +209,10 @@ def test_predictions_that_no_network_gives_are_damage(tmp_path, logits):
 
 def test_what_runs_get_right_is_what_their_summary_says(tmp_path):
     made_study.write(tmp_path / "s", TWO, well())
-    found = evidence.gather(tmp_path / "s")
-    for name, runs in found.runs.items():
-        sample = found.sample(name)
-        told = [run.summary["results"]["test"]["last"]["top1"] for run in runs.values()]
+    found = folders.study(tmp_path / "s")
+    for experiment in found.experiments:
+        sample = samples.sample(found, experiment.name)
+        told = [run.metrics["test"]["last"]["top1"] for run in found.runs_of(experiment.name)]
         assert sample.by_seed.tolist() == pytest.approx(told)
         assert sample.seeds == (0, 1, 2)
 
@@ -213,7 +222,7 @@ def test_what_runs_get_right_is_what_their_summary_says(tmp_path):
 
 def test_a_contrast_is_followed_through_every_epoch(tmp_path):
     made_study.write(tmp_path / "s", TWO, well())
-    found = evidence.gather(tmp_path / "s")
+    found = folders.study(tmp_path / "s")
     budgets = budget.follow(found)
     assert [(b.claim, b.stratum["model"], b.split) for b in budgets] == [
         ("gain", "resnet", "val"),
@@ -222,7 +231,7 @@ def test_a_contrast_is_followed_through_every_epoch(tmp_path):
     assert all([p.epoch for p in b.points] == [1, 2, 3, 4] for b in budgets)
     last = budgets[0].points[3]
     arms = [
-        np.array([run.epochs[3]["val_top1"] for run in found.runs[name].values()])
+        np.array([run.epochs[3]["val_top1"] for run in found.runs_of(name)])
         for name in ("resnet-cutmix", "resnet-default")
     ]
     from scipy import stats
@@ -235,8 +244,8 @@ def test_a_contrast_is_followed_through_every_epoch(tmp_path):
 def test_a_contrast_paired_by_seed_is_followed_paired(tmp_path):
     text = TWO.replace("expect:", "pair_seeds: true\n    expect:")
     made_study.write(tmp_path / "s", text, well())
-    found = evidence.gather(tmp_path / "s")
-    assert found.study.claims[0].pair_seeds
+    found = folders.study(tmp_path / "s")
+    assert found.claims[0].pair_seeds
     last = budget.follow(found)[0].points[3]
     from scipy import stats
 
@@ -246,13 +255,13 @@ def test_a_contrast_paired_by_seed_is_followed_paired(tmp_path):
 
 def test_a_budget_of_one_seed_has_no_interval(tmp_path):
     made_study.write(tmp_path / "one", TWO.replace("[0, 1, 2]", "[0]"), well())
-    points = [p for b in budget.follow(evidence.gather(tmp_path / "one")) for p in b.points]
+    points = [p for b in budget.follow(folders.study(tmp_path / "one")) for p in b.points]
     assert len(points) == 8 and all(p.low is None and p.high is None for p in points)
 
 
 def test_a_run_that_is_going_counts_as_far_as_it_has_come(tmp_path):
     states = {"vit-cutmix-s1": "running", "resnet-cutmix": "pending"}
     made_study.write(tmp_path / "part", TWO, well(**states))
-    budgets = budget.follow(evidence.gather(tmp_path / "part"))
+    budgets = budget.follow(folders.study(tmp_path / "part"))
     assert [b.stratum["model"] for b in budgets] == ["vit"]
     assert [list(p.by_seed) for p in budgets[0].points] == [[0, 1, 2], [0, 1, 2], [0, 2], [0, 2]]

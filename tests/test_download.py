@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixscope.data.download import fetch, need_room
+from mixscope.data.disk import need_room
+from mixscope.data.download import fetch
 from mixscope.errors import DataError
 
 BODY = np.random.default_rng(0).integers(0, 256, 200_000, dtype=np.uint8).tobytes()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as tv
 
 from mixscope.data import kernels, order
+from mixscope.mixing.plan import NO_MASK
 
 MEAN, STD = (0.507, 0.487, 0.441), (0.267, 0.256, 0.276)
 N = 12
@@ -73,8 +74,9 @@ def run(given, size, pad):
     if len(partner):  # positions: the rows of the partners follow those of the images
         rows, partner = np.concatenate([rows, partner]), np.arange(N, 2 * N)
     staged = np.empty((len(rows) if len(partner) else 0, 3, size, size), np.uint8)
-    rest = (given["box"], given["blend"], *kernels.normaliser(MEAN, STD), staged)
-    kernels.fused(size, pad)(given["images"], rows, given["crop"], given["flip"], partner, *rest, out)
+    drawn = (rows, rows, given["crop"], given["flip"], *kernels.KEPT)
+    mixed = (partner, given["box"], given["blend"], given.get("mask", NO_MASK), given.get("resized", False))
+    kernels.fused(size, pad)(given["images"], *drawn, *mixed, *kernels.normaliser(MEAN, STD), staged, out)
     return out
 
 
@@ -112,8 +114,9 @@ def test_partners_may_be_images_of_the_batch_or_follow_them(mix):
     given = case(3, 32, 4, mix)
     within = np.argsort(given["own"])[given["partner"]]  # where in the batch the partner's row stands
     out, staged = np.full((N, 3, 32, 32), np.nan, np.float32), np.empty((N, 3, 32, 32), np.uint8)
-    rest = (given["box"], given["blend"], *kernels.normaliser(MEAN, STD), staged)
-    kernels.fused(32, 4)(given["images"], given["own"], given["crop"], given["flip"], within, *rest, out)
+    drawn = (given["own"], given["own"], given["crop"], given["flip"], *kernels.KEPT)
+    mixed = (within, given["box"], given["blend"], NO_MASK, False)
+    kernels.fused(32, 4)(given["images"], *drawn, *mixed, *kernels.normaliser(MEAN, STD), staged, out)
     assert np.array_equal(out, run(given, 32, 4))
 
 
@@ -130,9 +133,9 @@ def test_resized_crops_agree_with_torchvision(seed, size):
     draws = np.random.default_rng(seed)
     images = draws.integers(0, 256, (N, 3, size, size), dtype=np.uint8)
     images.flags.writeable = False
-    crop, flip = order.resized_crops(N, seed=seed, epoch=0, size=size), draws.integers(0, 2, N) == 1
+    crop, flip = order.resized_crops(N, seed=seed, address=(0,), size=size), draws.integers(0, 2, N) == 1
     out = np.empty_like(images)
-    kernels.resampler(size)(images, np.arange(N), crop, flip, out)
+    kernels.resampler(size)(images, np.arange(N), np.arange(N), crop, flip, out)
     for i in range(N):
         top, left, height, width = map(int, crop[i])
         exact = tv.resized_crop(torch.tensor(images[i]).double(), top, left, height, width, [size, size])
@@ -145,7 +148,7 @@ def test_a_resized_crop_of_the_whole_image_is_the_image():
     images = np.random.default_rng(0).integers(0, 256, (N, 3, 32, 32), dtype=np.uint8)
     images.flags.writeable = False
     crop, out = np.tile(np.array([0, 0, 32, 32], np.uint16), (N, 1)), np.empty_like(images)
-    kernels.resampler(32)(images, np.arange(N), crop, np.zeros(N, bool), out)
+    kernels.resampler(32)(images, np.arange(N), np.arange(N), crop, np.zeros(N, bool), out)
     assert np.array_equal(out, images)
 
 

@@ -15,16 +15,9 @@ from mixscope.data import kernels, order
 from mixscope.data.buffer_pool import Pipeline
 from mixscope.data.loader import Loader, Position
 from mixscope.errors import ConfigError, DataError
+from mixscope.mixing import Plan
 from mixscope.rng import generator
 from mixscope.study.config import Augment
-
-
-@dataclass
-class Plan:
-    partner: np.ndarray
-    box: np.ndarray
-    blend: np.ndarray
-    lam: np.ndarray
 
 
 @dataclass
@@ -39,10 +32,12 @@ class Plans:
 class AnyMixer:
     """Boxes and weights at random; every third batch is not mixed."""
 
+    masks = peaks = hidden = attention = False
+
     def __init__(self, size=32):
         self.size = size
 
-    def draw(self, epoch):
+    def draw(self, epoch, peaks=None):
         return Plans(self, epoch)
 
     def plan(self, epoch, batch, n):
@@ -412,7 +407,7 @@ def test_a_plan_that_points_outside_the_batch_is_an_error():
 
 def test_an_epoch_that_cannot_be_drawn_disturbs_nobody_until_it_is_needed():
     class NoSecondEpoch(AnyMixer):
-        def draw(self, epoch):
+        def draw(self, epoch, peaks=None):
             if epoch == 1:
                 raise ValueError("no such epoch")
             return super().draw(epoch)
@@ -512,7 +507,7 @@ def test_ctrl_c_reaches_a_consumer_that_draws_the_next_epoch():
     """A failure to draw ahead waits for whoever needs the epoch; Ctrl-C comes once."""
 
     class Struck(AnyMixer):
-        def draw(self, epoch):
+        def draw(self, epoch, peaks=None):
             signal.raise_signal(signal.SIGINT)
             return super().draw(epoch)
 
@@ -647,7 +642,7 @@ def test_a_loader_may_be_collected_in_a_thread_of_its_own():
     class Collected(AnyMixer):
         stop = staticmethod(lambda: None)
 
-        def draw(self, epoch):
+        def draw(self, epoch, peaks=None):
             if threading.current_thread() is not threading.main_thread():
                 try:
                     self.stop()

@@ -1,7 +1,6 @@
 """Mixing: what is drawn, what it means for pixels and labels, and that it means what the papers say."""
 
 import functools
-import importlib
 import subprocess
 import sys
 import threading
@@ -12,21 +11,16 @@ import timm.data.mixup
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from scipy import stats
 from torch.nn.functional import cross_entropy
 from torchvision.transforms import v2
 
-import small_run
 from mixscope import mixing
-from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
 from mixscope.mixing import cutmix, mixup
 from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.mixing.plan import Plan, own_share
-from mixscope.study import config as settings
 from mixscope.study.config import Augment
-from mixscope.training import preview
 
 SIZE = 32
 
@@ -150,7 +144,7 @@ def test_box_centres_are_uniform_and_unrelated_to_each_other_and_to_lambda(monke
 
     monkeypatch.setattr(cutmix, "boxes", spy)
     planned(mixer("cutmix", per=per, batch_size=2, examples=8000), 0, 0, 2)
-    (drawn,) = seen
+    drawn = seen[-1]  # before that the method was tried once
     for column in range(3):
         assert stats.kstest(drawn[:, column], "uniform").pvalue > 1e-4
     for one, two in ((0, 1), (0, 2), (1, 2)):
@@ -279,74 +273,6 @@ def test_each_method_has_its_own_alpha():
     assert np.mean([lam > 0.95 for lam in pasted_lams]) > 0.3  # of Beta(0.05, 0.05) about 0.43 is there
 
 
-HALVES = """
-import numpy as np
-
-TITLE = "Halves"
-
-
-def boxes(lam, centre, size):
-    box = np.zeros((len(lam), 4), np.int32)
-    box[:, 1], box[:, 3] = size, np.rint(size * (1 - lam))
-    return box, np.zeros(len(lam), np.float32)
-"""
-
-
-@pytest.fixture
-def room(tmp_path, monkeypatch):
-    """A folder whose files stand among those of mixing/ as long as the test lasts."""
-    monkeypatch.syspath_prepend(tmp_path)  # takes away what is remembered of folders, now and afterwards
-    mixing.__path__.append(str(tmp_path))
-    yield tmp_path
-    mixing.__path__.remove(str(tmp_path))
-    for name in [n for n in sys.modules if n.startswith("mixscope.mixing.")]:
-        if str(tmp_path) in (sys.modules[name].__file__ or ""):
-            del sys.modules[name]
-
-
-def test_a_new_method_is_one_file(room):
-    (room / "halves.py").write_text(HALVES)
-    plan = planned(mixer("halves", per="sample", alpha={"halves": 1e6}), 0, 0, 5)
-    assert plan.box.tolist() == [[0, SIZE, 0, SIZE // 2]] * 5 and np.all(plan.lam == 0.5)
-    wide = planned(mixer("halves", per="sample"), 0, 0, 64).lam  # alpha is 1 where nothing is said
-    assert stats.kstest(wide, "uniform", method="asymp").statistic < 0.3 and np.std(wide) > 0.15
-    assert [method.title for method in mixing.methods()] == ["CutMix", "Halves", "MixUp"]
-
-
-def test_a_new_method_may_answer_in_numpys_own_types(room):
-    (room / "halves.py").write_text(HALVES.replace(", np.int32)", ", int)").replace(", np.float32)", ")"))
-    (room / "others.py").write_text(HALVES)
-    for per in ("batch", "sample"):
-        plan, same = (planned(mixer(mix, per=per), 0, 0, 5) for mix in ("halves", "others"))
-        assert plan.box.dtype == np.int32 and plan.blend.dtype == plan.lam.dtype == np.float32
-        assert np.array_equal(plan.box, same.box) and np.array_equal(plan.lam, same.lam)
-
-
-def test_a_new_method_shares_lambda_and_partners_with_the_others(room):
-    (room / "halves.py").write_text(HALVES)
-    one, two = (planned(mixer(mix, per="sample"), 1, 2, 64) for mix in ("mixup", "halves"))
-    assert np.array_equal(one.partner, two.partner) and np.abs(one.lam - two.lam).max() <= 0.5 / SIZE + 1e-6
-
-
-def test_a_new_method_can_be_one_of_those_that_are_switched_between(room):
-    (room / "halves.py").write_text(HALVES)
-    shares = {"mixup": 1.0, "halves": 2.0, "cutmix": 1.0}
-    made = mixer("switch", switch=shares, batch_size=4, examples=16_000)
-    arms = {name: mixer(name, batch_size=4, examples=16_000) for name in shares}
-    taken = dict.fromkeys(shares, 0)
-    for batch in range(4000):
-        boxes = {name: planned(arm, 1, batch, 4) for name, arm in arms.items()}
-        plan = planned(made, 1, batch, 4)
-        same = [
-            n for n, p in boxes.items() if np.array_equal(p.box, plan.box) and np.array_equal(p.lam, plan.lam)
-        ]
-        assert same
-        for name in same[:1]:
-            taken[name] += 1
-    assert stats.binomtest(taken["halves"], 4000, 0.5).pvalue > 1e-4
-    assert stats.binomtest(taken["mixup"], 4000, 0.25).pvalue > 1e-4
-
-
 def test_shares_by_name_say_what_switch_prob_says():
     one = mixer("switch", switch_prob=0.25, batch_size=2, examples=400)
     two = mixer("switch", switch={"mixup": 3, "cutmix": 1}, batch_size=2, examples=400)
@@ -355,46 +281,11 @@ def test_shares_by_name_say_what_switch_prob_says():
         assert all(np.array_equal(getattr(a, f), getattr(b, f)) for f in ("partner", "box", "blend", "lam"))
 
 
-def test_a_new_method_trains(room, tmp_path_factory):
-    (room / "halves.py").write_text(HALVES)
-    folder = tmp_path_factory.mktemp("halves")
-    store = small_run.store(folder)
-    config = small_run.config(
-        "augment.mix=halves", "augment.alpha.halves=0.4", "augment.base=none", "train.epochs=1"
-    )
-    assert config.augment.alpha == {"halves": 0.4}
-    made = mixing.make(config.augment, seed=0, epochs=1, size=store.size, batch_size=16, examples=48)
-    with (
-        Loader(store, "train", batch_size=16, seed=0, val_fraction=0.2, base="none", mixer=made) as mixed,
-        Loader(store, "train", batch_size=16, seed=0, val_fraction=0.2, base="none") as plain,
-    ):
-        for number, (batch, bare) in enumerate(zip(mixed, plain, strict=True)):
-            plan = made.draw(0).of(number, 16)
-            assert np.allclose(batch.images, apply(bare.images.numpy(), plan), atol=1e-5)
-            assert np.array_equal(batch.lam, plan.lam)
-    summary = small_run.run(config, folder, folder / "run")
-    assert summary["epochs"] == 1 and summary["results"]["test"]["last"]["n"] == small_run.TEST
-    heights = []
-    for _ in range(2):
-        preview.mixing_sheet(store, folder / "sheet.png", columns=2)
-        with Image.open(folder / "sheet.png") as sheet:
-            heights.append(sheet.height)
-        (room / "halves.py").unlink(missing_ok=True)
-        importlib.invalidate_caches()
-    assert heights[0] - heights[1] == preview.TILE + preview.CAPTION
-
-
-def test_a_file_that_is_none_of_a_method_is_named(room):
-    (room / "halves.py").write_text("import numpy\n")
-    with pytest.raises(ConfigError, match=r"halves\.py has no TITLE and no boxes; a method is"):
-        mixer("halves")
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"mix": "cutmx"}, 'augment.mix: no mixing method "cutmx" is known \\(nearest: cutmix'),
-        ({"mix": "loss"}, "known: cutmix, mixup, none, switch"),
+        ({"mix": "loss"}, "known: cutmix, cutmix-aligned, fmix, fmix-soft, .*, switch"),
         ({"alpha": {"cutmx": 1.0}}, 'augment.alpha: no mixing method "cutmx" is known'),
         ({"alpha": {"cutmix": 1.0}}, "a setting of its own, augment.cutmix_alpha"),
         ({"mix": "switch", "switch": {"cut": 1.0}}, 'augment.switch: no mixing method "cut" is known'),
@@ -407,16 +298,6 @@ def test_a_file_that_is_none_of_a_method_is_named(room):
 def test_what_fits_no_method_is_refused_when_the_settings_are_made(changes, sentence):
     with pytest.raises(ConfigError, match=sentence):
         Augment(**changes)
-
-
-def test_shares_and_alphas_are_numbers(room):
-    (room / "halves.py").write_text(HALVES)
-    made = settings.load(None, ["augment.mix=switch", "augment.switch={halves: 1, mixup: 1e-1}"])
-    assert made.augment.switch == {"halves": 1.0, "mixup": 0.1}
-    with pytest.raises(ConfigError, match=r"augment\.switch\.halves: expected a finite number, got 'much'"):
-        settings.load(None, ["augment.mix=switch", "augment.switch={halves: much}"])
-    with pytest.raises(ConfigError, match=r"augment\.alpha\.halves must be above 0, got 0"):
-        settings.load(None, ["augment.mix=halves", "augment.alpha.halves=0"])
 
 
 @pytest.mark.parametrize("seed", range(10))

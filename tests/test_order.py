@@ -73,7 +73,7 @@ def test_without_augmentation_nothing_is_cropped_flipped_or_shuffled():
 
 @given(seed=st.integers(0, 2**32), size=st.sampled_from([8, 32, 64]))
 def test_resized_crops_lie_inside_the_image_and_keep_area_and_ratio(seed, size):
-    top, left, height, width = order.resized_crops(200, seed=seed, epoch=0, size=size).astype(int).T
+    top, left, height, width = order.resized_crops(200, seed=seed, address=(0,), size=size).astype(int).T
     assert (height >= 1).all() and (width >= 1).all()
     assert (top + height <= size).all() and (left + width <= size).all()
     # Sides are rounded to whole pixels, so the bounds hold for some point half a pixel away.
@@ -84,7 +84,7 @@ def test_resized_crops_lie_inside_the_image_and_keep_area_and_ratio(seed, size):
 
 
 def test_the_area_of_resized_crops_is_uniform():
-    height, width = order.resized_crops(20_000, seed=0, epoch=0, size=512).astype(int).T[2:]
+    height, width = order.resized_crops(20_000, seed=0, address=(0,), size=512).astype(int).T[2:]
     area = np.sort(height * width / 512**2)
     # Large boxes fit less often, so the law is compared where every ratio fits.
     low = area[area < 0.7]

@@ -15,12 +15,12 @@ import made_study
 from made_study import Made
 from mixscope import cli
 from mixscope.claims import verdicts
-from mixscope.claims.evidence import gather
 from mixscope.errors import ConfigError, DataError
 from mixscope.i18n import LANGUAGES
 from mixscope.report import literature, page, published
 from mixscope.report.sections import answer
 from mixscope.report.words import Words
+from mixscope.results import folders
 from mixscope.study import matrix
 
 HOSTILE = (
@@ -38,9 +38,9 @@ HOSTILE = (
 
 
 def report(folder, language="en", **options):
-    evidence = gather(folder)
+    results = folders.study(folder)
     return page.write(
-        evidence,
+        results,
         judge=made_study.verdicts,
         out=folder / f"report-{language}",
         language=language,
@@ -137,7 +137,7 @@ def test_every_figure_has_a_title_and_a_description(made):
 
 def test_every_claim_has_its_badge_and_its_interval(small, made):
     text = visible(made)
-    for verdict in made_study.verdicts(gather(small)):
+    for verdict in made_study.verdicts(folders.study(small)):
         assert verdict.text["en"] in text
         for reading in verdict.readings:
             assert f"[{reading.points.low:+.2f}, ".replace("-", "−") in text
@@ -149,10 +149,9 @@ def test_every_claim_has_its_badge_and_its_interval(small, made):
 def test_every_seed_is_shown_and_the_mean_is_that_of_the_summaries(small, made):
     rows = table(small / "report-en/tables/results.csv")
     assert len(rows) == 12
-    evidence, text = gather(small), visible(made)
+    results, text = folders.study(small), visible(made)
     for row in rows:
-        runs = evidence.runs[row["experiment"]]
-        values = [100 * run.summary["results"]["test"]["last"]["top1"] for run in runs.values()]
+        values = [100 * run.metrics["test"]["last"]["top1"] for run in results.runs_of(row["experiment"])]
         assert float(row["top1"]) == pytest.approx(np.mean(values), rel=1e-5)
         assert float(row["top1_sd"]) == pytest.approx(np.std(values, ddof=1), rel=1e-5)
         for value in values:
@@ -196,7 +195,7 @@ def test_a_check_that_failed_is_named_with_its_run(made):
 
 def test_what_speaks_against_a_reading_stands_beside_its_interval_also_where_it_decides_nothing(tmp_path):
     made_study.write(tmp_path / "s", made_study.SMALL.replace("[0, 1, 2]", "[0, 1]"), Made(ill=-1))
-    told = gather(tmp_path / "s")
+    told = folders.study(tmp_path / "s")
     english = Words("en")
     for verdict in verdicts.judge(told):
         for reading in verdict.readings:
@@ -225,8 +224,8 @@ def test_a_partial_study_says_so_and_which_runs_are_missing(tmp_path):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_study_without_a_finished_run_still_has_a_report(tmp_path, language):
     made_study.write(tmp_path / "s", made=Made(states={"": "pending"}))
-    evidence = gather(tmp_path / "s")
-    made = page.write(evidence, out=tmp_path / "out", language=language)
+    results = folders.study(tmp_path / "s")
+    made = page.write(results, out=tmp_path / "out", language=language)
     assert Words(language)("partial.nothing") in visible(made)
     assert not read(made).open
 
@@ -250,7 +249,7 @@ def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_told(tmp_path
     assert "test-last.npz: is damaged" in visible(made)
     cell = next(c for c in made.story.cells if c.experiment == "vit-mixup-scratch")
     assert cell.judged.seeds == (0, 2) and cell.seeds == 2
-    assert made.story.verdicts and not made.story.complete
+    assert made.story.verdicts and not made.story.results.complete
 
 
 def test_a_study_without_arms_or_models_has_a_report(tmp_path):
@@ -317,7 +316,7 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
     assert cells["vit-cutmix-scratch"].published["top1"] is None
     assert cells["resnet-default-scratch"].published is None
     assert "54.61" in visible(made) and "2 logs in all" in visible(made)
-    assert "2 percent signs behind one figure (top1 54.61%%)" in visible(made)
+    assert "2 percent signs behind one number (top1 54.61%%)" in visible(made)
     assert [c.segment for c in cells["vit-mixup-scratch"].published_curves] == [1, 2]
 
 
@@ -440,6 +439,6 @@ def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
         ),
     )
     made = report(tmp_path / "s")
-    assert len(made.story.done) == 120 and len(made.story.cells) == 24
+    assert len(made.story.results.done) == 120 and len(made.story.cells) == 24
     assert made.page.stat().st_size < 15_000_000
     assert not read(made).open

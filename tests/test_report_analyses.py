@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import made_study
-from mixscope.claims import evidence
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
 from mixscope.report import page
 from mixscope.report.sections import analyses
 from mixscope.report.words import Words
+from mixscope.results import Results, folders
 from mixscope.study import matrix
+from mixscope.study.roles import Roles
 
 STUDY = matrix.parse(
     """
@@ -88,9 +89,21 @@ def place(summaries, tmp_path_factory):
     return top
 
 
+def analysed(folder):
+    """Results of which nothing but analyses is known."""
+    return Results(
+        name="analysed",
+        roles=Roles(factors={}),
+        experiments=(),
+        source=str(folder),
+        folder=folder,
+        load_analysis=lambda name: folders.analysis(folder, name),
+    )
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, language):
-    parts = analyses.parts(place, Words(language))
+    parts = analyses.parts(analysed(place), Words(language))
     assert tuple(part.name for part in parts) == analyses.PARTS
     ids = [figure.id for part in parts for figure in (*part.figures, *part.folded)]
     assert len(ids) == len(set(ids)) > 50
@@ -104,7 +117,7 @@ def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, 
 
 
 def test_arms_models_and_their_differences_are_compared_in_each_stratum(place, summaries):
-    part = next(p for p in analyses.parts(place, Words("en")) if p.name == "calibration")
+    part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "calibration")
     drawn = [f for f in part.figures if f.id.startswith("differences-calibration-ece")]
     assert [f.title for f in drawn] == ["digits · ECE", "CIFAR-100 · ECE"]
     for text in ("ResNet: CutMix − Default", "Default: ViT − ResNet", "CutMix: ViT − ResNet"):
@@ -115,7 +128,7 @@ def test_arms_models_and_their_differences_are_compared_in_each_stratum(place, s
 
 
 def test_a_grid_that_is_too_coarse_is_said_and_pictures_are_in_the_page(place):
-    part = next(p for p in analyses.parts(place, Words("en")) if p.name == "attribution")
+    part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "attribution")
     assert any("2 x 2, too coarse" in note for note in part.notes)
     assert [address[:22] for address, _ in part.sheets] == ["data:image/png;base64,"]
 
@@ -124,7 +137,7 @@ def test_one_seed_is_said_and_drawn_hollow(tmp_path):
     found = summary("features", seeds=1)
     (tmp_path / "analysis" / "features").mkdir(parents=True)
     (tmp_path / "analysis" / "features" / "summary.json").write_text(json.dumps(found))
-    (part,) = analyses.parts(tmp_path, Words("en"))
+    (part,) = analyses.parts(analysed(tmp_path), Words("en"))
     assert part.one_seed and "estimate hollow" in str(part.figures[0].svg)
 
 
@@ -138,7 +151,7 @@ def test_the_page_has_a_heading_for_each_analysis(place, tmp_path, language):
     made_study.write(tmp_path / "s")
     shutil.copytree(place / "analysis", tmp_path / "s" / "analysis")
     made = page.write(
-        evidence.gather(tmp_path / "s"), judge=made_study.verdicts, out=tmp_path / "out", language=language
+        folders.study(tmp_path / "s"), judge=made_study.verdicts, out=tmp_path / "out", language=language
     )
     text = made.page.read_text()
     for what in analyses.PARTS:
@@ -153,4 +166,4 @@ def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
     with pytest.raises(
         DataError, match=r"summary.json: is damaged, or of another version; `mixscope analyze"
     ):
-        analyses.parts(tmp_path, Words("en"))
+        analyses.parts(analysed(tmp_path), Words("en"))

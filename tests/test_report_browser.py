@@ -11,8 +11,8 @@ import pytest
 
 import made_study
 from made_study import Made
-from mixscope.claims.evidence import gather
 from mixscope.report import page
+from mixscope.results import folders
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -79,10 +79,10 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "small"
     names = [f"class {letter}" for letter in "abcdefghij"]
     made_study.write(folder, made=Made(classes=names, superclasses=("one", "two"), superclass_of=(0, 1) * 5))
-    evidence = gather(folder)
+    results = folders.study(folder)
     return {
         language: page.write(
-            evidence, judge=made_study.verdicts, out=folder / language, language=language
+            results, judge=made_study.verdicts, out=folder / language, language=language
         ).page
         for language in ("en", "ko")
     }

@@ -8,10 +8,10 @@ import made_study
 import test_analysis_cues as made_cues
 from mixscope import i18n
 from mixscope.analysis import cues as analysis
-from mixscope.claims.evidence import gather
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
 from mixscope.report import page, words
+from mixscope.results import folders
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,14 @@ def told(study, summary, language="en"):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(summary if isinstance(summary, str) else json.dumps(summary))
     out = study / f"report-{language}"
-    made = page.write(gather(study), judge=made_study.verdicts, out=out, language=language)
+    made = page.write(folders.study(study), judge=made_study.verdicts, out=out, language=language)
     return made, made.page.read_text()
 
 
 def test_a_study_whose_cues_were_not_analysed_has_no_such_section(tmp_path):
     folder = tmp_path / "small"
     made_study.write(folder)
-    made = page.write(gather(folder), judge=made_study.verdicts, out=folder / "report")
+    made = page.write(folders.study(folder), judge=made_study.verdicts, out=folder / "report")
     assert 'id="cues"' not in made.page.read_text()
 
 
@@ -60,7 +60,10 @@ def test_the_page_says_which_account_is_favoured_with_its_intervals(study, found
 
 @pytest.mark.parametrize("summary", ["{", "{}", "[]"])
 def test_a_damaged_summary_is_named_with_what_mends_it(study, summary):
-    with pytest.raises(DataError, match=r"cues/summary\.json: is damaged; `mixscope analyze .* --what cues`"):
+    with pytest.raises(
+        DataError,
+        match=r"cues/summary\.json: is damaged, or of another version; `mixscope analyze .* --what cues`",
+    ):
         told(study, summary)
 
 

@@ -5,11 +5,12 @@ import re
 import made_study
 from audited import Style, cells, rows, text
 from mixscope import i18n
-from mixscope.claims import evidence, health, verdicts
+from mixscope.claims import health, verdicts
 from mixscope.report import page, sentences
+from mixscope.results import folders
 from mixscope.runs import records
 from test_audit import MISPRINTS, audited, planted
-from test_completeness import BANDED, damage
+from test_completeness import BANDED, damage, reached
 from test_verdicts import TWO, edit, skill
 
 ENGLISH = re.compile(r"\b(?:the|is|are|of|and|or|that|with|was|were|than|runs?|seeds?|lies|stands)\b")
@@ -28,12 +29,12 @@ def speaks_korean(sentence):
 
 def told(folder):
     """Everything that a study's folder makes claims and health say."""
-    found = evidence.gather(folder)
+    found = folders.study(folder)
     readings = [r for v in verdicts.judge(found) for r in v.readings]
     return {
         *(p.sentence for p in health.examine(found)),
         *(sentence for r in readings for sentence in (*r.gates, *r.caveats)),
-        *(run.why for mine in found.runs.values() for run in mine.values() if run.why),
+        *(run.error for run in found.runs if run.state == "damaged"),
     }
 
 
@@ -94,10 +95,7 @@ def test_gates_and_caveats_are_told_in_korean(tmp_path):
 def test_accuracy_outside_a_band_is_told_in_korean(tmp_path):
     study = made_study.write(tmp_path / "s", BANDED, made_study.Made(n=50, ill=-1))
     for planned in study.expand():
-        path = tmp_path / "s" / planned.directory
-        figures = records.read_summary(path)["results"]["test"]["last"] | {"top1": 0.95, "n": 10_000}
-        data = {"name": "cifar100", "images": {"train": 45_000}}
-        edit(path / "summary.json", data=data, results={"test": {"last": figures}})
+        reached(tmp_path / "s" / planned.directory, 0.95, 45_000)
     assert any("literature" in sentence for sentence in told(tmp_path / "s"))
 
 
@@ -161,9 +159,9 @@ def test_a_korean_page_has_no_english_sentence_of_ours(tmp_path):
     states = {"vit-cutmix-s2": "pending", "resnet-default-s0": "failed"}
     study = made_study.write(tmp_path / "s", TWO, made_study.Made(n=50, ill=-1, states=states))
     damage(tmp_path / "s" / study.expand()[4].directory, ("summary.json", b"{"))
-    made = page.write(evidence.gather(tmp_path / "s"), out=tmp_path / "ko", language="ko")
+    made = page.write(folders.study(tmp_path / "s"), out=tmp_path / "ko", language="ko")
     written = made.page.read_text()
     assert "올바른 JSON이 아닙니다" in written
     assert 'lang="en"' not in written
-    english = page.write(evidence.gather(tmp_path / "s"), out=tmp_path / "en").page.read_text()
+    english = page.write(folders.study(tmp_path / "s"), out=tmp_path / "en").page.read_text()
     assert "is not valid JSON" in english

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixscope.data import decoding, formats, inspect, store
+from mixscope.data import decoding, disk, formats, inspect, store
 from mixscope.data.prepare import _about, prepare
 from mixscope.data.store import Store, verify
 from mixscope.errors import ConfigError, DataError
@@ -174,7 +174,7 @@ def test_wrong_sources_get_one_sentence_and_leave_nothing(tmp_path, cifar100_bin
 
 def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, cifar100_binary, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(DataError, match=r"MB are needed on this disk and 0\.0 MB are free"):
         prepare("cifar100", root=tmp_path / "root", source=cifar100_binary)
     assert not store.is_prepared(tmp_path / "root", "cifar100")

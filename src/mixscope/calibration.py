@@ -1,6 +1,6 @@
-"""Whether a model is right as often as it is sure, as it is and after its logits are scaled.
+"""Bins of equal confidence mass for reliability diagrams and the ECE, and temperature scaling.
 
-What does not belong here: the calibration error as one figure (metrics.ece, in every run's summary).
+The calibration error as one value is `metrics.ece`, which uses these bins.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,11 @@ STEPS = 30
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Bins of equal mass, the least sure first: mean confidence, share right, examples; each (bins,).
-
-    error: the expected calibration error over these bins, 0 to 1.
-    """
+    """Bins of equal mass, the least sure first: mean confidence, share right, examples; each (bins,)."""
 
     confidence: np.ndarray
     accuracy: np.ndarray
     examples: np.ndarray
-    error: float
 
 
 def reliability(confidence: np.ndarray, hit: np.ndarray, bins: int = BINS) -> Reliability:
@@ -34,9 +30,8 @@ def reliability(confidence: np.ndarray, hit: np.ndarray, bins: int = BINS) -> Re
     examples = np.bincount(group)
     sure = np.bincount(group, weights=confidence)
     right = np.bincount(group, weights=hit)
-    error = float(np.abs(sure - right).sum() / len(confidence))
     used = examples > 0
-    return Reliability(sure[used] / examples[used], right[used] / examples[used], examples[used], error)
+    return Reliability(sure[used] / examples[used], right[used] / examples[used], examples[used])
 
 
 def groups(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
@@ -44,13 +39,6 @@ def groups(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
     cut = np.array_split(np.sort(confidence), min(bins, len(confidence)))
     found: np.ndarray = np.searchsorted([part[0] for part in cut[1:]], confidence, side="right")
     return found
-
-
-def sureness(logits: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """The probability of the predicted class, float64 (n,), of logits (n, n_classes) times `scale`."""
-    top = logits.max(axis=1, keepdims=True)
-    result: np.ndarray = 1.0 / np.exp(scale * (logits - top)).sum(axis=1, dtype=np.float64)
-    return result
 
 
 def scale_that_fits(logits: np.ndarray, labels: np.ndarray) -> float:

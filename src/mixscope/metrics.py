@@ -6,6 +6,8 @@ What does not belong here: where the arrays come from (runs/records.py), and int
 
 import numpy as np
 
+from mixscope import calibration
+
 
 def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How many classes stand before the true one, int64 (n,). Of equal logits the lower class comes first."""
@@ -73,8 +75,7 @@ def ece(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     _check(logits, labels)
     confidence = np.exp(log_softmax(logits)).max(axis=1)
     hit = logits.argmax(axis=1) == labels
-    groups = np.array_split(np.sort(confidence), min(bins, len(labels)))
-    group = np.searchsorted([g[0] for g in groups[1:]], confidence, side="right")
+    group = calibration.groups(confidence, bins)
     return float(np.abs(np.bincount(group, weights=confidence - hit)).sum() / len(labels))
 
 

@@ -27,6 +27,10 @@ STREAMS = {
     "cues": 12,  # a scene of the embedded set `cues`
     "sample": 13,  # which images an analysis looks at
     "corrupt": 14,  # what a corruption does to an image
+    "mask": 15,  # what else a mixing method draws
+    "place": 16,  # where in a network activations are mixed
+    "erase": 17,  # which box of an image is erased
+    "policy": 18,  # operations of an augmentation policy
 }
 
 

@@ -31,7 +31,8 @@ from mixscope.analysis import attacks, cells, saliency, sheets
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.results import Results
+from mixscope.study.matrix import PlannedRun
 
 VERSION = 2
 METHODS = {"gradcam": "Grad-CAM", "integrated": "Integrated gradients", "rollout": "Attention rollout"}
@@ -210,7 +211,7 @@ def inside(maps: np.ndarray, covers: np.ndarray) -> np.ndarray:
     return found
 
 
-def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of NAMES, over images that every run of a data set has a map with
     mass of, and for each experiment grids, and notes: {method: what is to be said of it}, where it is
     refused or coarse, or rests on fewer images than were looked at."""
@@ -227,7 +228,7 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
     document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
     return {
         "what": "attribution",
-        "study": study.name,
+        "study": results.name,
         "runs": len(found),
         **document,
         "grids": {cell.experiment: cell.founds[0]["grids"] for cell in made},

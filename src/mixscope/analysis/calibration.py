@@ -27,8 +27,9 @@ from mixscope.analysis import cells
 from mixscope.analysis.subject import CHECKPOINT, Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import DataError
+from mixscope.results import Results
 from mixscope.runs import records
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.matrix import PlannedRun
 
 VERSION = 1
 FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
@@ -110,7 +111,7 @@ def by_image(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
-    sure = calibration.sureness(logits)
+    sure = np.exp(metrics.log_softmax(logits)).max(axis=1)
     bins = calibration.reliability(sure, logits.argmax(axis=1) == labels)
     return {
         "confidence": bins.confidence.tolist(),
@@ -119,13 +120,13 @@ def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
     }
 
 
-def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of the six figures; diagrams: for each experiment, its seeds'
     diagrams pooled bin by bin, as `measure` gives one; temperatures: for each, one a seed."""
     made = cells.gather(found, _values)
     return {
         "what": "calibration",
-        "study": study.name,
+        "study": results.name,
         "runs": len(found),
         **cells.document(made),
         "diagrams": {cell.experiment: _pooled(cell.founds) for cell in made},

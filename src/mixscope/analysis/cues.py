@@ -32,7 +32,8 @@ from mixscope.data import cue_store, cues
 from mixscope.data.cues import Dials, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.results import Results
+from mixscope.study.matrix import PlannedRun
 
 VERSION = 1
 LRI_MARGIN = 0.1  # of a change of LRI; chosen before the first run: less than this counts as left alone
@@ -141,7 +142,7 @@ class _Cell:
     figures: Mapping[str, Sample]
 
 
-def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]]) -> dict[str, Any]:
+def compare(results: Results, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]]) -> dict[str, Any]:
     """All runs together.
 
     scenes, runs      how many; scenes is the fewest that a run was shown
@@ -177,7 +178,7 @@ def compare(study: Study, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]])
     sets = dict.fromkeys(planned.config.data.name for planned, _ in found)
     return {
         "what": "cues",
-        "study": study.name,
+        "study": results.name,
         "scenes": scenes,
         "runs": len(found),
         "cells": [_cell_document(cell) for cell in cells],

@@ -28,9 +28,8 @@ from typing import Any
 import numpy as np
 
 from mixscope.analysis import ANALYSES, cells, subject
-from mixscope.claims import evidence
-from mixscope.claims.evidence import RunEvidence
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.results import Results, Run, folders
 from mixscope.runs import records
 from mixscope.study.matrix import PlannedRun
 
@@ -58,6 +57,15 @@ class Request:
             raise ConfigError(f"--limit must be 2 images or more, got {self.limit}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A finished run and the folder that has its checkpoints."""
+
+    planned: PlannedRun
+    path: Path
+    label: str
+
+
 Say = Callable[[str], None]
 Bar = Callable[[str], Any]  # a context that gives a callback of (done, total), or None
 
@@ -72,9 +80,8 @@ def examine(
     Raises ConfigError for an analysis that was named and does not suit a run, DataError when no finished run
     is left, or its records are damaged.
     """
-    gathered = evidence.gather(folder)
-    every = [run for by_seed in gathered.runs.values() for run in by_seed.values()]
-    runs = [run for run in every if run.done and _wanted(run, request.runs)]
+    results = folders.study(folder)
+    runs = [_trained(run, results, folder) for run in results.done if _wanted(run, request.runs)]
     if not runs:
         raise DataError(
             f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
@@ -93,7 +100,7 @@ def examine(
             continue
         place = folder / "analysis" / what
         found = _measured(place, what, module, suited, stores, request, say, bar)
-        compared = module.compare(gathered.study, found)
+        compared = module.compare(results, found)
         records.write_json(place / "summary.json", compared)
         _write_tables(place, module.lines(compared), compared)
         for name, content in getattr(module, "pictures", lambda _: {})(found).items():
@@ -107,8 +114,16 @@ def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]
     records.write_bytes(place / "summary.md", "\n".join(["```", *lines, "```", ""]).encode())
 
 
-def _wanted(run: RunEvidence, patterns: Sequence[str]) -> bool:
-    names = (run.path.name, run.planned.name)
+def _trained(run: Run, results: Results, folder: Path) -> Trained:
+    assert run.config is not None, "a study's runs have settings"
+    planned = PlannedRun(
+        name=run.experiment, cell=results.experiment(run.experiment).levels, seed=run.seed, config=run.config
+    )
+    return Trained(planned=planned, path=folder / run.directory, label=run.label)
+
+
+def _wanted(run: Run, patterns: Sequence[str]) -> bool:
+    names = (run.directory, run.experiment)
     return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
@@ -116,7 +131,7 @@ def _measured(
     place: Path,
     what: str,
     module: Any,
-    runs: Sequence[RunEvidence],
+    runs: Sequence[Trained],
     stores: Mapping[Path, Any],
     request: Request,
     say: Say,
@@ -152,8 +167,8 @@ def _measured(
 def _cost(
     what: str,
     module: Any,
-    runs: Sequence[RunEvidence],
-    todo: Sequence[RunEvidence],
+    runs: Sequence[Trained],
+    todo: Sequence[Trained],
     stores: Mapping[Path, Any],
     request: Request,
 ) -> str:
@@ -181,7 +196,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _key(what: str, module: Any, run: RunEvidence, store: Any, request: Request) -> dict[str, Any]:
+def _key(what: str, module: Any, run: Trained, store: Any, request: Request) -> dict[str, Any]:
     file = run.path / "predictions" / f"test-{subject.CHECKPOINT}.npz"
     try:
         predictions = hashlib.sha256(file.read_bytes()).hexdigest()[:16]

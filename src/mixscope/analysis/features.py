@@ -41,7 +41,8 @@ from mixscope.analysis import cells
 from mixscope.analysis.subject import Progress, Subject, chosen
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.results import Results
+from mixscope.study.matrix import PlannedRun
 
 VERSION = 1
 SEED = 0  # of PCA and t-SNE, the same for all runs
@@ -230,7 +231,7 @@ def kappa_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
 # --- all runs -----------------------------------------------------------------------------------
 
 
-def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of accuracy, knn and probe (over images and seeds), and
 
     cka, kappa    of each data set: {"data", "experiments", and "mean", "low", "high", "least", "largest":
@@ -249,7 +250,7 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
         by_data.setdefault(cell.config.data.name, []).append(cell)
     return {
         "what": "features",
-        "study": study.name,
+        "study": results.name,
         "runs": len(found),
         **document,
         "cka": [_pairs(data, mine, "last", gram, cka_by_image) for data, mine in by_data.items()],

@@ -27,7 +27,8 @@ from mixscope.analysis import attacks, cells
 from mixscope.analysis.subject import Chosen, Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.results import Results
+from mixscope.study.matrix import PlannedRun
 
 VERSION = 1
 SEED = 20_241_125
@@ -147,7 +148,7 @@ def reach(slope: np.ndarray, most: int) -> np.ndarray:
     return result
 
 
-def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of NAMES, and for each experiment
 
     curves       {"mixup" and "cutmix": [{"share", "own" and "partner": {estimate, low, high, conditional}}]}
@@ -164,7 +165,7 @@ def compare(study: Study, found: cells.Found) -> dict[str, Any]:
     made = cells.gather(found, _values)
     return {
         "what": "mixtures",
-        "study": study.name,
+        "study": results.name,
         "runs": len(found),
         **cells.document(made),
         "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},

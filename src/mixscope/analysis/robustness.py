@@ -21,7 +21,8 @@ from mixscope.analysis import attacks, cells, corruptions
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.results import Results
+from mixscope.study.matrix import PlannedRun
 
 VERSION = 1
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -96,14 +97,14 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     return found | attacks.right(subject, some.pixels, some.classes, some.ids, FGSM, PGD, attacked)
 
 
-def compare(study: Study, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of the clean accuracy and each curve's area; curves: {experiment:
     {curve: [{level, estimate, low, high, conditional}]}}, the accuracy at each strength, the clean first
     (level null)."""
     made = cells.gather(found, _values)
     return {
         "what": "robustness",
-        "study": study.name,
+        "study": results.name,
         "runs": len(found),
         **cells.document(made),
         "curves": {cell.experiment: {name: _curve(cell, name) for name in CURVES} for cell in made},

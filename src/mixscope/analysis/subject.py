@@ -157,7 +157,8 @@ def stored(path: Path, root: Path) -> Store:
     """The data that a run was trained on. Raises DataError when they are not there, or others by now."""
     config, about = records.read_config(path), records.read_environment(path)
     store = Store.open(root, config.data.name)
-    if store.digest != about["data"]["digest"]:
+    store.check()
+    if not store.has_digest(about["data"]["digest"]):
         raise DataError(
             f"{path}: was trained on {store.name} with checksum {about['data']['digest'][:12]}, which now is"
             f" {store.digest[:12]}; give the data it was trained on with --root"

@@ -16,19 +16,17 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from mixscope import audit, i18n
 from mixscope.audit import entries, findings, reading
-from mixscope.claims import contrasts, health
+from mixscope.claims import contrasts, health, samples
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
-from mixscope.claims.evidence import Evidence, RunEvidence
 from mixscope.errors import DataError
+from mixscope.results import Provenance, Results
 from mixscope.study import config as settings
-from mixscope.study.config import RunConfig
 
 SHOWN = 3  # experiments in a sentence; the rest is counted
 WITHIN, BEYOND, UNKNOWN = "within noise", "beyond noise", "unknown"
@@ -73,32 +71,33 @@ class Comparison:
     problems: tuple[str, ...]
 
 
-def studies(first: Evidence, second: Evidence, *, checkpoint: str = "last") -> Comparison:
+def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Comparison:
     """Two studies' folders. Raises DataError when they share no experiment."""
     pairs = _pairs(first, second)
     if not pairs:
         raise DataError(
-            f"{first.folder} and {second.folder}: share no experiment, neither by name nor by levels"
+            f"{first.source} and {second.source}: share no experiment, neither by name nor by levels"
         )
     rows = [
-        _difference(a, first.sample(a, checkpoint), second.sample(b, checkpoint)) for a, b in pairs.items()
+        _difference(a, samples.sample(first, a, checkpoint), samples.sample(second, b, checkpoint))
+        for a, b in pairs.items()
     ]
     matched = set(pairs.values())
-    same = first.study.name == second.study.name
-    names = [f"{e.study.name} ({e.folder})" if same else e.study.name for e in (first, second)]
+    same = first.name == second.name
+    names = [f"{e.name} ({e.source})" if same else e.name for e in (first, second)]
     return Comparison(
         first=names[0],
         second=names[1],
         settings=_settings(first, second, pairs),
         made_with=_made_with(first, second),
-        only_first=tuple(name for name in first.runs if name not in pairs),
-        only_second=tuple(name for name in second.runs if name not in matched),
+        only_first=tuple(name for name in _names(first) if name not in pairs),
+        only_second=tuple(name for name in _names(second) if name not in matched),
         results=_corrected(rows),
         problems=(*_problems(names[0], first, checkpoint), *_problems(names[1], second, checkpoint)),
     )
 
 
-def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Comparison:
+def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison:
     """A study's folder and a table in CSV or Markdown whose rows name experiments. Raises DataError."""
     document = reading.read(file)
     printed = {
@@ -107,11 +106,10 @@ def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Compariso
         for entry in entries.read(one)[0]
         if entry.experiment is not None and "top1" in entry.figures
     }
-    shared = [name for name in first.runs if name in printed]
+    shared = [name for name in _names(first) if name in printed]
     if not shared:
         raise DataError(
-            f"{file}: no row with a top-1 names an experiment of {first.study.name}"
-            f" ({_some(list(first.runs))})"
+            f"{file}: no row with a top-1 names an experiment of {first.name} ({_some(_names(first))})"
         )
     doubts: dict[str, list[str]] = {}
     for finding in audit.document(document).findings:
@@ -119,26 +117,30 @@ def table(first: Evidence, file: Path, *, checkpoint: str = "last") -> Compariso
             doubts.setdefault(str(finding.row), []).append(i18n.render(finding.why))
     rows = [
         dataclasses.replace(
-            _against_printed(name, first.sample(name, checkpoint), printed[name]),
+            _against_printed(name, samples.sample(first, name, checkpoint), printed[name]),
             doubts=tuple(doubts.get(name, ())),
         )
         for name in shared
     ]
     return Comparison(
-        first=first.study.name,
+        first=first.name,
         second=file.name,
         settings=(),
         made_with=(),
-        only_first=tuple(name for name in first.runs if name not in printed),
-        only_second=tuple(name for name in printed if name not in first.runs),
+        only_first=tuple(name for name in _names(first) if name not in printed),
+        only_second=tuple(name for name in printed if name not in _names(first)),
         results=_corrected(rows),
-        problems=_problems(first.study.name, first, checkpoint),
+        problems=_problems(first.name, first, checkpoint),
     )
 
 
-def _problems(name: str, evidence: Evidence, checkpoint: str) -> tuple[str, ...]:
+def _names(results: Results) -> list[str]:
+    return [experiment.name for experiment in results.experiments]
+
+
+def _problems(name: str, results: Results, checkpoint: str) -> tuple[str, ...]:
     """What keeps runs out, or speaks against their figures."""
-    found = health.examine(evidence, checkpoint)
+    found = health.examine(results, checkpoint)
     kinds = ("missing", "unfinished", "failed", "damaged", "stale", "health")
     return tuple(f"{name}: {p.sentence}" for p in found if p.kind in kinds)
 
@@ -205,78 +207,73 @@ def _corrected(rows: Sequence[Difference]) -> tuple[Difference, ...]:
 # --- settings and what they were made with --------------------------------------------------------------
 
 
-def _pairs(first: Evidence, second: Evidence) -> dict[str, str]:
+def _pairs(first: Results, second: Results) -> dict[str, str]:
     """{experiment of the first: of the second}."""
-    levels = {tuple(sorted(cell.items())): name for name, cell in second.study.cells()}
+    theirs = _names(second)
     found = {}
-    for name, cell in first.study.cells():
-        other = name if name in second.runs else levels.get(tuple(sorted(cell.items())))
+    for mine in first.experiments:
+        other = mine.name if mine.name in theirs else second.named(mine.levels)
         if other is not None:
-            found[name] = other
+            found[mine.name] = other
     return found
 
 
-def _settings(first: Evidence, second: Evidence, pairs: Mapping[str, str]) -> tuple[str, ...]:
+def _settings(first: Results, second: Results, pairs: Mapping[str, str]) -> tuple[str, ...]:
     """Each changed setting once, with the experiments in which it changed."""
     changed: dict[str, list[str]] = {}
     for a, b in pairs.items():
-        before, after = _config(first, a), _config(second, b)
+        before, after = first.experiment(a).config, second.experiment(b).config
+        if before is None or after is None:
+            continue
         for change in settings.differences(dataclasses.replace(before, seed=after.seed), after):
             changed.setdefault(change, []).append(a)
     found = [
         f"{change}  ({'all experiments' if len(names) == len(pairs) else _some(names)})"
         for change, names in changed.items()
     ]
-    if first.study.seeds != second.study.seeds:
+    if first.seeds != second.seeds:
         found.append(f"seeds: {_seeds(first)} -> {_seeds(second)}")
     return tuple(found)
 
 
-def _config(evidence: Evidence, name: str) -> RunConfig:
-    return next(iter(evidence.runs[name].values())).planned.config
+def _seeds(results: Results) -> str:
+    return ", ".join(map(str, results.seeds))
 
 
-def _seeds(evidence: Evidence) -> str:
-    return ", ".join(map(str, evidence.study.seeds))
-
-
-def _made_with(first: Evidence, second: Evidence) -> tuple[str, ...]:
+def _made_with(first: Results, second: Results) -> tuple[str, ...]:
     """What finished runs were made with, where the two differ."""
-    data = sorted({r.planned.config.data.name for e in (first, second) for r in _done(e)})
-    kinds: list[tuple[str, Callable[[RunEvidence], Iterable[Hashable]]]] = [
-        ("code", lambda r: r.summary.get("code") or [r.environment["code"]["digest"]]),
+    made = [m for results in (first, second) for m in _provenances(results)]
+    data = sorted({m.data.name for m in made if m.data})
+    packages = sorted({name for m in made for name in m.packages})
+    kinds: list[tuple[str, Callable[[Provenance], Iterable[Hashable]]]] = [
+        ("code", lambda m: m.code_digests),
         *((f"data {name}", _digest_of(name)) for name in data),
-        ("weights", lambda r: [r.environment["weights"].get("weights")]),
-        ("device", lambda r: [r.environment["device"].get("name")]),
+        ("weights", lambda m: [m.weights.get("weights")]),
+        ("device", lambda m: [m.device.get("name")]),
+        *((name, _version_of(name)) for name in packages),
     ]
-    packages = sorted({p for e in (first, second) for r in _done(e) for p in r.environment["packages"]})
-    kinds += [(name, _version_of(name)) for name in packages]
     found = []
     for kind, told in kinds:
-        sides = [_told(evidence, told) for evidence in (first, second)]
+        sides = [_told(results, told) for results in (first, second)]
         if all(sides) and sides[0] != sides[1]:
             found.append(f"{kind}: {sides[0]} -> {sides[1]}")
     return tuple(found)
 
 
-def _done(evidence: Evidence) -> list[RunEvidence]:
-    return [run for name in evidence.runs for run in evidence.done(name)]
+def _provenances(results: Results) -> list[Provenance]:
+    return [run.provenance for run in results.done if run.provenance is not None]
 
 
-def _digest_of(name: str) -> Callable[[RunEvidence], Iterable[Hashable]]:
-    def told(run: RunEvidence) -> Iterable[Hashable]:
-        data: dict[str, Any] = run.environment["data"]
-        return [data["digest"][:12]] if run.planned.config.data.name == name else []
-
-    return told
+def _digest_of(name: str) -> Callable[[Provenance], Iterable[Hashable]]:
+    return lambda m: [m.data.digest[:12]] if m.data and m.data.name == name and m.data.digest else []
 
 
-def _version_of(name: str) -> Callable[[RunEvidence], Iterable[Hashable]]:
-    return lambda run: [run.environment["packages"].get(name)]
+def _version_of(name: str) -> Callable[[Provenance], Iterable[Hashable]]:
+    return lambda m: [m.packages.get(name)]
 
 
-def _told(evidence: Evidence, told: Callable[[RunEvidence], Iterable[Hashable]]) -> str:
-    values = {str(value) for run in _done(evidence) for value in told(run) if value is not None}
+def _told(results: Results, told: Callable[[Provenance], Iterable[Hashable]]) -> str:
+    values = {str(value) for m in _provenances(results) for value in told(m) if value is not None}
     return " and ".join(sorted(values))
 
 

@@ -115,17 +115,19 @@ def kernel(source: Bytes, mix: str = "none") -> Make:
 
         def alone(batch: int, out: np.ndarray, _: np.ndarray) -> None:
             rows = _rows(source, draws.order, batch)
-            fill(source.images, rows, draws.crop, draws.flip, *kernels.UNMIXED, scale, bias, nothing, out)
+            drawn = rows, rows, draws.crop, draws.flip, *kernels.KEPT
+            fill(source.images, *drawn, *kernels.UNMIXED, scale, bias, nothing, out)
 
         return alone
     epoch = mixer(mix, "batch", source.size, source.batches * BATCH).draw(0)
     assert epoch is not None
     whole = [epoch.of(batch, BATCH) for batch in range(source.batches)]
-    plans = [(p.partner, p.box, p.blend) for p in whole if p]
+    plans = [p.pixels for p in whole if p]
 
     def mixed(batch: int, out: np.ndarray, scratch: np.ndarray) -> None:
         rows, plan = _rows(source, draws.order, batch), plans[batch % source.batches]
-        fill(source.images, rows, draws.crop, draws.flip, *plan, scale, bias, scratch, out)
+        drawn = rows, rows, draws.crop, draws.flip, *kernels.KEPT
+        fill(source.images, *drawn, *plan, scale, bias, scratch, out)
 
     return mixed
 

@@ -20,7 +20,7 @@ from mixscope.data.loader import Loader
 from mixscope.runs import device as devices
 from mixscope.runs import setup
 from mixscope.study.config import RunConfig
-from mixscope.training import convolution
+from mixscope.training import convolution, precision
 from mixscope.training.evaluate import predict
 
 BARE, OURS, FED = "bare forward loop, ready batches", "mixscope, ready batches", "mixscope, its loader"
@@ -30,9 +30,9 @@ RATIOS = ((OURS, BARE), (FED, BARE))
 def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> torch.Tensor:
     """Logits float32 (n, n_classes) by hand, in the order of the batches."""
     layout = convolution.layout(config.train, device)
-    bf16, found = config.train.precision == "bf16", []
+    found = []
     module.eval()
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    with torch.inference_mode(), precision.autocast(config.train.precision, device):
         for batch in batches:
             found.append(module(batch.images.contiguous(memory_format=layout)).float())
     return torch.cat(found).cpu()

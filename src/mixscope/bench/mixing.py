@@ -90,8 +90,9 @@ def pixel_calls(size: int) -> dict[str, Call]:
             own = draws.order[count % source.batches * BATCH :][:BATCH]
             plan = plans.of(count % (EXAMPLES // BATCH), BATCH) if plans else None
             # As in the loader.
-            mixed = kernels.UNMIXED if plan is None else (plan.partner, plan.box, plan.blend)
-            fill(source.images, own, draws.crop, draws.flip, *mixed, scale, bias, scratch, out)
+            mixed = kernels.UNMIXED if plan is None else plan.pixels
+            places = (own, own, draws.crop, draws.flip)
+            fill(source.images, *places, *kernels.KEPT, *mixed, scale, bias, scratch, out)
 
         return call
 

@@ -30,7 +30,7 @@ from mixscope.runs import device as devices
 from mixscope.runs import display, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import convolution, loop, optim
+from mixscope.training import convolution, loop, optim, precision
 from mixscope.training.stop import Stop
 
 READY = 8  # different batches at most that are used again and again
@@ -127,14 +127,14 @@ def ready(loader: Loader, device: torch.device, count: int = READY) -> list[Batc
 def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> None:
     """A pass by hand: the same steps and nothing else. Averages and clipping are not done here."""
     layout = convolution.layout(config.train, device)
-    bf16, smoothing = config.train.precision == "bf16", config.augment.label_smoothing
+    smoothing = config.augment.label_smoothing
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
     forward = cast(nn.Module, torch.compile(module)) if config.train.compile is True else module
     module.train()
     for batch in batches:
         images = batch.images.contiguous(memory_format=layout)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with precision.autocast(config.train.precision, device):
             logits = forward(images).float()
         if batch.lam is None or batch.partner_labels is None:
             loss = functional.cross_entropy(logits, batch.labels, label_smoothing=smoothing)

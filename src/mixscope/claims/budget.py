@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixscope.claims import contrasts
-from mixscope.claims.evidence import Evidence, RunEvidence
+from mixscope.results import Results, Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,21 +52,19 @@ class Budget:
         return sorted({seed for point in self.points for seed in point.by_seed})
 
 
-def follow(evidence: Evidence) -> list[Budget]:
+def follow(results: Results) -> list[Budget]:
     """Every contrast that a study claims, where all of its cells have recorded an epoch."""
-    names = {tuple(cell.items()): name for name, cell in evidence.study.cells()}
     found = []
-    for claim in evidence.study.claims:
-        for stratum in claim.strata(evidence.study.factors):
-            levels = claim.weights(stratum, evidence.study.factors)
-            weights = {names[tuple(cell.items())]: weight for cell, weight in levels}
-            one = of(evidence, weights, claim=claim.id, stratum=stratum, paired=claim.pair_seeds)
+    for claim in results.claims:
+        for stratum in claim.strata(results.factors):
+            weights = results.weights(claim.weights(stratum, results.factors))
+            one = of(results, weights, claim=claim.id, stratum=stratum, paired=claim.pair_seeds)
             found += [one] if one is not None else []
     return found
 
 
 def of(
-    evidence: Evidence,
+    results: Results,
     weights: Mapping[str, float],
     *,
     claim: str = "",
@@ -76,11 +74,7 @@ def of(
     """One contrast; None before all of its cells have recorded an epoch. weights: by experiment."""
     for split in ("val", "test"):
         curves = {
-            name: {
-                run.planned.seed: curve
-                for run in evidence.runs[name].values()
-                if (curve := _curve(run, split))
-            }
+            name: {run.seed: curve for run in results.runs_of(name) if (curve := _curve(run, split))}
             for name in weights
         }
         seeds = sorted(set.intersection(*(set(mine) for mine in curves.values())))
@@ -130,7 +124,7 @@ def _half(
     return contrasts.t_factor(contrasts.LEVEL, df) * math.sqrt(variance)
 
 
-def _curve(run: RunEvidence, split: str) -> dict[int, float]:
+def _curve(run: Run, split: str) -> dict[int, float]:
     """Top-1 in percent by epoch; empty where the split was not judged along the way."""
     rows = {row["epoch"]: row.get(f"{split}_top1") for row in run.epochs}
     return {epoch: top1 for epoch, top1 in rows.items() if top1 is not None}

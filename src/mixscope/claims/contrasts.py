@@ -22,7 +22,7 @@ Everything is a pure function of arrays; accuracies are shares in 0 to 1, and es
 their weights: weights times 100 make percentage points.
 
 What does not belong here: what an interval says of a claim (verdicts.py), and where arrays come from
-(evidence.py).
+(samples.py).
 """
 
 import math

@@ -10,15 +10,13 @@ literature's band, versions of packages or devices that differ.
 What does not belong here: the checks of a single run while it trains (training/health.py).
 """
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mixscope import i18n
 from mixscope.claims import bands
-from mixscope.claims.evidence import DAMAGED, Evidence, RunEvidence
 from mixscope.findings import Finding
-from mixscope.runs import records
+from mixscope.results.results import DAMAGED, FAILED, PENDING, Results, Run
 
 SHOWN = 3  # names in a sentence; the rest is counted
 BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
@@ -40,13 +38,12 @@ class Problem:
     caps: bool
 
 
-def examine(evidence: Evidence, checkpoint: str = "last") -> tuple[Problem, ...]:
+def examine(results: Results, checkpoint: str = "last") -> tuple[Problem, ...]:
     """Every problem of a study, what is left out first."""
-    runs = [run for cell in evidence.runs.values() for run in cell.values()]
-    done = [run for run in runs if run.done]
+    done = results.done
     return (
-        *_incomplete(runs),
-        *_stale(evidence, runs),
+        *_incomplete(results.runs),
+        *_stale(results.runs),
         *gates(done, checkpoint),
         *caveats(done),
         *_differ(done, "packages", "versions of packages differ between runs", _packages),
@@ -54,30 +51,30 @@ def examine(evidence: Evidence, checkpoint: str = "last") -> tuple[Problem, ...]
     )
 
 
-def complete(evidence: Evidence) -> tuple[int, int]:
+def complete(results: Results) -> tuple[int, int]:
     """Runs that are done, and runs that the study asks for."""
-    runs = [run for cell in evidence.runs.values() for run in cell.values()]
-    return sum(run.done for run in runs), len(runs)
+    return len(results.done), len(results.runs)
 
 
 # --- what is not there ----------------------------------------------------------------------------------
 
 
-def _incomplete(runs: Sequence[RunEvidence]) -> list[Problem]:
+def _incomplete(runs: Sequence[Run]) -> list[Problem]:
     found = []
-    kinds = {"pending": "missing", "failed": "failed", DAMAGED: "damaged"}
-    for state in ("pending", "failed", DAMAGED, "running", "interrupted"):
+    kinds = {PENDING: "missing", FAILED: "failed", DAMAGED: "damaged"}
+    for state in (PENDING, FAILED, DAMAGED, "running", "interrupted"):
         mine = [run for run in runs if run.state == state]
         if not mine:
             continue
-        if state == "pending":
+        if state == PENDING:
             sentence = f"{_runs(len(mine))} not begun: {names(mine)}"
-        elif state == "failed":
-            reasons = "; ".join(f"{run.label}: {_error(run)}" for run in mine[:SHOWN])
+        elif state == FAILED:
+            unknown = "no reason is recorded"
+            reasons = "; ".join(f"{run.label}: {run.error or unknown}" for run in mine[:SHOWN])
             count = "1 run" if len(mine) == 1 else f"{len(mine)} runs"
             sentence = f"{count} failed: {reasons}{_more(len(mine))}"
         elif state == DAMAGED:
-            reasons = "; ".join(f"{run.label}: {run.why}" for run in mine[:SHOWN])
+            reasons = "; ".join(f"{run.label}: {run.error}" for run in mine[:SHOWN])
             what = "the records of 1 run are" if len(mine) == 1 else f"the records of {len(mine)} runs are"
             sentence = f"{what} damaged, left out: {reasons}{_more(len(mine))}"
         else:
@@ -88,18 +85,9 @@ def _incomplete(runs: Sequence[RunEvidence]) -> list[Problem]:
     return found
 
 
-def _error(run: RunEvidence) -> str:
-    return str(records.read_status(run.path)["error"] or "no reason is recorded")
-
-
-def _stale(evidence: Evidence, runs: Sequence[RunEvidence]) -> list[Problem]:
+def _stale(runs: Sequence[Run]) -> list[Problem]:
     """Directories of an experiment and seed of this study that were made with other settings."""
-    found = []
-    there = {p.name for p in evidence.folder.iterdir() if records.is_run(p)}
-    for run in runs:
-        mine = re.compile(re.escape(f"{run.planned.name}-s{run.planned.seed}-") + r"[0-9a-f]{16}")
-        if any(name != run.planned.directory and mine.fullmatch(name) for name in there):
-            found.append(run)
+    found = [run for run in runs if run.stale]
     if not found:
         return []
     sentence = (
@@ -111,7 +99,7 @@ def _stale(evidence: Evidence, runs: Sequence[RunEvidence]) -> list[Problem]:
 # --- what caps a verdict --------------------------------------------------------------------------------
 
 
-def gates(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem]:
+def gates(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
     """What caps a verdict that compares these finished runs."""
     return [
         *_settings(runs),
@@ -122,21 +110,20 @@ def gates(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem]:
     ]
 
 
-def _settings(runs: Sequence[RunEvidence]) -> list[Problem]:
+def _settings(runs: Sequence[Run]) -> list[Problem]:
     """Records whose digests are not that of the settings which the study asks for."""
-    wrong = []
-    for run in runs:
-        asked = run.planned.config.digest
-        told = {run.summary["digest"], run.environment["digest"], run.settings.digest}
-        if told != {asked}:
-            wrong.append(run)
+    wrong = [
+        run
+        for run in runs
+        if run.config and run.provenance and run.provenance.config_digests != (run.config.digest,)
+    ]
     if not wrong:
         return []
     sentence = f"settings in the records are not those of the study: {names(wrong)}"
     return [Problem(kind="settings", sentence=sentence, runs=_labels(wrong), caps=True)]
 
 
-def _code(runs: Sequence[RunEvidence]) -> list[Problem]:
+def _code(runs: Sequence[Run]) -> list[Problem]:
     """Every version must be one and the same: also that of a run which was taken up by other code."""
     what = "runs were made by different versions of the code"
     found = _differ(runs, "code", what, lambda run: " and ".join(versions(run)), caps=True)
@@ -146,22 +133,23 @@ def _code(runs: Sequence[RunEvidence]) -> list[Problem]:
     return found
 
 
-def versions(run: RunEvidence) -> list[str]:
+def versions(run: Run) -> list[str]:
     """The digests of the code that made a finished run, more than one where it was taken up by other code."""
-    return list(run.summary.get("code") or [run.environment["code"]["digest"]])
+    return list(run.provenance.code_digests) if run.provenance else []
 
 
-def _data(runs: Sequence[RunEvidence]) -> list[Problem]:
+def _data(runs: Sequence[Run]) -> list[Problem]:
     """Runs on one data set must have seen the same bytes, and have been tested on the same images."""
     found = []
-    for name in dict.fromkeys(run.planned.config.data.name for run in runs):
-        mine = [run for run in runs if run.planned.config.data.name == name]
+    sets = {run.label: run.provenance.data for run in runs if run.provenance and run.provenance.data}
+    for name in dict.fromkeys(data.name for data in sets.values()):
+        mine = [run for run in runs if run.label in sets and sets[run.label].name == name]
         what = f"{name} was not the same data in all runs"
-        found += _differ(mine, "data", what, lambda r: r.environment["data"]["digest"][:12], caps=True)
+        found += _differ(mine, "data", what, lambda r: (sets[r.label].digest or "unknown")[:12], caps=True)
     return found
 
 
-def _failed_checks(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem]:
+def _failed_checks(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
     failed = [(run, finding) for run in runs for finding in failed_checks(run, checkpoint)]
     if not failed:
         return []
@@ -172,7 +160,7 @@ def _failed_checks(runs: Sequence[RunEvidence], checkpoint: str) -> list[Problem
     return [Problem(kind="health", sentence=sentence, runs=labels, caps=True)]
 
 
-def failed_checks(run: RunEvidence, checkpoint: str) -> list[Finding]:
+def failed_checks(run: Run, checkpoint: str) -> list[Finding]:
     """The health findings of a finished run that speak against its figures at this checkpoint."""
     return [
         finding
@@ -186,13 +174,13 @@ def failed_checks(run: RunEvidence, checkpoint: str) -> list[Finding]:
 # --- what a reader should know --------------------------------------------------------------------------
 
 
-def caveats(runs: Sequence[RunEvidence]) -> list[Problem]:
+def caveats(runs: Sequence[Run]) -> list[Problem]:
     """What these finished runs make one careful about, without capping a verdict."""
     return [*_weights(runs), *_bands(runs)]
 
 
-def _weights(runs: Sequence[RunEvidence]) -> list[Problem]:
-    said: dict[str, list[RunEvidence]] = {}
+def _weights(runs: Sequence[Run]) -> list[Problem]:
+    said: dict[str, list[Run]] = {}
     for run in runs:
         for finding in run.health:
             if finding.code == "pretraining-data" and finding.severity == "warn":
@@ -203,7 +191,7 @@ def _weights(runs: Sequence[RunEvidence]) -> list[Problem]:
     ]
 
 
-def _bands(runs: Sequence[RunEvidence]) -> list[Problem]:
+def _bands(runs: Sequence[Run]) -> list[Problem]:
     """Health check 4: test accuracy of the last epoch against what the literature reaches."""
     outside = [(run, text) for run in runs if (text := outside_band(run)) is not None]
     if not outside:
@@ -219,14 +207,18 @@ def _bands(runs: Sequence[RunEvidence]) -> list[Problem]:
     ]
 
 
-def outside_band(run: RunEvidence) -> str | None:
+def outside_band(run: Run) -> str | None:
     """In words how a finished run misses the bands that may apply; None where it does not, or none applies.
 
     Bands are those of full training from scratch, so a run of few epochs or few images has none. A figure
     counts as outside by more than two standard errors of its test set.
     """
-    config, test = run.planned.config, run.summary["results"]["test"]["last"]
-    arch, few = config.model.arch.partition(".")[0], run.summary["data"]["images"]["train"] < BAND_IMAGES
+    config, made = run.config, run.provenance
+    test = run.metrics.get("test", {}).get("last", {})
+    share, n = test.get("top1"), test.get("n")
+    if config is None or made is None or made.data is None or share is None or n is None:
+        return None
+    arch, few = config.model.arch.partition(".")[0], made.data.images.get("train", 0) < BAND_IMAGES
     family = arch if arch == "resnet50" else "vit" if arch.startswith("vit_") else None
     if family is None or config.model.pretrained or few or config.train.epochs < BAND_EPOCHS:
         return None
@@ -234,7 +226,7 @@ def outside_band(run: RunEvidence) -> str | None:
         return None
     mixing = config.augment.mix if config.augment.mix in ("none", "mixup", "cutmix") else None
     known = bands.of(data=config.data.name, family=family, mixing=mixing, stem=config.model.stem)
-    top1, slack = 100.0 * test["top1"], 200.0 * (test["top1"] * (1.0 - test["top1"]) / test["n"]) ** 0.5
+    top1, slack = 100.0 * share, 200.0 * (share * (1.0 - share) / n) ** 0.5
     near = any(band.holds(top1) or band.holds(top1 + slack) or band.holds(top1 - slack) for band in known)
     if near or not known:
         return None
@@ -246,14 +238,14 @@ def outside_band(run: RunEvidence) -> str | None:
 
 
 def _differ(
-    runs: Sequence[RunEvidence],
+    runs: Sequence[Run],
     kind: str,
     what: str,
-    key: Callable[[RunEvidence], Hashable],
+    key: Callable[[Run], Hashable],
     caps: bool = False,
 ) -> list[Problem]:
     """One problem when `key` is not the same for all runs, with the runs of each value."""
-    groups: dict[Hashable, list[RunEvidence]] = {}
+    groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
     if len(groups) < 2:
@@ -270,27 +262,28 @@ def _differ(
     ]
 
 
-def _checkpoint_rule(run: RunEvidence) -> str:
-    return f"protocol {run.summary['protocol']} with {', '.join(sorted(run.summary['checkpoints']))}"
+def _checkpoint_rule(run: Run) -> str:
+    made = run.provenance
+    return f"protocol {made.protocol} with {', '.join(sorted(made.checkpoints))}" if made else "unknown"
 
 
-def _packages(run: RunEvidence) -> str:
-    told = run.environment["packages"]
+def _packages(run: Run) -> str:
+    told = run.provenance.packages if run.provenance else {}
     return ", ".join(f"{name} {version}" for name, version in sorted(told.items()) if version)
 
 
-def _device(run: RunEvidence) -> str:
-    return str(run.environment["device"].get("name", "unknown"))
+def _device(run: Run) -> str:
+    return str(run.provenance.device.get("name", "unknown")) if run.provenance else "unknown"
 
 
 # --- words ----------------------------------------------------------------------------------------------
 
 
-def names(runs: Sequence[RunEvidence]) -> str:
+def names(runs: Sequence[Run]) -> str:
     """Runs in words: seeds of one experiment together, at most a few experiments."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
-        seeds.setdefault(run.planned.name, []).append(run.planned.seed)
+        seeds.setdefault(run.experiment, []).append(run.seed)
     shown = [
         f"{name} seed{'s' if len(mine) > 1 else ''} {', '.join(map(str, mine))}"
         for name, mine in list(seeds.items())[:SHOWN]
@@ -302,7 +295,7 @@ def _runs(count: int) -> str:
     return f"{count} run is" if count == 1 else f"{count} runs are"
 
 
-def _labels(runs: Iterable[RunEvidence]) -> tuple[str, ...]:
+def _labels(runs: Iterable[Run]) -> tuple[str, ...]:
     return tuple(run.label for run in runs)
 
 

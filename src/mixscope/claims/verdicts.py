@@ -21,11 +21,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mixscope.claims import contrasts, health, power
+from mixscope.claims import contrasts, health, power, samples
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import LEVEL, NARROW, POINTS, Estimate, Sample
 from mixscope.claims.contrasts import Interval as Interval
-from mixscope.claims.evidence import ON_TEST, Evidence, RunEvidence
+from mixscope.results.results import BEST_ON_TEST, Results, Run
 from mixscope.study.claim import Claim
 
 SUPPORTED, REFUTED, INCONCLUSIVE = "SUPPORTED", "REFUTED", "INCONCLUSIVE"
@@ -104,14 +104,14 @@ class Verdict:
     readings: tuple[Reading, ...]
 
 
-def judge(evidence: Evidence, *, checkpoint: str = "last") -> list[Verdict]:
-    """A verdict for each claim of a study, in the order of its file. Equal evidence gives equal figures.
+def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
+    """A verdict for each claim, in the order of its file. Equal results give equal figures.
 
-    checkpoint: "last" or "selected", as it was gathered. Raises DataError when a finished run has no
+    checkpoint: "last" or "selected". Raises DataError when a finished run has no
     predictions of it.
     """
-    bench = _Bench(evidence, checkpoint)
-    claims = evidence.study.claims
+    bench = _Bench(results, checkpoint)
+    claims = results.claims
     alone = {claim.id: [bench.read(claim, stratum) for stratum in bench.strata(claim)] for claim in claims}
     corrected = _holm(claims, alone)
     settled = {
@@ -159,23 +159,21 @@ def over_strata(readings: Sequence[str]) -> str:
 class _Bench:
     """What readings share: samples of every cell, and one bootstrap of all of them."""
 
-    def __init__(self, evidence: Evidence, checkpoint: str) -> None:
-        self._evidence = evidence
+    def __init__(self, results: Results, checkpoint: str) -> None:
+        self._results = results
         self._checkpoint = checkpoint
-        self._names = {tuple(cell.items()): name for name, cell in evidence.study.cells()}
-        found = {name: evidence.sample(name, checkpoint) for name in evidence.runs}
+        found = {e.name: samples.sample(results, e.name, checkpoint) for e in results.experiments}
         self._samples = {name: sample for name, sample in found.items() if sample is not None}
         self._bootstrap = Bootstrap(self._samples)
         self._chosen: dict[str, Sample | None] = {}
-        self._family = family(evidence.study.claims)
+        self._family = family(results.claims)
         self._tests = sum(len(self.strata(claim)) for claim in self._family)
 
     def strata(self, claim: Claim) -> list[dict[str, str]]:
-        return claim.strata(self._evidence.study.factors)
+        return claim.strata(self._results.factors)
 
     def read(self, claim: Claim, stratum: Mapping[str, str]) -> Reading:
-        levels = claim.weights(stratum, self._evidence.study.factors)
-        weights = {self._names[tuple(cell.items())]: weight for cell, weight in levels}
+        weights = self._results.weights(claim.weights(stratum, self._results.factors))
         missing = tuple(name for name in weights if name not in self._samples)
         if missing:
             return _nothing(claim, stratum, weights, missing)
@@ -188,7 +186,7 @@ class _Bench:
         each = list(weights.values())
         points = contrasts.points(cells, each, paired=claim.pair_seeds)
         logits = contrasts.logits(cells, each, paired=claim.pair_seeds)
-        runs = [run for name in weights for run in self._evidence.done(name)]
+        runs = [run for name in weights for run in self._results.done_of(name)]
         seeds = min(len(cell.seeds) for cell in cells)
         gates = [*_few(seeds), *_made_otherwise(runs, self._checkpoint), *_scales(claim, points, logits)]
         uncapped, negligible = rule(claim.expect, claim.margin, points.interval(), points.interval(NARROW))
@@ -237,12 +235,12 @@ class _Bench:
 
     def _on_test(self, weights: Mapping[str, float], paired: bool) -> Interval | None:
         """The contrast at the epochs that are best on test, where every run has chosen one."""
-        runs = [run for name in weights for run in self._evidence.done(name)]
-        if not all(ON_TEST in run.summary["results"]["test"] for run in runs):
+        runs = [run for name in weights for run in self._results.done_of(name)]
+        if not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
             return None
         for name in weights:
             if name not in self._chosen:
-                self._chosen[name] = self._evidence.sample(name, ON_TEST)
+                self._chosen[name] = samples.sample(self._results, name, BEST_ON_TEST)
         cells = [sample for name in weights if (sample := self._chosen[name]) is not None]
         if paired:
             cells = [c.only(contrasts.common_seeds(cells)) for c in cells]
@@ -302,7 +300,7 @@ def _few(seeds: int) -> list[tuple[str, str]]:
     return [("seeds", f"{count} where a verdict needs {FEWEST_SEEDS}")]
 
 
-def _made_otherwise(runs: Sequence[RunEvidence], checkpoint: str) -> list[tuple[str, str]]:
+def _made_otherwise(runs: Sequence[Run], checkpoint: str) -> list[tuple[str, str]]:
     return [(p.kind, p.sentence) for p in health.gates(runs, checkpoint) if p.caps]
 
 

@@ -28,15 +28,15 @@ def add(commands: Any) -> None:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
-    from mixscope.audit import compare as room
-    from mixscope.claims import evidence
+    from mixscope.audit import compare as comparison
+    from mixscope.results import folders
 
-    first = evidence.gather(arguments.first, arguments.checkpoint)
+    first = folders.study(arguments.first, arguments.checkpoint)
     if arguments.second.is_dir():
-        second = evidence.gather(arguments.second, arguments.checkpoint)
-        found = room.studies(first, second, checkpoint=arguments.checkpoint)
+        second = folders.study(arguments.second, arguments.checkpoint)
+        found = comparison.studies(first, second, checkpoint=arguments.checkpoint)
     else:
-        found = room.table(first, arguments.second, checkpoint=arguments.checkpoint)
+        found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
     if arguments.json:
         return print_json(dataclasses.asdict(found))
     for line in _lines(found, arguments.checkpoint):

@@ -28,9 +28,10 @@ def add(commands: Any) -> None:
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, evidence, health, verdicts
+    from mixscope.claims import budget, health, verdicts
+    from mixscope.results import folders
 
-    found = evidence.gather(arguments.folder, arguments.checkpoint)
+    found = folders.study(arguments.folder, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)
@@ -38,7 +39,7 @@ def judge(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(
             {
-                "study": found.study.name,
+                "study": found.name,
                 "checkpoint": arguments.checkpoint,
                 "runs": {"done": done, "asked": asked},
                 "verdicts": [dataclasses.asdict(v) for v in judged],
@@ -46,7 +47,7 @@ def judge(arguments: argparse.Namespace) -> None:
                 "budget": [_row(b, point) for b in budgets for point in b.points],
             }
         )
-    print(f"{found.study.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split")
+    print(f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split")
     for line in _lines(judged):
         print(line)
     if problems:

@@ -18,11 +18,14 @@ def _add_show(commands: Any) -> None:
         commands,
         "show",
         show_mixing,
-        "draw the same images as each arm feeds them to a network",
-        "  mixscope show mixing digits\n  mixscope show mixing cifar100 --sheet mixing.png",
+        "draw the same images as each mixing method feeds them to a network",
+        "  mixscope show mixing digits\n  mixscope show mixing cifar100 mymix.py:boxes --sheet mixing.png",
     )
     command.add_argument("what", choices=("mixing",))
     command.add_argument("name", metavar="DATA", help="a prepared data set")
+    command.add_argument(
+        "own", nargs="*", metavar="METHOD", help="methods of your own, path/to/mymix.py:function or by name"
+    )
     command.add_argument(
         "--sheet", type=Path, default=Path("mixing.png"), metavar="PNG", help="where it goes"
     )
@@ -39,10 +42,11 @@ def _add_doctor(commands: Any) -> None:
 def show_mixing(arguments: argparse.Namespace) -> None:
     """Writes the sheet and says where it is."""
     from mixscope.data.store import Store, data_root
+    from mixscope.study import methods
     from mixscope.training import preview
 
     store, sheet = Store.open(data_root(arguments.root), arguments.name), picture(arguments.sheet)
-    preview.mixing_sheet(store, sheet)
+    preview.mixing_sheet(store, sheet, own=[methods.pinned(name, "METHOD") for name in arguments.own])
     print_json({"sheet": str(sheet)}) if arguments.json else print(f"sheet     {sheet}")
 
 

@@ -39,26 +39,26 @@ def add(commands: Any) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     """Writes a study's report and says where it is; opens it where that was asked for."""
-    from mixscope.claims.evidence import gather
     from mixscope.report import page
+    from mixscope.results import folders
 
-    evidence = gather(arguments.study)
+    results = folders.study(arguments.study)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
     made = page.write(
-        evidence,
+        results,
         out=arguments.out or arguments.study / name,
         language=arguments.lang,
         reference=arguments.reference,
         curves=arguments.curves,
     )
-    runs = {"done": len(made.story.done), "of": len(made.story.runs)}
+    runs = {"done": len(results.done), "of": len(results.runs)}
     if arguments.json:
         print_json(
             {
                 "report": str(made.page),
                 "tables": [str(file) for file in made.tables],
                 "figures": [str(file) for file in made.figures],
-                "complete": made.story.complete,
+                "complete": results.complete,
                 "runs": runs,
                 "verdicts": [_row(verdict) for verdict in made.story.verdicts],
             }
@@ -66,7 +66,7 @@ def report(arguments: argparse.Namespace) -> None:
     else:
         for line in _lines(made.story.verdicts, arguments.lang):
             print(line)
-        if not made.story.complete:
+        if not results.complete:
             print(f"partial   {runs['done']} of {runs['of']} runs are done")
         print(f"report    {made.page}")
     if arguments.open:

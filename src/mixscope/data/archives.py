@@ -29,7 +29,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from mixscope.data.download import Progress, need_room
+from mixscope.data.disk import need_room
+from mixscope.data.download import Progress
 from mixscope.errors import DataError
 
 _CHUNK = 1 << 20  # also the longest header a tar file may have

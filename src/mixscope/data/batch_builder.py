@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from mixscope.data import kernels, order
-from mixscope.data.batch import Batch, InputSpec, Pending
+from mixscope.data import kernels, order, policy, saliency
+from mixscope.data.batch import Batch, Inner, InputSpec, Pending
 from mixscope.data.order import Draws
 from mixscope.mixing import Mixer, Plans
 
@@ -54,7 +54,8 @@ class BatchBuilder:
     """Makes any batch of one rank. All it keeps are the draws of two epochs, which would come out the same.
 
     images: uint8 (N, 3, size, size), read-only, and labels: int64 (N,), of the stored split; rows: int64,
-    those of the logical split. The rest is as the loader is told.
+    those of the logical split. operations: of a policy. peaks: uint16 (N, 2), see saliency.py, where the
+    mixer needs them. The rest is as the loader is told.
     """
 
     images: np.ndarray
@@ -67,6 +68,10 @@ class BatchBuilder:
     base: str
     shuffle: bool
     mixer: Mixer | None
+    erase: str
+    operations: str
+    repeats: int
+    peaks: np.ndarray | None
     rank: int
     ranks: int
     raw: bool
@@ -76,6 +81,7 @@ class BatchBuilder:
     resample: Any = None
     scale: np.ndarray = field(default_factory=lambda: np.empty(0))
     bias: np.ndarray = field(default_factory=lambda: np.empty(0))
+    blank: np.ndarray = field(default_factory=lambda: np.zeros(3, np.uint8))
     lock: Any = field(default_factory=threading.Lock)
     drawn: dict[int, Epoch] = field(default_factory=dict)
 
@@ -83,6 +89,7 @@ class BatchBuilder:
         size = self.spec.size
         self.pad = order.padding(self.base, size)
         self.scale, self.bias = kernels.normaliser(self.spec.mean, self.spec.std)
+        self.blank = np.rint(255 * np.array(self.spec.mean)).astype(np.uint8)
         if not self.raw:
             self.fill = kernels.fused(size, self.pad)
         if self.base == "rrc":
@@ -115,6 +122,10 @@ class BatchBuilder:
                 "blend": empty(n, dtype=torch.float32),
                 "partner_images": empty(n, 3, size, size, dtype=torch.uint8),
             }
+            if self.mixer.masks:
+                tensors["mask"] = empty(n, size, size, dtype=torch.float32)
+        if self.mixer and self.mixer.attention and not self.raw:
+            tensors["box"] = empty(n, 4, dtype=torch.int32)
         return Slot(tensors)
 
     def scratch(self) -> np.ndarray:
@@ -152,8 +163,13 @@ class BatchBuilder:
             base=self.base,
             shuffle=self.shuffle,
             size=self.spec.size,
+            erase=self.erase,
+            operations=self.operations,
+            repeats=self.repeats,
         )
-        return Epoch(draws, self.labels[draws.order], self.mixer.draw(epoch) if self.mixer else None)
+        peaks = None if self.peaks is None else saliency.moved(self.peaks, draws, self.spec.size, self.pad)
+        plans = self.mixer.draw(epoch, peaks) if self.mixer else None
+        return Epoch(draws, self.labels[draws.order], plans)
 
     def make(self, epoch: int, batch: int, into: Slot, scratch: np.ndarray) -> Batch:
         """One batch of an epoch, in the memory of `into`."""
@@ -161,89 +177,130 @@ class BatchBuilder:
         whole = order.members(len(self.rows), self.batch_size, batch)
         n = whole.stop - whole.start
         mine = order.shard(n, self.rank, self.ranks)
-        own = draws.order[whole][mine]
+        own, places = draws.order[whole][mine], draws.places[whole][mine]
         tensors, arrays = into.part(len(own))
         labels = labels[whole]
         arrays["labels"][:] = labels[mine]
         plan = plans.of(batch, n) if plans is not None else None
-        if plan is None:
-            pending = self._collect(draws, own, tensors, arrays) if self.raw else None
+        inside = plan is not None and plan.place is not None  # the network mixes, not the pixels
+        if plan is None or inside:
+            pending = self._collect(draws, (own, places), tensors, arrays) if self.raw else None
             if not self.raw:
-                self._finish(draws, own, kernels.UNMIXED, arrays["images"], scratch)
-            return Batch(tensors["images"], tensors["labels"], own, pending=pending)
+                self._finish(draws, own, places, kernels.UNMIXED, arrays["images"], scratch)
+            made = Batch(tensors["images"], tensors["labels"], own, pending=pending)
+            if plan is None:
+                return made
         partner = plan.partner[mine]
         arrays["partner_labels"][:] = labels[partner]  # an error where a plan leads out of the batch
         arrays["lam"][:] = plan.lam[mine]
-        pending = None
+        if inside:
+            made = made._replace(inner=Inner(plan.place, torch.from_numpy(partner.copy())))
+            return made._replace(partner_labels=tensors["partner_labels"], lam=tensors["lam"])
+        mask = plan.mask if len(plan.mask) < 2 else plan.mask[mine]
+        box, blend, pending = plan.box[mine], plan.blend[mine], None
         if not self.raw and self.ranks == 1:
-            self._finish(draws, own, (partner, plan.box, plan.blend), arrays["images"], scratch)
+            mixed = partner, box, blend, mask, plan.resized
+            self._finish(draws, own, places, mixed, arrays["images"], scratch)
         else:
-            partners = draws.order[whole][partner]
-            box, blend = plan.box[mine], plan.blend[mine]
+            partners = draws.order[whole][partner], draws.places[whole][partner]
             if self.raw:
                 arrays["box"][:], arrays["blend"][:] = box, blend
-                pending = self._collect(draws, own, tensors, arrays, partners)
+                pending = self._collect(draws, (own, places), tensors, arrays, partners)
+                if len(mask):
+                    arrays["mask"][: len(mask)] = mask
+                    pending = pending._replace(mask=tensors["mask"][: len(mask)])
+                pending = pending._replace(resized=plan.resized)
             else:  # a partner may be another rank's
-                both, at = np.concatenate([own, partners]), np.arange(len(own), 2 * len(own))
-                self._finish(draws, both, (at, box, blend), arrays["images"], scratch)
+                both, at = np.concatenate([own, partners[0]]), np.arange(len(own), 2 * len(own))
+                both_places = np.concatenate([places, partners[1]])
+                mixed = at, box, blend, mask, plan.resized
+                self._finish(draws, both, both_places, mixed, arrays["images"], scratch)
+        inner = None
+        if plan.attention:
+            arrays["box"][:] = box
+            inner = Inner(box=tensors["box"])
         return Batch(
-            tensors["images"], tensors["labels"], own, tensors["partner_labels"], tensors["lam"], pending
+            tensors["images"],
+            tensors["labels"],
+            own,
+            tensors["partner_labels"],
+            tensors["lam"],
+            pending,
+            inner,
         )
 
     def _finish(
         self,
         draws: Draws,
         rows: np.ndarray,
-        mixed: tuple[np.ndarray, np.ndarray, np.ndarray],
+        places: np.ndarray,
+        mixed: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool],
         out: np.ndarray,
         scratch: np.ndarray,
     ) -> None:
         """Writes finished images of the first of `rows`.
 
-        mixed: partners, as positions in `rows`, their boxes and blends.
+        places: of their draws. mixed: partners, as positions in `rows`, and how they are mixed
+        (kernels.fused).
         """
-        images, crop, flip = self.images, draws.crop, draws.flip
+        source = self._source(draws, rows, places)
+        self.fill(*source, self.blank, *mixed, self.scale, self.bias, scratch, out)
+
+    def _source(
+        self, draws: Draws, rows: np.ndarray, places: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What is cropped: images, rows of them, places of draws, crops, flips and erased boxes.
+
+        A policy and resized crops are carried out here; they leave images of their own.
+        """
+        images, crop, flip, erase = self.images, draws.crop, draws.flip, draws.erase
+        if len(draws.policy):
+            images = policy.apply(images[rows], draws.policy[places], self.operations)
+            rows = np.arange(len(rows))
         if self.resample is not None:
-            n, images = len(rows), self._resampled(draws, rows)
-            rows, crop, flip = np.arange(n), np.zeros((n, 2), np.uint16), np.zeros(n, np.bool_)
-        self.fill(images, rows, crop, flip, *mixed, self.scale, self.bias, scratch, out)
+            out = np.empty((len(rows), *images.shape[1:]), np.uint8)
+            self.resample(images, rows, places, crop, flip, out)
+            out.flags.writeable = False
+            images, n = out, len(rows)
+            erase = erase[places] if len(erase) else erase
+            rows = places = np.arange(n)
+            crop, flip = np.zeros((n, 2), np.uint16), np.zeros(n, np.bool_)
+        return images, rows, places, crop, flip, erase
 
     def _collect(
         self,
         draws: Draws,
-        own: np.ndarray,
+        own: tuple[np.ndarray, np.ndarray],
         tensors: dict[str, torch.Tensor],
         arrays: dict[str, np.ndarray],
-        partners: np.ndarray | None = None,
+        partners: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Pending:
-        """Writes the bytes of rows `own` and `partners`, and says what is left to do to them."""
+        """Writes the bytes of rows `own` and `partners`, and says what is left to do to them.
 
-        def bytes_of(rows: np.ndarray, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-            """Their crops and flips; resized crops are done here, flips included."""
-            if self.resample is not None:
-                arrays[name][:] = self._resampled(draws, rows)
-                return torch.zeros(len(rows), 2, dtype=torch.int32), torch.zeros(len(rows), dtype=torch.bool)
-            self.images.take(rows, axis=0, out=arrays[name], mode="clip")
-            return torch.from_numpy(draws.crop[rows].astype(np.int32)), torch.from_numpy(draws.flip[rows])
+        own, partners: rows, and places of their draws.
+        """
 
-        crop, flip = bytes_of(own, "images")
+        def bytes_of(
+            which: tuple[np.ndarray, np.ndarray], name: str
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+            """Their crops, flips and erased boxes."""
+            images, rows, places, crop, flip, erase = self._source(draws, *which)
+            images.take(rows, axis=0, out=arrays[name], mode="clip")
+            boxes = torch.from_numpy(erase[places]) if len(erase) else None
+            return torch.from_numpy(crop[places].astype(np.int32)), torch.from_numpy(flip[places]), boxes
+
+        crop, flip, erase = bytes_of(own, "images")
+        pending = Pending(self.pad, crop, flip, erase=erase)
+        if erase is not None:
+            pending = pending._replace(blank=torch.from_numpy(self.blank))
         if partners is None:
-            return Pending(self.pad, crop, flip)
-        partner_crop, partner_flip = bytes_of(partners, "partner_images")
-        return Pending(
-            pad=self.pad,
-            crop=crop,
-            flip=flip,
+            return pending
+        partner_crop, partner_flip, partner_erase = bytes_of(partners, "partner_images")
+        return pending._replace(
             partner_images=tensors["partner_images"],
             partner_crop=partner_crop,
             partner_flip=partner_flip,
+            partner_erase=partner_erase,
             box=tensors["box"],
             blend=tensors["blend"],
         )
-
-    def _resampled(self, draws: Draws, rows: np.ndarray) -> np.ndarray:
-        """Random resized crops of `rows`, flips included, as bytes."""
-        out = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
-        self.resample(self.images, rows, draws.crop, draws.flip, out)
-        out.flags.writeable = False
-        return out

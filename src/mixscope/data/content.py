@@ -1,6 +1,6 @@
 """A data set as it is read or made, before it is stored: images in blocks, labels, names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ class Content:
 
     superclass_of: int (n_classes,), or empty. class_ids: what the set itself calls its classes, where that is
     not their names. notes: what a user should know of it, a sentence each.
+    late_notes: the same, of what is known only when all images were read.
     made_with: plain values that the manifest keeps beside its source, of a set that is made and not read.
     """
 
@@ -37,4 +38,5 @@ class Content:
     superclass_of: tuple[int, ...] = ()
     class_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    late_notes: Callable[[], Sequence[str]] = tuple
     made_with: dict[str, Any] = field(default_factory=dict)

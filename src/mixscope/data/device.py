@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from mixscope.data.batch import Batch, InputSpec, Pending
-from mixscope.data.kernels import normaliser
+from mixscope.data.batch import Batch, Inner, InputSpec, Pending
+from mixscope.data.kernels import RESAMPLE_BITS, normaliser
 from mixscope.data.loader import Loader
 
 
@@ -48,16 +48,23 @@ def finish(batch: Batch, spec: InputSpec) -> Batch:
         return batch
     device = batch.images.device
     scale, bias = (torch.from_numpy(v).to(device).view(3, 1, 1) for v in normaliser(spec.mean, spec.std))
-    own = window(batch.images, left.crop, left.flip, left.pad).float()
+    own = erased(window(batch.images, left.crop, left.flip, left.pad), left.erase, left.blank).float()
     if left.partner_images is None:
         images = own * scale + bias
     else:
         assert left.partner_crop is not None and left.partner_flip is not None
-        assert left.box is not None and left.blend is not None
-        partner = window(left.partner_images, left.partner_crop, left.partner_flip, left.pad).float()
-        within, blend = inside(left.box, spec.size), left.blend.view(-1, 1, 1, 1)
-        keep, take = torch.where(within, blend, 1.0), torch.where(within, 1 - blend, 0.0)
-        images = own * (scale * keep) + (partner * (scale * take) + bias)
+        partner = window(left.partner_images, left.partner_crop, left.partner_flip, left.pad)
+        partner = erased(partner, left.partner_erase, left.blank)
+        if left.mask is not None:
+            keep = left.mask.unsqueeze(1)
+            take = 1 - keep
+        else:
+            assert left.box is not None and left.blend is not None
+            if left.resized:
+                partner = resized_into(partner, left.box)
+            within, blend = inside(left.box, spec.size), left.blend.view(-1, 1, 1, 1)
+            keep, take = torch.where(within, blend, 1.0), torch.where(within, 1 - blend, 0.0)
+        images = own * (scale * keep) + (partner.float() * (scale * take) + bias)
     return batch._replace(images=images, pending=None)
 
 
@@ -76,6 +83,48 @@ def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: in
     return padded.flatten(2).gather(2, flat.long()).view(n, channels, size, size)
 
 
+def erased(images: torch.Tensor, box: torch.Tensor | None, blank: torch.Tensor | None) -> torch.Tensor:
+    """Images, uint8 (n, 3, H, H), with `box`, int32 (n, 4), in colour `blank`, uint8 (3,); or as they are."""
+    if box is None or blank is None:
+        return images
+    return torch.where(inside(box, images.shape[-1]), blank.view(3, 1, 1), images)
+
+
+def resized_into(images: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
+    """Each whole image resized into its box, uint8 (n, 3, H, H); outside the box pixels mean nothing.
+
+    images: uint8 (n, 3, H, H). box: int32 (n, 4). Bilinear in integers, as in the kernel, bit for bit.
+    """
+    n, channels, size, _ = images.shape
+    one = 1 << RESAMPLE_BITS
+
+    def weights(first: torch.Tensor, end: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of each output row or column: two of the source, and the share of the second; int64 (n, H)."""
+        length = (end - first).clamp(min=1).long().unsqueeze(1)
+        along = torch.arange(size, device=box.device)
+        k = (along - first.long().unsqueeze(1)).clamp(min=0).minimum(length - 1)
+        at = torch.div((2 * k + 1) * size * one, 2 * length, rounding_mode="floor") - one // 2
+        at = at.clamp(min=0)
+        low = at >> RESAMPLE_BITS
+        return low, (low + 1).clamp(max=size - 1), at & (one - 1)
+
+    y0, y1, x0, x1 = box.unbind(1)
+    top, bottom, down = weights(y0, y1)
+    left, right, across = weights(x0, x1)
+    down, across = down.int().view(n, 1, size, 1), across.int().view(n, 1, 1, size)
+
+    def rows(which: torch.Tensor) -> torch.Tensor:
+        return images.gather(2, which.view(n, 1, size, 1).expand(n, channels, size, size)).int()
+
+    between = rows(top) * (one - down) + rows(bottom) * down
+
+    def columns(which: torch.Tensor) -> torch.Tensor:
+        return between.gather(3, which.view(n, 1, 1, size).expand(n, channels, size, size))
+
+    value = columns(left) * (one - across) + columns(right) * across
+    return ((value + one * one // 2) >> (2 * RESAMPLE_BITS)).to(torch.uint8)
+
+
 def inside(box: torch.Tensor, size: int) -> torch.Tensor:
     """Which pixels lie in the box y0, y1, x0, x1 (int32 (n, 4), half-open): bool (n, 1, size, size)."""
     along = torch.arange(size, device=box.device)
@@ -87,17 +136,18 @@ def inside(box: torch.Tensor, size: int) -> torch.Tensor:
 def _to(batch: Batch, device: torch.device) -> Batch:
     """The same batch with every tensor on `device`."""
 
-    def moved(part: Batch | Pending) -> dict[str, Any]:
+    def moved(part: Batch | Pending | Inner) -> dict[str, Any]:
         found = part._asdict()
         return {k: v.to(device, non_blocking=True) for k, v in found.items() if isinstance(v, torch.Tensor)}
 
     pending = batch.pending and batch.pending._replace(**moved(batch.pending))
-    return batch._replace(pending=pending, **moved(batch))
+    inner = batch.inner and batch.inner._replace(**moved(batch.inner))
+    return batch._replace(pending=pending, inner=inner, **moved(batch))
 
 
-def _tensors(part: Batch | Pending) -> Iterator[torch.Tensor]:
+def _tensors(part: Batch | Pending | Inner) -> Iterator[torch.Tensor]:
     for value in part:
         if isinstance(value, torch.Tensor):
             yield value
-        elif isinstance(value, Pending):
+        elif isinstance(value, Pending | Inner):
             yield from _tensors(value)

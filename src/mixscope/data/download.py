@@ -15,7 +15,6 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -25,6 +24,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from mixscope.atomic import sync_folder
+from mixscope.data.disk import need_room
 from mixscope.errors import DataError
 
 # Called with the bytes done and the bytes in all (None while unknown). Done falls when a file starts over.
@@ -94,16 +94,6 @@ def fetch(
         f"{target.name} could not be downloaded ({'; '.join(faults) or 'no address is known'}); "
         "try again later, or give a copy with --source"
     )
-
-
-def need_room(folder: Path, size: int) -> None:
-    """Raises DataError unless `size` bytes are free on the disk that holds `folder`, which must exist."""
-    free = shutil.disk_usage(folder).free
-    if free < size:
-        raise DataError(
-            f"{folder}: {size / 1e6:,.1f} MB are needed on this disk and {free / 1e6:,.1f} MB are free; "
-            "make room, or choose another place"
-        )
 
 
 class _Cut(Exception):

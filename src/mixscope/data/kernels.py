@@ -39,8 +39,16 @@ RESAMPLE_BITS = 11
 # Images lie anywhere in the store: while one is written, this many later ones are fetched from memory.
 _AHEAD = 4
 
-# Partner, box and blend of a batch that is not mixed.
-UNMIXED = np.empty(0, np.int64), np.empty((0, 4), np.int32), np.empty(0, np.float32)
+# Partner, box, blend, mask and resized of a batch that is not mixed.
+UNMIXED = (
+    np.empty(0, np.int64),
+    np.empty((0, 4), np.int32),
+    np.empty(0, np.float32),
+    np.empty((0, 1, 1), np.float32),
+    False,
+)
+# Boxes and colour of a batch in which nothing is erased.
+KEPT = np.empty((0, 4), np.int32), np.zeros(3, np.uint8)
 
 _log = logging.getLogger(__name__)
 
@@ -170,6 +178,57 @@ def _mix_row(typing, target, to, source, start, begin, x0, x1, blend, scale, bia
 
 
 @intrinsic(prefer_literal=True)
+def _mask_row(typing, target, to, source, start, begin, mask, at_mask, scale, bias, size):
+    """As _normalise_row, of m * own + (1 - m) * partner, m the row of the mask at `at_mask`."""
+
+    def generate(context, builder, signature, values):
+        into = _pointer(context, builder, signature.args[0], values[0], values[1], _FLOAT)
+        own = _pointer(context, builder, signature.args[2], values[2], values[3], _BYTE)
+        partner = _pointer(context, builder, signature.args[2], values[2], values[4], _BYTE)
+        weights = _pointer(context, builder, signature.args[5], values[5], values[6], _FLOAT)
+        for at, length in _blocks(size.literal_value):
+            mine, theirs = (
+                builder.load(_at(builder, row, at, _BYTE, length), align=1) for row in (own, partner)
+            )
+            weight = builder.load(_at(builder, weights, at, _FLOAT, length), align=4)
+            full, last = _splat(builder, values[7], length), _splat(builder, values[8], length)
+            rest = builder.fsub(ir.Constant(full.type, [1.0] * length), weight)
+            keep, take = builder.fmul(full, weight), builder.fmul(full, rest)
+            pixels = _times_plus(builder, mine, keep, _times_plus(builder, theirs, take, last))
+            builder.store(pixels, _at(builder, into, at, _FLOAT, length), align=4)
+        return context.get_dummy_value()
+
+    f, at = types.float32, types.int64
+    return types.void(target, at, source, at, at, mask, at, f, f, size), generate
+
+
+@intrinsic(prefer_literal=True)
+def _between_rows(typing, target, source, top, bottom, share, size):
+    """target = (1 - share) * top + share * bottom, bytes to int32, shares of RESAMPLE_BITS; size constant."""
+
+    def generate(context, builder, signature, values):
+        nothing = ir.Constant(ir.IntType(64), 0)
+        into = _pointer(context, builder, signature.args[0], values[0], nothing, _INT)
+        upper = _pointer(context, builder, signature.args[1], values[1], values[2], _BYTE)
+        lower = _pointer(context, builder, signature.args[1], values[1], values[3], _BYTE)
+        rest = builder.sub(ir.Constant(_INT, 1 << RESAMPLE_BITS), values[4])
+        for at, length in _blocks(size.literal_value):
+            wide = ir.VectorType(_INT, length)
+            parts = [
+                builder.mul(
+                    builder.zext(builder.load(_at(builder, row, at, _BYTE, length), align=1), wide),
+                    _splat(builder, weight, length),
+                )
+                for row, weight in ((upper, rest), (lower, values[4]))
+            ]
+            builder.store(builder.add(*parts), _at(builder, into, at, _INT, length), align=4)
+        return context.get_dummy_value()
+
+    at = types.int64
+    return types.void(target, source, at, at, types.int32, size), generate
+
+
+@intrinsic(prefer_literal=True)
 def _prefetch(typing, array, index, size):
     """Asks for `size` bytes (a constant) from an element on to be brought near (second-level cache)."""
 
@@ -191,13 +250,19 @@ def _prefetch(typing, array, index, size):
 def fused(size: int, pad: int) -> Kernel:
     """The kernel for images of `size` pixels, padded by `pad` zeros on each side before the crop.
 
-    fill(images, rows, crop, flip, partner, box, blend, scale, bias, staged, out)
+    fill(images, rows, places, crop, flip, erase, blank, partner, box, blend, mask, resized, scale, bias,
+         staged, out)
       images uint8 (N,3,size,size), C order, read-only; rows int64 (m,), read-only, rows of `images`, of which
       the first n are written and the others are partners only;
-      crop uint16 (N,2), row and column of the window in the padded image, each 0..2*pad; flip bool (N,);
-      partner int64 (n,), positions in `rows`, or (0,) when the batch is not mixed;
-      box int32 (n,4), y0,y1,x0,x1 half-open; blend float32 (n,), the weight of the own image inside its box;
-      these three read-only, and of the last two any strides, so that one row may stand for a batch;
+      places int64 (m,), read-only, where the draws of each stand: rows itself unless an image is repeated;
+      crop uint16 (M,2), row and column of the window in the padded image, each 0..2*pad; flip bool (M,);
+      erase int32 (M,4), read-only, a box y0,y1,x0,x1 of the cropped image that becomes `blank`, uint8 (3,),
+      or KEPT;
+      partner int64 (n,), positions in `rows`; box int32 (n,4), y0,y1,x0,x1 half-open; blend float32 (n,), the
+      weight of the own image inside its box; mask float32 (n or 1,size,size), the weight of the own image at
+      each pixel, instead of box and blend, or (0, ...); resized: whether the box holds the whole partner
+      (then it must lie in the image); these five as a plan has them (mixing/plan.py), or UNMIXED; all
+      read-only, and of box and blend any strides, so that one row may stand for a batch;
       scale, bias float32 (3,), see `normaliser`; staged uint8 (m,3,size,size), memory to work in, (0, ...)
       when the batch is not mixed; out float32 (n,3,size,size), written in full.
     Rows and positions are trusted. Boxes need not be clipped.
@@ -209,26 +274,31 @@ def fused(size: int, pad: int) -> Kernel:
     pixels, padded_pixels = size * size, width * width
     line = max(64, size)  # bytes fetched ahead for each row written: a cache line at least
 
-    def fill(images, rows, crop, flip, partner, box, blend, scale, bias, staged, out):
+    one, half = 1 << RESAMPLE_BITS, 1 << (2 * RESAMPLE_BITS - 1)
+
+    def fill(
+        images, rows, places, crop, flip, erase, blank,
+        partner, box, blend, mask, resized, scale, bias, staged, out,
+    ):  # fmt: skip
         padded = np.zeros(3 * padded_pixels, np.uint8)  # the image in the making; the border stays zero
-        mixed = len(partner) > 0
+        mixed, erased = len(partner) > 0, len(erase) > 0
         for i in range(len(rows)):
-            row = rows[i]
-            ahead = rows[min(i + _AHEAD, len(rows) - 1)]
-            _prefetch(crop, 2 * ahead, 1)
-            _prefetch(flip, ahead, 1)
+            row, place = rows[i], places[i]
+            ahead, place_ahead = rows[min(i + _AHEAD, len(rows) - 1)], places[min(i + _AHEAD, len(rows) - 1)]
+            _prefetch(crop, 2 * place_ahead, 1)
+            _prefetch(flip, place_ahead, 1)
             for c in range(3):
                 source = (3 * row + c) * pixels
                 target = c * padded_pixels + pad * width + pad
-                if flip[row]:
+                if flip[place]:
                     for y in range(size):
                         _copy_row(padded, target + y * width, images, source + y * size, size, True)
                 else:
                     for y in range(size):
                         _copy_row(padded, target + y * width, images, source + y * size, size, False)
             # A mirrored image is cropped by the mirrored window.
-            dy, dx = np.int64(crop[row, 0]), np.int64(crop[row, 1])
-            window = dy * width + (2 * pad - dx if flip[row] else dx)
+            dy, dx = np.int64(crop[place, 0]), np.int64(crop[place, 1])
+            window = dy * width + (2 * pad - dx if flip[place] else dx)
             for c in range(3):
                 source, target = window + c * padded_pixels, (3 * i + c) * pixels
                 for y in range(size):
@@ -240,29 +310,88 @@ def fused(size: int, pad: int) -> Kernel:
                         _normalise_row(
                             out, target + y * size, padded, source + y * width, scale[c], bias[c], size
                         )
-        for i in range(len(partner)):
-            # Read once: after every write to `out` the compiler would have to read them again.
-            y0, y1, x0, x1, weight = box[i, 0], box[i, 1], box[i, 2], box[i, 3], blend[i]
-            for c in range(3):
-                s, b = scale[c], bias[c]
-                mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
-                for y in range(size):
-                    own, other = mine + y * size, theirs + y * size
-                    if not y0 <= y < y1:
-                        _normalise_row(out, own, staged, own, s, b, size)
-                    elif weight == 0:
-                        _mix_row(out, own, staged, own, other, x0, x1, weight, s, b, size, True)
-                    else:
-                        _mix_row(out, own, staged, own, other, x0, x1, weight, s, b, size, False)
+            if erased:
+                y0, y1, x0, x1 = erase[place, 0], erase[place, 1], erase[place, 2], erase[place, 3]
+                for c in range(3):
+                    value = np.float32(blank[c]) * scale[c] + bias[c]
+                    for y in range(max(y0, 0), min(y1, size)):
+                        for x in range(max(x0, 0), min(x1, size)):
+                            if mixed:
+                                staged[i, c, y, x] = blank[c]
+                            else:
+                                out[i, c, y, x] = value
+        if len(mask) > 0:
+            for i in range(len(partner)):
+                weights = min(i, len(mask) - 1) * pixels
+                for c in range(3):
+                    s, b = scale[c], bias[c]
+                    mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
+                    for at in range(0, pixels, size):
+                        _mask_row(
+                            out, mine + at, staged, mine + at, theirs + at, mask, weights + at, s, b, size
+                        )
+        elif resized:
+            low, high = np.empty((2, size), np.int32), np.empty((2, size), np.int32)
+            share = np.empty((2, size), np.int32)  # as in `resampler`, for rows and columns of the box
+            between, pasted = np.empty(size, np.int32), np.empty(size, np.uint8)
+            height = wide = 0
+            for i in range(len(partner)):
+                y0, y1, x0, x1 = box[i, 0], box[i, 1], box[i, 2], box[i, 3]
+                if y1 - y0 != height or x1 - x0 != wide:
+                    height, wide = y1 - y0, x1 - x0
+                    for axis in range(2):
+                        length = height if axis == 0 else wide
+                        for k in range(length):
+                            at = max(0, ((2 * k + 1) * size * one) // (2 * length) - one // 2)
+                            low[axis, k] = at >> RESAMPLE_BITS
+                            high[axis, k] = min(low[axis, k] + 1, size - 1)
+                            share[axis, k] = at & (one - 1)
+                for c in range(3):
+                    s, b = scale[c], bias[c]
+                    mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
+                    for y in range(size):
+                        own = mine + y * size
+                        if not y0 <= y < y1:
+                            _normalise_row(out, own, staged, own, s, b, size)
+                            continue
+                        k = y - y0
+                        top, bottom = theirs + low[0, k] * size, theirs + high[0, k] * size
+                        _between_rows(between, staged, top, bottom, share[0, k], size)
+                        _copy_row(pasted, 0, staged, own, size, False)
+                        for x in range(wide):
+                            part = share[1, x]
+                            pixel = between[low[1, x]] * (one - part) + between[high[1, x]] * part
+                            pasted[x0 + x] = np.uint8((pixel + half) >> (2 * RESAMPLE_BITS))
+                        _normalise_row(out, own, pasted, 0, s, b, size)
+        else:
+            for i in range(len(partner)):
+                # Read once: after every write to `out` the compiler would have to read them again.
+                y0, y1, x0, x1, weight = box[i, 0], box[i, 1], box[i, 2], box[i, 3], blend[i]
+                for c in range(3):
+                    s, b = scale[c], bias[c]
+                    mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
+                    for y in range(size):
+                        own, other = mine + y * size, theirs + y * size
+                        if not y0 <= y < y1:
+                            _normalise_row(out, own, staged, own, s, b, size)
+                        elif weight == 0:
+                            _mix_row(out, own, staged, own, other, x0, x1, weight, s, b, size, True)
+                        else:
+                            _mix_row(out, own, staged, own, other, x0, x1, weight, s, b, size, False)
 
     signature = types.void(
         _READ_ONLY_IMAGES,
         _READ_ONLY_ROWS,
+        _READ_ONLY_ROWS,
         types.uint16[:, ::1],
         types.boolean[::1],
+        types.Array(types.int32, 2, "C", readonly=True),
+        types.uint8[::1],
         _READ_ONLY_ROWS,
         types.Array(types.int32, 2, "A", readonly=True),
         types.Array(types.float32, 1, "A", readonly=True),
+        types.Array(types.float32, 3, "C", readonly=True),
+        types.boolean,
         types.float32[::1],
         types.float32[::1],
         types.uint8[:, :, :, ::1],
@@ -275,27 +404,27 @@ def fused(size: int, pad: int) -> Kernel:
 def resampler(size: int) -> Kernel:
     """The kernel of random resized crops: bytes to bytes, bilinear, flip included.
 
-    resample(images, rows, crop, flip, out)
-      images uint8 (N,3,size,size), C order, read-only; rows int64 (n,), read-only; crop uint16 (N,4), row,
-      column, height and width of the box, inside the image; flip bool (N,);
-      out uint8 (n,3,size,size), written in full.
+    resample(images, rows, places, crop, flip, out)
+      images uint8 (N,3,size,size), C order, read-only; rows, places int64 (n,), read-only, as in `fused`;
+      crop uint16 (M,4), row, column, height and width of the box, inside the image; flip bool (M,); out uint8
+      (n,3,size,size), written in full.
     Pixel centres as in torchvision (align_corners=False). A box is never larger than the output, so there is
     nothing to average and antialiasing would change nothing. Integer arithmetic: the same on every machine.
     """
     one = 1 << RESAMPLE_BITS
 
-    def resample(images, rows, crop, flip, out):
+    def resample(images, rows, places, crop, flip, out):
         low = np.empty((2, size), np.int64)  # nearer rows (0) and columns (1) of the source ...
         high = np.empty((2, size), np.int64)
         share = np.empty((2, size), np.int64)  # ... and how much the higher one weighs
         for i in range(len(rows)):
-            row = rows[i]
+            row, drawn = rows[i], places[i]
             for axis in range(2):
-                start, length = np.int64(crop[row, axis]), np.int64(crop[row, axis + 2])
+                start, length = np.int64(crop[drawn, axis]), np.int64(crop[drawn, axis + 2])
                 for k in range(size):
                     at = max(0, ((2 * k + 1) * length * one) // (2 * size) - one // 2)
                     first = at >> RESAMPLE_BITS
-                    place = size - 1 - k if axis == 1 and flip[row] else k
+                    place = size - 1 - k if axis == 1 and flip[drawn] else k
                     low[axis, place] = start + first
                     high[axis, place] = start + min(first + 1, length - 1)
                     share[axis, place] = at & (one - 1)
@@ -311,6 +440,7 @@ def resampler(size: int) -> Kernel:
 
     signature = types.void(
         _READ_ONLY_IMAGES,
+        _READ_ONLY_ROWS,
         _READ_ONLY_ROWS,
         types.uint16[:, ::1],
         types.boolean[::1],

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mixscope.data import order
+from mixscope.data import order, saliency
 from mixscope.data.batch import Batch, InputSpec, Pending
 from mixscope.data.batch_builder import BatchBuilder
 from mixscope.data.buffer_pool import Pipeline
@@ -56,6 +56,7 @@ class Loader:
     rows it has. batch_size: of the global batch; rank r of `ranks` gets a contiguous part of each, parts
     differ by at most one image, and is empty when the last batch has fewer images than there are ranks.
     seed: root of order, crop and flip. base: "none", "crop-flip" or "rrc". shuffle: a new order each epoch.
+    erase, policy, repeats: as in the settings (study/config.Augment).
     mixer: plans of mixing (mixing.make); None mixes nothing. drop_last: leave out a shorter last batch.
     threads: in the background, besides the consumer's, which makes batches when it would have to wait; 0
     takes one, or two where there are more than two cores; batches do not depend on it. ring: batches there
@@ -81,6 +82,9 @@ class Loader:
         base: str = "none",
         shuffle: bool = False,
         mixer: Mixer | None = None,
+        erase: str = "none",
+        policy: str = "none",
+        repeats: int = 1,
         drop_last: bool = False,
         rank: int = 0,
         ranks: int = 1,
@@ -96,6 +100,7 @@ class Loader:
             ("ranks", ranks, 1),
             ("threads", threads, 0),
             ("ring", ring, 0),
+            ("repeats", repeats, 1),
         ):
             if value < least:
                 raise ConfigError(f"{name} of a loader must be {least} or more, got {value}")
@@ -117,6 +122,9 @@ class Loader:
                 f'split "{split}" has {self.examples} images and gives no batch of {batch_size}; '
                 "take a smaller batch_size, or keep the last batch"
             )
+        peaks = None
+        if mixer is not None and mixer.peaks:
+            peaks = saliency.peaks(images, getattr(store, "folder", None), stored)
         self.spec = InputSpec(store.size, tuple(map(float, store.mean)), tuple(map(float, store.std)))
         self._maker = BatchBuilder(
             images=images,
@@ -129,6 +137,10 @@ class Loader:
             base=base,
             shuffle=shuffle,
             mixer=mixer,
+            erase=erase,
+            operations=policy,
+            repeats=repeats,
+            peaks=peaks,
             rank=rank,
             ranks=ranks,
             raw=device_augment,
@@ -188,6 +200,8 @@ class Loader:
             raise
         if isinstance(outcome, BaseException):
             self.close()
+            if isinstance(outcome, ConfigError):  # of a mixing method of the user's: said already
+                raise outcome
             what = f"{type(outcome).__name__}: {outcome}"
             raise RuntimeError(
                 f"the loader failed on epoch {self._epoch}, batch {self._batch}: {what}"

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mixscope.data import erasing, policy
 from mixscope.rng import generator
 
 # Random resized crop, He et al., arXiv 1512.03385 sec. 3.4 and torchvision's defaults.
@@ -34,34 +35,68 @@ class Draws:
     """All draws of one epoch.
 
     order: int64 (examples of the logical split,), rows of the stored split in the order in which they come,
-    read-only.
-    crop: uint16, by row of the stored split: (N, 2), row and column of the window in the padded image, or
-    (N, 4), row, column, height and width of a random resized crop, in pixels. flip: bool (N,), mirrored.
+    read-only. places: int64, as long, where each one's draws stand: the row, and N more for each copy of an
+    image that is repeated; read-only, and order itself where none is.
+    crop: uint16, by place: (N, 2), row and column of the window in the padded image, or (N, 4), row, column,
+    height and width of a random resized crop, in pixels. flip: bool (N,), mirrored. erase: int32 (N, 4), see
+    erasing.py, and policy: uint8 (N, operations, 3), see policy.py; (0, ...) without.
     """
 
     order: np.ndarray
+    places: np.ndarray
     crop: np.ndarray
     flip: np.ndarray
+    erase: np.ndarray
+    policy: np.ndarray
 
 
 def draw(
-    rows: np.ndarray, *, stored: int, seed: int, epoch: int, base: str, shuffle: bool, size: int
+    rows: np.ndarray,
+    *,
+    stored: int,
+    seed: int,
+    epoch: int,
+    base: str,
+    shuffle: bool,
+    size: int,
+    erase: str = "none",
+    operations: str = "none",
+    repeats: int = 1,
 ) -> Draws:
     """The draws of one epoch over `rows` (int64) of a stored split of `stored` images of `size` pixels.
 
     base: "none" (no crop, no flip), "crop-flip" or "rrc". Without `shuffle` the order is that of `rows`.
+    erase, operations: augment.erase and augment.policy. repeats: each image of the first so many as are
+    needed comes so often in a row (repeated augmentation, Hoffer et al., arXiv 1901.09335; Touvron et al.,
+    arXiv 2012.12877); its first copy is drawn as if it came once.
     """
     ordered = generator(seed, "order", epoch).permutation(rows) if shuffle else rows.view()
-    ordered.flags.writeable = False
+    places = ordered
+    if repeats > 1:
+        ordered = ordered.repeat(repeats)[: len(rows)]
+        places = ordered + stored * (np.arange(len(rows)) % repeats)
+    ordered.flags.writeable = places.flags.writeable = False
+    copies = [
+        _of_copy(stored, seed, (epoch, copy) if copy else (epoch,), base, size, erase, operations)
+        for copy in range(repeats)
+    ]
+    return Draws(ordered, places, *(np.concatenate(parts) for parts in zip(*copies, strict=True)))
+
+
+def _of_copy(
+    stored: int, seed: int, address: tuple[int, ...], base: str, size: int, erase: str, operations: str
+) -> tuple[np.ndarray, ...]:
+    """Crop, flip, erased box and operations of one copy of every image."""
+    erased = erasing.boxes(erase, stored, seed=seed, address=address, size=size)
+    done = policy.draws(operations, stored, seed=seed, address=address)
     if base == "none":
-        return Draws(ordered, np.zeros((stored, 2), np.uint16), np.zeros(stored, np.bool_))
+        return np.zeros((stored, 2), np.uint16), np.zeros(stored, np.bool_), erased, done
     if base == "rrc":
-        crop = resized_crops(stored, seed=seed, epoch=epoch, size=size)
+        crop = resized_crops(stored, seed=seed, address=address, size=size)
     else:
         windows = 2 * padding(base, size) + 1
-        crop = generator(seed, "crop", epoch).integers(0, windows, (stored, 2), dtype=np.uint16)
-    flip = generator(seed, "flip", epoch).integers(0, 2, stored, dtype=np.bool_)
-    return Draws(ordered, crop, flip)
+        crop = generator(seed, "crop", *address).integers(0, windows, (stored, 2), dtype=np.uint16)
+    return crop, generator(seed, "flip", *address).integers(0, 2, stored, dtype=np.bool_), erased, done
 
 
 def padding(base: str, size: int) -> int:
@@ -69,13 +104,13 @@ def padding(base: str, size: int) -> int:
     return size // 8 if base == "crop-flip" else 0
 
 
-def resized_crops(n: int, *, seed: int, epoch: int, size: int) -> np.ndarray:
+def resized_crops(n: int, *, seed: int, address: tuple[int, ...], size: int) -> np.ndarray:
     """Boxes of random resized crops inside square images: row, column, height, width, uint16 (n, 4), pixels.
 
     The area is uniform, the logarithm of the ratio is uniform; of ten tries the first that fits counts, and
     where none fits it is the whole image.
     """
-    draws = generator(seed, "crop", epoch)
+    draws = generator(seed, "crop", *address)
     crop = np.tile(np.array([0, 0, size, size], np.uint16), (n, 1))
     open_ = np.ones(n, np.bool_)
     for _ in range(RRC_TRIES):  # every try draws for all, so that a draw does not depend on other examples

@@ -19,16 +19,16 @@ from typing import Any
 from mixscope.atomic import is_full
 from mixscope.data import archives, cue_store, cues, download, formats
 from mixscope.data.content import Content
+from mixscope.data.disk import appearing
 from mixscope.data.resizing import resized
 from mixscope.data.store import (
     Progress,
     Store,
     check_name,
-    clear_leftovers,
     expanded,
+    fill,
     is_prepared,
     make_root,
-    write,
 )
 from mixscope.errors import ConfigError, DataError, RunFailed
 
@@ -72,14 +72,10 @@ def prepare(
         return _same(Store.open(root, name), root, source, size)
     try:
         if is_prepared(root, place):
-            there = Store.open(root, place)
-            if (made_of := there.manifest.get("set", name)) != name:
-                raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
-            if spec.dials is None:
-                return _same(there, root, source, size)
-            cue_store.compare(there, cues.chosen(spec.dials, source, size))
-            return there
-        return _made(name, place, spec, root, source, size, progress)
+            return _there(name, place, spec, root, source, size)
+        with appearing(root / place) as folder:
+            _make(folder, name, place, spec, root, source, size, progress)
+        return Store.open(root, place)
     except OSError as problem:
         if is_full(problem):
             raise
@@ -94,7 +90,21 @@ def prepare(
         ) from problem
 
 
-def _made(
+def _there(
+    name: str, place: str, spec: formats.SetSpec, root: Path, source: Path | None, size: int | None
+) -> Store:
+    """The store that is there, if it was made from what is asked for now. Raises ConfigError, DataError."""
+    there = Store.open(root, place)
+    if (made_of := there.manifest.get("set", name)) != name:
+        raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
+    if spec.dials is None:
+        return _same(there, root, source, size)
+    cue_store.compare(there, cues.chosen(spec.dials, source, size))
+    return there
+
+
+def _make(
+    into: Path,
     name: str,
     place: str,
     spec: formats.SetSpec,
@@ -102,21 +112,22 @@ def _made(
     source: Path | None,
     size: int | None,
     progress: Progress | None,
-) -> Store:
+) -> None:
     if spec.embedded:
         if source is not None and spec.dials is None:
             raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
         if source is not None and not source.is_file():
             raise ConfigError(f"--source: {source} is a folder; {name} takes a file of dials")
         content = _read(spec, source or root, size)
-        return write(content, root=root, name=place, of=name, source={"embedded": True}, progress=progress)
+        fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
+        return
     if source is None:
         source = _downloaded(name, spec.download, root, progress)
-    with _unpacked(source, spec, root, progress) as folder:
+    with _unpacked(source, spec, into / "unpacked", progress) as folder:
         content = _read(spec, folder, size)
         told = (*content.notes, *_strange_counts(content, spec), *_strange_archive(source, spec.download))
         content = dataclasses.replace(content, notes=told)
-        return write(content, root=root, name=place, of=name, source=_about(source), progress=progress)
+        fill(into, content, name=place, of=name, source=_about(source), progress=progress)
 
 
 def _read(spec: formats.SetSpec, folder: Path, size: int | None) -> Content:
@@ -193,23 +204,18 @@ def _downloaded(name: str, where: formats.Download | None, root: Path, progress:
 
 
 @contextmanager
-def _unpacked(source: Path, spec: formats.SetSpec, root: Path, progress: Progress | None) -> Iterator[Path]:
+def _unpacked(source: Path, spec: formats.SetSpec, into: Path, progress: Progress | None) -> Iterator[Path]:
+    """The folder that `source` is, or that it is unpacked to while the block lasts."""
     if source.is_dir():
         yield source
         return
-    clear_leftovers(root, ".unpacking-{pid}")
-    place = root / f".unpacking-{os.getpid()}"
-    place.mkdir()
-    content = place / "content"
     try:
-        archives.unpack(
-            source, content, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress
-        )
-        yield content
+        archives.unpack(source, into, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress)
+        yield into
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
-        raise problem.moved(content, source) from problem
+        raise problem.moved(into, source) from problem
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(into, ignore_errors=True)
 
 
 def _about(source: Path) -> dict[str, Any]:

@@ -7,28 +7,27 @@ folder and moved into place, so a folder under its final name is always whole.
 What does not belong here: the layouts that data sets come in (formats.py), and batches (loader.py).
 """
 
+import errno
 import hashlib
 import io
 import json
-import math
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 from numpy.lib import format as npy
 
 from mixscope import rng
 from mixscope.atomic import replacing
 from mixscope.data.content import Content
-from mixscope.data.download import need_room
+from mixscope.data.disk import appearing, need_room
 from mixscope.data.formats import SETS
 from mixscope.errors import ConfigError, DataError, unknown
 
@@ -36,8 +35,17 @@ SCHEMA = 1
 SPLIT_SEED = 20_240_601  # of the validation split: fixed, so that every run of a set has the same one
 SPLITS = ("train", "test")
 MANIFEST = "manifest.json"
+CHECKED = "checked.json"  # when each array was last compared with its checksum, as size and times of its file
+MOST_CLASSES = 25_000  # a confusion matrix of more takes more than 5 GB, after all training is done
 SYNC_BYTES = 1 << 27  # written between two calls that have the disk take it
 # Of each kind of array: its dtype, and its shape after the number of images; None stands for the side.
+UNWRITABLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]"
+)  # control characters, bytes that are no UTF-8
+COVERED = (  # keys of the manifest that the digest covers
+    *("size", "counts", "class_names", "superclass_names", "superclass_of", "class_ids", "mean", "std"),
+    *("split_seed", "arrays"),
+)
 ARRAYS: dict[str, tuple[str, tuple[int | None, ...]]] = {
     "images": ("uint8", (3, None, None)),
     "labels": ("int64", ()),
@@ -116,7 +124,8 @@ class Store:
         self.mean = np.array(manifest["mean"])
         self.std = np.array(manifest["std"])
         self.digest: str = manifest["digest"]
-        self._arrays: dict[str, np.ndarray] = {}
+        # All of them now: a store that is replaced while a run trains must not give it another test split.
+        self._arrays = {name: self._mapped(name) for name in manifest["arrays"]}
 
     @classmethod
     def open(cls, root: Path, name: str) -> "Store":
@@ -127,35 +136,16 @@ class Store:
         """
         check_name(root, name)
         file = root / name / MANIFEST
-        if not file.is_file():
+        content = _manifest(file, name)
+        if content is None:
             raise DataError(
                 f"{name} is not prepared under {root}. Run `mixscope data prepare {name}`,"
                 " or give a copy with --source"
             )
-        try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as problem:
-            raise DataError(
-                f"{file}: cannot be read ({problem}); delete {file.parent} and prepare {name} again"
-            ) from problem
-        if not isinstance(manifest, dict):
-            manifest = {"schema": SCHEMA}  # what it is, it lacks everything
-        if manifest.get("schema") != SCHEMA:
-            raise DataError(
-                f"{file.parent}: was prepared by another version of mixscope (its schema is not {SCHEMA});"
-                f" delete the folder and run `mixscope data prepare {name}` again"
-            )
-        if (wrong := _wrong_key(manifest)) is not None:
-            raise DataError(
-                f"{file}: {wrong} is missing or is not what it should be; delete {file.parent} and prepare"
-                f" {name} again"
-            )
-        for array in manifest["arrays"]:
-            if not (file.parent / array).is_file():
-                raise DataError(
-                    f"{file.parent / array}: is missing; delete the folder and prepare {name} again"
-                )
-        return cls(file.parent, manifest)
+        store = cls(file.parent, _parsed(content, file, name))
+        if _manifest(file, name) != content:
+            raise DataError(f"{file.parent}: was replaced while it was opened; start again")
+        return store
 
     @property
     def n_classes(self) -> int:
@@ -163,16 +153,44 @@ class Store:
 
     def images(self, split: str) -> np.ndarray:
         """uint8 (N,3,H,W) of a stored split ("train" or "test"), memory-mapped and read-only."""
-        return self._array(f"{split}-images.npy")
+        return self._arrays[f"{split}-images.npy"]
 
     def labels(self, split: str) -> np.ndarray:
         """int64 (N,) of a stored split."""
-        return self._array(f"{split}-labels.npy")
+        return self._arrays[f"{split}-labels.npy"]
 
     def boxes(self, split: str) -> np.ndarray | None:
         """int16 (N,4), x0, y0, x1, y1 in pixels, where the set has boxes."""
-        name = f"{split}-boxes.npy"
-        return self._array(name) if name in self.manifest["arrays"] else None
+        return self._arrays.get(f"{split}-boxes.npy")
+
+    def has_digest(self, digest: str) -> bool:
+        """Whether a record has the digest of these data; that of version 0.1.0 was of the arrays only."""
+        return digest in (self.digest, self.manifest.get("arrays_digest"))
+
+    def check(self) -> None:
+        """Compares with its checksum each array whose file changed since that was last done.
+
+        Cheap where nothing changed. `verify` compares all of them.
+
+        Raises:
+            DataError: If an array is not what was prepared, or there are more classes than can be evaluated.
+        """
+        if self.n_classes > MOST_CLASSES:
+            raise DataError(_too_many(self.name, self.n_classes))
+        seen = self._checked()
+        changed = [name for name in self._arrays if seen.get(name) != self._state(name)]
+        if changed:
+            self._compare(changed)
+
+    def whole(self) -> None:
+        """Raises DataError when a file was truncated since it was mapped: to read there ends the process."""
+        for name, array in self._arrays.items():
+            base = getattr(array, "_mmap", None)
+            if base is not None and base.size() < array.offset + array.nbytes:  # type: ignore[attr-defined]
+                raise DataError(
+                    f"{self.folder / name}: was cut short while it was in use; delete {self.folder} and"
+                    f" prepare {self.name} again"
+                )
 
     def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:
         """Which rows of which stored split make a logical split: "train", "val" or "test".
@@ -197,7 +215,7 @@ class Store:
         assert split == "train"
         kept = place >= held
         if per_class:
-            kept &= place < held + per_class
+            kept &= place < held + min(per_class, len(place))
         return "train", np.flatnonzero(kept)
 
     @cached_property
@@ -211,25 +229,53 @@ class Store:
         place[order] = np.arange(len(labels)) - starts[labels[order]]
         return place
 
-    def _array(self, name: str) -> np.ndarray:
-        if name not in self._arrays:
+    def _mapped(self, name: str) -> np.ndarray:
+        file = self.folder / name
+        split, kind = name.removesuffix(".npy").split("-")
+        dtype, tail = ARRAYS[kind]
+        shape = (self.manifest["counts"][split], *(self.size if n is None else n for n in tail))
+        try:
+            array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+            # Compiled kernels read where the manifest says that there are pixels.
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"it holds {array.dtype} {array.shape}, expected {dtype} {shape}")
+            if kind == "labels" and not 0 <= array.min() <= array.max() < self.n_classes:
+                raise ValueError(f"it holds labels beyond 0 to {self.n_classes - 1}")
+        except FileNotFoundError as problem:
+            raise DataError(
+                f"{file}: is missing; delete the folder and prepare {self.name} again"
+            ) from problem
+        except (OSError, ValueError, KeyError, EOFError, MemoryError, OverflowError) as problem:
+            raise _unreadable(file, self.name, problem) from problem
+        return array
+
+    def _state(self, name: str) -> list[int]:
+        about = (self.folder / name).stat()
+        return [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+
+    def _checked(self) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / CHECKED).read_bytes())
+        except (OSError, ValueError, RecursionError):  # it is made anew
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _compare(self, arrays: Iterable[str]) -> None:
+        """Raises DataError for an array that differs from its checksum; remembers the others as checked."""
+        for name in arrays:
+            file = self.folder / name
             try:
-                array = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
-                split, kind = name.removesuffix(".npy").split("-")
-                dtype, tail = ARRAYS[kind]
-                shape = (self.manifest["counts"][split], *(self.size if n is None else n for n in tail))
-                # Compiled kernels read where the manifest says that there are pixels.
-                if array.shape != shape or array.dtype != dtype:
-                    raise ValueError(f"it holds {array.dtype} {array.shape}, expected {dtype} {shape}")
-                if kind == "labels" and not 0 <= array.min() <= array.max() < self.n_classes:
-                    raise ValueError(f"it holds labels beyond 0 to {self.n_classes - 1}")
-            except (OSError, ValueError, KeyError, EOFError) as problem:
+                before = self._state(name)
+                same = _sha256(file) == self.manifest["arrays"][name]
+            except OSError as problem:
+                raise _unreadable(file, self.name, problem) from problem
+            if not same:
                 raise DataError(
-                    f"{self.folder / name}: cannot be read ({problem}); delete {self.folder} and prepare"
-                    f" {self.name} again"
-                ) from problem
-            self._arrays[name] = array
-        return self._arrays[name]
+                    f"{file}: has changed since it was prepared (its sha256 differs); delete {self.folder}"
+                    f" and prepare {self.name} again"
+                )
+            with suppress(OSError), replacing(self.folder / CHECKED) as kept:  # a folder may be read-only
+                kept.write(json.dumps({**self._checked(), name: before}).encode())
 
 
 def write(
@@ -246,102 +292,99 @@ def write(
     Raises DataError for labels out of range, counts that do not agree, or a disk that is too small; then
     nothing is left behind.
     """
-    pixels = 3 * content.size**2
     make_root(root)
-    need_room(root, sum(s.count for s in content.splits.values()) * (pixels + 16))
-    with _making(root / name) as folder:
-        total, done = sum(s.count for s in content.splits.values()), 0
-        sums, squares = np.zeros(3), np.zeros(3)
-        arrays: dict[str, str] = {}  # sha256 by file
-        for split in SPLITS:
-            part = content.splits[split]
-            labels = part.labels.astype(np.int64)
-            _check_labels(labels, split, name, content.class_names)
-            at = 0
-            shape = (part.count, 3, content.size, content.size)
-            with _array(folder / f"{split}-images.npy", shape, np.uint8, arrays) as put:
-                for block in part.images:
-                    put(block)
-                    at += len(block)
-                    if split == "train":
-                        _add_up(block, sums, squares)
-                    if progress is not None:
-                        progress(done + at, total)
-                if not at == part.count == len(labels):
-                    raise DataError(
-                        f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}"
-                    )
-            done += at
-            with _array(folder / f"{split}-labels.npy", labels.shape, np.int64, arrays) as put:
-                put(labels)
-            if part.boxes is not None:
-                with _array(folder / f"{split}-boxes.npy", part.boxes.shape, np.int16, arrays) as put:
-                    put(part.boxes.astype(np.int16))
-        n = content.splits["train"].count * content.size**2 * 255.0
-        mean = sums / n
-        std = np.sqrt(np.maximum(squares / (n * 255.0) - mean**2, 1e-12))
-        arrays = dict(sorted(arrays.items()))
-        manifest = {
-            "schema": SCHEMA,
-            "name": name,
-            "set": of or name,
-            "size": content.size,
-            "layout": "N,3,H,W uint8",
-            "counts": {split: content.splits[split].count for split in SPLITS},
-            "class_names": list(content.class_names),
-            "superclass_names": list(content.superclass_names),
-            "superclass_of": list(content.superclass_of),
-            "class_ids": list(content.class_ids),
-            "mean": mean.tolist(),
-            "std": std.tolist(),
-            "split_seed": SPLIT_SEED,
-            "source": source | content.made_with,
-            "notes": list(content.notes),
-            "arrays": arrays,
-            "digest": hashlib.sha256(json.dumps(arrays, sort_keys=True).encode()).hexdigest(),
-        }
-        with replacing(folder / MANIFEST) as file:
-            file.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    with appearing(root / name) as folder:
+        fill(folder, content, name=name, source=source, progress=progress, of=of)
     return Store.open(root, name)
 
 
+def fill(
+    folder: Path,
+    content: Content,
+    *,
+    name: str,
+    source: dict[str, Any],
+    progress: Progress | None,
+    of: str | None = None,
+) -> None:
+    """Writes arrays and manifest of a data set into an empty folder; arguments and errors as of `write`."""
+    _check_names(content, name)
+    pixels = 3 * content.size**2
+    total, done = sum(s.count for s in content.splits.values()), 0
+    need_room(folder.parent, total * (pixels + 16))
+    sums, squares = np.zeros(3), np.zeros(3)
+    arrays: dict[str, str] = {}  # sha256 by file
+    for split in SPLITS:
+        part = content.splits[split]
+        labels = part.labels.astype(np.int64)
+        _check_labels(labels, split, name, content.class_names)
+        at = 0
+        shape = (part.count, 3, content.size, content.size)
+        with _array(folder / f"{split}-images.npy", shape, np.uint8, arrays) as put:
+            for block in part.images:
+                put(block)
+                at += len(block)
+                if split == "train":
+                    _add_up(block, sums, squares)
+                if progress is not None:
+                    progress(done + at, total)
+            if not at == part.count == len(labels):
+                raise DataError(
+                    f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}"
+                )
+        done += at
+        with _array(folder / f"{split}-labels.npy", labels.shape, np.int64, arrays) as put:
+            put(labels)
+        if part.boxes is not None:
+            with _array(folder / f"{split}-boxes.npy", part.boxes.shape, np.int16, arrays) as put:
+                put(part.boxes.astype(np.int16))
+    mean, std = _mean_and_std(sums, squares, content.splits["train"].count * content.size**2)
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": name,
+        "set": of or name,
+        "size": content.size,
+        "layout": "N,3,H,W uint8",
+        "counts": {split: content.splits[split].count for split in SPLITS},
+        "class_names": list(content.class_names),
+        "superclass_names": list(content.superclass_names),
+        "superclass_of": list(content.superclass_of),
+        "class_ids": list(content.class_ids),
+        "mean": mean.tolist(),
+        "std": std.tolist(),
+        "split_seed": SPLIT_SEED,
+        "source": source | content.made_with,
+        "notes": [*content.notes, *content.late_notes()],
+        "arrays": dict(sorted(arrays.items())),
+    }
+    manifest |= {"arrays_digest": _arrays_digest(manifest), "digest": _digest(manifest)}
+    with replacing(folder / MANIFEST) as file:
+        file.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    about = {array: (folder / array).stat() for array in arrays}
+    with replacing(folder / CHECKED) as file:
+        states = {name: [each.st_size, each.st_mtime_ns, each.st_ctime_ns] for name, each in about.items()}
+        file.write(json.dumps(states).encode())
+
+
 def verify(name: str, *, root: Path) -> Store:
-    """The store, after every array's checksum was computed again. Raises DataError that names the file."""
+    """The store, after every checksum, and mean and standard deviation of its pixels, were computed again.
+
+    Raises DataError that names the file.
+    """
     store = Store.open(root, name)
-    for array, expected in store.manifest["arrays"].items():
-        if _sha256(store.folder / array) != expected:
+    store._compare(store.manifest["arrays"])
+    sums, squares = np.zeros(3), np.zeros(3)
+    images = store.images("train")
+    for at in range(0, len(images), 1000):
+        _add_up(images[at : at + 1000], sums, squares)
+    found = _mean_and_std(sums, squares, len(images) * store.size**2)
+    for key, value in zip(("mean", "std"), found, strict=True):
+        if not np.allclose(value, store.manifest[key], rtol=1e-6, atol=0):
             raise DataError(
-                f"{store.folder / array}: has changed since it was prepared (its sha256 differs);"
-                f" delete {store.folder} and prepare {name} again"
+                f"{store.folder / MANIFEST}: its {key} is {store.manifest[key]}, the training images have"
+                f" {value.tolist()}; delete {store.folder} and prepare {name} again"
             )
     return store
-
-
-def clear_leftovers(folder: Path, pattern: str) -> None:
-    """Removes hidden folders of processes that were killed; `pattern` has the process number as {pid}."""
-    for leftover in folder.glob(pattern.format(pid="*")):
-        begin, end = pattern.split("{pid}")
-        owner = leftover.name.removeprefix(begin).removesuffix(end)
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-@contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """A folder that takes its place when the block ends without an error, and leaves nothing otherwise."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(folder.parent, f".{folder.name}.{{pid}}.making")
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.making")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
-        yield beside
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(beside, folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
 
 
 @contextmanager
@@ -398,6 +441,41 @@ def _add_up(block: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> None:
         squares += np.einsum("ncyx,ncyx->ncy", rows, rows).sum(axis=(0, 2), dtype=np.float64)
 
 
+def _mean_and_std(sums: np.ndarray, squares: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each channel, float64 (3,), in 0 to 1, from sums of bytes and of their squares."""
+    mean = sums / (pixels * 255.0)
+    return mean, np.sqrt(np.maximum(squares / (pixels * 255.0 * 255.0) - mean**2, 1e-12))
+
+
+def _arrays_digest(manifest: dict[str, Any]) -> str:
+    """Of the arrays alone: what the digest of a store was in version 0.1.0."""
+    arrays = dict(sorted(manifest["arrays"].items()))
+    return hashlib.sha256(json.dumps(arrays, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """Of everything that a run on these data depends on; neither of the name nor of the source."""
+    covered = {key: manifest.get(key) for key in COVERED}
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+
+
+def _check_names(content: Content, name: str) -> None:
+    if len(content.class_names) > MOST_CLASSES:
+        raise DataError(_too_many(name, len(content.class_names)))
+    for each in (*content.class_names, *content.superclass_names, *content.class_ids):
+        if UNWRITABLE.search(each) or not each.strip():
+            raise DataError(
+                f"{name}: a class is named {each!r}, expected text without control characters; correct the"
+                " source"
+            )
+    if content.class_ids and len(content.class_ids) != len(content.class_names):
+        raise DataError(f"{name}: has {len(content.class_names)} class names for {len(content.class_ids)}")
+
+
+def _too_many(name: str, n_classes: int) -> str:
+    return f"{name}: has {n_classes:,} classes, at most {MOST_CLASSES:,} can be evaluated; group or drop some"
+
+
 def _check_labels(labels: np.ndarray, split: str, name: str, classes: Sequence[str]) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(wrong):
@@ -413,6 +491,51 @@ def _check_labels(labels: np.ndarray, split: str, name: str, classes: Sequence[s
         )
 
 
+def _manifest(file: Path, name: str) -> bytes | None:
+    """The bytes of a manifest; None where there is none."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as problem:
+        raise _unreadable(file, name, problem) from problem
+
+
+def _parsed(content: bytes, file: Path, name: str) -> dict[str, Any]:
+    """A manifest that fits together. Raises DataError that names the key."""
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError) as problem:
+        raise _unreadable(file, name, problem) from problem
+    if not isinstance(manifest, dict):
+        manifest = {"schema": SCHEMA}  # what it is, it lacks everything
+    if manifest.get("schema") != SCHEMA:
+        raise DataError(
+            f"{file.parent}: was prepared by another version of mixscope (its schema is not {SCHEMA});"
+            f" delete the folder and run `mixscope data prepare {name}` again"
+        )
+    if (wrong := _wrong_key(manifest)) is not None:
+        raise DataError(
+            f"{file}: {wrong} is missing or is not what it should be; delete {file.parent} and prepare"
+            f" {name} again"
+        )
+    expected = _arrays_digest(manifest) if "arrays_digest" not in manifest else _digest(manifest)
+    if manifest["digest"] != expected:
+        raise DataError(
+            f"{file}: has changed since {name} was prepared (its digest differs); delete {file.parent} and"
+            f" prepare {name} again"
+        )
+    return manifest
+
+
+def _unreadable(file: Path, name: str, problem: Exception) -> DataError:
+    if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EPERM):
+        return DataError(
+            f"{file}: may not be read ({problem.strerror}); ask its owner for permission to read"
+        )
+    return DataError(f"{file}: cannot be read ({problem}); delete {file.parent} and prepare {name} again")
+
+
 def _wrong_key(manifest: dict[str, Any]) -> str | None:
     """The first key of a manifest that is missing or has a value of another kind; None for a sound one."""
 
@@ -420,10 +543,10 @@ def _wrong_key(manifest: dict[str, Any]) -> str | None:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
     def number(value: Any) -> bool:
-        return isinstance(value, int | float) and math.isfinite(value)
+        return type(value) in (int, float) and 0 <= value <= 1  # a channel lies in 0 to 1; nan does not
 
     def colour(value: Any) -> bool:
-        return isinstance(value, list) and len(value) == 3 and all(number(each) for each in value)
+        return isinstance(value, list) and len(value) == 3 and all(number(v) for v in value)
 
     def groups(value: Any) -> bool:
         many = len(manifest["superclass_names"])

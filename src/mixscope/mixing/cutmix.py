@@ -2,9 +2,10 @@
 
 import numpy as np
 
-TITLE = "CutMix"
+from mixscope.mixing.interface import method
 
 
+@method("cutmix", "CutMix", "1905.04899")
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of area (1 - lam) of the image before clipping, eq. (2) of the paper, and weight 0 inside.
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-TITLE = "MixUp"
+from mixscope.mixing.interface import method
 
 
+@method("mixup", "MixUp", "1710.09412")
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The whole image as box, int32 (n, 4), and lambda as the own weight inside it, float32 (n,).
 

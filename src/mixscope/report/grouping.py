@@ -12,7 +12,7 @@ from mixscope.report.words import Words
 
 def series_of(story: Story, arm: str | None) -> int:
     """The colour of an arm: its place among the arms."""
-    return story.design.arms.index(arm) if arm in story.design.arms else 0
+    return story.roles.augmentations.index(arm) if arm in story.roles.augmentations else 0
 
 
 def shorter(levels: Mapping[str, str], told: Story, data: str) -> dict[str, str]:
@@ -31,12 +31,13 @@ def by_data(told: Story) -> dict[str, list[Cell]]:
 
 def arms_together(cells: Sequence[Cell], told: Story) -> list[Cell]:
     """Cells in an order in which the arms of one model and stratum follow each other."""
-    design = told.design
-    outer = [f for f in design.factors if f != design.arm]
-    place = {f: list(levels) for f, levels in design.factors.items()}
+    roles = told.roles
+    outer = [f for f in roles.factors if f != roles.augmentation]
+    inner = [roles.augmentation] if roles.augmentation else []
+    place = {f: list(levels) for f, levels in roles.factors.items()}
     return sorted(
         cells,
-        key=lambda c: [place[f].index(c.levels[f]) for f in (*outer, *((design.arm,) if design.arm else ()))],
+        key=lambda c: [place[f].index(c.levels[f]) for f in (*outer, *inner)],
     )
 
 
@@ -45,11 +46,11 @@ def mates(told: Story, *, but: Iterable[str | None]) -> dict[tuple[tuple[str, st
     found: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
     left_out = list(but)
     for cell in told.cells:
-        found.setdefault(told.design.without(cell.levels, *left_out), []).append(cell)
+        found.setdefault(told.roles.without(cell.levels, *left_out), []).append(cell)
     return found
 
 
 def arm_keys(told: Story, cells: Sequence[Cell], words: Words) -> list[Key]:
     """The arms of these cells, for a legend."""
-    arms = dict.fromkeys(cell.levels.get(told.design.arm or "", cell.experiment) for cell in cells)
+    arms = dict.fromkeys(cell.levels.get(told.roles.augmentation or "", cell.experiment) for cell in cells)
     return [Key(series=series_of(told, arm), name=words.level(arm)) for arm in arms]

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from mixscope.claims.verdicts import Reading
 from mixscope.report.grouping import shorter
-from mixscope.report.story import Cell, DataSet, Story
+from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+from mixscope.results import DataSet
 
 TOLD = 8  # how many curves or rows an alternative text spells out
 

@@ -22,7 +22,6 @@ from markupsafe import Markup, escape
 import mixscope
 from mixscope.atomic import replacing
 from mixscope.claims import verdicts
-from mixscope.claims.evidence import Evidence
 from mixscope.claims.verdicts import Verdict
 from mixscope.formatting import number, signed
 from mixscope.report import literature, sentences, story, tables
@@ -39,13 +38,14 @@ from mixscope.report.sections import (
     health,
     how,
     pretraining,
-    results,
     weights,
 )
 from mixscope.report.sections import curves as training
 from mixscope.report.sections import literature as sources
+from mixscope.report.sections import results as results_section
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+from mixscope.results import Results
 
 SECTIONS = (
     "answer",
@@ -77,13 +77,13 @@ class Report:
 
 
 def write(
-    evidence: Evidence,
+    results: Results,
     *,
     out: Path,
     language: str = "en",
     reference: Path | None = None,
     curves: Path | None = None,
-    judge: Callable[[Evidence], Sequence[Verdict]] = verdicts.judge,
+    judge: Callable[[Results], Sequence[Verdict]] = verdicts.judge,
 ) -> Report:
     """The report of a study into the folder `out`: index.html, tables/ and figures/.
 
@@ -91,7 +91,7 @@ def write(
     Raises ConfigError for a language that is not there, DataError for a reference that cannot be read.
     """
     words = Words(language)
-    told = story.gather(evidence, judge, reference=reference, curves=curves)
+    told = story.gather(results, judge, reference=reference, curves=curves)
     context = _context(told, words, reference=reference, curves=curves)
     page = _environment(words).get_template("page.html").render(**context)
     (out / "tables").mkdir(parents=True, exist_ok=True)
@@ -198,7 +198,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         for secondary in (False, True)
     }
     css = _text("figure.css") + _text("style.css")
-    of_cues = cues.part(told.folder, words)
+    of_cues = cues.part(told.results, words)
     return {
         "story": told,
         "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
@@ -215,17 +215,17 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "forests": forests[False],
         "forests_secondary": forests[True],
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
-        "results": results.charts(told, words),
-        "table": results.table(told, words),
+        "results": results_section.charts(told, words),
+        "table": results_section.table(told, words),
         "doubted": [cell for cell in told.cells if cell.doubts],
         "has_reference": any(cell.published for cell in told.cells),
         "published_protocol": any(cell.checkpoint == "best-on-test" for cell in told.cells),
         "pretraining": pretraining.charts(told, words),
         "of_pretraining": [
-            v for v in told.verdicts if v.claim in pretraining.claims_about(told, told.design.pretrained)
+            v for v in told.verdicts if v.claim in pretraining.claims_about(told, told.roles.pretraining)
         ],
         "curves": training.charts(told, words),
-        "curve_split": next((s for r in told.runs if (s := training.judged_split(r))), "train"),
+        "curve_split": next((s for r in told.results.runs if (s := training.judged_split(r))), "train"),
         "published_logs": sum(len(cell.published_curves) for cell in told.cells),
         "budget_gains": budget.gains(told, words),
         "budget_contrasts": budget.contrasts(told, words),
@@ -236,12 +236,14 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "reliabilities": calibration.captioned(told, words),
         "eces": calibration.eces(told, words),
         "cues": of_cues,
-        "analyses": analyses.parts(told.folder, words),
+        "analyses": analyses.parts(told.results, words),
         "health": health.checks(told, words),
         "gates": health.gates(told, words),
-        "errors": [run for run in told.runs if run.state in ("failed", "interrupted")],
+        "errors": [run for run in told.results.runs if run.state in ("failed", "interrupted")],
         "checkpoints": health.checkpoints(told, words),
-        "code_digests": sorted({d for run in told.done for d in (run.summary or {}).get("code", ())}),
+        "code_digests": sorted(
+            {d for run in told.results.done if run.provenance for d in run.provenance.code_digests}
+        ),
         "weights": weights.provenance(told, words),
         "literature": sources.by_claim(told, words),
         "background": literature.background([v.claim for v in told.verdicts], words.language),
@@ -251,7 +253,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
 
 def _as_of(told: Story) -> str | None:
     """When a run was last heard of, to the minute."""
-    times = [datetime.fromisoformat(run.ended) for run in told.runs if run.ended]
+    times = [datetime.fromisoformat(run.heard) for run in told.results.runs if run.heard]
     return max(times).strftime("%Y-%m-%d %H:%M %z") if times else None
 
 

@@ -15,8 +15,9 @@ from mixscope import i18n
 from mixscope.formatting import number, signed
 from mixscope.report import sentences, story
 from mixscope.report.naming import stratum_name
-from mixscope.report.story import FIGURES, DataSet, Story
+from mixscope.report.story import FIGURES, Story
 from mixscope.report.words import Words
+from mixscope.results import DataSet
 
 
 def all_of(told: Story, words: Words) -> dict[str, str]:
@@ -90,7 +91,7 @@ def _runs(told: Story) -> list[dict[str, Any]]:
             "state": run.state,
             **{name: cell.by_seed[name].get(run.seed) for name in FIGURES},
             "epochs": len(run.epochs),
-            "seconds": run.summary["seconds"] if run.summary else None,
+            "seconds": run.provenance.seconds if run.provenance else None,
             "directory": run.directory,
         }
         for cell in told.cells
@@ -100,7 +101,7 @@ def _runs(told: Story) -> list[dict[str, Any]]:
 
 def _contrasts(told: Story) -> list[dict[str, Any]]:
     rows = []
-    factors = list(told.design.factors)
+    factors = list(told.roles.factors)
     for verdict in told.verdicts:
         for r in verdict.readings:
             row: dict[str, Any] = {"claim": verdict.claim, **{f: r.stratum.get(f, "") for f in factors}}
@@ -152,14 +153,14 @@ def _curves(told: Story) -> list[dict[str, Any]]:
             "epoch": row["epoch"],
             **{name: row.get(name) for name in names},
         }
-        for run in told.runs
+        for run in told.results.runs
         for row in run.epochs
     ]
 
 
 def _budget(told: Story) -> list[dict[str, Any]]:
     rows = []
-    factors = list(told.design.factors)
+    factors = list(told.roles.factors)
     for budget in (*told.budgets, *told.gain_budgets):
         for point in budget.points:
             for seed, value in point.by_seed.items():
@@ -178,7 +179,11 @@ def _classes(told: Story) -> list[dict[str, Any]]:
                 above = data.superclass_of[k] if k < len(data.superclass_of) else None
                 rows.append(
                     {
-                        **{f: one.levels.get(f, "") for f in told.design.factors if f != told.design.arm},
+                        **{
+                            f: one.levels.get(f, "")
+                            for f in told.roles.factors
+                            if f != told.roles.augmentation
+                        },
                         "arm": one.arm,
                         "class": _class(data, k),
                         "superclass": data.superclasses[above] if above is not None else "",
@@ -222,13 +227,13 @@ def _calibration(told: Story) -> list[dict[str, Any]]:
             "experiment": cell.experiment,
             **cell.levels,
             "bin": i,
-            "confidence": float(cell.judged.reliability.confidence[i]),
-            "accuracy": float(cell.judged.reliability.accuracy[i]),
-            "examples": int(cell.judged.reliability.examples[i]),
+            "confidence": float(bins.confidence[i]),
+            "accuracy": float(bins.accuracy[i]),
+            "examples": int(bins.examples[i]),
         }
         for cell in told.cells
-        if cell.judged is not None
-        for i in range(len(cell.judged.reliability.examples))
+        if cell.judged is not None and (bins := cell.judged.reliability) is not None
+        for i in range(len(bins.examples))
     ]
 
 
@@ -242,13 +247,13 @@ def _health(told: Story) -> list[dict[str, Any]]:
             "severity": finding.severity,
             "finding": i18n.render(finding),
         }
-        for run in told.runs
+        for run in told.results.runs
         for finding in run.health
     ]
 
 
 def _results_text(told: Story, words: Words) -> str:
-    head = [words("results.col.experiment"), *(words.factor(f) for f in told.design.factors)]
+    head = [words("results.col.experiment"), *(words.factor(f) for f in told.roles.factors)]
     head += [words(f"results.col.{name}") for name in FIGURES] + [words("results.col.seeds")]
     rows = []
     for cell in told.cells:

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import DataError, unknown
+from mixscope.findings import Finding
 from mixscope.results.outcomes import Outcomes
+from mixscope.study import gains
 from mixscope.study.claim import Claim
 from mixscope.study.config import RunConfig
+from mixscope.study.gains import Contrast
 from mixscope.study.roles import Roles
 
 if TYPE_CHECKING:
@@ -56,7 +59,8 @@ class Provenance:
     Attributes:
         config_digests: Digests of the settings in each record; one where they agree.
         code_digests: Digests of the code, more than one where other code resumed the run.
-        revision: Git revision, with " (modified)" where files differed from it; None without one.
+        revision: Git revision of the code; None without one.
+        modified: Whether files differed from that revision; None without one.
         data: The data set; None where not known.
         weights: Where the first weights came from: weights, file, sha256, training_data, and so on.
         packages: Version of each package.
@@ -71,6 +75,7 @@ class Provenance:
     config_digests: tuple[str, ...] = ()
     code_digests: tuple[str, ...] = ()
     revision: str | None = None
+    modified: bool | None = None
     data: DataSet | None = None
     weights: Mapping[str, Any] = field(default_factory=dict)
     packages: Mapping[str, str | None] = field(default_factory=dict)
@@ -112,7 +117,7 @@ class Experiment:
     config: RunConfig | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
     """One run of an experiment: planned, under way or ended.
 
@@ -139,7 +144,7 @@ class Run:
     error: str | None = None
     metrics: Metrics = field(default_factory=dict)
     epochs: Sequence[Mapping[str, Any]] = ()
-    health: Sequence[Mapping[str, Any]] = ()
+    health: Sequence[Finding] = ()
     provenance: Provenance | None = None
     config: RunConfig | None = None
     directory: str = ""
@@ -148,6 +153,10 @@ class Run:
     load_outcomes: Callable[[str], Outcomes | None] | None = field(default=None, repr=False, compare=False)
     load_scaled: Callable[[str], Scaled | None] | None = field(default=None, repr=False, compare=False)
     _kept: dict[str, Outcomes | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """Experiment, seed and state."""
+        return f"<Run {self.label}: {self.state}>"
 
     @property
     def done(self) -> bool:
@@ -213,7 +222,7 @@ class Summary:
             raise DataError(f"{self.experiment}: expected 1 seed or more and a spread of 0 or more")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Results:
     """Everything that was measured.
 
@@ -229,7 +238,7 @@ class Results:
         digest: Of the plan, claims included; None without a plan.
         source: Where it was read, for messages.
         folder: The study's folder; None for results from elsewhere.
-        analyses: Summary of each analysis by name (`mixscope analyze`).
+        plan: Text of the study file; None without a plan.
         notes: What was found out or assumed in reading, one sentence each.
     """
 
@@ -244,8 +253,11 @@ class Results:
     digest: str | None = None
     source: str = ""
     folder: Path | None = None
-    analyses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plan: str | None = None
     notes: tuple[str, ...] = ()
+    load_analysis: Callable[[str], Mapping[str, Any] | None] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Raises DataError for experiments, levels or runs that do not fit together."""
@@ -272,6 +284,11 @@ class Results:
         for summary in self.summaries:
             if summary.experiment not in names:
                 raise DataError(unknown(self.source, "experiment", summary.experiment, names))
+
+    def __repr__(self) -> str:
+        """Name, size and source; the data are in `to_frame()`."""
+        count = f"{len(self.done)} of {len(self.runs)} runs done"
+        return f"<Results {self.name}: {len(self.experiments)} experiments, {count}, from {self.source}>"
 
     @property
     def factors(self) -> Mapping[str, tuple[str, ...]]:
@@ -300,6 +317,38 @@ class Results:
         wanted = dict(levels)
         return next((e.name for e in self.experiments if dict(e.levels) == wanted), None)
 
+    def weights(self, cells: Sequence[tuple[Mapping[str, str], float]]) -> dict[str, float]:
+        """Weights by experiment, from weights by levels (`gains.cells`).
+
+        Raises:
+            DataError: If no experiment has these levels.
+        """
+        names = {tuple(e.levels[f] for f in self.factors): e.name for e in self.experiments}
+        found = {}
+        for levels, weight in cells:
+            name = names.get(tuple(levels[f] for f in self.factors))
+            if name is None:
+                raise DataError(f"{self.source}: no experiment has the levels {', '.join(levels.values())}")
+            found[name] = weight
+        return found
+
+    def contrasts(self, *kinds: str) -> list[tuple[Contrast, dict[str, float]]]:
+        """Gains over the baseline, differences between models and of gains, with weights by experiment.
+
+        Args:
+            *kinds: Of "gain", "model" and "difference of gains"; default: all.
+
+        Returns:
+            Those whose experiments are all there.
+        """
+        there = {tuple(e.levels[f] for f in self.factors) for e in self.experiments}
+        found = []
+        for contrast in gains.of_design(self.roles, kinds or (gains.GAIN, gains.MODEL, gains.OF_GAINS)):
+            cells = gains.cells(contrast.weights, contrast.stratum, self.factors)
+            if all(tuple(levels.values()) in there for levels, _ in cells):
+                found.append((contrast, self.weights(cells)))
+        return found
+
     def runs_of(self, name: str) -> list[Run]:
         """The runs of an experiment, done or not."""
         return [run for run in self.runs if run.experiment == name]
@@ -311,6 +360,14 @@ class Results:
     def summary_of(self, name: str) -> Summary | None:
         """Mean and spread of an experiment whose runs are not known; None where they are."""
         return next((s for s in self.summaries if s.experiment == name), None)
+
+    def analysis(self, name: str) -> Mapping[str, Any] | None:
+        """The summary of an analysis (`mixscope analyze --what NAME`); None where there is none.
+
+        Raises:
+            DataError: If it is damaged.
+        """
+        return self.load_analysis(name) if self.load_analysis is not None else None
 
     def to_frame(self, checkpoint: str = LAST) -> "pandas.DataFrame":
         """One row a run; `results/frames.py` documents the columns. Raises DataError."""

@@ -43,6 +43,9 @@ def examine(root: Path) -> dict[str, Any]:
             sets[name] = f"ready, {len(store.labels('train')):,} + {len(store.labels('test')):,} images"
         except DataError as problem:
             sets[name] = str(problem)
+    from mixscope.training import precision
+
+    devices = [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
     memory = psutil.virtual_memory()
     return {
         "mixscope": mixscope.__version__,
@@ -53,7 +56,8 @@ def examine(root: Path) -> dict[str, Any]:
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_available_gib": round(memory.available / 2**30, 1),
         "torch_threads": torch.get_num_threads(),
-        "cuda": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "cuda": [torch.cuda.get_device_name(device) for device in devices],
+        "bf16": [precision.emulated(device) or "native" for device in devices],
         "data_root": str(root),
         "data": sets,
     }

@@ -84,6 +84,7 @@ def _evaluate(
             raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
     first = group[0][1]
     store = Store.open(root, first.data.name)
+    store.check()
     with processes(first.run.device) as device, in_order(store, split, first, device) as loader:
         module = models.build(_bare(first), n_classes=store.n_classes, image_size=store.size, seed=0).module
         for path, config in group:

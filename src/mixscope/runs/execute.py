@@ -27,7 +27,7 @@ from mixscope.runs.records import LESS_MEMORY
 from mixscope.runs.setup import Ready, check_data, facts, first_batch, ready_for
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, compiling, health, loop, models, ranks
+from mixscope.training import checkpoint, compiling, health, loop, models, precision, ranks
 from mixscope.training.loop import Show
 from mixscope.training.stop import Stop, listening
 
@@ -172,6 +172,8 @@ def _announce(ready: Ready, show: Show) -> None:
     show.line(f"model     {models.describe(ready.built, config.model, store.size)}")
     where = devices.describe(ready.device)
     show.line(f"device    {where['name']}  {where['threads']} threads  {config.train.precision}")
+    if config.train.precision == "bf16" and (slow := precision.emulated(ready.device)) is not None:
+        show.line(f"warning   {slow}")
     for line in display.health_lines(ready.findings):
         show.line(line)
     broken = [i18n.render(f) for f in ready.findings if f.severity == "fail"]

@@ -46,6 +46,7 @@ from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.study import config as settings
+from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
@@ -56,6 +57,7 @@ HEARTBEAT_SECONDS = 5.0
 # those in the middle of a study does not mix versions of what is compared.
 MAKES_FIGURES = (
     "rng.py",
+    "calibration.py",
     "metrics.py",
     "study/config.py",
     "data/*.py",
@@ -68,7 +70,10 @@ MAKES_FIGURES = (
     "runs/setup.py",
 )
 # Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
-BEFORE_A_RUN = ("archives.py", "download.py", "formats.py", "inspect.py", "prepare.py", "preview.py")
+BEFORE_A_RUN = (
+    *("archives.py", "disk.py", "download.py", "formats.py", "inspect.py", "prepare.py", "preview.py"),
+    "resizing.py",
+)
 LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"
@@ -77,7 +82,13 @@ LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without
 
 def name_of(config: RunConfig) -> str:
     """The name of a run's directory when the user gives none; equal settings give equal names."""
-    parts = (config.data.name, config.model.arch, config.augment.mix, f"s{config.seed}", config.digest)
+    parts = (
+        config.data.name,
+        config.model.arch,
+        methods.label(config.augment.mix),
+        f"s{config.seed}",
+        config.digest,
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts))
 
 

@@ -20,7 +20,7 @@ from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.study.config import RunConfig, clean_images
-from mixscope.training import health, models, pretraining_data, ranks
+from mixscope.training import health, hidden, models, pretraining_data, ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Ready:
 def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
     """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
     store = Store.open(root, config.data.name)
+    store.check()
     cue_store.refuse_moves(store, config.augment.base)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
@@ -53,7 +54,9 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
         size=store.size,
         batch_size=config.train.batch_size,
         examples=len(rows),
+        patch=models.patch(built.module),
     )
+    hidden.refuse(mixer, built.module, config.model.arch, config.train, n_ranks=ranks.count())
     with ExitStack() as stack:
         loader = stack.enter_context(
             Loader(
@@ -66,6 +69,9 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
                 base=config.augment.base,
                 shuffle=True,
                 mixer=mixer,
+                erase=config.augment.erase,
+                policy=config.augment.policy,
+                repeats=config.augment.repeats,
                 drop_last=_last_is_too_small(len(rows), config.train.batch_size),
                 rank=ranks.rank(),
                 ranks=ranks.count(),
@@ -172,7 +178,7 @@ def facts(store: Store) -> dict[str, Any]:
 
 def check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
     """Raises DataError when a run was begun on other data than `store`; before: its environment.json."""
-    if store.digest != before["data"]["digest"]:
+    if not store.has_digest(before["data"]["digest"]):
         raise DataError(
             f"{path}: was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"
             f" {store.digest[:12]}; give another --out, or the data it was begun on with --root"

@@ -28,7 +28,13 @@ def check(study: Study, runs: Sequence[PlannedRun], *, root: Path, prepared: boo
     for (_, data, arch), run in reversed(firsts.items()):
         try:
             mixing.make(
-                run.config.augment, seed=0, epochs=run.config.train.epochs, size=8, batch_size=1, examples=1
+                run.config.augment,
+                seed=0,
+                epochs=run.config.train.epochs,
+                size=16,
+                batch_size=1,
+                examples=1,
+                patch=4,  # which the network has is known when it is built
             )
         except ConfigError as problem:
             raise ConfigError(f"{study.where(run.cell, 'augment.mix')}: {problem}") from problem

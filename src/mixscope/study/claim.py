@@ -22,19 +22,19 @@ What does not belong here: whether a claim is true (claims/).
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mixscope.errors import ConfigError, unknown
+from mixscope.study import gains
 from mixscope.study.document import Document, Key
+from mixscope.study.gains import Levels
 
 KEYS = ("en", "ko", "contrast", "where", "expect", "margin", "pair_seeds", "secondary", "needs")
 EXPECT = ("above", "below", "equivalent", "none")
 RULES = 2  # the version of the verdict rules; 1 is that of studies which began before versions were recorded
-Levels = Mapping[str, Mapping[str, Any]]  # {factor: {level: settings}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,20 +56,11 @@ class Claim:
 
     def strata(self, factors: Levels) -> list[dict[str, str]]:
         """The strata of this claim: {factor: level} of every factor that the contrast leaves alone."""
-        free = [f for f in factors if f not in self.contrast]
-        each = [[self.where[f]] if f in self.where else list(factors[f]) for f in free]
-        return [dict(zip(free, levels, strict=True)) for levels in itertools.product(*each)]
+        return gains.strata(self.contrast, factors, self.where)
 
     def weights(self, stratum: Mapping[str, str], factors: Levels) -> list[tuple[dict[str, str], float]]:
         """The cells of one stratum with their weights, in the order of the factors."""
-        found = []
-        for levels in itertools.product(*self.contrast.values()):
-            weight = 1.0
-            for (_, weights), level in zip(self.contrast.items(), levels, strict=True):
-                weight *= weights[level]
-            chosen = {**stratum, **dict(zip(self.contrast, levels, strict=True))}
-            found.append(({f: chosen[f] for f in factors}, weight))
-        return found
+        return gains.cells(self.contrast, stratum, factors)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, under the names above."""

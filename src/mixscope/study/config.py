@@ -9,10 +9,8 @@ What does not belong here: studies of many runs (matrix.py), and anything that n
 
 import dataclasses
 import hashlib
-import importlib.util
 import json
 import math
-import pkgutil
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -23,7 +21,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 
 from mixscope.errors import ConfigError, unknown
-from mixscope.study import document
+from mixscope.study import document, methods
 
 
 def _require(holds: bool, sentence: str) -> None:
@@ -31,15 +29,15 @@ def _require(holds: bool, sentence: str) -> None:
         raise ConfigError(sentence)
 
 
-def mixing_methods() -> list[str]:
-    """The names of the methods of mixing/, sorted: of its files all but these two.
+_NEVER = object()
 
-    The files are listed and not imported: settings are read where neither torch nor the layers above are.
-    """
-    room = importlib.util.find_spec("mixscope.mixing")
-    assert room is not None
-    files = pkgutil.iter_modules(room.submodule_search_locations)
-    return sorted(file.name for file in files if file.name not in ("plan", "loss"))
+# Settings that are younger than recorded runs: at these values they stay out of digests.
+LATER: dict[str, Any] = {
+    "augment.grid": 0,
+    "augment.erase": "none",
+    "augment.policy": "none",
+    "augment.repeats": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,23 +83,34 @@ class Model:
 class Augment:
     """What happens to a training batch.
 
-    base: what every arm gets: "none", "crop-flip" (zero padding, random crop, horizontal flip) or "rrc"
-    (random resized crop and flip).
-    mix: "none", the name of a file of mixing/ ("mixup", "cutmix", ...), or "switch" (one of several for each
-    batch).
+    base: what every augmentation gets: "none", "crop-flip" (zero padding, random crop, horizontal flip) or
+    "rrc" (random resized crop and flip).
+    policy: operations on bytes before the crop: "none", "trivialaugment" (Wide) or "randaugment" (2
+    operations of magnitude 9). erase: a box of each cropped image, in the mean colour, before mixing: "none",
+    "cutout" (half of the side) or "random-erasing".
+    repeats: so many copies of each image in a batch, each with a crop and flip of its own; an epoch has as
+    many batches as ever, and so a part of the images.
+    mix: "none", a mixing method ("mixup", "cutmix", ...; docs/mixing.md lists them), one of a file of your
+    own (path/to/mymix.py:function) or of an installed package (by its name among the entry points
+    mixscope.methods), or "switch" (one of several for each batch).
     mixup_alpha, cutmix_alpha: Beta(alpha, alpha) of lambda; alpha: the same by name for every other method, 1
-    where it is not named. per: one lambda a batch or one a sample.
+    where it is not named. per: one lambda a batch or one a sample. grid: pixels of a patch for methods on a
+    patch grid; 0 takes the model's.
     prob: the share of batches (or samples) that are mixed. switch_prob: the share of CutMix under "switch",
     the rest is MixUp; switch: instead of it, the share of each method by name, of their sum.
     off_epochs: mixing stops for the last k epochs. label_smoothing: mass spread evenly over all classes.
     """
 
     base: Literal["none", "crop-flip", "rrc"] = "crop-flip"
+    policy: Literal["none", "trivialaugment", "randaugment"] = "none"
+    erase: Literal["none", "cutout", "random-erasing"] = "none"
+    repeats: int = 1
     mix: str = "none"
     mixup_alpha: float = 1.0
     cutmix_alpha: float = 1.0
     alpha: Mapping[str, float] = field(default_factory=dict)
     per: Literal["batch", "sample"] = "batch"
+    grid: int = 0
     prob: float = 1.0
     switch_prob: float = 0.5
     switch: Mapping[str, float] = field(default_factory=dict)
@@ -110,17 +119,15 @@ class Augment:
 
     def __post_init__(self) -> None:
         """Raises ConfigError."""
-        methods = mixing_methods()
-        if self.mix not in (known := ["none", *methods, "switch"]):
-            raise ConfigError(unknown("augment.mix", "mixing method", self.mix, known))
-        for key, names in (("alpha", self.alpha), ("switch", self.switch)):
-            for name in names:
-                if name not in methods:
-                    raise ConfigError(unknown(f"augment.{key}", "mixing method", name, methods))
-                _require(
-                    key == "switch" or not hasattr(self, f"{name}_alpha"),
-                    f"augment.alpha.{name}: this method has a setting of its own, augment.{name}_alpha",
-                )
+        object.__setattr__(self, "mix", methods.pinned(self.mix, "augment.mix", ("none", "switch")))
+        for key in ("alpha", "switch"):
+            by_name = {methods.pinned(n, f"augment.{key}"): v for n, v in getattr(self, key).items()}
+            object.__setattr__(self, key, by_name)
+        for name in self.alpha:
+            _require(
+                not hasattr(self, f"{name}_alpha"),
+                f"augment.alpha.{name}: this method has a setting of its own, augment.{name}_alpha",
+            )
         alphas = {f"alpha.{name}": value for name, value in self.alpha.items()}
         alphas |= {"mixup_alpha": self.mixup_alpha, "cutmix_alpha": self.cutmix_alpha}
         for name, value in alphas.items():
@@ -140,6 +147,8 @@ class Augment:
         for name in ("prob", "switch_prob"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"augment.{name} must lie in [0, 1], got {value}")
+        _require(self.grid >= 0, f"augment.grid must be 0 (the model's patches) or more, got {self.grid}")
+        _require(self.repeats >= 1, f"augment.repeats must be 1 or more, got {self.repeats}")
         _require(self.off_epochs >= 0, f"augment.off_epochs must be 0 or more, got {self.off_epochs}")
         _require(
             0 <= self.label_smoothing < 1,
@@ -182,7 +191,7 @@ class Train:
     """How long, and by which protocol.
 
     batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
-    this many parts. precision: "fp32" or "bf16" (autocast).
+    this many parts. precision: "fp32", "bf16" or "fp16" (autocast; of fp16 with scaled gradients).
     channels_last: on a GPU images and maps lie in memory by pixels, not by planes, which changes results by
     rounding; on a CPU they always do.
     compile: torch.compile, which costs seconds to minutes before the first step and changes results by
@@ -195,7 +204,7 @@ class Train:
     epochs: int = 50
     batch_size: int = 256
     accumulate: int = 1
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = False
     compile: bool | Literal["auto"] = False
     protocol: Literal["sound", "published"] = "sound"
@@ -270,11 +279,17 @@ class RunConfig:
         return dict(_flatten("", self.to_dict()))
 
     def semantic(self) -> dict[str, Any]:
-        """The dotted settings that change the result: all but run.*; weights files by name, not path."""
-        kept = {k: v for k, v in self.flat().items() if not k.startswith("run.")}
+        """The dotted settings that change the result: all but run.*; files by name, not by path."""
+        kept = {
+            k: v for k, v in self.flat().items() if not k.startswith("run.") and LATER.get(k, _NEVER) != v
+        }
         pretrained = kept["model.pretrained"]
         if isinstance(pretrained, str):
             kept["model.pretrained"] = PurePath(pretrained).name
+        kept["augment.mix"] = methods.bare(self.augment.mix)
+        for key in ("augment.alpha.", "augment.switch."):
+            for name in [k for k in kept if k.startswith(key)]:
+                kept[key + methods.bare(name.removeprefix(key))] = kept.pop(name)
         return kept
 
     @property
@@ -384,7 +399,11 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         raise ConfigError(f"{key}: expected true, false or {'a text' if text else words[0]}, got {value!r}")
     if origin is not None:  # only Mapping[str, Any] and Mapping[str, float]
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
-            glued = next((k for k in value if not k.isidentifier()), None)
+            # Names of methods have hyphens, and files dots; arguments of a model have not.
+            named = get_args(hint)[1] is float
+            glued = next(
+                (k for k in value if not k.isidentifier() and not (named and value[k] is not None)), None
+            )
             if glued is not None:
                 raise ConfigError(
                     f'{key}: "{glued}" is no name of an argument; write {{depth: 4}}, with a space'

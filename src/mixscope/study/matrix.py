@@ -21,6 +21,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from typing import Any
 import yaml
 
 from mixscope.errors import ConfigError, unknown
-from mixscope.study import claim, document
+from mixscope.study import claim, document, path_names
 from mixscope.study import config as settings
 from mixscope.study.claim import Claim
 from mixscope.study.config import RunConfig
@@ -39,6 +40,10 @@ from mixscope.study.document import Document, Key
 
 KEYS = ("extends", "name", "title", "base", "factors", "rules", "seeds", "names", "claims", "looks")
 KEPT = "study.yaml"  # the study as it was planned, in the folder of its runs
+MOST_RUNS = (
+    10_000  # of a study: each is a process of minutes at least, and every look at a study reads them all
+)
+MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +109,7 @@ class Study:
         for levels in itertools.product(*self.factors.values()):
             cell = dict(zip(self.factors, levels, strict=True))
             name = next((n for n, c in self.names.items() if dict(c) == cell), None)
-            found.append((name or "-".join(cell.values()), cell))
+            found.append(("-".join(cell.values()) if name is None else name, cell))
         return found
 
     def expand(self, *, only: Mapping[str, str] | None = None, seeds: int | None = None) -> list[PlannedRun]:
@@ -288,7 +293,10 @@ def parse(text: str, *, file: str) -> Study:
             f"{found.where('name')}: becomes a folder: letters, digits, dot, hyphen and underscore only,"
             f" got {tree['name']!r}"
         )
+    if (why := path_names.unfit(name)) is not None:
+        raise ConfigError(f"{found.where('name')}: becomes a folder, but {why}; choose a shorter name")
     factors = _factors(found)
+    _check_size(found, factors)
     study = Study(
         name=name,
         title=str(tree.get("title", name)),
@@ -306,6 +314,7 @@ def parse(text: str, *, file: str) -> Study:
         file=found,
     )
     _check_names(study, found)
+    _check_paths(study, found)
     study.check()
     return dataclasses.replace(study, text=written(study)) if "extends" in tree else study
 
@@ -347,9 +356,10 @@ def written(study: Study) -> str:
 def _seeds(file: Document) -> list[int]:
     seeds = file.tree["seeds"]
     whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
-    if not whole or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+    if not whole or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) > MOST_SEED:
         raise ConfigError(
-            f"{file.where('seeds')}: expected a list of different whole numbers, 0 or more, got {seeds!r}"
+            f"{file.where('seeds')}: expected a list of different whole numbers from 0 to {MOST_SEED},"
+            f" got {_short(seeds)}"
         )
     return list(seeds)
 
@@ -380,13 +390,28 @@ def _factors(file: Document) -> dict[str, dict[str, dict[str, Any]]]:
             raise ConfigError(
                 f"{file.where('factors', factor)}: every study has that already; name it otherwise"
             )
+        _printable(factor, file, "factors", factor)
         factors[factor] = {
             level: dict(_mapping(values or {}, file, "factors", factor, level))
             for level, values in _mapping(levels, file, "factors", factor).items()
         }
         if not factors[factor]:
             raise ConfigError(f"{file.where('factors', factor)}: has no level")
+        for level in factors[factor]:
+            _printable(level, file, "factors", factor, level)
     return factors
+
+
+def _check_size(file: Document, factors: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises ConfigError for more runs than a study can have, before the first of them is made."""
+    seeds = file.tree["seeds"]
+    count = math.prod(map(len, factors.values())) * (len(seeds) if isinstance(seeds, list) else 1)
+    if count > MOST_RUNS:
+        sizes = " x ".join(f"{len(levels)} {factor}" for factor, levels in factors.items())
+        raise ConfigError(
+            f"{file.where('seeds')}: {sizes} x {len(seeds)} seeds are more than the {MOST_RUNS:,} runs that a"
+            " study can have; list fewer seeds or levels, or divide it into several studies"
+        )
 
 
 def _rules(file: Document, factors: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -458,6 +483,58 @@ def _check_names(study: Study, file: Document) -> None:
             if level not in known and not file.own("names"):
                 raise ConfigError(_not_named(file, "level", known, "factors", factor, level))
         raise ConfigError(f"{file.where('names')}: the combination {', '.join(missing[0])} has no name")
+
+
+def _printable(name: str, file: Document, *at: str) -> None:
+    """Raises ConfigError for a name with control characters, which messages and tables would print."""
+    if (why := path_names.unprintable(name)) is not None:
+        raise ConfigError(f"{_at(file, *at)}: the name {why}; choose another name")
+
+
+def _at(file: Document, *at: str) -> str:
+    """Where a name stands, without its control characters."""
+    return "".join(c if path_names.unprintable(c) is None else "?" for c in file.where(*at))
+
+
+def _check_paths(study: Study, file: Document) -> None:
+    """Every experiment has a name of its own, and one that can be a folder. Raises ConfigError."""
+    first: dict[str, Mapping[str, str]] = {}
+    for name, cell in study.cells():
+        if name in first:
+            # The last factor varies fastest: the combinations differ in the levels that are shown.
+            pair = [
+                ", ".join(f"{f}={c[f]}" for f in c if first[name][f] != cell[f]) for c in (first[name], cell)
+            ]
+            factor = next(f for f in cell if first[name][f] != cell[f])
+            raise ConfigError(
+                f"{file.where('factors', factor, cell[factor])}: {pair[0]} and {pair[1]} are both called"
+                f' "{name}" where levels are joined by hyphens, so that their results would be mixed; rename'
+                " a level, or give every combination a name under names"
+            )
+        first[name] = cell
+        why = path_names.unfit(name)
+        if why is None:
+            continue
+        if name in study.names:
+            raise ConfigError(
+                f"{_at(file, 'names', name)}: an experiment's name becomes a folder, but this one {why};"
+                " choose another name"
+            )
+        factor, level = next(
+            ((f, each) for f, each in cell.items() if path_names.unfit(each) is not None),
+            next(iter(cell.items())),
+        )
+        raise ConfigError(
+            f"{_at(file, 'factors', factor, level)}: levels joined by hyphens become a folder, but"
+            f' "{name[:40]}{"..." if len(name) > 40 else ""}" {why}; rename the level, or give every'
+            " combination a name under names"
+        )
+
+
+def _short(value: object) -> str:
+    """A value as text, cut where it would fill a page."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _mapping(value: object, file: Document, *at: str | int) -> Mapping[str, Any]:

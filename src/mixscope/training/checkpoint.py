@@ -54,6 +54,7 @@ def save(
     module: nn.Module,
     ema: Ema | None,
     optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler | None = None,
     name: str = "last",
 ) -> None:
     """<name>.pt, on disk when this returns; the last.pt that was there becomes previous.pt."""
@@ -64,6 +65,8 @@ def save(
         "ema": None if ema is None else ema.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
+    if scaler is not None:
+        content["scaler"] = scaler.state_dict()
     file = folder / f"{name}.pt"
     with replacing(file) as beside:
         torch.save(content, beside)
@@ -118,7 +121,12 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def restore(
-    content: Mapping[str, Any], *, module: nn.Module, ema: Ema | None, optimiser: torch.optim.Optimizer
+    content: Mapping[str, Any],
+    *,
+    module: nn.Module,
+    ema: Ema | None,
+    optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> State:
     """Puts everything back where `save` took it from. Raises DataError when a part does not fit."""
     try:
@@ -127,6 +135,8 @@ def restore(
         _lay_as_weights(optimiser)
         if ema is not None:
             ema.load_state_dict(content["ema"])
+        if scaler is not None:
+            scaler.load_state_dict(content["scaler"])
         return State(**content["state"])
     except (KeyError, TypeError, ValueError, RuntimeError) as problem:
         raise DataError(f"the checkpoint does not fit the model it was made for ({problem})") from problem

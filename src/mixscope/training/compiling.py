@@ -21,7 +21,7 @@ from torch import nn
 from mixscope.errors import ConfigError
 from mixscope.formatting import duration
 from mixscope.study.config import Train
-from mixscope.training import convolution
+from mixscope.training import convolution, precision
 
 # Of networks with batch norm, whose passes over memory compiling saves, and of others: the share of a step
 # that is saved, and the seconds of compiling for each layer, beside those that every network takes.
@@ -102,7 +102,7 @@ def _seconds(train: Train, module: nn.Module, images: torch.Tensor, device: torc
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for count in range(STEPS + 1):
             start = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16"):
+            with precision.autocast(train.precision, device):
                 loss = twin(images).float().square().mean()
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)

@@ -11,7 +11,7 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.errors import RunFailed
 from mixscope.study.config import Train
-from mixscope.training import convolution, ranks
+from mixscope.training import convolution, precision, ranks
 from mixscope.training.stop import Stop
 
 
@@ -40,7 +40,7 @@ def predict(
     layout = convolution.layout(config, device)
     with (
         torch.inference_mode(),
-        torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
+        precision.autocast(config.precision, device),
     ):
         for batch in feed(loader, device):
             if stop is not None and (wishes := talk.turn(stop.asked)) is not None:

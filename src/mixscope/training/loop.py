@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from mixscope import metrics, rng
+from mixscope.data.batch import Inner
 from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.data.order import Position
@@ -30,7 +31,7 @@ from mixscope.findings import Finding
 from mixscope.formatting import duration
 from mixscope.mixing.loss import mixed_cross_entropy, weighted_hits
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, convolution, optim, ranks
+from mixscope.training import checkpoint, convolution, hidden, optim, precision, ranks
 from mixscope.training.checkpoint import State
 from mixscope.training.evaluate import predict
 from mixscope.training.stop import Stop
@@ -103,8 +104,8 @@ def train(
     epochs, batches, smoothing = config.train.epochs, loader.batches, config.augment.label_smoothing
     rank, n_ranks, on_cpu = ranks.rank(), ranks.count(), device.type == "cpu"
     layout = convolution.layout(config.train, device)
-    bf16 = config.train.precision == "bf16"
-    precision: Any = torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
+    autocast = precision.autocast(config.train.precision, device)
+    scaler = precision.scaler(config.train.precision, device)
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
     ema = optim.Ema(module, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
@@ -116,7 +117,7 @@ def train(
     if warning is not None:
         show.line(f"warning   {warning}")
     if content is not None:
-        state = checkpoint.restore(content, module=module, ema=ema, optimiser=optimiser)
+        state = checkpoint.restore(content, module=module, ema=ema, optimiser=optimiser, scaler=scaler)
         show.line(f"resume    epoch {state.epoch + 1}, batch {state.batch + 1}, after {state.step} steps")
     if record is not None:
         record.cut(state.events)
@@ -139,7 +140,14 @@ def train(
         if record is not None:
             state.events = record.events_bytes
             checkpoint.save(
-                folder, state, config=config, module=module, ema=ema, optimiser=optimiser, name=name
+                folder,
+                state,
+                config=config,
+                module=module,
+                ema=ema,
+                optimiser=optimiser,
+                scaler=scaler,
+                name=name,
             )
 
     talk = ranks.Talk()
@@ -174,12 +182,14 @@ def train(
                 lam = None if batch.lam is None else batch.lam[part]
                 exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once a step
                 with nullcontext() if exchange else cast(Any, forward).no_sync():
-                    with precision:
+                    with autocast, hidden.mixing(module, _part_of(batch.inner, part), lam) as weights:
                         logits = (quick if len(images) == usual else forward)(images).float()
+                        lam = weights()
                     losses = mixed_cross_entropy(logits, labels, partners, lam, smoothing)
                     # Ranks average their gradients, so that this is the mean over the whole batch.
                     share = n_ranks / loader.global_size(state.batch)
-                    torch.autograd.backward(losses, torch.full_like(losses, share))
+                    scaled = losses if scaler is None else scaler.scale(losses)
+                    torch.autograd.backward(scaled, torch.full_like(losses, share))
                 weighted = weighted_hits(logits.detach(), labels, partners, lam)
                 sums += torch.stack((losses.detach(), weighted)).sum(dim=1, dtype=torch.float64)
             seen += len(batch.ids)
@@ -210,8 +220,14 @@ def train(
                     )
 
             if config.optim.clip_norm > 0:
+                if scaler is not None:
+                    scaler.unscale_(optimiser)
                 nn.utils.clip_grad_norm_(module.parameters(), config.optim.clip_norm)
-            optimiser.step()
+            if scaler is None:
+                optimiser.step()
+            else:  # no step where a scaled gradient overflows
+                scaler.step(optimiser)
+                scaler.update()
             if ema is not None:
                 ema.update(module)
             state.batch += 1
@@ -285,6 +301,11 @@ def _parts(n: int, count: int) -> list[slice]:
     count = max(1, min(count, n // 2))
     bounds = [n * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(bounds)]
+
+
+def _part_of(inner: Inner | None, part: slice) -> Inner | None:
+    """What a part of a batch leaves to the network; activations are mixed in whole batches only."""
+    return inner if inner is None or inner.box is None else inner._replace(box=inner.box[part])
 
 
 def _generators(device: torch.device) -> list[torch.Generator]:

@@ -82,6 +82,12 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
     return Built(module, provenance, sum(p.numel() for p in module.parameters()))
 
 
+def patch(module: nn.Module) -> int:
+    """Pixels of a side of the patches that a network cuts images into; 0 where it does not."""
+    size = getattr(getattr(module, "patch_embed", None), "patch_size", None)
+    return int(size[0]) if isinstance(size, tuple) else 0
+
+
 def describe(built: Built, model: Model, image_size: int) -> str:
     """One line for a person: parameters, weights, and how coarsely the model sees the image."""
     parts = [model.arch, f"{built.parameters / 1e6:.1f} M parameters", built.provenance["weights"]]

@@ -3,6 +3,7 @@
 What does not belong here: contact sheets of what a data set holds (data/inspect.py).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,35 @@ from PIL import Image, ImageDraw, ImageFont
 from mixscope import mixing
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
+from mixscope.study import methods
 from mixscope.study.config import Augment
 
-TILE, GAP, MARGIN, CAPTION = 112, 10, 84, 34
+TILE, GAP, MARGIN, CAPTION = 112, 10, 140, 34
 
 
-def mixing_sheet(store: Store, file: Path, *, columns: int = 7, seed: int = 0, base: str = "none") -> None:
-    """Draws the first images of epoch 0 as every arm sees them, with label weights below (PNG).
+def mixing_sheet(
+    store: Store,
+    file: Path,
+    *,
+    columns: int = 7,
+    seed: int = 0,
+    base: str = "none",
+    own: Sequence[str] = (),
+) -> None:
+    """Draws the first images of epoch 0 as every method mixes them, with label weights below (PNG).
 
-    All arms share images, crops, partners and, as far as a box can be of whole pixels, lambda.
+    own: methods that do not come with mixscope, by name in settings. All methods share images, crops,
+    partners and lambda. Methods on a patch grid get a grid of 4 x 4. What a network does is not seen:
+    activations of Manifold Mixup are not pixels, and TransMix is drawn with the label weights of its pixels.
+    Raises ConfigError for a method of `own` that cannot be had.
     """
     arms = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
+    arms |= {name: methods.label(name) for name in own}
     sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(arms) * (TILE + CAPTION) + GAP), "white")
     draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(16), ImageFont.load_default(11)
     for row, (arm, title) in enumerate(arms.items()):
         top = GAP + row * (TILE + CAPTION)
-        draw.text((8, top + TILE // 2 - 10), title, fill="#222222", font=font)
+        draw.text((8, top + TILE // 2 - 10), title.replace(", ", ",\n"), fill="#222222", font=font)
         images, captions = _first_batch(store, arm, columns, seed, base)
         for column in range(columns):
             left = MARGIN + column * (TILE + GAP)
@@ -48,6 +62,7 @@ def _first_batch(
         size=store.size,
         batch_size=n,
         examples=len(store.labels("train")),
+        patch=max(store.size // 4, 1),
     )
     with Loader(store, "train", batch_size=n, seed=seed, shuffle=True, base=base, mixer=mixer) as loader:
         batch = next(iter(loader))

@@ -9,7 +9,6 @@ What does not belong here: how anything is measured (mixscope/analysis), the cue
 """
 
 import base64
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from mixscope.report import plots
 from mixscope.report.naming import word
 from mixscope.report.plots import Bar, Figure, Key, Line, Ribbon
 from mixscope.report.words import Words
+from mixscope.results import Results
 
 PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
 PLAIN_UNITS = ("nll", "nll-scaled", "brier", "brier-scaled", "near", "far")  # the others are shares: percent
@@ -60,21 +60,19 @@ class Part:
     notes: Sequence[str] = field(default=())
 
 
-def parts(folder: Path, words: Words) -> list[Part]:
-    """Of every analysis that is there in a study's folder. Raises DataError for a summary that is damaged."""
+def parts(results: Results, words: Words) -> list[Part]:
+    """Of every analysis that is there. Raises DataError for a summary that is damaged."""
     found = []
     for name in PARTS:
-        file = folder / "analysis" / name / "summary.json"
-        if file.is_file():
-            try:
-                summary = json.loads(file.read_text(encoding="utf-8"))
-                summary["factors"], summary["cells"], summary["contrasts"]
-            except (OSError, ValueError, KeyError) as problem:
+        summary = results.analysis(name)
+        if summary is not None:
+            if not {"factors", "cells", "contrasts"} <= summary.keys():
                 raise DataError(
-                    f"{file}: is damaged, or of another version; `mixscope analyze {folder} --what {name}`"
-                    " writes it again"
-                ) from problem
-            found.append(_part(summary, file.parent, words))
+                    f"{results.source}/analysis/{name}/summary.json: is damaged, or of another version;"
+                    f" `mixscope analyze {results.source} --what {name}` writes it again"
+                )
+            place = results.folder / "analysis" / name if results.folder else None
+            found.append(_part(summary, place, words))
     return found
 
 
@@ -84,7 +82,7 @@ def charts(summary: Summary, words: Words) -> list[Figure]:
     return [*shown, *folded]
 
 
-def _part(summary: Summary, place: Path, words: Words) -> Part:
+def _part(summary: Summary, place: Path | None, words: Words) -> Part:
     shown, folded = _CHARTS[summary["what"]](summary, words)
     images = sorted({cell["images"] for cell in summary["cells"]})
     of_whom: dict[tuple[str, str], list[str]] = {}
@@ -101,7 +99,7 @@ def _part(summary: Summary, place: Path, words: Words) -> Part:
         one_seed=any(len(cell["seeds"]) == 1 for cell in summary["cells"]),
         figures=shown,
         folded=folded,
-        sheets=list(_sheets(place, summary, words)),
+        sheets=list(_sheets(place, summary, words)) if place else [],
         cells=_cell_rows(summary, words),
         contrasts=_contrast_rows(summary, words),
         notes=notes,

@@ -17,7 +17,7 @@ SHOWN = 4  # names in a remark
 def undone(told: Story, words: Words) -> dict[str, list[str]]:
     """Runs that are not done, by what became of them."""
     found: dict[str, list[str]] = {}
-    for run in told.runs:
+    for run in told.results.runs:
         if run.state != "done":
             found.setdefault(run.state, []).append(f"{run.experiment} {words('page.seed', seed=run.seed)}")
     return found

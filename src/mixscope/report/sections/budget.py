@@ -17,15 +17,19 @@ from mixscope.report.words import Words
 
 def gains(told: Story, words: Words) -> list[Figure]:
     """What the arms gain after every epoch, a chart for each model and stratum."""
-    design = told.design
+    roles = told.roles
     together: dict[tuple[tuple[str, str], ...], list[Budget]] = {}
     for budget in told.gain_budgets:
-        together.setdefault(design.without(budget.stratum, design.arm), []).append(budget)
+        together.setdefault(roles.without(budget.stratum, roles.augmentation), []).append(budget)
     found = []
     for levels, budgets in together.items():
-        name = words.levels(levels) or told.study.name
+        name = words.levels(levels) or told.results.name
         lines_of = [
-            (series_of(told, b.stratum[design.arm or ""]), words.level(b.stratum[design.arm or ""]), b)
+            (
+                series_of(told, b.stratum[roles.augmentation or ""]),
+                words.level(b.stratum[roles.augmentation or ""]),
+                b,
+            )
             for b in budgets
         ]
         figure_id = f"budget-gain-{word(*(level for _, level in levels)) if levels else 'all'}"

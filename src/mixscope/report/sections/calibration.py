@@ -18,18 +18,18 @@ from mixscope.report.words import Words
 def charts(told: Story, words: Words) -> list[Figure]:
     """A reliability diagram for each model and stratum, a curve an arm."""
     found = []
-    for levels, cells in mates(told, but=[told.design.arm]).items():
+    for levels, cells in mates(told, but=[told.roles.augmentation]).items():
         curves, rows = [], []
         for cell in cells:
-            if cell.judged is None:
+            if cell.judged is None or cell.judged.reliability is None:
                 continue
-            arm = cell.levels.get(told.design.arm or "", cell.experiment)
+            arm = cell.levels.get(told.roles.augmentation or "", cell.experiment)
             r = cell.judged.reliability
             points = [(100 * float(c), 100 * float(a)) for c, a in zip(r.confidence, r.accuracy, strict=True)]
             curves.append(Line(series=series_of(told, arm), points=points, hint=words.level(arm), dots=True))
             rows.append(words("calibration.row_text", name=words.level(arm), ece=number(cell.mean("ece"))))
         if curves:
-            name = words.levels(levels) or told.study.name
+            name = words.levels(levels) or told.results.name
             found.append(
                 plots.reliability(
                     f"reliability-{word(*(level for _, level in levels)) if levels else 'all'}",
@@ -47,7 +47,7 @@ def charts(told: Story, words: Words) -> list[Figure]:
 def ece_rows(cells: Sequence[Cell], told: Story, words: Words) -> Mapping[str, str]:
     """ECE of each arm in percentage points, every seed."""
     return {
-        words.level(c.levels.get(told.design.arm or "", c.experiment)): ", ".join(
+        words.level(c.levels.get(told.roles.augmentation or "", c.experiment)): ", ".join(
             number(v) for v in c.by_seed["ece"].values()
         )
         for c in cells
@@ -59,7 +59,7 @@ def captioned(told: Story, words: Words) -> list[dict[str, Any]]:
     """The diagrams with the ECE of every seed below them."""
     by_id = {figure.id: figure for figure in charts(told, words)}
     found = []
-    for levels, cells in mates(told, but=[told.design.arm]).items():
+    for levels, cells in mates(told, but=[told.roles.augmentation]).items():
         drawn = by_id.get(f"reliability-{word(*(v for _, v in levels)) if levels else 'all'}")
         if drawn is not None:
             rows = "; ".join(f"{k} {v}" for k, v in ece_rows(cells, told, words).items())
@@ -78,7 +78,7 @@ def eces(told: Story, words: Words) -> list[dict[str, Any]]:
                     "cell": cell,
                     "levels": words.levels(cell.levels),
                     "temperature": [s.temperature for s in scaled],
-                    "after": [s.ece for s in scaled],
+                    "after": [100.0 * s.ece for s in scaled],
                 }
             )
     return rows

@@ -6,10 +6,8 @@ analysis/cues.py says what is in it.
 What does not belong here: how the figures are found (analysis/cues.py), and markup (templates/cues.html).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
@@ -17,6 +15,7 @@ from mixscope.formatting import number, signed
 from mixscope.report import plots
 from mixscope.report.plots import Bar, Figure
 from mixscope.report.words import Words
+from mixscope.results import Results
 
 # Columns of the table: figures of a cell by their names.
 FIGURES = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
@@ -31,16 +30,17 @@ class Part:
     shown: Mapping[str, Any]
 
 
-def part(folder: Path, words: Words) -> Part | None:
-    """Of a study's folder; None where its cues were not analysed. Raises DataError for a damaged summary."""
-    file = folder / "analysis" / "cues" / "summary.json"
-    if not file.is_file():
+def part(results: Results, words: Words) -> Part | None:
+    """None where cues were not analysed. Raises DataError for a damaged summary."""
+    summary = results.analysis("cues")
+    if summary is None:
         return None
     try:
-        return _part(json.loads(file.read_text(encoding="utf-8")), words)
-    except (OSError, ValueError, LookupError, TypeError) as problem:
+        return _part(summary, words)
+    except (ValueError, LookupError, TypeError) as problem:
         raise DataError(
-            f"{file}: is damaged; `mixscope analyze {folder} --what cues` writes it again"
+            f"{results.source}/analysis/cues/summary.json: is damaged, or of another version; `mixscope"
+            f" analyze {results.source} --what cues` writes it again"
         ) from problem
 
 

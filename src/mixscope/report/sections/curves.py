@@ -10,20 +10,21 @@ from mixscope.report import plots
 from mixscope.report.grouping import arm_keys, mates, series_of
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Line
-from mixscope.report.story import Cell, Run, Story
+from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+from mixscope.results import Run
 
 CURVES = ("loss", "accuracy", "lr", "speed")
 
 
 def charts(told: Story, words: Words) -> dict[str, list[Figure]]:
     """By stratum and model, four charts: loss, accuracy, learning rate and throughput, a curve a run."""
-    design = told.design
+    roles = told.roles
     found = {}
-    for levels, cells in mates(told, but=[design.arm]).items():
+    for levels, cells in mates(told, but=[roles.augmentation]).items():
         if not any(run.epochs for cell in cells for run in cell.runs):
             continue
-        name = words.levels(levels) or told.study.name
+        name = words.levels(levels) or told.results.name
         found[name] = [_curves(what, cells, name, levels, told, words) for what in CURVES]
     return found
 
@@ -46,7 +47,7 @@ def _curves(
     drawn: list[Line] = []
     rows: list[str] = []
     for cell in cells:
-        arm = cell.levels.get(told.design.arm or "")
+        arm = cell.levels.get(told.roles.augmentation or "")
         series = series_of(told, arm)
         for log in cell.published_curves if what in ("loss", "accuracy") else ():
             ours = max((row["epoch"] for run in cell.runs for row in run.epochs), default=0)

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixscope.report import story
-from mixscope.report.story import Run, Story
+from mixscope.report.story import Story
 from mixscope.report.words import Words
+from mixscope.results import Run
 
 FAILED = ("warn", "fail")
 
 
 def checks(told: Story, words: Words) -> dict[str, Any]:
     """Checks by experiment, and those that failed in words, with the runs that failed them."""
-    checked = [run for run in told.runs if run.health]
+    checked = [run for run in told.results.runs if run.health]
     cells = [cell for cell in told.cells if any(run.health for run in cell.runs)]
     codes = list(dict.fromkeys(f.code for run in checked for f in run.health))
     failed: dict[tuple[str, str], dict[str, list[str]]] = {}
@@ -65,10 +66,10 @@ def gates(told: Story, words: Words) -> dict[str, list[str]]:
 
 def checkpoints(told: Story, words: Words) -> dict[str, Any]:
     """Mean test top-1 of each cell by checkpoint, where there is more than one."""
-    names = list(dict.fromkeys(name for run in told.done for name in story.selection(run)))
+    names = list(dict.fromkeys(name for run in told.results.done for name in story.selection(run)))
     rows = []
     for cell in told.cells:
-        found = [story.selection(run) for run in cell.runs if run.summary]
+        found = [story.selection(run) for run in cell.runs if run.metrics]
         if found:
             means = [
                 statistics.fmean(f[name] for f in found) if all(name in f for f in found) else None

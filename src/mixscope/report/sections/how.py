@@ -11,14 +11,15 @@ from typing import Any
 
 from mixscope.formatting import number
 from mixscope.report import plots
-from mixscope.report.story import Run, Story
+from mixscope.report.story import Story
 from mixscope.report.words import Words
+from mixscope.results import Provenance, Run
 
 
 def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
     """Everything that the section shows; cost is "" without a finished run."""
-    known = [run for run in told.runs if run.environment is not None]
-    folder = shlex.quote(str(told.folder))
+    known = [run.provenance for run in told.results.runs if run.provenance is not None]
+    folder = shlex.quote(told.results.source)
     options = "".join(
         f" {name} {shlex.quote(str(file))}"
         for name, file in (("--reference", reference), ("--curves", curves))
@@ -26,12 +27,12 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
     )
     language = f" --lang {words.language}" if words.language != "en" else ""
     groups = {
-        "versions": _counted(_versions(run) for run in known),
-        "hardware": _counted(_hardware(run, words) for run in known),
-        "digests": _counted(_digests(run, words) for run in known),
+        "versions": _counted(_versions(made) for made in known),
+        "hardware": _counted(_hardware(made, words) for made in known),
+        "digests": _counted(_digests(made, words) for made in known),
     }
-    seconds = [float(run.summary["seconds"]) for run in told.done if run.summary]
-    speeds = [float(run.summary["images_per_second"]) for run in told.done if run.summary]
+    seconds = [made.seconds for made in known if made.seconds is not None]
+    speeds = [made.images_per_second for made in known if made.images_per_second is not None]
     return {
         "commands": [
             f"mixscope study run {folder}/study.yaml --out {folder}",
@@ -47,7 +48,7 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
         )
         if seconds
         else "",
-        "runs": [_how_run(run, words) for run in told.runs],
+        "runs": [_how_run(run, words) for run in told.results.runs],
     }
 
 
@@ -63,56 +64,54 @@ def _counted(found: Iterable[Mapping[str, str]]) -> list[tuple[str, str, int]]:
     )
 
 
-def _versions(run: Run) -> dict[str, str]:
-    e = run.environment or {}
-    packages = {name: version for name, version in e["packages"].items() if version}
-    return {"mixscope": str(e.get("mixscope")), "python": str(e.get("python")), **packages}
+def _versions(made: Provenance) -> dict[str, str]:
+    packages = {name: version for name, version in made.packages.items() if version}
+    return {
+        "mixscope": str(made.system.get("mixscope")),
+        "python": str(made.system.get("python")),
+        **packages,
+    }
 
 
-def _hardware(run: Run, words: Words) -> dict[str, str]:
-    e = run.environment or {}
-    device, hardware = e["device"], e.get("hardware", {})
+def _hardware(made: Provenance, words: Words) -> dict[str, str]:
+    device, system = made.device, made.system
     return {
         "cpu": words(
             "how.cpu",
-            name=hardware.get("cpu"),
-            cores=hardware.get("cores"),
-            memory=hardware.get("memory_gib"),
+            name=system.get("cpu"),
+            cores=system.get("cores"),
+            memory=system.get("memory_gib"),
         ),
         "device": words(
             "how.device", name=device.get("name"), threads=device.get("threads"), ranks=device.get("ranks")
         ),
-        "platform": str(e.get("platform")),
+        "platform": str(system.get("platform")),
     }
 
 
-def _digests(run: Run, words: Words) -> dict[str, str]:
-    e = run.environment or {}
-    code, data = e["code"], e["data"]
-    revision = str(code.get("revision") or "–")
-    if code.get("dirty"):
+def _digests(made: Provenance, words: Words) -> dict[str, str]:
+    revision = made.revision or "–"
+    if made.modified:
         revision += f" ({words('how.dirty')})"
-    return {
-        words("how.code"): str(code["digest"]),
-        words("how.revision"): revision,
-        words("how.data", name=data["name"]): str(data["digest"])[:16],
-    }
+    found = {words("how.code"): ", ".join(made.code_digests) or "–", words("how.revision"): revision}
+    if made.data is not None:
+        found[words("how.data", name=made.data.name)] = (made.data.digest or "–")[:16]
+    return found
 
 
 def _how_run(run: Run, words: Words) -> dict[str, Any]:
-    seconds = float(run.summary["seconds"]) if run.summary else None
-    device = (run.environment or {}).get("device", {})
+    made = run.provenance or Provenance()
     return {
-        "directory": run.directory,
+        "directory": run.directory or run.label,
         "seed": run.seed,
         "state": run.state,
         "epochs": len(run.epochs),
-        "planned": run.epochs_planned,
-        "seconds": seconds,
-        "time": duration(seconds, words) if seconds is not None else "–",
-        "speed": float(run.summary["images_per_second"]) if run.summary else None,
-        "device": f"{device.get('name', '–')}",
-        "code": (run.environment or {}).get("code", {}).get("digest", "–"),
+        "planned": run.config.train.epochs if run.config else len(run.epochs),
+        "seconds": made.seconds,
+        "time": duration(made.seconds, words) if made.seconds is not None else "–",
+        "speed": made.images_per_second,
+        "device": str(made.device.get("name", "–")),
+        "code": ", ".join(made.code_digests) or "–",
     }
 
 

@@ -14,20 +14,20 @@ from mixscope.report.words import Words
 
 def _pairs(told: Story) -> list[tuple[Cell, Cell]]:
     """Cells from scratch with the same cell from pretrained weights, where both have a finished run."""
-    design = told.design
-    if design.pretrained is None or design.scratch is None:
+    roles = told.roles
+    if roles.pretraining is None or roles.scratch is None:
         return []
     pairs = []
-    for cells in mates(told, but=[design.pretrained]).values():
-        scratch = [c for c in cells if c.levels[design.pretrained] == design.scratch]
-        others = [c for c in cells if c.levels[design.pretrained] != design.scratch]
+    for cells in mates(told, but=[roles.pretraining]).values():
+        scratch = [c for c in cells if c.levels[roles.pretraining] == roles.scratch]
+        others = [c for c in cells if c.levels[roles.pretraining] != roles.scratch]
         pairs += [(a, b) for a in scratch for b in others if a.seeds and b.seeds]
     return pairs
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
     """A chart a data set: from scratch to pretrained, a row a cell."""
-    design = told.design
+    roles = told.roles
     by_name: dict[str, list[tuple[Cell, Cell]]] = {}
     for before, after in _pairs(told):
         by_name.setdefault(before.data, []).append((before, after))
@@ -36,14 +36,14 @@ def charts(told: Story, words: Words) -> list[Figure]:
         rows, sentences, last = [], [], None
         for before, after in pairs:
             levels = shorter(before.levels, told, data)
-            group = words.levels(design.without(levels, design.arm, design.pretrained))
-            name = words.level(before.levels[design.arm]) if design.arm else before.experiment
+            group = words.levels(roles.without(levels, roles.augmentation, roles.pretraining))
+            name = words.level(before.levels[roles.augmentation]) if roles.augmentation else before.experiment
             a, b = before.mean("top1"), after.mean("top1")
             assert a is not None and b is not None
             rows.append(
                 plots.Pair(
                     name=name,
-                    series=series_of(told, before.levels.get(design.arm or "")),
+                    series=series_of(told, before.levels.get(roles.augmentation or "")),
                     before=list(before.by_seed["top1"].values()),
                     after=list(after.by_seed["top1"].values()),
                     value=signed(b - a),
@@ -77,4 +77,4 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 def claims_about(told: Story, factor: str | None) -> set[str]:
     """The claims that compare levels of a factor."""
-    return {claim.id for claim in told.study.claims if factor in claim.contrast}
+    return {claim.id for claim in told.results.claims if factor in claim.contrast}

@@ -26,14 +26,20 @@ def charts(told: Story, words: Words) -> list[Figure]:
             continue
         rows, sentences, before = [], [], None
         for cell in arms_together(cells, told):
-            group = words.levels(told.design.without(shorter(cell.levels, told, data), told.design.arm))
-            name = words.level(cell.levels[told.design.arm]) if told.design.arm else cell.experiment
+            group = words.levels(
+                told.roles.without(shorter(cell.levels, told, data), told.roles.augmentation)
+            )
+            name = (
+                words.level(cell.levels[told.roles.augmentation])
+                if told.roles.augmentation
+                else cell.experiment
+            )
             mean = cell.mean("top1")
             deviation = cell.deviation("top1")
             rows.append(
                 Row(
                     name=name,
-                    series=series_of(told, cell.levels.get(told.design.arm or "")),
+                    series=series_of(told, cell.levels.get(told.roles.augmentation or "")),
                     seeds={words("page.seed", seed=s): v for s, v in cell.by_seed["top1"].items()},
                     mean=mean if cell.seeds > 1 else None,
                     value=number(mean) + (f" ± {number(deviation)}" if deviation is not None else ""),
@@ -87,7 +93,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
 
 def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Markup:
     """Every seed as a mark on a small axis that the cells of a data set share."""
-    series = series_of(told, cell.levels.get(told.design.arm or ""))
+    series = series_of(told, cell.levels.get(told.roles.augmentation or ""))
     marks = [
         plots.dot(
             4 + 88 * (value - low) / (high - low),

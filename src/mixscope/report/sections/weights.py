@@ -11,12 +11,12 @@ from mixscope.report.words import Words
 
 def provenance(told: Story, words: Words) -> dict[str, Any]:
     """Each file of weights with who used it, and what it makes one careful about."""
-    known = [run for run in told.runs if run.environment is not None]
+    known = [run for run in told.results.runs if run.provenance is not None]
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     warnings: dict[str, None] = {}
     for run in known:
-        found = (run.environment or {})["weights"]
-        if found["weights"] == "scratch":
+        found = run.provenance.weights if run.provenance else {}
+        if found.get("weights", "scratch") == "scratch":
             continue
         key = (str(found["weights"]), str(found.get("sha256")))
         row = rows.setdefault(

@@ -1,0 +1,81 @@
+"""Where each image is most salient: computed once for a data set, kept beside its images.
+
+Saliency is the sum over three scales of the difference between a pixel and the mean of the window around it,
+after Montabone & Soto (Image and Vision Computing 2010), whose on- and off-centre differences the authors of
+SaliencyMix take from OpenCV. Windows are a quarter, a half and the whole of the side, as images are small.
+Cost: about 0.1 ms an image of 32 px, once (docs/log.md); 4 bytes an image on disk.
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from mixscope.atomic import replacing
+from mixscope.data.order import Draws
+
+VERSION = 1  # of what is computed; part of the file's name
+AT_ONCE = 512  # images
+
+_log = logging.getLogger(__name__)
+
+
+def peaks(images: np.ndarray, folder: Path | None, split: str) -> np.ndarray:
+    """Row and column of the most salient pixel, uint16 (N, 2); from the file in `folder` where it is there.
+
+    images: uint8 (N, 3, H, W). folder: of the store, or None. split: names the file.
+    """
+    file = None if folder is None else folder / f"{split}-saliency-{VERSION}.npy"
+    if file is not None and file.is_file():
+        found: np.ndarray = np.load(file)
+        if found.shape == (len(images), 2):
+            return found
+    size = images.shape[-1]
+    made = np.empty((len(images), 2), np.uint16)
+    for first in range(0, len(images), AT_ONCE):
+        best = maps(images[first : first + AT_ONCE]).reshape(-1, size * size).argmax(axis=1)
+        made[first : first + AT_ONCE] = np.stack(np.divmod(best, size), axis=1)
+    if file is not None:
+        try:
+            with replacing(file) as beside:
+                np.save(beside, made)
+        except OSError as problem:  # a data folder that cannot be written: computed again by the next run
+            _log.warning("%s cannot be written (%s); saliency is computed for each run", file, problem)
+    return made
+
+
+def maps(images: np.ndarray) -> np.ndarray:
+    """Saliency of each pixel, float32 (n, H, W). images: uint8 (n, 3, H, W)."""
+    grey = np.einsum("nchw,c->nhw", images, np.array([0.299, 0.587, 0.114]), dtype=np.float64)
+    size = grey.shape[-1]
+    sums = np.zeros((len(grey), size + 1, size + 1))
+    sums[:, 1:, 1:] = grey.cumsum(axis=1).cumsum(axis=2)
+    found = np.zeros_like(grey)
+    along = np.arange(size)
+    for reach in (max(size // 8, 1), max(size // 4, 1), max(size // 2, 1)):
+        low, high = np.maximum(along - reach, 0), np.minimum(along + reach + 1, size)
+        rows = sums[:, high] - sums[:, low]
+        window = rows[:, :, high] - rows[:, :, low]
+        count = (high - low)[:, None] * (high - low)[None, :]
+        found += np.abs(grey - window / count)
+    saliency: np.ndarray = found.astype(np.float32)
+    return saliency
+
+
+def moved(peak: np.ndarray, draws: Draws, size: int, pad: int) -> np.ndarray:
+    """Peaks of the images of an epoch in its order, as seen after crop and flip: float64 (n, 2) in [0, 1).
+
+    peak: uint16 (N, 2), of stored images. What a crop leaves out counts as the nearest pixel of the border.
+    Moves of a policy are not followed.
+    """
+    crop = draws.crop[draws.places].astype(np.float64)
+    at = peak[draws.order].astype(np.float64)
+    if crop.shape[1] == 4:  # row, column, height, width of a resized crop
+        at = np.floor((at + 0.5 - crop[:, :2]) * size / crop[:, 2:])
+    else:
+        at = at + pad - crop
+    at = np.clip(at, 0, size - 1)
+    flip = draws.flip[draws.places]
+    at[flip, 1] = size - 1 - at[flip, 1]
+    place: np.ndarray = (at + 0.5) / size
+    return place

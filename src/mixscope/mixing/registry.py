@@ -1,0 +1,171 @@
+"""From the name of a mixing method to its function: those of this package, of a file, of another package.
+
+A file of the user's is run when a run is made, not when settings are read. What goes wrong in it is said in
+one sentence with file and line.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mixscope.errors import ConfigError
+from mixscope.mixing.interface import NEEDS, Answer, Boxes, Hidden, Masks, Resized
+from mixscope.study import methods as names
+
+KEY = "augment.mix"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to mix.
+
+    name: in settings. title: for people. function, needs: see interface.py. file: where it stands.
+    """
+
+    name: str
+    title: str
+    function: Callable[..., Any]
+    needs: tuple[str, ...]
+    file: Path
+
+    def ask(self, draws: Mapping[str, Any], *, n: int) -> Answer:
+        """What the method makes of `draws`, checked and in the types that kernels take.
+
+        n: rows of the draws. Raises ConfigError in one sentence for an error inside the method and for an
+        answer that is none.
+        """
+        try:
+            given = self.function(**{name: draws[name] for name in self.needs})
+        except Exception as problem:
+            if self.name in names.builtin():
+                raise
+            raise ConfigError(f"{_place(problem, self.file)}: {_said(problem)}") from problem
+        return _checked(given, n, draws["size"], f"{KEY}={names.label(self.name)}: {self.file}")
+
+
+def methods() -> list[Method]:
+    """Every method that comes with mixscope, by name."""
+    return [method(name) for name in names.builtin()]
+
+
+def method(name: str) -> Method:
+    """The method of that name, its file loaded. Raises ConfigError with file and line."""
+    known = names.builtin().get(name)
+    if known is not None:
+        module = importlib.import_module(known.module)
+        return _made(name, known.title, module, known.function, Path(str(module.__file__)))
+    file, function = names.source(names.pinned(name, KEY), KEY)
+    return _made(name, names.label(name), _run(file), function, file)
+
+
+def _made(name: str, title: str, module: ModuleType, function: str, file: Path) -> Method:
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise ConfigError(f"{KEY}: {file} has no function {function}")
+    needs = tuple(inspect.signature(found).parameters)
+    strange = [need for need in needs if need not in NEEDS]
+    if strange:
+        raise ConfigError(
+            f"{KEY}: {file}, line {inspect.getsourcelines(found)[1]}: {function} takes {strange[0]}, which is"
+            f" not offered; a method takes any of {', '.join(NEEDS)}"
+        )
+    return Method(name, title, found, needs, file)
+
+
+def _run(file: Path) -> ModuleType:
+    """A file of the user's as a module of its own."""
+    spec = importlib.util.spec_from_file_location(f"mixscope_method_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # two edits of a file within a second would be taken for one
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:
+        raise ConfigError(f"{_place(problem, file)}: {_said(problem)}") from problem
+    finally:
+        sys.dont_write_bytecode = before
+    return module
+
+
+def _place(problem: Exception, file: Path) -> str:
+    """`augment.mix: file, line n`: where in the user's file it happened."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == file.absolute()]
+    lines += [frame.lineno for frame in frames if Path(frame.filename) == file]
+    return f"{KEY}: {file}" + (f", line {lines[-1]}" if lines else "")
+
+
+def _said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())}".rstrip(": ")
+
+
+def _checked(given: object, n: int, size: int, where: str) -> Answer:
+    """An answer in the types that kernels take. Raises ConfigError."""
+    if isinstance(given, np.ndarray):
+        given = Masks(given)
+    elif isinstance(given, tuple) and not hasattr(given, "_fields") and len(given) == 2:
+        given = Boxes(*given)
+    if isinstance(given, Hidden):
+        return Hidden(_weights(given.lam, n, "lam", where))
+    if not isinstance(given, Boxes | Resized | Masks):
+        raise ConfigError(
+            f"{where}: answers {type(given).__name__}; expected (box, blend), a mask, or one of Boxes,"
+            " Resized, Masks and Hidden of mixscope.mixing"
+        )
+    if isinstance(given.label, np.ndarray):
+        given = given._replace(label=_weights(given.label, n, "label", where))
+    elif given.label != "area" and not (given.label == "attention" and isinstance(given, Boxes)):
+        raise ConfigError(
+            f'{where}: label is {given.label!r}; expected "area", an array, or of Boxes "attention"'
+        )
+    if isinstance(given, Masks):
+        mask = np.asarray(given.mask)
+        shapes = {(n, size, size), (1, size, size)}
+        if mask.shape not in shapes:
+            raise ConfigError(
+                f"{where}: the mask has shape {mask.shape}, expected ({n} or 1, {size}, {size})"
+            )
+        _bounded(mask, "mask", where)
+        return given._replace(mask=np.ascontiguousarray(mask, np.float32))
+    box = np.asarray(given.box)
+    if box.shape != (n, 4) or box.dtype.kind not in "iu":
+        raise ConfigError(
+            f"{where}: the boxes have shape {box.shape} of {box.dtype}, expected whole numbers ({n}, 4)"
+        )
+    if (box < 0).any() or (box > size).any() or (box[:, ::2] > box[:, 1::2]).any():
+        raise ConfigError(
+            f"{where}: a box does not lie in the image; expected y0, y1, x0, x1 with 0 <= y0 <= y1 <= {size}"
+        )
+    box = box.astype(np.int32)
+    if isinstance(given, Resized):
+        return given._replace(box=box)
+    return given._replace(box=box, blend=_weights(given.blend, n, "blend", where))
+
+
+def _weights(values: np.ndarray, n: int, what: str, where: str) -> np.ndarray:
+    """float32 (n,) in 0..1."""
+    values = np.asarray(values)
+    if values.shape != (n,):
+        raise ConfigError(f"{where}: {what} has shape {values.shape}, expected ({n},)")
+    _bounded(values, what, where)
+    return values.astype(np.float32)
+
+
+def _bounded(values: np.ndarray, what: str, where: str) -> None:
+    if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+        raise ConfigError(f"{where}: {what} holds values that are no finite numbers; expected 0..1")
+    if values.size and (values.min() < 0 or values.max() > 1):
+        raise ConfigError(
+            f"{where}: {what} lies in {values.min():.3g}..{values.max():.3g}, expected 0..1, the weight of"
+            " the own image"
+        )

@@ -1,0 +1,343 @@
+"""Results of a study's folder, also while it runs, and of a single run's folder.
+
+Records are read and checked here and nowhere later: a run whose records cannot be what a run writes is
+"damaged" and left out, so that one damaged file never stops the rest. Predictions are looked through once,
+since every later value rests on them, and read again only where they are asked for.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixscope import calibration, metrics
+from mixscope.errors import DataError
+from mixscope.findings import Finding
+from mixscope.results.outcomes import Outcomes
+from mixscope.results.results import (
+    BEST_ON_TEST,
+    DAMAGED,
+    DONE,
+    LAST,
+    PENDING,
+    DataSet,
+    Experiment,
+    Provenance,
+    Results,
+    Run,
+    Scaled,
+)
+from mixscope.runs import health_records, records
+from mixscope.study import matrix, roles
+from mixscope.study.config import RunConfig
+from mixscope.study.matrix import PlannedRun
+from mixscope.study.roles import Roles
+
+Shape = Mapping[str, type | tuple[type, ...]]
+# What later values rest on: {keys joined by dots: what stands there}.
+_SUMMARY: Shape = {
+    "digest": str,
+    "protocol": str,
+    "checkpoints": dict,
+    "results.test": dict,
+    "results.test.last": dict,
+    "data.images.train": int,
+    "health": list,
+    "seconds": (int, float),
+    "images_per_second": (int, float),
+}
+_ENVIRONMENT: Shape = {
+    "digest": str,
+    "code.digest": str,
+    "packages": dict,
+    "device": dict,
+    "data.name": str,
+    "data.digest": str,
+    "weights.weights": str,
+}
+_METRICS: Shape = {"top1": (int, float), "n": int}
+_SAME = 1e-9  # accuracies of the same predictions differ by rounding at most
+
+
+def study(folder: Path, checkpoint: str = LAST) -> Results:
+    """Results of a study's folder.
+
+    Args:
+        folder: Holds study.yaml and a folder for each run that has begun.
+        checkpoint: Whose predictions are looked through now: "last" or "selected". Those of other
+            checkpoints are checked when they are read.
+
+    Raises:
+        DataError: If the folder is no study's.
+        ConfigError: If its study.yaml cannot be read.
+    """
+    file = folder / matrix.KEPT
+    if not file.is_file():
+        raise DataError(
+            f"{folder}: is not a study's folder, it has no study.yaml; `mixscope study run STUDY` makes one"
+        )
+    planned = matrix.load(str(file))
+    asked = planned.expand()
+    there = {path.name for path in records.list_runs(folder)}
+    shared = _Shared()
+    first = {run.name: run for run in reversed(asked)}
+    order = list(planned.names) or [name for name, _ in planned.cells()]
+    runs = {name: [run for run in asked if run.name == name] for name in order}
+    return Results(
+        name=planned.name,
+        title=planned.title,
+        roles=roles.from_settings(planned.factors),
+        experiments=tuple(
+            Experiment(
+                name=name,
+                levels=dict(first[name].cell),
+                data=first[name].config.data.name,
+                config=first[name].config,
+            )
+            for name in order
+        ),
+        runs=tuple(
+            _planned(run, folder, checkpoint, there, shared) for mine in runs.values() for run in mine
+        ),
+        seeds=tuple(planned.seeds),
+        claims=planned.claims,
+        digest=planned.digest,
+        source=str(folder),
+        folder=folder,
+        plan=planned.text,
+        load_analysis=lambda name: analysis(folder, name),
+    )
+
+
+def run(path: Path, checkpoint: str = LAST) -> Results:
+    """Results of a single run's folder: one experiment without factors. Raises DataError."""
+    if not records.is_run(path):
+        raise DataError(f"{path}: is not a run directory")
+    config = records.read_config(path)
+    found = _read(path, path.name, config.seed, config, checkpoint, _Shared())
+    experiment = Experiment(name=path.name, levels={}, data=config.data.name, config=config)
+    return Results(
+        name=path.name,
+        title=path.name,
+        roles=Roles(factors={}),
+        experiments=(experiment,),
+        runs=(found,),
+        seeds=(config.seed,),
+        source=str(path),
+    )
+
+
+def analysis(folder: Path, name: str) -> dict[str, Any] | None:
+    """The summary of an analysis in a study's folder; None where there is none. Raises DataError."""
+    file = folder / "analysis" / name / "summary.json"
+    if not file.is_file():
+        return None
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"holds {type(found).__name__}")
+    except (OSError, ValueError) as problem:
+        raise DataError(
+            f"{file}: is damaged, or of another version; `mixscope analyze {folder} --what {name}` writes it"
+            " again"
+        ) from problem
+    return found
+
+
+def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], shared: "_Shared") -> Run:
+    """A planned run, whatever there is of it."""
+    path = folder / asked.directory
+    mine = re.compile(re.escape(f"{asked.stem}-") + r"[0-9a-f]{16}")
+    stale = any(name != asked.directory and mine.fullmatch(name) for name in there)
+    about: dict[str, Any] = {
+        "experiment": asked.name,
+        "seed": asked.seed,
+        "config": asked.config,
+        "directory": asked.directory,
+        "stale": stale,
+    }
+    try:
+        if not records.is_run(path):
+            if (path / "summary.json").exists():
+                raise DataError(f"{path}: has a summary and no config.yaml or no status.json")
+            return Run(**about, state=PENDING)
+        return _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
+    except DataError as problem:
+        return Run(**about, state=DAMAGED, error=str(problem))
+
+
+def _read(
+    path: Path,
+    experiment: str,
+    seed: int,
+    config: RunConfig,
+    checkpoint: str,
+    shared: "_Shared",
+    *,
+    stale: bool = False,
+) -> Run:
+    """A run that has begun, its records checked. Raises DataError."""
+    status = records.read_status(path)
+    state = str(status["state"])
+    if state not in records.STATES:
+        raise DataError(f"{path / 'status.json'}: no state {state!r} of runs is known")
+    done = state == DONE
+    recorded = records.read_config(path)
+    summary = _summary(path) if done else None
+    environment = _environment(path) if done or (path / "environment.json").exists() else None
+    events = done or (path / "events.jsonl").exists()
+    found = Run(
+        experiment=experiment,
+        seed=seed,
+        state=state,
+        error=status.get("error"),
+        metrics=summary["results"] if summary else {},
+        epochs=_events(path, "epoch", {"epoch": int}) if events else (),
+        health=_health(path, summary, config) if events else (),
+        provenance=_provenance(environment, summary, recorded) if environment else None,
+        config=config,
+        directory=path.name,
+        heard=status.get("heartbeat"),
+        stale=stale,
+        load_outcomes=_outcomes_of(path, summary, shared),
+        load_scaled=_scaled_of(path, config),
+    )
+    for name in dict.fromkeys((checkpoint, BEST_ON_TEST)):
+        if done and name in found.metrics["test"]:
+            found.outcomes(name)
+    return found
+
+
+# --- records --------------------------------------------------------------------------------------------
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    found, file = records.read_summary(path), path / "summary.json"
+    _expect(file, found, _SUMMARY)
+    for name, row in found["results"]["test"].items():
+        _expect(file, row, _METRICS, f"results.test.{name}")
+    return found
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    found = records.read_environment(path)
+    _expect(path / "environment.json", found, _ENVIRONMENT)
+    return found
+
+
+def _events(path: Path, kind: str, needed: Shape) -> tuple[dict[str, Any], ...]:
+    found = records.read_events(path, kind)
+    for row in found:
+        _expect(path / "events.jsonl", row, needed, kind)
+    return tuple(found)
+
+
+def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) -> tuple[Finding, ...]:
+    """What checks found, so far where a run is not done."""
+    rows = (summary or {}).get("health")
+    file = path / ("summary.json" if rows else "events.jsonl")
+    try:
+        return tuple(health_records.read(rows or _events(path, "health", {}), config.data.name))
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        if isinstance(problem, DataError):
+            raise
+        raise DataError(f"{file}: health holds what no run writes; the file is damaged") from problem
+
+
+def _expect(file: Path, value: Any, needed: Shape, where: str = "") -> None:
+    """Raises DataError unless `value` has all these keys with values of these types."""
+    for keys, kinds in needed.items():
+        found = value
+        for key in keys.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(found, kinds):
+            at = f"{where}.{keys}" if where else keys
+            raise DataError(f"{file}: {at} is {found!r}, which no run writes; the file is damaged")
+
+
+def _provenance(
+    environment: Mapping[str, Any], summary: Mapping[str, Any] | None, recorded: RunConfig
+) -> Provenance:
+    code, data, hardware = environment["code"], environment["data"], environment.get("hardware") or {}
+    told = summary or {}
+    digests = [recorded.digest, environment["digest"], *([told["digest"]] if summary else [])]
+    return Provenance(
+        config_digests=tuple(dict.fromkeys(digests)),
+        code_digests=tuple(told.get("code") or [code["digest"]]),
+        revision=code.get("revision"),
+        modified=code.get("dirty"),
+        data=DataSet(
+            name=data["name"],
+            digest=data["digest"],
+            classes=tuple(map(str, data.get("class_names", ()))),
+            superclasses=tuple(map(str, data.get("superclass_names", ()))),
+            superclass_of=tuple(map(int, data.get("superclass_of", ()))),
+            images=dict(told["data"]["images"]) if summary else {},
+        ),
+        weights=environment["weights"],
+        packages=environment["packages"],
+        device=environment["device"],
+        system={name: environment.get(name) for name in ("mixscope", "python", "platform")} | hardware,
+        protocol=told.get("protocol"),
+        checkpoints=told.get("checkpoints", {}),
+        seconds=told.get("seconds"),
+        images_per_second=told.get("images_per_second"),
+    )
+
+
+# --- predictions ----------------------------------------------------------------------------------------
+
+
+class _Shared:
+    """ids and labels of each test set, kept once however many runs were tested on it."""
+
+    def __init__(self) -> None:
+        self._sets: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def once(self, ids: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        for one in self._sets:
+            if np.array_equal(one[0], ids) and np.array_equal(one[1], labels):
+                return one
+        self._sets.append((ids, labels))
+        return ids, labels
+
+
+def _outcomes_of(
+    path: Path, summary: Mapping[str, Any] | None, shared: _Shared
+) -> Callable[[str], Outcomes | None]:
+    def load(checkpoint: str) -> Outcomes | None:
+        found = records.read_predictions(path, f"test-{checkpoint}")
+        file = path / "predictions" / f"test-{checkpoint}.npz"
+        ids, labels = shared.once(found.ids, found.labels)
+        try:
+            made = Outcomes.from_logits(ids, labels, found.logits)
+        except DataError as problem:
+            raise DataError(
+                f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again"
+            ) from problem
+        told = summary["results"]["test"].get(checkpoint, {}).get("top1") if summary else None
+        if told is not None and abs(told - made.accuracy) > _SAME:
+            raise DataError(
+                f"{file}: is damaged (top-1 is {100 * made.accuracy:.2f} % where summary.json has"
+                f" {100 * told:.2f} %); `mixscope eval {path}` makes it again"
+            )
+        return made
+
+    return load
+
+
+def _scaled_of(path: Path, config: RunConfig) -> Callable[[str], Scaled | None]:
+    def load(checkpoint: str) -> Scaled | None:
+        if config.data.val_fraction == 0 or checkpoint == BEST_ON_TEST:
+            return None
+        held = records.read_predictions(path, f"val-{checkpoint}")
+        found = records.read_predictions(path, f"test-{checkpoint}")
+        scale = calibration.scale_that_fits(held.logits, held.labels)
+        return Scaled(
+            temperature=1.0 / scale, ece=metrics.ece(scale * found.logits.astype(np.float64), found.labels)
+        )
+
+    return load

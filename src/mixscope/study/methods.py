@@ -1,0 +1,148 @@
+"""Names of mixing methods: which there are and what a run's digest says of them, without importing any.
+
+A method comes with mixscope (a file of mixing/ whose function is decorated with `@method`), from a file of
+the user's (`path/to/mymix.py:function`), or from a package that declares an entry point in the group
+`mixscope.methods`. Settings are read where neither torch nor numba is, so source files are parsed and not
+run; mixing/registry.py runs them.
+
+A method from outside is pinned when settings are made: `@` and 16 hexadecimal digits of the checksum of its
+file are added to its name. So another version of the file is another run, and the settings of a finished run
+stay readable where the file is no longer there.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from mixscope.errors import ConfigError, unknown
+
+GROUP = "mixscope.methods"
+FILE = re.compile(r"(?P<file>.+\.py):(?P<function>\w+)")
+PIN = re.compile(r"(?P<place>.+)@(?P<digest>[0-9a-f]{16})")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A method that comes with mixscope, as its file declares it.
+
+    module, function: where it is. title: its name for people. paper: arXiv id or DOI.
+    """
+
+    name: str
+    title: str
+    paper: str
+    module: str
+    function: str
+
+
+@functools.cache
+def builtin() -> dict[str, Declared]:
+    """The methods that come with mixscope, by name in settings, sorted."""
+    package = importlib.util.find_spec("mixscope.mixing")
+    assert package is not None and package.submodule_search_locations is not None
+    found = {}
+    for folder in package.submodule_search_locations:
+        for file in Path(folder).glob("*.py"):
+            for function, (name, title, paper) in _declared(file):
+                found[name] = Declared(name, title, paper, f"mixscope.mixing.{file.stem}", function)
+    return dict(sorted(found.items()))
+
+
+def _declared(file: Path) -> list[tuple[str, list[str]]]:
+    """Functions decorated with `@method(name, title, paper)`, with these three."""
+    made = []
+    for node in ast.parse(file.read_bytes()).body:
+        for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "method":
+                assert isinstance(node, ast.FunctionDef)
+                made.append((node.name, [ast.literal_eval(argument) for argument in mark.args]))
+    return made
+
+
+def pinned(name: str, key: str, also: tuple[str, ...] = ()) -> str:
+    """The name as settings keep it: of a method from outside with the checksum of its file.
+
+    key: the setting, which begins every message. also: other words that are allowed there.
+    Raises ConfigError for a name that is not known, a file that is missing or is not Python, and a file
+    without that function; with file and line.
+    """
+    if name in builtin() or name in also or PIN.fullmatch(name):
+        return name
+    if FILE.fullmatch(name):
+        file, function = source(name, key)
+        _check(file, function, key)
+        return f"{name}@{_checksum(file)}"
+    if name in (points := entry_points()):
+        file, _ = source(name, key)
+        return f"{name}@{_checksum(file)}"
+    raise ConfigError(unknown(key, "mixing method", name, [*also, *builtin(), *points]))
+
+
+def bare(name: str) -> str:
+    """The name as digests take it: of a file its name and not its path."""
+    place, pin = _split(name)
+    found = FILE.fullmatch(place)
+    return f"{PurePath(found['file']).name}:{found['function']}{pin}" if found else name
+
+
+def label(name: str) -> str:
+    """A short name for people and for folders: the function of a file, without the checksum."""
+    place, _ = _split(name)
+    found = FILE.fullmatch(place)
+    return found["function"].replace("_", "-") if found else place
+
+
+def source(name: str, key: str) -> tuple[Path, str]:
+    """File and function of a method from outside, with or without checksum. Raises ConfigError."""
+    place, pin = _split(name)
+    found = FILE.fullmatch(place)
+    if found:
+        file, function = Path(found["file"]).expanduser(), found["function"]
+    else:
+        point = entry_points().get(place)
+        if point is None:
+            raise ConfigError(
+                f"{key}: no installed package offers the mixing method {place} (entry points {GROUP})"
+            )
+        spec = importlib.util.find_spec(point.module)
+        if spec is None or spec.origin is None:
+            raise ConfigError(f"{key}: {place} names {point.value}, and there is no module {point.module}")
+        file, function = Path(spec.origin), point.attr
+    if not file.is_file():
+        raise ConfigError(f"{key}: the method file {file} does not exist")
+    if pin and pin != f"@{_checksum(file)}":
+        raise ConfigError(
+            f"{key}: {file} has changed since these settings were made ({pin[1:]}, now {_checksum(file)});"
+            f" put the old file back, or name it without @{pin[1:]}, which begins another run"
+        )
+    return file, function
+
+
+def entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    """Methods that installed packages offer, by name."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def _split(name: str) -> tuple[str, str]:
+    found = PIN.fullmatch(name)
+    return (found["place"], f"@{found['digest']}") if found else (name, "")
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def _check(file: Path, function: str, key: str) -> None:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as problem:
+        line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
+        raise ConfigError(f"{key}: {file}{line}: is not Python ({problem.args[0]})") from problem
+    known = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if function not in known:
+        raise ConfigError(unknown(f"{key}: {file}", "function", function, known))
