@@ -143,7 +143,7 @@ def test_every_claim_has_its_badge_and_its_interval(small, made):
             assert f"[{reading.points.low:+.2f}, ".replace("-", "−") in text
     for word in ("supported", "refuted", "inconclusive"):
         assert word in text
-    assert "about 7 seeds per experiment for 80" in text
+    assert "5–14 seeds per experiment would settle it either way (80" in text
 
 
 def test_every_seed_is_shown_and_the_mean_is_that_of_the_summaries(small, made):

@@ -291,12 +291,13 @@ def common_seeds(cells: Sequence[Sample]) -> tuple[int, ...]:
     return tuple(s for s in cells[0].seeds if all(s in c.seeds for c in cells))
 
 
-def correlation(cells: Sequence[Sample], weights: Sequence[float]) -> float | None:
-    """What pairing by seed takes off the variance over seeds: 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2.
+def shared(cells: Sequence[Sample], weights: Sequence[float]) -> float | None:
+    """The share of the variance over seeds that pairing by seed takes off.
 
-    For two arms that vary equally much this is Pearson's correlation of their accuracies over seeds; it is
-    negative where arms move against each other, and then the unpaired interval is too narrow. None with fewer
-    than 3 common seeds, or when nothing varies.
+    It is 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2. For two arms that vary equally much this is Pearson's
+    correlation of their accuracies over seeds. It is negative where arms move against each other, down to 1
+    less the number of cells, and then the unpaired interval is too narrow. None with fewer than 3 common
+    seeds, or when nothing varies.
     """
     seeds = common_seeds(cells)
     if len(seeds) < 3:

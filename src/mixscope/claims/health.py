@@ -56,6 +56,32 @@ def complete(results: Results) -> tuple[int, int]:
     return len(results.done), len(results.runs)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """Runs of an experiment that were begun and did not finish, or whose records are damaged.
+
+    Attributes:
+        experiment: Its name.
+        lost: How many.
+        planned: Of how many.
+    """
+
+    experiment: str
+    lost: int
+    planned: int
+
+
+def lost(results: Results) -> tuple[Lost, ...]:
+    """Experiments of which runs failed or are damaged: estimates are of runs that finish."""
+    found = []
+    for experiment in results.experiments:
+        runs = results.runs_of(experiment.name)
+        count = sum(run.state in (FAILED, DAMAGED) for run in runs)
+        if count:
+            found.append(Lost(experiment=experiment.name, lost=count, planned=len(runs)))
+    return tuple(found)
+
+
 # --- what is not there ----------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, health, verdicts
+    from mixscope.claims import budget, health, rules, verdicts
     from mixscope.results import folders
 
     found = folders.study(arguments.folder, arguments.checkpoint)
@@ -41,13 +41,20 @@ def judge(arguments: argparse.Namespace) -> None:
             {
                 "study": found.name,
                 "checkpoint": arguments.checkpoint,
+                "rules": rules.RULES,
                 "runs": {"done": done, "asked": asked},
+                "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
                 "verdicts": [dataclasses.asdict(v) for v in judged],
                 "problems": [dataclasses.asdict(p) for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
             }
         )
-    print(f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split")
+    print(
+        f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split,"
+        f" verdict rules {rules.RULES}"
+    )
+    for line in _lost(health.lost(found)):
+        print(line)
     for line in _lines(judged):
         print(line)
     if problems:
@@ -59,6 +66,13 @@ def judge(arguments: argparse.Namespace) -> None:
         for one in budgets:
             for point in one.points:
                 print(f"  {_where(one.claim, one.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+
+
+def _lost(found: Any) -> Iterator[str]:
+    """Runs that did not finish, by experiment: what the estimates are of."""
+    if found:
+        shown = "; ".join(f"{each.experiment} {each.lost} of {each.planned}" for each in found)
+        yield f"runs that did not finish: {shown}; estimates are of runs that finish"
 
 
 def _row(one: Any, point: Any) -> dict[str, Any]:
@@ -78,11 +92,15 @@ def _lines(judged: Any) -> Iterator[str]:
             said_below = len(verdict.readings) == 1 and (
                 verdict.readings[0].gates or verdict.readings[0].missing
             )
-            yield f"  {verdict.verdict}" + ("" if said_below else f": {verdict.why}")
+            yield f"  {_word(verdict.verdict)}" + ("" if said_below else f": {verdict.why}")
             for reading in verdict.readings:
-                yield f"  {_stratum(reading.stratum):<28} {reading.verdict:<13} {_estimate(reading)}"
+                yield f"  {_stratum(reading.stratum):<28} {_word(reading.verdict):<15} {_estimate(reading)}"
                 for sentence in _remarks(reading):
                     yield f"  {'':<28} {sentence}"
+
+
+def _word(verdict: str) -> str:
+    return "POST HOC" if verdict == "POST-HOC" else verdict
 
 
 def _estimate(reading: Any) -> str:
@@ -91,24 +109,41 @@ def _estimate(reading: Any) -> str:
     words = [_interval(reading.points, "pp")]
     if reading.seeds > 1:
         words.append(f"{reading.seeds} seeds, {reading.degrees:.3g} df")
-    if reading.negligible:
-        words.append("negligible")
     return "  ".join(words)
 
 
 def _remarks(reading: Any) -> Iterator[str]:
+    from mixscope import i18n
+
     for kind, sentence in zip(reading.gate_kinds, reading.gates, strict=True):
         yield f"{kind}: {sentence}"
     if reading.points is None:
         return
+    yield from _look(reading)
     yield from _what_it_would_take(reading)
-    if reading.correlation is not None and reading.verdict != "ESTIMATE":
-        yield f"correlation between the arms over seeds {reading.correlation:+.2f}"
+    if reading.shared is not None and reading.verdict != "ESTIMATE":
+        does = "take off" if reading.shared >= 0 else "add"
+        yield f"pairing by seed would {does} {abs(100 * reading.shared):.0f} % of the variance over seeds"
+    if reading.paired_points is not None:
+        yield f"paired by seed: {_interval(reading.paired_points, 'pp')}"
     if reading.chosen_on_test is not None:
         flattery = reading.chosen_on_test.estimate - reading.points.estimate
         yield f"epoch chosen on the test split: {_interval(reading.chosen_on_test, 'pp')}, {flattery:+.2f} pp"
-    for sentence in reading.caveats:
+    for sentence in (*map(i18n.render, reading.warnings), *reading.caveats):
         yield f"note: {sentence}"
+
+
+def _look(reading: Any) -> Iterator[str]:
+    """At which look it is judged, and when the next one is."""
+    look = reading.look
+    if look is None or look.of == 1:
+        return
+    low, high, level = reading.judged.low, reading.judged.high, 100 * reading.judged.level
+    after = f"; the next look is at {look.next} seeds" if look.next else "; this was the last look"
+    yield (
+        f"look {look.number} of {look.of}, at {look.seeds} seeds: {level:.4g} % interval"
+        f" [{low:+.2f}, {high:+.2f}]{after}"
+    )
 
 
 def _what_it_would_take(reading: Any) -> Iterator[str]:
@@ -118,11 +153,17 @@ def _what_it_would_take(reading: Any) -> Iterator[str]:
             yield "test examples alone leave it open"
         else:
             yield f"a standard deviation between runs of {reading.tipping_sd:.2f} pp would erase it"
-    elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm"}:
-        if reading.seeds_needed is None:
+    elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm", "unfinished"}:
+        if reading.seeds_low is None:
             yield "no number of seeds up to 1,000 would settle it: the test split is too small"
         else:
-            yield f"about {reading.seeds_needed} seeds would settle it (80 % power at this variance)"
+            more = f"{reading.seeds_low} or more" if reading.seeds_high is None else _from_to(reading)
+            yield f"{more} seeds would settle it either way (80 % power, if the effect is as estimated)"
+
+
+def _from_to(reading: Any) -> str:
+    low, high = reading.seeds_low, reading.seeds_high
+    return f"about {low}" if low == high else f"{low} to {high}"
 
 
 def _caps(problem: Any, judged: Any) -> str:

@@ -78,6 +78,12 @@ def add(commands: Any) -> None:
             )
             declare_executor(command)
             declare_track(command)
+        if name == "run":
+            command.add_argument(
+                "--until-decided",
+                action="store_true",
+                help="run look by look, and start no run that no open claim needs",
+            )
 
 
 def _add_new(verbs: Any) -> None:
@@ -226,7 +232,33 @@ def study_status(arguments: argparse.Namespace) -> None:
 
 def study_run(arguments: argparse.Namespace) -> int:
     study, runs, out = _planned(arguments)
+    if arguments.until_decided:
+        return _until_decided(arguments, study, out)
     return _run(arguments, study, runs, out)
+
+
+def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
+    """Runs a study look by look until its claims are decided, and says what that saved."""
+    from mixscope.claims import deciding, verdicts
+    from mixscope.results import folders
+
+    if arguments.only or arguments.seeds is not None or arguments.json:
+        raise ConfigError("--until-decided: chooses the runs itself; leave out --only, --seeds and --json")
+    study = deciding.extended(study)
+    names = {name for name, _ in study.cells()}
+    code, last = 0, study.looks[-1]
+    for number, seeds in enumerate(study.looks, start=1):
+        runs = [run for run in study.expand(seeds=seeds) if run.name in names]
+        print(f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds", flush=True)
+        code = _run(arguments, study, runs, out)
+        now = deciding.standing(verdicts.judge(folders.study(out)))
+        for line in deciding.lines(now):
+            print(line)
+        names = now.experiments
+        if not names:
+            break
+    print(deciding.saved(study, out, last))
+    return code
 
 
 def study_retry(arguments: argparse.Namespace) -> int:

@@ -1,33 +1,25 @@
-"""Archives and pickles from strangers, read without giving them any power.
+"""Archives from strangers, unpacked without giving them any power.
 
-An archive is unpacked into a hidden folder beside its place and takes its name when all of it is
-there: plain files and folders only, never outside, never more than was allowed, whatever the
-headers declare. A CIFAR pickle is read as data by a small machine that knows the few instructions
-those files use; nothing in it is ever imported or called.
-
-What does not belong here: where files come from (download.py), and what the images mean (formats.py).
+An archive is unpacked into a hidden folder beside its place and takes its name when all of it is there: plain
+files and folders only, never outside, never more than was allowed, whatever the headers declare. What a tar
+member may be is decided by the standard library's data filter.
 """
 
+import bz2
 import gzip
 import io
 import lzma
 import os
-import pickletools
 import re
 import shutil
 import stat
-import struct
 import tarfile
-import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
-
-import numpy as np
 
 from mixscope.data.disk import need_room
 from mixscope.data.download import Progress
@@ -36,21 +28,18 @@ from mixscope.errors import DataError
 _CHUNK = 1 << 20  # also the longest header a tar file may have
 _DEPTH = 32  # folders in a member's name
 _OVERHEAD = 4096  # bytes of headers and padding that one tar member may need
-_PICKLE_BYTES = 1 << 28  # the largest of CIFAR's files has 155 million
+_ZIP = (b"PK\3\4", b"PK\5\6")
+_COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {  # tar files, by their first bytes
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"BZh": bz2.BZ2File,
+}
+_NOT_READ = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
 
 # What the readers below raise for a damaged archive; OSError covers gzip's complaints and the disk's.
 _DAMAGED = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-    NotImplementedError,
-    IndexError,
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
+    *(OverflowError, RecursionError, NotImplementedError, IndexError),
 )
 
 
@@ -64,29 +53,42 @@ class _Member(NamedTuple):
 
 def unpack(
     archive: Path, into: Path, *, max_files: int, max_bytes: int, progress: Progress | None = None
-) -> None:
-    """Unpacks a zip, tar, tar.gz or tar.xz file (told by its first bytes) into the new folder `into`.
+) -> list[str]:
+    """Unpacks a zip, tar, tar.gz, tar.bz2 or tar.xz file, told by its first bytes, into a new folder.
 
-    max_files bounds the members, folders included; max_bytes bounds what they declare and what they
-    really unpack to. progress gets the bytes of the archive that were read, and its size.
-    Files get the permissions and times of new files, not the archive's.
+    Files get the permissions and times of new files, not the archive's. Backslashes in the names of a zip
+    file are separators, as Windows tools mean them.
 
-    Raises DataError, and leaves no `into`, for members that are not files or folders (links, devices),
-    have a name that leads outside, or come twice; for a damaged or truncated archive; for one that
-    exceeds a bound or the disk; and when `into` is there already.
+    Args:
+        max_files: Most members, folders included.
+        max_bytes: Most bytes that members declare and that they really unpack to.
+        progress: Gets the bytes of the archive that were read, and its size.
+
+    Returns:
+        Names of the symbolic links in a tar file, which lead to places inside it and are left out.
+
+    Raises:
+        DataError: And leaves no `into`: for members that are devices or sparse files, lead outside or come
+            twice; for a damaged or truncated archive; for one that exceeds a bound or the disk; and when
+            `into` is there already.
     """
     if into.exists():
         raise DataError(f"{into}: is there already; remove it, or unpack into another folder")
+    links: list[str] = []
     try:
         with archive.open("rb") as raw, _appearing(into) as folder:
             total = archive.stat().st_size
-            is_zip = raw.read(4) in (b"PK\3\4", b"PK\5\6")
+            first = raw.read(8)
             raw.seek(0)
-            if is_zip:
+            if kind := next((kind for magic, kind in _NOT_READ.items() if first.startswith(magic)), None):
+                raise DataError(
+                    f"{archive}: is a {kind} file, which is not read; unpack it yourself and give the folder"
+                )
+            if first.startswith(_ZIP):
                 members = _zip_members(raw, archive, folder, max_files, max_bytes)
             else:
                 need_room(folder.parent, total)  # a tar file does not declare its sum; it will not shrink
-                members = _tar_members(raw, archive, max_files, max_bytes)
+                members = _tar_members(raw, first, archive, folder, max_files, max_bytes, links)
             count, written = 0, 0
             for member in members:
                 count += 1
@@ -100,6 +102,7 @@ def unpack(
                 progress(total, total)
     except OSError as error:
         raise DataError(f"{archive}: cannot be unpacked into {into}: {error.strerror or error}") from error
+    return links
 
 
 @contextmanager
@@ -148,14 +151,10 @@ def _write(member: _Member, archive: Path, folder: Path, allowed: int) -> Iterat
 def _parts(name: str, archive: Path) -> tuple[str, ...]:
     """The parts of a member's name, none of which leads out of the folder."""
     parts = PurePosixPath(name).parts
-    if (
-        name.startswith("/")
-        or ".." in parts
-        or "\\" in name
-        or "\0" in name
-        or re.match(r"[A-Za-z]:", name)
-        or len(parts) > _DEPTH
-    ):
+    odd = (
+        name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name)
+    )
+    if odd or len(parts) > _DEPTH:
         raise DataError(
             f"{archive}: member {name!r} is refused, its name is no plain path below the archive's folder"
         )
@@ -169,9 +168,11 @@ def _reading(archive: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
+    except tarfile.FilterError as error:
+        raise DataError(f"{archive}: member {error.tarinfo.name!r} is refused ({error})") from error
     except _DAMAGED as error:
         raise DataError(
-            f"{archive}: is no zip, tar, tar.gz or tar.xz archive, or is damaged or truncated "
+            f"{archive}: is no zip, tar, tar.gz, tar.bz2 or tar.xz archive, or is damaged or truncated "
             f"({error or type(error).__name__}); get it again"
         ) from error
 
@@ -189,7 +190,7 @@ def _zip_members(
             )
         need_room(folder.parent, declared)
         for info in infos:
-            where = f"{archive}: member {info.filename!r}"
+            where, name = f"{archive}: member {info.filename!r}", info.filename.replace("\\", "/")
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise DataError(f"{where} is a link or a device; only files and folders are unpacked")
             if info.flag_bits & 1:
@@ -197,56 +198,60 @@ def _zip_members(
             # Others are not bounded by the library: a few of their bytes may unpack to very many at once.
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise DataError(f"{where} is compressed in another way than deflate; pack it again")
-            if info.is_dir():
-                yield _Member(info.filename, None, iter(()))
+            if name.endswith("/"):
+                yield _Member(name, None, iter(()))
                 continue
             with source.open(info) as file:
-                yield _Member(info.filename, info.file_size, _pieces(file, archive))
+                yield _Member(name, info.file_size, _pieces(file, archive))
+
+
+def _tar_members(
+    raw: IO[bytes],
+    first: bytes,
+    archive: Path,
+    folder: Path,
+    max_files: int,
+    max_bytes: int,
+    links: list[str],
+) -> Iterator[_Member]:
+    with _reading(archive):
+        plain = next((read(raw) for magic, read in _COMPRESSED.items() if first.startswith(magic)), raw)
+        meter = _Meter(plain, max_bytes + max_files * _OVERHEAD + _CHUNK)
+        with tarfile.TarFile(fileobj=meter) as source:
+            for info in source:
+                _parts(info.name, archive)
+                if info.issparse():
+                    raise DataError(
+                        f"{archive}: member {info.name!r} is a sparse file; pack it again without"
+                    )
+                tarfile.data_filter(info, str(folder))
+                if info.issym():
+                    links.append(info.name)
+                    if len(links) > max_files:
+                        raise DataError(f"{archive}: has more than the {max_files:,} files allowed")
+                elif info.islnk():
+                    copied = folder.joinpath(*_parts(info.linkname, archive))
+                    if not copied.is_file():
+                        raise DataError(f"{archive}: member {info.name!r} is a link to no earlier file")
+                    with copied.open("rb") as file:
+                        yield _Member(info.name, copied.stat().st_size, _pieces(file, archive))
+                elif info.isdir():
+                    yield _Member(info.name, None, iter(()))
+                else:
+                    content = source.extractfile(info)
+                    assert content is not None, "the filter lets files pass, links and folders"
+                    yield _Member(info.name, info.size, _pieces(content, archive))
+        # The library takes a broken or missing header for the end; a whole archive ends with empty blocks.
+        if meter.last != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it ends without an end mark")
+        # The checksums of gzip, bz2 and xz come last, and are compared only when all has been read.
+        while meter.read(_CHUNK):
+            pass
 
 
 def _pieces(file: IO[bytes], archive: Path) -> Iterator[bytes]:
     with _reading(archive):
         while chunk := file.read(_CHUNK):
-            yield chunk
-
-
-def _tar_members(raw: IO[bytes], archive: Path, max_files: int, max_bytes: int) -> Iterator[_Member]:
-    with _reading(archive):
-        magic = raw.read(6)
-        raw.seek(0)
-        stream: IO[bytes] | gzip.GzipFile | lzma.LZMAFile = raw
-        if magic.startswith(b"\x1f\x8b"):
-            stream = gzip.GzipFile(fileobj=raw)
-        elif magic == b"\xfd7zXZ\x00":
-            stream = lzma.LZMAFile(raw)
-        meter = _Meter(stream, max_bytes + max_files * _OVERHEAD + _CHUNK)
-        with tarfile.TarFile(fileobj=meter) as source:
-            for info in source:
-                if info.isdir():
-                    yield _Member(info.name, None, iter(()))
-                elif info.isreg() and not info.issparse():
-                    meter.seek(info.offset_data)
-                    yield _Member(info.name, info.size, _next_bytes(meter, info.size, archive))
-                else:
-                    raise DataError(
-                        f"{archive}: member {info.name!r} is a link, a device or a sparse file; "
-                        "only files and folders are unpacked"
-                    )
-        # The library takes a broken or missing header for the end; a whole archive ends with empty blocks.
-        if meter.last != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("it ends without an end mark")
-        # The checksums of gzip and xz come last, and are compared only when all has been read.
-        while meter.read(_CHUNK):
-            pass
-
-
-def _next_bytes(meter: "_Meter", size: int, archive: Path) -> Iterator[bytes]:
-    with _reading(archive):
-        while size > 0:
-            chunk = meter.read(min(size, _CHUNK))
-            if not chunk:
-                raise EOFError("it ends within a file")
-            size -= len(chunk)
             yield chunk
 
 
@@ -257,7 +262,7 @@ class _Meter(io.BufferedIOBase):
     negative length back to where it came from.
     """
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile | lzma.LZMAFile, limit: int) -> None:
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
         self.stream = stream
         self.limit = limit
         self.position = 0
@@ -281,187 +286,3 @@ class _Meter(io.BufferedIOBase):
         while self.position < position and self.read(min(position - self.position, _CHUNK)):
             pass
         return self.position
-
-
-# What CIFAR's files name, under the spellings of Python 2 and of numpy 1 and 2.
-_NAMES = {
-    "numpy.core.multiarray _reconstruct": "array",
-    "numpy._core.multiarray _reconstruct": "array",
-    "numpy ndarray": "ndarray",
-    "numpy dtype": "dtype",
-    "_codecs encode": "encode",
-}
-_BROKEN = (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError, struct.error, Warning)
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A name that the pickle would have had imported: one of the values of `_NAMES`."""
-
-    name: str
-
-
-@dataclass
-class _Built:
-    """An object that the pickle would have had made: its kind, first argument and later state."""
-
-    kind: str
-    argument: str | None
-    state: tuple[Any, ...] = ()
-
-
-def load_cifar_pickle(path: Path) -> dict[str, Any]:
-    """The dictionary in one of the pickles of CIFAR-10 or CIFAR-100 (python version).
-
-    Keys become str. Values are read-only numpy arrays of numbers, bytes (what Python 2 called str), str,
-    numbers, or flat lists of these. Nothing in the file is imported or called.
-
-    Raises DataError for a file that names anything else, is damaged, or is larger than 268 MB.
-    """
-    try:
-        size = path.stat().st_size
-        if size > _PICKLE_BYTES:
-            raise DataError(f"has {size:,} bytes, no CIFAR file has more than {_PICKLE_BYTES:,}", path=path)
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path=path) from error
-    try:
-        # The library only warns of a name with a broken escape in it.
-        with warnings.catch_warnings(action="error"):
-            content = _run_pickle(data)
-        if not isinstance(content, dict):
-            raise ValueError("it holds no dictionary")
-        return {key: _value(value) for key, value in content.items()}
-    except _BROKEN as error:
-        raise DataError(f"is no CIFAR pickle, or is damaged or hostile ({error})", path=path) from error
-
-
-def _run_pickle(data: bytes) -> object:
-    """The object that a pickle describes, with names and made objects left as descriptions."""
-    stack: list[Any] = []
-    marks: list[int] = []
-    memo: dict[int, Any] = {}
-    encoded = 0
-    argument: Any  # its type goes with the operation
-
-    def since_mark() -> list[Any]:
-        start = marks.pop()
-        items = stack[start:]
-        del stack[start:]
-        return items
-
-    for operation, argument, _ in pickletools.genops(io.BytesIO(data)):
-        match operation.name:
-            case "BININT1" | "BININT" | "BININT2" | "LONG1":
-                stack.append(argument)
-            case "SHORT_BINBYTES" | "BINBYTES" | "SHORT_BINUNICODE" | "BINUNICODE":
-                stack.append(argument)
-            case "SHORT_BINSTRING" | "BINSTRING":
-                stack.append(argument.encode("latin-1"))
-            case "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
-            case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            case "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
-            case "MARK":
-                marks.append(len(stack))
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_DICT":
-                stack.append({})
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "NONE":
-                stack.append(None)
-            case "NEWFALSE" | "NEWTRUE":
-                stack.append(operation.name == "NEWTRUE")
-            case "APPEND":
-                item = stack.pop()
-                stack[-1].append(item)
-            case "APPENDS":
-                items = since_mark()
-                stack[-1].extend(items)
-            case "SETITEM":
-                item = stack.pop()
-                key = stack.pop()
-                stack[-1][_text(key)] = item
-            case "SETITEMS":
-                items = since_mark()
-                stack[-1].update(zip(map(_text, items[::2]), items[1::2], strict=True))
-            case "TUPLE":
-                stack.append(tuple(since_mark()))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                length = int(operation.name[-1])
-                stack[-length:] = [tuple(stack[-length:])]
-            case "GLOBAL":
-                stack.append(_admitted(argument))
-            case "STACK_GLOBAL":
-                name = _text(stack.pop())
-                stack.append(_admitted(f"{_text(stack.pop())} {name}"))
-            case "REDUCE":
-                arguments = stack.pop()
-                made = _make(stack.pop(), arguments)
-                if isinstance(made, bytes):
-                    # One long text encoded over and over would fill the memory from a small file.
-                    encoded += len(made)
-                    if encoded > len(data):
-                        raise ValueError("it encodes more text than it has")
-                stack.append(made)
-            case "BUILD":
-                state = stack.pop()
-                if not isinstance(stack[-1], _Built) or not isinstance(state, tuple):
-                    raise ValueError("it fills in an object that no CIFAR file has")
-                stack[-1].state = state
-            case "STOP":
-                return stack.pop()
-            case "PROTO" | "FRAME":
-                pass
-            case other:
-                raise ValueError(f"it uses {other}, which no CIFAR file needs")
-    raise ValueError("it has no end")
-
-
-def _admitted(name: str) -> _Name:
-    if name not in _NAMES:
-        raise ValueError(f"it names {name.replace(' ', '.')!r}, which no CIFAR file needs")
-    return _Name(_NAMES[name])
-
-
-def _make(function: object, arguments: object) -> _Built | bytes:
-    match function, arguments:
-        case _Name("array"), (_Name("ndarray"), *_):
-            return _Built("array", None)
-        case _Name("dtype"), (bytes() | str() as code, *_):
-            return _Built("dtype", _text(code))
-        case _Name("encode"), (str() as text, "latin1"):
-            return text.encode("latin-1")
-    raise ValueError("it makes an object that no CIFAR file has")
-
-
-def _value(value: object) -> object:
-    """A value of the dictionary as it is handed out; ValueError for what is not plain."""
-    if isinstance(value, _Built):
-        return _array(value)
-    items = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, bytes | str | int) for item in items):
-        raise ValueError("it holds a value that is neither an array nor a flat list")
-    return value
-
-
-def _array(built: _Built) -> np.ndarray:
-    match built.state:
-        case (1, tuple() as shape, _Built("dtype", str() as code, (_, order, *_)), fortran, bytes() as data):
-            if re.fullmatch("[|<>][biuf][1248]", _text(order) + code) is None:
-                raise ValueError(f"it has an array of {code!r}, not of numbers")
-            flat = np.frombuffer(data, np.dtype(_text(order) + code))
-            return flat.reshape(shape, order="F" if fortran else "C")
-    raise ValueError("it has an array that was never filled")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("ascii")
-    if isinstance(value, str):
-        return value
-    raise ValueError(f"it has a {type(value).__name__} where a name is expected")

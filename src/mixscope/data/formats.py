@@ -153,7 +153,7 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
 
 def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same of a python file."""
-    from mixscope.data.archives import load_cifar_pickle
+    from mixscope.data.cifar_pickle import load_cifar_pickle
 
     content = load_cifar_pickle(file)
     images = content.get("data")
@@ -178,7 +178,7 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
 
 def _names(file: Path, *keys: str) -> list[list[str]]:
     """Lists of names in a meta file of the python layout; Python 2 wrote them as what are bytes now."""
-    from mixscope.data.archives import load_cifar_pickle
+    from mixscope.data.cifar_pickle import load_cifar_pickle
 
     meta = load_cifar_pickle(file)
     found = []

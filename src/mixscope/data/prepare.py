@@ -122,10 +122,15 @@ def _make(
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
         return
     if source is None:
-        source = _downloaded(name, spec.download, root, progress)
-    with _unpacked(source, spec, into / "unpacked", progress) as folder:
+        source = _downloaded(name, spec.download, root, into, progress)
+    with _unpacked(source, spec, into / "unpacked", progress) as (folder, notes):
         content = _read(spec, folder, size)
-        told = (*content.notes, *_strange_counts(content, spec), *_strange_archive(source, spec.download))
+        told = (
+            *content.notes,
+            *notes,
+            *_strange_counts(content, spec),
+            *_strange_archive(source, spec.download),
+        )
         content = dataclasses.replace(content, notes=told)
         fill(into, content, name=place, of=name, source=_about(source), progress=progress)
 
@@ -188,7 +193,9 @@ def _same(store: Store, root: Path, source: Path | None, size: int | None) -> St
     return store
 
 
-def _downloaded(name: str, where: formats.Download | None, root: Path, progress: Progress | None) -> Path:
+def _downloaded(
+    name: str, where: formats.Download | None, root: Path, work: Path, progress: Progress | None
+) -> Path:
     if where is None:
         raise DataError(f"{name} has no home to download from; give --source with an archive or a folder")
     folder = root / "downloads"
@@ -197,21 +204,26 @@ def _downloaded(name: str, where: formats.Download | None, root: Path, progress:
         where.urls,
         folder / where.file,
         size=where.size,
-        md5=where.md5,
         sha256=where.sha256,
         progress=progress,
+        work=work,
     )
 
 
 @contextmanager
-def _unpacked(source: Path, spec: formats.SetSpec, into: Path, progress: Progress | None) -> Iterator[Path]:
-    """The folder that `source` is, or that it is unpacked to while the block lasts."""
+def _unpacked(
+    source: Path, spec: formats.SetSpec, into: Path, progress: Progress | None
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The folder that `source` is, or that it is unpacked to while the block lasts, and notes."""
     if source.is_dir():
-        yield source
+        yield source, ()
         return
     try:
-        archives.unpack(source, into, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress)
-        yield into
+        links = archives.unpack(
+            source, into, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress
+        )
+        note = f"{len(links):,} symbolic links in the archive were left out, the first is {links[:1]}"
+        yield into, (note,) if links else ()
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
         raise problem.moved(into, source) from problem
     finally:

@@ -20,11 +20,13 @@ import jinja2
 from markupsafe import Markup, escape
 
 import mixscope
+from mixscope import i18n
 from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.formatting import number, signed
 from mixscope.report import literature, sentences, story, tables
+from mixscope.report.naming import limits, seeds_range
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,
@@ -158,6 +160,8 @@ def _environment(words: Words) -> jinja2.Environment:
 def _said(sentence: str, language: str) -> Markup:
     """A sentence of a record or a gate in the reader's language, else marked as the English that it is."""
     found = sentences.translated(sentence, language)
+    if found is None and not sentence.isascii() and language != "en":
+        return escape(sentence)  # a finding, rendered in the reader's language already
     return Markup('<span lang="en">{}</span>').format(sentence) if found is None else escape(found)
 
 
@@ -212,6 +216,10 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
+        "edited": any(v.verdict == verdicts.POST_HOC for v in told.verdicts),
+        "limits": lambda reading: limits(reading, words.language),
+        "seeds_range": seeds_range,
+        "warned": lambda reading: tuple(i18n.render(f, words.language) for f in reading.warnings),
         "forests": forests[False],
         "forests_secondary": forests[True],
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
