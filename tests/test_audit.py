@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from audited import HEADINGS, MARKS, MIXES, Style, cells, changed, rows, text
 from mixscope import audit, cli
-from mixscope.audit import reading, wording
+from mixscope.audit import wording
 from mixscope.errors import ConfigError, DataError
+from mixscope.results import table_files as reading
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"

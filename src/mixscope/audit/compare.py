@@ -21,11 +21,11 @@ import numpy as np
 from scipy import stats
 
 from mixscope import audit, i18n
-from mixscope.audit import entries, findings, reading
+from mixscope.audit import entries, findings
 from mixscope.claims import contrasts, health, samples
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
 from mixscope.errors import DataError
-from mixscope.results import Provenance, Results
+from mixscope.results import Provenance, Results, table_files
 from mixscope.study import config as settings
 
 SHOWN = 3  # experiments in a sentence; the rest is counted
@@ -99,7 +99,7 @@ def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Com
 
 def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison:
     """A study's folder and a table in CSV or Markdown whose rows name experiments. Raises DataError."""
-    document = reading.read(file)
+    document = table_files.read(file)
     printed = {
         entry.experiment: float(entry.figures["top1"].value)
         for one in document.tables

@@ -11,15 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mixscope.audit import scales, words
-from mixscope.audit.figures import Figure
-from mixscope.audit.figures import read as read_figure
+from mixscope.audit import scales
 from mixscope.audit.findings import CONTRADICTION, AuditFinding
-from mixscope.audit.reading import Line, Table
-from mixscope.audit.words import Heading
 from mixscope.findings import Finding
+from mixscope.results import composite_cells, score_columns
+from mixscope.results import vocabulary as words
+from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import read as read_figure
+from mixscope.results.table_files import Line, Table
+from mixscope.results.vocabulary import Heading
 
-FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs")
+FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs", "condition")
 _ACCEPTED = {
     "dataset": {"dataset"},
     "model": {"model"},
@@ -37,8 +39,10 @@ class Entry:
 
     label: how a person finds it. experiment: its name where it has one. facets: canonical levels of
     "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and "epochs", as far as they are known.
-    extras: cells of other columns, by heading. figures: by metric (words.METRICS or "score"), in percent;
-    error rates are turned.
+    "condition" is what a heading says beside its metric where several numbers share a cell ("Corrupted").
+    extras: cells of other columns, by heading. figures: by metric (vocabulary.METRICS or "score"), in
+    percent; error rates are turned. seed: what a column of seeds says; "" without one. by_seed: values of
+    each seed by metric, as shares, where the entry stands for several runs.
     """
 
     table: int
@@ -48,11 +52,16 @@ class Entry:
     facets: Mapping[str, str]
     extras: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    seed: str = ""
+    by_seed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def read(table: Table) -> tuple[list[Entry], list[AuditFinding]]:
     """The entries of a table, and what stands in the wrong place or unit."""
     findings = list(_wrong_length(table))
+    printed = table.headings
+    table = composite_cells.split(table)
+    parted = {h: _above(h, printed) for h in table.headings if h not in printed}
     wrong = {f.line for f in findings}
     width = len(table.headings)
     rows = [
@@ -61,7 +70,7 @@ def read(table: Table) -> tuple[list[Entry], list[AuditFinding]]:
         if any(r.cells)
     ]
     table, rows = _second_headings(table, rows)
-    headings, found = _headings(table, rows)
+    headings, found = _headings(table, rows, parted)
     findings += found
     rows, found = _in_order(table, headings, rows)
     findings += found
@@ -112,9 +121,15 @@ def _letters(table: Table, found: list[Heading]) -> list[Heading]:
     return found
 
 
-def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[AuditFinding]]:
-    """What each column holds: by its heading, by its cells where that says nothing or something else."""
+def _headings(
+    table: Table, rows: Sequence[Line], parted: Mapping[str, str]
+) -> tuple[list[Heading], list[AuditFinding]]:
+    """What each column holds: by its heading, by its cells where that says nothing or something else.
+
+    parted: {heading: that of the cells which several numbers shared}.
+    """
     found = _letters(table, [words.heading(h) for h in table.headings])
+    found = [_conditioned(h, parted.get(text, "")) for h, text in zip(found, table.headings, strict=True)]
     content = [Counter(k for row in rows for k in words.kinds(row.cells[c])) for c in range(len(found))]
     filled = [sum(bool(words.kinds(row.cells[c])) for row in rows) for c in range(len(found))]
     texts = [sum(len(row.cells[c]) > 1 for row in rows) for c in range(len(found))]
@@ -136,6 +151,10 @@ def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[A
             found[c] = replace(heading, kind="indicator")
         elif heading.kind == "metric" and filled[c] and not holds(c, "metric"):
             found[c] = Heading("other")
+        elif heading.kind == "metric" and heading.open:
+            values = [v for row in rows if (v := read_figure(row.cells[c])) is not None]
+            if score_columns.is_error(values, heading, "%" in table.headings[c]):
+                found[c] = replace(heading, metric="top1", error=True)
     findings = list(_exchanged(table, found, holds))
     for c, heading in enumerate(found):
         if heading.kind in FACETS and filled[c] and not holds(c, heading.kind):
@@ -144,7 +163,20 @@ def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[A
                 found[c] = Heading(better, guessed=True)
         elif heading.kind in ("by-content", "other"):
             found[c] = Heading(by_content(c), guessed=True)
+            numbered = content[c]["experiment"] == len(rows) > 1
+            if found[c].kind == "other" and numbered and all(h.kind != "experiment" for h in found):
+                found[c] = Heading("experiment", guessed=True)
     return _one_each(table, found), findings
+
+
+def _above(heading: str, printed: Sequence[str]) -> str:
+    return max((h for h in printed if h and heading.startswith(h)), key=len, default="")
+
+
+def _conditioned(heading: Heading, above: str) -> Heading:
+    """A metric that shared its cells with others is told apart by the heading of those cells."""
+    said = words.without_metric(above) if heading.kind == "metric" else ""
+    return replace(heading, levels=(*heading.levels, ("condition", said))) if said else heading
 
 
 def _exchanged(
@@ -177,13 +209,15 @@ def _exchanged(
 def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
     """A metric (of the same levels) is read from one column: the test split's, else the first."""
     result = list(found)
-    named = metric = None
+    named = None
     for context in reversed(table.context):
         named = named or words.metric_of(context)
+    no_score = named is None and any(words.is_no_score(context) for context in table.context[-1:])
     for c, heading in enumerate(result):
         if heading.metric == "score" and heading.kind == "metric" and named:
-            metric, error = named
-            result[c] = replace(heading, metric=metric, error=error)
+            result[c] = replace(heading, metric=named[0], error=named[1])
+        elif heading.metric == "score" and heading.kind == "metric" and no_score:
+            result[c] = Heading("other")
     seen: dict[tuple[str | None, tuple[tuple[str, str], ...]], int] = {}
     for c, heading in enumerate(result):
         if heading.kind == "metric":
@@ -278,8 +312,11 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
     for c, h in enumerate(headings):
         if h.kind == "experiment" and row.cells[c]:
             return row.cells[c]
-    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS[:4] and c not in set(drop)]
+    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS[:3] and c not in set(drop)]
     shown = " ".join(p for p in parts if p and words.mark(p) is None)
+    start = [words.pretrained(row.cells[c]) for c, h in enumerate(headings) if h.kind == "pretrained"]
+    if shown and start and start[0] is not None:
+        shown += " pretrained" if start[0] else " from scratch"
     return shown or next((c for c in row.cells if c), f"line {row.number}")
 
 
@@ -322,7 +359,9 @@ def _entries(
     rows: Sequence[Line],
     figures: Mapping[int, Mapping[int, Figure]],
 ) -> Iterable[Entry]:
-    given = _of_context(table.context)
+    below = {k: v for k, v in words.levels_in(table.after) if k == "dataset"}
+    given = below | _of_context(table.context)
+    bare = _bare_models_are_baselines(headings, rows)
     above: dict[str, str] = {}  # cells left empty mean: as above
     section: dict[str, str] = {}
     for r, row in enumerate(rows):
@@ -331,11 +370,15 @@ def _entries(
             section = dict(words.levels_in(filled[0]))
             continue
         facets = {**given, **section, **_facets(row, headings, above)}
+        if bare and "augmentation" not in facets and not any("+" in row.cells[c] for c in bare):
+            facets["augmentation"] = "default"
         above |= {k: facets[k] for k in ("dataset", "model") if k in facets}
         name = next(
             (row.cells[c] for c, h in enumerate(headings) if h.kind == "experiment" and row.cells[c]), None
         )
-        extras = {table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind == "other"}
+        extras = {
+            table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind in ("other", "seed")
+        }
         by_levels: dict[tuple[tuple[str, str], ...], dict[str, Figure]] = {}
         for c, heading in enumerate(headings):
             if c in figures and r in figures[c] and heading.metric:
@@ -350,7 +393,16 @@ def _entries(
                 facets={**facets, **dict(levels)},
                 extras=extras,
                 figures=metrics,
+                seed=next((row.cells[c] for c, h in enumerate(headings) if h.kind == "seed"), ""),
             )
+
+
+def _bare_models_are_baselines(headings: Sequence[Heading], rows: Sequence[Line]) -> list[int]:
+    """The columns of networks where some name an augmentation, "ResNet + Cutout", and no column does."""
+    if any(h.kind in ("augmentation", "indicator") or dict(h.levels).get("augmentation") for h in headings):
+        return []
+    models = [c for c, h in enumerate(headings) if h.kind == "model"]
+    return [c for c in models if any("augmentation" in _model(row.cells[c]) for row in rows)]
 
 
 def _of_context(context: Sequence[str]) -> dict[str, str]:

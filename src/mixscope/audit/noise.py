@@ -4,7 +4,7 @@ A printed top-1 p on n test examples has a binomial standard error sqrt(p (1 - p
 contrast are taken as independent: figures alone cannot show that two models fail on the same examples, and
 where they do, the true error is smaller. Variation between training runs is not in a table of single runs at
 all. So every verdict here is EXPLORATORY, and stands beside the standard deviation between runs that would
-erase it.
+erase it. Where every cell was trained with several seeds the interval is Welch's over seeds instead.
 
     gain        g(model, mixing) = top-1 with mixing - top-1 without
     D_mixing    g(ViT) - g(ResNet)
@@ -20,11 +20,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mixscope.audit import words
 from mixscope.audit.entries import Entry
 from mixscope.audit.findings import NOTE, AuditFinding
+from mixscope.claims import accuracies
+from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.verdicts import EXPLORATORY
 from mixscope.findings import Finding
+from mixscope.results import vocabulary as words
 
 Z95 = 1.959963984540054
 MIXING = ("mixup", "cutmix")
@@ -40,7 +42,8 @@ class Contrast:
     scales_agree: whether its sign is the same. tipping_sd: standard deviation between runs, in percentage
     points, from which on the interval covers zero; 0 where it does already. cells: weights by label.
     doubtful: labels of its cells under suspicion.
-    test_size: examples per cell. verdict: always EXPLORATORY, for a table of single runs cannot carry more.
+    test_size: examples per cell. seeds: of the cell with fewest; 1 where the interval counts test examples
+    only. verdict: always EXPLORATORY, for a table of single runs cannot carry more.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Contrast:
     cells: Mapping[str, float]
     doubtful: tuple[str, ...]
     test_size: int
+    seeds: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, under the names above."""
@@ -65,7 +69,7 @@ class Contrast:
 
 Weighted = list[tuple[Entry, float]]
 Stratum = tuple[str | None, ...]  # levels of STRATA
-STRATA = ("dataset", "pretrained", "epochs")
+STRATA = ("dataset", "pretrained", "epochs", "condition")
 Cells = dict[tuple[Stratum, str, str], Entry]  # by stratum, model and augmentation
 
 
@@ -94,14 +98,12 @@ def contrasts(
         for s in strata:
             named += [(f"D_{x}", s, both, d[s, x]) for x in MIXING]
             named.append(("C", s, both, _minus(d[s, "mixup"], d[s, "cutmix"])))
-        for data, pretrained, epochs in strata:
-            scratch = (data, "no", epochs)
+        for s in strata:
+            data, pretrained, *rest = s
+            scratch = (data, "no", *rest)
             if pretrained == "yes" and scratch in strata:
-                common = (data, None, epochs)
-                named += [
-                    (f"T_{x}", common, both, _minus(d[(data, "yes", epochs), x], d[scratch, x]))
-                    for x in MIXING
-                ]
+                common = (data, None, *rest)
+                named += [(f"T_{x}", common, both, _minus(d[s, x], d[scratch, x])) for x in MIXING]
     return [
         _contrast(
             name, {k: v for k, v in zip(STRATA, s, strict=True) if v} | more, cells_, test_size, doubted
@@ -137,6 +139,12 @@ def _contrast(
     estimate = 100 * sum(w * s for s, w in shares)
     error = 100 * math.sqrt(sum(w**2 * s * (1 - s) / n for s, w in shares))
     low, high = estimate - Z95 * error, estimate + Z95 * error
+    seeds = min(len(e.by_seed.get("top1", ())) for e, _ in kept)
+    if seeds > 1:
+        cells = [Accuracies.of_runs(e.by_seed["top1"], n_test=n) for e, _ in kept]
+        welch = accuracies.points(cells, [w for _, w in kept])
+        error = welch.standard_error
+        low, high = welch.interval().low, welch.interval().high
     inside = all(0 < s < 1 for s, _ in shares)
     logit = sum(w * math.log(s / (1 - s)) for s, w in shares) if inside else None
     spare = (estimate / Z95) ** 2 - error**2
@@ -156,6 +164,7 @@ def _contrast(
         cells={e.label: w for e, w in kept},
         doubtful=tuple(e.label for e, _ in kept if (e.table, e.line) in doubted),
         test_size=n,
+        seeds=max(seeds, 1),
     )
 
 
@@ -173,7 +182,7 @@ def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Audit
                     params={
                         "contrast": c.name,
                         "stratum": [_named(k, v) for k, v in c.stratum.items()],
-                        "test_size": c.test_size,
+                        "spread": _spread(c),
                         "low": c.low,
                         "high": c.high,
                     },
@@ -186,6 +195,12 @@ def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Audit
                     "standard error": f"{c.standard_error:.2f} pp",
                 },
             )
+
+
+def _spread(contrast: Contrast) -> Finding:
+    if contrast.seeds > 1:
+        return Finding("audit-seed-spread", params={"seeds": contrast.seeds})
+    return Finding("audit-sampling-error", params={"examples": f"{contrast.test_size:,}"})
 
 
 def _named(facet: str, level: str) -> Finding | str:

@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from mixscope.audit.entries import Entry
-from mixscope.audit.figures import Figure, difference, signed
 from mixscope.audit.findings import CONTRADICTION, AuditFinding
-from mixscope.audit.reading import Sentence
-from mixscope.audit.words import LOWER_IS_BETTER, SHOWN, plain
 from mixscope.findings import Finding
+from mixscope.results.printed_values import Figure, difference, signed
+from mixscope.results.table_files import Sentence
+from mixscope.results.vocabulary import LOWER_IS_BETTER, SHOWN, plain
 
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"\d{1,12}(?:[.,]\d{1,12})?"
 _POINTS = (
     r"%\s?p\b|%-?포인트|퍼센트\s?포인트|%-?points?|pp\b|p\.p\.|percentage points?|points?\b|pts?\b|p\b|포인트"
     r"|Prozentpunkte?n?|Punkte?n?\b|个?百分点|ポイント"

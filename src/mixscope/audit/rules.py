@@ -13,13 +13,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from mixscope.audit import bounds, words
+from mixscope.audit import bounds
 from mixscope.audit.entries import FACETS, Entry
-from mixscope.audit.figures import Figure, difference
 from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
-from mixscope.audit.words import SHOWN
 from mixscope.claims import bands
 from mixscope.findings import Finding
+from mixscope.results import vocabulary as words
+from mixscope.results.printed_values import Figure, difference
+from mixscope.results.vocabulary import SHOWN
 
 GAP_POINTS = Decimal("2.5")  # precision above recall; marked every cell of a published table known as invalid
 _TINY = 1e-9

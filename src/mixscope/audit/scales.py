@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mixscope.audit.figures import Figure
 from mixscope.audit.findings import CONTRADICTION, SUSPICION
 from mixscope.findings import Finding
+from mixscope.results.printed_values import Figure
 
 HUNDRED = Decimal(100)
 Column = Mapping[int, Figure]  # row -> what is printed

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixscope import audit
-from mixscope.audit import entries, findings, reading
+from mixscope.audit import entries, findings
 from mixscope.audit.findings import AuditFinding
 from mixscope.errors import DataError
+from mixscope.results import table_files
 
 FIGURES = ("top1", "top5", "recall", "precision", "f1")
 
@@ -48,7 +49,7 @@ def table(file: Path) -> Reference:
 
     Raises DataError where there is no table, or none of its rows names an experiment.
     """
-    document = reading.read(file)
+    document = table_files.read(file)
     values: dict[str, dict[str, float | None]] = {}
     for one in document.tables:
         for entry in entries.read(one)[0]:
