@@ -1,7 +1,6 @@
 import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-import mixscope
 from mixscope.atomic import replacing
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import records
+from mixscope.runs.environment import environment
 from mixscope.runs.records import Predictions
 from mixscope.study import config as settings
 
@@ -27,7 +26,7 @@ OTHER = settings.load(None, ["data.name=digits", "model.arch=resnet18", "seed=4"
 def begun(path, config=CONFIG):
     """A run directory with one epoch in its records."""
     with records.begin(path, config) as run:
-        about = records.environment(
+        about = environment(
             config=config,
             data={"name": "digits", "digest": "d" * 64},
             weights={"weights": "scratch"},
