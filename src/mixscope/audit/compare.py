@@ -26,6 +26,7 @@ from mixscope.claims import contrasts, health, samples
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
 from mixscope.errors import DataError
 from mixscope.results import Provenance, Results, table_files
+from mixscope.runs import code_version
 from mixscope.study import config as settings
 
 SHOWN = 3  # experiments in a sentence; the rest is counted
@@ -246,7 +247,7 @@ def _made_with(first: Results, second: Results) -> tuple[str, ...]:
     data = sorted({m.data.name for m in made if m.data})
     packages = sorted({name for m in made for name in m.packages})
     kinds: list[tuple[str, Callable[[Provenance], Iterable[Hashable]]]] = [
-        ("code", lambda m: m.code_digests),
+        ("code", lambda m: code_version.distinct(m.code_digests)),
         *((f"data {name}", _digest_of(name)) for name in data),
         ("weights", lambda m: [m.weights.get("weights")]),
         ("device", lambda m: [m.device.get("name")]),

@@ -17,6 +17,7 @@ from mixscope import i18n
 from mixscope.claims import bands
 from mixscope.findings import Finding
 from mixscope.results.results import DAMAGED, FAILED, PENDING, Results, Run
+from mixscope.runs import code_version
 
 SHOWN = 3  # names in a sentence; the rest is counted
 BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
@@ -160,8 +161,8 @@ def _code(runs: Sequence[Run]) -> list[Problem]:
 
 
 def versions(run: Run) -> list[str]:
-    """The digests of the code that made a finished run, more than one where it was taken up by other code."""
-    return list(run.provenance.code_digests) if run.provenance else []
+    """The versions of the code that made a finished run, more than one where other code resumed it."""
+    return code_version.distinct(run.provenance.code_digests) if run.provenance else []
 
 
 def _data(runs: Sequence[Run]) -> list[Problem]:

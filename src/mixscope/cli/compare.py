@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "say what differs between two studies, or a study and a published table",
         "  mixscope compare runs/quickstart runs/longer\n  mixscope compare runs/resnet-vs-vit published.csv",
     )
-    command.add_argument("first", type=Path, metavar="A", help="a study's folder")
+    command.add_argument("first", type=Path, metavar="A", help="a study's folder or a bundle")
     command.add_argument(
         "second", type=Path, metavar="B", help="another one, or a CSV or Markdown table of experiments"
     )
@@ -29,11 +29,11 @@ def add(commands: Any) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
     from mixscope.audit import compare as comparison
-    from mixscope.results import folders
+    from mixscope.results import bundle, sources
 
-    first = folders.study(arguments.first, arguments.checkpoint)
-    if arguments.second.is_dir():
-        second = folders.study(arguments.second, arguments.checkpoint)
+    first = sources.load(arguments.first, checkpoint=arguments.checkpoint)
+    if arguments.second.is_dir() or bundle.is_bundle(arguments.second):
+        second = sources.load(arguments.second, checkpoint=arguments.checkpoint)
         found = comparison.studies(first, second, checkpoint=arguments.checkpoint)
     else:
         found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)

@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
         "  mixscope judge runs/quickstart --checkpoint selected\n"
         "  mixscope judge runs/quickstart --json",
     )
-    command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a study's folder, made by study run")
+    command.add_argument(
+        "results", type=Path, metavar="RESULTS", help="a study's folder, a bundle, or a table of results"
+    )
     checkpoint(command, "judge")
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -29,9 +31,9 @@ def add(commands: Any) -> None:
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
     from mixscope.claims import budget, health, rules, verdicts
-    from mixscope.results import folders
+    from mixscope.results import sources
 
-    found = folders.study(arguments.folder, arguments.checkpoint)
+    found = sources.load(arguments.results, checkpoint=arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)

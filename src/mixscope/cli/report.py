@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         "  mixscope report runs/resnet-vs-vit --reference published.csv --curves published-curves.csv",
     )
     command.add_argument(
-        "study", type=Path, metavar="STUDY_DIR", help="a study's folder, for instance runs/NAME"
+        "results", type=Path, metavar="RESULTS", help="a study's folder, a bundle, or a table of results"
     )
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
     command.add_argument(
@@ -31,7 +31,10 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--curves", type=Path, metavar="CSV", help="published curves, drawn behind ours")
     command.add_argument(
-        "--out", type=Path, metavar="DIR", help="the report's folder (default: STUDY_DIR/report, report-ko)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the report's folder (default: report or report-ko, inside STUDY_DIR, else beside the file)",
     )
     command.add_argument("--open", action="store_true", help="open the page in a browser")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -40,13 +43,15 @@ def add(commands: Any) -> None:
 def report(arguments: argparse.Namespace) -> None:
     """Writes a study's report and says where it is; opens it where that was asked for."""
     from mixscope.report import page
-    from mixscope.results import folders
+    from mixscope.results import sources
 
-    results = folders.study(arguments.study)
+    results = sources.load(arguments.results)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
+    given = arguments.results
+    default = results.folder / name if results.folder else given.parent / f"{given.stem}-{name}"
     made = page.write(
         results,
-        out=arguments.out or arguments.study / name,
+        out=arguments.out or default,
         language=arguments.lang,
         reference=arguments.reference,
         curves=arguments.curves,

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from mixscope.errors import DataError
+from mixscope.hardware import cores
 
 BLOCK = 500  # images decoded at a time: a few MB
 BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
@@ -60,7 +61,7 @@ def in_turn(parts: Sequence[Sequence[str]], size: int, exact: bool) -> list[Iter
 
 def _decoded(blocks: Sequence[Sequence[str]], step: int, size: int, exact: bool) -> Iterator[np.ndarray]:
     pixels = 3 * size**2
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
+    workers = min(cores(), len(blocks))
     if workers == 1:
         for names in blocks:
             yield decode(names, size=size, exact=exact)

@@ -196,7 +196,6 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
     for run in runs:
         try:
             found = run.outcomes(checkpoint)
-            after = run.scaled(checkpoint)
         except DataError as problem:
             unreadable.append(str(problem))
             continue
@@ -212,8 +211,12 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         if found.confidence is not None:
             sure.append(found.confidence)
         hits.append(found.correct)
-        if after is not None:
-            scaled[run.seed] = after
+        try:
+            after = run.scaled(checkpoint)
+        except DataError as problem:
+            unreadable.append(str(problem))
+        else:
+            scaled |= {run.seed: after} if after is not None else {}
         counts += mine
         seeds.append(run.seed)
     if labels is None or counts is None:
