@@ -158,11 +158,15 @@ def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping
     told = records.read_summary(path)["results"].get(split, {})
     for name, row in results.items():
         if name in told and records.contradicts(told[name], row["n"], row["top1"]):
-            raise DataError(
-                f"{path}: its checkpoint {name} gives top-1 {100 * row['top1']:.2f} % of {row['n']} images of"
-                f" {split}, and its summary.json has {100 * told[name]['top1']:.2f} % of {told[name]['n']};"
-                " nothing is overwritten: one of the two was changed, so remove the folder and make the run"
-                " again"
+            raise records.damaged(
+                "summary-contradicts",
+                path=str(path),
+                checkpoint=name,
+                split=split,
+                images=row["n"],
+                top1=100 * row["top1"],
+                told_images=told[name]["n"],
+                told_top1=100 * told[name]["top1"],
             )
 
 

@@ -6,13 +6,11 @@ shape for lists of any length, or a `Value`. Keys that no shape names are left a
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from mixscope.errors import DataError
 
 STATES = ("running", "interrupted", "failed", "done")
 TIME = "%Y-%m-%dT%H:%M:%S%z"
@@ -185,24 +183,10 @@ def parse(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from problem
 
 
-def load(file: Path) -> Any:
-    """The value of a JSON file. Raises DataError for one that cannot be read or is no JSON."""
-    try:
-        if file.exists() and not file.is_file():
-            raise DataError(f"{file}: is not a file")
-        if file.stat().st_size > MOST_BYTES:
-            raise DataError(f"{file}: is larger than {MOST_BYTES >> 20} MiB, the file is damaged")
-        return parse(file.read_bytes())
-    except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
-    except ValueError as problem:
-        if isinstance(problem, DataError):
-            raise
-        raise DataError(f"{file}: is not valid JSON, the file is damaged") from problem
-
-
-def expect(file: Path, value: Mapping[str, Any], shape: Mapping[str, Any], mend: str) -> None:
-    """Raises DataError where a value has not the shape. mend: what is done about it, in words."""
-    wrong = misfit(value, shape)
-    if wrong is not None:
-        raise DataError(f"{file}: {wrong}; the file is damaged, {mend}")
+def read(file: Path) -> bytes:
+    """The content of a record. Raises OSError, also for what is no file, and ValueError for one too large."""
+    if file.exists() and not file.is_file():
+        raise OSError(f"is not a file: {file}")
+    if file.stat().st_size > MOST_BYTES:
+        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB")
+    return file.read_bytes()

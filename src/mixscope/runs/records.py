@@ -20,21 +20,17 @@ what the figures mean (metrics, claims).
 """
 
 import fcntl
-import hashlib
 import io
 import json
 import math
 import os
-import platform
 import re
 import socket
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -42,9 +38,9 @@ import numpy as np
 import psutil
 import yaml
 
-import mixscope
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.runs import record_schema
 from mixscope.runs.record_schema import STATES
 from mixscope.study import config as settings
@@ -52,40 +48,9 @@ from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
 HEARTBEAT_SECONDS = 5.0
 # What rounding on other hardware may change in a second evaluation: images between two classes.
 ROUNDED_IMAGES, ROUNDED_SHARE = 2, 0.001
-# The rooms that can change a run's figures. Others start runs, show them, or read what they left: an edit of
-# those in the middle of a study does not mix versions of what is compared.
-MAKES_FIGURES = (
-    "rng.py",
-    "calibration.py",
-    "metrics.py",
-    "study/config.py",
-    "data/*.py",
-    "mixing/*.py",
-    "training/*.py",
-    "runs/device.py",
-    "runs/execute.py",
-    "runs/evaluate.py",
-    "runs/records.py",
-    "runs/setup.py",
-)
-# Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
-BEFORE_A_RUN = (
-    *(
-        "archives.py",
-        "cifar_pickle.py",
-        "disk.py",
-        "download.py",
-        "formats.py",
-        "inspect.py",
-        "prepare.py",
-        "preview.py",
-    ),
-    "resizing.py",
-)
 LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"
@@ -435,85 +400,6 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-# --- what a run was made with -------------------------------------------------------------------
-
-
-def environment(
-    *, config: RunConfig, data: Mapping[str, Any], weights: Mapping[str, Any], device: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What stands in environment.json, as plain values; what is not known is null.
-
-    data: name and digest of the prepared data set, and its classes and superclasses by name, so that tables
-    need not open it again. weights: where the model's first weights came from.
-    device: what computes and with how many threads, from those who know torch.
-    """
-    return {
-        "schema": SCHEMA,
-        "mixscope": mixscope.__version__,
-        "digest": config.digest,
-        "code": code(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "hardware": {
-            "cpu": processor(),
-            "cores": psutil.cpu_count(logical=True),
-            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        },
-        "device": dict(device),
-        "data": dict(data),
-        "weights": dict(weights),
-    }
-
-
-def code() -> dict[str, Any]:
-    """Which mixscope runs: a digest of what can change a run's figures, and the git revision if there is one.
-
-    dirty: whether source files, these or others, differ from that revision; null without one.
-    """
-    source = Path(mixscope.__file__).parent
-    digest = hashlib.sha256()
-    makers = {file for pattern in MAKES_FIGURES for file in source.glob(pattern)}
-    for file in sorted(file for file in makers if file.name not in BEFORE_A_RUN):
-        digest.update(f"{file.relative_to(source).as_posix()}\n".encode() + file.read_bytes())
-    found: dict[str, Any] = {"digest": digest.hexdigest()[:16], "revision": None, "dirty": None}
-    # A package installed somewhere below another project's repository must not take that one's revision.
-    if _git(source, "ls-files", "--error-unmatch", "__init__.py") is not None:
-        found["revision"] = _git(source, "rev-parse", "HEAD")
-        changes = _git(source, "status", "--porcelain", "--", ".")
-        found["dirty"] = None if changes is None else bool(changes)
-    return found
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, or None where there is no git or no repository."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def processor() -> str | None:
-    """The model of the processor, where the system says it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # only Linux has this file
-    return platform.processor() or None
-
-
 # --- reading ------------------------------------------------------------------------------------
 
 
@@ -557,6 +443,11 @@ def list_runs(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: cannot be read ({problem.strerror})") from problem
 
 
+def damaged(code: str, **params: Any) -> DataError:
+    """The error for a record that cannot be what a run writes; code: a message of mixscope/i18n."""
+    return DataError(Finding(code, "fail", params))
+
+
 def read_config(path: Path) -> RunConfig:
     """The settings of a run. Raises DataError."""
     file = path / "config.yaml"
@@ -565,21 +456,19 @@ def read_config(path: Path) -> RunConfig:
             raise DataError(f"{path}: is not a run directory, it has no config.yaml")
         return settings.load(file)
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     except ConfigError as problem:
-        raise DataError(f"{problem}; this run directory is damaged or of another version") from problem
+        raise damaged("record-config", problem=str(problem)) from problem
 
 
 def read_environment(path: Path) -> dict[str, Any]:
     """environment.json. Raises DataError."""
-    mend = f"remove {path} and make the run again"
-    return _read_json(path / "environment.json", record_schema.ENVIRONMENT, mend)
+    return _read_json(path / "environment.json", record_schema.ENVIRONMENT, "run")
 
 
 def read_status(path: Path) -> dict[str, Any]:
     """status.json. Raises DataError."""
-    mend = "remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint"
-    return _read_json(path / "status.json", record_schema.STATUS, mend)
+    return _read_json(path / "status.json", record_schema.STATUS, "status")
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -587,14 +476,9 @@ def read_summary(path: Path) -> dict[str, Any]:
     file = path / "summary.json"
     if not file.exists() and (path / "status.json").exists():
         state = read_status(path)["state"]
-        if state == "done":
-            raise DataError(
-                f"{path}: has lost its summary.json; the same `mixscope train` or `study run` evaluates its"
-                " checkpoint and writes it again"
-            )
-        raise DataError(f"{path}: has no summary because it is {state}; `mixscope train` takes it up again")
-    mend = "remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint"
-    return _read_json(file, record_schema.SUMMARY, mend)
+        code = "summary-lost" if state == "done" else "summary-not-yet"
+        raise damaged(code, path=str(path), state=state)
+    return _read_json(file, record_schema.SUMMARY, "summary")
 
 
 def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
@@ -606,7 +490,7 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
     try:
         content = file.read_bytes()
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
@@ -614,12 +498,9 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
             rows.append((row["kind"], row))
             wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
         except (ValueError, TypeError, KeyError):
-            wrong = "it is no JSON object with a kind"
+            wrong = "no JSON object with a kind"
         if wrong is not None:
-            raise DataError(
-                f"{file}, line {number}: is not an event of a run ({wrong}); the file is damaged, remove"
-                f" {path} and make the run again"
-            )
+            raise damaged("record-event", path=str(file), line=number, problem=wrong, run=str(path))
     return [row for found, row in rows if kind is None or found == kind]
 
 
@@ -628,15 +509,15 @@ def read_predictions(path: Path, name: str) -> Predictions:
     file = path / "predictions" / f"{name}.npz"
     if not file.exists():
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
-        raise DataError(f"{path}: has no predictions {name} (there are: {', '.join(there) or 'none'})")
-    mend = f"`mixscope eval {path}` makes it again"
+        raise damaged("predictions-missing", path=str(path), name=name, available=there)
     try:
         found = _predictions(file)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as problem:
-        raise DataError(f"{file}: is damaged ({_line(problem)}); {mend}") from problem
+        about = {"path": str(file), "reason": _line(problem), "run": str(path)}
+        raise damaged("predictions-damaged", **about) from problem
     n = len(found.ids)
     if found.labels.shape != (n,) or found.logits.ndim != 2 or len(found.logits) != n:
-        raise DataError(f"{file}: ids, labels and logits differ in length; {mend}")
+        raise damaged("predictions-lengths", path=str(file), run=str(path))
     _fits_run(path, name, found)
     return found
 
@@ -646,16 +527,12 @@ def _fits_run(path: Path, name: str, found: Predictions) -> None:
 
     Evaluated again on other hardware, a few images that stand between two classes may change.
     """
-    file, mend = (
-        path / "predictions" / f"{name}.npz",
-        f"`mixscope eval {path}` evaluates the checkpoints again",
-    )
+    file = path / "predictions" / f"{name}.npz"
     if found.digest is not None and (path / "environment.json").exists():
         own = read_environment(path)["digest"]
         if found.digest != own:
-            raise DataError(
-                f"{file}: is of a run with settings {found.digest}, and this run has {own}; {mend}"
-            )
+            about = {"path": str(file), "digest": found.digest, "own": own, "run": str(path)}
+            raise damaged("predictions-stranger", **about)
     if not (path / "summary.json").exists() or found.logits.size == 0:
         return
     split, _, checkpoint = name.partition("-")
@@ -664,10 +541,8 @@ def _fits_run(path: Path, name: str, found: Predictions) -> None:
         return
     n, hits = len(found.ids), int((found.logits.argmax(axis=1) == found.labels).sum())
     if contradicts(told, n, hits / n):
-        raise DataError(
-            f"{file}: is damaged (top-1 is {100 * hits / n:.2f} % of {n} images where summary.json has"
-            f" {100 * told['top1']:.2f} % of {told['n']}); {mend}"
-        )
+        about = {"path": str(file), "run": str(path), "images": n, "told_images": told["n"]}
+        raise damaged("predictions-contradict", top1=100 * hits / n, told_top1=100 * told["top1"], **about)
 
 
 def contradicts(told: Mapping[str, Any], n: int, top1: float) -> bool:
@@ -688,11 +563,8 @@ def check_chain(path: Path) -> RunConfig:
         digests["summary.json"] = read_summary(path)["digest"]
     for name, digest in digests.items():
         if digest != config.digest:
-            raise DataError(
-                f"{path}: config.yaml has the settings {config.digest} and {name} is of a run with {digest}:"
-                " config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the"
-                " folder and make the run again"
-            )
+            about = {"path": str(path), "own": config.digest, "record": name, "digest": digest}
+            raise damaged("record-chain", **about)
     return config
 
 
@@ -732,12 +604,17 @@ def _line(problem: BaseException) -> str:
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
-def _read_json(file: Path, shape: Mapping[str, Any], mend: str) -> dict[str, Any]:
+def _read_json(file: Path, shape: Mapping[str, Any], record: str) -> dict[str, Any]:
     try:
-        value = record_schema.load(file)
-    except DataError as problem:
-        raise DataError(f"{problem}; {mend}" if file.is_file() else str(problem)) from problem
+        value = record_schema.parse(record_schema.read(file))
+    except OSError as problem:
+        reason = str(problem.strerror or problem)
+        raise damaged("record-unreadable", path=str(file), reason=reason) from problem
+    except ValueError as problem:
+        raise damaged("record-not-json", path=str(file), record=record) from problem
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise DataError(f"{file}: is not of schema {SCHEMA}, which this mixscope writes and reads")
-    record_schema.expect(file, value, shape, mend)
+        raise damaged("record-schema", path=str(file), schema=SCHEMA)
+    wrong = record_schema.misfit(value, shape)
+    if wrong is not None:
+        raise damaged("record-misfit", path=str(file), problem=wrong, record=record)
     return value

@@ -24,7 +24,8 @@ from mixscope.atomic import replacing
 from mixscope.data.store import Store
 from mixscope.errors import DataError, RunFailed
 from mixscope.formatting import duration, size
-from mixscope.runs import record_schema, records
+from mixscope.hardware import processor
+from mixscope.runs import code_version, record_schema
 from mixscope.runs.record_schema import AMOUNT, COUNT, RATE, or_null
 from mixscope.studies import backends
 from mixscope.studies.status import Standing
@@ -309,10 +310,8 @@ def remembering(*, root: Path, threads: int) -> Probe:
 
 def _namer(root: Path, threads: int) -> Callable[[RunConfig], str]:
     """What names a probe: this machine and this code, the data, the threads, and the shape of the run."""
-    machine = (
-        f"{platform.node()} {records.processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
-    )
-    about = f"{machine} {records.code()['digest']} {root}"
+    machine = f"{platform.node()} {processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
+    about = f"{machine} {code_version.digest()} {root}"
     return lambda config: hashlib.sha256(f"{about} {shape(config)}".encode()).hexdigest()[:16]
 
 
@@ -345,8 +344,8 @@ def cache_folder() -> Path:
 def _read() -> dict[str, Any]:
     """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
     try:
-        kept = record_schema.load(cache_folder() / PROBES)
-    except DataError:
+        kept = record_schema.parse(record_schema.read(cache_folder() / PROBES))
+    except (OSError, ValueError):
         return {}
     if not isinstance(kept, dict):
         return {}

@@ -91,10 +91,7 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
     elif state == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
         state = "partial"
     if state == "done" and (digest := records.read_summary(path)["digest"]) != run.config.digest:
-        raise DataError(
-            f"{path / 'summary.json'}: is of a run with other settings ({digest}); remove it, and `mixscope"
-            " study run` writes it again from the checkpoint"
-        )
+        raise records.damaged("summary-stranger", path=str(path / "summary.json"), digest=digest)
     rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
     last = rows[-1] if rows else {}
     times = [r["seconds"] + r["judging_seconds"] for r in rows if "seconds" in r and "judging_seconds" in r]
@@ -194,11 +191,8 @@ def _refuse_stranger(run: PlannedRun, path: Path) -> None:
     if (path / "environment.json").exists():
         digest = records.read_environment(path)["digest"]
         if digest != run.config.digest:
-            raise DataError(
-                f"{path}: holds the records of a run with other settings ({digest}, its name says"
-                f" {run.config.digest}): it was copied or renamed; remove the folder, and `mixscope study"
-                " run` makes the run"
-            )
+            about = {"digest": digest, "own": run.config.digest}
+            raise records.damaged("record-stranger", path=str(path), **about)
 
 
 def _lives(path: Path, status: Mapping[str, Any], age: float) -> bool:
