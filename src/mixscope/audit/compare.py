@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mixscope import audit
+from mixscope import audit, i18n
 from mixscope.audit import entries, findings
 from mixscope.claims import contrasts, health, samples
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
@@ -115,7 +115,7 @@ def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison
     doubts: dict[str, list[str]] = {}
     for finding in audit.document(document).findings:
         if finding.severity != findings.NOTE:
-            doubts.setdefault(str(finding.row), []).append(finding.why)
+            doubts.setdefault(str(finding.row), []).append(i18n.render(finding.why))
     rows = [
         dataclasses.replace(
             _against_printed(name, samples.sample(first, name, checkpoint), printed[name]),

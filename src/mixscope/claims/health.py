@@ -257,7 +257,8 @@ def outside_band(run: Run) -> str | None:
     near = any(band.holds(top1) or band.holds(top1 + slack) or band.holds(top1 - slack) for band in known)
     if near or not known:
         return None
-    return f"{run.label} {top1:.1f} %, where the literature has {' or '.join(map(str, known))}"
+    ranges = " or ".join(i18n.render(band.finding()) for band in known)
+    return f"{run.label} {top1:.1f} %, where the literature has {ranges}"
 
 
 # --- what differs ---------------------------------------------------------------------------------------

@@ -164,11 +164,12 @@ class Study:
         if str(value) not in known:
             raise ConfigError(unknown(f"--only {key}", "level", value, known))
 
-    def _config(self, cell: Mapping[str, str], seed: int, name: str) -> RunConfig:
+    def _config(self, cell: Mapping[str, str], seed: int, name: str, without: Key | None = None) -> RunConfig:
         tree: dict[str, Any] = {}
-        for _, part in self._parts(cell):
+        for at, part in self._parts(cell):
             for key, value in part.items():
-                settings.set_key(tree, key, value)
+                if (*at, key) != without:
+                    settings.set_key(tree, key, value)
         tree["seed"] = seed
         return settings.from_dict(tree, where=f"{name}: ")
 
@@ -192,10 +193,22 @@ class Study:
             try:
                 self._config(cell, self.seeds[0], name)
             except ConfigError as problem:
-                places = [(key, (*at, key)) for at, part in self._parts(cell) for key in part]
-                named = [at for key, at in places if re.search(rf"(^|\W){re.escape(key)}\b", str(problem))]
-                place = self.file.where(*named[-1]) if named else self.file.file
-                raise ConfigError(f"{place}: {problem}") from problem
+                blamed = self._blamed(cell, name, problem)
+                place = self.file.where(*blamed) if blamed else self.file.file
+                key = str(blamed[-1]) if blamed else problem.key
+                raise ConfigError(f"{place}: {problem}", key=key) from problem
+
+    def _blamed(self, cell: Mapping[str, str], name: str, problem: ConfigError) -> Key | None:
+        """The last setting without which the problem is not there; None where no single one is at fault."""
+        places = [(*at, key) for at, part in self._parts(cell) for key in part]
+        for place in reversed(places):
+            try:
+                self._config(cell, self.seeds[0], name, without=place)
+            except ConfigError as other:
+                if str(other) == str(problem):
+                    continue
+            return place
+        return None
 
 
 def builtin() -> list[str]:
