@@ -36,7 +36,9 @@ def table(folder, tmp_path_factory):
 
 
 def test_importing_it_loads_neither_torch_nor_numpy_nor_pandas():
-    code = "import sys, mixscope; print([m for m in ('torch', 'numpy', 'pandas', 'yaml') if m in sys.modules])"
+    code = (
+        "import sys, mixscope; print([m for m in ('torch', 'numpy', 'pandas', 'yaml') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -85,12 +87,12 @@ def test_a_folder_a_bundle_and_loaded_results_are_judged_alike(folder, tmp_path)
 def test_verdicts_read_well_in_a_terminal_a_notebook_and_a_paper(folder):
     judged = mixscope.judge(mixscope.load(folder))
     text = repr(judged)
-    assert text.splitlines()[0] == "two: 12 of 12 runs done, 1 claims"
+    assert text.splitlines()[0] == "two: 12 of 12 runs done, 1 claim"
     reading = judged[0].readings[1]
-    assert "gain, vit" in text and f"{reading.points.estimate:+.2f}" in text
+    assert "gain of cutmix, vit" in text and f"{reading.points.estimate:+.2f}" in text
     html = judged._repr_html_()
-    assert html.count("<tr>") == 1 + 2 and "gain, vit" in html and "<script" not in html
-    assert judged.to_latex().startswith("\\begin{tabular}") and "| gain, vit" in judged.to_markdown()
+    assert html.count("<tr>") == 1 + 2 and "gain of cutmix, vit" in html and "<script" not in html
+    assert judged.to_latex().startswith("\\begin{tabular}") and "gain of cutmix, vit" in judged.to_markdown()
     assert f"{reading.points.estimate:+.1f} pp" in judged.sentences()[1]
 
 
@@ -156,7 +158,14 @@ def test_a_run_is_trained_and_its_results_come_back(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     more = {"model.kwargs": {"channels": [8, 8, 16, 16], "stem_width": 8}, "run.device": "cpu"}
     found = mixscope.train(
-        model="resnet10t", data="digits", mix="mixup", seed=0, epochs=1, settings=more, root="data", quiet=True
+        model="resnet10t",
+        data="digits",
+        mix="mixup",
+        seed=0,
+        epochs=1,
+        settings=more,
+        root="data",
+        quiet=True,
     )
     (run,) = found.done
     assert run.seed == 0 and 0 <= run.outcomes().accuracy <= 1

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from mixscope.api import figures as figures
     from mixscope.api import judge as judge
     from mixscope.api import load as load
-    from mixscope import report as report
     from mixscope.api import train as train
     from mixscope.claims.arrays import contrast_arrays as contrast_arrays
     from mixscope.data.batches import Loader as Loader
+    from mixscope.report import _Report
     from mixscope.results.results import Results as Results
     from mixscope.study.matrix import Study as Study
+
+    report = _Report("mixscope.report")
 
 __all__ = [
     "Loader",

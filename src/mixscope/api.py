@@ -1,13 +1,16 @@
-"""The functions of `import mixscope`: each takes results, or whatever results can be read from."""
+"""The functions of `import mixscope`: each takes results, or whatever results can be read from.
 
-import dataclasses
+`mixscope.report` is in the package of that name, which can be called.
+"""
+
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mixscope.claims import judgement
 from mixscope.claims.judgement import Contrasted, Judgement
-from mixscope.results import Results
+from mixscope.errors import ConfigError
+from mixscope.results import Results, claims_files
 from mixscope.results.results import LAST
 from mixscope.results.runs_table import Reading
 from mixscope.results.sources import load as read
@@ -17,11 +20,11 @@ if TYPE_CHECKING:
 
     from mixscope.report.figures import Figures
 
-    Source = str | Path | Results | pandas.DataFrame | Mapping[str, Any]
+Source: TypeAlias = "str | Path | Results | pandas.DataFrame | Mapping[str, Any]"
 
 
 def load(
-    source: "Source",
+    source: Source,
     *,
     claims: str | Path | None = None,
     baseline: str | None = None,
@@ -48,23 +51,28 @@ def load(
         DataError: If it cannot be read.
         ConfigError: If a column, a baseline or a claim does not fit.
     """
-    reading = Reading(columns=tuple((columns or {}).items()), baseline=baseline, n_test=n_test)
+    claimed = None if claims is None else claims_files.read(Path(claims))
+    reading = Reading(
+        columns=tuple((columns or {}).items()),
+        baseline=baseline,
+        n_test=n_test,
+        factors=() if claimed is None else claimed.factors,
+    )
     found = read(source, checkpoint=checkpoint, reading=reading)
-    if claims is None:
+    if claimed is None:
         return found
-    from mixscope.study import claim, document
+    if found.plan is not None:
+        raise ConfigError(f"claims: {found.source} is of a study, which has claims of its own")
+    return claimed.put_into(found)
 
-    written = document.parse(document.read_text(Path(claims)), file=str(claims))
-    return dataclasses.replace(found, claims=claim.read(written, found.factors))
 
-
-def judge(results: "Source", *, checkpoint: str = LAST) -> "Judgement[Any]":
+def judge(results: Source, *, checkpoint: str = LAST) -> "Judgement[Any]":
     """Judges claims, or explores all gains where nothing was claimed. See `claims.judgement.judge`."""
     return judgement.judge(read(results, checkpoint=checkpoint), checkpoint=checkpoint)
 
 
 def contrast(
-    results: "Source",
+    results: Source,
     weights: Mapping[str, Mapping[str, float]],
     *,
     where: Mapping[str, str] | None = None,
@@ -75,36 +83,7 @@ def contrast(
     return judgement.contrast(found, weights, where=where, checkpoint=checkpoint)
 
 
-def report(
-    results: "Source",
-    out: str | Path,
-    *,
-    lang: str = "en",
-    reference: str | Path | None = None,
-) -> Path:
-    """Writes the report of results.
-
-    Args:
-        results: Of models trained anywhere.
-        out: A name that ends in .html gives one page that needs nothing beside it; any other name a folder
-            with the page, its tables (CSV, Markdown) and figures (SVG).
-        lang: "en" or "ko".
-        reference: Published tables (CSV or Markdown), set beside these results by experiment.
-
-    Returns:
-        The page.
-
-    Raises:
-        ConfigError: If the language is not there.
-        DataError: If the reference cannot be read.
-    """
-    from mixscope.report import page
-
-    beside = None if reference is None else Path(reference)
-    return page.write(read(results), out=Path(out), language=lang, reference=beside).page
-
-
-def figures(results: "Source", *, lang: str = "en") -> "Figures":
+def figures(results: Source, *, lang: str = "en") -> "Figures":
     """The report's charts by name: inline in a notebook, `.save("x.svg")`, .pdf or .png as files.
 
     Args:

@@ -15,7 +15,7 @@ from mixscope.claims import estimates, exploratory, samples, statements, verdict
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
 from mixscope.claims.statements import CONTRAST, Statement
-from mixscope.claims.verdicts import Reading, Verdict, stratum_text
+from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.results import Results
 from mixscope.results.results import LAST
@@ -117,24 +117,9 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
         title = f"{count}, no claims: exploratory, p corrected by Holm over all rows"
         return Judgement(title, found, [one.statement for one in found])
     judged = verdicts.judge(results, checkpoint=checkpoint)
-    said = [_said(verdict, reading) for verdict in judged for reading in verdict.readings]
-    return Judgement(f"{count}, {len(judged)} claims", judged, said)
-
-
-def _said(verdict: Verdict, reading: Reading) -> Statement:
-    points = reading.points
-    return Statement(
-        kind=CONTRAST,
-        what=verdict.claim,
-        where=stratum_text(reading.stratum) if reading.stratum else "",
-        estimate=points.estimate if points else float("nan"),
-        interval=points,
-        seeds=(reading.seeds, reading.seeds),
-        method="paired t" if reading.paired else "Welch t",
-        basis=("on this test set",) if reading.bound is not None else ("examples paired",),
-        p_holm=reading.p_holm,
-        verdict=reading.verdict.lower(),
-    )
+    said = statements.of_verdicts(judged, results.claims, results.roles)
+    claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
+    return Judgement(f"{count}, {claims}", judged, said)
 
 
 def contrast(

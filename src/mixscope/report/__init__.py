@@ -1,4 +1,4 @@
-"""The report of results as a page with charts and tables; `mixscope.report(results, "report.html")` writes it."""
+"""The report of results as a page with charts and tables; `mixscope.report(results, "r.html")` writes it."""
 
 import sys
 from pathlib import Path
@@ -12,10 +12,27 @@ class _Report(ModuleType):
     def __call__(
         self, results: Any, out: str | Path, *, lang: str = "en", reference: str | Path | None = None
     ) -> Path:
-        """Writes the report of results; see `mixscope.api.report`."""
-        from mixscope import api
+        """Writes the report of results.
 
-        return api.report(results, out, lang=lang, reference=reference)
+        Args:
+            results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
+            out: A name that ends in .html gives one page that needs nothing beside it; any other name a
+                folder with the page, its tables (CSV, Markdown) and figures (SVG).
+            lang: "en" or "ko".
+            reference: Published tables (CSV or Markdown), set beside these results by experiment.
+
+        Returns:
+            The page.
+
+        Raises:
+            ConfigError: If the language is not there.
+            DataError: If results or reference cannot be read.
+        """
+        from mixscope.report import page
+        from mixscope.results import sources
+
+        beside = None if reference is None else Path(reference)
+        return page.write(sources.load(results), out=Path(out), language=lang, reference=beside).page
 
 
 sys.modules[__name__].__class__ = _Report
