@@ -13,7 +13,7 @@ import small_run
 from mixscope import mixing
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
-from mixscope.studies import names
+from mixscope.studies import folder, names
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
 from mixscope.study.config import Augment
@@ -170,6 +170,24 @@ def test_an_installed_package_offers_a_method_by_its_entry_point(tmp_path, monke
     plan = mixer("foreign", per="sample").draw(0).of(0, 5)
     assert (plan.box[:, 1] == SIZE).all()
     sys.modules.pop("foreignmix", None)
+
+
+def test_a_studys_folder_stays_readable_when_the_file_is_gone(file, tmp_path):
+    text = f"""name: own
+seeds: [0, 1]
+factors:
+  augmentation:
+    default: {{augment.mix: none}}
+    own: {{augment.mix: {file}:boxes}}
+    both: {{augment.mix: switch, augment.switch: {{"{file}:strips": 1, mixup: 1}}}}
+"""
+    study, out = matrix.parse(text, file="own.yaml"), tmp_path / "runs"
+    folder.keep(study, out)
+    there = [run.directory for run in study.expand()]
+    file.unlink()
+    again = matrix.load(str(out))
+    assert [run.directory for run in again.expand()] == there
+    folder.keep(again, out)
 
 
 # --- what is refused ------------------------------------------------------------------------------
