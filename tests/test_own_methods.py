@@ -1,7 +1,9 @@
 """A mixing method of the user's own, from a file or an installed package."""
 
+import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from scipy import stats
 
 import small_run
 from mixscope import mixing
+from mixscope.bench import mixing as bench_mixing
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
+from mixscope.mixing import interface
 from mixscope.studies import folder, names
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
@@ -124,6 +128,26 @@ def test_shares_and_alphas_of_own_methods_are_numbers(file):
     assert made.augment.switch == {methods.pinned(f"{file}:boxes", ""): 1.0, "mixup": 0.1}
     with pytest.raises(ConfigError, match=r"augment\.switch\..*halves\.py:boxes: expected a finite number"):
         settings.load(None, ["augment.mix=switch", f"augment.switch={{'{file}:boxes': much}}"])
+
+
+def test_a_new_method_has_rows_in_the_bench(file):
+    own = methods.pinned(f"{file}:strips", "")
+    bench = bench_mixing.rows((8,), 0.001, (own,))
+    assert {"plan strips", bench_mixing.mixed("strips", 8)} <= set(bench.rows)
+    measured = bench.measure(1)
+    assert bench_mixing.computed(measured).found[bench_mixing.adds("strips", 8)]
+
+
+def test_the_page_on_mixing_lists_every_method_and_its_example_works(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "mixing.md").read_text()
+    assert set(methods.builtin()) <= set(re.findall(r"`([a-z-]+)`", page))
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "mymix.py").write_text(code)
+    plan = mixer(f"{tmp_path}/mymix.py:strips", per="sample").draw(0).of(0, 8)
+    columns = plan.mask.mean(axis=1)
+    assert ((columns == 0) | (columns == 1)).all() and (np.diff(columns, axis=1) <= 0).all()
+    for need in interface.NEEDS:
+        assert f"| `{need}` |" in page
 
 
 # --- names and digests ---------------------------------------------------------------------------
