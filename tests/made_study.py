@@ -140,7 +140,7 @@ def _run(path: Path, run: PlannedRun, number: int, state: str, made: Made) -> No
             "state": state,
             "epoch": epochs,
             "step": epochs * 10,
-            "starts": [{"code": "c0de" * 4, "threads": 2}],
+            "starts": [{"time": "2026-11-24T11:50:00+0000", "code": "c0de" * 4, "threads": 2}],
             "heartbeat": "2026-11-24T12:00:00+0000",
             "error": "the training loss became nan" if state == "failed" else None,
         },

@@ -17,6 +17,7 @@ def add(commands: Any) -> None:
     verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_new(verbs)
     _add_export(verbs)
+    _add_pack(verbs)
     for name, do, help in (
         ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
         ("run", study_run, "run what is left of a study, several runs at once"),
@@ -112,6 +113,43 @@ def _add_export(verbs: Any) -> None:
     )
     command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a folder of runs")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def _add_pack(verbs: Any) -> None:
+    command = declare(
+        verbs,
+        "pack",
+        study_pack,
+        "pack a study's results into one small file, without weights and images",
+        "  mixscope study pack runs/quickstart\n  mixscope judge runs/quickstart.zip",
+    )
+    command.add_argument(
+        "folder", type=Path, metavar="STUDY_DIR", help="a study's folder; runs that are not done are listed"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE.zip|DIR", help="the bundle (default: STUDY_DIR.zip)"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def study_pack(arguments: argparse.Namespace) -> None:
+    from mixscope.formatting import size
+    from mixscope.results import bundle, folders
+    from mixscope.results.results import DAMAGED
+
+    results = folders.study(arguments.folder)
+    resolved = arguments.folder.resolve()
+    out = arguments.out or arguments.folder.parent / f"{resolved.name}.zip"
+    packed = bundle.write(results, out)
+    files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
+    taken = sum(file.stat().st_size for file in files)
+    done, asked = len(packed.done), len(packed.runs)
+    if arguments.json:
+        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": asked}})
+    for run in packed.runs:
+        if run.state == DAMAGED:
+            print(f"left out  {run.label}: {run.error}")
+    print(f"packed    {done} of {asked} runs, {size(taken)}\nbundle    {out}")
 
 
 def study_export(arguments: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from mixscope.errors import DataError
+from mixscope.hardware import cores
 
 BLOCK = 500  # images decoded at a time: a few MB
 BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
@@ -60,7 +61,7 @@ def in_turn(parts: Sequence[Sequence[str]], size: int, exact: bool) -> list[Iter
 
 def _decoded(blocks: Sequence[Sequence[str]], step: int, size: int, exact: bool) -> Iterator[np.ndarray]:
     pixels = 3 * size**2
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
+    workers = min(cores(), len(blocks))
     if workers == 1:
         for names in blocks:
             yield decode(names, size=size, exact=exact)
@@ -187,11 +188,13 @@ def _reading() -> Iterator[_Now]:
         *(Image.DecompressionBombWarning, Image.DecompressionBombError),
     ) as problem:
         if now.other:
-            raise DataError(f"{now.file}: {now.other}") from None
+            raise DataError(f"{now.other}", path=now.file) from None
         what = str(problem) or type(problem).__name__
         if isinstance(problem, MemoryError):
             what = "it needs more memory than there is"
-        raise DataError(f"{now.file}: cannot be read as an image ({what}); replace or remove it") from problem
+        raise DataError(
+            f"cannot be read as an image ({what}); replace or remove it", path=now.file
+        ) from problem
 
 
 def _jpeg(content: bytes) -> np.ndarray:
@@ -229,5 +232,5 @@ def side(file: Path) -> int:
         with Image.open(file) as image:
             width, height = image.size
     if width != height:
-        raise DataError(f"{file}: is {width} x {height} pixels, not square; give --size N to resize")
+        raise DataError(f"is {width} x {height} pixels, not square; give --size N to resize", path=file)
     return int(width)

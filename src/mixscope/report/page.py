@@ -48,6 +48,7 @@ from mixscope.report.sections import results as results_section
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import Results
+from mixscope.runs import code_version
 
 SECTIONS = (
     "answer",
@@ -250,7 +251,9 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "errors": [run for run in told.results.runs if run.state in ("failed", "interrupted")],
         "checkpoints": health.checkpoints(told, words),
         "code_digests": sorted(
-            {d for run in told.results.done if run.provenance for d in run.provenance.code_digests}
+            code_version.distinct(
+                d for run in told.results.done if run.provenance for d in run.provenance.code_digests
+            )
         ),
         "weights": weights.provenance(told, words),
         "literature": sources.by_claim(told, words),

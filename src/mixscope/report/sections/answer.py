@@ -3,12 +3,14 @@
 What does not belong here: markup (templates/answer.html), and how charts are drawn (plots.py).
 """
 
-from mixscope.claims import verdicts
+from collections.abc import Sequence
+
+from mixscope.claims import contrasts, samples, verdicts
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
 from mixscope.report.naming import seeds_range, short_cell
-from mixscope.report.story import Story
+from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
 SHOWN = 4  # names in a remark
@@ -86,6 +88,17 @@ def _where(verdict: Verdict, reading: Reading) -> str:
     return "crosses"
 
 
+def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> str:
+    """The 95 % interval of a weighted sum of accuracies, " [low, high]"; nothing without predictions."""
+    found = [samples.sample(told.results, cell.experiment) for cell in cells]
+    known = [sample for sample in found if sample is not None]
+    if len(known) < len(cells):
+        return ""
+    interval = contrasts.points(known, list(weights)).interval()
+    shown = number if len(cells) == 1 else signed
+    return f" [{shown(interval.low)}, {shown(interval.high)}]"
+
+
 def best_cells(told: Story, words: Words) -> list[str]:
     """The best cell of each data set, and how far the next one is behind."""
     found = []
@@ -102,10 +115,16 @@ def best_cells(told: Story, words: Words) -> list[str]:
             cell=short_cell(cell, told, words),
             value=number(best),
             seeds=cell.seeds,
+            interval=_interval(told, [cell], [1.0]),
         )
         if len(ranked) > 1:
             behind, second = ranked[1]
             gap = number(best - behind)
-            sentence += "; " + words("answer.best_next", cell=short_cell(second, told, words), difference=gap)
+            sentence += "; " + words(
+                "answer.best_next",
+                cell=short_cell(second, told, words),
+                difference=gap,
+                interval=_interval(told, [cell, second], [1.0, -1.0]),
+            )
         found.append(sentence + ".")
     return found
