@@ -131,7 +131,8 @@ class Loader:
             )
         peaks = None
         if mixer is not None and mixer.peaks:
-            peaks = saliency.peaks(images, getattr(store, "folder", None), stored)
+            name = f"{stored}-{getattr(store, 'digest', '')[:12]}"
+            peaks = saliency.peaks(images, getattr(store, "folder", None), name)
         self.spec = InputSpec(store.size, tuple(map(float, store.mean)), tuple(map(float, store.std)))
         self._maker = BatchBuilder(
             images=images,
