@@ -165,7 +165,7 @@ def test_a_line_that_was_being_written_is_left_out(tmp_path):
         ("config.yaml", None, records.read_config, "no config.yaml"),
         ("environment.json", None, records.read_environment, "cannot be read"),
         ("events.jsonl", None, records.read_events, "cannot be read"),
-        ("predictions/a", None, lambda p: records.read_predictions(p, "val-last"), "there are: test-last"),
+        ("predictions/a", None, lambda p: records.read_predictions(p, "val-last"), "available: test-last"),
         ("summary.json", None, records.read_summary, "because it is interrupted"),
     ],
 )

@@ -316,7 +316,7 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
     assert cells["vit-cutmix-scratch"].published["top1"] is None
     assert cells["resnet-default-scratch"].published is None
     assert "54.61" in visible(made) and "2 logs in all" in visible(made)
-    assert "2 percent signs behind one figure (top1 54.61%%)" in visible(made)
+    assert "2 percent signs behind one number (top1 54.61%%)" in visible(made)
     assert [c.segment for c in cells["vit-mixup-scratch"].published_curves] == [1, 2]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from mixscope.audit import entries, noise, prose, repeats, rules
 from mixscope.audit.entries import Entry
-from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, Finding
+from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, AuditFinding
 from mixscope.audit.noise import Contrast
 from mixscope.errors import ConfigError
 from mixscope.results import table_files
@@ -35,11 +35,11 @@ class Audit:
     rows: int
     figures: int
     test_size_said: str
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     contrasts: tuple[Contrast, ...]
 
     @property
-    def contradictions(self) -> tuple[Finding, ...]:
+    def contradictions(self) -> tuple[AuditFinding, ...]:
         """What cannot be as printed."""
         return tuple(f for f in self.findings if f.severity == CONTRADICTION)
 
@@ -81,7 +81,7 @@ def document(
     if table is not None and table not in numbers:
         raise ConfigError(f"--table: the file has tables 1 to {max(numbers)}, got {table}")
     chosen = [t for t in read.tables if table in (None, t.number)]
-    found: list[Finding] = []
+    found: list[AuditFinding] = []
     rows: list[Entry] = []
     for one in chosen:
         its, slips = entries.read(one)
@@ -118,9 +118,9 @@ _DOUBTED = (
 )
 
 
-def _once(found: list[Finding]) -> list[Finding]:
+def _once(found: list[AuditFinding]) -> list[AuditFinding]:
     """A finding of one cell that several tables print is one finding."""
-    first: dict[object, Finding] = {}
+    first: dict[object, AuditFinding] = {}
     kept = []
     for finding in found:
         key = (finding.rule, finding.severity, finding.row, tuple(finding.figures.items()))

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mixscope.audit import scales
-from mixscope.audit.findings import CONTRADICTION, Finding
+from mixscope.audit.findings import CONTRADICTION, AuditFinding
+from mixscope.findings import Finding
 from mixscope.results import composite_cells, score_columns
 from mixscope.results import vocabulary as words
 from mixscope.results.printed_values import Figure
@@ -55,7 +56,7 @@ class Entry:
     by_seed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-def read(table: Table) -> tuple[list[Entry], list[Finding]]:
+def read(table: Table) -> tuple[list[Entry], list[AuditFinding]]:
     """The entries of a table, and what stands in the wrong place or unit."""
     findings = list(_wrong_length(table))
     printed = table.headings
@@ -77,15 +78,14 @@ def read(table: Table) -> tuple[list[Entry], list[Finding]]:
     return list(_entries(table, headings, rows, figures)), findings + found
 
 
-def _wrong_length(table: Table) -> Iterable[Finding]:
+def _wrong_length(table: Table) -> Iterable[AuditFinding]:
     width = len(table.headings)
     for row in table.rows:
         if len(row.cells) != width and len(row.cells) > 1:
-            yield Finding(
+            yield AuditFinding(
                 severity=CONTRADICTION,
                 rule="row-length",
-                why="cells beyond its headings mean that the row has slipped; it is left out"
-                " (a decimal comma splits a figure in two where cells are separated by commas)",
+                why=Finding("audit-row-length"),
                 table=table.number,
                 line=row.number,
                 row=row.cells[0] or None,
@@ -123,7 +123,7 @@ def _letters(table: Table, found: list[Heading]) -> list[Heading]:
 
 def _headings(
     table: Table, rows: Sequence[Line], parted: Mapping[str, str]
-) -> tuple[list[Heading], list[Finding]]:
+) -> tuple[list[Heading], list[AuditFinding]]:
     """What each column holds: by its heading, by its cells where that says nothing or something else.
 
     parted: {heading: that of the cells which several numbers shared}.
@@ -179,7 +179,9 @@ def _conditioned(heading: Heading, above: str) -> Heading:
     return replace(heading, levels=(*heading.levels, ("condition", said))) if said else heading
 
 
-def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], bool]) -> Iterable[Finding]:
+def _exchanged(
+    table: Table, found: list[Heading], holds: Callable[[int, str], bool]
+) -> Iterable[AuditFinding]:
     """Two headings over each other's cells."""
     for a, b in itertools.combinations(range(len(found)), 2):
         one, other = found[a].kind, found[b].kind
@@ -187,11 +189,13 @@ def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], b
             continue
         if holds(a, other) and holds(b, one) and not holds(a, one) and not holds(b, other):
             found[a], found[b] = found[b], found[a]
-            yield Finding(
+            yield AuditFinding(
                 severity=CONTRADICTION,
                 rule="shifted-cells",
-                why=f'the columns "{table.headings[a]}" and "{table.headings[b]}" hold each other\'s cells;'
-                " they are read the other way round",
+                why=Finding(
+                    "audit-columns-swapped",
+                    params={"first": table.headings[a], "second": table.headings[b]},
+                ),
                 table=table.number,
                 line=table.line,
                 row="headings",
@@ -232,7 +236,7 @@ def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
 
 def _in_order(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
-) -> tuple[list[Line], list[Finding]]:
+) -> tuple[list[Line], list[AuditFinding]]:
     """Rows with every cell in its column, and what was not."""
     judged = [  # a column that was read by its cells promises nothing
         c
@@ -259,22 +263,14 @@ def _in_order(
             places = sorted(set(wrong) | {c for c, k in (order or {}).items() if c != k})
             numbers = any("number" in words.kinds(row.cells[c]) for c in wrong)
             slipped = not order and (len(wrong) > 1 or numbers)
-            end = (
-                "in another order every cell fits its column, and so the row is read"
-                if order
-                else "the cell is left out"
-                if len(places) == 1 and not slipped
-                else "the row is left out"
-                if slipped
-                else "the cells are left out"
-            )
+            outcome = "reordered" if order else "row" if slipped else "cell" if len(places) == 1 else "cells"
             shown = {table.headings[c]: row.cells[c] for c in places}
-            named = " and ".join(f'"{v}" stands under "{k}"' for k, v in shown.items())
+            under = [Finding("audit-cell-under", params={"value": v, "heading": k}) for k, v in shown.items()]
             findings.append(
-                Finding(
+                AuditFinding(
                     severity=CONTRADICTION,
                     rule="shifted-cells",
-                    why=f"{named}; {end}",
+                    why=Finding("audit-shifted-cells", params={"cells": under, "outcome": outcome}),
                     table=table.number,
                     line=row.number,
                     row=_label(row, headings, drop=set(wrong)),
@@ -329,7 +325,7 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
 
 def _figures(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
-) -> tuple[dict[int, dict[int, Figure]], list[Finding]]:
+) -> tuple[dict[int, dict[int, Figure]], list[AuditFinding]]:
     """{column: {row: figure in percent}}, and misprints."""
     read = {}
     for c, heading in enumerate(headings):
@@ -343,7 +339,7 @@ def _figures(
     errors = frozenset(c for c in columns if headings[c].error)
     settled, misprints = scales.settle(columns, table.headings, errors)
     findings = [
-        Finding(
+        AuditFinding(
             severity=m.severity,
             rule="percent-typo",
             why=m.why,

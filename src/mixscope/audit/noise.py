@@ -21,10 +21,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mixscope.audit.entries import Entry
-from mixscope.audit.findings import NOTE, Finding
+from mixscope.audit.findings import NOTE, AuditFinding
 from mixscope.claims import accuracies
 from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.verdicts import EXPLORATORY
+from mixscope.findings import Finding
 from mixscope.results import vocabulary as words
 
 Z95 = 1.959963984540054
@@ -72,7 +73,9 @@ STRATA = ("dataset", "pretrained", "epochs", "condition")
 Cells = dict[tuple[Stratum, str, str], Entry]  # by stratum, model and augmentation
 
 
-def contrasts(entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[Finding]) -> list[Contrast]:
+def contrasts(
+    entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[AuditFinding]
+) -> list[Contrast]:
     """Every gain, D, C and T whose cells are all printed; of a cell that is printed twice, the first."""
     doubted = {(f.table, f.line) for f in doubtful}
     cells: Cells = {}
@@ -165,18 +168,25 @@ def _contrast(
     )
 
 
-def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Finding]:
+def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     """A note for every contrast whose interval covers zero."""
     by_label = {e.label: e for e in reversed(entries)}
     for c in found:
         if c.lean == "covers":
             entry = by_label[next(iter(c.cells))]
-            stratum = " ".join(_named(k, v) for k, v in c.stratum.items())
-            yield Finding(
+            yield AuditFinding(
                 severity=NOTE,
                 rule="noise",
-                why=f"{c.name} of {stratum}: within {_noise(c)}"
-                f" (95 % interval [{c.low:+.2f}, {c.high:+.2f}] points)",
+                why=Finding(
+                    "audit-noise",
+                    params={
+                        "contrast": c.name,
+                        "stratum": [_named(k, v) for k, v in c.stratum.items()],
+                        "spread": _spread(c),
+                        "low": c.low,
+                        "high": c.high,
+                    },
+                ),
                 table=entry.table,
                 line=entry.line,
                 row=entry.label,
@@ -187,13 +197,13 @@ def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Findi
             )
 
 
-def _noise(contrast: Contrast) -> str:
+def _spread(contrast: Contrast) -> Finding:
     if contrast.seeds > 1:
-        return f"the spread of {contrast.seeds} seeds"
-    return f"the sampling error of {contrast.test_size:,} test examples"
+        return Finding("audit-seed-spread", params={"seeds": contrast.seeds})
+    return Finding("audit-sampling-error", params={"examples": f"{contrast.test_size:,}"})
 
 
-def _named(facet: str, level: str) -> str:
+def _named(facet: str, level: str) -> Finding | str:
     if facet == "pretrained":
-        return "pretrained" if level == "yes" else "from scratch"
-    return f"{level} epochs" if facet == "epochs" else level
+        return Finding("audit-pretrained" if level == "yes" else "audit-scratch")
+    return Finding("audit-epochs", params={"epochs": level}) if facet == "epochs" else level

@@ -5,8 +5,9 @@ What does not belong here: what is found.
 
 from collections.abc import Iterable, Iterator
 
+from mixscope import i18n
 from mixscope.audit import Audit
-from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
+from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
 from mixscope.audit.noise import Contrast
 
 _TITLES = {
@@ -42,11 +43,11 @@ def _lines(audit: Audit) -> Iterator[str]:
             yield "One table of single runs cannot show that spread: every verdict is EXPLORATORY."
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: AuditFinding) -> Iterator[str]:
     place = f"table {finding.table}, line {finding.line}" if finding.table else f"line {finding.line}"
     figures = "  ".join(f"{name} {value}" for name, value in finding.figures.items())
     yield f"  {finding.rule:<21} {finding.row} ({place})" + (f": {figures}" if figures else "")
-    yield f"  {'':<21} {finding.why}"
+    yield f"  {'':<21} {i18n.render(finding.why)}"
 
 
 def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:

@@ -83,6 +83,18 @@ def lost(results: Results) -> tuple[Lost, ...]:
     return tuple(found)
 
 
+def unchecked(results: Results) -> tuple[str, ...]:
+    """What caps verdicts on our own runs, and cannot be checked of results that do not record it."""
+    runs = results.done
+    if runs and any(run.provenance is not None for run in runs):
+        return ()
+    found = ["planned runs all there", "claims fixed before the runs", "settings", "code", "training data"]
+    found += ["checkpoint rule", "health of training"]
+    if not any(run.outcomes() is not None for run in runs):
+        found += ["same test examples", "no copied runs"]
+    return tuple(found)
+
+
 # --- what is not there ----------------------------------------------------------------------------------
 
 
@@ -257,7 +269,8 @@ def outside_band(run: Run) -> str | None:
     near = any(band.holds(top1) or band.holds(top1 + slack) or band.holds(top1 - slack) for band in known)
     if near or not known:
         return None
-    return f"{run.label} {top1:.1f} %, where the literature has {' or '.join(map(str, known))}"
+    ranges = " or ".join(i18n.render(band.finding()) for band in known)
+    return f"{run.label} {top1:.1f} %, where the literature has {ranges}"
 
 
 # --- what differs ---------------------------------------------------------------------------------------

@@ -188,11 +188,13 @@ def _reading() -> Iterator[_Now]:
         *(Image.DecompressionBombWarning, Image.DecompressionBombError),
     ) as problem:
         if now.other:
-            raise DataError(f"{now.file}: {now.other}") from None
+            raise DataError(f"{now.other}", path=now.file) from None
         what = str(problem) or type(problem).__name__
         if isinstance(problem, MemoryError):
             what = "it needs more memory than there is"
-        raise DataError(f"{now.file}: cannot be read as an image ({what}); replace or remove it") from problem
+        raise DataError(
+            f"cannot be read as an image ({what}); replace or remove it", path=now.file
+        ) from problem
 
 
 def _jpeg(content: bytes) -> np.ndarray:
@@ -230,5 +232,5 @@ def side(file: Path) -> int:
         with Image.open(file) as image:
             width, height = image.size
     if width != height:
-        raise DataError(f"{file}: is {width} x {height} pixels, not square; give --size N to resize")
+        raise DataError(f"is {width} x {height} pixels, not square; give --size N to resize", path=file)
     return int(width)

@@ -89,13 +89,15 @@ def read_cifar100(folder: Path, size: int | None) -> Content:
         for fine, group in pairs.tolist():
             if not 0 <= group < len(coarse):
                 raise DataError(
-                    f"{file}: superclass label {group} is out of range, expected 0 to {len(coarse) - 1}; the"
-                    " file is damaged, get it again"
+                    f"superclass label {group} is out of range, expected 0 to {len(coarse) - 1}; the"
+                    " file is damaged, get it again",
+                    path=file,
                 )
             if superclass.setdefault(fine, group) != group and fine < len(names):
                 raise DataError(
-                    f'{file}: class "{names[fine]}" is in two superclasses, "{coarse[superclass[fine]]}" and'
-                    f' "{coarse[group]}", expected one; the file is damaged, get it again'
+                    f'class "{names[fine]}" is in two superclasses, "{coarse[superclass[fine]]}" and'
+                    f' "{coarse[group]}", expected one; the file is damaged, get it again',
+                    path=file,
                 )
     return Content(
         size=32,
@@ -141,7 +143,9 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
     length = label_bytes + 3072
     raw = np.fromfile(file, dtype=np.uint8)
     if len(raw) == 0 or len(raw) % length:
-        raise DataError(f"{file}: {len(raw)} bytes are not whole records of {length}; the file is truncated")
+        raise DataError(
+            f"{len(raw)} bytes are not whole records of {length}; the file is truncated", path=file
+        )
     rows = raw.reshape(-1, length)
     first, last = rows[:, 0].astype(np.int64), rows[:, label_bytes - 1].astype(np.int64)
     return rows[:, label_bytes:].reshape(-1, 3, 32, 32), last, first
@@ -154,7 +158,7 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
     content = load_cifar_pickle(file)
     images = content.get("data")
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
-        raise DataError(f'{file}: its "data" is no array of bytes, n x 3072; the file is damaged')
+        raise DataError('its "data" is no array of bytes, n x 3072; the file is damaged', path=file)
     found = []
     for key in (fine, coarse):
         labels = content.get(key)
@@ -164,8 +168,9 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
             or not all(type(n) is int and abs(n) < 1 << 31 for n in labels)
         ):
             raise DataError(
-                f'{file}: its "{key}" is no list of {len(images):,} whole numbers, one an image; the file is'
-                " damaged, get it again"
+                f'its "{key}" is no list of {len(images):,} whole numbers, one an image; the file is'
+                " damaged, get it again",
+                path=file,
             )
         found.append(np.array(labels, dtype=np.int64))
     return images.reshape(-1, 3, 32, 32), found[0], found[1]
@@ -185,7 +190,7 @@ def _names(file: Path, *keys: str) -> list[list[str]]:
             found.append([n.decode() if isinstance(n, bytes) else n for n in names])
         except ValueError as problem:  # also what is not UTF-8
             raise DataError(
-                f'{file}: its "{key}" is missing or is no list of names; the file is damaged, get it again'
+                f'its "{key}" is missing or is no list of names; the file is damaged, get it again', path=file
             ) from problem
     return found
 
@@ -261,12 +266,12 @@ def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
     class_of = {wnid: i for i, wnid in enumerate(wnids)}
     twice = next((wnid for i, wnid in enumerate(wnids) if class_of[wnid] != i), None)
     if twice is not None or not wnids:
-        raise DataError(f"{top / 'wnids.txt'}: names {twice or 'no class'}{' twice' if twice else ''}")
+        raise DataError(f"names {twice or 'no class'}{' twice' if twice else ''}", path=top / "wnids.txt")
     extra = sorted(set(_classes(_need(top, "train", "tiny-imagenet"))) - set(wnids))
     if extra:
         raise DataError(
-            f"{top / 'train' / extra[0]}: is not in wnids.txt; the list is cut short, or the folder is none"
-            " of Tiny-ImageNet's"
+            "is not in wnids.txt; the list is cut short, or the folder is none of Tiny-ImageNet's",
+            path=top / "train" / extra[0],
         )
     files: list[str] = []
     labels: list[int] = []
@@ -277,7 +282,7 @@ def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
         box_of = _annotations(_need(top, f"train/{wnid}/{wnid}_boxes.txt", "tiny-imagenet"), first=1)
         images, _ = _images(place, JPEG_ENDINGS)
         if not images:
-            raise DataError(f"{place}: holds no JPEG image; tiny-imagenet is not whole, unpack it again")
+            raise DataError("holds no JPEG image; tiny-imagenet is not whole, unpack it again", path=place)
         files += _in(place, images)
         labels += [class_of[wnid]] * len(images)
         boxes += [box_of.get(name, NO_BOX) for name in images]
@@ -292,15 +297,17 @@ def read_tiny_imagenet(folder: Path, size: int | None) -> Content:
     unknown = [name for name in val_files if name not in val_class]
     strangers = sorted(set(val_class.values()) - set(class_of))
     if missing or unknown:
-        told, n = (
-            (f"{top / 'val' / 'images' / missing[0]}: is missing and {notes_file} lists it", len(missing))
-            if missing
-            else (f"{val_place / unknown[0]}: has no class, {notes_file} does not list it", len(unknown))
-        )
-        more = f" (as are {n - 1:,} more)" if n > 1 else ""
-        raise DataError(f"{told}{more}; tiny-imagenet is not whole, unpack it again")
+        name, *others = missing or unknown
+        listed_in = notes_file.name
+        what = f"is missing and {listed_in} lists it"
+        if not missing:
+            what = f"has no class, {listed_in} does not list it"
+        more = f" (as are {len(others):,} more)" if others else ""
+        raise DataError(f"{what}{more}; tiny-imagenet is not whole, unpack it again", path=val_place / name)
     if strangers:
-        raise DataError(f"{notes_file}: names {strangers[0]}, which is not in wnids.txt; expected one of it")
+        raise DataError(
+            f"names {strangers[0]}, which is not in wnids.txt; expected one of it", path=notes_file
+        )
     lost = boxes.count(NO_BOX)
     return Content(
         size=64,
@@ -349,7 +356,7 @@ def read_imagefolder(folder: Path, size: int | None) -> Content:
     names = _classes(top / "train")
     strangers = sorted(set(_classes(top / held)) - set(names))
     if strangers:
-        raise DataError(f"{top / held / strangers[0]}: is a class that train does not have")
+        raise DataError("is a class that train does not have", path=top / held / strangers[0])
     splits: dict[str, tuple[list[str], list[int]]] = {}
     skipped: list[Path] = []
     for split, part in (("train", "train"), ("test", held)):
@@ -360,8 +367,9 @@ def read_imagefolder(folder: Path, size: int | None) -> Content:
             found, others = _images(place, IMAGE_ENDINGS) if place.is_dir() else ([], [])
             if not found:
                 raise DataError(
-                    f"{place}: holds no JPEG or PNG image; expected some of every class in train and in"
-                    f" {held}, so add images or remove the class"
+                    f"holds no JPEG or PNG image; expected some of every class in train and in"
+                    f" {held}, so add images or remove the class",
+                    path=place,
                 )
             files += _in(place, found)
             labels += [label] * len(found)
@@ -373,8 +381,8 @@ def read_imagefolder(folder: Path, size: int | None) -> Content:
     side = decoding.side(Path(splits["train"][0][0])) if size is None else size
     if side > LARGEST_SIDE:
         raise DataError(
-            f"{splits['train'][0][0]}: is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give"
-            " --size N to resize"
+            f"is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give --size N to resize",
+            path=splits["train"][0][0],
         )
     notes.append(f"images resized to {side} px where they had another size")
     return Content(
@@ -391,10 +399,10 @@ def _classes(folder: Path) -> list[str]:
     loose = [p for p in inside if not p.is_dir() and p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES]
     if loose:
         more = f" (as are {len(loose) - 1:,} more)" if len(loose) > 1 else ""
-        raise DataError(f"{loose[0]}: is an image outside a class folder{more}; move it into one, or away")
+        raise DataError(f"is an image outside a class folder{more}; move it into one, or away", path=loose[0])
     classes = [p.name for p in inside if p.is_dir()]
     if not classes:
-        raise DataError(f"{folder}: holds no class folder; expected one a class with its images")
+        raise DataError("holds no class folder; expected one a class with its images", path=folder)
     return classes
 
 
@@ -407,7 +415,7 @@ def _names_inside(folder: Path) -> list[str]:
     inside = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     odd = next((name for name in inside if UNWRITABLE.search(name)), None)
     if odd is not None:
-        raise DataError(f"{folder}: holds {odd!r}, a name with characters that are no text; rename it")
+        raise DataError(f"holds {odd!r}, a name with characters that are no text; rename it", path=folder)
     return inside
 
 
@@ -424,14 +432,15 @@ def _images(folder: Path, endings: tuple[str, ...]) -> tuple[list[str], list[str
         if name not in plain and not (path := folder / name).is_file() and path.exists():
             # A link that leads nowhere is a file that cannot be read.
             what = "a folder" if path.is_dir() else "a device or a pipe"
-            raise DataError(f"{path}: is {what}, expected images; move it, or what it holds, elsewhere")
+            raise DataError(f"is {what}, expected images; move it, or what it holds, elsewhere", path=path)
         (found if name.lower().endswith(endings) else others).append(name)
     unread = [name for name in others if name.lower().endswith(IMAGE_ENDINGS + OTHER_IMAGES)]
     if unread:
         kinds = ", ".join(sorted({Path(name).suffix.lower() for name in unread}))
         raise DataError(
-            f"{folder / unread[0]}: is an image in a format that is not read, of {len(unread):,} in this"
-            f" folder ({kinds}), expected {', '.join(endings)}; convert them, or move them away"
+            f"is an image in a format that is not read, of {len(unread):,} in this"
+            f" folder ({kinds}), expected {', '.join(endings)}; convert them, or move them away",
+            path=folder / unread[0],
         )
     return found, others
 
@@ -473,11 +482,13 @@ def _annotations(file: Path, *, first: int) -> dict[str, tuple[int, ...]]:
         if len(box) != 4 or min(box) < 0 or max(box) > BOX_MOST:
             what = "a file name, a class and a box" if first == 2 else "a file name and a box"
             raise DataError(
-                f"{file}, line {number}: expected {what} of four numbers of pixels with tabs between, got"
-                f" {line[:80]!r}; unpack tiny-imagenet again"
+                f"expected {what} of four numbers of pixels with tabs between, got"
+                f" {line[:80]!r}; unpack tiny-imagenet again",
+                path=file,
+                line=number,
             )
         if cells[0] in rows:
-            raise DataError(f"{file}, line {number}: lists {cells[0]} a second time; unpack it again")
+            raise DataError(f"lists {cells[0]} a second time; unpack it again", path=file, line=number)
         rows[cells[0]] = box
     return rows
 
@@ -492,27 +503,30 @@ def _find(folder: Path, name: str) -> Path | None:
     inside = [p for p in sorted(folder.iterdir()) if (p / name).exists()] if folder.is_dir() else []
     if len(inside) > 1:
         raise DataError(
-            f"{folder}: {inside[0].name} and {inside[1].name} both hold {name}; give one of them as --source"
+            f"{inside[0].name} and {inside[1].name} both hold {name}; give one of them as --source",
+            path=folder,
         )
     return inside[0] if inside else None
 
 
 def _need(folder: Path, name: str, title: str) -> Path:
     if not (folder / name).exists():
-        raise DataError(f"{folder}: {name} is missing; {title} is not whole, unpack it again")
+        raise DataError(f"{name} is missing; {title} is not whole, unpack it again", path=folder)
     return folder / name
 
 
 def _wrong_folder(title: str, folder: Path, expected: str) -> DataError:
     found = sorted(p.name for p in folder.iterdir())[:5] if folder.is_dir() else []
-    return DataError(f"{folder}: is not {title}; expected {expected}, found {', '.join(found) or 'nothing'}")
+    return DataError(
+        f"is not {title}; expected {expected}, found {', '.join(found) or 'nothing'}", path=folder
+    )
 
 
 def _lines(file: Path) -> list[str]:
     try:
         return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"{file}: cannot be read as text ({problem})") from problem
+        raise DataError(f"cannot be read as text ({problem})", path=file) from problem
 
 
 SETS: dict[str, SetSpec] = {

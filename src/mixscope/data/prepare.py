@@ -225,7 +225,7 @@ def _unpacked(
         note = f"{len(links):,} symbolic links in the archive were left out, the first is {links[:1]}"
         yield into, (note,) if links else ()
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
-        raise DataError(str(problem).replace(str(into), str(source))) from problem
+        raise problem.moved(into, source) from problem
     finally:
         shutil.rmtree(into, ignore_errors=True)
 

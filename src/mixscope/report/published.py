@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mixscope import audit
 from mixscope.audit import entries, findings
+from mixscope.audit.findings import AuditFinding
 from mixscope.errors import DataError
 from mixscope.results import table_files
 
@@ -36,11 +37,11 @@ class Curve:
 class Reference:
     """A published table. values: {experiment: {figure: percent}}, None where no number is printed.
 
-    doubts: {experiment: sentences}, what an audit of the table finds wrong or suspicious in the row.
+    doubts: {experiment: findings}, what an audit of the table finds wrong or suspicious in the row.
     """
 
     values: Mapping[str, Mapping[str, float | None]]
-    doubts: Mapping[str, tuple[str, ...]]
+    doubts: Mapping[str, tuple[AuditFinding, ...]]
 
 
 def table(file: Path) -> Reference:
@@ -60,13 +61,10 @@ def table(file: Path) -> Reference:
                 }
     if not values:
         raise DataError(f"{file}: no row of its tables names an experiment, which is how they find ours")
-    doubts: dict[str, list[str]] = {}
+    doubts: dict[str, list[AuditFinding]] = {}
     for finding in audit.document(document).findings:
         if finding.row in values and finding.severity != findings.NOTE:
-            shown = ", ".join(f"{name} {figure}" for name, figure in finding.figures.items())
-            doubts.setdefault(str(finding.row), []).append(
-                f"{finding.why} ({shown})" if shown else finding.why
-            )
+            doubts.setdefault(str(finding.row), []).append(finding)
     return Reference(values=values, doubts={name: tuple(found) for name, found in doubts.items()})
 
 

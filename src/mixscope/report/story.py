@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mixscope import calibration
+from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
 from mixscope.claims import budget, health
 from mixscope.claims.budget import Budget
@@ -66,7 +67,7 @@ class Cell:
     by_seed: Mapping[str, Mapping[int, float]]
     judged: Judged | None
     published: Mapping[str, float | None] | None
-    doubts: Sequence[str]
+    doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
 
     @property

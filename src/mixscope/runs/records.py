@@ -39,6 +39,7 @@ from filelock import lock_descriptor
 
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.study import config as settings
 from mixscope.study import methods
 from mixscope.study.config import RunConfig
@@ -421,6 +422,11 @@ def list_runs(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
 
 
+def damaged(code: str, **params: Any) -> DataError:
+    """The error for a record that cannot be what a run writes; code: a message of mixscope/i18n."""
+    return DataError(Finding(code, "fail", params))
+
+
 def read_config(path: Path) -> RunConfig:
     """The settings of a run. Raises DataError."""
     file = path / "config.yaml"
@@ -429,7 +435,7 @@ def read_config(path: Path) -> RunConfig:
     try:
         return settings.load(file)
     except ConfigError as problem:
-        raise DataError(f"{problem}; this run directory is damaged or of another version") from problem
+        raise damaged("record-config", problem=str(problem)) from problem
 
 
 def read_environment(path: Path) -> dict[str, Any]:
@@ -460,16 +466,14 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
     try:
         content = file.read_bytes()
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
             row = json.loads(line)
             rows.append((row["kind"], row))
         except (ValueError, TypeError, KeyError) as problem:
-            raise DataError(
-                f"{file}, line {number}: is not an event of a run; the file is damaged"
-            ) from problem
+            raise damaged("record-event", path=str(file), line=number) from problem
     return [row for found, row in rows if kind is None or found == kind]
 
 
@@ -478,18 +482,17 @@ def read_predictions(path: Path, name: str) -> Predictions:
     file = path / "predictions" / f"{name}.npz"
     if not file.exists():
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
-        raise DataError(f"{path}: has no predictions {name} (there are: {', '.join(there) or 'none'})")
+        raise damaged("predictions-missing", path=str(path), name=name, available=there)
     try:
         # From memory: of a damaged file numpy would keep the handle open.
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             found = Predictions(arrays["ids"], arrays["labels"], arrays["logits"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-        raise DataError(f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again") from problem
+        about = {"path": str(file), "reason": str(problem), "run": str(path)}
+        raise damaged("predictions-damaged", **about) from problem
     n = len(found.ids)
     if found.labels.shape != (n,) or found.logits.ndim != 2 or len(found.logits) != n:
-        raise DataError(
-            f"{file}: ids, labels and logits differ in length; `mixscope eval {path}` makes it again"
-        )
+        raise damaged("predictions-lengths", path=str(file), run=str(path))
     return found
 
 
@@ -497,12 +500,12 @@ def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     try:
         value = json.loads(file.read_bytes())
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     except ValueError as problem:
-        raise DataError(f"{file}: is not valid JSON, the file is damaged") from problem
+        raise damaged("record-not-json", path=str(file)) from problem
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise DataError(f"{file}: is not of schema {SCHEMA}, which this mixscope writes and reads")
+        raise damaged("record-schema", path=str(file), schema=SCHEMA)
     missing = [key for key in keys if key not in value]
     if missing:
-        raise DataError(f"{file}: lacks {', '.join(missing)}, the file is damaged")
+        raise damaged("record-lacks", path=str(file), keys=missing)
     return value
