@@ -1,4 +1,4 @@
-"""YAML with lines: values as PyYAML reads them, keys as they are written, each with its place, and bounded."""
+"""YAML with lines: values as PyYAML reads them, keys as they are written, and bounds."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Locks of run directories: one process at a time, none left behind by a crash, a sentence where there are none."""
+"""Locks of run directories: one process at a time, and none that a crash leaves behind."""
 
 import errno
 import signal
@@ -55,7 +55,5 @@ def test_a_file_system_without_locks_is_answered_with_a_sentence(tmp_path, monke
         raise OSError(reason, "no locks here")
 
     monkeypatch.setattr(records, "lock_descriptor", refuse)
-    with pytest.raises(
-        ConfigError, match=r"cannot be locked \(no locks here\); the file system of --out must"
-    ):
+    with pytest.raises(ConfigError, match=r"cannot be locked \(no locks here\)"):
         records.hold(tmp_path).__enter__()

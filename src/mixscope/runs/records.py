@@ -305,8 +305,8 @@ def _take(path: Path) -> IO[bytes]:
         if is_full(problem):
             raise
         raise ConfigError(
-            f"{path}: cannot be locked ({problem.strerror}); the file system of --out must have locks (flock),"
-            " so give an --out on another one"
+            f"{path}: cannot be locked ({problem.strerror}); the file system of --out must have locks"
+            " (flock), so give an --out on another one"
         ) from problem
     except BaseException:
         lock.close()
