@@ -2,8 +2,8 @@
 
 What has to be known is the standard deviation of test accuracy between runs of each experiment: from earlier
 runs, from published ones, or assumed. None of them is exact, so power is a range. Studies are simulated with
-Welch's interval and the rules of verdicts, looks included; only seeds vary, so that test examples still add to
-what a real study sees.
+Welch's interval and the rules of verdicts, looks included; only seeds vary, so that test examples still add
+to what a real study sees.
 
 What does not belong here: what observed runs would need (power.py).
 """
@@ -83,7 +83,7 @@ def assumed(sd: float) -> Spread:
 
 
 def published(data: str | None = None) -> Spread:
-    """The range of standard deviations that are published or were measured, of one data set if it is known."""
+    """The range of standard deviations that are published or were measured, of one data set if known."""
     text = (resources.files("mixscope.claims") / "published_sd.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     mine = [row for row in rows if row["data"] == data] or rows

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__
-from mixscope.cli import analyze, audit, bench, compare, cues, data, judge, look, report, run, study
+from mixscope.cli import analyze, audit, bench, compare, cues, data, judge, look, power, report, run, study
 from mixscope.cli.ending import ended
 from mixscope.cli.grammar import EXIT, Parser
 
@@ -42,6 +42,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (data, run, study, judge, compare, report, audit, analyze, cues, bench, look):
+    for noun in (data, run, study, judge, power, compare, report, audit, analyze, cues, bench, look):
         noun.add(commands)
     return top
