@@ -9,7 +9,22 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__
-from mixscope.cli import analyze, audit, bench, compare, cues, data, judge, look, power, report, run, study
+from mixscope.cli import (
+    analyze,
+    audit,
+    bench,
+    claims,
+    compare,
+    cues,
+    data,
+    imports,
+    judge,
+    look,
+    power,
+    report,
+    run,
+    study,
+)
 from mixscope.cli.ending import ended
 from mixscope.cli.grammar import EXIT, Parser
 
@@ -42,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (data, run, study, judge, power, compare, report, audit, analyze, cues, bench, look):
+    nouns = (data, run, study, judge, power, claims, imports, compare, report, audit, analyze, cues, bench)
+    for noun in (*nouns, look):
         noun.add(commands)
     return top

@@ -1,4 +1,4 @@
-"""`mixscope judge`: what a study's runs say of its claims."""
+"""`mixscope judge`: what runs say of claims, or of all gains where nothing was claimed."""
 
 import argparse
 import dataclasses
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import checkpoint, declare, print_json
+
+FORMATS = ("text", "markdown", "latex")
 
 
 def add(commands: Any) -> None:
@@ -15,26 +18,31 @@ def add(commands: Any) -> None:
         commands,
         "judge",
         judge,
-        "judge a study's claims: intervals, verdicts, what caps them and what it would take",
+        "judge claims: intervals, verdicts, what caps them and what it would take",
         "  mixscope judge runs/quickstart\n"
         "  mixscope judge runs/quickstart --checkpoint selected\n"
-        "  mixscope judge runs/quickstart --json",
+        "  mixscope judge results.csv --baseline default        # without claims: all gains, exploratory\n"
+        "  mixscope judge results.csv --claims claims.yaml --column accuracy=val_acc",
     )
-    command.add_argument(
-        "results", type=Path, metavar="RESULTS", help="a study's folder, a bundle, or a table of results"
-    )
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
     checkpoint(command, "judge")
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    command.add_argument(
+        "--format", choices=FORMATS, default="text", help="text, or the table for a paper (default: text)"
+    )
 
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, health, rules, verdicts
-    from mixscope.results import sources
+    from mixscope.claims import budget, exploratory, health, rules, statements, verdicts
 
-    found = sources.load(arguments.results, checkpoint=arguments.checkpoint)
+    found = tables.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
+    explored: tuple[exploratory.Explored, ...] = ()
+    if not found.claims and (found.plan is None or found.roles.baseline is not None):
+        explored = exploratory.explore(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)
     budgets = budget.follow(found) if arguments.budget or arguments.json else []
@@ -49,12 +57,28 @@ def judge(arguments: argparse.Namespace) -> None:
                 "verdicts": [dataclasses.asdict(v) for v in judged],
                 "problems": [dataclasses.asdict(p) for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
+                "exploratory": [dataclasses.asdict(e) | {"said": e.said} for e in explored],
+                "notes": found.notes,
+                "unchecked": health.unchecked(found),
             }
         )
-    print(
-        f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split,"
-        f" verdict rules {rules.RULES}"
-    )
+    if arguments.format != "text":
+        said = [e.statement for e in explored] or statements.of_verdicts(judged, found.claims, found.roles)
+        print((statements.to_latex if arguments.format == "latex" else statements.to_markdown)(said), end="")
+        return
+    if found.plan is None:
+        print(f"{arguments.results}: {_size(found)}")
+        for line in tables.notes(found):
+            print(line)
+    else:
+        print(
+            f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split,"
+            f" verdict rules {rules.RULES}"
+        )
+    if explored:
+        tests = sum(e.p is not None for e in explored)
+        print(f"\nexploratory: nothing was claimed before these runs; Holm over {tests} contrasts")
+        print("\n".join(exploratory.to_text(explored)))
     for line in _lost(health.lost(found)):
         print(line)
     for line in _lines(judged):
@@ -68,6 +92,11 @@ def judge(arguments: argparse.Namespace) -> None:
         for one in budgets:
             for point in one.points:
                 print(f"  {_where(one.claim, one.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+
+
+def _size(found: Any) -> str:
+    summaries = f", {len(found.summaries)} rows with mean and spread" if found.summaries else ""
+    return f"{len(found.done)} finished runs{summaries}, {len(found.experiments)} experiments"
 
 
 def _lost(found: Any) -> Iterator[str]:
@@ -126,6 +155,8 @@ def _remarks(reading: Any) -> Iterator[str]:
     if reading.shared is not None and reading.verdict != "ESTIMATE":
         does = "take off" if reading.shared >= 0 else "add"
         yield f"pairing by seed would {does} {abs(100 * reading.shared):.0f} % of the variance over seeds"
+    if reading.bound is not None:
+        yield f"counting other test examples too: {_interval(reading.bound, 'pp')} at most"
     if reading.paired_points is not None:
         yield f"paired by seed: {_interval(reading.paired_points, 'pp')}"
     if reading.chosen_on_test is not None:

@@ -622,6 +622,8 @@ claims-edited = claims were edited after { $count ->
 } had begun: post hoc
 runs-copied = identical predictions: { $runs }
 one-of-strata = one of { $strata } strata: p { SIG($p) } alone is { SIG($corrected) } after correction, above { SIG($alpha) }
+on-this-test-set = predictions by example are not known: the interval is of more seeds on this test set
+test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.85 to 0.94 of a nominal 0.95)
 opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.85 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
@@ -735,6 +737,8 @@ literature-more = More background
 how-title = How it was run
 how-lead = Everything needed to repeat it. Each run's folder holds its settings, versions, checksums, events and predictions.
 how-commands = Commands
+how-reading = How the table was read
+how-unchecked = Not checked, because the table does not say: { $kinds }
 how-versions = Versions
 how-hardware = Hardware
 how-digests = Digests

@@ -341,7 +341,7 @@ def _notes(
     if any(row.spread is not None and not row.spread_kind for row in rows):
         yield "kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))"
     if "seed" not in found.of and not all(row.n_seeds for row in rows):
-        yield "no column of seeds: the runs of an experiment are numbered in order, which pairs nothing"
+        yield "no column of seeds: runs are numbered in order and not paired"
     if not outcomes and not all(row.n_test for row in rows):
         yield "number of test examples not known (--n-test N): no bound for other test examples"
     groups: dict[tuple[str, ...], int] = defaultdict(int)
