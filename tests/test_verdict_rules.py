@@ -369,3 +369,25 @@ def test_a_table_counts_runs_that_failed(tmp_path):
     assert {row["experiment"]: row["failed"] for row in found if row["failed"]} == {"vit-cutmix": 1}
     assert "2/3, 1 failed" in tables.text(found)
     assert "means are of runs that finish" in tables.caption(found)
+
+
+def test_looks_of_a_claims_file_hold_for_results_from_elsewhere(tmp_path, capsys):
+    noise = [0.1, -0.2, 0.3, 0.0, -0.1]
+    rows = [
+        f"{aug},{seed},{(80 + gain + e) / 100},1000"
+        for aug, gain in (("default", 0.0), ("cutmix", 5.0))
+        for seed, e in enumerate(noise[:4] if aug == "default" else noise)
+    ]
+    table, claims = tmp_path / "results.csv", tmp_path / "claims.yaml"
+    table.write_text("augmentation,seed,accuracy,n_test\n" + "\n".join(rows) + "\n")
+    claims.write_text(
+        "looks: [3, 5]\nclaims:\n  H:\n    en: CutMix helps\n"
+        "    contrast: {augmentation: {cutmix: 1, default: -1}}\n    expect: above\n    margin: 1\n"
+    )
+    code, text, err = call(capsys, "judge", table, "--claims", claims, "--json")
+    assert code == 0, err
+    (reading,) = json.loads(text)["verdicts"][0]["readings"]
+    assert reading["look"]["seeds"] == 3 and reading["look"]["next"] == 5 and reading["seeds"] == 3
+    claims.write_text(claims.read_text().replace("[3, 5]", "[5, 8]"))
+    code, text, _ = call(capsys, "judge", table, "--claims", claims)
+    assert code == 0 and "the first look is at 5 seeds" in text and "SUPPORTED" not in text
