@@ -163,11 +163,11 @@ def _hours(found: Sequence[Any], costs: Sequence[Any], seeds: Sequence[int]) -> 
 
 
 def _draw(file: Path, curves: Sequence[Any], title: str) -> None:
-    from mixscope.report import page, power_figure
+    from mixscope.report import drawing, power_figure
 
     if not curves:
         return
     try:
-        file.write_text(page.alone(power_figure.chart(curves, title=title)), encoding="utf-8")
+        file.write_text(drawing.alone(power_figure.chart(curves, title=title).svg), encoding="utf-8")
     except OSError as problem:
         raise ConfigError(f"--figure: {file} cannot be written ({problem.strerror})") from problem
