@@ -140,7 +140,7 @@ def _run(path: Path, run: PlannedRun, number: int, state: str, made: Made) -> No
             "state": state,
             "epoch": epochs,
             "step": epochs * 10,
-            "starts": [{"code": "c0de" * 4, "threads": 2}],
+            "starts": [{"time": "2026-11-24T11:50:00+0000", "code": "c0de" * 4, "threads": 2}],
             "heartbeat": "2026-11-24T12:00:00+0000",
             "error": "the training loss became nan" if state == "failed" else None,
         },
@@ -235,7 +235,7 @@ def _json(path: Path, value: Any) -> None:
 
 def verdicts(results: Results) -> tuple[Verdict, ...]:
     """Verdicts in every word, with figures that follow from nothing."""
-    words = ["SUPPORTED", "REFUTED", "INCONCLUSIVE", "MIXED", "EXPLORATORY"]
+    words = ["SUPPORTED", "REFUTED", "INCONCLUSIVE", "PARTLY", "EXPLORATORY"]
     found = []
     for i, claim in enumerate(results.claims):
         verdict = "ESTIMATE" if claim.expect == "none" else words[i % len(words)]
@@ -257,10 +257,14 @@ def verdicts(results: Results) -> tuple[Verdict, ...]:
     return tuple(found)
 
 
+TOO_FEW = Finding("too-few-seeds", "warn", {"seeds": 2, "needed": 3})
+
+
 def reading(claim: str, stratum: Mapping[str, str], verdict: str, estimate: float, **other: Any) -> Reading:
     """One reading with an interval of +-2 around the estimate."""
     values: dict[str, Any] = {
         "points": Interval(estimate=estimate, low=estimate - 2, high=estimate + 2),
+        "judged": Interval(estimate=estimate, low=estimate - 2, high=estimate + 2),
         "logits": Interval(estimate=estimate / 20, low=estimate / 20 - 0.1, high=estimate / 20 + 0.1),
         "narrow": Interval(estimate=estimate, low=estimate - 1.6, high=estimate + 1.6, level=0.9),
         "bootstrap": None,
@@ -269,15 +273,17 @@ def reading(claim: str, stratum: Mapping[str, str], verdict: str, estimate: floa
         "degrees": 7.3,
         "seeds": 3,
         "paired": False,
-        "correlation": 0.2,
+        "shared": 0.2,
         "p": 0.04,
         "p_holm": 0.08,
-        "negligible": False,
-        "gates": ("2 seeds where a verdict needs 3",) if verdict == "INCONCLUSIVE" else (),
+        "gates": ("2 seeds; a verdict needs 3",) if verdict == "INCONCLUSIVE" else (),
+        "findings": (TOO_FEW,) if verdict == "INCONCLUSIVE" else (),
         "gate_kinds": ("seeds",) if verdict == "INCONCLUSIVE" else (),
         "uncapped": "SUPPORTED" if verdict == "INCONCLUSIVE" else verdict,
         "by_seed": {0: estimate - 1, 1: estimate, 2: estimate + 1},
         "seeds_needed": 7 if verdict == "INCONCLUSIVE" else None,
+        "seeds_low": 5 if verdict == "INCONCLUSIVE" else None,
+        "seeds_high": 14 if verdict == "INCONCLUSIVE" else None,
         "tipping_sd": 1.4 if verdict == "EXPLORATORY" else None,
         "missing": (),
     }

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from audited import HEADINGS, MARKS, MIXES, Style, cells, changed, rows, text
 from mixscope import audit, cli
-from mixscope.audit import reading, wording
+from mixscope.audit import wording
 from mixscope.errors import ConfigError, DataError
+from mixscope.results import table_files as reading
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
@@ -316,7 +317,7 @@ def test_one_cell_printed_differently_in_two_tables_is_found(seed, at, column):
     other[at + 1][1] = wrong
     found = the_only(audited(text(cells(made, Style())) + "\n\n" + text(other)))
     assert (found.severity, found.rule, found.row) == ("contradiction", "printed-twice", f"Exp-{at + 1}")
-    assert found.table == 2 and wrong in found.why
+    assert found.table == 2 and wrong in found.text() and wrong in found.text("ko")
 
 
 @given(seed=SEEDS, at=st.integers(1, 10))

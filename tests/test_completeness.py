@@ -193,7 +193,7 @@ def test_a_damaged_run_is_named_and_the_rest_is_judged(tmp_path, how):
     assert "vit-cutmix seed 1: " in problems[0].sentence and stem in problems[0].sentence
     readings = {r.stratum["model"]: r for v in verdicts.judge(found) for r in v.readings}
     assert readings["resnet"].seeds == 3 and readings["resnet"].gates == ()
-    assert readings["vit"].seeds == 2 and readings["vit"].gate_kinds == ("seeds",)
+    assert readings["vit"].seeds == 2 and readings["vit"].gate_kinds == ("seeds", "failed")
     assert {b.stratum["model"]: b.seeds for b in budget.follow(found)}["vit"] == [0, 2]
 
 

@@ -88,9 +88,7 @@ def test_coverage_example_by_example(seeds, n, seed, contrast):
 def supported(found: drawn.Moments, expect: str, margin: float) -> float:
     """The share of studies in which the rule says SUPPORTED."""
     said = [found.estimate(i) for i in range(len(found.value))]
-    return float(
-        np.mean([rule(expect, margin, e.interval(), e.interval(NARROW))[0] == SUPPORTED for e in said])
-    )
+    return float(np.mean([rule(expect, margin, e.interval(), e.interval(NARROW)) == SUPPORTED for e in said]))
 
 
 CELLS = SHARES["four alike"]

@@ -75,8 +75,8 @@ def test_a_missing_parameter_or_message_is_an_error_not_a_gap():
 
 
 def test_numbers_are_written_as_the_catalogue_says():
-    shown = i18n.message("sign-differs", points_pp=-24.178, logits=0.0714)
-    assert shown == "the sign differs between scales: -24.18\u00a0pp, +0.071 logits"
+    shown = i18n.message("scales-disagree", points_pp=-24.178, low=0.0714, high=0.2)
+    assert shown == "log-odds say otherwise: +0.071 to +0.200 logits at -24.18\u00a0pp"
     mean = i18n.message("input-contract", severity="ok", size=32, mean=[0.5, 0.25, 1], std=[1, 1, 1])
     assert "mean 0.500 0.250 1.000" in mean and "32\u00a0px" in mean.replace(" px", "\u00a0px")
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from mixscope import metrics
+from mixscope import calibration, metrics
 
 
 @st.composite
@@ -71,6 +71,31 @@ def test_top1_and_the_confusion_matrix_break_ties_the_same_way(found):
     summary = metrics.summary(logits, labels)
     assert summary["top1"] == np.trace(counts) / len(labels)
     assert summary["classes_never_predicted"] == logits.shape[1] - len(np.unique(logits.argmax(1)))
+
+
+def test_ece_keeps_equal_confidences_together_whatever_the_order_of_their_classes():
+    """Whole numbers as logits make ties, which rounding in the sum over classes must not split."""
+    rng = np.random.default_rng(5)
+    rows = rng.integers(0, 4, (6, 40)).astype(np.float64)
+    logits = np.stack([rng.permutation(rows[i % 6]) for i in range(3000)])
+    group = calibration.groups(np.exp(metrics.log_softmax(logits)).max(axis=1))
+    for kind in range(6):
+        assert len(set(group[kind::6].tolist())) == 1
+    shuffled = rng.permuted(logits, axis=1)
+    again = calibration.groups(np.exp(metrics.log_softmax(shuffled)).max(axis=1))
+    assert np.array_equal(group, again)
+
+
+def test_the_noise_floor_is_what_a_calibrated_model_has_on_average():
+    rng = np.random.default_rng(6)
+    logits = 2.0 * rng.standard_normal((800, 10))
+    p = np.exp(metrics.log_softmax(logits))
+    found = []
+    for _ in range(60):
+        labels = (p.cumsum(axis=1) < rng.random((800, 1))).sum(axis=1)
+        found.append(metrics.ece(logits, labels))
+    bins = calibration.reliability(p.max(axis=1), np.zeros(800, bool))
+    assert calibration.noise_floor(bins.confidence, bins.examples) == pytest.approx(np.mean(found), rel=0.08)
 
 
 @given(st.integers(1, 200), st.integers(1, 20), st.integers(0, 10**6))

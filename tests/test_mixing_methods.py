@@ -36,7 +36,7 @@ def mixer(mix, **changes):
 
 
 def peaks(made, n):
-    return np.random.default_rng(1).random((n, 2)) if made.peaks else None
+    return np.random.default_rng(1).integers(0, SIZE, (n, 2)) if made.peaks else None
 
 
 def own_weights(given, size):
@@ -293,12 +293,12 @@ def test_windows_of_smoothmix_are_openmixups(lam, cy, cx):
 
 def test_saliencymix_pastes_cutmixs_box_at_the_partners_peak():
     made = mixer("saliencymix", per="sample", examples=10)
-    at = np.random.default_rng(5).random((10, 2))
+    at = np.random.default_rng(5).integers(0, SIZE, (10, 2))
     given = made.draw(0, at).of(0, 10)
     lam = mixer("mixup", per="sample", examples=10).draw(0).of(0, 10).lam.astype(np.float64)
-    box, _ = cutmix.boxes(lam, at[given.partner], SIZE)
+    box, _ = cutmix.boxes(lam, (at[given.partner] + 0.5) / SIZE, SIZE)
     assert np.abs(box - given.box).max() <= 1  # lam went through float32
-    assert (given.box[:, 0] <= at[given.partner][:, 0] * SIZE).all()
+    assert (given.box[:, ::2] <= at[given.partner]).all() and (given.box[:, 1::2] >= at[given.partner]).all()
 
 
 def test_saliency_is_the_difference_from_the_mean_of_windows():
@@ -326,11 +326,11 @@ def test_a_peak_is_followed_through_crop_and_flip(base):
     with Loader(store, "train", batch_size=40, seed=1, base=base, shuffle=True) as loader:
         batch = next(iter(loader))
         draws = loader._maker.draws(0).draws
-        moved = saliency.moved(found, draws, SIZE, loader._maker.pad) * SIZE
+        moved = saliency.moved(found, draws, SIZE, loader._maker.pad)
         for image, (y, x) in zip(batch.images.numpy()[:, 0], moved, strict=True):
             if image.max() > 0:  # a crop may have left it out
                 best = np.array(np.unravel_index(image.argmax(), image.shape))
-                assert np.abs(best + 0.5 - (y, x)).max() <= (0 if base != "rrc" else 3)
+                assert np.abs(best - (y, x)).max() <= (0 if base != "rrc" else 3)
 
 
 def test_saliency_is_computed_once_for_a_folder(tmp_path, monkeypatch):

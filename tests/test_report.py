@@ -143,7 +143,7 @@ def test_every_claim_has_its_badge_and_its_interval(small, made):
             assert f"[{reading.points.low:+.2f}, ".replace("-", "−") in text
     for word in ("supported", "refuted", "inconclusive"):
         assert word in text
-    assert "about 7 seeds per experiment for 80" in text
+    assert "5–14 seeds per experiment would settle it either way (80" in text
 
 
 def test_every_seed_is_shown_and_the_mean_is_that_of_the_summaries(small, made):
@@ -316,7 +316,7 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
     assert cells["vit-cutmix-scratch"].published["top1"] is None
     assert cells["resnet-default-scratch"].published is None
     assert "54.61" in visible(made) and "2 logs in all" in visible(made)
-    assert "2 percent signs behind one figure (top1 54.61%%)" in visible(made)
+    assert "2 percent signs behind one number (top1 54.61%%)" in visible(made)
     assert [c.segment for c in cells["vit-mixup-scratch"].published_curves] == [1, 2]
 
 

@@ -151,3 +151,28 @@ def test_a_matrix_of_200_classes_is_a_small_picture():
     rng = np.random.default_rng(6)
     counts = rng.poisson(0.3, (200, 200)) + 40 * np.eye(200, dtype=int)
     assert len(confusion_png(counts)) < 40_000
+
+
+def test_degrees_of_freedom_of_a_class_are_those_of_a_contrast():
+    """One noisy arm of three seeds must not borrow the degrees of freedom of the other."""
+    from mixscope.claims import contrasts
+    from mixscope.claims.contrasts import Sample
+
+    rng = np.random.default_rng(8)
+    arm, labels = drawn(3, 400, 4, 0.6, rng, 0.15)
+    plain, _ = drawn(4, 400, 4, 0.5, rng, 0.01)
+    found = classes.gains(arm, plain, labels, 4)
+    for k in range(4):
+        cells = [Sample(hits[:, labels == k], tuple(range(len(hits)))) for hits in (arm, plain)]
+        one = contrasts.points(cells, [1.0, -1.0])
+        assert found.p[k] == pytest.approx(2 * min(one.p_above(), one.p_below()))
+
+
+def test_no_class_is_marked_at_one_seed():
+    from mixscope.report.sections.classes import certain
+
+    class One:
+        gains = classes.gains(np.ones((1, 40), bool), np.zeros((1, 40), bool), np.arange(40) % 2, 2)
+        seeds = 1
+
+    assert (One.gains.q <= 0.05).all() and not certain(One).any()

@@ -246,7 +246,7 @@ def test_an_image_of_32_bits_a_channel_is_refused_by_name_and_not_cut_off(tmp_pa
         (tmp_path / "src" / split / "a").mkdir(parents=True)
         Image.fromarray(np.full((8, 8), 30000, dtype)).save(tmp_path / "src" / split / "a" / "deep.tiff")
     with pytest.raises(
-        DataError, match=r"2 images cannot be used: .*deep.tiff cannot be read as an image .*32 bits"
+        DataError, match=r"deep.tiff: cannot be read as an image .*32 bits.*, and 1 more cannot be used"
     ):
         prepare("imagefolder", root=tmp_path / "root", source=tmp_path / "src", size=8)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 BINS = 15
 STEPS = 30
+TIE = 1e-12  # below which confidences are equal: a float64 softmax is exact to a few 1e-16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,32 @@ def reliability(confidence: np.ndarray, hit: np.ndarray, bins: int = BINS) -> Re
 
 
 def groups(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """The bin of each example, int64 (n,), the least sure first, as `reliability` has them."""
-    cut = np.array_split(np.sort(confidence), min(bins, len(confidence)))
-    found: np.ndarray = np.searchsorted([part[0] for part in cut[1:]], confidence, side="right")
+    """The bin of each example, int64 (n,), the least sure first, as `reliability` has them.
+
+    Equal confidences share a bin, also where the order in which classes were summed has left them a rounding
+    error apart: by less than TIE.
+    """
+    order = np.argsort(confidence, kind="stable")
+    step = np.diff(confidence[order].astype(np.float64), prepend=-np.inf) > TIE
+    level = np.empty(len(confidence), dtype=np.int64)
+    level[order] = np.cumsum(step)
+    cut = np.array_split(np.sort(level), min(bins, len(level)))
+    found: np.ndarray = np.searchsorted([part[0] for part in cut[1:]], level, side="right")
     return found
+
+
+def noise_floor(confidence: np.ndarray, examples: np.ndarray) -> float:
+    """The ECE that a perfectly calibrated model has on so few examples, on average, 0 to 1.
+
+    The share right of a bin differs from its confidence c by chance, by sqrt(2 / pi) standard deviations on
+    average (normal approximation): sqrt(2 / pi * n c (1 - c)) examples of n.
+
+    Args:
+        confidence: Mean confidence of each bin, float (bins,).
+        examples: Examples of each bin, int (bins,).
+    """
+    spread = np.sqrt(2.0 / np.pi * examples * confidence * (1.0 - confidence))
+    return float(spread.sum() / examples.sum())
 
 
 def scale_that_fits(logits: np.ndarray, labels: np.ndarray) -> float:

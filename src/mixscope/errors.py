@@ -8,14 +8,59 @@ What does not belong here: errors that are ours (those are assertions).
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+
+from mixscope import i18n
+from mixscope.findings import Finding
 
 
-class ConfigError(ValueError):
+class _Located(ValueError):
+    """An error that knows where it is.
+
+    Attributes:
+        problem: What is wrong, without the place.
+        finding: The same as data, where it can be told in several languages.
+        key: Dotted setting or field.
+        path: File or folder.
+        line: Line of the file, from 1.
+    """
+
+    def __init__(
+        self,
+        problem: str | Finding,
+        *,
+        key: str | None = None,
+        path: Path | str | None = None,
+        line: int | None = None,
+    ) -> None:
+        """`str()` of it is the place and the problem; a finding's own text names its place."""
+        self.finding = problem if isinstance(problem, Finding) else None
+        self.problem = problem if isinstance(problem, str) else i18n.render(problem)
+        self.key, self.line = key, line
+        self.path = Path(path) if path is not None else None
+        place = "" if path is None else f"{path}: " if line is None else f"{path}, line {line}: "
+        super().__init__(self.problem if self.finding else f"{place}{self.problem}")
+
+    @property
+    def code(self) -> str:
+        """The finding's code, else the kind of error."""
+        return self.finding.code if self.finding else type(self).__name__
+
+
+class ConfigError(_Located):
     """A key or value that the user gave does not fit (exit code 2)."""
 
 
-class DataError(ValueError):
+class DataError(_Located):
     """Data is missing, damaged or not what it should be (exit code 4)."""
+
+    def moved(self, folder: Path, shown: Path) -> "DataError":
+        """The same error of a file in `folder`, named as one in `shown`; itself for any other."""
+        if self.path is None or self.finding or not self.path.is_relative_to(folder):
+            return self
+        return DataError(
+            self.problem, key=self.key, path=shown / self.path.relative_to(folder), line=self.line
+        )
 
 
 class Interrupted(Exception):
@@ -24,6 +69,11 @@ class Interrupted(Exception):
 
 class RunFailed(Exception):
     """A run cannot go on, and the same command would end the same way (exit code 1)."""
+
+    def __init__(self, problem: str | Finding) -> None:
+        """finding: the problem as data, where it can be told in several languages."""
+        self.finding = problem if isinstance(problem, Finding) else None
+        super().__init__(problem if isinstance(problem, str) else i18n.render(problem))
 
 
 class DiskFull(OSError):

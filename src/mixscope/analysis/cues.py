@@ -337,7 +337,7 @@ def _accounts(
             for f, expect in account["parts"]
         ]
         verdict = verdicts.over_strata([p["verdict"] for p in parts])
-        verdict = verdict if verdict != verdicts.MIXED else verdicts.INCONCLUSIVE
+        verdict = verdict if verdict in verdicts.SETTLED else verdicts.INCONCLUSIVE
         accounts.append({"id": name, "text": account["text"], "verdict": verdict, "parts": parts})
     return accounts, _decision(accounts, min(effect["seeds"] for effect in effects.values()))
 
@@ -346,8 +346,7 @@ def _judged(effect: Mapping[str, Any], expect: str) -> str:
     made: Estimate = effect["made"]
     if made.conditional or effect["seeds"] < verdicts.FEWEST_SEEDS:
         return verdicts.INCONCLUSIVE
-    verdict, _ = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
-    return verdict
+    return verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
 
 
 def _decision(accounts: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:

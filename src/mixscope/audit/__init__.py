@@ -1,9 +1,7 @@
 """What is wrong in somebody's published table: contradictions, suspicions and notes.
 
-    reading.py   a file -> tables and sentences
-    words.py     headings, data sets, models, augmentations, check marks, in many languages
-    figures.py   a printed number and what it may stand for
     entries.py   a table -> entries: one trained model each
+    repeats.py   rows of one experiment: seeds averaged, the last of many epochs
     scales.py    figures in one unit, and misprints
     bounds.py    which macro F1 goes with which precision and recall
     rules.py     what the figures say about each other
@@ -19,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixscope.audit import entries, noise, prose, reading, rules, words
+from mixscope.audit import entries, noise, prose, repeats, rules
 from mixscope.audit.entries import Entry
-from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, Finding
+from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, AuditFinding
 from mixscope.audit.noise import Contrast
-from mixscope.audit.reading import Document
 from mixscope.errors import ConfigError
+from mixscope.results import table_files
+from mixscope.results import vocabulary as words
+from mixscope.results.table_files import Document
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,11 +35,11 @@ class Audit:
     rows: int
     figures: int
     test_size_said: str
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     contrasts: tuple[Contrast, ...]
 
     @property
-    def contradictions(self) -> tuple[Finding, ...]:
+    def contradictions(self) -> tuple[AuditFinding, ...]:
         """What cannot be as printed."""
         return tuple(f for f in self.findings if f.severity == CONTRADICTION)
 
@@ -61,7 +61,7 @@ def file(
     path: Path, *, table: int | None = None, test_size: int | None = None, balanced: bool = False
 ) -> Audit:
     """The audit of a Markdown or CSV file; see `document`. Raises DataError where there is no table."""
-    return document(reading.read(path), table=table, test_size=test_size, balanced=balanced)
+    return document(table_files.read(path), table=table, test_size=test_size, balanced=balanced)
 
 
 def document(
@@ -81,19 +81,21 @@ def document(
     if table is not None and table not in numbers:
         raise ConfigError(f"--table: the file has tables 1 to {max(numbers)}, got {table}")
     chosen = [t for t in read.tables if table in (None, t.number)]
-    found: list[Finding] = []
+    found: list[AuditFinding] = []
     rows: list[Entry] = []
     for one in chosen:
         its, slips = entries.read(one)
-        rows += its
+        rows += repeats.last_epochs(its)
         found += slips
     rows, contradictions = rules.of_entries(rows, balanced, test_size)
     found += contradictions
+    experiments = repeats.over_seeds(rows)
     if table is None:
         found += prose.findings(read.sentences, rows)
     doubtful = [f for f in found if f.severity != NOTE and f.rule in _DOUBTED]
-    contrasts = noise.contrasts(rows, test_size, doubtful)
-    found += noise.notes(contrasts, rows)
+    contrasts = noise.contrasts(experiments, test_size, doubtful)
+    found += noise.notes(contrasts, experiments)
+    found = _once(found)
     found.sort(key=lambda f: (SEVERITIES.index(f.severity), f.line or 0))
     return Audit(
         tables=len(chosen),
@@ -114,6 +116,18 @@ _DOUBTED = (
     "printed-twice",
     "precision-recall-gap",
 )
+
+
+def _once(found: list[AuditFinding]) -> list[AuditFinding]:
+    """A finding of one cell that several tables print is one finding."""
+    first: dict[object, AuditFinding] = {}
+    kept = []
+    for finding in found:
+        key = (finding.rule, finding.severity, finding.row, tuple(finding.figures.items()))
+        earlier = first.setdefault(key, finding)
+        if earlier is finding or earlier.table in (None, finding.table):
+            kept.append(finding)
+    return kept
 
 
 def _said(rows: list[Entry], test_size: int | None, balanced: bool) -> str:

@@ -20,12 +20,14 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mixscope import audit
-from mixscope.audit import entries, findings, reading
-from mixscope.claims import contrasts, health, samples
-from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
+from mixscope import audit, i18n
+from mixscope.audit import entries, findings
+from mixscope.claims import contrasts, estimates, health, samples
+from mixscope.claims.contrasts import LEVEL, POINTS, Interval
+from mixscope.claims.estimates import Known
 from mixscope.errors import DataError
-from mixscope.results import Provenance, Results
+from mixscope.results import Provenance, Results, table_files
+from mixscope.runs import code_version
 from mixscope.study import config as settings
 
 SHOWN = 3  # experiments in a sentence; the rest is counted
@@ -79,7 +81,7 @@ def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Com
             f"{first.source} and {second.source}: share no experiment, neither by name nor by levels"
         )
     rows = [
-        _difference(a, samples.sample(first, a, checkpoint), samples.sample(second, b, checkpoint))
+        _difference(a, samples.known(first, a, checkpoint), samples.known(second, b, checkpoint))
         for a, b in pairs.items()
     ]
     matched = set(pairs.values())
@@ -99,7 +101,7 @@ def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Com
 
 def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison:
     """A study's folder and a table in CSV or Markdown whose rows name experiments. Raises DataError."""
-    document = reading.read(file)
+    document = table_files.read(file)
     printed = {
         entry.experiment: float(entry.figures["top1"].value)
         for one in document.tables
@@ -114,10 +116,10 @@ def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison
     doubts: dict[str, list[str]] = {}
     for finding in audit.document(document).findings:
         if finding.severity != findings.NOTE:
-            doubts.setdefault(str(finding.row), []).append(finding.why)
+            doubts.setdefault(str(finding.row), []).append(i18n.render(finding.why))
     rows = [
         dataclasses.replace(
-            _against_printed(name, samples.sample(first, name, checkpoint), printed[name]),
+            _against_printed(name, samples.known(first, name, checkpoint), printed[name]),
             doubts=tuple(doubts.get(name, ())),
         )
         for name in shared
@@ -148,11 +150,11 @@ def _problems(name: str, results: Results, checkpoint: str) -> tuple[str, ...]:
 # --- results --------------------------------------------------------------------------------------------
 
 
-def _difference(name: str, first: Sample | None, second: Sample | None) -> Difference:
-    seeds = (len(first.seeds) if first else 0, len(second.seeds) if second else 0)
+def _difference(name: str, first: Known | None, second: Known | None) -> Difference:
+    seeds = (first.n_seeds if first else 0, second.n_seeds if second else 0)
     found = None
     if first is not None and second is not None:
-        found = contrasts.points([second, first], [1.0, -1.0])
+        found = estimates.points([second, first], [1.0, -1.0])
     known = found is not None and not found.conditional
     return Difference(
         experiment=name,
@@ -167,7 +169,7 @@ def _difference(name: str, first: Sample | None, second: Sample | None) -> Diffe
     )
 
 
-def _against_printed(name: str, ours: Sample | None, printed: float) -> Difference:
+def _against_printed(name: str, ours: Known | None, printed: float) -> Difference:
     mean = None if ours is None else POINTS * ours.accuracy
     interval, p = None, None
     if ours is not None and mean is not None and len(ours.seeds) > 1:
@@ -246,7 +248,7 @@ def _made_with(first: Results, second: Results) -> tuple[str, ...]:
     data = sorted({m.data.name for m in made if m.data})
     packages = sorted({name for m in made for name in m.packages})
     kinds: list[tuple[str, Callable[[Provenance], Iterable[Hashable]]]] = [
-        ("code", lambda m: m.code_digests),
+        ("code", lambda m: code_version.distinct(m.code_digests)),
         *((f"data {name}", _digest_of(name)) for name in data),
         ("weights", lambda m: [m.weights.get("weights")]),
         ("device", lambda m: [m.device.get("name")]),

@@ -11,14 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mixscope.audit import scales, words
-from mixscope.audit.figures import Figure
-from mixscope.audit.figures import read as read_figure
-from mixscope.audit.findings import CONTRADICTION, Finding
-from mixscope.audit.reading import Line, Table
-from mixscope.audit.words import Heading
+from mixscope.audit import scales
+from mixscope.audit.findings import CONTRADICTION, AuditFinding
+from mixscope.findings import Finding
+from mixscope.results import composite_cells, score_columns
+from mixscope.results import vocabulary as words
+from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import read as read_figure
+from mixscope.results.table_files import Line, Table
+from mixscope.results.vocabulary import Heading
 
-FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs")
+FACETS = ("dataset", "model", "augmentation", "pretrained", "epochs", "condition")
 _ACCEPTED = {
     "dataset": {"dataset"},
     "model": {"model"},
@@ -36,8 +39,10 @@ class Entry:
 
     label: how a person finds it. experiment: its name where it has one. facets: canonical levels of
     "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and "epochs", as far as they are known.
-    extras: cells of other columns, by heading. figures: by metric (words.METRICS or "score"), in percent;
-    error rates are turned.
+    "condition" is what a heading says beside its metric where several numbers share a cell ("Corrupted").
+    extras: cells of other columns, by heading. figures: by metric (vocabulary.METRICS or "score"), in
+    percent; error rates are turned. seed: what a column of seeds says; "" without one. by_seed: values of
+    each seed by metric, as shares, where the entry stands for several runs.
     """
 
     table: int
@@ -47,11 +52,16 @@ class Entry:
     facets: Mapping[str, str]
     extras: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    seed: str = ""
+    by_seed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-def read(table: Table) -> tuple[list[Entry], list[Finding]]:
+def read(table: Table) -> tuple[list[Entry], list[AuditFinding]]:
     """The entries of a table, and what stands in the wrong place or unit."""
     findings = list(_wrong_length(table))
+    printed = table.headings
+    table = composite_cells.split(table)
+    parted = {h: _above(h, printed) for h in table.headings if h not in printed}
     wrong = {f.line for f in findings}
     width = len(table.headings)
     rows = [
@@ -60,7 +70,7 @@ def read(table: Table) -> tuple[list[Entry], list[Finding]]:
         if any(r.cells)
     ]
     table, rows = _second_headings(table, rows)
-    headings, found = _headings(table, rows)
+    headings, found = _headings(table, rows, parted)
     findings += found
     rows, found = _in_order(table, headings, rows)
     findings += found
@@ -68,15 +78,14 @@ def read(table: Table) -> tuple[list[Entry], list[Finding]]:
     return list(_entries(table, headings, rows, figures)), findings + found
 
 
-def _wrong_length(table: Table) -> Iterable[Finding]:
+def _wrong_length(table: Table) -> Iterable[AuditFinding]:
     width = len(table.headings)
     for row in table.rows:
         if len(row.cells) != width and len(row.cells) > 1:
-            yield Finding(
+            yield AuditFinding(
                 severity=CONTRADICTION,
                 rule="row-length",
-                why="cells beyond its headings mean that the row has slipped; it is left out"
-                " (a decimal comma splits a figure in two where cells are separated by commas)",
+                why=Finding("audit-row-length"),
                 table=table.number,
                 line=row.number,
                 row=row.cells[0] or None,
@@ -112,9 +121,15 @@ def _letters(table: Table, found: list[Heading]) -> list[Heading]:
     return found
 
 
-def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[Finding]]:
-    """What each column holds: by its heading, by its cells where that says nothing or something else."""
+def _headings(
+    table: Table, rows: Sequence[Line], parted: Mapping[str, str]
+) -> tuple[list[Heading], list[AuditFinding]]:
+    """What each column holds: by its heading, by its cells where that says nothing or something else.
+
+    parted: {heading: that of the cells which several numbers shared}.
+    """
     found = _letters(table, [words.heading(h) for h in table.headings])
+    found = [_conditioned(h, parted.get(text, "")) for h, text in zip(found, table.headings, strict=True)]
     content = [Counter(k for row in rows for k in words.kinds(row.cells[c])) for c in range(len(found))]
     filled = [sum(bool(words.kinds(row.cells[c])) for row in rows) for c in range(len(found))]
     texts = [sum(len(row.cells[c]) > 1 for row in rows) for c in range(len(found))]
@@ -136,6 +151,10 @@ def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[F
             found[c] = replace(heading, kind="indicator")
         elif heading.kind == "metric" and filled[c] and not holds(c, "metric"):
             found[c] = Heading("other")
+        elif heading.kind == "metric" and heading.open:
+            values = [v for row in rows if (v := read_figure(row.cells[c])) is not None]
+            if score_columns.is_error(values, heading, "%" in table.headings[c]):
+                found[c] = replace(heading, metric="top1", error=True)
     findings = list(_exchanged(table, found, holds))
     for c, heading in enumerate(found):
         if heading.kind in FACETS and filled[c] and not holds(c, heading.kind):
@@ -144,10 +163,25 @@ def _headings(table: Table, rows: Sequence[Line]) -> tuple[list[Heading], list[F
                 found[c] = Heading(better, guessed=True)
         elif heading.kind in ("by-content", "other"):
             found[c] = Heading(by_content(c), guessed=True)
+            numbered = content[c]["experiment"] == len(rows) > 1
+            if found[c].kind == "other" and numbered and all(h.kind != "experiment" for h in found):
+                found[c] = Heading("experiment", guessed=True)
     return _one_each(table, found), findings
 
 
-def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], bool]) -> Iterable[Finding]:
+def _above(heading: str, printed: Sequence[str]) -> str:
+    return max((h for h in printed if h and heading.startswith(h)), key=len, default="")
+
+
+def _conditioned(heading: Heading, above: str) -> Heading:
+    """A metric that shared its cells with others is told apart by the heading of those cells."""
+    said = words.without_metric(above) if heading.kind == "metric" else ""
+    return replace(heading, levels=(*heading.levels, ("condition", said))) if said else heading
+
+
+def _exchanged(
+    table: Table, found: list[Heading], holds: Callable[[int, str], bool]
+) -> Iterable[AuditFinding]:
     """Two headings over each other's cells."""
     for a, b in itertools.combinations(range(len(found)), 2):
         one, other = found[a].kind, found[b].kind
@@ -155,11 +189,13 @@ def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], b
             continue
         if holds(a, other) and holds(b, one) and not holds(a, one) and not holds(b, other):
             found[a], found[b] = found[b], found[a]
-            yield Finding(
+            yield AuditFinding(
                 severity=CONTRADICTION,
                 rule="shifted-cells",
-                why=f'the columns "{table.headings[a]}" and "{table.headings[b]}" hold each other\'s cells;'
-                " they are read the other way round",
+                why=Finding(
+                    "audit-columns-swapped",
+                    params={"first": table.headings[a], "second": table.headings[b]},
+                ),
                 table=table.number,
                 line=table.line,
                 row="headings",
@@ -173,13 +209,15 @@ def _exchanged(table: Table, found: list[Heading], holds: Callable[[int, str], b
 def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
     """A metric (of the same levels) is read from one column: the test split's, else the first."""
     result = list(found)
-    named = metric = None
+    named = None
     for context in reversed(table.context):
         named = named or words.metric_of(context)
+    no_score = named is None and any(words.is_no_score(context) for context in table.context[-1:])
     for c, heading in enumerate(result):
         if heading.metric == "score" and heading.kind == "metric" and named:
-            metric, error = named
-            result[c] = replace(heading, metric=metric, error=error)
+            result[c] = replace(heading, metric=named[0], error=named[1])
+        elif heading.metric == "score" and heading.kind == "metric" and no_score:
+            result[c] = Heading("other")
     seen: dict[tuple[str | None, tuple[tuple[str, str], ...]], int] = {}
     for c, heading in enumerate(result):
         if heading.kind == "metric":
@@ -198,7 +236,7 @@ def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
 
 def _in_order(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
-) -> tuple[list[Line], list[Finding]]:
+) -> tuple[list[Line], list[AuditFinding]]:
     """Rows with every cell in its column, and what was not."""
     judged = [  # a column that was read by its cells promises nothing
         c
@@ -225,22 +263,14 @@ def _in_order(
             places = sorted(set(wrong) | {c for c, k in (order or {}).items() if c != k})
             numbers = any("number" in words.kinds(row.cells[c]) for c in wrong)
             slipped = not order and (len(wrong) > 1 or numbers)
-            end = (
-                "in another order every cell fits its column, and so the row is read"
-                if order
-                else "the cell is left out"
-                if len(places) == 1 and not slipped
-                else "the row is left out"
-                if slipped
-                else "the cells are left out"
-            )
+            outcome = "reordered" if order else "row" if slipped else "cell" if len(places) == 1 else "cells"
             shown = {table.headings[c]: row.cells[c] for c in places}
-            named = " and ".join(f'"{v}" stands under "{k}"' for k, v in shown.items())
+            under = [Finding("audit-cell-under", params={"value": v, "heading": k}) for k, v in shown.items()]
             findings.append(
-                Finding(
+                AuditFinding(
                     severity=CONTRADICTION,
                     rule="shifted-cells",
-                    why=f"{named}; {end}",
+                    why=Finding("audit-shifted-cells", params={"cells": under, "outcome": outcome}),
                     table=table.number,
                     line=row.number,
                     row=_label(row, headings, drop=set(wrong)),
@@ -282,8 +312,11 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
     for c, h in enumerate(headings):
         if h.kind == "experiment" and row.cells[c]:
             return row.cells[c]
-    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS[:4] and c not in set(drop)]
+    parts = [row.cells[c] for c, h in enumerate(headings) if h.kind in FACETS[:3] and c not in set(drop)]
     shown = " ".join(p for p in parts if p and words.mark(p) is None)
+    start = [words.pretrained(row.cells[c]) for c, h in enumerate(headings) if h.kind == "pretrained"]
+    if shown and start and start[0] is not None:
+        shown += " pretrained" if start[0] else " from scratch"
     return shown or next((c for c in row.cells if c), f"line {row.number}")
 
 
@@ -292,7 +325,7 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
 
 def _figures(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
-) -> tuple[dict[int, dict[int, Figure]], list[Finding]]:
+) -> tuple[dict[int, dict[int, Figure]], list[AuditFinding]]:
     """{column: {row: figure in percent}}, and misprints."""
     read = {}
     for c, heading in enumerate(headings):
@@ -306,7 +339,7 @@ def _figures(
     errors = frozenset(c for c in columns if headings[c].error)
     settled, misprints = scales.settle(columns, table.headings, errors)
     findings = [
-        Finding(
+        AuditFinding(
             severity=m.severity,
             rule="percent-typo",
             why=m.why,
@@ -326,7 +359,9 @@ def _entries(
     rows: Sequence[Line],
     figures: Mapping[int, Mapping[int, Figure]],
 ) -> Iterable[Entry]:
-    given = _of_context(table.context)
+    below = {k: v for k, v in words.levels_in(table.after) if k == "dataset"}
+    given = below | _of_context(table.context)
+    bare = _bare_models_are_baselines(headings, rows)
     above: dict[str, str] = {}  # cells left empty mean: as above
     section: dict[str, str] = {}
     for r, row in enumerate(rows):
@@ -335,11 +370,15 @@ def _entries(
             section = dict(words.levels_in(filled[0]))
             continue
         facets = {**given, **section, **_facets(row, headings, above)}
+        if bare and "augmentation" not in facets and not any("+" in row.cells[c] for c in bare):
+            facets["augmentation"] = "default"
         above |= {k: facets[k] for k in ("dataset", "model") if k in facets}
         name = next(
             (row.cells[c] for c, h in enumerate(headings) if h.kind == "experiment" and row.cells[c]), None
         )
-        extras = {table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind == "other"}
+        extras = {
+            table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind in ("other", "seed")
+        }
         by_levels: dict[tuple[tuple[str, str], ...], dict[str, Figure]] = {}
         for c, heading in enumerate(headings):
             if c in figures and r in figures[c] and heading.metric:
@@ -354,7 +393,16 @@ def _entries(
                 facets={**facets, **dict(levels)},
                 extras=extras,
                 figures=metrics,
+                seed=next((row.cells[c] for c, h in enumerate(headings) if h.kind == "seed"), ""),
             )
+
+
+def _bare_models_are_baselines(headings: Sequence[Heading], rows: Sequence[Line]) -> list[int]:
+    """The columns of networks where some name an augmentation, "ResNet + Cutout", and no column does."""
+    if any(h.kind in ("augmentation", "indicator") or dict(h.levels).get("augmentation") for h in headings):
+        return []
+    models = [c for c, h in enumerate(headings) if h.kind == "model"]
+    return [c for c in models if any("augmentation" in _model(row.cells[c]) for row in rows)]
 
 
 def _of_context(context: Sequence[str]) -> dict[str, str]:

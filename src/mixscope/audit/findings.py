@@ -1,11 +1,14 @@
 """What an audit finds: one thing, where it stands, how certain it is, and why.
 
-What does not belong here: how things are found (rules.py, prose.py, noise.py) and how they look (wording.py).
+What was found is a finding with a code (mixscope/findings.py), its text is in mixscope/i18n.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from mixscope import i18n
+from mixscope.findings import Finding
 
 CONTRADICTION, SUSPICION, NOTE = "contradiction", "suspicion", "note"
 SEVERITIES = (CONTRADICTION, SUSPICION, NOTE)
@@ -29,21 +32,33 @@ RULES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class AuditFinding:
     """severity: "contradiction" (proven from the document alone), "suspicion" (a reason to look) or "note".
 
     rule: a key of RULES. table: 1, 2, ... in the order of the document, None for a text. line: 1, 2, ... in
-    the file. row: the experiment's name, or what the row says of itself. figures: as printed, by name.
+    the file. row: the experiment's name, or what the row says of itself. figures: values as printed, by name.
+    why: what was found.
     """
 
     severity: str
     rule: str
-    why: str
+    why: Finding
     table: int | None
     line: int | None
     row: str | None
     figures: Mapping[str, str] = field(default_factory=dict)
 
+    def text(self, lang: str = "en") -> str:
+        """What was found, and the values as they are printed."""
+        why, values = (
+            i18n.render(self.why, lang),
+            ", ".join(f"{name} {value}" for name, value in self.figures.items()),
+        )
+        return i18n.message("audit-doubt", lang, why=why, values=values) if values else why
+
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, under the names above."""
-        return asdict(self)
+        """As plain values, under the names above; why: in English, code and params: as data."""
+        about = {"severity": self.severity, "rule": self.rule, "why": i18n.render(self.why)}
+        about |= {name: value for name, value in self.why.to_dict().items() if name != "severity"}
+        place = {"table": self.table, "line": self.line, "row": self.row}
+        return about | place | {"figures": dict(self.figures)}

@@ -4,7 +4,7 @@ A printed top-1 p on n test examples has a binomial standard error sqrt(p (1 - p
 contrast are taken as independent: figures alone cannot show that two models fail on the same examples, and
 where they do, the true error is smaller. Variation between training runs is not in a table of single runs at
 all. So every verdict here is EXPLORATORY, and stands beside the standard deviation between runs that would
-erase it.
+erase it. Where every cell was trained with several seeds the interval is Welch's over seeds instead.
 
     gain        g(model, mixing) = top-1 with mixing - top-1 without
     D_mixing    g(ViT) - g(ResNet)
@@ -20,10 +20,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mixscope.audit import words
 from mixscope.audit.entries import Entry
-from mixscope.audit.findings import NOTE, Finding
+from mixscope.audit.findings import NOTE, AuditFinding
+from mixscope.claims import accuracies
+from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.verdicts import EXPLORATORY
+from mixscope.findings import Finding
+from mixscope.results import vocabulary as words
 
 Z95 = 1.959963984540054
 MIXING = ("mixup", "cutmix")
@@ -39,7 +42,8 @@ class Contrast:
     scales_agree: whether its sign is the same. tipping_sd: standard deviation between runs, in percentage
     points, from which on the interval covers zero; 0 where it does already. cells: weights by label.
     doubtful: labels of its cells under suspicion.
-    test_size: examples per cell. verdict: always EXPLORATORY, for a table of single runs cannot carry more.
+    test_size: examples per cell. seeds: of the cell with fewest; 1 where the interval counts test examples
+    only. verdict: always EXPLORATORY, for a table of single runs cannot carry more.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Contrast:
     cells: Mapping[str, float]
     doubtful: tuple[str, ...]
     test_size: int
+    seeds: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, under the names above."""
@@ -64,11 +69,13 @@ class Contrast:
 
 Weighted = list[tuple[Entry, float]]
 Stratum = tuple[str | None, ...]  # levels of STRATA
-STRATA = ("dataset", "pretrained", "epochs")
+STRATA = ("dataset", "pretrained", "epochs", "condition")
 Cells = dict[tuple[Stratum, str, str], Entry]  # by stratum, model and augmentation
 
 
-def contrasts(entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[Finding]) -> list[Contrast]:
+def contrasts(
+    entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[AuditFinding]
+) -> list[Contrast]:
     """Every gain, D, C and T whose cells are all printed; of a cell that is printed twice, the first."""
     doubted = {(f.table, f.line) for f in doubtful}
     cells: Cells = {}
@@ -91,14 +98,12 @@ def contrasts(entries: Sequence[Entry], test_size: int | None, doubtful: Sequenc
         for s in strata:
             named += [(f"D_{x}", s, both, d[s, x]) for x in MIXING]
             named.append(("C", s, both, _minus(d[s, "mixup"], d[s, "cutmix"])))
-        for data, pretrained, epochs in strata:
-            scratch = (data, "no", epochs)
+        for s in strata:
+            data, pretrained, *rest = s
+            scratch = (data, "no", *rest)
             if pretrained == "yes" and scratch in strata:
-                common = (data, None, epochs)
-                named += [
-                    (f"T_{x}", common, both, _minus(d[(data, "yes", epochs), x], d[scratch, x]))
-                    for x in MIXING
-                ]
+                common = (data, None, *rest)
+                named += [(f"T_{x}", common, both, _minus(d[s, x], d[scratch, x])) for x in MIXING]
     return [
         _contrast(
             name, {k: v for k, v in zip(STRATA, s, strict=True) if v} | more, cells_, test_size, doubted
@@ -134,6 +139,12 @@ def _contrast(
     estimate = 100 * sum(w * s for s, w in shares)
     error = 100 * math.sqrt(sum(w**2 * s * (1 - s) / n for s, w in shares))
     low, high = estimate - Z95 * error, estimate + Z95 * error
+    seeds = min(len(e.by_seed.get("top1", ())) for e, _ in kept)
+    if seeds > 1:
+        cells = [Accuracies.of_runs(e.by_seed["top1"], n_test=n) for e, _ in kept]
+        welch = accuracies.points(cells, [w for _, w in kept])
+        error = welch.standard_error
+        low, high = welch.interval().low, welch.interval().high
     inside = all(0 < s < 1 for s, _ in shares)
     logit = sum(w * math.log(s / (1 - s)) for s, w in shares) if inside else None
     spare = (estimate / Z95) ** 2 - error**2
@@ -153,21 +164,29 @@ def _contrast(
         cells={e.label: w for e, w in kept},
         doubtful=tuple(e.label for e, _ in kept if (e.table, e.line) in doubted),
         test_size=n,
+        seeds=max(seeds, 1),
     )
 
 
-def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Finding]:
+def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     """A note for every contrast whose interval covers zero."""
     by_label = {e.label: e for e in reversed(entries)}
     for c in found:
         if c.lean == "covers":
             entry = by_label[next(iter(c.cells))]
-            stratum = " ".join(_named(k, v) for k, v in c.stratum.items())
-            yield Finding(
+            yield AuditFinding(
                 severity=NOTE,
                 rule="noise",
-                why=f"{c.name} of {stratum}: within the sampling error of {c.test_size:,} test examples"
-                f" (95 % interval [{c.low:+.2f}, {c.high:+.2f}] points)",
+                why=Finding(
+                    "audit-noise",
+                    params={
+                        "contrast": c.name,
+                        "stratum": [_named(k, v) for k, v in c.stratum.items()],
+                        "spread": _spread(c),
+                        "low": c.low,
+                        "high": c.high,
+                    },
+                ),
                 table=entry.table,
                 line=entry.line,
                 row=entry.label,
@@ -178,7 +197,13 @@ def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Findi
             )
 
 
-def _named(facet: str, level: str) -> str:
+def _spread(contrast: Contrast) -> Finding:
+    if contrast.seeds > 1:
+        return Finding("audit-seed-spread", params={"seeds": contrast.seeds})
+    return Finding("audit-sampling-error", params={"examples": f"{contrast.test_size:,}"})
+
+
+def _named(facet: str, level: str) -> Finding | str:
     if facet == "pretrained":
-        return "pretrained" if level == "yes" else "from scratch"
-    return f"{level} epochs" if facet == "epochs" else level
+        return Finding("audit-pretrained" if level == "yes" else "audit-scratch")
+    return Finding("audit-epochs", params={"epochs": level}) if facet == "epochs" else level

@@ -7,14 +7,16 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 from mixscope.audit.entries import Entry
-from mixscope.audit.figures import Figure, difference, signed
-from mixscope.audit.findings import CONTRADICTION, Finding
-from mixscope.audit.reading import Sentence
-from mixscope.audit.words import LOWER_IS_BETTER, SHOWN, plain
+from mixscope.audit.findings import CONTRADICTION, AuditFinding
+from mixscope.findings import Finding
+from mixscope.results.printed_values import Figure, difference, signed
+from mixscope.results.table_files import Sentence
+from mixscope.results.vocabulary import LOWER_IS_BETTER, SHOWN, plain
 
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"\d{1,12}(?:[.,]\d{1,12})?"
 _POINTS = (
     r"%\s?p\b|%-?포인트|퍼센트\s?포인트|%-?points?|pp\b|p\.p\.|percentage points?|points?\b|pts?\b|p\b|포인트"
     r"|Prozentpunkte?n?|Punkte?n?\b|个?百分点|ポイント"
@@ -43,7 +45,7 @@ _STATED = (
 )
 
 
-def findings(sentences: Sequence[Sentence], entries: Sequence[Entry]) -> Iterator[Finding]:
+def findings(sentences: Sequence[Sentence], entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     """Every stated order and difference that its own figures, or the tables', contradict."""
     for sentence in sentences:
         yield from _orders(sentence)
@@ -57,7 +59,7 @@ def _lower_is_better(sentence: Sentence) -> bool:
 # --- orders ---
 
 
-def _orders(sentence: Sentence) -> Iterator[Finding]:
+def _orders(sentence: Sentence) -> Iterator[AuditFinding]:
     for start, chain, relations in (*_in_brackets(sentence.text), *_bare(sentence.text)):
         downward = [r[0] in ">≥≫＞" for r in relations]
         if not (all(downward) or not any(downward)):
@@ -74,10 +76,10 @@ def _orders(sentence: Sentence) -> Iterator[Finding]:
         if not wrong or (rising and _lower_is_better(sentence)):
             continue
         a, b = wrong[0]
-        yield Finding(
+        yield AuditFinding(
             severity=CONTRADICTION,
             rule="order",
-            why=f"the text says that {a} is above {b}",
+            why=Finding("audit-order", params={"larger": str(a), "smaller": str(b)}),
             table=None,
             line=sentence.line_at(start),
             row=_excerpt(sentence.text, start, relations, chain),
@@ -144,7 +146,7 @@ def _excerpt(text: str, start: int, relations: Sequence[str], chain: Sequence[tu
 # --- differences ---
 
 
-def _differences(sentence: Sentence, entries: Sequence[Entry]) -> Iterator[Finding]:
+def _differences(sentence: Sentence, entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     taken: list[tuple[int, int]] = []
     for pattern in _STATED:
         for found in pattern.finditer(sentence.text):
@@ -155,7 +157,7 @@ def _differences(sentence: Sentence, entries: Sequence[Entry]) -> Iterator[Findi
                 continue
             why = _does_not_follow(found, entries, _lower_is_better(sentence))
             if why:
-                yield Finding(
+                yield AuditFinding(
                     severity=CONTRADICTION,
                     rule="difference",
                     why=why,
@@ -170,7 +172,7 @@ def _differences(sentence: Sentence, entries: Sequence[Entry]) -> Iterator[Findi
                 )
 
 
-def _does_not_follow(found: re.Match[str], entries: Sequence[Entry], lower_is_better: bool) -> str | None:
+def _does_not_follow(found: re.Match[str], entries: Sequence[Entry], lower_is_better: bool) -> Finding | None:
     before, after = signed(None, found["before"]), signed(None, found["after"])
     stated = signed(found["sign"], found["stated"])
     relative = (found["unit"] or "") in ("", "%", "％")
@@ -179,7 +181,7 @@ def _does_not_follow(found: re.Match[str], entries: Sequence[Entry], lower_is_be
     if not _agrees(stated, low, high, either_sign) and not (
         relative and _agrees(stated, *_relative(after, before), either_sign)
     ):
-        return f"from {before} to {after} it is {after.value - before.value:+}, not {stated}"
+        return _not("audit-difference", before, after, stated)
     if relative and not _agrees(stated, low, high, either_sign):
         return None  # a relative change
     pairs = list(_in_tables(before, after, entries))
@@ -187,8 +189,13 @@ def _does_not_follow(found: re.Match[str], entries: Sequence[Entry], lower_is_be
         return None
     metric, a, b = pairs[0]
     exact = b.value - a.value
-    cut = " (cut off, not rounded)" if stated.value <= exact < stated.value + 2 * stated.half else ""
-    return f"the table has {SHOWN[metric]} {a} and {b}: {exact:+}, which is not {stated} when rounded{cut}"
+    cut = stated.value <= exact < stated.value + 2 * stated.half
+    return _not("audit-difference-table", a, b, stated, metric=Finding(f"metric-{metric}"), cut=cut)
+
+
+def _not(code: str, before: Figure, after: Figure, stated: Figure, **more: Any) -> Finding:
+    params = {"before": str(before), "after": str(after), "stated": str(stated)}
+    return Finding(code, params=params | {"difference": f"{after.value - before.value:+}"} | more)
 
 
 def _agrees(stated: Figure, low: Decimal, high: Decimal, either_sign: bool, touching: bool = True) -> bool:

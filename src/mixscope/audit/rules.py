@@ -13,12 +13,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from mixscope.audit import bounds, words
+from mixscope.audit import bounds
 from mixscope.audit.entries import FACETS, Entry
-from mixscope.audit.figures import Figure, difference
-from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
-from mixscope.audit.words import SHOWN
+from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
 from mixscope.claims import bands
+from mixscope.findings import Finding
+from mixscope.results import vocabulary as words
+from mixscope.results.printed_values import Figure, difference
+from mixscope.results.vocabulary import SHOWN
 
 GAP_POINTS = Decimal("2.5")  # precision above recall; marked every cell of a published table known as invalid
 _TINY = 1e-9
@@ -29,7 +31,7 @@ def is_balanced(entry: Entry, balanced: bool) -> bool:
     return balanced or entry.facets.get("dataset") in words.KNOWN_DATA
 
 
-def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[Finding]:
+def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[AuditFinding]:
     """What one entry's own figures prove or suggest. test_size: None for what is known of the data set."""
     even = is_balanced(entry, balanced)
     figures = entry.figures
@@ -66,57 +68,47 @@ def _apart(a: Figure | None, b: Figure | None, test_size: int = 1) -> str | None
     return "clearly" if distance > 0 else None
 
 
-def _recall(entry: Entry, proven: bool) -> Finding:
+def _recall(entry: Entry, proven: bool) -> AuditFinding:
     figures = entry.figures
-    why = "on a balanced test set macro recall is top-1 accuracy: one of the two is misprinted"
+    swapped = _apart(figures["top1"], figures.get("precision")) is None and "precision" in figures
+    why = Finding("audit-recall-is-top1", params={"swapped": swapped})
     if not proven:
-        why = "one unit of the last place apart: only a mean over runs, rounded up and down, explains it"
-    elif _apart(figures["top1"], figures.get("precision")) is None and "precision" in figures:
-        why += "; precision equals top-1, so perhaps precision and recall have changed places"
+        why = Finding("audit-recall-one-unit")
     return _finding(entry, CONTRADICTION if proven else SUSPICION, "recall-is-top1", why, "top1", "recall")
 
 
-def _top5(entry: Entry, hits: Sequence[Figure]) -> Iterator[Finding]:
+def _top5(entry: Entry, hits: Sequence[Figure]) -> Iterator[AuditFinding]:
     top5 = entry.figures.get("top5")
     if top5 is not None and hits and all(top5.high <= f.low for f in hits):
-        why = "what is right at first guess is right within five: top-5 cannot be below top-1"
+        why = Finding("audit-top5-below-top1")
         yield _finding(entry, CONTRADICTION, "top5-below-top1", why, "top1", "top5")
 
 
-def _precision(entry: Entry) -> Finding:
+def _precision(entry: Entry) -> AuditFinding:
     recall = float(entry.figures["recall"].low)
-    why = (
-        "on a balanced test set macro precision is at least the square of macro recall, here"
-        f" {100 * bounds.precision_least(recall / 100):.2f} %"
-    )
+    why = Finding("audit-precision-bound", params={"least": 100 * bounds.precision_least(recall / 100)})
     return _finding(entry, CONTRADICTION, "precision-bound", why, "recall", "precision")
 
 
-def _f1(entry: Entry, recalls: Sequence[Figure], even: bool) -> Iterator[Finding]:
+def _f1(entry: Entry, recalls: Sequence[Figure], even: bool) -> Iterator[AuditFinding]:
     f1, precision = entry.figures.get("f1"), entry.figures["precision"]
     if f1 is None:
         return
     most = max(bounds.f1_most(_share(precision.high), _share(r.high)) for r in recalls)
     least = min(bounds.f1_least(_share(precision.low), _share(r.low), balanced=even) for r in recalls)
     if _share(f1.low) > most + _TINY or _share(f1.high) < least - _TINY:
-        why = (
-            f"with this precision and recall macro F1 lies between {100 * least:.2f} and {100 * most:.2f} %"
-            " (rounding included), whatever the classes do"
-        )
+        why = Finding("audit-f1-bound", params={"least": 100 * least, "most": 100 * most})
         yield _finding(entry, CONTRADICTION, "f1-bound", why, "precision", "recall", "f1")
 
 
-def _gap(entry: Entry, recalls: Sequence[Figure]) -> Iterator[Finding]:
+def _gap(entry: Entry, recalls: Sequence[Figure]) -> Iterator[AuditFinding]:
     gap = min(entry.figures["precision"].value - r.value for r in recalls)
     if gap >= GAP_POINTS:
-        why = (
-            f"precision is {gap:.2f} points above recall, as where a network is judged on images unlike those"
-            " it was trained on (another size or scale, batch-norm statistics that do not fit)"
-        )
+        why = Finding("audit-precision-recall-gap", params={"gap_pp": float(gap)})
         yield _finding(entry, SUSPICION, "precision-recall-gap", why, "precision", "recall")
 
 
-def _band(entry: Entry) -> Iterator[Finding]:
+def _band(entry: Entry) -> Iterator[AuditFinding]:
     top1, facets = entry.figures.get("top1"), entry.facets
     family = words.family(facets.get("model", ""))
     mixing = {"default": "none"}.get(facets.get("augmentation", ""), facets.get("augmentation"))
@@ -127,28 +119,23 @@ def _band(entry: Entry) -> Iterator[Finding]:
         return
     above = top1.low > max(Decimal(str(b.high)) for b in known)
     below = top1.high < min(Decimal(str(b.low or 0)) for b in known)
-    said = " or ".join(str(b) for b in known)
     pretrained = facets.get("pretrained")
+    params = {"bands": [b.finding() for b in known]}
     if above and pretrained == "no":
-        yield _finding(
-            entry, SUSPICION, "band", f"above what published recipes reach from scratch: {said}", "top1"
-        )
+        yield _finding(entry, SUSPICION, "band", Finding("audit-band-above", params=params), "top1")
     elif below and pretrained == "yes":
-        why = f"pretrained, and yet below what published recipes reach from scratch: {said}"
+        why = Finding("audit-band-below-pretrained", params=params)
         yield _finding(entry, SUSPICION, "band", why, "top1")
     elif below:
-        yield _finding(
-            entry, SUSPICION, "band", f"below what published recipes reach from scratch: {said}", "top1"
-        )
+        yield _finding(entry, SUSPICION, "band", Finding("audit-band-below", params=params), "top1")
     elif pretrained == "no" and not above and all(b.low is None or float(top1.value) < b.low for b in known):
-        why = f"from scratch, and far below the usual recipe; only one explanation is in the bands: {said}"
-        yield _finding(entry, NOTE, "band", why, "top1")
+        yield _finding(entry, NOTE, "band", Finding("audit-band-weak", params=params), "top1")
 
 
 # --- tables against each other ---
 
 
-def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
+def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[AuditFinding]]:
     """Where every row of a table has top-5 below top-1, its headings are exchanged: one finding; mended."""
     tables = defaultdict(list)
     for entry in entries:
@@ -164,7 +151,7 @@ def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Find
             rows[0],
             CONTRADICTION,
             "top5-below-top1",
-            "in every row of the table: the two headings have changed places, and are read so",
+            Finding("audit-top5-headings"),
             "top1",
             "top5",
         )
@@ -179,7 +166,7 @@ def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Find
     return mended, findings
 
 
-def printed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
+def printed_twice(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     """The same cell with different figures, in two tables of a document or twice in one.
 
     Cells are the same where their experiment's name is, or else every facet and every other column. Where
@@ -204,10 +191,9 @@ def printed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
         if len(shared) >= 3 and 2 * len(different) >= len(shared):
             continue
         for a, b, metric in different:
-            why = (
-                f"table {one} (line {a.line}) prints {a.figures[metric]}, table {other} (line {b.line})"
-                f" {b.figures[metric]} for the same cell"
-            )
+            params = {"table": one, "line": a.line, "value": str(a.figures[metric])}
+            params |= {"other_table": other, "other_line": b.line, "other_value": str(b.figures[metric])}
+            why = Finding("audit-printed-twice", params=params)
             severity = CONTRADICTION if a.experiment or len(shared) >= 3 else SUSPICION
             figures = {f"table {one}": str(a.figures[metric]), f"table {other}": str(b.figures[metric])}
             yield _finding(b, severity, "printed-twice", why, shown={SHOWN[metric]: "", **figures})
@@ -232,7 +218,7 @@ def _compatible(a: Entry, b: Entry) -> bool:
     return same and all(words.plain(common[k]) == words.plain(other[k]) for k in common.keys() & other.keys())
 
 
-def stated_gains(entries: Sequence[Entry]) -> Iterator[Finding]:
+def stated_gains(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     """Differences in brackets behind a figure, "78.52 (+2.10)", that lead to no other figure of the table."""
     for entry in entries:
         for metric, figure in entry.figures.items():
@@ -248,11 +234,12 @@ def stated_gains(entries: Sequence[Entry]) -> Iterator[Finding]:
             if not any(
                 (gain.low <= b and a <= gain.high) or (-gain.high <= b and a <= -gain.low) for a, b in spans
             ):
-                why = f"no other {SHOWN[metric]} of the table lies {gain} away"
+                params = {"metric": Finding(f"metric-{metric}"), "gain": str(gain)}
+                why = Finding("audit-no-difference", params=params)
                 yield _finding(entry, SUSPICION, "difference", why, metric)
 
 
-def numbering(entries: Sequence[Entry]) -> Iterator[Finding]:
+def numbering(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     """Experiments counted with gaps, or twice. A name that many rows share is a scheme, and left alone."""
     seen: dict[str, dict[int, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
@@ -264,18 +251,18 @@ def numbering(entries: Sequence[Entry]) -> Iterator[Finding]:
         yield from _doubles(numbers)
 
 
-def _gaps(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[Finding]:
+def _gaps(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[AuditFinding]:
     missing = sorted(set(range(min(numbers), max(numbers) + 1)) - set(numbers))
     if not missing or len(numbers) < 3 or 3 * len(missing) > len(numbers):
         return
     for number in missing:
         after = numbers[min(n for n in numbers if n > number)][0]
         prefix = re.sub(r"\d+\s*$", "", after.experiment or "")
-        why = f"{prefix}{number} is missing between others of its kind: not reported, or renamed"
+        why = Finding("audit-number-missing", params={"name": f"{prefix}{number}"})
         yield _finding(after, SUSPICION, "numbering", why, shown={"missing": f"{prefix}{number}"})
 
 
-def _doubles(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[Finding]:
+def _doubles(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[AuditFinding]:
     doubled = []
     for rows in numbers.values():
         a = rows[0]
@@ -290,9 +277,11 @@ def _doubles(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[Finding]:
     if len(numbers) < 3 or 3 * len({id(a) for a, _ in doubled}) > len(numbers):
         return
     for a, b in doubled:
-        why = f"{b.experiment} stands in line {a.line} already, for {_told(a)}; here for {_told(b)}"
-        if _told(a) == _told(b):
-            why = f"{b.experiment} stands in line {a.line} already, for the same"
+        params: dict[str, Any] = {"name": b.experiment, "line": a.line}
+        why = Finding("audit-number-repeated", params=params)
+        if _told(a) != _told(b):
+            params |= {"first": _told(a), "second": _told(b)}
+            why = Finding("audit-number-twice", params=params)
         yield _finding(b, CONTRADICTION, "numbering", why, shown={"twice": str(b.experiment)})
 
 
@@ -305,10 +294,11 @@ def _is_result(cell: str) -> bool:
     return bool(re.search(r"\d\.\d", cell))
 
 
-def _told(entry: Entry) -> str:
-    shown = [entry.facets[f] for f in FACETS[:3] if f in entry.facets]
-    scratch = {"yes": ["pretrained"], "no": ["from scratch"]}.get(entry.facets.get("pretrained", ""), [])
-    return ", ".join(shown + scratch) or "another row"
+def _told(entry: Entry) -> list[str | Finding]:
+    shown: list[str | Finding] = [entry.facets[f] for f in FACETS[:3] if f in entry.facets]
+    code = {"yes": "audit-pretrained", "no": "audit-scratch"}.get(entry.facets.get("pretrained", ""))
+    shown += [Finding(code)] if code else []
+    return shown or [Finding("audit-another-row")]
 
 
 def _share(percent: Decimal) -> float:
@@ -319,12 +309,12 @@ def _finding(
     entry: Entry,
     severity: str,
     rule: str,
-    why: str,
+    why: Finding,
     *metrics: str,
     shown: Mapping[str, str] | None = None,
-) -> Finding:
+) -> AuditFinding:
     figures = {SHOWN[m]: str(entry.figures[m]) for m in metrics} if shown is None else shown
-    return Finding(
+    return AuditFinding(
         severity=severity,
         rule=rule,
         why=why,
@@ -337,7 +327,7 @@ def _finding(
 
 def of_entries(
     entries: Iterable[Entry], balanced: bool, test_size: int | None
-) -> tuple[list[Entry], list[Finding]]:
+) -> tuple[list[Entry], list[AuditFinding]]:
     """All rules, over all tables of a document. Returns the entries, with exchanged headings mended."""
     mended, findings = exchanged_headings(list(entries))
     for entry in mended:

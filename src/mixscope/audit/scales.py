@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mixscope.audit.figures import Figure
 from mixscope.audit.findings import CONTRADICTION, SUSPICION
+from mixscope.findings import Finding
+from mixscope.results.printed_values import Figure
 
 HUNDRED = Decimal(100)
 Column = Mapping[int, Figure]  # row -> what is printed
@@ -27,7 +28,7 @@ class Misprint:
     row: int
     column: int
     severity: str
-    why: str
+    why: Finding
     mended: Figure | None
 
 
@@ -93,19 +94,19 @@ def _misprints(
                 yield Misprint(r, c, severity, why, mended)
 
 
-Found = tuple[str, str, Figure | None]
+Found = tuple[str, Finding, Figure | None]
 
 
 def _value(figure: Figure, others: list[float], beside: list[float], share: bool) -> Found | None:
     value = float(figure.value)
     if value < 0:
-        return CONTRADICTION, "a share of examples is never below 0", None
+        return CONTRADICTION, Finding("audit-below-zero"), None
     if value > 100:
-        return CONTRADICTION, "a share of examples is never above 100 %", _with_point(figure, others, beside)
+        return CONTRADICTION, Finding("audit-above-100"), _with_point(figure, others, beside)
     if not others:
         return None
     if share and value > 1 and not figure.percent:
-        return CONTRADICTION, "printed in percent where its column prints shares of 1", figure
+        return CONTRADICTION, Finding("audit-percent-among-shares"), figure
     typical = statistics.median(others)
     if share or not 0 < value <= 1 or typical < 5:
         return None
@@ -113,14 +114,14 @@ def _value(figure: Figure, others: list[float], beside: list[float], share: bool
     if any(0.5 <= b / (100 * value) <= 2 for b in beside):
         return (
             CONTRADICTION,
-            "a share of 1 in a column of percentages; the row's other figures say so",
+            Finding("audit-share-among-percents", params={"confirmed": True}),
             mended,
         )
     if beside or not 0.5 * min(others) <= 100 * value <= 2 * max(others):
         return None
     if figure.percent == 0 and figure.half < Decimal("0.005") < 1:
-        return CONTRADICTION, "a share of 1 in a column of percentages", mended
-    return SUSPICION, "below 1 % where its column is far above: perhaps a share of 1", mended
+        return CONTRADICTION, Finding("audit-share-among-percents", params={"confirmed": False}), mended
+    return SUSPICION, Finding("audit-maybe-share"), mended
 
 
 def _with_point(figure: Figure, others: list[float], beside: list[float]) -> Figure | None:
@@ -134,10 +135,10 @@ def _with_point(figure: Figure, others: list[float], beside: list[float]) -> Fig
 
 def _notation(figure: Figure, odd_comma: bool | None, read: Figure) -> Found | None:
     if figure.percent > 1:
-        return CONTRADICTION, f"{figure.percent} percent signs behind one figure", read
+        return CONTRADICTION, Finding("audit-percent-signs", params={"count": figure.percent}), read
     if odd_comma is not None and _has_point(figure) and figure.comma == odd_comma:
-        mark, rest = ("comma", "points") if figure.comma else ("point", "commas")
-        return CONTRADICTION, f"a decimal {mark} in a table of decimal {rest}", read
+        code = "audit-decimal-comma" if figure.comma else "audit-decimal-point"
+        return CONTRADICTION, Finding(code), read
     return None
 
 

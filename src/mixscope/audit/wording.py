@@ -5,8 +5,9 @@ What does not belong here: what is found.
 
 from collections.abc import Iterable, Iterator
 
+from mixscope import i18n
 from mixscope.audit import Audit
-from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, Finding
+from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
 from mixscope.audit.noise import Contrast
 
 _TITLES = {
@@ -33,23 +34,27 @@ def _lines(audit: Audit) -> Iterator[str]:
             yield from _finding(finding)
     if audit.contrasts:
         yield ""
-        yield "contrasts of top-1 (percentage points; 95 % interval from the size of the test set alone)"
+        seeds = any(c.seeds > 1 for c in audit.contrasts)
+        basis = "over seeds where there are any, else from" if seeds else "from"
+        yield f"contrasts of top-1 (percentage points; 95 % interval {basis} the size of the test set alone)"
         yield from _contrasts(audit.contrasts)
         yield "tipping SD: the standard deviation between runs from which on the interval covers zero."
-        yield "One table of single runs cannot show that spread: every verdict is EXPLORATORY."
+        if not all(c.seeds > 1 for c in audit.contrasts):
+            yield "One table of single runs cannot show that spread: every verdict is EXPLORATORY."
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: AuditFinding) -> Iterator[str]:
     place = f"table {finding.table}, line {finding.line}" if finding.table else f"line {finding.line}"
     figures = "  ".join(f"{name} {value}" for name, value in finding.figures.items())
     yield f"  {finding.rule:<21} {finding.row} ({place})" + (f": {figures}" if figures else "")
-    yield f"  {'':<21} {finding.why}"
+    yield f"  {'':<21} {i18n.render(finding.why)}"
 
 
 def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("contrast", "where", "estimate", "95 % interval", "zero", "tipping SD", "rests on doubtful cells")
     ]
+    contrasts = list(contrasts)
     for c in contrasts:
         where = " ".join(_where(k, v) for k, v in c.stratum.items())
         interval = f"[{c.low:+.2f}, {c.high:+.2f}]"
@@ -58,6 +63,9 @@ def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
             lean += ", logits disagree"
         tipping = f"{c.tipping_sd:.2f}" if c.tipping_sd else "-"
         rows.append((c.name, where, f"{c.estimate:+.2f}", interval, lean, tipping, ", ".join(c.doubtful)))
+    if any(c.seeds > 1 for c in contrasts):
+        seeds = ["seeds", *(str(c.seeds) for c in contrasts)]
+        rows = [(*row[:4], own, *row[4:]) for row, own in zip(rows, seeds, strict=True)]
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

@@ -14,14 +14,13 @@ import random
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from typing import Any
 
-from mixscope.hardware import cores
+from mixscope.hardware import cores, processor
+from mixscope.runs.environment import versions
 
 Row = Callable[[], float]
 Told = Callable[[int, int], None]
-PACKAGES = ("torch", "torchvision", "timm", "numba", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +141,9 @@ def measure(
 def machine() -> dict[str, Any]:
     """Cores that this process may use, load of the last minute, processor, and versions of packages."""
     return {
-        "cores": cores(), "load": os.getloadavg()[0], "processor": platform.processor() or platform.machine(),
+        "cores": cores(), "load": os.getloadavg()[0], "processor": processor() or platform.machine(),
         "python": platform.python_version(),
-    } | {name: metadata.version(name) for name in PACKAGES}  # fmt: skip
+    } | {k: v for k, v in versions().items() if v}  # fmt: skip
 
 
 def _short(figure: float) -> str:

@@ -9,6 +9,8 @@ What does not belong here: what follows from a figure outside its band (health.p
 
 from dataclasses import dataclass
 
+from mixscope.findings import Finding
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Band:
@@ -16,7 +18,7 @@ class Band:
 
     data: "cifar100" or "tiny-imagenet". family: "resnet50" or "vit". mixing: "none", "mixup", "cutmix", or
     None for whichever. stem: "small" or "imagenet" as in a model's settings, None where it does not matter.
-    recipe: what the models had in common, in words.
+    recipe: what the models had in common: a message `band-<recipe>` of mixscope/i18n.
     """
 
     data: str
@@ -31,12 +33,13 @@ class Band:
         """Whether a top-1 in percent lies inside."""
         return (self.low is None or self.low <= top1) and top1 <= self.high
 
-    def __str__(self) -> str:
-        figures = f"at most about {self.high:g}" if self.low is None else f"{self.low:g} to {self.high:g}"
-        return f"{figures} % ({self.recipe})"
+    def finding(self) -> Finding:
+        """What a reader is told of it."""
+        recipe = Finding(f"band-{self.recipe}")
+        return Finding("band", params={"low": self.low, "high": self.high, "recipe": recipe})
 
 
-_SMALL = "small stem, 200 epochs"
+_SMALL = "small-stem"
 BANDS = (
     Band(data="cifar100", family="resnet50", mixing="none", stem="small", recipe=_SMALL, low=76, high=80),
     Band(data="cifar100", family="resnet50", mixing="mixup", stem="small", recipe=_SMALL, low=78, high=82),
@@ -46,7 +49,7 @@ BANDS = (
         family="resnet50",
         mixing=None,
         stem="imagenet",
-        recipe="ImageNet stem at 32 px",
+        recipe="imagenet-stem",
         low=None,
         high=60,
     ),
@@ -55,17 +58,17 @@ BANDS = (
         family="vit",
         mixing=None,
         stem=None,
-        recipe="small patches, full recipe",
+        recipe="full-recipe",
         low=70,
         high=77,
     ),
-    Band(data="cifar100", family="vit", mixing=None, stem=None, recipe="weak recipe", low=40, high=52),
+    Band(data="cifar100", family="vit", mixing=None, stem=None, recipe="weak-recipe", low=40, high=52),
     Band(
         data="tiny-imagenet",
         family="resnet50",
         mixing=None,
         stem=None,
-        recipe="published recipes",
+        recipe="published",
         low=60,
         high=68,
     ),
@@ -74,7 +77,7 @@ BANDS = (
         family="vit",
         mixing=None,
         stem=None,
-        recipe="published recipes",
+        recipe="published",
         low=50,
         high=61,
     ),

@@ -17,6 +17,7 @@ from mixscope import i18n
 from mixscope.claims import bands
 from mixscope.findings import Finding
 from mixscope.results.results import DAMAGED, FAILED, PENDING, Results, Run
+from mixscope.runs import code_version
 
 SHOWN = 3  # names in a sentence; the rest is counted
 BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
@@ -54,6 +55,44 @@ def examine(results: Results, checkpoint: str = "last") -> tuple[Problem, ...]:
 def complete(results: Results) -> tuple[int, int]:
     """Runs that are done, and runs that the study asks for."""
     return len(results.done), len(results.runs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """Runs of an experiment that were begun and did not finish, or whose records are damaged.
+
+    Attributes:
+        experiment: Its name.
+        lost: How many.
+        planned: Of how many.
+    """
+
+    experiment: str
+    lost: int
+    planned: int
+
+
+def lost(results: Results) -> tuple[Lost, ...]:
+    """Experiments of which runs failed or are damaged: estimates are of runs that finish."""
+    found = []
+    for experiment in results.experiments:
+        runs = results.runs_of(experiment.name)
+        count = sum(run.state in (FAILED, DAMAGED) for run in runs)
+        if count:
+            found.append(Lost(experiment=experiment.name, lost=count, planned=len(runs)))
+    return tuple(found)
+
+
+def unchecked(results: Results) -> tuple[str, ...]:
+    """What caps verdicts on our own runs, and cannot be checked of results that do not record it."""
+    runs = results.done
+    if runs and any(run.provenance is not None for run in runs):
+        return ()
+    found = ["planned runs all there", "claims fixed before the runs", "settings", "code", "training data"]
+    found += ["checkpoint rule", "health of training"]
+    if not any(run.outcomes() is not None for run in runs):
+        found += ["same test examples", "no copied runs"]
+    return tuple(found)
 
 
 # --- what is not there ----------------------------------------------------------------------------------
@@ -134,8 +173,8 @@ def _code(runs: Sequence[Run]) -> list[Problem]:
 
 
 def versions(run: Run) -> list[str]:
-    """The digests of the code that made a finished run, more than one where it was taken up by other code."""
-    return list(run.provenance.code_digests) if run.provenance else []
+    """The versions of the code that made a finished run, more than one where other code resumed it."""
+    return code_version.distinct(run.provenance.code_digests) if run.provenance else []
 
 
 def _data(runs: Sequence[Run]) -> list[Problem]:
@@ -230,7 +269,8 @@ def outside_band(run: Run) -> str | None:
     near = any(band.holds(top1) or band.holds(top1 + slack) or band.holds(top1 - slack) for band in known)
     if near or not known:
         return None
-    return f"{run.label} {top1:.1f} %, where the literature has {' or '.join(map(str, known))}"
+    ranges = " or ".join(i18n.render(band.finding()) for band in known)
+    return f"{run.label} {top1:.1f} %, where the literature has {ranges}"
 
 
 # --- what differs ---------------------------------------------------------------------------------------

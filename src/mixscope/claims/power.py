@@ -1,12 +1,13 @@
 """What it would take: how many seeds would settle a claim, and what a single seed cannot know.
 
-A claim is settled when the verdict rule says SUPPORTED or REFUTED. `chance` is the probability of that if the
-truth were the estimate and the variances those observed: more seeds divide the part that comes from seeds,
-and leave the part that comes from test examples.
+A claim is settled when the verdict rule says SUPPORTED, REFUTED or NEGLIGIBLE. `chance` is the probability of
+that if the truth were the estimate and the variances those observed: more seeds divide the part that comes
+from seeds, and leave the part that comes from test examples.
 
 What does not belong here: the rule itself (verdicts.py).
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -24,12 +25,14 @@ class Outlook:
 
     value: what is taken for the truth. examples: the variance that seeds do not lower, with examples_df.
     seeds: S_c times V_seed of each cell, which is the variance between single runs times the squared weight.
+    known: degrees of freedom that the variance between runs was estimated with; infinite where it is given.
     """
 
     value: float
     examples: float
     examples_df: float
     seeds: tuple[float, ...]
+    known: float = math.inf
 
     @classmethod
     def of(cls, found: Estimate) -> "Outlook | None":
@@ -39,7 +42,14 @@ class Outlook:
         total = math.fsum(found.seeds)
         spread = found.from_seeds / total if total else 0.0
         runs = tuple(v * (df + 1) * spread for v, df in zip(found.seeds, found.seeds_df, strict=True))
-        return cls(value=found.value, examples=found.from_examples, examples_df=found.examples_df, seeds=runs)
+        known = degrees(total, total, found.seeds, found.seeds_df, math.inf)
+        return cls(
+            value=found.value,
+            examples=found.from_examples,
+            examples_df=found.examples_df,
+            seeds=runs,
+            known=known,
+        )
 
     def variance(self, seeds: int) -> float:
         """Of the contrast with so many seeds a cell, in its unit squared."""
@@ -51,21 +61,25 @@ class Outlook:
         freedom = [seeds - 1] * len(terms)
         return degrees(self.variance(seeds), math.fsum(terms), terms, freedom, self.examples_df)
 
-    def chance(self, seeds: int, *, expect: str, margin: float, tests: int = 1) -> float:
-        """The probability that so many seeds settle a claim.
+    def chance(
+        self, seeds: int, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL
+    ) -> float:
+        """The probability that so many seeds settle a claim, either way.
 
         expect, margin: as in a study's claims; "none" is settled when the 95% interval leaves out 0. tests:
-        how many directional readings share Holm's correction; counted as Bonferroni's, its hardest step.
+        how many directional claims share Holm's correction; counted as Bonferroni's, its hardest step. level:
+        of the interval, that of the last look where there are several.
         """
         error, df = math.sqrt(self.variance(seeds)), self.degrees(seeds)
         if error == 0:
             return 1.0
         if expect == "equivalent":
-            inside = margin - t_factor(NARROW, df) * error  # the estimate has to lie within
-            outside = margin + t_factor(LEVEL, df) * error  # or beyond
+            narrow = 1.0 - (1.0 - level) * (1.0 - NARROW) / (1.0 - LEVEL)
+            inside = margin - t_factor(narrow, df) * error  # the estimate has to lie within
+            outside = margin + t_factor(level, df) * error  # or beyond
             return self._between(-inside, inside, error) + 1.0 - self._between(-outside, outside, error)
-        t, away = t_factor(LEVEL, df), self.value / error
-        claimed, other = t_factor(1.0 - (1.0 - LEVEL) / tests, df), t
+        t, away = t_factor(level, df), self.value / error
+        claimed, other = t_factor(1.0 - (1.0 - level) / tests, df), t
         above, below = (other, claimed) if expect == "below" else (claimed, other)
         found = _beyond(above, df, away) + _beyond(below, df, -away)
         within = min(margin - t * error, t * error)
@@ -78,11 +92,13 @@ class Outlook:
             return 0.0
         return float(stats.norm.cdf((high - self.value) / error) - stats.norm.cdf((low - self.value) / error))
 
-    def seeds_needed(self, *, expect: str, margin: float, tests: int = 1, power: float = POWER) -> int | None:
+    def seeds_needed(
+        self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
+    ) -> int | None:
         """The fewest seeds with that chance; None where even MOST are too few."""
 
         def enough(seeds: int) -> bool:
-            return self.chance(seeds, expect=expect, margin=margin, tests=tests) >= power
+            return self.chance(seeds, expect=expect, margin=margin, tests=tests, level=level) >= power
 
         low, high = FEWEST - 1, FEWEST
         while not enough(high):
@@ -93,6 +109,25 @@ class Outlook:
             middle = (low + high) // 2
             low, high = (low, middle) if enough(middle) else (middle, high)
         return high
+
+    def times(self, factor: float) -> "Outlook":
+        """The same with a variance between runs that is so many times as large."""
+        return dataclasses.replace(self, seeds=tuple(factor * v for v in self.seeds))
+
+    def seeds_between(
+        self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
+    ) -> tuple[int | None, int | None, int | None]:
+        """Seeds needed at the lower end of an 80 % interval of the variance between runs, as it was observed,
+        and at the upper end. A standard deviation from three seeds is known to within a factor of about 3.
+        """
+
+        def needed(outlook: Outlook) -> int | None:
+            return outlook.seeds_needed(expect=expect, margin=margin, tests=tests, level=level, power=power)
+
+        if not math.isfinite(self.known):
+            return needed(self), needed(self), needed(self)
+        below, above = (self.known / float(stats.chi2.ppf(q, self.known)) for q in (0.9, 0.1))
+        return needed(self.times(below)), needed(self), needed(self.times(above))
 
 
 def _beyond(t: float, df: float, away: float) -> float:

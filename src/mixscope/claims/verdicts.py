@@ -1,39 +1,73 @@
-"""What is judged of a claim, by which rule, and in which words.
+"""What is said of a study's claims: a verdict in every stratum, over all of them, and beside other claims.
 
-A claim is read in every stratum, then over all of them. The rule looks at intervals alone:
+What intervals say is in rules.py. Here a study is looked at: at which number of seeds (looks.py), from which
+runs, and what caps the verdict (gates.py, health.py). A capped verdict is INCONCLUSIVE, SCALE-DEPENDENT where
+log-odds alone speak against it, and POST HOC where claims were edited after the first run. With one seed a
+reading is EXPLORATORY. A claim that needs others is supported only with them.
 
-    above, below   SUPPORTED when the 95% interval lies on the claimed side of 0; REFUTED when it lies on the
-                   other side, or inside the margin without leaving out 0
-    equivalent     SUPPORTED when the 90% interval lies inside the margin; REFUTED when the 95% interval lies
-                   outside of it. That nothing was found never supports it.
-    none           an ESTIMATE
-
-Gates cap what the rule says at INCONCLUSIVE: fewer than three seeds, runs that were not made alike, a failed
-health check, a sign that differs between percentage points and logits, Holm's correction over the family of
-directional claims, and a needed claim that is not supported. With one seed a reading is EXPLORATORY. Over
-strata a claim is REFUTED if one stratum refutes it, SUPPORTED if all support it, else MIXED or INCONCLUSIVE.
-
-What does not belong here: how an interval is computed (contrasts.py), what is wrong with the evidence
-(health.py), and how a verdict looks (report).
+What does not belong here: how an interval is computed (contrasts.py), and how a verdict looks (report).
 """
 
 import dataclasses
+import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mixscope.claims import contrasts, health, power, samples
+from mixscope.claims import contrasts, estimates, gates, health, looks, power, rules, samples
 from mixscope.claims.bootstrap import Bootstrap
-from mixscope.claims.contrasts import LEVEL, NARROW, POINTS, Estimate, Sample
-from mixscope.claims.contrasts import Interval as Interval
-from mixscope.results.results import BEST_ON_TEST, Results, Run
+from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval
+from mixscope.claims.estimates import Known
+from mixscope.claims.gates import FEWEST_SEEDS, Gate
+from mixscope.claims.looks import Look
+from mixscope.claims.rules import (
+    ALPHA,
+    DIFFER,
+    ESTIMATE,
+    EXPLORATORY,
+    INCONCLUSIVE,
+    MISSING,
+    NEGLIGIBLE,
+    PARTLY,
+    POST_HOC,
+    REFUTED,
+    RULES,
+    SCALE_DEPENDENT,
+    SETTLED,
+    SUPPORTED,
+    UNFINISHED,
+    over_strata,
+    rule,
+)
+from mixscope.findings import Finding
+from mixscope.results.results import BEST_ON_TEST, DAMAGED, DONE, FAILED, PENDING, Results, Run
 from mixscope.study.claim import Claim
 
-SUPPORTED, REFUTED, INCONCLUSIVE = "SUPPORTED", "REFUTED", "INCONCLUSIVE"
-MIXED, EXPLORATORY, MISSING, ESTIMATE = "MIXED", "EXPLORATORY", "MISSING", "ESTIMATE"
-# What caps a verdict, each in one word.
-GATES = ("seeds", "settings", "code", "data", "checkpoint", "health", "scales", "holm", "needs")
-FEWEST_SEEDS = 3
-ALPHA = (1 - LEVEL) / 2  # one-sided, so that Holm in a family of one says what the 95% interval says
+__all__ = [
+    "ESTIMATE",
+    "EXPLORATORY",
+    "FEWEST_SEEDS",
+    "INCONCLUSIVE",
+    "MISSING",
+    "NEGLIGIBLE",
+    "PARTLY",
+    "POST_HOC",
+    "REFUTED",
+    "SCALE_DEPENDENT",
+    "SETTLED",
+    "SUPPORTED",
+    "UNFINISHED",
+    "Interval",
+    "Reading",
+    "Verdict",
+    "judge",
+    "over_strata",
+    "rule",
+]
+
+LOST, ENDED = (FAILED, DAMAGED), (DONE, FAILED, DAMAGED)
+FEW_ERRORS = 5.0  # a run, below which intervals are too narrow
+OPPOSED = -0.5  # the share that pairing takes off below which the unpaired interval is too narrow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,19 +75,27 @@ class Reading:
     """One claim in one stratum.
 
     points, logits, bootstrap: 95% intervals; None where there is too little to compute them. narrow: the 90%
-    interval that an equivalence claim is judged by. standard_error: percentage points; seed_share: the part
-    of the variance that comes from seeds. seeds: of the cell that has fewest. correlation: between the arms,
-    over seeds, as contrasts.correlation has it. p, p_holm: one-sided, of the claimed direction or of
-    equivalence; None for estimates and with one seed. gates: sentences that say what caps the verdict, and
-    gate_kinds for each of them one word of GATES. seeds_needed: for 80 % power at the observed variance; None
-    with one seed, and where no number of seeds up to 1,000 would do. tipping_sd: with one seed, the standard
-    deviation between runs, in percentage points, that would erase the result; None where test examples alone
-    leave it open. missing: the experiments without a finished run.
+    interval of an equivalence. look: at which number of seeds the reading is judged; None for an estimate,
+    and before the first look. judged: the interval that the verdict rests on, of the level of that look.
+    paired_points: the interval of seeds paired, where the other is too narrow (caveats say why).
+
+    standard_error: percentage points; seed_share: the part of the variance that comes from seeds. seeds: of
+    the cell that has fewest. shared: the share of the variance over seeds that pairing by seed would take
+    off; negative where it would add. p: one-sided, of the claimed direction or of equivalence; None for
+    estimates and with one seed. p_holm: that of the claim over its strata, corrected for looks and by Holm.
+    gates: sentences that say what caps the verdict, gate_kinds for each of them one word of GATES, and
+    findings the same as data.
+    seeds_needed: for 80 % power at the observed variance, seeds_low and seeds_high at the ends of an 80%
+    interval of that variance; None with one seed, and where no number up to 1,000 would do. tipping_sd: with
+    one seed, the standard deviation between runs, in percentage points, that would erase the result; None
+    where test examples alone leave it open. missing: the experiments without a finished run.
 
     cells: the weight of each experiment. by_seed: the contrast of each seed that all cells have, in
-    percentage points. caveats: sentences that do not cap the verdict. uncapped: what the rule says of the
+    percentage points. caveats: sentences that do not cap the verdict;
+    warnings: where the interval is too narrow. uncapped: what the rule says of the
     interval alone, before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run
-    at the epoch that was best on the test split; only under protocol "published".
+    at the epoch that was best on the test split; only under protocol "published". bound: where examples are
+    not paired, the interval that counts other test examples too.
     """
 
     claim: str
@@ -68,31 +110,46 @@ class Reading:
     degrees: float | None
     seeds: int
     paired: bool
-    correlation: float | None
+    shared: float | None
     p: float | None
     p_holm: float | None
-    negligible: bool
     gates: tuple[str, ...]
     seeds_needed: int | None
     tipping_sd: float | None
     missing: tuple[str, ...]
+    seeds_low: int | None = None
+    seeds_high: int | None = None
+    look: Look | None = None
+    judged: Interval | None = None
+    paired_points: Interval | None = None
     cells: Mapping[str, float] = field(default_factory=dict)
     by_seed: Mapping[int, float] = field(default_factory=dict)
     gate_kinds: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     caveats: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     uncapped: str | None = None
     chosen_on_test: Interval | None = None
+    bound: Interval | None = None
 
     @property
-    def seeds_would_settle(self) -> int | None:
-        """The seeds needed, where it is seeds that an inconclusive reading lacks; None where it is not."""
-        lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm"}
-        return self.seeds_needed if lacks_seeds else None
+    def seeds_would_settle(self) -> tuple[int, int | None] | None:
+        """From how many to how many seeds, where it is seeds that an inconclusive reading lacks.
+
+        None where it is not; the second is None where even 1,000 might be too few.
+        """
+        lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm", "unfinished"}
+        return (self.seeds_low, self.seeds_high) if lacks_seeds and self.seeds_low is not None else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """A claim over all its strata."""
+    """A claim over all its strata.
+
+    p_holm: of the whole claim, after Holm's correction; None where it is not of the family. heterogeneity: p
+    of no difference between strata; only where it is small may a text say that strata differ. rules: the
+    version of the rules that judged.
+    """
 
     claim: str
     text: Mapping[str, str]
@@ -102,107 +159,141 @@ class Verdict:
     verdict: str
     why: str
     readings: tuple[Reading, ...]
+    p_holm: float | None = None
+    heterogeneity: float | None = None
+    rules: int = RULES
+
+    @property
+    def settled(self) -> bool:
+        """Whether more seeds are not needed for it."""
+        return self.verdict in SETTLED or self.verdict == ESTIMATE
 
 
 def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
     """A verdict for each claim, in the order of its file. Equal results give equal figures.
 
-    checkpoint: "last" or "selected". Raises DataError when a finished run has no
-    predictions of it.
+    checkpoint: "last" or "selected". Raises DataError when a finished run has no predictions of it.
     """
     bench = _Bench(results, checkpoint)
     claims = results.claims
     alone = {claim.id: [bench.read(claim, stratum) for stratum in bench.strata(claim)] for claim in claims}
-    corrected = _holm(claims, alone)
+    corrected = _corrected(claims, alone)
     settled = {
         claim.id: [_needs(r, claim, claims, corrected) for r in corrected[claim.id]] for claim in claims
     }
-    return [_over_strata(claim, settled[claim.id]) for claim in claims]
-
-
-# --- the rule -------------------------------------------------------------------------------------------
-
-
-def rule(expect: str, margin: float, points: Interval, narrow: Interval) -> tuple[str, bool]:
-    """What intervals say of a claim, and whether the effect is negligible: inside the margin.
-
-    points: 95%; narrow: 90%; both in percentage points, as the margin.
-    """
-    if expect == "none":
-        return ESTIMATE, False
-    if expect == "equivalent":
-        outside = points.low > margin or points.high < -margin
-        return (SUPPORTED if narrow.inside(margin) else REFUTED if outside else INCONCLUSIVE), False
-    low, high = (points.low, points.high) if expect == "above" else (-points.high, -points.low)
-    negligible = points.inside(margin)
-    if low > 0:
-        return SUPPORTED, negligible
-    return (REFUTED if high < 0 or negligible else INCONCLUSIVE), negligible
-
-
-def over_strata(readings: Sequence[str]) -> str:
-    """The verdict of a claim that is made in every stratum, from the verdict in each."""
-    kinds = set(readings)
-    if len(kinds) == 1:
-        return readings[0]
-    if REFUTED in kinds:
-        return REFUTED
-    if SUPPORTED in kinds:
-        return MIXED
-    kinds.discard(MISSING)
-    return kinds.pop() if len(kinds) == 1 else INCONCLUSIVE
+    edited = bench.edited()
+    return [
+        _over_strata(claim, [_post_hoc(r, edited) for r in settled[claim.id]], bench.heterogeneity(claim))
+        for claim in claims
+    ]
 
 
 # --- one claim in one stratum ---------------------------------------------------------------------------
 
 
 class _Bench:
-    """What readings share: samples of every cell, and one bootstrap of all of them."""
+    """What readings share: samples of every cell, the looks, and one bootstrap of all cells."""
 
     def __init__(self, results: Results, checkpoint: str) -> None:
         self._results = results
         self._checkpoint = checkpoint
-        found = {e.name: samples.sample(results, e.name, checkpoint) for e in results.experiments}
+        found = {e.name: samples.known(results, e.name, checkpoint) for e in results.experiments}
         self._samples = {name: sample for name, sample in found.items() if sample is not None}
-        self._bootstrap = Bootstrap(self._samples)
-        self._chosen: dict[str, Sample | None] = {}
-        self._family = family(results.claims)
-        self._tests = sum(len(self.strata(claim)) for claim in self._family)
+        whole = {n: s for n, s in self._samples.items() if isinstance(s, contrasts.Sample)}
+        self._bootstrap = Bootstrap(whole)
+        self._chosen: dict[str, contrasts.Sample | None] = {}
+        self._family = rules.family(results.claims)
+        self._estimates: dict[str, list[Estimate]] = {}
+        self._states = {(run.experiment, run.seed): run.state for run in results.runs}
+        self._recorded = [
+            run.provenance.study
+            for run in results.runs
+            if run.provenance is not None and run.provenance.study is not None
+        ]
+        first = [seeds for study in self._recorded if isinstance(seeds := study.get("seeds"), int)]
+        self._looks = looks.plan(results.looks, min([len(results.seeds), *first]))
 
     def strata(self, claim: Claim) -> list[dict[str, str]]:
         return claim.strata(self._results.factors)
 
+    def edited(self) -> list[Gate]:
+        """Claims that are not those which runs recorded when they began."""
+        now = self._results.claims_digest
+        other = sum(study.get("claims") != now for study in self._recorded)
+        return [gates.gate("claims", "claims-edited", count=other)] if other and now is not None else []
+
+    def heterogeneity(self, claim: Claim) -> float | None:
+        """p of no difference between the strata of a claim that were read."""
+        return rules.heterogeneity(self._estimates.get(claim.id, []))
+
+    def _counted(self, claim: Claim, names: Sequence[str]) -> tuple[Look, bool, dict[str, list[int]]]:
+        """The look that a claim is judged at, whether its runs have all ended, and the seeds that count.
+
+        It is the last look that is reached, else the first. Where nothing was planned every run counts.
+        """
+        if self._results.plan is None:
+            every = {name: [run.seed for run in self._results.runs_of(name)] for name in names}
+            return self._looks[0], True, every
+        planned = self._results.seeds
+        reached = [
+            look
+            for look in self._looks
+            if look.seeds <= len(planned)
+            and all(self._state(n, seed) in ENDED for n in names for seed in planned[: look.seeds])
+        ]
+        look = reached[-1] if reached else self._looks[0]
+        seeds = planned if claim.expect == "none" else planned[: look.seeds]
+        return look, bool(reached), {name: list(seeds) for name in names}
+
+    def _state(self, name: str, seed: int) -> str:
+        return self._states.get((name, seed), PENDING)
+
     def read(self, claim: Claim, stratum: Mapping[str, str]) -> Reading:
         weights = self._results.weights(claim.weights(stratum, self._results.factors))
-        missing = tuple(name for name in weights if name not in self._samples)
+        look, reached, counted = self._counted(claim, list(weights))
+        found_samples = {name: self._sample(name, counted[name]) for name in weights}
+        missing = tuple(name for name, sample in found_samples.items() if sample is None)
+        states = {name: [self._state(name, seed) for seed in counted[name]] for name in weights}
         if missing:
-            return _nothing(claim, stratum, weights, missing)
-        cells = [self._samples[name] for name in weights]
+            return _nothing(claim, stratum, weights, missing, gates.failed(states, LOST))
+        cells = [sample for sample in found_samples.values() if sample is not None]
         common = contrasts.common_seeds(cells)
         if claim.pair_seeds:
             if not common:
-                return _nothing(claim, stratum, weights, ())
+                return _nothing(claim, stratum, weights, (), [gates.gate("seeds", "no-common-seed")])
             cells = [cell.only(common) for cell in cells]
         each = list(weights.values())
-        points = contrasts.points(cells, each, paired=claim.pair_seeds)
-        logits = contrasts.logits(cells, each, paired=claim.pair_seeds)
-        runs = [run for name in weights for run in self._results.done_of(name)]
-        seeds = min(len(cell.seeds) for cell in cells)
-        gates = [*_few(seeds), *_made_otherwise(runs, self._checkpoint), *_scales(claim, points, logits)]
-        uncapped, negligible = rule(claim.expect, claim.margin, points.interval(), points.interval(NARROW))
-        outlook = power.Outlook.of(points)
-        needed = None
-        if outlook is not None:
-            tests = self._tests if claim in self._family else 1
-            needed = outlook.seeds_needed(expect=claim.expect, margin=claim.margin, tests=tests)
-        squares = sum(w * w / len(c.seeds) for c, w in zip(cells, each, strict=True))
+        points = estimates.points(cells, each, paired=claim.pair_seeds)
+        logits = estimates.logits(cells, each, paired=claim.pair_seeds)
+        bound = estimates.bound(cells, each, paired=claim.pair_seeds)
+        runs = [r for name in weights for r in self._results.done_of(name) if r.seed in counted[name]]
+        seeds = min(cell.n_seeds for cell in cells)
+        strata = len(self.strata(claim))
+        level = 1 - 2 * look.level
+        judged, narrow = points.interval(level), points.interval(1 - 2 * look.narrow)
+        wide = points.interval(1 - 2 * look.level / strata)
+        uncapped = rule(claim.expect, claim.margin, judged, narrow, wide=wide)
+        found = [
+            *gates.few(seeds),
+            *([] if reached else gates.unfinished(look, states, ENDED)),
+            *gates.failed(states, LOST),
+            *copied(runs, self._checkpoint),
+            *(gates.told(p.kind, p.sentence) for p in health.gates(runs, self._checkpoint)),
+            *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
+        ]
+        low, needed, high = self._outlook(claim, points)
+        squares = sum(w * w / c.n_seeds for c, w in zip(cells, each, strict=True))
         tipping = power.tipping_sd(points, squares, expect=claim.expect, margin=claim.margin)
         one = points.conditional
         by_seed = contrasts.contrast_by_seed([c.only(common) for c in cells], each) if common else ()
+        shared = contrasts.shared(cells, each)
+        beside, too_narrow = _too_narrow(cells, each, shared, claim.pair_seeds)
+        if not one:
+            self._estimates.setdefault(claim.id, []).append(points)
         return Reading(
             claim=claim.id,
             stratum=dict(stratum),
-            verdict=EXPLORATORY if one else _capped(uncapped, gates),
+            verdict=EXPLORATORY if one else _capped(uncapped, [g.kind for g in found]),
             points=points.interval(),
             logits=logits.interval(),
             narrow=points.interval(NARROW),
@@ -212,46 +303,105 @@ class _Bench:
             degrees=points.degrees,
             seeds=seeds,
             paired=claim.pair_seeds,
-            correlation=contrasts.correlation(cells, each),
+            shared=shared,
             p=None if one else _p(claim, points),
             p_holm=None,
-            negligible=negligible,
-            gates=tuple(sentence for _, sentence in gates),
+            gates=tuple(g.sentence for g in found),
+            findings=tuple(g.finding for g in found),
             seeds_needed=needed,
+            seeds_low=low,
+            seeds_high=high,
             tipping_sd=tipping if one else None,
             missing=(),
+            look=look if reached and claim.expect != "none" else None,
+            judged={"none": points.interval(), "equivalent": narrow}.get(claim.expect, judged),
+            paired_points=beside,
             cells=weights,
             by_seed={s: POINTS * float(v) for s, v in zip(common, by_seed, strict=True)},
-            gate_kinds=tuple(kind for kind, _ in gates),
+            gate_kinds=tuple(g.kind for g in found),
             caveats=tuple(p.sentence for p in health.caveats(runs)),
+            warnings=too_narrow,
             uncapped=uncapped,
-            chosen_on_test=self._on_test(weights, claim.pair_seeds),
+            chosen_on_test=self._on_test(weights, counted, claim.pair_seeds),
+            bound=None if bound is None else bound.interval(),
         )
 
-    def _resampled(self, weights: Mapping[str, float], cells: Sequence[Sample], paired: bool) -> Interval:
-        whole = all(self._samples[n].seeds == c.seeds for n, c in zip(weights, cells, strict=True))
-        bench = self._bootstrap if whole else Bootstrap(dict(zip(weights, cells, strict=True)))
+    def _sample(self, name: str, seeds: Sequence[int]) -> Known | None:
+        """What the runs of an experiment with these seeds get right; None where there are none."""
+        sample = self._samples.get(name)
+        if sample is None:
+            return None
+        mine = [seed for seed in sample.seeds if seed in seeds]
+        return sample if len(mine) == len(sample.seeds) else sample.only(mine) if mine else None
+
+    def _outlook(self, claim: Claim, points: Estimate) -> tuple[int | None, int | None, int | None]:
+        """Seeds that would settle the claim: few, at the observed variance, and many."""
+        outlook = power.Outlook.of(points)
+        if outlook is None:
+            return None, None, None
+        tests = len(self._family) if claim in self._family else 1
+        return outlook.seeds_between(
+            expect=claim.expect, margin=claim.margin, tests=tests, level=1 - 2 * self._looks[-1].level
+        )
+
+    def _resampled(
+        self, weights: Mapping[str, float], cells: Sequence[Known], paired: bool
+    ) -> Interval | None:
+        """None where correctness by example is not known."""
+        known = estimates.by_example(cells)
+        if known is None:
+            return None
+        whole = all(self._samples[n].seeds == c.seeds for n, c in zip(weights, known, strict=True))
+        bench = self._bootstrap if whole else Bootstrap(dict(zip(weights, known, strict=True)))
         return bench.interval(weights, paired=paired)
 
-    def _on_test(self, weights: Mapping[str, float], paired: bool) -> Interval | None:
+    def _on_test(
+        self, weights: Mapping[str, float], seeds: Mapping[str, Sequence[int]], paired: bool
+    ) -> Interval | None:
         """The contrast at the epochs that are best on test, where every run has chosen one."""
-        runs = [run for name in weights for run in self._results.done_of(name)]
-        if not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
+        runs = [r for name in weights for r in self._results.done_of(name) if r.seed in seeds[name]]
+        if not runs or not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
             return None
         for name in weights:
             if name not in self._chosen:
                 self._chosen[name] = samples.sample(self._results, name, BEST_ON_TEST)
-        cells = [sample for name in weights if (sample := self._chosen[name]) is not None]
+        cells = [
+            sample.only([seed for seed in sample.seeds if seed in seeds[name]])
+            for name in weights
+            if (sample := self._chosen[name]) is not None
+        ]
         if paired:
             cells = [c.only(contrasts.common_seeds(cells)) for c in cells]
         return contrasts.points(cells, list(weights.values()), paired=paired).interval()
 
 
+def copied(runs: Sequence[Run], checkpoint: str) -> list[Gate]:
+    """Runs of one experiment whose predictions are equal to the last bit: copies, not other seeds.
+
+    Where only predicted classes are known, runs without a single error are not taken for copies.
+    """
+    seen: dict[tuple[str, str], list[int]] = {}
+    for run in runs:
+        found = run.outcomes(checkpoint)
+        if found is None or (
+            found.log_likelihood is None and (found.predicted is None or found.correct.all())
+        ):
+            continue
+        parts = (found.predicted, found.confidence, found.log_likelihood)
+        whole = hashlib.sha256(b"".join(part.tobytes() for part in parts if part is not None)).hexdigest()
+        seen.setdefault((run.experiment, whole), []).append(run.seed)
+    where = [f"{name} ({', '.join(map(str, mine))})" for (name, _), mine in seen.items() if len(mine) > 1]
+    return [gates.gate("copied", "runs-copied", runs="; ".join(where))] if where else []
+
+
 def _nothing(
-    claim: Claim, stratum: Mapping[str, str], weights: Mapping[str, float], missing: tuple[str, ...]
+    claim: Claim,
+    stratum: Mapping[str, str],
+    weights: Mapping[str, float],
+    missing: tuple[str, ...],
+    found: Sequence[Gate],
 ) -> Reading:
     """A reading without figures: cells are missing, or pairing was declared and no seed is common to them."""
-    unpaired = () if missing else ("no seed is common to all its cells, and the study pairs them by seed",)
     return Reading(
         claim=claim.id,
         stratum=dict(stratum),
@@ -265,16 +415,16 @@ def _nothing(
         degrees=None,
         seeds=0,
         paired=claim.pair_seeds,
-        correlation=None,
+        shared=None,
         p=None,
         p_holm=None,
-        negligible=False,
-        gates=unpaired,
+        gates=tuple(g.sentence for g in found),
+        findings=tuple(g.finding for g in found),
         seeds_needed=None,
         tipping_sd=None,
         missing=missing,
         cells=dict(weights),
-        gate_kinds=("seeds",) * len(unpaired),
+        gate_kinds=tuple(g.kind for g in found),
     )
 
 
@@ -286,79 +436,99 @@ def _p(claim: Claim, points: Estimate) -> float | None:
     return points.p_above() if claim.expect == "above" else points.p_below()
 
 
-def _capped(uncapped: str, gates: Sequence[tuple[str, str]]) -> str:
-    return INCONCLUSIVE if gates and uncapped != ESTIMATE else uncapped
+def _capped(uncapped: str, kinds: Sequence[str]) -> str:
+    if not kinds or uncapped == ESTIMATE:
+        return uncapped
+    return SCALE_DEPENDENT if set(kinds) == {"scales"} else INCONCLUSIVE
 
 
-# --- gates: (kind, sentence) ----------------------------------------------------------------------------
-
-
-def _few(seeds: int) -> list[tuple[str, str]]:
-    if seeds >= FEWEST_SEEDS:
-        return []
-    count = "one seed" if seeds == 1 else f"{seeds} seeds"
-    return [("seeds", f"{count} where a verdict needs {FEWEST_SEEDS}")]
-
-
-def _made_otherwise(runs: Sequence[Run], checkpoint: str) -> list[tuple[str, str]]:
-    return [(p.kind, p.sentence) for p in health.gates(runs, checkpoint) if p.caps]
-
-
-def _scales(claim: Claim, points: Estimate, logits: Estimate) -> list[tuple[str, str]]:
-    """A sign that differs between the scales. Where a claim says that there is no effect, the sign of an
-    estimate near 0 is a matter of chance: it differs only if one of the intervals leaves out 0."""
-    if points.value * logits.value >= 0:
-        return []
-    both = (points.interval(), logits.interval())
-    if claim.expect == "equivalent" and all(i.low <= 0 <= i.high for i in both):
-        return []
-    sentence = f"the sign differs between scales: {points.value:+.2f} pp, {logits.value:+.3f} logits"
-    return [("scales", sentence)]
+def _too_narrow(
+    cells: Sequence[Known], weights: Sequence[float], shared: float | None, paired: bool
+) -> tuple[Interval | None, tuple[Finding, ...]]:
+    """Where the interval is known to be too narrow or of this test set only: the one of seeds paired, why."""
+    found = []
+    fewest = min((1 - c.accuracy) * c.n_test if c.n_test else math.inf for c in cells)
+    if fewest < FEW_ERRORS:
+        found.append(Finding("few-errors", "warn", {"errors": fewest, "needed": FEW_ERRORS}))
+    if estimates.size_assumed(cells, weights, paired=paired):
+        found.append(Finding("test-size-assumed", "warn", {"n": estimates.TEST_SIZE}))
+    narrow = bool(found)
+    if estimates.by_example(cells) is None:
+        found.append(Finding("on-this-test-set", "note"))
+    if shared is not None and shared < OPPOSED and not paired:
+        found.append(Finding("opposed-arms", "warn", {"added": -100.0 * shared}))
+        narrow = True
+    common = contrasts.common_seeds(cells)
+    if not narrow or paired or len(common) < 2:
+        return None, tuple(found)
+    same = [cell.only(common) for cell in cells]
+    return estimates.points(same, list(weights), paired=True).interval(), tuple(found)
 
 
 # --- claims beside each other ---------------------------------------------------------------------------
 
 
-def family(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims whose readings Holm's correction is made over: directional, not secondary, and not resting
-    on others. One that needs others is supported only when they are, after the correction."""
-    return [c for c in claims if c.expect in ("above", "below") and not c.secondary and not c.needs]
-
-
-def _holm(claims: Sequence[Claim], readings: Mapping[str, list[Reading]]) -> dict[str, list[Reading]]:
-    """Readings with their p after Holm. The family is all that was planned: a reading that cannot be made yet
-    counts as p = 1, so that no verdict is easier to get from a part of a study."""
-    members = [claim.id for claim in family(claims)]
-    p = {f"{name}/{i}": 1.0 if r.p is None else r.p for name in members for i, r in enumerate(readings[name])}
-    adjusted = contrasts.holm(p)
-    found: dict[str, list[Reading]] = {}
+def _corrected(claims: Sequence[Claim], readings: Mapping[str, list[Reading]]) -> dict[str, list[Reading]]:
+    """Readings with what correction leaves of them: Holm over the family of claims, a claim that is not of
+    the family by itself; p corrected for looks before."""
+    members = [claim.id for claim in rules.family(claims)]
+    p = {c.id: [_over_looks(c, r) for r in readings[c.id]] for c in claims if c.expect != "none"}
+    whole, alone = rules.corrected({name: p[name] for name in members})
+    found = {}
     for claim in claims:
-        found[claim.id] = [
-            _corrected(r, adjusted.get(f"{claim.id}/{i}"), len(p)) for i, r in enumerate(readings[claim.id])
-        ]
+        mine = readings[claim.id]
+        if claim.id in members:
+            found[claim.id] = [
+                _one_corrected(claim, r, whole[claim.id], a, len(members), len(mine))
+                for r, a in zip(mine, alone[claim.id], strict=True)
+            ]
+        elif claim.id in p:
+            own, each = rules.corrected({claim.id: p[claim.id]})
+            found[claim.id] = [
+                _one_corrected(claim, r, own[claim.id], a, 1, len(mine))
+                for r, a in zip(mine, each[claim.id], strict=True)
+            ]
+        else:
+            found[claim.id] = mine
     return found
 
 
-def _corrected(reading: Reading, adjusted: float | None, size: int) -> Reading:
-    if adjusted is None or reading.p is None:
-        return reading
-    reading = dataclasses.replace(reading, p_holm=adjusted)
-    if reading.uncapped != SUPPORTED or adjusted <= ALPHA:
-        return reading
-    sentence = (
-        f"one of {size} directional readings: p {reading.p:.3g} alone is {adjusted:.3g} after Holm,"
-        f" above {ALPHA:.3g}"
+def _over_looks(claim: Claim, reading: Reading) -> float:
+    """p of a reading as if there were but one look; 1 where there is nothing to test yet."""
+    if reading.p is None or reading.look is None:
+        return 1.0
+    equivalent = claim.expect == "equivalent"
+    level, total = (
+        (reading.look.narrow, looks.EQUIVALENCE) if equivalent else (reading.look.level, looks.ONE_SIDED)
     )
-    return _gated(reading, "holm", sentence)
+    return min(1.0, reading.p * total / level)
 
 
-def _gated(reading: Reading, kind: str, sentence: str) -> Reading:
-    verdict = reading.verdict if reading.verdict in (EXPLORATORY, MISSING) else INCONCLUSIVE
+def _one_corrected(
+    claim: Claim, reading: Reading, whole: float, alone: float, size: int, strata: int
+) -> Reading:
+    """A reading that is supported with its whole claim, or by itself, or else is not."""
+    if reading.p is None:
+        return reading
+    reading = dataclasses.replace(reading, p_holm=whole)
+    level = looks.EQUIVALENCE if claim.expect == "equivalent" else ALPHA
+    if reading.uncapped != SUPPORTED or min(whole, alone) <= level:
+        return reading
+    if reading.look is None:
+        return reading  # unfinished, which caps it already
+    if strata > 1:
+        found = gates.gate("holm", "one-of-strata", strata=strata, p=reading.p, corrected=alone, alpha=level)
+        return _gated(reading, found)
+    return _gated(reading, gates.gate("holm", "holm", tests=size, p=reading.p, p_holm=whole, alpha=level))
+
+
+def _gated(reading: Reading, gate: Gate, verdict: str = INCONCLUSIVE) -> Reading:
     return dataclasses.replace(
         reading,
-        verdict=verdict,
-        gates=(*reading.gates, sentence),
-        gate_kinds=(*reading.gate_kinds, kind),
+        verdict=reading.verdict if reading.verdict in (EXPLORATORY, MISSING) else verdict,
+        gates=(*reading.gates, gate.sentence),
+        findings=(*reading.findings, gate.finding),
+        gate_kinds=(*reading.gate_kinds, gate.kind),
     )
 
 
@@ -373,11 +543,11 @@ def _needs(
         for other in readings[name]:
             if any(reading.stratum.get(f, level) != level for f, level in other.stratum.items()):
                 continue
-            sentence = f"it needs {name}, which is {other.verdict.lower()}"
+            gate = gates.gate("needs", "needs-claim", claim=name, verdict=Finding(f"verdict-{other.verdict}"))
             if other.verdict == REFUTED and reading.verdict not in (EXPLORATORY, MISSING, REFUTED):
-                reading = dataclasses.replace(_gated(reading, "needs", sentence), verdict=REFUTED)
+                reading = _gated(reading, gate, REFUTED)
             elif other.verdict != SUPPORTED and reading.verdict == SUPPORTED:
-                reading = _gated(reading, "needs", sentence)
+                reading = _gated(reading, gate)
     return reading
 
 
@@ -393,7 +563,14 @@ def _all_needs(claim: Claim, claims: Mapping[str, Claim]) -> list[str]:
     return found
 
 
-def _over_strata(claim: Claim, readings: Sequence[Reading]) -> Verdict:
+def _post_hoc(reading: Reading, edited: Sequence[Gate]) -> Reading:
+    """A reading of a claim that may have been fitted to what the runs showed."""
+    if not edited or reading.verdict in (MISSING, ESTIMATE):
+        return reading
+    return dataclasses.replace(_gated(reading, edited[0]), verdict=POST_HOC)
+
+
+def _over_strata(claim: Claim, readings: Sequence[Reading], heterogeneity: float | None) -> Verdict:
     return Verdict(
         claim=claim.id,
         text=dict(claim.text),
@@ -401,31 +578,43 @@ def _over_strata(claim: Claim, readings: Sequence[Reading]) -> Verdict:
         margin=claim.margin,
         secondary=claim.secondary,
         verdict=over_strata([r.verdict for r in readings]),
-        why=_reason(claim, readings[0]) if len(readings) == 1 else _why(readings),
+        why=_reason(claim, readings[0]) if len(readings) == 1 else _why(readings, heterogeneity),
         readings=tuple(readings),
+        p_holm=readings[0].p_holm,
+        heterogeneity=heterogeneity,
     )
 
 
-def _why(readings: Sequence[Reading]) -> str:
+WORDS = {
+    ESTIMATE: "estimated",
+    EXPLORATORY: "exploratory",
+    MISSING: "without finished runs",
+    SCALE_DEPENDENT: "depending on the scale",
+}
+
+
+def _why(readings: Sequence[Reading], heterogeneity: float | None) -> str:
     """How the strata fared, in words, the decisive ones first and by name."""
-    order = (REFUTED, SUPPORTED, INCONCLUSIVE, ESTIMATE, EXPLORATORY, MISSING)
-    words = {ESTIMATE: "estimated", EXPLORATORY: "exploratory", MISSING: "without finished runs"}
+    order = (REFUTED, SUPPORTED, NEGLIGIBLE, SCALE_DEPENDENT, INCONCLUSIVE, POST_HOC, ESTIMATE, EXPLORATORY)
     parts = []
-    for kind in order:
+    for kind in (*order, MISSING):
         mine = [r for r in readings if r.verdict == kind]
-        word = words.get(kind, kind.lower())
+        word = WORDS.get(kind, kind.lower())
         if mine and len(mine) == len(readings):
             return f"{word} in all {len(readings)} strata"
         if mine:
-            named = kind in (REFUTED, SUPPORTED)
+            named = kind in SETTLED
             where = f" ({'; '.join(stratum_text(r.stratum) for r in mine)})" if named else ""
             parts.append(f"{word} in {len(mine)} of {len(readings)} strata{where}")
+    if heterogeneity is not None and any(r.verdict == SUPPORTED for r in readings):
+        differ = "strata differ" if heterogeneity <= DIFFER else "that strata differ is not shown"
+        parts.append(f"{differ} (p {heterogeneity:.2g})")
     return ", ".join(parts)
 
 
 def _reason(claim: Claim, reading: Reading) -> str:
     """Why a claim of a single stratum got its verdict."""
-    if reading.verdict == MISSING or reading.points is None:
+    if reading.verdict == MISSING or reading.judged is None:
         return f"no finished run of {', '.join(reading.missing)}" if reading.missing else reading.gates[0]
     if reading.verdict == EXPLORATORY:
         return "one seed cannot show how much runs differ"
@@ -433,19 +622,19 @@ def _reason(claim: Claim, reading: Reading) -> str:
         return "; ".join(reading.gates)
     if reading.verdict == ESTIMATE:
         return "nothing is claimed of it"
-    points, margin = reading.points, f"{claim.margin:g} pp"
+    interval, margin = reading.judged, f"{claim.margin:g} pp"
+    percent = f"the {100 * interval.level:.4g} % interval"
     if claim.expect == "equivalent":
         if reading.verdict == SUPPORTED:
-            return f"the 90% interval lies within {margin} of 0"
+            return f"{percent} lies within {margin} of 0"
         if reading.verdict == REFUTED:
-            return f"the 95% interval lies more than {margin} from 0"
+            return f"the interval lies more than {margin} from 0"
         return f"the interval reaches beyond {margin} from 0"
-    if points.low > 0 or points.high < 0:
-        where = f"the 95% interval lies {'above' if points.low > 0 else 'below'} 0"
-        return f"{where}, within {margin} of it: negligible" if reading.negligible else where
-    if reading.negligible:
-        return f"the 95% interval holds 0 and lies within {margin} of it"
-    return f"the 95% interval holds 0 and reaches beyond {margin}"
+    if reading.verdict == NEGLIGIBLE:
+        return f"{percent} lies within {margin} of 0"
+    if interval.low > 0 or interval.high < 0:
+        return f"{percent} lies {'above' if interval.low > 0 else 'below'} 0"
+    return f"{percent} holds 0 and reaches beyond {margin}"
 
 
 def stratum_text(stratum: Mapping[str, str]) -> str:

@@ -13,13 +13,16 @@ def add(commands: Any) -> None:
         commands,
         "audit",
         audit,
-        "find what is wrong in a published table (Markdown or CSV)",
+        "find what is wrong in a published table (Markdown, HTML, CSV, Parquet)",
         "  mixscope audit README.md\n"
         "  mixscope audit results.csv --strict            # exit 1 when anything cannot be as printed\n"
         "  mixscope audit paper.md --table 2 --test-size 50000 --balanced --json",
     )
     command.add_argument(
-        "file", type=Path, metavar="FILE", help="Markdown, or CSV where its name ends in .csv or .tsv"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="Markdown or HTML, or CSV, TSV, JSON lines or Parquet by the end of its name",
     )
     command.add_argument(
         "--table", type=int, metavar="N", help="only the Nth table of the file (default: all)"

@@ -1,4 +1,4 @@
-"""`mixscope judge`: what a study's runs say of its claims."""
+"""`mixscope judge`: what runs say of claims, or of all gains where nothing was claimed."""
 
 import argparse
 import dataclasses
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import checkpoint, declare, print_json
+
+FORMATS = ("text", "markdown", "latex")
 
 
 def add(commands: Any) -> None:
@@ -15,24 +18,31 @@ def add(commands: Any) -> None:
         commands,
         "judge",
         judge,
-        "judge a study's claims: intervals, verdicts, what caps them and what it would take",
+        "judge claims: intervals, verdicts, what caps them and what it would take",
         "  mixscope judge runs/quickstart\n"
         "  mixscope judge runs/quickstart --checkpoint selected\n"
-        "  mixscope judge runs/quickstart --json",
+        "  mixscope judge results.csv --baseline default        # without claims: all gains, exploratory\n"
+        "  mixscope judge results.csv --claims claims.yaml --column accuracy=val_acc",
     )
-    command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a study's folder, made by study run")
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
     checkpoint(command, "judge")
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    command.add_argument(
+        "--format", choices=FORMATS, default="text", help="text, or the table for a paper (default: text)"
+    )
 
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, health, verdicts
-    from mixscope.results import folders
+    from mixscope.claims import budget, exploratory, health, rules, statements, verdicts
 
-    found = folders.study(arguments.folder, arguments.checkpoint)
+    found = tables.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
+    explored: tuple[exploratory.Explored, ...] = ()
+    if not found.claims and (found.plan is None or found.roles.baseline is not None):
+        explored = exploratory.explore(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)
     budgets = budget.follow(found) if arguments.budget or arguments.json else []
@@ -41,13 +51,36 @@ def judge(arguments: argparse.Namespace) -> None:
             {
                 "study": found.name,
                 "checkpoint": arguments.checkpoint,
+                "rules": rules.RULES,
                 "runs": {"done": done, "asked": asked},
+                "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
                 "verdicts": [dataclasses.asdict(v) for v in judged],
                 "problems": [dataclasses.asdict(p) for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
+                "exploratory": [dataclasses.asdict(e) | {"said": e.said} for e in explored],
+                "notes": found.notes,
+                "unchecked": health.unchecked(found),
             }
         )
-    print(f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split")
+    if arguments.format != "text":
+        said = [e.statement for e in explored] or statements.of_verdicts(judged, found.claims, found.roles)
+        print((statements.to_latex if arguments.format == "latex" else statements.to_markdown)(said), end="")
+        return
+    if found.plan is None:
+        print(f"{arguments.results}: {_size(found)}")
+        for line in tables.notes(found):
+            print(line)
+    else:
+        print(
+            f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split,"
+            f" verdict rules {rules.RULES}"
+        )
+    if explored:
+        tests = sum(e.p is not None for e in explored)
+        print(f"\nexploratory: nothing was claimed before these runs; Holm over {tests} contrasts")
+        print("\n".join(exploratory.to_text(explored)))
+    for line in _lost(health.lost(found)):
+        print(line)
     for line in _lines(judged):
         print(line)
     if problems:
@@ -59,6 +92,18 @@ def judge(arguments: argparse.Namespace) -> None:
         for one in budgets:
             for point in one.points:
                 print(f"  {_where(one.claim, one.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+
+
+def _size(found: Any) -> str:
+    summaries = f", {len(found.summaries)} rows with mean and spread" if found.summaries else ""
+    return f"{len(found.done)} finished runs{summaries}, {len(found.experiments)} experiments"
+
+
+def _lost(found: Any) -> Iterator[str]:
+    """Runs that did not finish, by experiment: what the estimates are of."""
+    if found:
+        shown = "; ".join(f"{each.experiment} {each.lost} of {each.planned}" for each in found)
+        yield f"runs that did not finish: {shown}; estimates are of runs that finish"
 
 
 def _row(one: Any, point: Any) -> dict[str, Any]:
@@ -78,11 +123,15 @@ def _lines(judged: Any) -> Iterator[str]:
             said_below = len(verdict.readings) == 1 and (
                 verdict.readings[0].gates or verdict.readings[0].missing
             )
-            yield f"  {verdict.verdict}" + ("" if said_below else f": {verdict.why}")
+            yield f"  {_word(verdict.verdict)}" + ("" if said_below else f": {verdict.why}")
             for reading in verdict.readings:
-                yield f"  {_stratum(reading.stratum):<28} {reading.verdict:<13} {_estimate(reading)}"
+                yield f"  {_stratum(reading.stratum):<28} {_word(reading.verdict):<15} {_estimate(reading)}"
                 for sentence in _remarks(reading):
                     yield f"  {'':<28} {sentence}"
+
+
+def _word(verdict: str) -> str:
+    return "POST HOC" if verdict == "POST-HOC" else verdict
 
 
 def _estimate(reading: Any) -> str:
@@ -91,24 +140,43 @@ def _estimate(reading: Any) -> str:
     words = [_interval(reading.points, "pp")]
     if reading.seeds > 1:
         words.append(f"{reading.seeds} seeds, {reading.degrees:.3g} df")
-    if reading.negligible:
-        words.append("negligible")
     return "  ".join(words)
 
 
 def _remarks(reading: Any) -> Iterator[str]:
+    from mixscope import i18n
+
     for kind, sentence in zip(reading.gate_kinds, reading.gates, strict=True):
         yield f"{kind}: {sentence}"
     if reading.points is None:
         return
+    yield from _look(reading)
     yield from _what_it_would_take(reading)
-    if reading.correlation is not None and reading.verdict != "ESTIMATE":
-        yield f"correlation between the arms over seeds {reading.correlation:+.2f}"
+    if reading.shared is not None and reading.verdict != "ESTIMATE":
+        does = "take off" if reading.shared >= 0 else "add"
+        yield f"pairing by seed would {does} {abs(100 * reading.shared):.0f} % of the variance over seeds"
+    if reading.bound is not None:
+        yield f"counting other test examples too: {_interval(reading.bound, 'pp')} at most"
+    if reading.paired_points is not None:
+        yield f"paired by seed: {_interval(reading.paired_points, 'pp')}"
     if reading.chosen_on_test is not None:
         flattery = reading.chosen_on_test.estimate - reading.points.estimate
         yield f"epoch chosen on the test split: {_interval(reading.chosen_on_test, 'pp')}, {flattery:+.2f} pp"
-    for sentence in reading.caveats:
+    for sentence in (*map(i18n.render, reading.warnings), *reading.caveats):
         yield f"note: {sentence}"
+
+
+def _look(reading: Any) -> Iterator[str]:
+    """At which look it is judged, and when the next one is."""
+    look = reading.look
+    if look is None or look.of == 1:
+        return
+    low, high, level = reading.judged.low, reading.judged.high, 100 * reading.judged.level
+    after = f"; the next look is at {look.next} seeds" if look.next else "; this was the last look"
+    yield (
+        f"look {look.number} of {look.of}, at {look.seeds} seeds: {level:.4g} % interval"
+        f" [{low:+.2f}, {high:+.2f}]{after}"
+    )
 
 
 def _what_it_would_take(reading: Any) -> Iterator[str]:
@@ -118,11 +186,17 @@ def _what_it_would_take(reading: Any) -> Iterator[str]:
             yield "test examples alone leave it open"
         else:
             yield f"a standard deviation between runs of {reading.tipping_sd:.2f} pp would erase it"
-    elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm"}:
-        if reading.seeds_needed is None:
+    elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm", "unfinished"}:
+        if reading.seeds_low is None:
             yield "no number of seeds up to 1,000 would settle it: the test split is too small"
         else:
-            yield f"about {reading.seeds_needed} seeds would settle it (80 % power at this variance)"
+            more = f"{reading.seeds_low} or more" if reading.seeds_high is None else _from_to(reading)
+            yield f"{more} seeds would settle it either way (80 % power, if the effect is as estimated)"
+
+
+def _from_to(reading: Any) -> str:
+    low, high = reading.seeds_low, reading.seeds_high
+    return f"about {low}" if low == high else f"{low} to {high}"
 
 
 def _caps(problem: Any, judged: Any) -> str:

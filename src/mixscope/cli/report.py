@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import declare, print_json
 
 
@@ -19,9 +20,8 @@ def add(commands: Any) -> None:
         "  mixscope report runs/resnet-vs-vit --lang ko\n"
         "  mixscope report runs/resnet-vs-vit --reference published.csv --curves published-curves.csv",
     )
-    command.add_argument(
-        "study", type=Path, metavar="STUDY_DIR", help="a study's folder, for instance runs/NAME"
-    )
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
     command.add_argument(
         "--reference",
@@ -31,7 +31,10 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--curves", type=Path, metavar="CSV", help="published curves, drawn behind ours")
     command.add_argument(
-        "--out", type=Path, metavar="DIR", help="the report's folder (default: STUDY_DIR/report, report-ko)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the report's folder (default: report or report-ko, inside STUDY_DIR, else beside the file)",
     )
     command.add_argument("--open", action="store_true", help="open the page in a browser")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -39,14 +42,18 @@ def add(commands: Any) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     """Writes a study's report and says where it is; opens it where that was asked for."""
+    from mixscope.claims import exploratory
     from mixscope.report import page
-    from mixscope.results import folders
 
-    results = folders.study(arguments.study)
+    results = tables.load(arguments, arguments.results)
+    if results.plan is None:
+        results = exploratory.as_estimates(results)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
+    given = arguments.results
+    default = results.folder / name if results.folder else given.parent / f"{given.stem}-{name}"
     made = page.write(
         results,
-        out=arguments.out or arguments.study / name,
+        out=arguments.out or default,
         language=arguments.lang,
         reference=arguments.reference,
         curves=arguments.curves,
@@ -90,7 +97,7 @@ def _lines(judged: Any, language: str) -> Iterator[str]:
     for verdict in judged:
         if verdict.secondary:
             continue
-        yield f"{verdict.claim:<10}{verdict.verdict:<14}{words.own(verdict.text)}"
+        yield f"{verdict.claim:<9} {verdict.verdict:<13} {words.own(verdict.text)}"
         several = len(verdict.readings) > 1
         for reading in verdict.readings:
             interval, parts = reading.points, []

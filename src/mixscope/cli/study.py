@@ -17,6 +17,7 @@ def add(commands: Any) -> None:
     verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_new(verbs)
     _add_export(verbs)
+    _add_pack(verbs)
     for name, do, help in (
         ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
         ("run", study_run, "run what is left of a study, several runs at once"),
@@ -78,6 +79,12 @@ def add(commands: Any) -> None:
             )
             declare_executor(command)
             declare_track(command)
+        if name == "run":
+            command.add_argument(
+                "--until-decided",
+                action="store_true",
+                help="run look by look, and start no run that no open claim needs",
+            )
 
 
 def _add_new(verbs: Any) -> None:
@@ -106,6 +113,43 @@ def _add_export(verbs: Any) -> None:
     )
     command.add_argument("folder", type=Path, metavar="STUDY_DIR", help="a folder of runs")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def _add_pack(verbs: Any) -> None:
+    command = declare(
+        verbs,
+        "pack",
+        study_pack,
+        "pack a study's results into one small file, without weights and images",
+        "  mixscope study pack runs/quickstart\n  mixscope judge runs/quickstart.zip",
+    )
+    command.add_argument(
+        "folder", type=Path, metavar="STUDY_DIR", help="a study's folder; runs that are not done are listed"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE.zip|DIR", help="the bundle (default: STUDY_DIR.zip)"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def study_pack(arguments: argparse.Namespace) -> None:
+    from mixscope.formatting import size
+    from mixscope.results import bundle, folders
+    from mixscope.results.results import DAMAGED
+
+    results = folders.study(arguments.folder)
+    resolved = arguments.folder.resolve()
+    out = arguments.out or arguments.folder.parent / f"{resolved.name}.zip"
+    packed = bundle.write(results, out)
+    files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
+    taken = sum(file.stat().st_size for file in files)
+    done, asked = len(packed.done), len(packed.runs)
+    if arguments.json:
+        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": asked}})
+    for run in packed.runs:
+        if run.state == DAMAGED:
+            print(f"left out  {run.label}: {run.error}")
+    print(f"packed    {done} of {asked} runs, {size(taken)}\nbundle    {out}")
 
 
 def study_export(arguments: argparse.Namespace) -> None:
@@ -226,7 +270,33 @@ def study_status(arguments: argparse.Namespace) -> None:
 
 def study_run(arguments: argparse.Namespace) -> int:
     study, runs, out = _planned(arguments)
+    if arguments.until_decided:
+        return _until_decided(arguments, study, out)
     return _run(arguments, study, runs, out)
+
+
+def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
+    """Runs a study look by look until its claims are decided, and says what that saved."""
+    from mixscope.claims import deciding, verdicts
+    from mixscope.results import folders
+
+    if arguments.only or arguments.seeds is not None or arguments.json:
+        raise ConfigError("--until-decided: chooses the runs itself; leave out --only, --seeds and --json")
+    study = deciding.extended(study)
+    names = {name for name, _ in study.cells()}
+    code, last = 0, study.looks[-1]
+    for number, seeds in enumerate(study.looks, start=1):
+        runs = [run for run in study.expand(seeds=seeds) if run.name in names]
+        print(f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds", flush=True)
+        code = _run(arguments, study, runs, out)
+        now = deciding.standing(verdicts.judge(folders.study(out)))
+        for line in deciding.lines(now):
+            print(line)
+        names = now.experiments
+        if not names:
+            break
+    print(deciding.saved(study, out, last))
+    return code
 
 
 def study_retry(arguments: argparse.Namespace) -> int:

@@ -127,10 +127,10 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > _BYTES:
-            raise DataError(f"{path}: has {size:,} bytes, no CIFAR file has more than {_BYTES:,}")
+            raise DataError(f"has {size:,} bytes, no CIFAR file has more than {_BYTES:,}", path=path)
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"cannot be read: {error.strerror or error}", path=path) from error
     try:
         with warnings.catch_warnings(action="error"):
             found = _Unpickler(content).load()
@@ -139,7 +139,7 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
         return {_text(key): _value(value) for key, value in found.items()}
     except Exception as error:  # of a hostile file there may be any
         what = "it uses something that no CIFAR file needs" if isinstance(error, KeyError) else error
-        raise DataError(f"{path}: is no CIFAR pickle, or is damaged or hostile ({what})") from error
+        raise DataError(f"is no CIFAR pickle, or is damaged or hostile ({what})", path=path) from error
 
 
 def _value(value: object) -> object:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mixscope.errors import DataError
+from mixscope.hardware import cores
 
 FORMATS = (
     "JPEG",
@@ -122,21 +123,23 @@ class Report:
 
     def error(self) -> DataError | None:
         """One sentence on all images that cannot be used."""
-        others = self.sizes.total()
-        if self.faulty == others > 1:
+        if not self.faulty:
+            return None
+        (name, why), *others = self.faults
+        if self.faulty == self.sizes.total() > 1:
             sizes = ", ".join(f"{w} x {h} ({n:,})" for (w, h), n in self.sizes.most_common(5))
-            return DataError(
-                f"{self.faults[0][0]}: {self.faults[0][1]}, as have {others - 1:,} more another size than the"
-                f" first image ({sizes}); give --size N to resize them"
+            text = (
+                f"{why}, and {self.faulty - 1:,} more are not either ({sizes}); give --size N to resize them"
             )
-        if self.faulty == 1:
-            (name, why), mend = self.faults[0], "give --size N to resize it, or " if others else ""
-            return DataError(f"{name}: {why}; {mend}replace or remove it")
-        if self.faulty:
-            named = "; ".join(f"{name} {why}" for name, why in self.faults)
+        elif self.faulty == 1:
+            text = f"{why}; {'give --size N to resize it, or ' if self.sizes else ''}replace or remove it"
+        else:
+            named = "; ".join(f"{_short(name)} {why}" for name, why in others)
             more = f"; and {self.faulty - len(self.faults):,} more" if self.faulty > len(self.faults) else ""
-            return DataError(f"{self.faulty:,} images cannot be used: {named}{more}; replace or remove them")
-        return None
+            text = (
+                f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; replace or remove them"
+            )
+        return DataError(text, path=name)
 
 
 def _short(name: str) -> str:
@@ -184,7 +187,7 @@ def _decoded(
     exact: bool,
     report: Report,
 ) -> Iterator[np.ndarray]:
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(blocks))
+    workers = min(cores(), len(blocks))
     blocks_made = (
         _decoded_here(blocks, size, exact, report)
         if workers == 1
@@ -445,7 +448,7 @@ def side(files: Iterable[str | Encoded]) -> int:
             continue
         if width != height:
             name = file if isinstance(file, str) else file.name
-            raise DataError(f"{name}: is {width} x {height} pixels, not square; give --size N to resize")
+            raise DataError(f"is {width} x {height} pixels, not square; give --size N to resize", path=name)
         return width
     assert fault is not None, "a set has images"
     raise fault
@@ -461,4 +464,4 @@ def _size(file: str | Encoded) -> tuple[int, int]:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return int(image.width), int(image.height)
     except (*_UNREADABLE, Image.DecompressionBombError) as problem:
-        raise DataError(f"{name}: {_why(content, problem)}; replace or remove it") from problem
+        raise DataError(f"{_why(content, problem)}; replace or remove it", path=name) from problem

@@ -203,15 +203,14 @@ def _mask_row(typing, target, to, source, start, begin, mask, at_mask, scale, bi
 
 
 @intrinsic(prefer_literal=True)
-def _between_rows(typing, target, source, top, bottom, share, size):
+def _between_rows(typing, target, to, source, top, bottom, share, size):
     """target = (1 - share) * top + share * bottom, bytes to int32, shares of RESAMPLE_BITS; size constant."""
 
     def generate(context, builder, signature, values):
-        nothing = ir.Constant(ir.IntType(64), 0)
-        into = _pointer(context, builder, signature.args[0], values[0], nothing, _INT)
-        upper = _pointer(context, builder, signature.args[1], values[1], values[2], _BYTE)
-        lower = _pointer(context, builder, signature.args[1], values[1], values[3], _BYTE)
-        rest = builder.sub(ir.Constant(_INT, 1 << RESAMPLE_BITS), values[4])
+        into = _pointer(context, builder, signature.args[0], values[0], values[1], _INT)
+        upper = _pointer(context, builder, signature.args[2], values[2], values[3], _BYTE)
+        lower = _pointer(context, builder, signature.args[2], values[2], values[4], _BYTE)
+        rest = builder.sub(ir.Constant(_INT, 1 << RESAMPLE_BITS), values[5])
         for at, length in _blocks(size.literal_value):
             wide = ir.VectorType(_INT, length)
             parts = [
@@ -219,13 +218,47 @@ def _between_rows(typing, target, source, top, bottom, share, size):
                     builder.zext(builder.load(_at(builder, row, at, _BYTE, length), align=1), wide),
                     _splat(builder, weight, length),
                 )
-                for row, weight in ((upper, rest), (lower, values[4]))
+                for row, weight in ((upper, rest), (lower, values[5]))
             ]
             builder.store(builder.add(*parts), _at(builder, into, at, _INT, length), align=4)
         return context.get_dummy_value()
 
     at = types.int64
-    return types.void(target, source, at, at, types.int32, size), generate
+    return types.void(target, at, source, at, at, types.int32, size), generate
+
+
+@intrinsic(prefer_literal=True)
+def _resample_columns(typing, target, to, between, low, share, count, size):
+    """Columns of three channels at once: target = (1 - share) * between[low] + share * the next, rounded.
+
+    between: int32, three rows of size + 1, as _between_rows leaves them; low int64 and share int32 (count,);
+    target: bytes, three rows of size, written from `to` on in each. size is a constant.
+    """
+
+    def generate(context, builder, signature, values):
+        def data(which):
+            kind = signature.args[which]
+            return context.make_array(kind)(context, builder, values[which]).data
+
+        into, rows, lows, shares = (data(which) for which in (0, 2, 3, 4))
+        at, side = ir.IntType(64), size.literal_value
+        half = ir.Constant(_INT, 1 << (2 * RESAMPLE_BITS - 1))
+        with cgutils.for_range(builder, values[5]) as loop:
+            first = builder.load(builder.gep(lows, [loop.index]))
+            part = builder.load(builder.gep(shares, [loop.index]))
+            place = builder.add(values[1], loop.index)
+            for channel in range(3):
+                begin = builder.add(first, ir.Constant(at, channel * (side + 1)))
+                here = builder.load(builder.gep(rows, [begin]))
+                after = builder.load(builder.gep(rows, [builder.add(begin, ir.Constant(at, 1))]))
+                value = builder.add(builder.shl(here, ir.Constant(_INT, RESAMPLE_BITS)), half)
+                value = builder.add(value, builder.mul(builder.sub(after, here), part))
+                pixel = builder.trunc(builder.lshr(value, ir.Constant(_INT, 2 * RESAMPLE_BITS)), _BYTE)
+                builder.store(pixel, builder.gep(into, [builder.add(place, ir.Constant(at, channel * side))]))
+        return context.get_dummy_value()
+
+    at = types.int64
+    return types.void(target, at, between, low, share, at, size), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -274,7 +307,7 @@ def fused(size: int, pad: int) -> Kernel:
     pixels, padded_pixels = size * size, width * width
     line = max(64, size)  # bytes fetched ahead for each row written: a cache line at least
 
-    one, half = 1 << RESAMPLE_BITS, 1 << (2 * RESAMPLE_BITS - 1)
+    one = 1 << RESAMPLE_BITS
 
     def fill(
         images, rows, places, crop, flip, erase, blank,
@@ -331,9 +364,15 @@ def fused(size: int, pad: int) -> Kernel:
                             out, mine + at, staged, mine + at, theirs + at, mask, weights + at, s, b, size
                         )
         elif resized:
-            low, high = np.empty((2, size), np.int32), np.empty((2, size), np.int32)
-            share = np.empty((2, size), np.int32)  # as in `resampler`, for rows and columns of the box
-            between, pasted = np.empty(size, np.int32), np.empty(size, np.uint8)
+            low = np.empty(
+                (2, size), np.int64
+            )  # as in `resampler`, for rows (0) and columns (1) of the box; no
+            share = np.empty(
+                (2, size), np.int32
+            )  # box is larger than the image: the next row is there, or is 0
+            columns, shares = low[1], share[1]
+            # Three channels of a row; one number more each, for the last column, of which the next weighs 0.
+            between, pasted = np.zeros(3 * (size + 1), np.int32), np.empty(3 * size, np.uint8)
             height = wide = 0
             for i in range(len(partner)):
                 y0, y1, x0, x1 = box[i, 0], box[i, 1], box[i, 2], box[i, 3]
@@ -344,25 +383,26 @@ def fused(size: int, pad: int) -> Kernel:
                         for k in range(length):
                             at = max(0, ((2 * k + 1) * size * one) // (2 * length) - one // 2)
                             low[axis, k] = at >> RESAMPLE_BITS
-                            high[axis, k] = min(low[axis, k] + 1, size - 1)
                             share[axis, k] = at & (one - 1)
-                for c in range(3):
-                    s, b = scale[c], bias[c]
-                    mine, theirs = (3 * i + c) * pixels, (3 * partner[i] + c) * pixels
-                    for y in range(size):
-                        own = mine + y * size
-                        if not y0 <= y < y1:
-                            _normalise_row(out, own, staged, own, s, b, size)
-                            continue
-                        k = y - y0
-                        top, bottom = theirs + low[0, k] * size, theirs + high[0, k] * size
-                        _between_rows(between, staged, top, bottom, share[0, k], size)
-                        _copy_row(pasted, 0, staged, own, size, False)
-                        for x in range(wide):
-                            part = share[1, x]
-                            pixel = between[low[1, x]] * (one - part) + between[high[1, x]] * part
-                            pasted[x0 + x] = np.uint8((pixel + half) >> (2 * RESAMPLE_BITS))
-                        _normalise_row(out, own, pasted, 0, s, b, size)
+                mine, theirs = 3 * i * pixels, 3 * partner[i] * pixels
+                for y in range(size):
+                    if not y0 <= y < y1:
+                        for c in range(3):
+                            own = mine + c * pixels + y * size
+                            _normalise_row(out, own, staged, own, scale[c], bias[c], size)
+                        continue
+                    top = low[0, y - y0]
+                    bottom, weight = min(top + 1, size - 1) * size, share[0, y - y0]
+                    for c in range(3):
+                        other, own = theirs + c * pixels, mine + c * pixels + y * size
+                        _between_rows(
+                            between, c * (size + 1), staged, other + top * size, other + bottom, weight, size
+                        )
+                        _copy_row(pasted, c * size, staged, own, size, False)
+                    _resample_columns(pasted, x0, between, columns, shares, wide, size)
+                    for c in range(3):
+                        own = mine + c * pixels + y * size
+                        _normalise_row(out, own, pasted, c * size, scale[c], bias[c], size)
         else:
             for i in range(len(partner)):
                 # Read once: after every write to `out` the compiler would have to read them again.

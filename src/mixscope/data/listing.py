@@ -34,7 +34,7 @@ def names(folder: Path) -> list[str]:
     inside = visible(folder)
     odd = next((name for name in inside if UNWRITABLE.search(name)), None)
     if odd is not None:
-        raise DataError(f"{folder}: holds {odd!r}, a name with characters that are no text; rename it")
+        raise DataError(f"holds {odd!r}, a name with characters that are no text; rename it", path=folder)
     return inside
 
 
@@ -61,8 +61,9 @@ def find(folder: Path, holds: Callable[[Path], bool], what: str) -> Path | None:
         found = [place for place in level if holds(place)]
         if len(found) > 1:
             raise DataError(
-                f"{folder}: {found[0].relative_to(folder)} and {found[1].relative_to(folder)} both hold"
-                f" {what}; give one of them as --source"
+                f"{found[0].relative_to(folder)} and {found[1].relative_to(folder)} both hold"
+                f" {what}; give one of them as --source",
+                path=folder,
             )
         if found:
             return found[0]
@@ -79,14 +80,16 @@ def find_file(folder: Path, name: str) -> Path | None:
 def need(folder: Path, name: str, title: str) -> Path:
     """A file or folder of a data set. Raises DataError where it is missing."""
     if not (folder / name).exists():
-        raise DataError(f"{folder}: {name} is missing; {title} is not whole, unpack it again")
+        raise DataError(f"{name} is missing; {title} is not whole, unpack it again", path=folder)
     return folder / name
 
 
 def wrong_folder(title: str, folder: Path, expected: str) -> DataError:
     """The error for a folder that holds something else."""
     found = visible(folder)[:5] if folder.is_dir() else []
-    return DataError(f"{folder}: is not {title}; expected {expected}, found {', '.join(found) or 'nothing'}")
+    return DataError(
+        f"is not {title}; expected {expected}, found {', '.join(found) or 'nothing'}", path=folder
+    )
 
 
 def lines(file: Path) -> list[str]:
@@ -94,7 +97,7 @@ def lines(file: Path) -> list[str]:
     try:
         return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"{file}: cannot be read as text ({problem})") from problem
+        raise DataError(f"cannot be read as text ({problem})", path=file) from problem
 
 
 def few(items: list[str]) -> str:

@@ -91,7 +91,7 @@ def prepare(
             raise
         where = problem.filename or root
         raise DataError(
-            f"{where}: cannot be read or written ({problem.strerror or problem}); check its permissions"
+            f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
         ) from problem
     except BrokenProcessPool as problem:
         raise RunFailed(
@@ -162,9 +162,9 @@ def _free(called: str) -> str:
 
 def _check_source(source: Path) -> None:
     if not source.exists():
-        raise DataError(f"{source}: does not exist; --source takes an archive or an unpacked folder")
+        raise DataError("does not exist; --source takes an archive or an unpacked folder", path=source)
     if not source.is_file() and not source.is_dir():
-        raise DataError(f"{source}: is neither a file nor a folder; --source takes an archive or a folder")
+        raise DataError("is neither a file nor a folder; --source takes an archive or a folder", path=source)
 
 
 def _strange_counts(content: Content, spec: formats.SetSpec) -> Iterator[str]:
@@ -238,7 +238,7 @@ def _unpacked(
         note = f"{len(links):,} symbolic links in the archive were left out, the first is {links[:1]}"
         yield into, (note,) if links else ()
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
-        raise DataError(str(problem).replace(str(into), str(source))) from problem
+        raise problem.moved(into, source) from problem
     finally:
         shutil.rmtree(into, ignore_errors=True)
 

@@ -63,19 +63,18 @@ def maps(images: np.ndarray) -> np.ndarray:
 
 
 def moved(peak: np.ndarray, draws: Draws, size: int, pad: int) -> np.ndarray:
-    """Peaks of the images of an epoch in its order, as seen after crop and flip: float64 (n, 2) in [0, 1).
+    """Peaks of the images of an epoch in its order, after crop and flip: int32 (n, 2), row and column.
 
     peak: uint16 (N, 2), of stored images. What a crop leaves out counts as the nearest pixel of the border.
     Moves of a policy are not followed.
     """
-    crop = draws.crop[draws.places].astype(np.float64)
-    at = peak[draws.order].astype(np.float64)
+    crop = draws.crop[draws.places].astype(np.int32)
+    at: np.ndarray = peak[draws.order].astype(np.int32)
     if crop.shape[1] == 4:  # row, column, height, width of a resized crop
-        at = np.floor((at + 0.5 - crop[:, :2]) * size / crop[:, 2:])
+        at = ((2 * (at - crop[:, :2]) + 1) * size) // (2 * crop[:, 2:])
     else:
-        at = at + pad - crop
-    at = np.clip(at, 0, size - 1)
-    flip = draws.flip[draws.places]
-    at[flip, 1] = size - 1 - at[flip, 1]
-    place: np.ndarray = (at + 0.5) / size
-    return place
+        at += pad
+        at -= crop
+    np.clip(at, 0, size - 1, out=at)
+    at[:, 1] = np.where(draws.flip[draws.places], size - 1 - at[:, 1], at[:, 1])
+    return at

@@ -106,7 +106,7 @@ def _shown(value: Any, lang: str) -> Any:
     if isinstance(value, list | tuple):
         if value and all(isinstance(one, Finding) for one in value):
             return join((render(one, lang) for one in value), lang)
-        return _Listed(value)
+        return _Listed(render(one, lang) if isinstance(one, Finding) else one for one in value)
     return str(value)
 
 

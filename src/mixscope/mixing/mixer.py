@@ -2,14 +2,14 @@
 
 Draws come from addresses (rng.py): lambda, partners and centres do not depend on the method, so that arms
 with one seed and one alpha share them. A method that needs nothing but those is asked once for all batches of
-an epoch. One that draws more or makes masks is asked for a block of batches at a time, since masks of an
-epoch may not fit in memory and those of a batch alone cost more in calls than in arithmetic; one that looks
-at partners is asked batch by batch, where the batch is made.
+an epoch. One that draws more, makes masks or looks at partners is asked for a block of batches at a time,
+when the first of them is made: masks of an epoch may not fit in memory, and those of a batch alone cost more
+in calls than in arithmetic.
 """
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,17 +22,23 @@ from mixscope.study import methods as names
 from mixscope.study.config import Augment
 
 BLOCK_PIXELS = 1 << 18  # of masks that are made at a time: 1 MiB
+BLOCK_BATCHES = 64  # of boxes that are
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A method of a run. alpha: of its lambda. kind: the type of its answers. by: what it is asked for."""
+    """A method of a run.
+
+    alpha: of its lambda. kind: the type of its answers. attention: whether label weights ask for it. peak:
+    whether it looks at partners. block: so many batches it is asked for at once; 0 for those of an epoch.
+    """
 
     method: Method
     alpha: float
     kind: type
     attention: bool
-    by: Literal["epoch", "block", "batch"]
+    peak: bool
+    block: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Plans:
         taken = self.mixer.taken[which]
         place = float(self.place[batch]) if taken.kind is Hidden else None
         box, blend, lam, mask = self.box[batch, :n], self.blend[batch, :n], self.lam[batch, :n], NO_MASK
-        if taken.by != "epoch":
+        if taken.block:
             box, blend, lam, mask = self._asked(which, batch, n, partner)
         return Plan(partner, box, blend, lam, mask, taken.kind is Resized, taken.attention, place)
 
@@ -86,50 +92,67 @@ class Plans:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Box, blend, lam and mask of a method that is not asked for a whole epoch."""
         mixer = self.mixer
-        taken, rows = mixer.taken[which], mixer.rows
-        if taken.by == "block":
-            answer, weights = self._block(which, batch // mixer.block)
-            first = batch % mixer.block * rows
-            mine = slice(first, first + min(rows, n))
+        taken = mixer.taken[which]
+        rows = mixer.rows_of(taken)
+        if taken.peak and n < mixer.batch_size:  # whose partners are others than those of a full batch
+            only, apart = slice(batch, batch + 1), mixer.batches + batch
+            answer, weights = self._answer(taken, only, partner[None], apart)
+            mine = slice(n)
         else:
-            mine = slice(batch * rows, batch * rows + min(rows, n))
-            draws = {
-                **mixer.draws_of(self.draws, taken, mine, self.epoch, batch),
-                "peak": self.draws["peak"][batch][partner],
-            }
-            for name in ("lam", "centre"):
-                draws[name] = _spread(draws[name], n)
-            answer = taken.method.ask(draws, n=n)
-            weights, mine = label_weights(answer, mixer.size), slice(n)
-        still = ~self.mixed[batch][: min(rows, n)]
+            block = batch // taken.block
+            answer, weights = self._block(which, block)
+            first = (batch - block * taken.block) * rows
+            mine = slice(first, first + min(rows, n))
+        still = ~self.mixed[batch][: min(mixer.rows, n)]
         lam = _spread(weights[mine], n).astype(np.float32)
         box, blend, mask = np.zeros((n, 4), np.int32), np.zeros(n, np.float32), NO_MASK
         if isinstance(answer, Masks):
             mask = answer.mask[mine] if len(answer.mask) > 1 else answer.mask
-            if still.any():  # only some images of a batch are mixed, so that each has a row
+        elif isinstance(answer, Boxes | Resized):
+            box = _spread(answer.box[mine], n)
+            blend = _spread(answer.blend[mine], n) if isinstance(answer, Boxes) else blend
+        if still.any():  # only some images of a batch are mixed, so that each has a row
+            still = _spread(still, n)
+            lam[still] = 1.0
+            box = box.copy()
+            box[still] = 0
+            if len(mask):
                 mask = _spread(mask, n).copy()
                 mask[still] = 1.0
-        elif isinstance(answer, Boxes | Resized):
-            box = _spread(answer.box[mine], n).copy()
-            box[_spread(still, n)] = 0
-            blend = _spread(answer.blend[mine], n) if isinstance(answer, Boxes) else blend
-        lam[_spread(still, n)] = 1.0
         return box, blend, lam, mask
 
     def _block(self, which: int, block: int) -> tuple[Answer, np.ndarray]:
         """A method's answer for a block of batches, and label weights."""
         with self.lock:  # whoever waits needs the same
             if (which, block) not in self.blocks:
-                mixer, taken = self.mixer, self.mixer.taken[which]
-                each = mixer.block * mixer.rows
-                mine = slice(block * each, min((block + 1) * each, mixer.batches * mixer.rows))
-                draws = mixer.draws_of(self.draws, taken, mine, self.epoch, block)
-                answer = taken.method.ask(draws, n=mine.stop - mine.start)
-                weights = _spread(label_weights(answer, mixer.size), mine.stop - mine.start)
-                while len(self.blocks) >= 2 * len(mixer.taken):
+                taken = self.mixer.taken[which]
+                batches = slice(block * taken.block, min((block + 1) * taken.block, self.mixer.batches))
+                while len(self.blocks) >= 2 * len(self.mixer.taken):
                     del self.blocks[next(iter(self.blocks))]
-                self.blocks[which, block] = answer, weights
+                self.blocks[which, block] = self._answer(taken, batches, self.partner[batches], block)
             return self.blocks[which, block]
+
+    def _answer(
+        self, taken: Taken, batches: slice, partner: np.ndarray, address: int
+    ) -> tuple[Answer, np.ndarray]:
+        """A method's answer for some batches, and label weights. partner: int64 (batches, n), of their
+        images.
+
+        address: of what the method draws by itself.
+        """
+        mixer = self.mixer
+        rows = slice(batches.start * mixer.rows, batches.stop * mixer.rows)
+        draws = mixer.draws_of(self.draws, taken, rows, self.epoch, address)
+        if taken.peak:  # each image has the peak of a partner of its own
+            for name in ("lam", "centre"):
+                values = draws[name].reshape(len(partner), mixer.rows, *draws[name].shape[1:])
+                shape = (*partner.shape, *values.shape[2:])
+                draws[name] = np.broadcast_to(values[:, : partner.shape[1]], shape).reshape(-1, *shape[2:])
+            there = np.take_along_axis(self.draws["peak"][batches], partner[:, :, None], axis=1)
+            draws["peak"] = (there.reshape(-1, 2) + 0.5) / mixer.size
+        n = len(draws["lam"])
+        answer = taken.method.ask(draws, n=n)
+        return answer, _spread(label_weights(answer, mixer.size), n)
 
 
 def _spread(values: np.ndarray, n: int) -> np.ndarray:
@@ -156,7 +179,6 @@ class Mixer:
         self.mixed_epochs = epochs - augment.off_epochs
         self.batches = -(-examples // batch_size)
         self.rows = batch_size if augment.per == "sample" else 1
-        self.block = max(1, BLOCK_PIXELS // (self.rows * size * size))
         self.patch = augment.grid or patch
         shares = _shares(augment)
         self.taken = [self._tried(method(name), _alpha(augment, name)) for name in shares]
@@ -183,12 +205,17 @@ class Mixer:
         answer = how.ask(draws, n=2)
         label = answer.label if isinstance(answer, Boxes) else "area"
         attention = isinstance(label, str) and label == "attention"
-        by: Literal["epoch", "block", "batch"] = "epoch"
-        if "peak" in how.needs:
-            by = "batch"
-        elif isinstance(answer, Masks) or "random" in how.needs:
-            by = "block"
-        return Taken(how, alpha, type(answer), attention, by)
+        peak, block = "peak" in how.needs, 0
+        if isinstance(answer, Masks):
+            rows = self.batch_size if peak else self.rows
+            block = max(1, BLOCK_PIXELS // (rows * self.size**2))
+        elif peak or "random" in how.needs:
+            block = BLOCK_BATCHES
+        return Taken(how, alpha, type(answer), attention, peak, block)
+
+    def rows_of(self, taken: Taken) -> int:
+        """Rows of a method's answer for each batch."""
+        return self.batch_size if taken.peak else self.rows
 
     def draws_of(self, draws: dict[str, Any], taken: Taken, rows: slice, *address: int) -> dict[str, Any]:
         """What a method is given for some rows of an epoch. address: of what it draws by itself."""
@@ -208,7 +235,7 @@ class Mixer:
     @property
     def peaks(self) -> bool:
         """Whether `draw` needs peaks of saliency."""
-        return any("peak" in taken.method.needs for taken in self.taken)
+        return any(taken.peak for taken in self.taken)
 
     @property
     def hidden(self) -> bool:
@@ -223,8 +250,8 @@ class Mixer:
     def draw(self, epoch: int, peaks: np.ndarray | None = None) -> Plans | None:
         """All plans of an epoch at once, so that each costs a few slices; None when it is not mixed.
 
-        peaks: float64 (examples, 2), row and column in [0, 1) where each image of the epoch, in its order, is
-        most salient after crop and flip; needed where `self.peaks` says so.
+        peaks: int32 (examples, 2), row and column of the pixel where each image of the epoch, in its order,
+        is most salient after crop and flip; needed where `self.peaks` says so.
         """
         if epoch >= self.mixed_epochs:
             return None
@@ -264,7 +291,7 @@ class Mixer:
         }
         if self.peaks:
             assert peaks is not None, "a method asks for peaks of saliency"
-            all_ = np.zeros((self.batches * self.batch_size, 2))
+            all_ = np.zeros((self.batches * self.batch_size, 2), np.int32)
             all_[: len(peaks)] = peaks
             found["peak"] = all_.reshape(self.batches, self.batch_size, 2)
         return found
@@ -280,7 +307,7 @@ class Mixer:
         made = []
         for taken in self.taken:
             box, blend, lam = np.zeros((rows, 4), np.int32), np.ones(rows, np.float32), np.ones(rows)
-            if taken.by == "epoch":
+            if not taken.block:
                 answer = taken.method.ask(self.draws_of(draws, taken, slice(None)), n=rows)
                 lam = label_weights(answer, self.size)
                 if isinstance(answer, Boxes):

@@ -43,17 +43,24 @@ def gains(arm: np.ndarray, plain: np.ndarray, labels: np.ndarray, n_classes: int
     with np.errstate(invalid="ignore", divide="ignore"):
         by_example = _variance(delta, labels, there) / there
         by_seed = np.zeros(n_classes)
+        below = np.zeros(n_classes)
         within = np.zeros(n_classes)  # what seeds add to by_example already
         for hits in (arm, plain) if several else ():
-            by_seed += _recall(hits, labels, there).var(axis=0, ddof=1) / len(hits)
+            term = _recall(hits, labels, there).var(axis=0, ddof=1) / len(hits)
+            by_seed += term
+            below += term**2 / (len(hits) - 1)
             noise = _sums(hits.var(axis=0, ddof=1), labels, n_classes) / there
             within += noise / (len(hits) * there)
         least = 1.0 / (max(len(arm), len(plain)) * there) ** 2
         variance = np.maximum(by_example + np.maximum(0.0, by_seed - within), least)
         error = 100.0 * np.sqrt(variance)
-        # Welch and Satterthwaite, over the two sources.
-        parts = by_example**2 / (there - 1) + (by_seed**2 / (len(arm) + len(plain) - 2) if several else 0.0)
-        degrees = np.where(parts > 0, variance**2 / parts, there - 1)
+        # Degrees of freedom as claims/contrasts.py has them.
+        degrees = (there - 1).astype(np.float64)
+        if several:
+            from_seeds = np.minimum(np.maximum(by_seed, within), variance)
+            fewest = min(len(arm), len(plain)) - 1
+            found = np.maximum(from_seeds * variance / below, fewest)
+            degrees = np.where(below > 0, np.minimum(found, degrees), degrees)
         p = 2.0 * special.stdtr(degrees, -np.abs(gain / error))
     return ClassGains(
         gain=gain,

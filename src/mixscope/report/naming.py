@@ -8,7 +8,9 @@ import re
 import zlib
 from collections.abc import Sequence
 
+from mixscope import i18n
 from mixscope.claims.verdicts import Reading
+from mixscope.report import sentences
 from mixscope.report.grouping import shorter
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
@@ -26,6 +28,24 @@ def word(*parts: object) -> str:
         if re.fullmatch(r"[A-Za-z0-9 -]+", text)
         else f"{found}-{zlib.crc32(text.encode()):08x}".strip("-")
     )
+
+
+def limits(reading: Reading, language: str) -> tuple[str, ...]:
+    """What limits a verdict, in sentences."""
+    return tuple(
+        i18n.render(finding, language)
+        if i18n.RECORDED not in finding.params
+        else sentences.translated(text, language) or text
+        for finding, text in zip(reading.findings, reading.gates, strict=True)
+    )
+
+
+def seeds_range(reading: Reading) -> str:
+    """How many seeds would settle a reading, "from-to" for what is known of the variance between runs."""
+    low, high = reading.seeds_low, reading.seeds_high
+    if low is None:
+        return "–"
+    return f"{low}+" if high is None else str(low) if low == high else f"{low}–{high}"
 
 
 def spoken(rows: Sequence[str]) -> str:

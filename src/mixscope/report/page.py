@@ -20,11 +20,13 @@ import jinja2
 from markupsafe import Markup, escape
 
 import mixscope
+from mixscope import i18n
 from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.formatting import number, signed
 from mixscope.report import literature, sentences, story, tables
+from mixscope.report.naming import limits, seeds_range
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,
@@ -46,6 +48,7 @@ from mixscope.report.sections import results as results_section
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import Results
+from mixscope.runs import code_version
 
 SECTIONS = (
     "answer",
@@ -158,6 +161,8 @@ def _environment(words: Words) -> jinja2.Environment:
 def _said(sentence: str, language: str) -> Markup:
     """A sentence of a record or a gate in the reader's language, else marked as the English that it is."""
     found = sentences.translated(sentence, language)
+    if found is None and not sentence.isascii() and language != "en":
+        return escape(sentence)  # a finding, rendered in the reader's language already
     return Markup('<span lang="en">{}</span>').format(sentence) if found is None else escape(found)
 
 
@@ -212,6 +217,10 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
+        "edited": any(v.verdict == verdicts.POST_HOC for v in told.verdicts),
+        "limits": lambda reading: limits(reading, words.language),
+        "seeds_range": seeds_range,
+        "warned": lambda reading: tuple(i18n.render(f, words.language) for f in reading.warnings),
         "forests": forests[False],
         "forests_secondary": forests[True],
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
@@ -242,7 +251,9 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "errors": [run for run in told.results.runs if run.state in ("failed", "interrupted")],
         "checkpoints": health.checkpoints(told, words),
         "code_digests": sorted(
-            {d for run in told.results.done if run.provenance for d in run.provenance.code_digests}
+            code_version.distinct(
+                d for run in told.results.done if run.provenance for d in run.provenance.code_digests
+            )
         ),
         "weights": weights.provenance(told, words),
         "literature": sources.by_claim(told, words),

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixscope import audit
-from mixscope.audit import entries, findings, reading
+from mixscope.audit import entries, findings
+from mixscope.audit.findings import AuditFinding
 from mixscope.errors import DataError
+from mixscope.results import table_files
 
 FIGURES = ("top1", "top5", "recall", "precision", "f1")
 
@@ -35,11 +37,11 @@ class Curve:
 class Reference:
     """A published table. values: {experiment: {figure: percent}}, None where no number is printed.
 
-    doubts: {experiment: sentences}, what an audit of the table finds wrong or suspicious in the row.
+    doubts: {experiment: findings}, what an audit of the table finds wrong or suspicious in the row.
     """
 
     values: Mapping[str, Mapping[str, float | None]]
-    doubts: Mapping[str, tuple[str, ...]]
+    doubts: Mapping[str, tuple[AuditFinding, ...]]
 
 
 def table(file: Path) -> Reference:
@@ -47,7 +49,7 @@ def table(file: Path) -> Reference:
 
     Raises DataError where there is no table, or none of its rows names an experiment.
     """
-    document = reading.read(file)
+    document = table_files.read(file)
     values: dict[str, dict[str, float | None]] = {}
     for one in document.tables:
         for entry in entries.read(one)[0]:
@@ -59,13 +61,10 @@ def table(file: Path) -> Reference:
                 }
     if not values:
         raise DataError(f"{file}: no row of its tables names an experiment, which is how they find ours")
-    doubts: dict[str, list[str]] = {}
+    doubts: dict[str, list[AuditFinding]] = {}
     for finding in audit.document(document).findings:
         if finding.row in values and finding.severity != findings.NOTE:
-            shown = ", ".join(f"{name} {figure}" for name, figure in finding.figures.items())
-            doubts.setdefault(str(finding.row), []).append(
-                f"{finding.why} ({shown})" if shown else finding.why
-            )
+            doubts.setdefault(str(finding.row), []).append(finding)
     return Reference(values=values, doubts={name: tuple(found) for name, found in doubts.items()})
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mixscope import calibration
+from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
 from mixscope.claims import budget, health
 from mixscope.claims.budget import Budget
@@ -66,7 +67,7 @@ class Cell:
     by_seed: Mapping[str, Mapping[int, float]]
     judged: Judged | None
     published: Mapping[str, float | None] | None
-    doubts: Sequence[str]
+    doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
 
     @property
@@ -196,7 +197,6 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
     for run in runs:
         try:
             found = run.outcomes(checkpoint)
-            after = run.scaled(checkpoint)
         except DataError as problem:
             unreadable.append(str(problem))
             continue
@@ -212,8 +212,12 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         if found.confidence is not None:
             sure.append(found.confidence)
         hits.append(found.correct)
-        if after is not None:
-            scaled[run.seed] = after
+        try:
+            after = run.scaled(checkpoint)
+        except DataError as problem:
+            unreadable.append(str(problem))
+        else:
+            scaled |= {run.seed: after} if after is not None else {}
         counts += mine
         seeds.append(run.seed)
     if labels is None or counts is None:

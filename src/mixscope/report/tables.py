@@ -13,8 +13,8 @@ from typing import Any
 
 from mixscope import i18n
 from mixscope.formatting import number, signed
-from mixscope.report import sentences, story
-from mixscope.report.naming import stratum_name
+from mixscope.report import story
+from mixscope.report.naming import limits, seeds_range, stratum_name
 from mixscope.report.story import FIGURES, Story
 from mixscope.report.words import Words
 from mixscope.results import DataSet
@@ -120,11 +120,16 @@ def _contrasts(told: Story) -> list[dict[str, Any]]:
                 "degrees": r.degrees,
                 "seeds": r.seeds,
                 "paired": r.paired,
-                "correlation": r.correlation,
+                "shared_by_pairing": r.shared,
                 "p": r.p,
                 "p_holm": r.p_holm,
-                "negligible": r.negligible,
                 "seeds_needed": r.seeds_needed,
+                "seeds_low": r.seeds_low,
+                "seeds_high": r.seeds_high,
+                "look": r.look.seeds if r.look else None,
+                "judged_low": r.judged.low if r.judged else None,
+                "judged_high": r.judged.high if r.judged else None,
+                "judged_level": r.judged.level if r.judged else None,
                 "tipping_sd": r.tipping_sd,
                 "gates": "; ".join(r.gates),
                 "missing": "; ".join(r.missing),
@@ -278,8 +283,8 @@ def _contrasts_text(told: Story, words: Words) -> str:
                 f"{signed(i.estimate)} [{signed(i.low)}, {signed(i.high)}]" if i else "–"
                 for i in (r.points, r.logits)
             ]
-            needed = "–" if r.seeds_needed is None else str(r.seeds_needed)
+            needed = seeds_range(r)
             about = [verdict.claim, stratum_name(r, words), words(f"verdict.{r.verdict}")]
-            gates = "; ".join(sentences.translated(gate, words.language) or gate for gate in r.gates)
+            gates = "; ".join(limits(r, words.language))
             rows.append([*about, *shown, str(r.seeds), needed, gates])
     return to_markdown([words(f"contrasts.col.{name}") for name in names], rows)

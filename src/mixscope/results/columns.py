@@ -169,6 +169,8 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
         forced = several.get(at) == "factor" or taken.get(at) in FACTORS or heading in names
         if at in metrics.values() or (at in taken and not forced):
             continue
+        if ours and _foreign(headings[at]) and not forced:
+            continue
         own = ours and not _foreign(headings[at])
         if forced or own or part in FACTORS or _varies(table, at, headings[at]):
             name = heading.removeprefix("factor.")

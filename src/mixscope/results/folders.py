@@ -104,6 +104,8 @@ def study(folder: Path, checkpoint: str = LAST) -> Results:
         ),
         seeds=tuple(planned.seeds),
         claims=planned.claims,
+        looks=planned.looks,
+        claims_digest=planned.claims_digest,
         digest=planned.digest,
         source=str(folder),
         folder=folder,
@@ -285,6 +287,7 @@ def _provenance(
         checkpoints=told.get("checkpoints", {}),
         seconds=told.get("seconds"),
         images_per_second=told.get("images_per_second"),
+        study=begun if isinstance(begun := environment.get("study"), dict) else None,
     )
 
 

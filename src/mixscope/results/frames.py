@@ -13,7 +13,7 @@ COLUMNS = (
     *("experiment", "seed", "state", "checkpoint", "accuracy", "n_test"),
     *("top5", "precision", "recall", "f1", "nll", "brier", "ece", "classes_never_predicted"),
     *("mean", "spread", "spread_kind", "n_seeds", "predictions"),
-    *("protocol", "config_digest", "code_digest", "data_digest", "weights_digest"),
+    *("protocol", "config_digest", "code_digest", "data_name", "data_digest", "weights_digest"),
     *("device", "packages", "seconds", "directory", "error"),
     *("id", "label", "predicted", "correct", "confidence", "log_likelihood"),
 )
@@ -23,10 +23,10 @@ def runs(results: Results, checkpoint: str) -> pandas.DataFrame:
     """One row a run, or an experiment of which only mean and spread are known.
 
     Columns: experiment, one for each factor, seed (Int64), state, checkpoint, accuracy (test top-1, share),
-    n_test (Int64), the other test metrics, mean, spread, spread_kind and n_seeds where there are summaries,
-    then protocol, config_digest, code_digest, data_digest, weights_digest, device, packages, seconds,
-    directory and error. A value that is not known is missing. A factor that has the name of one of these
-    columns is called `factor.NAME`.
+    n_test (Int64), the other test metrics; mean, spread, spread_kind and n_seeds where there are summaries;
+    then protocol, config_digest, code_digest, data_name, data_digest, weights_digest, device, packages,
+    seconds, directory and error. A value that is not known is missing. A factor that is called like one of
+    these is in the column `factor.NAME`.
     """
     rows = [_run(results.experiment(run.experiment), run, checkpoint) for run in results.runs]
     for summary in results.summaries:
@@ -84,6 +84,7 @@ def _run(experiment: Experiment, run: Run, checkpoint: str) -> dict[str, Any]:
         "protocol": made.protocol if made else None,
         "config_digest": " ".join(made.config_digests) if made else None,
         "code_digest": " ".join(made.code_digests) if made else None,
+        "data_name": experiment.data,
         "data_digest": made.data.digest if made and made.data else None,
         "weights_digest": made.weights.get("sha256") if made else None,
         "device": made.device.get("name") if made else None,

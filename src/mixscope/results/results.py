@@ -70,6 +70,8 @@ class Provenance:
         checkpoints: Epoch of each evaluated checkpoint.
         seconds: Training time; None where not known.
         images_per_second: Training throughput; None where not known.
+        study: What the run recorded of its study when it began: name, claims (their digest), rules, seeds,
+            looks; None where it recorded nothing.
     """
 
     config_digests: tuple[str, ...] = ()
@@ -85,6 +87,7 @@ class Provenance:
     checkpoints: Mapping[str, int] = field(default_factory=dict)
     seconds: float | None = None
     images_per_second: float | None = None
+    study: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -235,6 +238,8 @@ class Results:
         summaries: Experiments of which only mean and spread are known.
         seeds: Planned seeds; those that were found where nothing was planned.
         claims: What was claimed beforehand; empty without claims.
+        looks: Numbers of seeds at which claims are judged; empty where nothing says so.
+        claims_digest: Of claims and looks; None without a plan.
         digest: Of the plan, claims included; None without a plan.
         source: Where it was read, for messages.
         folder: The study's folder; None for results from elsewhere.
@@ -250,6 +255,8 @@ class Results:
     title: str = ""
     seeds: tuple[int, ...] = ()
     claims: tuple[Claim, ...] = ()
+    looks: tuple[int, ...] = ()
+    claims_digest: str | None = None
     digest: str | None = None
     source: str = ""
     folder: Path | None = None

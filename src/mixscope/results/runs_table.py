@@ -140,9 +140,10 @@ def of_table(
     _test_sizes(rows, design, source, found.parts.get("dataset"))
     outcomes = _predictions(rows, found, folder, source, design)
     experiments = []
+    told = _data_names(table, rows)
     for key, called in names.items():
         own = dict(zip(levels, key, strict=True))
-        data = own.get(found.parts.get("dataset", ""), "")
+        data = told.get(key) or own.get(found.parts.get("dataset", ""), "")
         experiments.append(Experiment(name=called, levels=own, data=data))
     runs, summaries = [], []
     for i, row in enumerate(rows):
@@ -163,6 +164,15 @@ def of_table(
         source=source,
         notes=(*notes, *_notes(found, unit, design, rows, outcomes)),
     )
+
+
+def _data_names(table: Table, rows: Sequence[Row]) -> dict[tuple[str, ...], str]:
+    """The data set of each experiment in a table that `Results.to_frame()` wrote; else nothing."""
+    if "data_name" not in table.headings:
+        return {}
+    at = table.headings.index("data_name")
+    cells = {line.number: line.cells[at] for line in table.rows}
+    return {tuple(row.levels.values()): cells[row.line] for row in rows}
 
 
 def _quoted(headings: Sequence[str], most: int = 12) -> str:
@@ -331,7 +341,7 @@ def _notes(
     if any(row.spread is not None and not row.spread_kind for row in rows):
         yield "kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))"
     if "seed" not in found.of and not all(row.n_seeds for row in rows):
-        yield "no column of seeds: the runs of an experiment are numbered in order, which pairs nothing"
+        yield "no column of seeds: runs are numbered in order and not paired"
     if not outcomes and not all(row.n_test for row in rows):
         yield "number of test examples not known (--n-test N): no bound for other test examples"
     groups: dict[tuple[str, ...], int] = defaultdict(int)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SEPARATED = (".csv", ".tsv", ".tab")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
+LONGEST_NOTE = 300  # characters
 FORMATS = "CSV, TSV, JSON lines, Parquet, Markdown or HTML"
 _DELIMITERS = ",;\t|"
 _COMMON_HANZI = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")  # the first level of GB 2312, by pronunciation
@@ -54,6 +55,7 @@ class Table:
         headings: One for each column; two rows of headings in HTML are joined.
         rows: Its rows, without the headings.
         context: Headings of the document above it, outermost first, and the paragraph right before it.
+        after: The paragraph right below it, where it is short: a caption or a note on its data.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[Line, ...]
     context: tuple[str, ...] = ()
+    after: str = ""
 
     def to_frame(self) -> "pd.DataFrame":
         """Its cells as text, one row a line; the index holds the lines of the file."""
@@ -314,6 +317,15 @@ def of_frame(frame: "pd.DataFrame") -> Table:
     return Table(1, 0, headings, tuple(rows))
 
 
+def to_csv(table: Table) -> str:
+    """A table as CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for cells in (table.headings, *(row.cells for row in table.rows)):
+        writer.writerow([f"'{c}" if c[:1] in ("=", "@") else c for c in cells])
+    return buffer.getvalue()
+
+
 # --- Markdown and HTML ---
 
 
@@ -328,9 +340,12 @@ def markdown(text: str) -> Document:
     sentences: list[Sentence] = []
     above: dict[int, str] = {}  # heading level -> its text
     paragraph: Sentence | None = None
+    waiting = False  # whether the next paragraph is right below a table
 
     def add(rows: Sequence[Line]) -> None:
         context = (*above.values(), *([paragraph.text.replace("\n", " ")] if paragraph else []))
+        nonlocal waiting
+        waiting = len(rows) > 1
         if len(rows) > 1:
             number = len(tables) + 1
             tables.append(Table(number, rows[0].number, rows[0].cells, tuple(rows[1:]), context))
@@ -346,7 +361,7 @@ def markdown(text: str) -> Document:
         if token.type == "heading_open":
             level = int(token.tag[1:])
             above = {k: v for k, v in above.items() if k < level} | {level: _text(tokens[i + 1])}
-            paragraph = None
+            paragraph, waiting = None, False
         elif token.type == "table_open":
             end = next(j for j in range(i, len(tokens)) if tokens[j].type == "table_close")
             add(list(_pipe_rows(tokens[i:end])))
@@ -354,6 +369,9 @@ def markdown(text: str) -> Document:
         elif token.type == "inline" and token.map and tokens[i - 1].type != "heading_open":
             paragraph = Sentence(token.map[0] + 1, _text(token, "\n", code=False), tuple(above.values()))
             sentences.append(paragraph)
+            if waiting and len(paragraph.text) <= LONGEST_NOTE:
+                tables[-1] = replace(tables[-1], after=paragraph.text.replace("\n", " "))
+            waiting = False
         elif token.type in ("fence", "code_block", "html_block", "hr"):
             paragraph = None
         i += 1

@@ -238,6 +238,11 @@ def metric_of(context: str) -> tuple[str, bool] | None:
     return (found[0], False) if len(found) == 1 else None
 
 
+def is_no_score(context: str) -> bool:
+    """Whether a caption names something else than a score: losses, times, seeds."""
+    return bool(_OTHER.search(_EPOCHS.sub("", _PRETRAIN.sub("", plain(context)))))
+
+
 # --- levels ---
 
 _DATA = (
@@ -254,7 +259,8 @@ _DATA = (
     ),
 )
 _MODEL = (
-    r"\b((wide|pre ?act) ?)?res ?net ?[a-d]?[\- ]?\d+|\bresnext ?\d+|\bwrn ?\d+|\bwide ?resnet|\bresnet\b"
+    r"\brn ?\d+\b|\b((wide|pre ?act) ?)?res ?net ?[a-d]?[\- ]?\d+|\bresnext ?\d+|\bwrn ?\d+|\bwide ?resnet"
+    r"|\bresnet\b"
     r"|레즈넷|\bpyramid ?net ?\d*|\bdense ?net ?\d*|\bvgg ?\d*|\befficient ?net|\bmobile ?net|\bconvnext"
     r"|\bshuffle ?net|\bregnet|\binception|\b(vit|deit|swin|beit|cct|cvt|pvt|cait|mixer)\b|\b(vit|deit)(?=\d)"
     r"|\bse ?resnet|\bresnest"
@@ -378,6 +384,7 @@ def model(text: str) -> str | None:
     words = re.sub(r"\bpatch ?(\d+)", r"\1", words)
     sizes = {"ti": "tiny", "t": "tiny", "s": "small", "b": "base", "l": "large"}
     words = re.sub(r"\b(vit|deit|swin) ?(ti|t|s|b|l)\b", lambda m: f"{m[1]} {sizes[m[2]]}", words)
+    words = re.sub(r"^rn ?(\d+)", r"resnet\1", words)
     words = re.sub(r"res ?net[ -]*(\d+)", r"resnet\1", words)
     return re.sub(r"\s+", " ", words).strip()
 

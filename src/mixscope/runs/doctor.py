@@ -7,14 +7,13 @@ import platform
 import statistics
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
 from mixscope.hardware import cores
+from mixscope.runs.environment import versions
 
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "simplejpeg", "pillow", "scikit-learn")
 SELF_TEST_STEPS = 30
 
 
@@ -51,7 +50,7 @@ def examine(root: Path) -> dict[str, Any]:
         "mixscope": mixscope.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(),
         "cores": cores(),
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_available_gib": round(memory.available / 2**30, 1),
@@ -133,10 +132,3 @@ def _tried(root: Path) -> dict[str, Any]:
         "last_loss": last,
         "ok": last < first,
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

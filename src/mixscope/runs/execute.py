@@ -21,8 +21,9 @@ import torch
 from mixscope import i18n
 from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
 from mixscope.findings import Finding
+from mixscope.runs import code_version, display, evaluate, records, tracking
 from mixscope.runs import device as devices
-from mixscope.runs import display, evaluate, records, tracking
+from mixscope.runs.environment import environment
 from mixscope.runs.records import LESS_MEMORY
 from mixscope.runs.setup import Ready, check_data, facts, first_batch, ready_for
 from mixscope.study import matrix
@@ -189,14 +190,14 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
     Returns whether to compile: what was chosen when the run began, so that it ends as it would have ended.
     """
     path, device = record.path, devices.describe(ready.device)
-    now = records.environment(
+    now = environment(
         config=ready.config, data=facts(ready.store), weights=ready.built.provenance, device=device
     )
     train, choice = ready.config.train, None
     if (path / "environment.json").exists():
         before = records.read_environment(path)
         check_data(ready.store, before, path)
-        if before["code"]["digest"] != now["code"]["digest"]:
+        if len(code_version.distinct([before["code"]["digest"], now["code"]["digest"]])) > 1:
             show.line("warning   the code of mixscope has changed since this run began")
         if before["device"] != device:
             show.line(

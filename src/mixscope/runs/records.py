@@ -20,20 +20,16 @@ what the figures mean (metrics, claims).
 """
 
 import fcntl
-import hashlib
 import io
 import json
 import os
-import platform
 import re
 import socket
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -41,47 +37,16 @@ import numpy as np
 import psutil
 import yaml
 
-import mixscope
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.study import config as settings
 from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
 STATES = ("running", "interrupted", "failed", "done")
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
 HEARTBEAT_SECONDS = 5.0
-# The rooms that can change a run's figures. Others start runs, show them, or read what they left: an edit of
-# those in the middle of a study does not mix versions of what is compared.
-MAKES_FIGURES = (
-    "rng.py",
-    "calibration.py",
-    "metrics.py",
-    "study/config.py",
-    "data/*.py",
-    "mixing/*.py",
-    "training/*.py",
-    "runs/device.py",
-    "runs/execute.py",
-    "runs/evaluate.py",
-    "runs/records.py",
-    "runs/setup.py",
-)
-# Of these rooms: what ends before a run begins. The digest of its data and its weights stands for that.
-BEFORE_A_RUN = (
-    *(
-        "archives.py",
-        "cifar_pickle.py",
-        "disk.py",
-        "download.py",
-        "formats.py",
-        "inspect.py",
-        "prepare.py",
-        "preview.py",
-    ),
-    "resizing.py",
-)
 LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"
@@ -410,85 +375,6 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-# --- what a run was made with -------------------------------------------------------------------
-
-
-def environment(
-    *, config: RunConfig, data: Mapping[str, Any], weights: Mapping[str, Any], device: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What stands in environment.json, as plain values; what is not known is null.
-
-    data: name and digest of the prepared data set, and its classes and superclasses by name, so that tables
-    need not open it again. weights: where the model's first weights came from.
-    device: what computes and with how many threads, from those who know torch.
-    """
-    return {
-        "schema": SCHEMA,
-        "mixscope": mixscope.__version__,
-        "digest": config.digest,
-        "code": code(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "hardware": {
-            "cpu": processor(),
-            "cores": psutil.cpu_count(logical=True),
-            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        },
-        "device": dict(device),
-        "data": dict(data),
-        "weights": dict(weights),
-    }
-
-
-def code() -> dict[str, Any]:
-    """Which mixscope runs: a digest of what can change a run's figures, and the git revision if there is one.
-
-    dirty: whether source files, these or others, differ from that revision; null without one.
-    """
-    source = Path(mixscope.__file__).parent
-    digest = hashlib.sha256()
-    makers = {file for pattern in MAKES_FIGURES for file in source.glob(pattern)}
-    for file in sorted(file for file in makers if file.name not in BEFORE_A_RUN):
-        digest.update(f"{file.relative_to(source).as_posix()}\n".encode() + file.read_bytes())
-    found: dict[str, Any] = {"digest": digest.hexdigest()[:16], "revision": None, "dirty": None}
-    # A package installed somewhere below another project's repository must not take that one's revision.
-    if _git(source, "ls-files", "--error-unmatch", "__init__.py") is not None:
-        found["revision"] = _git(source, "rev-parse", "HEAD")
-        changes = _git(source, "status", "--porcelain", "--", ".")
-        found["dirty"] = None if changes is None else bool(changes)
-    return found
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, or None where there is no git or no repository."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def processor() -> str | None:
-    """The model of the processor, where the system says it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # only Linux has this file
-    return platform.processor() or None
-
-
 # --- reading ------------------------------------------------------------------------------------
 
 
@@ -521,6 +407,11 @@ def list_runs(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
 
 
+def damaged(code: str, **params: Any) -> DataError:
+    """The error for a record that cannot be what a run writes; code: a message of mixscope/i18n."""
+    return DataError(Finding(code, "fail", params))
+
+
 def read_config(path: Path) -> RunConfig:
     """The settings of a run. Raises DataError."""
     file = path / "config.yaml"
@@ -529,7 +420,7 @@ def read_config(path: Path) -> RunConfig:
     try:
         return settings.load(file)
     except ConfigError as problem:
-        raise DataError(f"{problem}; this run directory is damaged or of another version") from problem
+        raise damaged("record-config", problem=str(problem)) from problem
 
 
 def read_environment(path: Path) -> dict[str, Any]:
@@ -560,16 +451,14 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
     try:
         content = file.read_bytes()
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
             row = json.loads(line)
             rows.append((row["kind"], row))
         except (ValueError, TypeError, KeyError) as problem:
-            raise DataError(
-                f"{file}, line {number}: is not an event of a run; the file is damaged"
-            ) from problem
+            raise damaged("record-event", path=str(file), line=number) from problem
     return [row for found, row in rows if kind is None or found == kind]
 
 
@@ -578,18 +467,17 @@ def read_predictions(path: Path, name: str) -> Predictions:
     file = path / "predictions" / f"{name}.npz"
     if not file.exists():
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
-        raise DataError(f"{path}: has no predictions {name} (there are: {', '.join(there) or 'none'})")
+        raise damaged("predictions-missing", path=str(path), name=name, available=there)
     try:
         # From memory: of a damaged file numpy would keep the handle open.
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             found = Predictions(arrays["ids"], arrays["labels"], arrays["logits"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-        raise DataError(f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again") from problem
+        about = {"path": str(file), "reason": str(problem), "run": str(path)}
+        raise damaged("predictions-damaged", **about) from problem
     n = len(found.ids)
     if found.labels.shape != (n,) or found.logits.ndim != 2 or len(found.logits) != n:
-        raise DataError(
-            f"{file}: ids, labels and logits differ in length; `mixscope eval {path}` makes it again"
-        )
+        raise damaged("predictions-lengths", path=str(file), run=str(path))
     return found
 
 
@@ -597,12 +485,12 @@ def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     try:
         value = json.loads(file.read_bytes())
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     except ValueError as problem:
-        raise DataError(f"{file}: is not valid JSON, the file is damaged") from problem
+        raise damaged("record-not-json", path=str(file)) from problem
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise DataError(f"{file}: is not of schema {SCHEMA}, which this mixscope writes and reads")
+        raise damaged("record-schema", path=str(file), schema=SCHEMA)
     missing = [key for key in keys if key not in value]
     if missing:
-        raise DataError(f"{file}: lacks {', '.join(missing)}, the file is damaged")
+        raise damaged("record-lacks", path=str(file), keys=missing)
     return value

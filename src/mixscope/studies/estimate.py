@@ -24,7 +24,8 @@ from mixscope.atomic import replacing
 from mixscope.data.store import Store
 from mixscope.errors import DataError, RunFailed
 from mixscope.formatting import duration, size
-from mixscope.runs import records
+from mixscope.hardware import processor
+from mixscope.runs import code_version
 from mixscope.studies import backends
 from mixscope.studies.status import Standing
 from mixscope.study.config import RunConfig, clean_images
@@ -299,10 +300,8 @@ def remembering(*, root: Path, threads: int) -> Probe:
 
 def _namer(root: Path, threads: int) -> Callable[[RunConfig], str]:
     """What names a probe: this machine and this code, the data, the threads, and the shape of the run."""
-    machine = (
-        f"{platform.node()} {records.processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
-    )
-    about = f"{machine} {records.code()['digest']} {root}"
+    machine = f"{platform.node()} {processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
+    about = f"{machine} {code_version.digest()} {root}"
     return lambda config: hashlib.sha256(f"{about} {shape(config)}".encode()).hexdigest()[:16]
 
 

@@ -21,11 +21,12 @@ from mixscope.study.matrix import PlannedRun, Study
 FIGURES = ("top1", "top5", "recall", "precision", "f1")
 TITLES = {"top1": "Top-1", "top5": "Top-5", "f1": "F1"}
 PUBLISHED_FACTORS = ("model", "augmentation", "pretrained")  # other factors come after these
-NOT_SHOWN = ("checkpoint", "of", "runs")  # what a table for a person has no column for
+NOT_SHOWN = ("checkpoint", "of", "failed", "runs")  # what a table for a person has no column for
 
 
 def results(runs: Sequence[PlannedRun], out: Path) -> list[dict[str, Any]]:
-    """A row for each cell: its levels, mean and standard deviation of each figure, seeds that are done.
+    """A row for each cell: its levels, mean and standard deviation of each figure, seeds that are done and
+    runs that failed.
 
     Figures are percent on the test split, of the last epoch; under protocol "published" of the epoch that is
     best on test (`checkpoint` says which). A deviation needs two seeds, a mean one; what is missing is None.
@@ -56,6 +57,7 @@ def results(runs: Sequence[PlannedRun], out: Path) -> list[dict[str, Any]]:
                 "checkpoint": checkpoint,
                 "seeds": len(done),
                 "of": len(mine),
+                "failed": sum(_failed(r, out) for r in mine),
                 "runs": [
                     {
                         "seed": r.seed,
@@ -69,6 +71,11 @@ def results(runs: Sequence[PlannedRun], out: Path) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _failed(run: PlannedRun, out: Path) -> bool:
+    path = out / run.directory
+    return records.is_run(path) and records.read_status(path)["state"] == "failed"
 
 
 def _checkpoint(run: PlannedRun) -> str:
@@ -105,7 +112,8 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
         "best-on-test": "the epoch that is best on the test split itself (protocol published), so optimistic",
     }
     which = "; ".join(said[name] for name in dict.fromkeys(row["checkpoint"] for row in rows))
-    return f"Test split, percent, mean +- standard deviation over seeds; {which}"
+    lost = "; means are of runs that finish" if any(row["failed"] for row in rows) else ""
+    return f"Test split, percent, mean +- standard deviation over seeds; {which}{lost}"
 
 
 def _cells(rows: Sequence[dict[str, Any]], plus_minus: str) -> list[list[str]]:
@@ -118,7 +126,7 @@ def _cells(rows: Sequence[dict[str, Any]], plus_minus: str) -> list[list[str]]:
             [
                 *(str(row[k]) for k in about),
                 *(_shown(row[f], row[f"{f}_sd"], plus_minus) for f in FIGURES),
-                f"{row['seeds']}/{row['of']}",
+                f"{row['seeds']}/{row['of']}" + (f", {row['failed']} failed" if row["failed"] else ""),
             ]
             for row in rows
         ),

@@ -5,8 +5,8 @@
         en: ViT gains more from MixUp than ResNet does
         ko: ...
         contrast:                           the weight of a cell is the product over these factors
-          model: {vit: 1, resnet50: -1}
-          augmentation: {mixup: 1, default: -1}
+          model: {vit: 1, resnet50: -1}     differences of means: weights are scaled so that their absolute
+          augmentation: {mixup: 1, default: -1}   values sum to 2; 1/3 is a weight, too
         where: {data: cifar100}             only these strata; default: all
         expect: above                       above, below or equivalent (to zero), or none: estimate only
         margin: 1.0                         percentage points that matter
@@ -23,8 +23,11 @@ What does not belong here: whether a claim is true (claims/).
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
 from mixscope.errors import ConfigError, unknown
@@ -118,7 +121,18 @@ def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
                 others = [c.id for c in claims if c is not claim]
                 where = document.where("claims", claim.id, "needs")
                 raise ConfigError(unknown(where, "other claim", needed, others))
+            other = next(c for c in claims if c.id == needed)
+            if not any(_agree(a, b) for a in claim.strata(factors) for b in other.strata(factors)):
+                raise ConfigError(
+                    f"{document.where('claims', claim.id, 'needs')}: {needed} is claimed of other strata than"
+                    f" {claim.id}, so that it would never count; change `where`, or leave it out"
+                )
     return claims
+
+
+def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two strata have the same level of every factor that both have."""
+    return all(other.get(factor, level) == level for factor, level in one.items())
 
 
 def _claim(name: str, found: Any, document: Document, factors: Levels) -> Claim:
@@ -168,22 +182,33 @@ def _contrast(found: Any, document: Document, at: Key, factors: Levels) -> dict[
         if factor not in factors:
             raise ConfigError(unknown(document.where(*at, factor), "factor", factor, factors))
         _mapping(weights, document, (*at, factor))
-        for level, weight in weights.items():
+        for level in weights:
             if level not in factors[factor]:
                 raise ConfigError(
                     unknown(document.where(*at, factor, level), "level", level, factors[factor])
                 )
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight == 0:
-                raise ConfigError(
-                    f"{document.where(*at, factor, level)}: expected a weight other than 0, got {weight!r}"
-                )
-        if abs(sum(weights.values())) > 1e-9:
+        each = {level: _weight(weight, document, (*at, factor, level)) for level, weight in weights.items()}
+        if not each or abs(math.fsum(each.values())) > 1e-6 * math.fsum(map(abs, each.values())):
             raise ConfigError(
                 f"{document.where(*at, factor)}: the weights of a comparison add up to 0, these to"
-                f" {sum(weights.values()):g}"
+                f" {math.fsum(each.values()):g}; a mean of three levels is written with 1/3"
             )
-        contrast[factor] = {level: float(weight) for level, weight in weights.items()}
+        contrast[factor] = normalised(each)
     return contrast
+
+
+def _weight(given: Any, document: Document, at: Key) -> float:
+    """A weight as a number, or as a fraction of whole numbers such as 1/3 or -2/3."""
+    number = float("nan")
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        number = float(given)
+    elif isinstance(given, str) and re.fullmatch(r"[+-]?\d{1,9}\s*/\s*[1-9]\d{0,8}", given.strip()):
+        number = float(Fraction(given.replace(" ", "")))
+    if not math.isfinite(number) or number == 0:
+        raise ConfigError(
+            f"{document.where(*at)}: expected a weight other than 0, as 1, -0.5 or 1/3, got {given!r}"
+        )
+    return number
 
 
 def _where(

@@ -34,8 +34,9 @@ def read_cifar100(folder: Path, wanted: Wanted) -> Content:
         train, test = (_pickled(file, "fine_labels", "coarse_labels") for file in files)
     if max(train[1].max(), test[1].max()) < COARSE:
         raise DataError(
-            f"{files[0]}: its class labels are those of the {COARSE} superclasses, expected {FINE} classes;"
-            " get the published files"
+            f"its class labels are those of the {COARSE} superclasses, expected {FINE} classes;"
+            " get the published files",
+            path=files[0],
         )
     superclass: dict[int, int] = {}
     for file, (_, fine_labels, coarse_labels) in zip(files, (train, test), strict=True):
@@ -43,13 +44,15 @@ def read_cifar100(folder: Path, wanted: Wanted) -> Content:
         for fine, group in pairs.tolist():
             if not 0 <= group < len(coarse):
                 raise DataError(
-                    f"{file}: superclass label {group} is out of range, expected 0 to {len(coarse) - 1}; the"
-                    " file is damaged, get it again"
+                    f"superclass label {group} is out of range, expected 0 to {len(coarse) - 1}; the"
+                    " file is damaged, get it again",
+                    path=file,
                 )
             if superclass.setdefault(fine, group) != group and fine < len(names):
                 raise DataError(
-                    f'{file}: class "{names[fine]}" is in two superclasses, "{coarse[superclass[fine]]}" and'
-                    f' "{coarse[group]}", expected one; the file is damaged, get it again'
+                    f'class "{names[fine]}" is in two superclasses, "{coarse[superclass[fine]]}" and'
+                    f' "{coarse[group]}", expected one; the file is damaged, get it again',
+                    path=file,
                 )
     found = Content(
         size=32,
@@ -102,7 +105,7 @@ def _checked(content: Content, folder: Path, classes: int, superclasses: int) ->
     if counts != (classes, superclasses):
         named = f"{counts[0]:,} classes" + (f" and {counts[1]:,} superclasses" if superclasses else "")
         expected = f"{classes}" + (f" and {superclasses}" if superclasses else "")
-        raise DataError(f"{folder}: names {named}, expected {expected}; get the published files")
+        raise DataError(f"names {named}, expected {expected}; get the published files", path=folder)
     return content
 
 
@@ -112,9 +115,11 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
     raw = np.fromfile(file, dtype=np.uint8)
     if len(raw) and len(raw) % length and len(raw) % (other := 6147 - length) == 0:
         told = {3073: "CIFAR-10", 3074: "CIFAR-100"}
-        raise DataError(f"{file}: holds records of {told[other]}, expected those of {told[length]}")
+        raise DataError(f"holds records of {told[other]}, expected those of {told[length]}", path=file)
     if len(raw) == 0 or len(raw) % length:
-        raise DataError(f"{file}: {len(raw)} bytes are not whole records of {length}; the file is truncated")
+        raise DataError(
+            f"{len(raw)} bytes are not whole records of {length}; the file is truncated", path=file
+        )
     rows = raw.reshape(-1, length)
     first, last = rows[:, 0].astype(np.int64), rows[:, label_bytes - 1].astype(np.int64)
     return rows[:, label_bytes:].reshape(-1, 3, 32, 32), last, first
@@ -125,10 +130,10 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
     content = load_cifar_pickle(file)
     images = content.get("data")
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
-        raise DataError(f'{file}: its "data" is no array of bytes, n x 3072; the file is damaged')
+        raise DataError('its "data" is no array of bytes, n x 3072; the file is damaged', path=file)
     if fine not in content and {"labels", "fine_labels"} & content.keys():
         other, this = ("CIFAR-10", "CIFAR-100") if fine == "fine_labels" else ("CIFAR-100", "CIFAR-10")
-        raise DataError(f"{file}: holds labels of {other}, expected those of {this}")
+        raise DataError(f"holds labels of {other}, expected those of {this}", path=file)
     found = []
     for key in (fine, coarse):
         labels = content.get(key)
@@ -138,8 +143,9 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
             or not all(type(n) is int and abs(n) < 1 << 31 for n in labels)
         ):
             raise DataError(
-                f'{file}: its "{key}" is no list of {len(images):,} whole numbers, one an image; the file is'
-                " damaged, get it again"
+                f'its "{key}" is no list of {len(images):,} whole numbers, one an image; the file is'
+                " damaged, get it again",
+                path=file,
             )
         found.append(np.array(labels, dtype=np.int64))
     return images.reshape(-1, 3, 32, 32), found[0], found[1]
@@ -157,6 +163,6 @@ def _names(file: Path, *keys: str) -> list[list[str]]:
             found.append([n.decode() if isinstance(n, bytes) else n for n in names])
         except ValueError as problem:  # also what is not UTF-8
             raise DataError(
-                f'{file}: its "{key}" is missing or is no list of names; the file is damaged, get it again'
+                f'its "{key}" is missing or is no list of names; the file is damaged, get it again', path=file
             ) from problem
     return found

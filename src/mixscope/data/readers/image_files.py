@@ -27,10 +27,10 @@ def classes_in(folder: Path) -> list[str]:
     loose = [p for p in inside if p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES and not p.is_dir()]
     if loose:
         more = f" (as are {len(loose) - 1:,} more)" if len(loose) > 1 else ""
-        raise DataError(f"{loose[0]}: is an image outside a class folder{more}; move it into one, or away")
+        raise DataError(f"is an image outside a class folder{more}; move it into one, or away", path=loose[0])
     classes = [p.name for p in inside if p.is_dir()]
     if not classes:
-        raise DataError(f"{folder}: holds no class folder; expected one a class with its images")
+        raise DataError("holds no class folder; expected one a class with its images", path=folder)
     return classes
 
 
@@ -47,14 +47,15 @@ def images_in(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> tuple[l
         if name not in plain and not (path := folder / name).is_file() and path.exists():
             # A link that leads nowhere is a file that cannot be read.
             what = "a folder" if path.is_dir() else "a device or a pipe"
-            raise DataError(f"{path}: is {what}, expected images; move it, or what it holds, elsewhere")
+            raise DataError(f"is {what}, expected images; move it, or what it holds, elsewhere", path=path)
         (found if name.lower().endswith(endings) else others).append(name)
     unread = [name for name in others if name.lower().endswith(IMAGE_ENDINGS + OTHER_IMAGES)]
     if unread:
         kinds = ", ".join(sorted({Path(name).suffix.lower() for name in unread}))
         raise DataError(
-            f"{folder / unread[0]}: is an image in a format that is not read, of {len(unread):,} in this"
-            f" folder ({kinds}), expected {', '.join(endings)}; convert them, or move them away"
+            f"is an image in a format that is not read, of {len(unread):,} in this"
+            f" folder ({kinds}), expected {', '.join(endings)}; convert them, or move them away",
+            path=folder / unread[0],
         )
     return found, others
 
@@ -97,8 +98,9 @@ def held_out(labels: Sequence[int], fraction: float | None, names: Sequence[str]
     """
     if fraction is None:
         raise DataError(
-            f"{where}: has no test or validation split; give --test-fraction 0.2 to hold out a fifth of each"
-            " class for it"
+            "has no test or validation split; give --test-fraction 0.2 to hold out a fifth of each"
+            " class for it",
+            path=where,
         )
     check_fraction(fraction)
     kinds = np.asarray(labels, dtype=np.int64)
@@ -106,8 +108,9 @@ def held_out(labels: Sequence[int], fraction: float | None, names: Sequence[str]
     single = [names[i] for i in np.flatnonzero(counts < 2).tolist()]
     if single:
         raise DataError(
-            f"{where}: has fewer than 2 images of {listing.few(single)}, so that --test-fraction would leave"
-            " train or test without one; add images or remove the class"
+            f"has fewer than 2 images of {listing.few(single)}, so that --test-fraction would leave"
+            " train or test without one; add images or remove the class",
+            path=where,
         )
     keys = rng.generator(SPLIT_SEED, "subset", HOLDOUT).random(len(kinds))
     order = np.lexsort((keys, kinds))

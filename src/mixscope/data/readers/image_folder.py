@@ -63,15 +63,15 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
     else:
         strangers = sorted(set(classes_in(held)) - set(names))
         if strangers:
-            raise DataError(f"{held / strangers[0]}: is a class that train does not have")
+            raise DataError("is a class that train does not have", path=held / strangers[0])
         found["test"] = _files(held, names, top, notes)
     _refuse_empty({"train": train} if held is None else {"train": train, "test": held}, names, found)
     first = found["train"][0][0]
     side = decoding.side(found["train"][0]) if wanted.size is None else wanted.size
     if side > LARGEST_SIDE:
         raise DataError(
-            f"{first}: is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give --size N to"
-            " resize"
+            f"is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give --size N to resize",
+            path=first,
         )
     if wanted.size is not None:
         notes.append(f"images resized to {side} px where they had another size")
@@ -98,7 +98,8 @@ def _roles(folder: Path) -> dict[str, str]:
         role = next((role for role, known in ROLES.items() if name.lower() in known), None)
         if role is not None and role in found:
             raise DataError(
-                f"{folder}: {found[role]} and {name} may both be the {role} split; rename or move one of them"
+                f"{found[role]} and {name} may both be the {role} split; rename or move one of them",
+                path=folder,
             )
         if role is not None:
             found[role] = name
@@ -147,13 +148,15 @@ def _refuse_empty(
     places: dict[str, Path], names: list[str], found: dict[str, tuple[list[str], list[int]]]
 ) -> None:
     empty = [
-        str(place / name)
+        place / names[label]
         for split, place in places.items()
-        for name in (names[i] for i in sorted(set(range(len(names))) - set(found[split][1])))
+        for label in sorted(set(range(len(names))) - set(found[split][1]))
     ]
     if empty:
-        what = "holds no image" if len(empty) == 1 else "hold no image"
+        others = [f"{place.parent.name}/{place.name}" for place in empty[1:]]
+        more = f", like {listing.few(others)}" if others else ""
         raise DataError(
-            f"{listing.few(empty)}: {what} that is read; expected some of every class in"
-            f" {' and in '.join(place.name for place in places.values())}, so add images or remove the class"
+            f"holds no image that is read{more}; expected some of every class in"
+            f" {' and in '.join(place.name for place in places.values())}, so add images or remove the class",
+            path=empty[0],
         )

@@ -42,7 +42,7 @@ def files_in(source: Path) -> list[Path]:
         inside = {place: listing.folders(place) for place in level}
         level = [p / n for p, some in inside.items() if len(some) <= listing.MOST_BESIDE for n in some]
     if len(found) > MOST_FILES:
-        raise DataError(f"{source}: holds {len(found):,} Parquet files, at most {MOST_FILES:,} are read")
+        raise DataError(f"holds {len(found):,} Parquet files, at most {MOST_FILES:,} are read", path=source)
     return sorted(found)
 
 
@@ -70,7 +70,7 @@ def read(
         notes.append("validation was left out: test is the test split, and validation is carved out of train")
     if "train" not in split:
         raise DataError(
-            f"{source}: holds no train split, found {', '.join(sorted(split))}; give all its files"
+            f"holds no train split, found {', '.join(sorted(split))}; give all its files", path=source
         )
     if held is not None and wanted.test_fraction is not None:
         raise ConfigError(f"--test-fraction: {source} has a test split; leave --test-fraction out")
@@ -116,7 +116,8 @@ def _parts(source: Path) -> dict[str, list[Path]]:
         role = next((role for word in words for role, known in SPLITS.items() if word in known), None)
         if role is None and len(files) > 1:
             raise DataError(
-                f"{file}: is neither named train, test or validation, nor in a folder of that name; rename it"
+                "is neither named train, test or validation, nor in a folder of that name; rename it",
+                path=file,
             )
         parts.setdefault(role or "train", []).append(file)
     return parts
@@ -217,12 +218,12 @@ def _column(table: Any, known: Sequence[str], file: Path) -> str:
     there = table.schema_arrow.names
     found = next((name for name in known if name in there), None)
     if found is None:
-        raise DataError(f"{file}: has no column {' or '.join(known)}, found {listing.few(there)}")
+        raise DataError(f"has no column {' or '.join(known)}, found {listing.few(there)}", path=file)
     return found
 
 
 def _damaged(file: Path, problem: Exception) -> DataError:
-    return DataError(f"{file}: cannot be read as Parquet ({' '.join(str(problem).split())}); get it again")
+    return DataError(f"cannot be read as Parquet ({' '.join(str(problem).split())}); get it again", path=file)
 
 
 def _names(schema: Any, label: str) -> list[str] | None:
@@ -241,12 +242,12 @@ def _names_and_labels(kept: Sequence[_Rows], notes: list[str]) -> tuple[list[str
         wrong = next((i for i, v in enumerate(some) if type(v) not in (int, str)), None)
         if wrong is not None:
             raise DataError(
-                f"{rows.files[0]}: label of row {wrong} is {some[wrong]!r}, expected a number or a name"
+                f"label of row {wrong} is {some[wrong]!r}, expected a number or a name", path=rows.files[0]
             )
     kinds = {type(v) for some in values for v in some}
     if len(kinds) > 1:
         raise DataError(
-            f"{kept[0].files[0]}: has labels that are numbers and labels that are names; expected one"
+            "has labels that are numbers and labels that are names; expected one", path=kept[0].files[0]
         )
     if kinds == {str}:
         names = sorted({v for some in values for v in some})
@@ -270,6 +271,6 @@ def _superclasses(
     of = dict(pairs.tolist())
     if len(of) != len(pairs) or not all(0 <= group < len(names) for group in of.values()):
         raise DataError(
-            f"{kept[0].files[0]}: has a class in two superclasses, or a superclass without a name"
+            "has a class in two superclasses, or a superclass without a name", path=kept[0].files[0]
         )
     return tuple(names), tuple(of.get(i, 0) for i in range(n_classes))

@@ -38,12 +38,12 @@ def read_tiny_imagenet(folder: Path, wanted: Wanted) -> Content:
     class_of = {wnid: i for i, wnid in enumerate(wnids)}
     twice = next((wnid for i, wnid in enumerate(wnids) if class_of[wnid] != i), None)
     if twice is not None or not wnids:
-        raise DataError(f"{top / 'wnids.txt'}: names {twice or 'no class'}{' twice' if twice else ''}")
+        raise DataError(f"names {twice or 'no class'}{' twice' if twice else ''}", path=top / "wnids.txt")
     extra = sorted(set(classes_in(listing.need(top, "train", TITLE))) - set(wnids))
     if extra:
         raise DataError(
-            f"{top / 'train' / extra[0]}: is not in wnids.txt; the list is cut short, or the folder is none"
-            " of Tiny-ImageNet's"
+            "is not in wnids.txt; the list is cut short, or the folder is none of Tiny-ImageNet's",
+            path=top / "train" / extra[0],
         )
     train, test = _train(top, class_of, notes), _val(top, class_of, notes)
     report = decoding.Report()
@@ -71,7 +71,7 @@ def _train(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
         place = own / "images" if (own / "images").is_dir() else own
         images, _ = images_in(place, JPEG_ENDINGS)
         if not images:
-            raise DataError(f"{place}: holds no JPEG image; tiny-imagenet is not whole, unpack it again")
+            raise DataError("holds no JPEG image; tiny-imagenet is not whole, unpack it again", path=place)
         files += paths(place, images)
         labels += [class_of[wnid]] * len(images)
         if not boxed:
@@ -98,7 +98,9 @@ def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
     told = {c[0]: c[1] for c in (line.split("\t") for line in listing.lines(notes_file))} if box_of else {}
     strangers = sorted(set(told.values()) - set(class_of))
     if strangers:
-        raise DataError(f"{notes_file}: names {strangers[0]}, which is not in wnids.txt; expected one of it")
+        raise DataError(
+            f"names {strangers[0]}, which is not in wnids.txt; expected one of it", path=notes_file
+        )
     place_of, found = _val_images(val, class_of)
     if not found:  # the original: all in one folder
         listing.need(top, "val/val_annotations.txt", TITLE)
@@ -108,8 +110,9 @@ def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
         wrong = sorted(name for name, wnid in found.items() if told.get(name, wnid) != wnid)
         if wrong:
             raise DataError(
-                f"{place_of[wrong[0]] / wrong[0]}: is in another class's folder than {notes_file} says"
-                f" ({told[wrong[0]]}); unpack tiny-imagenet again"
+                f"is in another class's folder than {notes_file} says"
+                f" ({told[wrong[0]]}); unpack tiny-imagenet again",
+                path=place_of[wrong[0]] / wrong[0],
             )
     else:
         notes.append("val is arranged in class folders and has no annotations, so test images have no boxes")
@@ -133,14 +136,18 @@ def _val_images(val: Path, class_of: dict[str, int]) -> tuple[dict[str, Path], d
         if wnid == "images":
             continue
         if wnid not in class_of:
-            raise DataError(f"{val / wnid}: is not in wnids.txt; the folder is none of Tiny-ImageNet's")
+            raise DataError("is not in wnids.txt; the folder is none of Tiny-ImageNet's", path=val / wnid)
         place = val / wnid / "images" if (val / wnid / "images").is_dir() else val / wnid
         for name in images_in(place, JPEG_ENDINGS)[0]:
             if name in place_of:
-                raise DataError(f"{place / name}: has the name of {place_of[name] / name}; unpack it again")
+                raise DataError(
+                    f"has the name of {place_of[name] / name}; unpack it again", path=place / name
+                )
             place_of[name], found[name] = place, wnid
     if not found:
-        raise DataError(f"{val / 'images'}: holds no JPEG image; tiny-imagenet is not whole, unpack it again")
+        raise DataError(
+            "holds no JPEG image; tiny-imagenet is not whole, unpack it again", path=val / "images"
+        )
     return place_of, found
 
 
@@ -173,10 +180,12 @@ def _annotations(file: Path, *, first: int) -> Boxes:
         if len(box) != 4 or min(box) < 0 or max(box) > BOX_MOST:
             what = "a file name, a class and a box" if first == 2 else "a file name and a box"
             raise DataError(
-                f"{file}, line {number}: expected {what} of four numbers of pixels with tabs between, got"
-                f" {line[:80]!r}; unpack tiny-imagenet again"
+                f"expected {what} of four numbers of pixels with tabs between, got"
+                f" {line[:80]!r}; unpack tiny-imagenet again",
+                path=file,
+                line=number,
             )
         if cells[0] in rows:
-            raise DataError(f"{file}, line {number}: lists {cells[0]} a second time; unpack it again")
+            raise DataError(f"lists {cells[0]} a second time; unpack it again", path=file, line=number)
         rows[cells[0]] = box
     return rows

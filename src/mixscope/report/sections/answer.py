@@ -3,12 +3,14 @@
 What does not belong here: markup (templates/answer.html), and how charts are drawn (plots.py).
 """
 
-from mixscope.claims import verdicts
+from collections.abc import Sequence
+
+from mixscope.claims import contrasts, samples, verdicts
 from mixscope.claims.verdicts import Reading, Verdict
-from mixscope.formatting import number
+from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import short_cell
-from mixscope.report.story import Story
+from mixscope.report.naming import seeds_range, short_cell
+from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
 SHOWN = 4  # names in a remark
@@ -30,21 +32,20 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
         few = ", ".join(reading.missing[:SHOWN]) + (" …" if len(reading.missing) > SHOWN else "")
         return [words("answer.needs_runs", names=few)]
     capped = reading.uncapped is not None and reading.verdict != reading.uncapped
-    if capped and reading.verdict == verdicts.INCONCLUSIVE:
+    if capped and reading.verdict in (verdicts.INCONCLUSIVE, verdicts.SCALE_DEPENDENT, verdicts.POST_HOC):
         kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds)]
         found.append(words("answer.capped", gates="; ".join(kinds)))
-        if reading.uncapped in (verdicts.SUPPORTED, verdicts.REFUTED):
+        if reading.uncapped in verdicts.SETTLED:
             found.append(words("answer.uncapped", verdict=words(f"verdict.{reading.uncapped}")))
     elif len(verdict.readings) == 1 and reading.verdict in (
-        verdicts.SUPPORTED,
-        verdicts.REFUTED,
+        *verdicts.SETTLED,
         verdicts.INCONCLUSIVE,
     ):
         found.append(words(f"why.{_where(verdict, reading)}"))
-    if reading.negligible:
-        found.append(words("answer.negligible", margin=f"{verdict.margin:g}"))
+    if reading.look is not None and reading.look.of > 1:
+        found.append(_looked(reading, words))
     if reading.seeds_would_settle is not None:
-        found.append(words("answer.seeds_needed", n=reading.seeds_would_settle))
+        found.append(words("answer.seeds_needed", n=seeds_range(reading)))
     if reading.verdict == verdicts.EXPLORATORY and verdict.expect != "none":
         key = "answer.tipping" if reading.tipping_sd is not None else "answer.open"
         found.append(words(key, sd=number(reading.tipping_sd)))
@@ -55,16 +56,47 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
     return found
 
 
+def _looked(reading: Reading, words: Words) -> str:
+    """At which look a reading is judged, by which interval, and when the next one is."""
+    assert reading.look is not None and reading.judged is not None
+    key = (
+        "answer.look"
+        if reading.look.next is None or reading.verdict in verdicts.SETTLED
+        else "answer.look_next"
+    )
+    return words(
+        key,
+        seeds=reading.look.seeds,
+        level=f"{100 * reading.judged.level:.4g}",
+        low=signed(reading.judged.low),
+        high=signed(reading.judged.high),
+        next=reading.look.next,
+    )
+
+
 def _where(verdict: Verdict, reading: Reading) -> str:
-    """Where the interval lies, as a key."""
-    assert reading.points is not None
-    low, high, margin = reading.points.low, reading.points.high, verdict.margin
+    """Where the interval that a verdict rests on lies, as a key."""
+    assert reading.judged is not None
+    low, high, margin = reading.judged.low, reading.judged.high, verdict.margin
     if verdict.expect == "equivalent":
         outside = low > margin or high < -margin
         return {verdicts.SUPPORTED: "within"}.get(reading.verdict, "outside" if outside else "beyond")
+    if reading.verdict == verdicts.NEGLIGIBLE:
+        return "inside"
     if low > 0 or high < 0:
         return "above" if low > 0 else "below"
-    return "inside" if reading.negligible else "crosses"
+    return "crosses"
+
+
+def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> str:
+    """The 95 % interval of a weighted sum of accuracies, " [low, high]"; nothing without predictions."""
+    found = [samples.sample(told.results, cell.experiment) for cell in cells]
+    known = [sample for sample in found if sample is not None]
+    if len(known) < len(cells):
+        return ""
+    interval = contrasts.points(known, list(weights)).interval()
+    shown = number if len(cells) == 1 else signed
+    return f" [{shown(interval.low)}, {shown(interval.high)}]"
 
 
 def best_cells(told: Story, words: Words) -> list[str]:
@@ -83,10 +115,16 @@ def best_cells(told: Story, words: Words) -> list[str]:
             cell=short_cell(cell, told, words),
             value=number(best),
             seeds=cell.seeds,
+            interval=_interval(told, [cell], [1.0]),
         )
         if len(ranked) > 1:
             behind, second = ranked[1]
             gap = number(best - behind)
-            sentence += "; " + words("answer.best_next", cell=short_cell(second, told, words), difference=gap)
+            sentence += "; " + words(
+                "answer.best_next",
+                cell=short_cell(second, told, words),
+                difference=gap,
+                interval=_interval(told, [cell, second], [1.0, -1.0]),
+            )
         found.append(sentence + ".")
     return found

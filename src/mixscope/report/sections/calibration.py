@@ -6,6 +6,7 @@ What does not belong here: markup (templates/calibration.html), and how charts a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mixscope import calibration
 from mixscope.formatting import number
 from mixscope.report import plots
 from mixscope.report.grouping import arm_keys, mates, series_of
@@ -67,6 +68,14 @@ def captioned(told: Story, words: Words) -> list[dict[str, Any]]:
     return found
 
 
+def _floor(cell: Cell) -> float | None:
+    """The ECE in percent that a calibrated network would have by chance, on the test set of one run."""
+    if cell.judged is None or cell.judged.reliability is None:
+        return None
+    r = cell.judged.reliability
+    return 100.0 * calibration.noise_floor(r.confidence, r.examples / len(cell.judged.seeds))
+
+
 def eces(told: Story, words: Words) -> list[dict[str, Any]]:
     """ECE of each cell, as it is and after temperature scaling, mean and deviation over seeds."""
     rows = []
@@ -77,6 +86,7 @@ def eces(told: Story, words: Words) -> list[dict[str, Any]]:
                 {
                     "cell": cell,
                     "levels": words.levels(cell.levels),
+                    "floor": _floor(cell),
                     "temperature": [s.temperature for s in scaled],
                     "after": [100.0 * s.ece for s in scaled],
                 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixscope.report import story
+from mixscope.report.naming import limits
 from mixscope.report.story import Story
 from mixscope.report.words import Words
 from mixscope.results import Run
@@ -59,7 +60,7 @@ def gates(told: Story, words: Words) -> dict[str, list[str]]:
     for verdict in told.verdicts:
         for reading in verdict.readings:
             where = ": ".join(filter(None, (verdict.claim, words.levels(reading.stratum))))
-            for gate in reading.gates:
+            for gate in limits(reading, words.language):
                 found.setdefault(gate, []).append(where)
     return found
 

@@ -1,0 +1,117 @@
+"""Which experiments still need seeds: a study that is run look by look stops what no open claim needs.
+
+What does not belong here: starting runs (runs/scheduler.py), and the levels of looks (looks.py).
+"""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mixscope.claims.rules import MISSING, SETTLED
+from mixscope.claims.verdicts import Reading, Verdict
+from mixscope.errors import ConfigError
+from mixscope.runs import records
+from mixscope.study import matrix
+from mixscope.study.matrix import Study
+
+# What more seeds can mend; every other gate stays whatever is run.
+MENDED = {"seeds", "unfinished", "holm", "needs", "scales"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where the claims of a study stand at a look.
+
+    Attributes:
+        settled: Verdicts of the claims that need no more seeds, by claim.
+        stuck: Claims that no number of seeds would settle, with the reasons.
+        needed: Experiments that each open claim needs, by claim.
+    """
+
+    settled: Mapping[str, str]
+    stuck: Mapping[str, tuple[str, ...]]
+    needed: Mapping[str, tuple[str, ...]]
+
+    @property
+    def experiments(self) -> set[str]:
+        """Experiments that some open claim needs."""
+        return {name for names in self.needed.values() for name in names}
+
+
+def standing(verdicts: Sequence[Verdict]) -> Standing:
+    """Which claims are open, and what they need. Estimates and secondary claims keep nothing running."""
+    settled, stuck, needed = {}, {}, {}
+    for verdict in verdicts:
+        if verdict.secondary or verdict.expect == "none":
+            continue
+        if verdict.verdict in SETTLED:
+            settled[verdict.claim] = verdict.verdict
+            continue
+        open_ = [reading for reading in verdict.readings if _open(reading)]
+        names = dict.fromkeys(name for reading in open_ for name in reading.cells)
+        waits = any("needs" in reading.gate_kinds for reading in verdict.readings)
+        if names or waits:
+            needed[verdict.claim] = tuple(names)
+        else:
+            reasons = [g for r in verdict.readings for g in r.gates]
+            stuck[verdict.claim] = tuple(dict.fromkeys(reasons))
+    if not any(needed.values()):  # what is left waits for claims that are settled or stuck
+        stuck |= dict.fromkeys(needed, ("it needs a claim that is not open",))
+        needed = {}
+    return Standing(settled=settled, stuck=stuck, needed=needed)
+
+
+def _open(reading: Reading) -> bool:
+    """Whether more seeds may settle a reading that its own interval, or the correction, leaves open."""
+    if not set(reading.gate_kinds) <= MENDED:
+        return False
+    if reading.verdict == MISSING:
+        return True
+    return reading.uncapped not in SETTLED or bool(
+        {"seeds", "unfinished", "holm", "scales"} & set(reading.gate_kinds)
+    )
+
+
+def extended(study: Study) -> Study:
+    """The study with as many seeds as its last look asks for: those listed, then the next whole numbers.
+
+    Raises:
+        ConfigError: If the study declares no looks.
+    """
+    if not study.looks:
+        raise ConfigError(
+            f"{study.file.file}: --until-decided goes by the looks of a study, and it declares none; write"
+            " looks: [3, 5, 8, 12] before its first run"
+        )
+    lacking = study.looks[-1] - len(study.seeds)
+    if lacking <= 0:
+        return study
+    first = max(study.seeds) + 1
+    longer = replace(study, seeds=[*study.seeds, *range(first, first + lacking)])
+    return replace(longer, text=matrix.written(longer))
+
+
+def lines(now: Standing) -> Iterator[str]:
+    """Where claims stand, a line each."""
+    for claim, verdict in now.settled.items():
+        yield f"decided   {claim}  {verdict}"
+    for claim, reasons in now.stuck.items():
+        yield f"stuck     {claim}  more seeds do not help: {'; '.join(reasons)}"
+    for claim, names in now.needed.items():
+        yield f"open      {claim}  needs more seeds of {len(names)} experiments"
+
+
+def saved(study: Study, out: Path, seeds: int) -> str:
+    """What stopping early saved of the runs that the last look would have asked for."""
+    planned = study.expand(seeds=seeds)
+    begun = [run for run in planned if records.is_run(out / run.directory)]
+    hours = [
+        seconds / 3600
+        for run in begun
+        if (out / run.directory / "summary.json").exists()
+        and (seconds := records.read_summary(out / run.directory).get("seconds")) is not None
+    ]
+    left = len(planned) - len(begun)
+    cost = f", about {left * statistics.fmean(hours):.3g} hours" if hours and left else ""
+    return f"saved     {left} of {len(planned)} runs{cost}"

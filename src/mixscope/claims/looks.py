@@ -1,0 +1,170 @@
+"""Judging more than once: the level of each look, so that all looks together err as seldom as one would.
+
+A study that is judged again after every few seeds, until a claim is supported, is wrong more often than its
+intervals say. It declares beforehand at which numbers of seeds it looks, and spends its error over the looks
+as the square of the share of seeds (alpha spending, Lan and DeMets, Biometrika 70, 1983). The levels are not
+those of normal theory: with three seeds the tails of the t statistic of a contrast depend on how the variance
+is spread over its experiments. So they come from simulated studies without an effect, of four patterns of
+variance, and the smallest level that any of the patterns asks for is taken.
+
+What does not belong here: what an interval says (rules.py).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy import special
+
+from mixscope import rng
+from mixscope.claims.contrasts import LEVEL, NARROW
+
+ONE_SIDED, EQUIVALENCE = (1 - LEVEL) / 2, (1 - NARROW) / 2  # what is spent in all
+STUDIES = 100_000
+CHUNK = 10_000
+# Standard deviations between the runs of each experiment; paired by seed a contrast is a single one.
+PATTERNS = {
+    "paired": (1.0,),
+    "2 experiments": (1.0, 1.0),
+    "4 experiments": (1.0, 1.0, 1.0, 1.0),
+    "one noisy of 4": (4.0, 1.0, 1.0, 1.0),
+}
+# What `levels` finds, (one-sided, equivalence) of each look, for plans that are asked for at every judging.
+KNOWN: dict[tuple[int, ...], tuple[tuple[float, float], ...]] = {
+    (3, 5, 8, 12): ((0.0007, 0.0016), (0.0016, 0.0042), (0.0064, 0.0146), (0.0177, 0.0377)),
+    (3, 5, 8): ((0.0019, 0.0046), (0.0046, 0.0116), (0.0173, 0.0371)),
+    (3, 5): ((0.0053, 0.0128), (0.0146, 0.0357)),
+    (5, 10): ((0.004, 0.0095), (0.0195, 0.0409)),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One number of seeds at which a study is judged.
+
+    Attributes:
+        number: 1 for the first.
+        of: How many looks there are.
+        seeds: Seeds of every experiment that count.
+        level: One-sided error of a directional claim at this look; 0.025 where there is but one.
+        narrow: One-sided error of an equivalence at this look; 0.05 where there is but one.
+        next: Seeds of the next look; None after the last.
+    """
+
+    number: int
+    of: int
+    seeds: int
+    level: float
+    narrow: float
+    next: int | None
+
+
+def plan(looks: Sequence[int], seeds: int) -> tuple[Look, ...]:
+    """The looks of a study, in order.
+
+    Args:
+        looks: Declared numbers of seeds, ascending; empty where a study is judged once.
+        seeds: The number of seeds that it is judged at then.
+    """
+    numbers = tuple(looks) or (seeds,)
+    found = levels(numbers)
+    return tuple(
+        Look(
+            number=i + 1,
+            of=len(numbers),
+            seeds=n,
+            level=found[i][0],
+            narrow=found[i][1],
+            next=numbers[i + 1] if i + 1 < len(numbers) else None,
+        )
+        for i, n in enumerate(numbers)
+    )
+
+
+def levels(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """(one-sided, equivalence) level of every look."""
+    if len(looks) == 1:
+        return ((ONE_SIDED, EQUIVALENCE),)
+    if looks in KNOWN:
+        return KNOWN[looks]
+    tails = _tails(looks, STUDIES, 0)
+    return tuple(zip(spend(tails, looks, ONE_SIDED), spend(tails, looks, EQUIVALENCE), strict=True))
+
+
+def spend(tails: Sequence[np.ndarray], looks: Sequence[int], total: float) -> list[float]:
+    """The level of every look by quadratic spending.
+
+    Args:
+        tails: One-sided p of simulated studies without an effect, float64 (looks, studies), by pattern.
+        looks: Numbers of seeds, ascending.
+        total: Error over all looks.
+
+    Returns:
+        The largest levels with which no pattern has spent more than `total` times the square of the share of
+        seeds at any look, less two standard errors of the simulation, rounded down to four decimals.
+    """
+    alive = [np.ones(each.shape[1], dtype=bool) for each in tails]
+    found = []
+    for k, n in enumerate(looks):
+        allowed = total * (n / looks[-1]) ** 2 * alive[0].size
+        allowed -= 2 * math.sqrt(allowed)  # the error of a count
+        candidates = []
+        for each, left in zip(tails, alive, strict=True):
+            room = int(allowed) - int((~left).sum())
+            p = each[k][left]
+            candidates.append(float(np.partition(p, room - 1)[room - 1]) if room > 0 else 0.0)
+        level = _down(min(candidates))
+        found.append(level)
+        for each, left in zip(tails, alive, strict=True):
+            left &= each[k] > level
+    return found
+
+
+def _down(level: float) -> float:
+    if level <= 0:
+        return 0.0
+    digits = max(4, -math.floor(math.log10(level)))
+    scale = 10.0**digits
+    return math.floor(level * scale) / scale
+
+
+@cache
+def _tails(looks: tuple[int, ...], studies: int, seed: int) -> tuple[np.ndarray, ...]:
+    return tuple(
+        tails(looks, spreads, studies=studies, seed=seed + 1000 * i)
+        for i, spreads in enumerate(PATTERNS.values())
+    )
+
+
+def tails(
+    looks: Sequence[int], spreads: Sequence[float], *, studies: int, seed: int, truth: float = 0.0
+) -> np.ndarray:
+    """One-sided p of no effect in simulated studies, at every look, float64 (looks, studies).
+
+    Runs of experiment c have normal accuracies with standard deviation `spreads[c]`; all weights are 1. The
+    interval is that of contrasts.py where only seeds vary, Welch's.
+
+    Args:
+        looks: Numbers of seeds, ascending.
+        spreads: Standard deviation between the runs of each experiment.
+        studies: How many are drawn.
+        seed: Of the draws.
+        truth: The contrast, in the unit of `spreads`.
+    """
+    found = np.empty((len(looks), studies))
+    deviations = np.asarray(spreads)[:, None]
+    for start in range(0, studies, CHUNK):
+        size = min(CHUNK, studies - start)
+        draws = rng.generator(seed, "bootstrap", 3, start)
+        runs = draws.standard_normal((size, len(spreads), looks[-1])) * deviations
+        sums, squares = runs.cumsum(axis=2), (runs**2).cumsum(axis=2)
+        for k, n in enumerate(looks):
+            mean = sums[:, :, n - 1] / n
+            terms = (squares[:, :, n - 1] / n - mean**2) / (n - 1)
+            variance = terms.sum(axis=1)
+            freedom = variance**2 / (terms**2).sum(axis=1) * (n - 1)
+            value = truth + mean.sum(axis=1)
+            found[k, start : start + size] = special.stdtr(freedom, -value / np.sqrt(variance))
+    return found

@@ -1,0 +1,131 @@
+"""The verdict rules: what intervals and p-values say of a claim, in a stratum, over strata, beside others.
+
+In one stratum, with delta the margin of the claim:
+
+    above, below   NEGLIGIBLE when the interval lies inside (-delta, delta), whether or not it leaves out 0;
+                   else SUPPORTED when it lies on the claimed side of 0, REFUTED when it lies on the other
+    equivalent     SUPPORTED when the narrow interval lies inside (-delta, delta); REFUTED when the wide one
+                   lies outside of it. "Not significant" never supports it.
+    none           an ESTIMATE
+
+so that more evidence never turns REFUTED into SUPPORTED. A claim is made in every stratum: its p is the
+largest over strata, which needs no correction inside the claim (an intersection-union test, Berger,
+Technometrics 24, 1982), while one stratum of several is SUPPORTED or REFUTED by itself only at the level
+divided by their number. Holm's correction runs over the claims.
+
+What does not belong here: how intervals are computed (contrasts.py), and what caps a verdict (verdicts.py).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from scipy import stats
+
+from mixscope.claims import contrasts
+from mixscope.claims.contrasts import LEVEL, Estimate, Interval
+from mixscope.study.claim import RULES as RULES
+from mixscope.study.claim import Claim
+
+SUPPORTED, REFUTED, NEGLIGIBLE, INCONCLUSIVE = "SUPPORTED", "REFUTED", "NEGLIGIBLE", "INCONCLUSIVE"
+PARTLY, UNFINISHED, SCALE_DEPENDENT, POST_HOC = "PARTLY", "UNFINISHED", "SCALE-DEPENDENT", "POST-HOC"
+EXPLORATORY, MISSING, ESTIMATE = "EXPLORATORY", "MISSING", "ESTIMATE"
+VERDICTS = (
+    *(SUPPORTED, PARTLY, NEGLIGIBLE, REFUTED, SCALE_DEPENDENT, INCONCLUSIVE),
+    *(UNFINISHED, EXPLORATORY, MISSING, POST_HOC, ESTIMATE),
+)
+SETTLED = (SUPPORTED, REFUTED, NEGLIGIBLE)
+ALPHA = (1 - LEVEL) / 2  # one-sided
+DIFFER = 0.05  # the level of the test that strata differ
+
+
+def rule(
+    expect: str, margin: float, points: Interval, narrow: Interval, *, wide: Interval | None = None
+) -> str:
+    """What intervals say of a claim in one stratum.
+
+    Args:
+        expect: "above", "below", "equivalent" or "none".
+        margin: Percentage points that matter.
+        points: Interval of the contrast, 95 % where a study is judged once, in percentage points.
+        narrow: 90 % interval; only an equivalence is judged by it.
+        wide: Interval by which one stratum of several refutes a claim: its one-sided level is divided by the
+            number of strata. Default: `points`.
+
+    Returns:
+        SUPPORTED, REFUTED, NEGLIGIBLE, INCONCLUSIVE or ESTIMATE.
+    """
+    wide = points if wide is None else wide
+    if expect == "none":
+        return ESTIMATE
+    if expect == "equivalent":
+        if narrow.inside(margin):
+            return SUPPORTED
+        return REFUTED if wide.low > margin or wide.high < -margin else INCONCLUSIVE
+    if points.inside(margin):
+        return NEGLIGIBLE
+    if expect == "above":
+        return SUPPORTED if points.low > 0 else REFUTED if wide.high < 0 else INCONCLUSIVE
+    return SUPPORTED if points.high < 0 else REFUTED if wide.low > 0 else INCONCLUSIVE
+
+
+def over_strata(readings: Sequence[str]) -> str:
+    """The verdict of a claim that is made in every stratum, from the verdict in each."""
+    kinds = set(readings)
+    if len(kinds) == 1:
+        return readings[0]
+    if POST_HOC in kinds:
+        return POST_HOC
+    if REFUTED in kinds:
+        return REFUTED
+    there = kinds - {MISSING}
+    if len(there) == 1:
+        (only,) = there
+        return UNFINISHED if only in SETTLED else only
+    return PARTLY if SUPPORTED in there else INCONCLUSIVE
+
+
+def heterogeneity(found: Sequence[Estimate]) -> float | None:
+    """p of no difference between strata, by Welch's test of several means (Biometrika 38, 1951).
+
+    Strata that share test examples are taken for independent, which makes p too large.
+
+    Args:
+        found: The contrast in each stratum.
+
+    Returns:
+        None with fewer than two strata, or where a variance is not known or is 0.
+    """
+    k = len(found)
+    if k < 2 or any(e.conditional or e.variance <= 0 for e in found):
+        return None
+    weights = [1.0 / e.variance for e in found]
+    total = math.fsum(weights)
+    mean = math.fsum(w * e.value for w, e in zip(weights, found, strict=True)) / total
+    between = math.fsum(w * (e.value - mean) ** 2 for w, e in zip(weights, found, strict=True)) / (k - 1)
+    lack = math.fsum((1 - w / total) ** 2 / e.degrees for w, e in zip(weights, found, strict=True))
+    statistic = between / (1 + 2 * (k - 2) / (k * k - 1) * lack)
+    return float(stats.f.sf(statistic, k - 1, (k * k - 1) / (3 * lack)))
+
+
+# --- claims beside each other ---------------------------------------------------------------------------
+
+
+def family(claims: Sequence[Claim]) -> list[Claim]:
+    """The claims that Holm's correction runs over: directional and not secondary, with `needs` or without."""
+    return [c for c in claims if c.expect in ("above", "below") and not c.secondary]
+
+
+def corrected(p: Mapping[str, Sequence[float]]) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """p-values of claims after Holm's correction, and those of single strata.
+
+    Args:
+        p: One-sided p of every stratum of every claim of the family, of all that was planned: 1 where there
+            is nothing to test yet, so that a part of a study gets no easier verdicts.
+
+    Returns:
+        By claim: its largest p, adjusted by Holm over claims; and the p of each stratum by itself, adjusted
+        by Bonferroni over the strata of all claims of the family.
+    """
+    whole = contrasts.holm({claim: max(each) for claim, each in p.items()})
+    alone = {claim: [min(1.0, one * len(each) * len(p)) for one in each] for claim, each in p.items()}
+    return whole, alone

@@ -1,0 +1,54 @@
+"""Results from wherever they lie: a study's folder, a run's folder, a bundle, a table, a data frame."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixscope.errors import DataError
+from mixscope.results import bundle, folders, runs_table
+from mixscope.results.results import LAST, Results
+from mixscope.results.runs_table import Reading
+from mixscope.runs import records
+from mixscope.study import matrix
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def load(
+    source: "str | Path | Results | pandas.DataFrame | Mapping[str, Any]",
+    *,
+    checkpoint: str = LAST,
+    reading: Reading | None = None,
+) -> Results:
+    """Reads results.
+
+    Args:
+        source: A study's folder (also while it runs), a run's folder, a bundle, a table (CSV, TSV, JSON
+            lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns; one row a run, or an
+            experiment with mean and spread.
+        checkpoint: Of a study or bundle, whose predictions are looked through now.
+        reading: Of a table, what is not to be guessed.
+
+    Raises:
+        DataError: If there is no such file or folder, or it cannot be read.
+        ConfigError: If a column or baseline is named that there is not.
+    """
+    if isinstance(source, Results):
+        return source
+    reading = reading or Reading()
+    if not isinstance(source, str | Path):
+        return runs_table.of_frame(source, reading)
+    path = Path(source)
+    if bundle.is_bundle(path):
+        return bundle.read(path, checkpoint)
+    if path.is_dir():
+        if records.is_run(path) and not (path / matrix.KEPT).is_file():
+            return folders.run(path, checkpoint)
+        return folders.study(path, checkpoint)
+    if not path.exists():
+        raise DataError(
+            f"{path}: there is no such file or folder; expected a study's folder, a bundle or a table of"
+            " results"
+        )
+    return runs_table.read(path, reading)

@@ -1,0 +1,208 @@
+"""Which code made a run: a digest of the parsed source files that can change its values.
+
+Comments, docstrings, blank lines and layout are not in the digest, so that only an edit of the code itself is
+another version. Versions that differ in code but not in results are listed in equivalent_code.yaml; runs of
+such versions count as made by one.
+
+`python -m mixscope.runs.code_version` prints the digest of the installed code. With two run folders,
+`python -m mixscope.runs.code_version OLD NEW`, it compares a run with a repetition by newer code and prints
+the entry for equivalent_code.yaml when both predict the same, bit by bit.
+"""
+
+import ast
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import mixscope
+from mixscope.errors import ConfigError, DataError
+from mixscope.runs import records
+
+# Source files whose code can change the values of a run, from its settings to its summary. Not among them:
+# what prepares data and weights (their digests stand for it), starts runs, shows them, or reads records.
+FILES = (
+    "rng.py",
+    "calibration.py",
+    "metrics.py",
+    "study/config.py",
+    "mixing/*.py",
+    "data/batch.py",
+    "data/batch_builder.py",
+    "data/buffer_pool.py",
+    "data/device.py",
+    "data/erasing.py",
+    "data/kernels.py",
+    "data/loader.py",
+    "data/order.py",
+    "data/policy.py",
+    "data/saliency.py",
+    "data/store.py",
+    "training/checkpoint.py",
+    "training/compiling.py",
+    "training/convolution.py",
+    "training/evaluate.py",
+    "training/health.py",
+    "training/hidden.py",
+    "training/loop.py",
+    "training/models.py",
+    "training/optim.py",
+    "training/precision.py",
+    "training/ranks.py",
+    "training/stop.py",
+    "training/weights.py",
+    "runs/device.py",
+    "runs/evaluate.py",
+    "runs/execute.py",
+    "runs/records.py",
+    "runs/setup.py",
+)
+EQUIVALENT = Path(__file__).with_name("equivalent_code.yaml")
+
+
+def files() -> list[Path]:
+    """The source files that FILES names."""
+    source = Path(mixscope.__file__).parent
+    return sorted({file for pattern in FILES for file in source.glob(pattern)})
+
+
+def digest() -> str:
+    """The version of the installed code, 16 hexadecimal digits."""
+    source = Path(mixscope.__file__).parent
+    found = hashlib.sha256()
+    for file in files():
+        found.update(f"{file.relative_to(source).as_posix()}\n{parsed(file.read_bytes())}\n".encode())
+    return found.hexdigest()[:16]
+
+
+def parsed(source: bytes) -> str:
+    """Source code as text of its syntax tree, without comments, docstrings, positions and layout.
+
+    Empty fields are left out, because their number depends on the version of Python.
+    """
+    return _text(ast.parse(source))
+
+
+def _text(node: object) -> str:
+    if isinstance(node, ast.AST):
+        fields = ((name, _text(value)) for name, value in ast.iter_fields(node))
+        told = (f"{name}={text}" for name, text in fields if text not in ("None", "[]") and name != "kind")
+        return f"{type(node).__name__}({','.join(told)})"
+    if isinstance(node, list):
+        return "[" + ",".join(_text(item) for item in node if not _is_docstring(item)) + "]"
+    return repr(node)
+
+
+def _is_docstring(node: object) -> bool:
+    """Whether a statement is nothing but a string: it does nothing, wherever it stands."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def current() -> dict[str, Any]:
+    """The version of the installed code, and the git revision of its source files if there is one.
+
+    Returns:
+        "digest", "revision" (None without git) and "dirty": whether source files, these or others, differ
+        from that revision; None without one.
+    """
+    source = Path(mixscope.__file__).parent
+    found: dict[str, Any] = {"digest": digest(), "revision": None, "dirty": None}
+    # A package installed somewhere below another project's repository must not take that one's revision.
+    if _git(source, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        found["revision"] = _git(source, "rev-parse", "HEAD")
+        changes = _git(source, "status", "--porcelain", "--", ".")
+        found["dirty"] = None if changes is None else bool(changes)
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says, or None where there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+# --- equivalent versions ------------------------------------------------------------------------
+
+
+def canonical(version: str) -> str:
+    """The digest that stands for a version and all that are equivalent to it; itself where none is listed."""
+    return _stands_for(EQUIVALENT).get(version, version)
+
+
+def distinct(versions: Iterable[str]) -> list[str]:
+    """Versions that differ in results, in order: of equivalent ones, the one that stands for them."""
+    return list(dict.fromkeys(canonical(version) for version in versions))
+
+
+@cache
+def _stands_for(file: Path) -> dict[str, str]:
+    groups = yaml.safe_load(file.read_text(encoding="utf-8")) or []
+    found: dict[str, str] = {}
+    for group in groups:
+        for version in group["digests"]:
+            assert version not in found, f"{file}: {version} is listed twice; put both lists together"
+            found[version] = group["digests"][0]
+    return found
+
+
+def compare(old: Path, new: Path) -> str:
+    """The entry of equivalent_code.yaml for a run and its repetition by other code.
+
+    Args:
+        old: Folder of a finished run.
+        new: Folder of a finished run with the same settings and data, on the same device, by other code.
+
+    Raises:
+        ConfigError: If the two runs are not repetitions of each other.
+        DataError: If a record is damaged, or predictions differ.
+    """
+    sides = [(path, records.read_environment(path), records.read_summary(path)) for path in (old, new)]
+    for what in ("digest", "data", "weights", "device", "packages"):
+        first, second = (environment[what] for _, environment, _ in sides)
+        if first != second:
+            raise ConfigError(f"{new}: has another {what} than {old} ({second} instead of {first})")
+    ours, theirs = (sorted(file.stem for file in (path / "predictions").glob("*.npz")) for path in (old, new))
+    if ours != theirs:
+        raise DataError(f"{new}: has predictions {theirs}, where {old} has {ours}")
+    for name in ours:
+        if any(
+            getattr(records.read_predictions(old, name), part).tobytes()
+            != getattr(records.read_predictions(new, name), part).tobytes()
+            for part in ("ids", "labels", "logits")
+        ):
+            raise DataError(f"{new}: predictions {name} differ from those of {old}; so do the versions")
+    told = [(summary.get("code") or [environment["code"]["digest"]]) for _, environment, summary in sides]
+    versions = list(dict.fromkeys(version for side in told for version in side))
+    return f"- why: \n  digests: [{', '.join(map(repr, versions))}]\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """As the module says."""
+    if len(arguments) not in (0, 2):
+        sys.stderr.write("usage: python -m mixscope.runs.code_version [OLD_RUN NEW_RUN]\n")
+        return 2
+    try:
+        said = f"{digest()}\n" if not arguments else compare(Path(arguments[0]), Path(arguments[1]))
+    except (ConfigError, DataError) as problem:
+        sys.stderr.write(f"error: {problem}\n")
+        return 2 if isinstance(problem, ConfigError) else 4
+    sys.stdout.write(said)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""What a run is made with: versions, hardware, code, data and weights, as environment.json has it."""
+
+import platform
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any
+
+import psutil
+
+import mixscope
+from mixscope.hardware import cores, processor
+from mixscope.runs import code_version, records
+from mixscope.study.config import RunConfig
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "pillow", "simplejpeg")
+
+
+def environment(
+    *, config: RunConfig, data: Mapping[str, Any], weights: Mapping[str, Any], device: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The content of environment.json, as plain values; what is not known is null.
+
+    Args:
+        config: Settings of the run.
+        data: Name and digest of the prepared data set, and its classes and superclasses by name, so that
+            tables need not open it again.
+        weights: Where the model's first weights came from.
+        device: What computes and with how many threads.
+    """
+    return {
+        "schema": records.SCHEMA,
+        "mixscope": mixscope.__version__,
+        "digest": config.digest,
+        "code": code_version.current(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": versions(),
+        "hardware": {
+            "cpu": processor(),
+            "cores": cores(),
+            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        },
+        "device": dict(device),
+        "data": dict(data),
+        "weights": dict(weights),
+    }
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str | None]:
+    """The installed version of each package; None where it is not installed."""
+    return {name: _version(name) for name in packages}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
