@@ -124,12 +124,13 @@ class Store:
         self._arrays = {name: self._mapped(name) for name in manifest["arrays"]}
 
     @classmethod
-    def open(cls, root: Path, name: str) -> "Store":
+    def open(cls, root: str | Path, name: str) -> "Store":
         """The store of a set that is prepared in `root`.
 
         Raises ConfigError for a name that is not known; DataError when the set is not prepared, was made by
         another schema, is damaged, or lacks a file.
         """
+        root = Path(root)
         check_name(root, name)
         file = root / name / MANIFEST
         content = _manifest(file, name)

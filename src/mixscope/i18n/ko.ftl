@@ -61,6 +61,7 @@ answer-capped = 판정 제한: { $gates }
 answer-mind = 참고: { $gates }
 answer-uncapped = 신뢰구간만 보면 { $verdict }
 answer-open = 테스트 세트의 표집 오차만으로도 결론을 내릴 수 없습니다
+answer-elsewhere = 외부 결과: 실행 전에 무엇을 가설로 세웠는지 기록이 없습니다
 answer-primary = 첫 실행 전에 적어 둔 가설
 answer-secondary = 추정과 이차 가설
 answer-no_interval = 신뢰구간 없음
@@ -153,6 +154,7 @@ contrasts-col-gates = 판정 제한과 참고 사항
 
 results-title = 결과
 results-lead = 테스트 세트의 top-1 정확도(%)입니다. 표시 하나가 시드 하나, 가로선이 평균입니다.
+results-lead_elsewhere = 다른 곳에서 학습한 모델입니다. 값을 읽은 방법은 마지막 절에 있습니다.
 results-lead_last = 테스트 세트는 마지막 에폭까지 사용하지 않았으며, 값은 모두 마지막 에폭의 것입니다. 에폭을 골랐다면 무엇이 달라졌을지는 아래 체크포인트 표에 있습니다.
 results-lead_best = 값은 테스트 세트에서 가장 좋은 에폭의 것이므로(published 프로토콜) 실제보다 높게 나옵니다. 그 정도는 아래 체크포인트 표에 있습니다.
 results-figure = { $stratum }: 실험별 top-1

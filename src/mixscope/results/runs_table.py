@@ -22,6 +22,7 @@ from mixscope.study import roles
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNITS = {"percent": "in percent", "share": "as shares of 1"}
 _JOINS = ("-", "_", " ", " | ", " || ")
 
 
@@ -143,7 +144,7 @@ def of_table(
     told = _data_names(table, rows)
     for key, called in names.items():
         own = dict(zip(levels, key, strict=True))
-        data = told.get(key) or own.get(found.parts.get("dataset", ""), "")
+        data = told.get(key) or own.get(found.parts.get("dataset", ""), name)
         experiments.append(Experiment(name=called, levels=own, data=data))
     runs, summaries = [], []
     for i, row in enumerate(rows):
@@ -333,7 +334,7 @@ def _notes(
     rows: Sequence[Row],
     outcomes: Mapping[int, Outcomes],
 ) -> Iterable[str]:
-    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies in {unit}" if unit else "")
+    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies {_UNITS[unit]}" if unit else "")
     if found.best:
         yield "the accuracy is the best over epochs, selected on what it reports: it flatters every run"
     if found.validation and not outcomes:
