@@ -19,7 +19,6 @@ What does not belong here: anything that needs torch; what is in a checkpoint (t
 what the figures mean (metrics, claims).
 """
 
-import fcntl
 import io
 import json
 import math
@@ -37,6 +36,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 import psutil
 import yaml
+from filelock import lock_descriptor
 
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
@@ -297,50 +297,62 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _take(path: Path) -> IO[bytes]:
-    """An exclusive lock on the directory. The system drops it when its process ends, however it ends."""
+    """An exclusive lock on the directory. The system drops it when its process ends, however it ends.
+
+    Raises ConfigError when another process holds it, or when the file system has no locks.
+    """
     lock = (path / ".lock").open("a+b")
     try:
-        _lock(lock)
-    except OSError as problem:
-        lock.seek(0)
-        holder = lock.read().decode(errors="replace").strip() or "another process"
-        lock.close()
-        if not isinstance(problem, BlockingIOError):
+        if not _locks(lock, 100):
             raise ConfigError(
-                f"{path}: cannot be locked ({problem.strerror}); give an --out elsewhere"
-            ) from problem
+                f"{path}: is being written by {_holder(lock)}; wait for it, or give another --out"
+            )
+        lock.truncate(0)
+        born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
+        lock.flush()
+    except OSError as problem:
+        lock.close()
+        if is_full(problem):
+            raise
         raise ConfigError(
-            f"{path}: is being written by {holder}; wait for it, or give another --out"
+            f"{path}: cannot be locked ({problem.strerror}); the file system of --out must have locks"
+            " (flock), so give an --out on another one"
         ) from problem
-    lock.truncate(0)
-    born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
-    lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
-    lock.flush()
+    except BaseException:
+        lock.close()
+        raise
     return lock
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Tries for a moment, since `held` takes the lock for an instant. Raises OSError."""
-    for _ in range(10):
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _locks(file: IO[bytes], tries: int) -> bool:
+    """Takes the lock, more than once, since `held` takes it for an instant. Raises OSError."""
+    for left in reversed(range(tries)):
+        if lock_descriptor(file.fileno(), blocking=False):
+            return True
+        time.sleep(0.002 * (left > 0))
+    return False
+
+
+def _holder(lock: IO[bytes]) -> str:
+    """Who holds a lock, as its file says it."""
+    try:
+        lock.seek(0)
+        return lock.read().decode(errors="replace").strip() or "another process"
+    except OSError:  # some systems let nobody read what is locked
+        return "another process"
 
 
 def held(path: Path) -> bool:
-    """Whether a process holds the run directory now; also one of another machine where locks reach so far."""
+    """Whether a process holds the run directory now; also one of another machine where locks reach so far.
+
+    The directory is held for a moment by whoever asks.
+    """
     try:
-        with (path / ".lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        with (path / ".lock").open("r+b") as lock:
+            return not _locks(lock, 2)
+    except OSError:  # there is none, or nobody may lock it here, so that nobody is known to hold it
         return False
-    except BlockingIOError:
-        return True
-    except OSError:  # nobody may lock or look there, so nobody is known to
-        return False
-    return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:

@@ -201,6 +201,6 @@ def _lives(path: Path, status: Mapping[str, Any], age: float) -> bool:
     On this machine it holds the run's lock, whatever the clock says. A heartbeat from elsewhere is believed
     while it is fresh; clocks of two machines may differ by as much, and one from later is no sign of life.
     """
-    if status.get("host") == socket.gethostname():
+    if status.get("host") == socket.gethostname() and os.access(path / ".lock", os.R_OK | os.W_OK):
         return records.held(path)
     return abs(age) < FRESH_SECONDS
