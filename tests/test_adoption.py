@@ -127,6 +127,7 @@ def test_a_run_that_its_scheduler_left_before_its_first_record_is_adopted(tmp_pa
         runs(), out=out, root=digits_root, options=Options(slots=2), notice=lambda found, event: None
     )
     wait_for(lambda: orphan.code() is not None)
+    orphan.close()
     assert [s.state for s in found] == ["done", "done"] and orphan.code() == 0
     told = [(e["event"], e["run"]) for e in events(out)]
     assert ("adopted", planned.directory) in told and ("started", planned.directory) not in told
