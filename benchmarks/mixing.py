@@ -1,10 +1,11 @@
-"""The rows of `mixscope bench mixing`, the loss of mixed labels, and what peers take.
+"""The rows of `mixscope bench mixing`, the loader by every method, the loss of mixed labels, and peers.
 
     python benchmarks/mixing.py [--size 32] [--rounds 15] [--quick] [--without-peers]
 
-Microseconds of processor time for a batch of 256; some 80 seconds for both sizes. Peers mix a float batch
+Microseconds of processor time for a batch of 256; some minutes for both sizes. Peers mix a float batch
 that is ready, labels included, where ours mixes while it makes the batch: "mixing adds" is to be compared.
-kornia is named and left out where it is not installed (benchmarks/requirements.txt).
+Rows of the loader are all of it: plans, threads, handing over. kornia and `mixup` of PyPI are named and left
+out where they are not installed (benchmarks/requirements.txt).
 The loss is measured forward and backward, beside the same loss against soft targets. One JSON line a row and
 a ratio, then a table.
 """
@@ -14,20 +15,25 @@ import dataclasses
 import importlib.util
 import itertools
 import sys
+import time
+from contextlib import ExitStack
 
 import torch
 from timm.data.mixup import Mixup
 from torch.nn import functional
 from torchvision.transforms import v2
 
-from mixscope.bench import mixing
+from mixscope.bench import bare, mixing
 from mixscope.bench.bare import BATCH
 from mixscope.bench.mixing import Call, thread_time
+from mixscope.bench.rounds import Row
 from mixscope.cli.ending import ended
+from mixscope.data.loader import Loader
 from mixscope.mixing.loss import mixed_cross_entropy
 
 CLASSES = 100
-KORNIA = importlib.util.find_spec("kornia") is not None
+KORNIA, PYPI = (importlib.util.find_spec(name) is not None for name in ("kornia", "mixup"))
+STORED, LOADED = 50_000, 200  # images of the loader's store, batches of a measurement of it
 
 
 def timm(mix: str, per: str, size: int) -> str:
@@ -40,6 +46,47 @@ def torchvision(mix: str, size: int) -> str:
 
 def by_kornia(mix: str, size: int) -> str:
     return f"kornia {mix}, per elem, {size} px"
+
+
+def pypi(mix: str, size: int) -> str:
+    return f"PyPI mixup {mix}, per batch, {size} px"
+
+
+def loader(mix: str, size: int) -> str:
+    return f"loader {mix}, {size} px"
+
+
+def loader_rows(size: int, batches: int, stack: ExitStack) -> dict[str, Row]:
+    """Processor time of a loader of one thread in the background and its consumer, a batch."""
+    store, rows = bare.Noise(STORED, size), {}
+
+    def row(mix: str) -> Row:
+        mixer = None if mix == "none" else bare.mixer(mix, "batch", size, STORED)
+        made = stack.enter_context(
+            Loader(
+                store,
+                "train",
+                batch_size=BATCH,
+                seed=0,
+                base="crop-flip",
+                shuffle=True,
+                mixer=mixer,
+                threads=1,
+            )
+        )
+        taken = itertools.chain.from_iterable(itertools.repeat(made))
+
+        def measure() -> float:
+            start = time.process_time()
+            for _ in itertools.islice(taken, batches):
+                pass
+            return (time.process_time() - start) / batches * 1e6
+
+        return measure
+
+    for mix in ("none", *mixing.METHODS):
+        rows[loader(mix, size)] = row(mix)
+    return rows
 
 
 def peer_calls(size: int) -> dict[str, Call]:
@@ -59,6 +106,15 @@ def peer_calls(size: int) -> dict[str, Call]:
         by_paper = augmentation.RandomCutMixV2(data_keys=keys, use_correct_lambda=True)
         for mix, mixer in (("mixup", augmentation.RandomMixUpV2(data_keys=keys)), ("cutmix", by_paper)):
             calls[by_kornia(mix, size)] = lambda _, m=mixer: m(images, labels)
+    if PYPI:
+        import mixup
+
+        soft = functional.one_hot(labels, CLASSES).float()
+        for mix, kind in (
+            ("mixup", mixup.VanillaMixUp), ("cutmix", mixup.CutMix), ("resizemix", mixup.ResizeMix),
+            ("fmix", mixup.FMix), ("saliencymix", mixup.SaliencyMix),
+        ):  # fmt: skip
+            calls[pypi(mix, size)] = lambda _, m=kind(alpha=1.0): m(images, soft)  # noqa: B008
     return calls
 
 
@@ -100,20 +156,25 @@ def main() -> None:
     parser.add_argument("--without-peers", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    if not KORNIA and not given.without_peers:
-        print("left out: kornia (it is not installed)", file=sys.stderr)
+    for name, there in (("kornia", KORNIA), ("mixup", PYPI)):
+        if not there and not given.without_peers:
+            print(f"left out: {name} (it is not installed)", file=sys.stderr)
     bunch = 0.002 if given.quick else mixing.BUNCH
     sizes = (given.size,) if given.size else mixing.SIZES
     bench, calls = mixing.rows(sizes, bunch), loss_calls()
     ratios: list[tuple[str, str]] = []
     for size in () if given.without_peers else sizes:
         calls |= peer_calls(size)
-        for mix in ("mixup", "cutmix"):
-            peers = (timm(mix, "batch", size), torchvision(mix, size), by_kornia(mix, size))
+        for mix in mixing.METHODS:
+            peers = (timm(mix, "batch", size), torchvision(mix, size), by_kornia(mix, size), pypi(mix, size))
             ratios += [(peer, mixing.adds(mix, size)) for peer in peers if peer in calls]
     rows = bench.rows | {name: thread_time(call, bunch) for name, call in calls.items()}
-    bench = dataclasses.replace(bench, rows=rows, ratios=bench.ratios + tuple(ratios))
-    found = mixing.computed(bench.measure(2 if given.quick else given.rounds))
+    with ExitStack() as stack:
+        for size in sizes:
+            rows |= loader_rows(size, 4 if given.quick else LOADED, stack)
+            ratios += [(loader("none", size), loader(mix, size)) for mix in mixing.METHODS]
+        bench = dataclasses.replace(bench, rows=rows, ratios=bench.ratios + tuple(ratios))
+        found = mixing.computed(bench.measure(2 if given.quick else given.rounds))
     print(f"{found.lines()}\n\n{found.table()}")
 
 

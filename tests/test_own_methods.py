@@ -1,7 +1,9 @@
 """A mixing method of the user's own, from a file or an installed package."""
 
+import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ from scipy import stats
 
 import small_run
 from mixscope import mixing
+from mixscope.bench import mixing as bench_mixing
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
-from mixscope.studies import names
+from mixscope.mixing import interface
+from mixscope.studies import folder, names
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
 from mixscope.study.config import Augment
@@ -126,6 +130,26 @@ def test_shares_and_alphas_of_own_methods_are_numbers(file):
         settings.load(None, ["augment.mix=switch", f"augment.switch={{'{file}:boxes': much}}"])
 
 
+def test_a_new_method_has_rows_in_the_bench(file):
+    own = methods.pinned(f"{file}:strips", "")
+    bench = bench_mixing.rows((8,), 0.001, (own,))
+    assert {"plan strips", bench_mixing.mixed("strips", 8)} <= set(bench.rows)
+    measured = bench.measure(1)
+    assert bench_mixing.computed(measured).found[bench_mixing.adds("strips", 8)]
+
+
+def test_the_page_on_mixing_lists_every_method_and_its_example_works(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "mixing.md").read_text()
+    assert set(methods.builtin()) <= set(re.findall(r"`([a-z-]+)`", page))
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "mymix.py").write_text(code)
+    plan = mixer(f"{tmp_path}/mymix.py:strips", per="sample").draw(0).of(0, 8)
+    columns = plan.mask.mean(axis=1)
+    assert ((columns == 0) | (columns == 1)).all() and (np.diff(columns, axis=1) <= 0).all()
+    for need in interface.NEEDS:
+        assert f"| `{need}` |" in page
+
+
 # --- names and digests ---------------------------------------------------------------------------
 
 
@@ -170,6 +194,24 @@ def test_an_installed_package_offers_a_method_by_its_entry_point(tmp_path, monke
     plan = mixer("foreign", per="sample").draw(0).of(0, 5)
     assert (plan.box[:, 1] == SIZE).all()
     sys.modules.pop("foreignmix", None)
+
+
+def test_a_studys_folder_stays_readable_when_the_file_is_gone(file, tmp_path):
+    text = f"""name: own
+seeds: [0, 1]
+factors:
+  augmentation:
+    default: {{augment.mix: none}}
+    own: {{augment.mix: {file}:boxes}}
+    both: {{augment.mix: switch, augment.switch: {{"{file}:strips": 1, mixup: 1}}}}
+"""
+    study, out = matrix.parse(text, file="own.yaml"), tmp_path / "runs"
+    folder.keep(study, out)
+    there = [run.directory for run in study.expand()]
+    file.unlink()
+    again = matrix.load(str(out))
+    assert [run.directory for run in again.expand()] == there
+    folder.keep(again, out)
 
 
 # --- what is refused ------------------------------------------------------------------------------

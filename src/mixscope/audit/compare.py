@@ -22,8 +22,9 @@ from scipy import stats
 
 from mixscope import audit
 from mixscope.audit import entries, findings
-from mixscope.claims import contrasts, health, samples
-from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
+from mixscope.claims import contrasts, estimates, health, samples
+from mixscope.claims.contrasts import LEVEL, POINTS, Interval
+from mixscope.claims.estimates import Known
 from mixscope.errors import DataError
 from mixscope.findings import Finding
 from mixscope.results import Provenance, Results, table_files
@@ -83,7 +84,7 @@ def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Com
             f"{first.source} and {second.source}: share no experiment, neither by name nor by levels"
         )
     rows = [
-        _difference(a, samples.sample(first, a, checkpoint), samples.sample(second, b, checkpoint))
+        _difference(a, samples.known(first, a, checkpoint), samples.known(second, b, checkpoint))
         for a, b in pairs.items()
     ]
     matched = set(pairs.values())
@@ -121,7 +122,7 @@ def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison
             doubts.setdefault(str(finding.row), []).append(finding.why)
     rows = [
         dataclasses.replace(
-            _against_printed(name, samples.sample(first, name, checkpoint), printed[name]),
+            _against_printed(name, samples.known(first, name, checkpoint), printed[name]),
             doubts=tuple(doubts.get(name, ())),
         )
         for name in shared
@@ -152,11 +153,11 @@ def _problems(name: str, results: Results, checkpoint: str) -> tuple[tuple[str, 
 # --- results --------------------------------------------------------------------------------------------
 
 
-def _difference(name: str, first: Sample | None, second: Sample | None) -> Difference:
-    seeds = (len(first.seeds) if first else 0, len(second.seeds) if second else 0)
+def _difference(name: str, first: Known | None, second: Known | None) -> Difference:
+    seeds = (first.n_seeds if first else 0, second.n_seeds if second else 0)
     found = None
     if first is not None and second is not None:
-        found = contrasts.points([second, first], [1.0, -1.0])
+        found = estimates.points([second, first], [1.0, -1.0])
     known = found is not None and not found.conditional
     return Difference(
         experiment=name,
@@ -171,7 +172,7 @@ def _difference(name: str, first: Sample | None, second: Sample | None) -> Diffe
     )
 
 
-def _against_printed(name: str, ours: Sample | None, printed: float) -> Difference:
+def _against_printed(name: str, ours: Known | None, printed: float) -> Difference:
     mean = None if ours is None else POINTS * ours.accuracy
     interval, p = None, None
     if ours is not None and mean is not None and len(ours.seeds) > 1:

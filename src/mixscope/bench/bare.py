@@ -119,13 +119,12 @@ def kernel(source: Bytes, mix: str = "none") -> Make:
             fill(source.images, *drawn, *kernels.UNMIXED, scale, bias, nothing, out)
 
         return alone
-    epoch = mixer(mix, "batch", source.size, source.batches * BATCH).draw(0)
-    assert epoch is not None
+    epoch = plans(mixer(mix, "batch", source.size, source.batches * BATCH), 0)
     whole = [epoch.of(batch, BATCH) for batch in range(source.batches)]
-    plans = [p.pixels for p in whole if p]
+    pixels = [p.pixels for p in whole if p]
 
     def mixed(batch: int, out: np.ndarray, scratch: np.ndarray) -> None:
-        rows, plan = _rows(source, draws.order, batch), plans[batch % source.batches]
+        rows, plan = _rows(source, draws.order, batch), pixels[batch % source.batches]
         drawn = rows, rows, draws.crop, draws.flip, *kernels.KEPT
         fill(source.images, *drawn, *plan, scale, bias, scratch, out)
 
@@ -141,9 +140,19 @@ def mixer(mix: str, per: str, size: int, examples: int) -> mixing.Mixer:
         size=size,
         batch_size=BATCH,
         examples=examples,
+        patch=max(size // 4, 1),
     )
     assert made is not None
     return made
+
+
+def plans(made: mixing.Mixer, epoch: int) -> mixing.Plans:
+    """The plans of an epoch, peaks of saliency at random where they are asked for."""
+    examples = made.batches * made.batch_size
+    peaks = np.random.default_rng(0).integers(0, made.size, (examples, 2)) if made.peaks else None
+    drawn = made.draw(epoch, peaks)
+    assert drawn is not None
+    return drawn
 
 
 def conversion(source: Bytes, *, shuffled: bool) -> Make:

@@ -19,9 +19,10 @@ from mixscope.bench import bare
 from mixscope.bench.bare import BATCH, Bytes
 from mixscope.bench.rounds import Bench, Measured, Row
 from mixscope.data import kernels, order
+from mixscope.study import methods
 
 UNIT = f"microseconds a batch of {BATCH}"
-METHODS = ("mixup", "cutmix", "switch")
+METHODS = (*(name for name in methods.builtin() if name != "manifold"), "switch")  # those that move pixels
 SIZES = (32, 64)
 STORED = 4096  # random images
 EXAMPLES = 50_000  # of the epoch that is planned
@@ -65,20 +66,20 @@ def thread_time(call: Call, bunch: float = BUNCH) -> Row:
     return measure
 
 
-def plan_calls() -> dict[str, Call]:
+def plan_calls(mixes: Sequence[str] = METHODS) -> dict[str, Call]:
     """A plan of a drawn epoch, and the drawing of one."""
     rows: dict[str, Call] = {}
-    for mix in METHODS:
+    for mix in mixes:
+        name = methods.label(mix)
         for per in ("sample", "batch"):
             mixer = bare.mixer(mix, per, SIZES[0], EXAMPLES)
-            plans = mixer.draw(0)
-            assert plans is not None
-            rows[f"plan {mix}"] = lambda call, p=plans: p.of(call % (EXAMPLES // BATCH), BATCH)  # type: ignore[misc]
-            rows[f"plans of an epoch {mix}, per {per}"] = lambda call, m=mixer: m.draw(call)  # type: ignore[misc]
+            plans = bare.plans(mixer, 0)
+            rows[f"plan {name}"] = lambda call, p=plans: p.of(call % (EXAMPLES // BATCH), BATCH)  # type: ignore[misc]
+            rows[f"plans of an epoch {name}, per {per}"] = lambda call, m=mixer: bare.plans(m, call)  # type: ignore[misc]
     return rows
 
 
-def pixel_calls(size: int) -> dict[str, Call]:
+def pixel_calls(size: int, mixes: Sequence[str] = METHODS) -> dict[str, Call]:
     """The fused kernel from bytes to a finished batch, with a new plan for each batch."""
     source = Bytes.random(STORED, size)
     draws, (scale, bias) = source.draws, source.normaliser
@@ -97,27 +98,34 @@ def pixel_calls(size: int) -> dict[str, Call]:
         return call
 
     return {alone(size): row(None)} | {
-        mixed(mix, size): row(bare.mixer(mix, "batch", size, EXAMPLES).draw(0)) for mix in METHODS
+        mixed(methods.label(mix), size): row(bare.plans(bare.mixer(mix, "batch", size, EXAMPLES), 0))
+        for mix in mixes
     }
 
 
-def rows(sizes: Sequence[int] = SIZES, bunch: float = BUNCH) -> Bench:
-    """All rows. sizes: of images, in pixels. bunch: seconds of one measurement of a row."""
-    calls = plan_calls()
+def rows(sizes: Sequence[int] = SIZES, bunch: float = BUNCH, own: Sequence[str] = ()) -> Bench:
+    """All rows.
+
+    sizes: of images, in pixels. bunch: seconds of one measurement of a row. own: methods that do not come
+    with mixscope, by name in settings. Raises ConfigError for one of these that cannot be had.
+    """
+    mixes = (*METHODS, *own)
+    calls = plan_calls(mixes)
     for size in sizes:
-        calls |= pixel_calls(size)
+        calls |= pixel_calls(size, mixes)
+    named = [methods.label(mix) for mix in mixes]
     return Bench(
         unit=UNIT,
         rows={name: thread_time(call, bunch) for name, call in calls.items()},
-        ratios=tuple((alone(size), mixed(mix, size)) for size in sizes for mix in METHODS),
-        context={"batch": BATCH, "examples": EXAMPLES, "sizes": list(sizes)},
+        ratios=tuple((alone(size), mixed(mix, size)) for size in sizes for mix in named),
+        context={"batch": BATCH, "examples": EXAMPLES, "sizes": list(sizes), "methods": named},
     )
 
 
 def computed(measured: Measured) -> Measured:
     """With what mixing adds."""
     for size in measured.context["sizes"]:
-        for mix in METHODS:
+        for mix in measured.context["methods"]:
             measured = measured.with_row(
                 adds(mix, size), lambda with_, without: with_ - without, mixed(mix, size), alone(size)
             )

@@ -29,6 +29,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy import stats
@@ -51,6 +52,21 @@ class Interval:
         return -margin < self.low and self.high < margin
 
 
+class Seeded(Protocol):
+    """What is known of an experiment by seed: correctness, or accuracies alone."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Names of the seeds."""
+
+    @property
+    def by_seed(self) -> np.ndarray:
+        """Accuracy of each seed, float64 (S,)."""
+
+    def only(self, seeds: Sequence[int]) -> "Seeded":
+        """The runs of these seeds, in this order."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """What the runs of one cell got right.
@@ -66,6 +82,16 @@ class Sample:
     def __post_init__(self) -> None:
         assert self.correct.ndim == 2 and len(self.correct) == len(self.seeds) >= 1
         assert self.correct.shape[1] >= 2, "a variance over examples needs two of them"
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of runs, S."""
+        return len(self.seeds)
+
+    @property
+    def n_test(self) -> int:
+        """Number of test examples, n."""
+        return int(self.correct.shape[1])
 
     @cached_property
     def by_seed(self) -> np.ndarray:
@@ -278,7 +304,7 @@ def _by_seed_and_example(cells: Sequence[tuple[Sample, float]]) -> np.ndarray:
     return found
 
 
-def contrast_by_seed(cells: Sequence[Sample], weights: Sequence[float]) -> np.ndarray:
+def contrast_by_seed(cells: Sequence[Seeded], weights: Sequence[float]) -> np.ndarray:
     """sum_c w_c accuracy_c of every seed, float64 (S,). Every cell must have the same seeds."""
     found: np.ndarray = sum(
         (w * c.by_seed for c, w in zip(cells, weights, strict=True)), np.zeros(len(cells[0].seeds))
@@ -286,12 +312,12 @@ def contrast_by_seed(cells: Sequence[Sample], weights: Sequence[float]) -> np.nd
     return found
 
 
-def common_seeds(cells: Sequence[Sample]) -> tuple[int, ...]:
+def common_seeds(cells: Sequence[Seeded]) -> tuple[int, ...]:
     """The seeds that every cell has, in the order of the first."""
     return tuple(s for s in cells[0].seeds if all(s in c.seeds for c in cells))
 
 
-def shared(cells: Sequence[Sample], weights: Sequence[float]) -> float | None:
+def shared(cells: Sequence[Seeded], weights: Sequence[float]) -> float | None:
     """The share of the variance over seeds that pairing by seed takes off.
 
     It is 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2. For two arms that vary equally much this is Pearson's

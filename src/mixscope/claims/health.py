@@ -88,6 +88,18 @@ def lost(results: Results) -> tuple[Lost, ...]:
     return tuple(found)
 
 
+def unchecked(results: Results) -> tuple[str, ...]:
+    """What caps verdicts on our own runs, and cannot be checked of results that do not record it."""
+    runs = results.done
+    if runs and any(run.provenance is not None for run in runs):
+        return ()
+    found = ["planned runs all there", "claims fixed before the runs", "settings", "code", "training data"]
+    found += ["checkpoint rule", "health of training"]
+    if not any(run.outcomes() is not None for run in runs):
+        found += ["same test examples", "no copied runs"]
+    return tuple(found)
+
+
 # --- what is not there ----------------------------------------------------------------------------------
 
 

@@ -1,10 +1,37 @@
-"""Correctness of an experiment's finished runs, as the array that intervals are computed from."""
+"""What is known of an experiment's finished runs, as intervals are computed from it."""
 
 import numpy as np
 
+from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.contrasts import Sample
 from mixscope.results import Results
 from mixscope.results.results import LAST
+
+
+def known(results: Results, name: str, checkpoint: str = LAST) -> Sample | Accuracies | None:
+    """Correctness by example of an experiment's runs, else their accuracies, else their mean and spread.
+
+    Returns:
+        None where there is no finished run.
+
+    Raises:
+        DataError: If predictions are missing or damaged.
+    """
+    runs = results.done_of(name)
+    if runs and all(run.outcomes(checkpoint) is not None for run in runs):
+        return sample(results, name, checkpoint)
+    tested = {run.seed: run.metrics.get("test", {}).get(checkpoint, {}) for run in runs}
+    values = {seed: float(top1) for seed, m in tested.items() if (top1 := m.get("top1")) is not None}
+    if values:
+        sizes = {m.get("n") for m in tested.values()}
+        size = sizes.pop() if len(sizes) == 1 else None
+        return Accuracies.of_runs(list(values.values()), list(values), int(size) if size else None)
+    summary = results.summary_of(name)
+    if summary is None:
+        return None
+    return Accuracies.of_summary(
+        summary.mean, summary.spread, summary.spread_kind, summary.n_seeds, summary.n_test
+    )
 
 
 def sample(results: Results, name: str, checkpoint: str = LAST) -> Sample | None:

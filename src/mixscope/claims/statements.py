@@ -4,12 +4,15 @@ A sentence says what was estimated, how large it is, its interval, and what the 
 seeds, kind of test, whether examples are paired. It claims a direction only where the interval leaves out 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
 
 from mixscope.claims.contrasts import Interval
+from mixscope.claims.verdicts import Reading, Verdict
+from mixscope.study.claim import Claim
+from mixscope.study.roles import Roles
 
 GAIN, DIFFERENCE, OF_GAINS, CONTRAST = "gain", "difference", "difference of gains", "contrast"
 HEADINGS = ("contrast", "estimate (pp)", "95 % CI", "seeds", "p (Holm)", "verdict")
@@ -81,6 +84,8 @@ class Statement:
         above = self.interval is not None and self.interval.low > 0
         below = self.interval is not None and self.interval.high < 0
         in_where = f" in {where}" if where else ""
+        if self.seeds[0] == 1:
+            return f"In single runs, which show no spread, {self._single(what, where, other)}"
         if self.kind == GAIN:
             target = where or "top-1 accuracy"
             if above:
@@ -97,6 +102,16 @@ class Statement:
                 return f"{what} gained {size} {'more' if above else 'less'} in {where} than in {other}"
             return f"The gains of {what} in {where} and {other} differed by {signed}, not beyond noise"
         return f"{what}{in_where} was {signed}" + ("" if above or below else ", not beyond noise")
+
+    def _single(self, what: str, where: str, other: str) -> str:
+        signed, in_where = f"{self.estimate:+.1f} pp", f" in {where}" if where else ""
+        if self.kind == GAIN:
+            return f"{what} changed {where or 'top-1 accuracy'} by {signed}"
+        if self.kind == DIFFERENCE:
+            return f"{what} and {other} differed by {signed}{in_where}"
+        if self.kind == OF_GAINS:
+            return f"the gains of {what} in {where} and {other} differed by {signed}"
+        return f"{what}{in_where} was {signed}"
 
     def _rests(self) -> str:
         few, many = self.seeds
@@ -118,6 +133,50 @@ class Statement:
         p = "-" if self.p_holm is None else f"{self.p_holm:.3f}" if self.p_holm >= 0.001 else "< 0.001"
         seeds = str(few) if few == many else f"{few}-{many}"
         return (self.name, f"{self.estimate:+.2f}", ends, seeds, p, self.verdict)
+
+
+def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Roles) -> list[Statement]:
+    """A statement for each claim in each stratum, by what its contrast compares."""
+    return [_of_reading(v, r, c, design) for v, c in zip(verdicts, claims, strict=True) for r in v.readings]
+
+
+def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles) -> Statement:
+    one = reading.seeds == 1
+    kind, what, where, other = _compared(claim, reading, design)
+    return Statement(
+        kind=kind,
+        what=what,
+        where=where,
+        other=other,
+        estimate=reading.points.estimate if reading.points else float("nan"),
+        interval=reading.points,
+        seeds=(reading.seeds, reading.seeds),
+        method="test examples only" if one else "paired t" if reading.paired else "Welch t",
+        basis=("examples paired" if reading.bootstrap is not None else "on this test set",),
+        p_holm=reading.p_holm,
+        verdict=reading.verdict.lower().replace("-", " "),
+    )
+
+
+def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, str, str]:
+    """Kind, what, where and other of a claim in a stratum; by its name where it is no other kind."""
+    pairs = {f: _pair(weights) for f, weights in claim.contrast.items()}
+    stratum = ", ".join(reading.stratum.values())
+    augmentation, model = pairs.get(design.augmentation or ""), pairs.get(design.model or "")
+    if len(pairs) == 1 and augmentation:
+        if augmentation[1] == design.baseline:
+            return GAIN, augmentation[0], stratum, ""
+        return DIFFERENCE, augmentation[0], stratum, augmentation[1]
+    if len(pairs) == 2 and augmentation and model and augmentation[1] == design.baseline:
+        in_stratum = f" ({stratum})" if stratum else ""
+        return OF_GAINS, augmentation[0], model[0] + in_stratum, model[1] + in_stratum
+    return CONTRAST, claim.id, stratum, ""
+
+
+def _pair(weights: Mapping[str, float]) -> tuple[str, str] | None:
+    """The level that counts 1 and the one that counts -1; None for anything else."""
+    by_weight = {weight: level for level, weight in weights.items()}
+    return (by_weight[1.0], by_weight[-1.0]) if set(by_weight) == {1.0, -1.0} and len(weights) == 2 else None
 
 
 def to_text(statements: Sequence[Statement]) -> str:

@@ -10,14 +10,16 @@ What does not belong here: how an interval is computed (contrasts.py), and how a
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixscope import i18n
-from mixscope.claims import contrasts, gates, health, looks, power, rules, samples
+from mixscope.claims import contrasts, estimates, gates, health, looks, power, rules, samples
 from mixscope.claims.bootstrap import Bootstrap
-from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval, Sample
+from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval
+from mixscope.claims.estimates import Known
 from mixscope.claims.gates import FEWEST_SEEDS, Gate
 from mixscope.claims.looks import Look
 from mixscope.claims.rules import (
@@ -94,7 +96,8 @@ class Reading:
     percentage points. caveats: what does not cap the verdict;
     warnings: where the interval is too narrow. uncapped: what the rule says of the
     interval alone, before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run
-    at the epoch that was best on the test split; only under protocol "published".
+    at the epoch that was best on the test split; only under protocol "published". bound: where examples are
+    not paired, the interval that counts other test examples too.
     """
 
     claim: str
@@ -129,6 +132,7 @@ class Reading:
     warnings: tuple[Finding, ...] = ()
     uncapped: str | None = None
     chosen_on_test: Interval | None = None
+    bound: Interval | None = None
 
     @property
     def seeds_would_settle(self) -> tuple[int, int | None] | None:
@@ -199,10 +203,11 @@ class _Bench:
     def __init__(self, results: Results, checkpoint: str) -> None:
         self._results = results
         self._checkpoint = checkpoint
-        found = {e.name: samples.sample(results, e.name, checkpoint) for e in results.experiments}
+        found = {e.name: samples.known(results, e.name, checkpoint) for e in results.experiments}
         self._samples = {name: sample for name, sample in found.items() if sample is not None}
-        self._bootstrap = Bootstrap(self._samples)
-        self._chosen: dict[str, Sample | None] = {}
+        whole = {n: s for n, s in self._samples.items() if isinstance(s, contrasts.Sample)}
+        self._bootstrap = Bootstrap(whole)
+        self._chosen: dict[str, contrasts.Sample | None] = {}
         self._family = rules.family(results.claims)
         self._estimates: dict[str, list[Estimate]] = {}
         self._states = {(run.experiment, run.seed): run.state for run in results.runs}
@@ -264,10 +269,11 @@ class _Bench:
                 return _nothing(claim, stratum, weights, (), [gates.gate("seeds", "no-common-seed")])
             cells = [cell.only(common) for cell in cells]
         each = list(weights.values())
-        points = contrasts.points(cells, each, paired=claim.pair_seeds)
-        logits = contrasts.logits(cells, each, paired=claim.pair_seeds)
+        points = estimates.points(cells, each, paired=claim.pair_seeds)
+        logits = estimates.logits(cells, each, paired=claim.pair_seeds)
+        bound = estimates.bound(cells, each, paired=claim.pair_seeds)
         runs = [r for name in weights for r in self._results.done_of(name) if r.seed in counted[name]]
-        seeds = min(len(cell.seeds) for cell in cells)
+        seeds = min(cell.n_seeds for cell in cells)
         strata = len(self.strata(claim))
         level = 1 - 2 * look.level
         judged, narrow = points.interval(level), points.interval(1 - 2 * look.narrow)
@@ -282,7 +288,7 @@ class _Bench:
             *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
         ]
         low, needed, high = self._outlook(claim, points)
-        squares = sum(w * w / len(c.seeds) for c, w in zip(cells, each, strict=True))
+        squares = sum(w * w / c.n_seeds for c, w in zip(cells, each, strict=True))
         tipping = power.tipping_sd(points, squares, expect=claim.expect, margin=claim.margin)
         one = points.conditional
         by_seed = contrasts.contrast_by_seed([c.only(common) for c in cells], each) if common else ()
@@ -323,9 +329,10 @@ class _Bench:
             warnings=too_narrow,
             uncapped=uncapped,
             chosen_on_test=self._on_test(weights, counted, claim.pair_seeds),
+            bound=None if bound is None else bound.interval(),
         )
 
-    def _sample(self, name: str, seeds: Sequence[int]) -> Sample | None:
+    def _sample(self, name: str, seeds: Sequence[int]) -> Known | None:
         """What the runs of an experiment with these seeds get right; None where there are none."""
         sample = self._samples.get(name)
         if sample is None:
@@ -343,9 +350,15 @@ class _Bench:
             expect=claim.expect, margin=claim.margin, tests=tests, level=1 - 2 * self._looks[-1].level
         )
 
-    def _resampled(self, weights: Mapping[str, float], cells: Sequence[Sample], paired: bool) -> Interval:
-        whole = all(self._samples[n].seeds == c.seeds for n, c in zip(weights, cells, strict=True))
-        bench = self._bootstrap if whole else Bootstrap(dict(zip(weights, cells, strict=True)))
+    def _resampled(
+        self, weights: Mapping[str, float], cells: Sequence[Known], paired: bool
+    ) -> Interval | None:
+        """None where correctness by example is not known."""
+        known = estimates.by_example(cells)
+        if known is None:
+            return None
+        whole = all(self._samples[n].seeds == c.seeds for n, c in zip(weights, known, strict=True))
+        bench = self._bootstrap if whole else Bootstrap(dict(zip(weights, known, strict=True)))
         return bench.interval(weights, paired=paired)
 
     def _on_test(
@@ -353,7 +366,7 @@ class _Bench:
     ) -> Interval | None:
         """The contrast at the epochs that are best on test, where every run has chosen one."""
         runs = [r for name in weights for r in self._results.done_of(name) if r.seed in seeds[name]]
-        if not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
+        if not runs or not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
             return None
         for name in weights:
             if name not in self._chosen:
@@ -436,20 +449,26 @@ def _capped(uncapped: str, kinds: Sequence[str]) -> str:
 
 
 def _too_narrow(
-    cells: Sequence[Sample], weights: Sequence[float], shared: float | None, paired: bool
+    cells: Sequence[Known], weights: Sequence[float], shared: float | None, paired: bool
 ) -> tuple[Interval | None, tuple[Finding, ...]]:
-    """Where the interval is known to be too narrow: the one of seeds paired, and why."""
+    """Where the interval is known to be too narrow or of this test set only: the one of seeds paired, why."""
     found = []
-    fewest = min((1 - c.accuracy) * c.correct.shape[1] for c in cells)
+    fewest = min((1 - c.accuracy) * c.n_test if c.n_test else math.inf for c in cells)
     if fewest < FEW_ERRORS:
         found.append(Finding("few-errors", "warn", {"errors": fewest, "needed": FEW_ERRORS}))
+    if estimates.size_assumed(cells, weights, paired=paired):
+        found.append(Finding("test-size-assumed", "warn", {"n": estimates.TEST_SIZE}))
+    narrow = bool(found)
+    if estimates.by_example(cells) is None:
+        found.append(Finding("on-this-test-set", "note"))
     if shared is not None and shared < OPPOSED and not paired:
         found.append(Finding("opposed-arms", "warn", {"added": -100.0 * shared}))
+        narrow = True
     common = contrasts.common_seeds(cells)
-    if not found or paired or len(common) < 2:
+    if not narrow or paired or len(common) < 2:
         return None, tuple(found)
     same = [cell.only(common) for cell in cells]
-    return contrasts.points(same, list(weights), paired=True).interval(), tuple(found)
+    return estimates.points(same, list(weights), paired=True).interval(), tuple(found)
 
 
 # --- claims beside each other ---------------------------------------------------------------------------

@@ -11,7 +11,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__
-from mixscope.cli import analyze, audit, bench, compare, cues, data, judge, look, report, run, study
+from mixscope.cli import (
+    analyze,
+    audit,
+    bench,
+    claims,
+    compare,
+    cues,
+    data,
+    imports,
+    judge,
+    look,
+    report,
+    run,
+    study,
+)
 from mixscope.cli.ending import ended
 from mixscope.cli.grammar import EXIT, Parser
 
@@ -48,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (data, run, study, judge, compare, report, audit, analyze, cues, bench, look):
+    nouns = (data, run, study, judge, claims, imports, compare, report, audit, analyze, cues, bench, look)
+    for noun in nouns:
         noun.add(commands)
     return top

@@ -21,7 +21,7 @@ ROUNDS = {"loader": 15, "mixing": 15, "train": 7, "eval": 7, "study": 3}
 QUICK = 2  # rounds
 EXAMPLES = {
     "loader": "  mixscope bench loader\n  mixscope bench loader --set tiny-imagenet --rounds 9 --json",
-    "mixing": "  mixscope bench mixing\n  mixscope bench mixing --quick --json",
+    "mixing": "  mixscope bench mixing\n  mixscope bench mixing mymix.py:boxes --quick",
     "train": "  mixscope bench train\n"
     "  mixscope bench train --arch resnet18 --set cifar100 train.precision=bf16",
     "eval": "  mixscope bench eval\n"
@@ -74,6 +74,12 @@ def _declared(verbs: Any, name: str, do: Do) -> argparse.ArgumentParser:
     command.add_argument("--quick", action="store_true", help=f"{QUICK} short rounds: a first impression")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
     if name == "mixing":
+        command.add_argument(
+            "own",
+            nargs="*",
+            metavar="METHOD",
+            help="methods of your own, path/to/mymix.py:function or by name",
+        )
         return command
     command.add_argument(
         "--set", metavar="NAME", help="a prepared data set (default: cifar100 if it is there, else digits)"
@@ -126,10 +132,12 @@ def loader(arguments: argparse.Namespace, stop: Stop) -> None:
 def mixing(arguments: argparse.Namespace, stop: Stop) -> None:
     """The kernel with and without mixing, on random images."""
     from mixscope.bench import mixing as room
+    from mixscope.study import methods
 
     stop.leave = _interrupt
     _check(arguments)
-    bench = room.rows(bunch=room.BUNCH / 5 if arguments.quick else room.BUNCH)
+    own = [methods.pinned(name, "METHOD") for name in arguments.own]
+    bench = room.rows(bunch=room.BUNCH / 5 if arguments.quick else room.BUNCH, own=own)
     _print(room.computed(_measured(bench, arguments)), arguments)
 
 

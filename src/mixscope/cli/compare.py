@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ def add(commands: Any) -> None:
         "say what differs between two studies, or a study and a published table",
         "  mixscope compare runs/quickstart runs/longer\n  mixscope compare runs/resnet-vs-vit published.csv",
     )
-    command.add_argument("first", type=Path, metavar="A", help="a study's folder or a bundle")
+    command.add_argument("first", type=Path, metavar="A", help=tables.RESULTS)
     command.add_argument(
         "second", type=Path, metavar="B", help="another one, or a CSV or Markdown table of experiments"
     )
+    tables.options(command)
     checkpoint(command, "compare")
     language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -33,11 +35,10 @@ def add(commands: Any) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
     from mixscope.audit import compare as comparison
-    from mixscope.results import bundle, sources
 
-    first = sources.load(arguments.first, checkpoint=arguments.checkpoint)
-    if arguments.second.is_dir() or bundle.is_bundle(arguments.second):
-        second = sources.load(arguments.second, checkpoint=arguments.checkpoint)
+    first = tables.load(arguments, arguments.first, arguments.checkpoint, beside=True)
+    second = _results(arguments)
+    if second is not None:
         found = comparison.studies(first, second, checkpoint=arguments.checkpoint)
     else:
         found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
@@ -45,6 +46,21 @@ def compare(arguments: argparse.Namespace) -> None:
         return print_json(dataclasses.asdict(found))
     for line in _lines(found, arguments.checkpoint, spoken(arguments.lang)):
         print(line)
+
+
+def _results(arguments: argparse.Namespace) -> Any:
+    """The second as results; None for a published table, whose rows are single values by experiment."""
+    from mixscope.errors import ConfigError, DataError
+    from mixscope.results import bundle
+
+    if arguments.second.is_dir() or bundle.is_bundle(arguments.second):
+        return tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
+    try:
+        found = tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
+    except (ConfigError, DataError):
+        return None
+    repeated = any(len(found.runs_of(e.name)) > 1 for e in found.experiments)
+    return found if repeated or found.summaries else None
 
 
 def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`mixscope judge`: what a study's runs say of its claims."""
+"""`mixscope judge`: what runs say of claims, or of all gains where nothing was claimed."""
 
 import argparse
 import dataclasses
@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
 from mixscope.formatting import padded
 
 if TYPE_CHECKING:
     from mixscope.report.words import Words
+
+FORMATS = ("text", "markdown", "latex")
 
 
 def add(commands: Any) -> None:
@@ -19,27 +22,32 @@ def add(commands: Any) -> None:
         commands,
         "judge",
         judge,
-        "judge a study's claims: intervals, verdicts, what caps them and what it would take",
+        "judge claims: intervals, verdicts, what caps them and what it would take",
         "  mixscope judge runs/quickstart\n"
         "  mixscope judge runs/quickstart --checkpoint selected\n"
-        "  mixscope judge runs/quickstart --json",
+        "  mixscope judge results.csv --baseline default        # without claims: all gains, exploratory\n"
+        "  mixscope judge results.csv --claims claims.yaml --column accuracy=val_acc",
     )
-    command.add_argument(
-        "results", type=Path, metavar="RESULTS", help="a study's folder, a bundle, or a table of results"
-    )
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
     checkpoint(command, "judge")
     language(command)
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    command.add_argument(
+        "--format", choices=FORMATS, default="text", help="text, or the table for a paper (default: text)"
+    )
 
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, health, rules, verdicts
-    from mixscope.results import sources
+    from mixscope.claims import budget, exploratory, health, rules, statements, verdicts
 
-    found = sources.load(arguments.results, checkpoint=arguments.checkpoint)
+    found = tables.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
+    explored: tuple[exploratory.Explored, ...] = ()
+    if not found.claims and (found.plan is None or found.roles.baseline is not None):
+        explored = exploratory.explore(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)
     budgets = budget.follow(found) if arguments.budget or arguments.json else []
@@ -54,19 +62,27 @@ def judge(arguments: argparse.Namespace) -> None:
                 "verdicts": [v.to_dict() for v in judged],
                 "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
+                "exploratory": [dataclasses.asdict(e) | {"said": e.said} for e in explored],
+                "notes": found.notes,
+                "unchecked": health.unchecked(found),
             }
         )
+    if arguments.format != "text":
+        said = [e.statement for e in explored] or statements.of_verdicts(judged, found.claims, found.roles)
+        print((statements.to_latex if arguments.format == "latex" else statements.to_markdown)(said), end="")
+        return
     words = spoken(arguments.lang)
-    print(
-        words(
-            "judge.head",
-            name=found.name,
-            done=done,
-            asked=asked,
-            checkpoint=arguments.checkpoint,
-            rules=rules.RULES,
-        )
-    )
+    if found.plan is None:
+        print(f"{arguments.results}: {_size(found, words)}")
+        for line in tables.notes(found):
+            print(line)
+    else:
+        about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
+        print(words("judge.head", name=found.name, done=done, asked=asked, **about))
+    if explored:
+        tests = sum(e.p is not None for e in explored)
+        print("\n" + words("judge.exploratory", tests=tests))
+        print("\n".join(exploratory.to_text(explored)))
     lost = "; ".join(f"{each.experiment} {each.lost}/{each.planned}" for each in health.lost(found))
     if lost:
         print(words("judge.lost", runs=lost))
@@ -83,6 +99,12 @@ def judge(arguments: argparse.Namespace) -> None:
             for point in one.points:
                 where = f"{one.claim:<14} {padded(_stratum(one.stratum, words), 28)}"
                 print(f"  {where}  {words('judge.epoch', epoch=point.epoch)}  {_figures(point, words)}")
+
+
+def _size(found: Any, words: "Words") -> str:
+    return words(
+        "judge.size", runs=len(found.done), rows=len(found.summaries), experiments=len(found.experiments)
+    )
 
 
 def _row(one: Any, point: Any) -> dict[str, Any]:
@@ -147,6 +169,8 @@ def _remarks(reading: Any, words: "Words") -> Iterator[str]:
     if reading.shared is not None and reading.verdict != "ESTIMATE":
         less = "less" if reading.shared >= 0 else "more"
         yield words("judge.paired", percent=f"{abs(100 * reading.shared):.0f}", change=less)
+    if reading.bound is not None:
+        yield words("judge.bound", interval=_interval(reading.bound, words))
     if reading.paired_points is not None:
         yield words("judge.paired_interval", interval=_interval(reading.paired_points, words))
     if reading.chosen_on_test is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import declare, language, print_json, spoken
 from mixscope.formatting import padded
 
@@ -23,9 +24,8 @@ def add(commands: Any) -> None:
         "  mixscope report runs/resnet-vs-vit --lang ko\n"
         "  mixscope report runs/resnet-vs-vit --reference published.csv --curves published-curves.csv",
     )
-    command.add_argument(
-        "results", type=Path, metavar="RESULTS", help="a study's folder, a bundle, or a table of results"
-    )
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
     language(command)
     command.add_argument(
         "--reference",
@@ -46,10 +46,12 @@ def add(commands: Any) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     """Writes a study's report and says where it is; opens it where that was asked for."""
+    from mixscope.claims import exploratory
     from mixscope.report import page
-    from mixscope.results import sources
 
-    results = sources.load(arguments.results)
+    results = tables.load(arguments, arguments.results)
+    if results.plan is None:
+        results = exploratory.as_estimates(results)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
     given = arguments.results
     default = results.folder / name if results.folder else given.parent / f"{given.stem}-{name}"
@@ -93,7 +95,7 @@ def _lines(judged: Any, words: "Words") -> Iterator[str]:
     for verdict in judged:
         if verdict.secondary:
             continue
-        yield f"{verdict.claim:<10}{padded(_word(verdict.verdict, words), 16)}{words.own(verdict.text)}"
+        yield f"{verdict.claim:<9} {padded(_word(verdict.verdict, words), 16)}{words.own(verdict.text)}"
         several = len(verdict.readings) > 1
         for reading in verdict.readings:
             interval, parts = reading.points, []

@@ -72,3 +72,11 @@ class Batch(NamedTuple):
     lam: torch.Tensor | None = None
     pending: Pending | None = None
     inner: Inner | None = None
+
+    def targets(self, n_classes: int) -> torch.Tensor:
+        """Label weights, float32 (n, n_classes), as torch's cross_entropy takes them."""
+        found = torch.nn.functional.one_hot(self.labels, n_classes).float()
+        if self.partner_labels is None or self.lam is None:
+            return found
+        lam = self.lam[:, None]
+        return lam * found + (1 - lam) * torch.nn.functional.one_hot(self.partner_labels, n_classes).float()

@@ -122,9 +122,17 @@ class Loader:
                 f'split "{split}" has {self.examples} images and gives no batch of {batch_size}; '
                 "take a smaller batch_size, or keep the last batch"
             )
+        full = order.batches(self.examples, batch_size, drop_last=False)
+        made_for = getattr(mixer, "batches", full)  # a plan of another kind may know no epochs
+        if made_for != full:
+            raise ConfigError(
+                f"the mixer was made for {made_for} batches an epoch and the loader has {full}; make it with"
+                f" batch_size={batch_size} and examples={self.examples}"
+            )
         peaks = None
         if mixer is not None and mixer.peaks:
-            peaks = saliency.peaks(images, getattr(store, "folder", None), stored)
+            name = f"{stored}-{getattr(store, 'digest', '')[:12]}"
+            peaks = saliency.peaks(images, getattr(store, "folder", None), name)
         self.spec = InputSpec(store.size, tuple(map(float, store.mean)), tuple(map(float, store.std)))
         self._maker = BatchBuilder(
             images=images,

@@ -61,6 +61,7 @@ answer-capped = limited by: { $gates }
 answer-mind = note: { $gates }
 answer-uncapped = the interval alone would give: { $verdict }
 answer-open = the sampling error of the test set alone leaves it open
+answer-elsewhere = Results from elsewhere: nothing records what was claimed before the runs
 answer-primary = Claims written down before the first run
 answer-secondary = Estimates and secondary claims
 answer-no_interval = no interval
@@ -162,6 +163,7 @@ contrasts-col-gates = Limits and notes
 
 results-title = Results
 results-lead = Top-1 accuracy on the test split, percent. Each marker is one seed, the bar across them their mean.
+results-lead_elsewhere = These models were trained elsewhere; how values were read stands under the last heading.
 results-lead_last = The test split was sealed until the last epoch, and values are those of that epoch; the table of checkpoints below shows what choosing an epoch would have changed.
 results-lead_best = Values are those of the epoch that is best on the test split (protocol published), so they are biased upwards; the table of checkpoints below shows by how much.
 results-figure = { $stratum }: top-1 by experiment
@@ -631,6 +633,8 @@ claims-edited = claims were edited after { $count ->
 } had begun: post hoc
 runs-copied = identical predictions: { $runs }
 one-of-strata = one of { $strata } strata: p { SIG($p) } alone is { SIG($corrected) } after correction, above { SIG($alpha) }
+on-this-test-set = predictions by example are not known: the interval is of more seeds on this test set
+test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.85 to 0.94 of a nominal 0.95)
 opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.85 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
@@ -744,6 +748,8 @@ literature-more = More background
 how-title = How it was run
 how-lead = Everything needed to repeat it. Each run's folder holds its settings, versions, checksums, events and predictions.
 how-commands = Commands
+how-reading = How the table was read
+how-unchecked = Not checked, because the table does not say: { $kinds }
 how-versions = Versions
 how-hardware = Hardware
 how-digests = Digests
@@ -833,6 +839,16 @@ judge-paired_interval = paired by seed: { $interval }
 judge-chosen = epoch chosen on the test split: { $interval }, bias { SIGNED($bias) } pp
 judge-one_seed = the interval counts test examples only: it holds for these checkpoints, not for new runs
 judge-too_small = no number of seeds up to 1,000 would settle it: the test split is too small
+judge-exploratory = exploratory: nothing was claimed before these runs; { $tests ->
+    [0] no spread between runs is known, so no p
+    [one] Holm over 1 contrast
+   *[other] Holm over { $tests } contrasts
+}
+judge-size = { $runs } finished runs{ $rows ->
+    [0] { "" }
+   *[other] , { $rows } rows with mean and spread
+}, { $experiments } experiments
+judge-bound = counting other test examples too: { $interval } at most
 judge-limits = limits { $claims }
 compare-settings = settings
 compare-made_with = made with

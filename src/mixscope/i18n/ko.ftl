@@ -61,6 +61,7 @@ answer-capped = 판정 제한: { $gates }
 answer-mind = 참고: { $gates }
 answer-uncapped = 신뢰구간만 보면 { $verdict }
 answer-open = 테스트 세트의 표집 오차만으로도 결론을 내릴 수 없습니다
+answer-elsewhere = 외부 결과: 실행 전에 무엇을 가설로 세웠는지 기록이 없습니다
 answer-primary = 첫 실행 전에 적어 둔 가설
 answer-secondary = 추정과 이차 가설
 answer-no_interval = 신뢰구간 없음
@@ -162,6 +163,7 @@ contrasts-col-gates = 판정 제한과 참고 사항
 
 results-title = 결과
 results-lead = 테스트 세트의 top-1 정확도(%)입니다. 표시 하나가 시드 하나, 가로선이 평균입니다.
+results-lead_elsewhere = 다른 곳에서 학습한 모델입니다. 값을 읽은 방법은 마지막 절에 있습니다.
 results-lead_last = 테스트 세트는 마지막 에폭까지 사용하지 않았으며, 값은 모두 마지막 에폭의 것입니다. 에폭을 골랐다면 무엇이 달라졌을지는 아래 체크포인트 표에 있습니다.
 results-lead_best = 값은 테스트 세트에서 가장 좋은 에폭의 것이므로(published 프로토콜) 실제보다 높게 나옵니다. 그 정도는 아래 체크포인트 표에 있습니다.
 results-figure = { $stratum }: 실험별 top-1
@@ -590,6 +592,8 @@ runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
 runs-copied = 예측이 동일합니다: { $runs }
 one-of-strata = 층 { $strata }개 중 하나입니다. 단독 p는 { SIG($p) }, 보정 후에는 { SIG($corrected) }(으)로 { SIG($alpha) }보다 큽니다
+on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
+test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.85~0.94)
 opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.85~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
@@ -703,6 +707,8 @@ literature-more = 그 밖의 배경
 how-title = 실행 방법
 how-lead = 재현에 필요한 모든 정보입니다. 설정, 버전, 체크섬, 이벤트, 예측은 실행별 폴더에 있습니다.
 how-commands = 명령
+how-reading = 표를 읽은 방법
+how-unchecked = 표에 기록이 없어 확인하지 못한 것: { $kinds }
 how-versions = 버전
 how-hardware = 하드웨어
 how-digests = 다이제스트
@@ -789,6 +795,15 @@ judge-paired_interval = 시드로 짝지은 구간: { $interval }
 judge-chosen = 테스트 분할로 고른 에폭: { $interval }, 편향 { SIGNED($bias) }%p
 judge-one_seed = 신뢰구간은 테스트 데이터의 표집 오차만 반영하며, 이 체크포인트에만 해당합니다
 judge-too_small = 시드가 1,000개여도 판정할 수 없습니다. 테스트 분할이 너무 작습니다
+judge-exploratory = 탐색적: 실행 전에 세운 가설이 없습니다. { $tests ->
+    [0] 실행 간 변동을 알 수 없어 p가 없습니다
+   *[other] 대비 { $tests }개에 대한 Holm 보정
+}
+judge-size = 끝난 실행 { $runs }개{ $rows ->
+    [0] { "" }
+   *[other] , 평균과 변동만 있는 행 { $rows }개
+}, 실험 { $experiments }개
+judge-bound = 다른 테스트 데이터까지 고려하면 최대 { $interval }
 judge-limits = 판정 제한: { $claims }
 compare-settings = 설정
 compare-made_with = 실행 환경

@@ -26,7 +26,8 @@ from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.findings import Finding
 from mixscope.formatting import number, signed
-from mixscope.report import literature, story, tables
+from mixscope.report import drawing, literature, story, tables
+from mixscope.report.figures import Figures
 from mixscope.report.naming import seeds_range
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
@@ -89,8 +90,9 @@ def write(
     curves: Path | None = None,
     judge: Callable[[Results], Sequence[Verdict]] = verdicts.judge,
 ) -> Report:
-    """The report of a study into the folder `out`: index.html, tables/ and figures/.
+    """The report of results into the folder `out`: index.html, tables/ and figures/.
 
+    A name that ends in .html is the page alone, which needs nothing beside it.
     reference, curves: files of published figures to be set beside ours. judge: whose verdicts are told.
     Raises ConfigError for a language that is not there, DataError for a reference that cannot be read.
     """
@@ -98,13 +100,17 @@ def write(
     told = story.gather(results, judge, reference=reference, curves=curves)
     context = _context(told, words, reference=reference, curves=curves)
     page = _environment(words).get_template("page.html").render(**context)
+    if out.suffix == ".html":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return Report(page=_write(out, page), tables=(), figures=(), story=told)
     (out / "tables").mkdir(parents=True, exist_ok=True)
     (out / "figures").mkdir(exist_ok=True)
     made_tables = tuple(
         _write(out / "tables" / name, text) for name, text in tables.all_of(told, words).items()
     )
     drawn = tuple(
-        _write(out / "figures" / f"{figure.id}.svg", alone(figure)) for figure in _all_figures(context)
+        _write(out / "figures" / f"{figure.id}.svg", drawing.alone(str(figure.svg)))
+        for figure in _all_figures(context)
     )
     drawn += tuple(
         _write(out / "figures" / f"{matrix['id']}.png", confusion.enlarged(matrix["png"]))
@@ -112,6 +118,13 @@ def write(
         for matrix in data["matrices"]
     )
     return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, story=told)
+
+
+def figures(results: Results, language: str = "en") -> Figures:
+    """The charts of the report. Raises ConfigError for a language that is not there."""
+    words = Words(language)
+    told = story.gather(results, verdicts.judge)
+    return Figures(_all_figures(_context(told, words, reference=None, curves=None)))
 
 
 def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
@@ -122,17 +135,7 @@ def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
         drawn = analyses.charts(summary, Words("en"))
     else:
         return []
-    return [_write(place / f"{figure.id}.svg", alone(figure)) for figure in drawn]
-
-
-def alone(figure: Figure) -> str:
-    """A chart as a file of its own, colours included."""
-    svg = str(figure.svg)
-    style = (
-        f'<style>{_text("figure.css")}</style><rect width="100%" height="100%" style="fill: var(--page)"/>'
-    )
-    start = svg.index("</desc>") + len("</desc>")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg[:start]}{style}{svg[start:]}\n'
+    return [_write(place / f"{figure.id}.svg", drawing.alone(str(figure.svg))) for figure in drawn]
 
 
 def _write(path: Path, content: str | bytes) -> Path:

@@ -11,9 +11,12 @@ What does not belong here: where figures come from (story.py), and sentences abo
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup, escape
+
+from mixscope.report import drawing
 
 WIDTH, HEIGHT = 360.0, 232.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 34.0
@@ -28,6 +31,21 @@ class Figure:
     title: str
     text: str
     svg: Markup
+
+    def _repr_svg_(self) -> str:
+        """For notebooks: on white, with colours of its own."""
+        return drawing.light(str(self.svg))
+
+    def save(self, file: str | Path) -> Path:
+        """Writes the chart as .svg, .pdf or .png, whatever the name ends in.
+
+        PDF and PNG are drawn by CairoSVG, the extra `figures`, for print: on white, text as text in a PDF;
+        a PNG has 300 dots an inch at 90 mm.
+
+        Raises:
+            ConfigError: If the name has another ending, or the extra is not installed.
+        """
+        return drawing.save(str(self.svg), Path(file))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,7 @@ from mixscope.study import roles
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNITS = {"percent": "in percent", "share": "as shares of 1"}
 _JOINS = ("-", "_", " ", " | ", " || ")
 
 
@@ -143,7 +144,7 @@ def of_table(
     told = _data_names(table, rows)
     for key, called in names.items():
         own = dict(zip(levels, key, strict=True))
-        data = told.get(key) or own.get(found.parts.get("dataset", ""), "")
+        data = told.get(key) or own.get(found.parts.get("dataset", ""), name)
         experiments.append(Experiment(name=called, levels=own, data=data))
     runs, summaries = [], []
     for i, row in enumerate(rows):
@@ -333,7 +334,7 @@ def _notes(
     rows: Sequence[Row],
     outcomes: Mapping[int, Outcomes],
 ) -> Iterable[str]:
-    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies in {unit}" if unit else "")
+    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies {_UNITS[unit]}" if unit else "")
     if found.best:
         yield "the accuracy is the best over epochs, selected on what it reports: it flatters every run"
     if found.validation and not outcomes:
@@ -341,7 +342,7 @@ def _notes(
     if any(row.spread is not None and not row.spread_kind for row in rows):
         yield "kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))"
     if "seed" not in found.of and not all(row.n_seeds for row in rows):
-        yield "no column of seeds: the runs of an experiment are numbered in order, which pairs nothing"
+        yield "no column of seeds: runs are numbered in order and not paired"
     if not outcomes and not all(row.n_test for row in rows):
         yield "number of test examples not known (--n-test N): no bound for other test examples"
     groups: dict[tuple[str, ...], int] = defaultdict(int)

@@ -317,6 +317,15 @@ def of_frame(frame: "pd.DataFrame") -> Table:
     return Table(1, 0, headings, tuple(rows))
 
 
+def to_csv(table: Table) -> str:
+    """A table as CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for cells in (table.headings, *(row.cells for row in table.rows)):
+        writer.writerow([f"'{c}" if c[:1] in ("=", "@") else c for c in cells])
+    return buffer.getvalue()
+
+
 # --- Markdown and HTML ---
 
 

@@ -4,6 +4,7 @@ What cannot be is refused with its line: an accuracy of 134 %, shares beside per
 twice.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -184,7 +185,12 @@ def _metrics(line: Line, found: Columns) -> dict[str, float]:
 
 
 def number_seeds(rows: Sequence[Row], source: str) -> None:
-    """Numbers the runs of an experiment where no seed is named; refuses a seed that stands there twice."""
+    """Numbers the runs where no seed is named, each otherwise, so that nothing pairs them.
+
+    Raises:
+        DataError: For a seed that is there twice in one experiment, and beside a row with a spread.
+    """
+    numbers = itertools.count()
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         groups[tuple(row.levels.values())].append(row)
@@ -201,8 +207,8 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
                 f"{source} line {unnamed[0].line}: no seed; the other runs of {told(mine[0])} have one"
             )
         first: dict[int, Row] = {}
-        for i, row in enumerate(mine):
-            row.seed = i if row.seed is None else row.seed
+        for row in mine:
+            row.seed = next(numbers) if row.seed is None else row.seed
             other = first.setdefault(row.seed, row)
             if other is not row:
                 raise DataError(

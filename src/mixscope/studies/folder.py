@@ -7,6 +7,7 @@ begun keeps its name, its seed and its settings.
 What does not belong here: reading what the runs left (records.py, results/folders.py).
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from mixscope.errors import ConfigError
 from mixscope.runs import records
 from mixscope.study import config as settings
-from mixscope.study import matrix
+from mixscope.study import matrix, methods
 from mixscope.study.matrix import Study
 
 SHOWN = 3  # changes that an error names
@@ -26,6 +27,7 @@ def keep(study: Study, out: Path) -> None:
     Raises ConfigError, which names what changed, for an edit that may not be made once runs have begun, and
     when a scheduler works on the folder.
     """
+    text = _pinned(study)
     with records.hold(out):
         file = out / matrix.KEPT
         if file.exists():
@@ -39,9 +41,22 @@ def keep(study: Study, out: Path) -> None:
                     " what is claimed and what was run stays as it was, so give the edited study another"
                     f" --out, or undo the edit (`mixscope study run {out}` goes on with the study as it was)"
                 )
-            if before.text == study.text:
+            if before.text == text:
                 return
-        records.write_bytes(file, study.text.encode())
+        records.write_bytes(file, text.encode())
+
+
+def _pinned(study: Study) -> str:
+    """The study's text, methods of a file with its checksum, so that it is readable when the file is gone."""
+    text, found = study.text, set[str]()
+    for run in study.expand(seeds=1):
+        augment = run.config.augment
+        found |= {augment.mix, *augment.switch, *augment.alpha}
+    for name in sorted(found):
+        place = name.rpartition("@")[0]
+        if methods.FILE.fullmatch(place):
+            text = name.join(re.split(rf"{re.escape(place)}(?![@\w])", text))
+    return text
 
 
 def changes(before: Study, after: Study, begun: set[str]) -> list[str]:

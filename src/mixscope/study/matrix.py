@@ -9,7 +9,8 @@
       - {when: {model: vit, data: tiny}, set: {model.patch_size: 8}}
     seeds: [0, 1, 2]
     names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
-    claims: {H1: ...}                          what is asserted, see claim.py
+    claims: {H1: ...}                          what is asserted, see claim.py; or a set of claims that stands
+                                               in a file of its own, see claim_sets.py
     looks: [3, 5, 8, 12]                       numbers of seeds at which claims are judged, if more than once
     extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
                                                wins, key by key; lists are replaced whole
@@ -32,7 +33,7 @@ from typing import Any
 import yaml
 
 from mixscope.errors import ConfigError, unknown
-from mixscope.study import claim, document, path_names
+from mixscope.study import claim, claim_sets, document, path_names
 from mixscope.study import config as settings
 from mixscope.study.claim import Claim
 from mixscope.study.config import RunConfig
@@ -297,6 +298,7 @@ def parse(text: str, *, file: str) -> Study:
         raise ConfigError(f"{found.where('name')}: becomes a folder, but {why}; choose a shorter name")
     factors = _factors(found)
     _check_size(found, factors)
+    full = claim_sets.resolved(found, list(factors))
     study = Study(
         name=name,
         title=str(tree.get("title", name)),
@@ -308,7 +310,7 @@ def parse(text: str, *, file: str) -> Study:
             str(n): _cell(c, factors, found, "names", n)
             for n, c in _mapping(tree.get("names") or {}, found, "names").items()
         },
-        claims=claim.read(found, factors),
+        claims=claim.read(full, factors),
         looks=_looks(found),
         text=text,
         file=found,
@@ -316,7 +318,8 @@ def parse(text: str, *, file: str) -> Study:
     _check_names(study, found)
     _check_paths(study, found)
     study.check()
-    return dataclasses.replace(study, text=written(study)) if "extends" in tree else study
+    complete = "extends" not in tree and full is found
+    return study if complete else dataclasses.replace(study, text=written(study))
 
 
 def _document(text: str, file: str) -> Document:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mixscope.claims import health
 from mixscope.formatting import number
 from mixscope.report import plots
 from mixscope.report.story import Story
@@ -33,11 +34,12 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
     }
     seconds = [made.seconds for made in known if made.seconds is not None]
     speeds = [made.images_per_second for made in known if made.images_per_second is not None]
+    planned = [f"mixscope study run {folder}/study.yaml --out {folder}"] if told.results.folder else []
+    unchecked = health.unchecked(told.results) if told.results.plan is None else ()
     return {
-        "commands": [
-            f"mixscope study run {folder}/study.yaml --out {folder}",
-            f"mixscope report {folder}{language}{options}",
-        ],
+        "commands": [*planned, f"mixscope report {folder}{language}{options}"],
+        "notes": told.results.notes,
+        "unchecked": ", ".join(unchecked),
         "groups": {name: rows for name, rows in groups.items() if rows},
         "cost": words(
             "how.cost_text",

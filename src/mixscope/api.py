@@ -1,0 +1,151 @@
+"""The functions of `import mixscope`: each takes results, or whatever results can be read from.
+
+`mixscope.report` is in the package of that name, which can be called.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mixscope.claims import judgement
+from mixscope.claims.judgement import Contrasted, Judgement
+from mixscope.errors import ConfigError
+from mixscope.results import Results, claims_files
+from mixscope.results.results import LAST
+from mixscope.results.runs_table import Reading
+from mixscope.results.sources import load as read
+
+if TYPE_CHECKING:
+    import pandas
+
+    from mixscope.report.figures import Figures
+
+Source: TypeAlias = "str | Path | Results | pandas.DataFrame | Mapping[str, Any]"
+
+
+def load(
+    source: Source,
+    *,
+    claims: str | Path | None = None,
+    baseline: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    n_test: int | None = None,
+    checkpoint: str = LAST,
+) -> Results:
+    """Reads results, whoever trained the models.
+
+    Args:
+        source: A study's folder (also while it runs), a run's folder, a bundle, a table (CSV, TSV, JSON
+            lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns. A table has one row a run,
+            or one an experiment with mean and spread.
+        claims: A file of claims that were written down before the results came (`mixscope claims new`).
+        baseline: Of a table, the level that augmentations are compared with, where it is not guessed.
+        columns: Of a table, `{role: heading}`, for instance `{"accuracy": "val_acc"}`.
+        n_test: Of a table, the number of test examples, where no column has it.
+        checkpoint: Of a study, whose predictions are checked now: "last" or "selected".
+
+    Returns:
+        The results; `to_frame()` has one row a run, `outcomes()` one a run and test example.
+
+    Raises:
+        DataError: If it cannot be read.
+        ConfigError: If a column, a baseline or a claim does not fit.
+    """
+    claimed = None if claims is None else claims_files.read(Path(claims))
+    reading = Reading(
+        columns=tuple((columns or {}).items()),
+        baseline=baseline,
+        n_test=n_test,
+        factors=() if claimed is None else claimed.factors,
+    )
+    found = read(source, checkpoint=checkpoint, reading=reading)
+    if claimed is None:
+        return found
+    if found.plan is not None:
+        raise ConfigError(f"claims: {found.source} is of a study, which has claims of its own")
+    return claimed.put_into(found)
+
+
+def judge(results: Source, *, checkpoint: str = LAST) -> "Judgement[Any]":
+    """Judges claims, or explores all gains where nothing was claimed. See `claims.judgement.judge`."""
+    return judgement.judge(read(results, checkpoint=checkpoint), checkpoint=checkpoint)
+
+
+def contrast(
+    results: Source,
+    weights: Mapping[str, Mapping[str, float]],
+    *,
+    where: Mapping[str, str] | None = None,
+    checkpoint: str = LAST,
+) -> Judgement[Contrasted]:
+    """Estimates a weighted comparison in every stratum. See `claims.judgement.contrast`."""
+    found = read(results, checkpoint=checkpoint)
+    return judgement.contrast(found, weights, where=where, checkpoint=checkpoint)
+
+
+def figures(results: Source, *, lang: str = "en") -> "Figures":
+    """The report's charts by name: inline in a notebook, `.save("x.svg")`, .pdf or .png as files.
+
+    Args:
+        results: Of models trained anywhere.
+        lang: "en" or "ko".
+    """
+    from mixscope.report import page
+
+    return page.figures(read(results), lang)
+
+
+def train(
+    model: str,
+    data: str,
+    *,
+    mix: str = "none",
+    seed: int = 0,
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    root: str | Path | None = None,
+    quiet: bool = False,
+) -> Results:
+    """Trains and evaluates one run, or resumes it where it was interrupted.
+
+    Args:
+        model: Name of a timm model.
+        data: Name of a prepared data set; embedded ones (digits, cues) are prepared here.
+        mix: "none", a mixing method or "switch".
+        seed: Of weights, order and augmentation.
+        epochs: Default: that of the settings (`mixscope show settings`).
+        settings: Further settings by their dotted keys, for instance `{"optim.lr": 0.01}`.
+        out: The run's folder; default: runs/NAME-OF-SETTINGS.
+        root: Folder of prepared data; default: `$MIXSCOPE_DATA`, else a folder of the user.
+        quiet: Print nothing.
+
+    Returns:
+        Results of the run.
+
+    Raises:
+        ConfigError: If a setting does not fit.
+        DataError: If the data set is not prepared or damaged.
+        RunFailed: If the run cannot go on.
+        Interrupted: If it was asked to stop; the same call resumes it.
+    """
+    from mixscope.data import formats, prepare
+    from mixscope.data.store import data_root, is_prepared
+    from mixscope.results import folders
+    from mixscope.runs import display, execute, records
+    from mixscope.study import config
+
+    tree: dict[str, Any] = {}
+    given = {"model.arch": model, "data.name": data, "augment.mix": mix, "seed": seed}
+    if epochs is not None:
+        given["train.epochs"] = epochs
+    for key, value in {**given, **(settings or {})}.items():
+        config.set_key(tree, key, value)
+    made = config.from_dict(tree)
+    place = data_root(None if root is None else Path(root))
+    known = formats.SETS.get(data)
+    if known is not None and known.embedded and not is_prepared(place, data):
+        prepare.prepare(data, root=place)
+    path = Path(out) if out is not None else Path("runs") / records.name_of(made)
+    execute.run(made, root=place, out=path, show=display.silent() if quiet else display.terminal())
+    return folders.run(path)

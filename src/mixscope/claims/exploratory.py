@@ -1,0 +1,302 @@
+"""Results without claims: every gain over the baseline and every difference of gains, with intervals.
+
+Nothing was written down before these runs, so nothing is confirmed: p-values are two-sided, corrected by Holm
+over all that is shown, and every verdict is exploratory. `new_claims` turns the same contrasts into a claims
+file, to be edited before the next results come.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mixscope.claims import contrasts, estimates, power, samples
+from mixscope.claims.contrasts import Interval
+from mixscope.claims.estimates import Known
+from mixscope.claims.gates import FEWEST_SEEDS
+from mixscope.claims.statements import GAIN as SAID_GAIN
+from mixscope.claims.statements import OF_GAINS as SAID_OF_GAINS
+from mixscope.claims.statements import Statement
+from mixscope.errors import DataError
+from mixscope.results import Results
+from mixscope.results.results import LAST
+from mixscope.study import gains
+from mixscope.study.claim import Claim
+from mixscope.study.gains import GAIN, OF_GAINS, Contrast
+
+BETTER, WORSE, UNDECIDED, NO_VERDICT, MISSING = "better", "worse", "undecided", "no-verdict", "missing"
+LEVEL = 0.05  # two-sided, after Holm
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explored:
+    """One contrast that nothing was claimed of.
+
+    Attributes:
+        contrast: What is compared, and in which stratum.
+        interval: 95 % interval in percentage points; None without finished runs.
+        bound: Where examples are not paired, the interval that counts other test examples too.
+        seeds: Number of runs of the experiment that has fewest, and of the one that has most.
+        p: Two-sided; None with one seed.
+        p_holm: After Holm over all contrasts that are shown.
+        verdict: "better" or "worse" (of the augmentation, or of the first model's gain) where p_holm is at
+            most 0.05, "undecided", "no-verdict" (one seed shows no spread) or "missing".
+        examples_paired: Whether predictions by example were compared.
+        seeds_needed: For 80 % power at the observed variance, where it is undecided; None beyond 1,000.
+        tipping_sd: Without a spread, the standard deviation between runs, in percentage points, that would
+            take the interval to 0; None where test examples alone do.
+        missing: Experiments without a finished run.
+    """
+
+    contrast: Contrast
+    interval: Interval | None
+    bound: Interval | None
+    seeds: tuple[int, int]
+    p: float | None
+    p_holm: float | None
+    verdict: str
+    examples_paired: bool
+    seeds_needed: int | None
+    tipping_sd: float | None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def statement(self) -> Statement:
+        """What is said of it, as a table row or a sentence."""
+        found, of_gains = self.contrast, self.contrast.kind == OF_GAINS
+        stratum = ", ".join(v for v in found.stratum.values() if v != found.model)
+        model = found.model or ""
+        where = ", ".join(x for x in (model, stratum) if x) if not of_gains else model
+        other = found.over or "" if of_gains else ""
+        if of_gains and stratum:
+            where, other = f"{model} ({stratum})", f"{other} ({stratum})"
+        one = self.p is None
+        return Statement(
+            kind=SAID_OF_GAINS if of_gains else SAID_GAIN,
+            what=found.augmentation or "",
+            where=where,
+            other=other,
+            estimate=self.interval.estimate if self.interval else float("nan"),
+            interval=self.interval,
+            seeds=self.seeds,
+            method="test examples only" if one else "Welch t",
+            basis=("examples paired",) if self.examples_paired else ("on this test set",),
+            p_holm=self.p_holm,
+            verdict=self.said,
+        )
+
+    @property
+    def said(self) -> str:
+        """The verdict in words."""
+        found = self.contrast
+        if self.verdict in (BETTER, WORSE):
+            if found.kind == OF_GAINS:
+                return f"{found.model if self.verdict == BETTER else found.over} gains more"
+            return self.verdict
+        if self.verdict == UNDECIDED:
+            if self.seeds[0] < FEWEST_SEEDS:
+                return f"undecided ({self.seeds[0]} seeds; a verdict needs {FEWEST_SEEDS})"
+            if self.seeds_needed is None:
+                return "undecided (no number of seeds up to 1,000 would do)"
+            return f"undecided (about {self.seeds_needed} seeds for 80 % power)"
+        if self.verdict == MISSING:
+            return f"no finished run of {', '.join(self.missing)}"
+        if self.tipping_sd is None:
+            return "no verdict (no spread between runs, and test examples alone leave it open)"
+        return f"no verdict (no spread between runs; one of {self.tipping_sd:.2f} pp would erase it)"
+
+
+def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]:
+    """Every gain over the baseline, then every difference of gains, in every stratum.
+
+    Args:
+        results: With an augmentation and its baseline among the roles.
+        checkpoint: "last" or "selected"; "last" for models trained elsewhere.
+
+    Raises:
+        DataError: If there is no baseline, or nothing to compare with it.
+    """
+    design = results.roles
+    if design.augmentation is None or design.baseline is None:
+        levels = {f: ", ".join(each) for f, each in results.factors.items()}
+        shown = "; ".join(f"{f}: {each}" for f, each in levels.items())
+        raise DataError(
+            f"{results.source}: no level is known as the baseline ({shown}); name it by --baseline LEVEL"
+        )
+    found = [
+        _explored(results, contrast, checkpoint) for contrast in gains.of_design(design, (GAIN, OF_GAINS))
+    ]
+    found = [one for one in found if len(one.missing) < 2 or one.contrast.kind == GAIN]
+    if not found:
+        raise DataError(
+            f"{results.source}: {design.augmentation} has no level besides {design.baseline}; expected one to"
+            " compare with it"
+        )
+    adjusted = contrasts.holm({str(i): one.p for i, one in enumerate(found) if one.p is not None})
+    return tuple(_judged(one, adjusted.get(str(i))) for i, one in enumerate(found))
+
+
+def _explored(results: Results, contrast: Contrast, checkpoint: str) -> Explored:
+    cells = gains.cells(contrast.weights, contrast.stratum, results.factors)
+    named = {results.named(levels) or "-".join(levels.values()): weight for levels, weight in cells}
+    there = {e.name for e in results.experiments}
+    known = {n: samples.known(results, n, checkpoint) if n in there else None for n in named}
+    missing = tuple(n for n, sample in known.items() if sample is None)
+    nothing = Explored(
+        contrast=contrast,
+        interval=None,
+        bound=None,
+        seeds=(0, 0),
+        p=None,
+        p_holm=None,
+        verdict=MISSING,
+        examples_paired=False,
+        seeds_needed=None,
+        tipping_sd=None,
+        missing=missing,
+    )
+    if missing:
+        return nothing
+    own: list[Known] = [sample for sample in known.values() if sample is not None]
+    weights = list(named.values())
+    found = estimates.points(own, weights)
+    bound = estimates.bound(own, weights)
+    squares = sum(w * w / c.n_seeds for c, w in zip(own, weights, strict=True))
+    outlook = power.Outlook.of(found)
+    tipping = None
+    if found.conditional:
+        tipping = power.tipping_sd(found, squares, expect="none", margin=0.0)
+    seeds = [c.n_seeds for c in own]
+    return dataclasses.replace(
+        nothing,
+        interval=found.interval(),
+        bound=None if bound is None else bound.interval(),
+        seeds=(min(seeds), max(seeds)),
+        p=None if found.conditional else min(1.0, 2 * min(found.p_above(), found.p_below())),
+        verdict=NO_VERDICT,
+        examples_paired=estimates.by_example(own) is not None,
+        seeds_needed=outlook.seeds_needed(expect="none", margin=0.0) if outlook else None,
+        tipping_sd=tipping,
+    )
+
+
+def _judged(one: Explored, p_holm: float | None) -> Explored:
+    if one.interval is None or p_holm is None:
+        return one
+    verdict = UNDECIDED
+    if p_holm <= LEVEL and one.seeds[0] >= FEWEST_SEEDS:
+        verdict = BETTER if one.interval.estimate > 0 else WORSE
+    return dataclasses.replace(one, p_holm=p_holm, verdict=verdict)
+
+
+def as_estimates(results: Results) -> Results:
+    """Results with an estimate, of which nothing is claimed, for every gain and difference of gains.
+
+    So that a report shows them. Results with claims, and those without a baseline, stay as they are.
+    """
+    if results.claims or results.roles.baseline is None:
+        return results
+    claims: dict[str, Claim] = {}
+    for one in gains.of_design(results.roles, (GAIN, OF_GAINS)):
+        name = _name(one)
+        claims.setdefault(
+            name,
+            Claim(
+                id=name,
+                text={"en": _estimated(one), "ko": _estimated_ko(one)},
+                contrast=one.weights,
+                where={},
+                expect="none",
+                margin=1.0,
+                pair_seeds=False,
+                secondary=False,
+                needs=(),
+            ),
+        )
+    return dataclasses.replace(results, claims=tuple(claims.values()))
+
+
+# --- a claims file --------------------------------------------------------------------------------------
+
+
+def new_claims(results: Results, *, margin: float = 1.0) -> str:
+    """A claims file with every gain and difference of gains, to be edited before the next results come.
+
+    Args:
+        results: What is there; it says which factors and levels there are, not what is claimed.
+        margin: Percentage points that matter, for every claim.
+
+    Raises:
+        DataError: If there is no baseline.
+    """
+    seen: dict[str, Contrast] = {}
+    for one in explore(results):
+        seen.setdefault(_name(one.contrast), one.contrast)
+    lines = [
+        "# Claims for `mixscope judge FILE --claims THIS_FILE`, from the levels in",
+        f"# {results.source}. They are claims only if they are written before the results",
+        "# come that they are judged by: edit them now, keep what you expect, delete the rest.",
+        "# expect: above, below, equivalent (to zero) or none (estimate only). margin: percentage points",
+        "# that matter. A claim is made in every combination of the other factors; `where: {FACTOR: LEVEL}`",
+        "# picks some.",
+        "claims:",
+    ]
+    for name, contrast in seen.items():
+        lines += [f"  {name}:", f"    en: {_quoted(_words(contrast))}", "    contrast:"]
+        for factor, weights in contrast.weights.items():
+            inside = ", ".join(f"{_quoted(level)}: {weight:g}" for level, weight in weights.items())
+            lines.append(f"      {_quoted(factor)}: {{{inside}}}")
+        lines += ["    expect: above", f"    margin: {margin:g}"]
+        if contrast.kind == OF_GAINS:
+            lines.append("    secondary: true")
+    return "\n".join(lines) + "\n"
+
+
+def _name(contrast: Contrast) -> str:
+    mark = contrast.augmentation or ""
+    return _key(f"gain-{mark}" if contrast.kind == GAIN else f"{contrast.model}-{mark}")
+
+
+def _estimated(contrast: Contrast) -> str:
+    if contrast.kind == OF_GAINS:
+        return f"Exploratory: gain of {contrast.augmentation}, {contrast.model} minus {contrast.over}"
+    return f"Exploratory: gain of {contrast.augmentation} over the baseline"
+
+
+def _estimated_ko(contrast: Contrast) -> str:
+    if contrast.kind == OF_GAINS:
+        return f"탐색: {contrast.augmentation} 이득의 차이, {contrast.model} - {contrast.over}"
+    return f"탐색: 기준 대비 {contrast.augmentation}의 이득"
+
+
+def _words(contrast: Contrast) -> str:
+    if contrast.kind == OF_GAINS:
+        return f"{contrast.model} gains more from {contrast.augmentation} than {contrast.over} does"
+    return f"{contrast.augmentation} improves accuracy"
+
+
+def _key(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-") or "claim"
+
+
+def _quoted(text: str) -> str:
+    """Quoted for YAML, whatever the text; JSON's strings are YAML's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def to_text(found: Sequence[Explored]) -> list[str]:
+    """Lines for a terminal: name, estimate, interval, that of other test examples too, seeds, verdict."""
+    rows: list[tuple[str, ...]] = [("", "estimate", "95 % CI", "other examples too", "seeds", "verdict")]
+    for one in found:
+        few, many = one.seeds
+        seeds = "" if one.interval is None else str(few) if few == many else f"{few}-{many}"
+        estimate = f"{one.interval.estimate:+.2f} pp" if one.interval else ""
+        rows.append((one.statement.name, estimate, _ends(one.interval), _ends(one.bound), seeds, one.said))
+    if not any(one.bound for one in found):
+        rows = [(*row[:3], *row[4:]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _ends(interval: Interval | None) -> str:
+    return f"[{interval.low:+.2f}, {interval.high:+.2f}]" if interval else ""

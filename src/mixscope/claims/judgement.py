@@ -1,0 +1,217 @@
+"""What is judged of results, as a table that reads well in a terminal, a notebook and a paper.
+
+Results with claims are judged by them; without claims, every gain over the baseline and every difference of
+gains is shown, labelled exploratory. `contrast` estimates any weighted comparison in every stratum.
+"""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, overload
+
+from tabulate import tabulate
+
+from mixscope.claims import estimates, exploratory, samples, statements, verdicts
+from mixscope.claims.contrasts import Interval
+from mixscope.claims.exploratory import Explored
+from mixscope.claims.statements import CONTRAST, Statement
+from mixscope.claims.verdicts import Verdict
+from mixscope.errors import ConfigError, unknown
+from mixscope.results import Results
+from mixscope.results.results import LAST
+from mixscope.study import gains
+
+T = TypeVar("T", bound="Verdict | Explored | Contrasted")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contrasted:
+    """One contrast in one stratum.
+
+    Attributes:
+        stratum: Level of every factor that is not compared.
+        weights: Weight of each experiment.
+        interval: 95 %, in percentage points; None without finished runs.
+        bound: Where examples are not paired, the interval that counts other test examples too.
+        p: Two-sided; None with one seed.
+        seeds: Number of runs of the experiment that has fewest, and of the one that has most.
+        examples_paired: Whether predictions by example were compared.
+        missing: Experiments without a finished run.
+    """
+
+    stratum: Mapping[str, str]
+    weights: Mapping[str, float]
+    interval: Interval | None
+    bound: Interval | None
+    p: float | None
+    seeds: tuple[int, int]
+    examples_paired: bool
+    missing: tuple[str, ...] = ()
+
+
+class Judgement(Sequence[T], Generic[T]):
+    """Verdicts or estimates, in order; printed as a table.
+
+    Attributes:
+        title: What was judged, in a line.
+        statements: A row of the table each, which can also say it in a sentence.
+    """
+
+    def __init__(self, title: str, items: Sequence[T], said: Sequence[Statement]) -> None:
+        self.title = title
+        self.statements = tuple(said)
+        self._items = tuple(items)
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[T]: ...
+    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
+        """The item at a place."""
+        return self._items[at]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items)
+
+    def __repr__(self) -> str:
+        """A table for a terminal."""
+        return f"{self.title}\n\n{statements.to_text(self.statements)}"
+
+    def _repr_html_(self) -> str:
+        rows = [statement.cells() for statement in self.statements]
+        table = tabulate(rows, statements.HEADINGS, tablefmt="html", disable_numparse=True)
+        return f"<p>{html.escape(self.title)}</p>\n{table}"
+
+    def to_markdown(self) -> str:
+        """The table for Markdown."""
+        return statements.to_markdown(self.statements)
+
+    def to_latex(self) -> str:
+        """The table for LaTeX (package booktabs)."""
+        return statements.to_latex(self.statements)
+
+    def sentences(self) -> list[str]:
+        """Each row in a sentence that can be pasted into a paper."""
+        return [statement.to_text() for statement in self.statements if statement.interval is not None]
+
+
+def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | Judgement[Explored]":
+    """Judges the claims of results; without claims, explores their gains.
+
+    Args:
+        results: Of models trained anywhere.
+        checkpoint: "last" or "selected"; "last" for models trained elsewhere.
+
+    Returns:
+        A verdict for each claim, or an `Explored` for each gain and difference of gains.
+
+    Raises:
+        DataError: If predictions are missing or damaged, or without claims no level is known as baseline.
+    """
+    count = f"{results.name}: {len(results.done)} of {len(results.runs)} runs done"
+    if not results.claims:
+        found = exploratory.explore(results, checkpoint=checkpoint)
+        title = f"{count}, no claims: exploratory, p corrected by Holm over all rows"
+        return Judgement(title, found, [one.statement for one in found])
+    judged = verdicts.judge(results, checkpoint=checkpoint)
+    said = statements.of_verdicts(judged, results.claims, results.roles)
+    claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
+    return Judgement(f"{count}, {claims}", judged, said)
+
+
+def contrast(
+    results: Results,
+    weights: Mapping[str, Mapping[str, float]],
+    *,
+    where: Mapping[str, str] | None = None,
+    checkpoint: str = LAST,
+) -> Judgement[Contrasted]:
+    """Estimates a weighted comparison of test accuracies in every stratum.
+
+    The weight of an experiment is the product of the weights of its levels, as in a study's claims.
+
+    Args:
+        results: Of models trained anywhere.
+        weights: `{factor: {level: weight}}`, for instance `{"augmentation": {"mixup": 1, "default": -1}}`;
+            the weights of a factor sum to 0.
+        where: Levels at which other factors are held.
+        checkpoint: "last" or "selected".
+
+    Returns:
+        A `Contrasted` for each combination of the factors that are not compared.
+
+    Raises:
+        ConfigError: If a factor or level is not known, or weights do not sum to 0.
+        DataError: If no experiment has the levels, or predictions are damaged.
+    """
+    for factor, levels in weights.items():
+        if factor not in results.factors:
+            raise ConfigError(unknown("contrast", "factor", factor, results.factors))
+        for level in levels:
+            if level not in results.factors[factor]:
+                raise ConfigError(unknown(f"contrast.{factor}", "level", level, results.factors[factor]))
+        if abs(sum(levels.values())) > 1e-9:
+            total = sum(levels.values())
+            raise ConfigError(f"contrast.{factor}: weights of a comparison sum to 0, these to {total:g}")
+    for factor, level in (where or {}).items():
+        if factor not in results.factors or factor in weights:
+            others = [f for f in results.factors if f not in weights]
+            raise ConfigError(unknown("where", "factor outside the contrast", factor, others))
+        if level not in results.factors[factor]:
+            raise ConfigError(unknown(f"where.{factor}", "level", level, results.factors[factor]))
+    found, said = [], []
+    name = " x ".join(
+        " ".join(f"{weight:+g} {level}" for level, weight in each.items()) for each in weights.values()
+    )
+    for stratum in gains.strata(weights, results.factors, where):
+        by_name = results.weights(gains.cells(weights, stratum, results.factors))
+        one = _contrasted(results, by_name, stratum, checkpoint)
+        found.append(one)
+        said.append(
+            Statement(
+                kind=CONTRAST,
+                what=name,
+                where=", ".join(stratum.values()),
+                estimate=one.interval.estimate if one.interval else float("nan"),
+                interval=one.interval,
+                seeds=one.seeds,
+                method="test examples only" if one.p is None else "Welch t",
+                basis=("examples paired",) if one.examples_paired else ("on this test set",),
+                verdict=f"no finished run of {', '.join(one.missing)}" if one.missing else "",
+            )
+        )
+    return Judgement(f"{results.name}: {name}", found, said)
+
+
+def _contrasted(
+    results: Results, weights: Mapping[str, float], stratum: Mapping[str, str], checkpoint: str
+) -> Contrasted:
+    known = {name: samples.known(results, name, checkpoint) for name in weights}
+    missing = tuple(name for name, cell in known.items() if cell is None)
+    own = [cell for cell in known.values() if cell is not None]
+    if missing:
+        return Contrasted(
+            stratum=stratum,
+            weights=weights,
+            interval=None,
+            bound=None,
+            p=None,
+            seeds=(0, 0),
+            examples_paired=False,
+            missing=missing,
+        )
+    each = list(weights.values())
+    made, bound = estimates.points(own, each), estimates.bound(own, each)
+    seeds = [cell.n_seeds for cell in own]
+    return Contrasted(
+        stratum=stratum,
+        weights=weights,
+        interval=made.interval(),
+        bound=None if bound is None else bound.interval(),
+        p=None if made.conditional else min(1.0, 2 * min(made.p_above(), made.p_below())),
+        seeds=(min(seeds), max(seeds)),
+        examples_paired=estimates.by_example(own) is not None,
+    )

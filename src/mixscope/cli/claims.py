@@ -1,0 +1,47 @@
+"""`mixscope claims new`: a claims file from a table of results, to be edited before the next results come."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli import tables
+from mixscope.cli.grammar import Parser, declare
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    noun = commands.add_parser("claims", help="write down what is claimed before results come")
+    verbs = noun.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    command = declare(
+        verbs,
+        "new",
+        new,
+        "write a claims file with every gain and difference of gains of a table, to be edited",
+        "  mixscope claims new results.csv\n"
+        "  mixscope claims new results.csv --baseline default --out claims.yaml\n"
+        "  mixscope judge next-results.csv --claims claims.yaml",
+    )
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="the new file (default: claims.yaml beside the results)"
+    )
+
+
+def new(arguments: argparse.Namespace) -> None:
+    """Writes the file; never over one that is there."""
+    from mixscope.atomic import replacing
+    from mixscope.claims import exploratory
+    from mixscope.errors import ConfigError
+
+    results = tables.load(arguments, arguments.results)
+    text = exploratory.new_claims(results)
+    out = arguments.out or arguments.results.parent / "claims.yaml"
+    if out.exists():
+        raise ConfigError(f"{out}: is there already; give another --out, or edit it")
+    with replacing(out) as file:
+        file.write(text.encode())
+    for line in tables.notes(results):
+        print(line)
+    print(f"claims    {out}")
+    print("edit it before the next results come; claims written after them are not claims")

@@ -1,0 +1,93 @@
+"""`mixscope import`: logs of other training programs as a bundle."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "import",
+        import_,
+        "read logs of timm, Lightning, Hugging Face, TensorBoard, W&B or MLflow into a bundle",
+        "  mixscope import output/train --out results.zip\n"
+        "  mixscope import lightning_logs --out results.zip --column accuracy=val_acc\n"
+        "  mixscope import mlruns --out results.zip --epoch best-on-validation\n"
+        "  mixscope judge results.zip",
+    )
+    command.add_argument("source", type=Path, metavar="SOURCE", help="a folder of runs, or one log")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="a bundle (.zip, or a folder) or a table (.csv)"
+    )
+    command.add_argument(
+        "--epoch",
+        default="last",
+        metavar="RULE",
+        help="which epoch counts: last, or best-on-validation (default: last)",
+    )
+    command.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="ROLE=NAME",
+        help="the logged accuracy: accuracy=NAME",
+    )
+    command.add_argument(
+        "--factor",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a setting that tells experiments apart; may be repeated (default: all that vary)",
+    )
+    command.add_argument("--baseline", metavar="LEVEL", help="the level to compare others with")
+    command.add_argument("--n-test", type=int, metavar="N", help="number of test examples")
+
+
+def import_(arguments: argparse.Namespace) -> None:
+    """Writes the bundle and says what was found out."""
+    from mixscope.atomic import replacing
+    from mixscope.errors import ConfigError
+    from mixscope.results import bundle, columns, runs_table, trackers
+    from mixscope.results.runs_table import Reading
+    from mixscope.results.table_files import to_csv
+    from mixscope.results.trackers import runs as logged
+
+    given = columns.declared(arguments.column)
+    if arguments.out is None:
+        raise ConfigError("--out: expected a file to write, for instance --out results.zip")
+    if any(role != "accuracy" for role, _ in given) or len(given) > 1:
+        raise ConfigError("--column: of logs, only accuracy=NAME can be named; --factor names settings")
+    program, runs = trackers.read(arguments.source)
+    found = logged.table(
+        runs,
+        metric=given[0][1] if given else None,
+        epoch=arguments.epoch,
+        factors=arguments.factor,
+        source=str(arguments.source),
+    )
+    notes = [f"{program}: {found.notes[0]}", *found.notes[1:]]
+    name = arguments.source.resolve().name if arguments.source.is_dir() else arguments.source.stem
+    results = runs_table.of_table(
+        found.table,
+        Reading(
+            baseline=arguments.baseline,
+            n_test=arguments.n_test,
+            columns=[("accuracy", found.table.headings[-1])],
+        ),
+        source=str(arguments.source),
+        folder=Path(),
+        name=name,
+        notes=notes,
+    )
+    if arguments.out.suffix.lower() == ".csv":
+        with replacing(arguments.out) as file:
+            file.write(to_csv(found.table).encode())
+    else:
+        bundle.write(results, arguments.out)
+    for note in results.notes:
+        print(f"read      {note}")
+    print(f"written   {arguments.out}: {len(results.done)} of {len(results.runs)} runs done")

@@ -1,0 +1,82 @@
+"""Options of commands that take other people's tables: what is not to be guessed of them."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mixscope.results import Results
+
+RESULTS = "a study's folder, a bundle, or a table of results: CSV, TSV, JSON lines, Parquet, Markdown, HTML"
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    """Adds --column, --baseline, --n-test, --n-seeds, --table and --claims."""
+    command.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="ROLE=HEADING",
+        help="of a table: which column holds what, for instance accuracy=val_acc, seed=run, model=net,"
+        " augmentation=aug, factor=lr or ignore=notes; may be repeated",
+    )
+    command.add_argument("--baseline", metavar="LEVEL", help="of a table: the level to compare others with")
+    command.add_argument("--n-test", type=int, metavar="N", help="of a table: number of test examples")
+    command.add_argument(
+        "--n-seeds", type=int, metavar="N", help="of a table: number of runs behind each row"
+    )
+    command.add_argument("--table", type=int, metavar="N", help="of a file with several tables: the Nth")
+    command.add_argument(
+        "--claims", type=Path, metavar="YAML", help="of a table: what was claimed (`mixscope claims new`)"
+    )
+
+
+def load(
+    arguments: argparse.Namespace, source: Path, checkpoint: str = "last", *, beside: bool = False
+) -> "Results":
+    """Reads results as the options say.
+
+    Args:
+        arguments: With those of `options`.
+        source: What is to be read.
+        checkpoint: "last" or "selected".
+        beside: Whether the options may be meant for something else that is read, too.
+    """
+    from mixscope.errors import ConfigError
+    from mixscope.results import claims_files, columns, sources
+    from mixscope.results.runs_table import Reading
+
+    for name, least in (("n_test", 2), ("n_seeds", 1), ("table", 1)):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise ConfigError(f"--{name.replace('_', '-')}: expected {least} or more, got {value}")
+    claimed = None if arguments.claims is None else claims_files.read(arguments.claims)
+    given = {"column": arguments.column, "baseline": arguments.baseline, "n-test": arguments.n_test}
+    given |= {"n-seeds": arguments.n_seeds, "table": arguments.table, "claims": arguments.claims}
+    reading = Reading(
+        columns=columns.declared(arguments.column),
+        baseline=arguments.baseline,
+        n_test=arguments.n_test,
+        n_seeds=arguments.n_seeds,
+        table=arguments.table,
+        factors=() if claimed is None else claimed.factors,
+    )
+    found = sources.load(source, checkpoint=checkpoint, reading=reading)
+    used = [f"--{name}" for name, value in given.items() if value]
+    if found.plan is not None and used and not beside:
+        raise ConfigError(
+            f"{', '.join(used)}: {source} is a study, which says this itself; these options are for tables"
+        )
+    return found if claimed is None or found.plan is not None else claimed.put_into(found)
+
+
+def notes(results: "Results") -> Iterator[str]:
+    """What was found out in reading a table, and what cannot be checked of it."""
+    from mixscope.claims import health
+
+    for note in results.notes:
+        yield f"read      {note}"
+    unchecked = health.unchecked(results)
+    if results.plan is None and unchecked:
+        yield f"unchecked {', '.join(unchecked)}"

@@ -1,0 +1,167 @@
+"""The loader for a training loop of one's own: `mixscope.Loader`.
+
+A thin front of loader.Loader with what a loop in a notebook expects: a length, a fresh epoch for every
+iteration, batches that may be kept, mixing by its name. Training by mixscope uses the loader itself, which
+reuses the memory of batches and can be set to any position.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mixscope import mixing
+from mixscope.data import loader
+from mixscope.data.batch import Batch
+from mixscope.data.store import MANIFEST, Store, data_root
+from mixscope.errors import ConfigError, unknown
+from mixscope.study.config import Augment
+
+SPLITS = ("train", "val", "test")
+_MANY = 1_000_000  # epochs, where nobody says how many: only augment.off_epochs asks
+
+
+class Loader:
+    """Batches of a prepared data set, augmented and mixed, epoch after epoch.
+
+    Every draw has an address: batches depend on the seed and the epoch, not on threads.
+
+    Args:
+        data: Name of a prepared data set (`mixscope data list`), or the path of its folder.
+        split: "train", "val" or "test".
+        batch_size: Images of a batch; the last one of an epoch may be smaller.
+        mix: "none", a mixing method ("mixup", "cutmix", ...) or "switch".
+        seed: Of order, crops, flips and mixing, from 0.
+        base: "none", "crop-flip" or "rrc"; default: "crop-flip" in training, else "none".
+        augment: Further settings of the augmentation; `mix` and `base` above win where they are given.
+        val_fraction: Share of the training images that is held out as "val".
+        shuffle: A new order each epoch; default: in training.
+        drop_last: Leave out a smaller last batch.
+        reuse: Hand over memory that the next batch overwrites. Faster, for loops that keep no batch.
+        threads: In the background; 0 chooses.
+        epochs: How many there will be; only `augment.off_epochs` needs it.
+        root: Folder of prepared data; default: `$MIXSCOPE_DATA`, else a folder of the user.
+
+    Raises:
+        ConfigError: If an argument does not fit.
+        DataError: If the data set is not prepared or has no such rows.
+
+    Example:
+        >>> loader = Loader("digits", "train", batch_size=64, mix="cutmix", seed=0)  # doctest: +SKIP
+        >>> for batch in loader:  # doctest: +SKIP
+        ...     loss = cross_entropy(model(batch.images), batch.targets(loader.n_classes))
+    """
+
+    def __init__(
+        self,
+        data: str | Path,
+        split: str = "train",
+        *,
+        batch_size: int,
+        mix: str | None = None,
+        seed: int = 0,
+        base: str | None = None,
+        augment: Augment | None = None,
+        val_fraction: float = 0.0,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
+        reuse: bool = False,
+        threads: int = 0,
+        epochs: int | None = None,
+        root: str | Path | None = None,
+    ) -> None:
+        if split not in SPLITS:
+            raise ConfigError(unknown("split", "split", split, SPLITS))
+        training = split == "train"
+        chosen = augment or Augment(base="crop-flip" if training else "none")
+        given = {name: value for name, value in (("mix", mix), ("base", base)) if value is not None}
+        chosen = dataclasses.replace(chosen, **given)  # type: ignore[arg-type]
+        if chosen.off_epochs and epochs is None:
+            raise ConfigError("augment.off_epochs: say how many epochs there will be (epochs=N)")
+        store = _opened(data, root)
+        _, rows = store.rows(split, val_fraction=val_fraction)
+        mixer = mixing.make(
+            chosen,
+            seed=seed,
+            epochs=epochs or _MANY,
+            size=store.size,
+            batch_size=batch_size,
+            examples=len(rows),
+            patch=chosen.grid,
+        )
+        self._loader = loader.Loader(
+            store,
+            split,
+            batch_size=batch_size,
+            seed=seed,
+            val_fraction=val_fraction,
+            base=chosen.base,
+            shuffle=training if shuffle is None else shuffle,
+            mixer=mixer,
+            erase=chosen.erase,
+            policy=chosen.policy,
+            repeats=chosen.repeats,
+            drop_last=drop_last,
+            threads=threads,
+        )
+        self._reuse = reuse
+        self._epoch = -1
+        self.n_classes = store.n_classes
+        self.class_names = store.class_names
+        self.examples = self._loader.examples
+        self.spec = self._loader.spec
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return self._loader.batches
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that was begun last, from 0; -1 before the first."""
+        return self._epoch
+
+    def __iter__(self) -> Iterator[Batch]:
+        """A fresh epoch, whatever became of the one before."""
+        self._epoch += 1
+        return self._batches(self._epoch)
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        self._loader.position = (epoch, 0)
+        for batch in self._loader:
+            if epoch != self._epoch:
+                raise ConfigError("another epoch of this loader was begun; iterate over one at a time")
+            yield batch if self._reuse else _copied(batch)
+
+    def close(self) -> None:
+        """Ends the threads and frees the memory; iterating again starts anew."""
+        self._loader.close()
+
+    def __enter__(self) -> "Loader":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _opened(data: str | Path, root: str | Path | None) -> Store:
+    path = Path(data)
+    if (path / MANIFEST).is_file():
+        return Store.open(path.parent, path.name)
+    return Store.open(data_root(None if root is None else Path(root)), str(data))
+
+
+def _copied(batch: Batch) -> Batch:
+    """The batch in memory of its own."""
+    tensors = {
+        name: value.clone()
+        for name in ("images", "labels", "partner_labels", "lam")
+        if (value := getattr(batch, name)) is not None
+    }
+    inner = batch.inner
+    if inner is not None:
+        inner = inner._replace(
+            partner=None if inner.partner is None else inner.partner.clone(),
+            box=None if inner.box is None else inner.box.clone(),
+        )
+    return batch._replace(ids=np.array(batch.ids), inner=inner, **tensors)

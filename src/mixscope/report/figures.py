@@ -1,0 +1,38 @@
+"""The charts of a report by name, for notebooks and papers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mixscope.report.plots import Figure
+
+# Short names of kinds: the first chart of a kind answers to its short name.
+KINDS = {"forest": "contrast", "accuracy": "results", "calibration": "reliability", "budget": "budget-gain"}
+
+
+class Figures(Mapping[str, Figure]):
+    """Charts by their id, for instance "contrast-h1"; "forest" and other kinds give the first of the kind.
+
+    Attributes:
+        KINDS: Short names of kinds.
+    """
+
+    def __init__(self, figures: Sequence[Figure]) -> None:
+        self._figures = {figure.id: figure for figure in figures}
+
+    def __getitem__(self, name: str) -> Figure:
+        found = self._figures.get(name)
+        if found is None:
+            start = f"{KINDS.get(name, name)}-"
+            found = next((f for key, f in self._figures.items() if key.startswith(start)), None)
+        if found is None:
+            raise KeyError(f"no figure {name!r}; there are: {', '.join(self._figures)}")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._figures)
+
+    def __len__(self) -> int:
+        return len(self._figures)
+
+    def __repr__(self) -> str:
+        """The names of the charts."""
+        return f"<Figures: {', '.join(self._figures)}>"

@@ -1,0 +1,54 @@
+"""Claims in a file of their own, for results that come without a study."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mixscope.errors import ConfigError
+from mixscope.results.results import Results
+from mixscope.study import claim, document
+from mixscope.study.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsFile:
+    """A claims file that was read, and not yet set against the factors of results.
+
+    Attributes:
+        document: Its tree, with lines.
+        factors: Names of the factors that its claims speak of.
+    """
+
+    document: Document
+    factors: tuple[str, ...]
+
+    def put_into(self, results: Results) -> Results:
+        """The results with these claims.
+
+        Raises:
+            ConfigError: For a claim about a factor or level that the results do not have, with its line.
+        """
+        levels: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+            factor: {level: {} for level in each} for factor, each in results.factors.items()
+        }
+        return dataclasses.replace(results, claims=claim.read(self.document, levels))
+
+
+def read(file: Path) -> ClaimsFile:
+    """Reads a file with `claims:` as a study file has them.
+
+    Raises:
+        ConfigError: If it cannot be read, or has no claims.
+        DataError: If there is no such file.
+    """
+    found = document.read(file)
+    tree = found.tree.get("claims") if isinstance(found.tree, Mapping) else None
+    if not isinstance(tree, Mapping) or not tree:
+        raise ConfigError(f"{file}: has no claims; expected `claims:`, as `mixscope claims new` writes it")
+    named: list[str] = []
+    for one in tree.values():
+        for key in ("contrast", "where"):
+            part = one.get(key) if isinstance(one, Mapping) else None
+            named += list(part) if isinstance(part, Mapping) else []
+    return ClaimsFile(found, tuple(dict.fromkeys(map(str, named))))

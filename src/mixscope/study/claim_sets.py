@@ -1,0 +1,123 @@
+"""Claims that several studies share: a file of claims that stands once, and what a study calls its levels.
+
+    claims:
+      extends: mixup-and-cutmix       a built-in set, or a .yaml file of claims
+      levels: {resnet: resnet50}      levels that the study calls otherwise
+      set: {pair_seeds: true}         what all of them have, unless the study says otherwise of one
+      only: [H1, H2]                  those of the set that the study makes; default: all that it can
+      H1: {margin: 2.0}               what stands here wins, key by key; other claims are added
+
+A claim of the set that compares or names a factor which the study does not have is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mixscope.errors import ConfigError, unknown
+from mixscope.study import document
+from mixscope.study.document import Document, Key
+
+EXTENDS, LEVELS, SET, ONLY = "extends", "levels", "set", "only"
+TOP = "claims"
+
+
+def builtin() -> list[str]:
+    """The names of the sets that come with mixscope."""
+    folder = resources.files("mixscope.study") / "builtin" / "claims"
+    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def resolved(study: Document, factors: Sequence[str]) -> Document:
+    """A study file whose claims stand in it in full.
+
+    Args:
+        study: The file; its `claims` may extend a set.
+        factors: The factors of the study.
+
+    Raises:
+        ConfigError: With file, line and key.
+    """
+    own = study.tree.get(TOP)
+    if not isinstance(own, Mapping) or not isinstance(own.get(EXTENDS), str):
+        return study
+    shared = _read(str(own[EXTENDS]), study)
+    names = own.get(LEVELS) or {}
+    only, added = own.get(ONLY), own.get(SET) or {}
+    if not isinstance(added, Mapping):
+        raise ConfigError(f"{study.where(TOP, SET)}: expected `key: value` for every claim, got {added!r}")
+    if not isinstance(names, Mapping):
+        raise ConfigError(f"{study.where(TOP, LEVELS)}: expected LEVEL OF THE SET: LEVEL, got {names!r}")
+    if only is not None and (not isinstance(only, list) or not only):
+        raise ConfigError(f"{study.where(TOP, ONLY)}: expected a list of claims of the set, got {only!r}")
+    for name in only or ():
+        if name not in shared.tree:
+            raise ConfigError(unknown(study.where(TOP, ONLY), "claim of the set", name, shared.tree))
+    for name, claim in shared.tree.items():
+        if not isinstance(claim, Mapping):
+            raise ConfigError(f"{shared.where(name)}: expected a claim as `key: value`, got {claim!r}")
+    used = {level for claim in shared.tree.values() for level in _levels(claim)}
+    for name in names:
+        if name not in used:
+            raise ConfigError(unknown(study.where(TOP, LEVELS, name), "level of the set", name, sorted(used)))
+    kept = [
+        name
+        for name, claim in shared.tree.items()
+        if (only is None or name in only) and _factors(claim) <= set(factors)
+    ]
+    tree = {TOP: {name: _renamed(shared.tree[name], names) | dict(added) for name in kept}}
+    places = {(TOP, *key): place for key, place in _each(shared.places, kept, names)}
+    words = {(TOP, *key): word for key, word in _each(shared.words, kept, names)}
+    mine = {name: claim for name, claim in own.items() if name not in (EXTENDS, LEVELS, SET, ONLY)}
+    above = replace(study, tree={**study.tree, TOP: mine})
+    return document.over(Document(study.file, tree, places, words), above)
+
+
+def _read(name: str, study: Document) -> Document:
+    if name.endswith((".yaml", ".yml")):
+        return document.read(Path(name))
+    if name not in builtin():
+        raise ConfigError(
+            unknown(study.where(TOP, EXTENDS), "built-in set of claims (or .yaml file)", name, builtin())
+        )
+    file = resources.files("mixscope.study") / "builtin" / "claims" / f"{name}.yaml"
+    return document.parse(file.read_text(encoding="utf-8"), file=f"{name} (claims)")
+
+
+def _factors(claim: Any) -> set[str]:
+    parts = [claim.get(part) for part in ("contrast", "where")]
+    return {factor for part in parts if isinstance(part, Mapping) for factor in part}
+
+
+def _levels(claim: Any) -> list[str]:
+    contrast, where = claim.get("contrast") or {}, claim.get("where") or {}
+    compared = [level for weights in contrast.values() if isinstance(weights, Mapping) for level in weights]
+    return [*compared, *map(str, where.values())]
+
+
+def _renamed(claim: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    """A claim with the study's names of levels."""
+    found = dict(claim)
+    if isinstance(found.get("contrast"), Mapping):
+        found["contrast"] = {
+            factor: {names.get(level, level): weight for level, weight in weights.items()}
+            if isinstance(weights, Mapping)
+            else weights
+            for factor, weights in found["contrast"].items()
+        }
+    if isinstance(found.get("where"), Mapping):
+        found["where"] = {factor: names.get(level, level) for factor, level in found["where"].items()}
+    return found
+
+
+def _each(known: Mapping[Key, str], kept: Sequence[str], names: Mapping[str, str]) -> list[tuple[Key, str]]:
+    """Places or words of the claims that are kept, under the study's names of levels."""
+    found = []
+    for key, value in known.items():
+        if key and key[0] in kept:
+            if len(key) == 4 and key[1] == "contrast":
+                key = (*key[:3], names.get(str(key[3]), key[3]))
+            found.append((key, value))
+    return found
