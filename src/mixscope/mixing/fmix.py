@@ -52,7 +52,8 @@ def masks(lam: np.ndarray, images: np.ndarray, chance: np.ndarray, *, soft: floa
     if soft == 0:
         lowest = np.sort(flat, axis=1)[np.arange(len(lam)), np.minimum(pixels - counts, pixels - 1)]
         lowest[counts == 0] = np.inf
-        return (flat >= lowest[:, None]).astype(np.float32).reshape(images.shape)
+        kept: np.ndarray = flat >= lowest[:, None]
+        return kept.astype(np.float32).reshape(images.shape)
     made = np.empty((len(lam), pixels), np.float32)
     order = np.argsort(flat, axis=1)[:, ::-1]
     for row, (share, count) in enumerate(zip(lam, counts.tolist(), strict=True)):
