@@ -1,5 +1,6 @@
 """Results without claims, claims about other people's results, and sentences about both."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from scipy import stats
 from mixscope.claims import contrasts, exploratory, health, samples, statements, verdicts
 from mixscope.claims.contrasts import Sample
 from mixscope.errors import ConfigError, DataError
-from mixscope.results import claims_files, runs_table
+from mixscope.results import claims_files, runs_table, sources
 from mixscope.results.runs_table import Reading
 
 CASES = Path(__file__).parent / "cases"
@@ -221,3 +222,30 @@ def test_a_report_shows_exploratory_estimates():
     assert [v.verdict for v in judged] == ["ESTIMATE", "ESTIMATE"]
     assert all("Exploratory" in v.text["en"] for v in judged)
     assert exploratory.as_estimates(results) is results
+
+
+def test_a_study_and_the_tables_of_its_outcomes_give_the_same_intervals_to_the_last_digit(tmp_path):
+    study = sources.load(Path(__file__).parent / "stored" / "study")
+    frame, every = study.to_frame(), study.outcomes()
+    frame["predictions"] = ""
+    for i, row in frame.iterrows():
+        name = f"{row.experiment}-{row.seed}.csv"
+        every[(every.experiment == row.experiment) & (every.seed == row.seed)].to_csv(
+            tmp_path / name, index=False
+        )
+        frame.loc[i, "predictions"] = name
+    frame.to_csv(tmp_path / "r.csv", index=False)
+    table = dataclasses.replace(runs_table.read(tmp_path / "r.csv"), claims=study.claims)
+    one, other = (verdicts.judge(r)[0].readings[0] for r in (study, table))
+    for name in (
+        "points",
+        "logits",
+        "narrow",
+        "bootstrap",
+        "p",
+        "seeds_needed",
+        "by_seed",
+        "uncapped",
+        "cells",
+    ):
+        assert getattr(one, name) == getattr(other, name), name

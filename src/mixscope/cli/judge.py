@@ -77,7 +77,8 @@ def judge(arguments: argparse.Namespace) -> None:
         )
     if explored:
         tests = sum(e.p is not None for e in explored)
-        print(f"\nexploratory: nothing was claimed before these runs; Holm over {tests} contrasts")
+        holm = f"Holm over {tests} contrasts" if tests else "no spread between runs is known, so no p"
+        print(f"\nexploratory: nothing was claimed before these runs; {holm}")
         print("\n".join(exploratory.to_text(explored)))
     for line in _lost(health.lost(found)):
         print(line)

@@ -62,6 +62,7 @@ answer-capped = limited by: { $gates }
 answer-mind = note: { $gates }
 answer-uncapped = the interval alone would give: { $verdict }
 answer-open = the sampling error of the test set alone leaves it open
+answer-elsewhere = Results from elsewhere: nothing records what was claimed before the runs
 answer-primary = Claims written down before the first run
 answer-secondary = Estimates and secondary claims
 answer-no_interval = no interval
@@ -158,6 +159,7 @@ contrasts-col-gates = Limits and notes
 
 results-title = Results
 results-lead = Top-1 accuracy on the test split, percent. Each marker is one seed, the bar across them their mean.
+results-lead_elsewhere = These models were trained elsewhere; how values were read stands under the last heading.
 results-lead_last = The test split was sealed until the last epoch, and values are those of that epoch; the table of checkpoints below shows what choosing an epoch would have changed.
 results-lead_best = Values are those of the epoch that is best on the test split (protocol published), so they are biased upwards; the table of checkpoints below shows by how much.
 results-figure = { $stratum }: top-1 by experiment
@@ -629,8 +631,8 @@ runs-copied = identical predictions: { $runs }
 one-of-strata = one of { $strata } strata: p { SIG($p) } alone is { SIG($corrected) } after correction, above { SIG($alpha) }
 on-this-test-set = predictions by example are not known: the interval is of more seeds on this test set
 test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
-few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.85 to 0.94 of a nominal 0.95)
-opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.85 to 0.95)
+few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.62 to 0.95 of a nominal 0.95)
+opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
 needs-claim = it needs { $claim }, which is { $verdict }
 

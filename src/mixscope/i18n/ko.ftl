@@ -62,6 +62,7 @@ answer-capped = 판정 제한: { $gates }
 answer-mind = 참고: { $gates }
 answer-uncapped = 신뢰구간만 보면 { $verdict }
 answer-open = 테스트 세트의 표집 오차만으로도 결론을 내릴 수 없습니다
+answer-elsewhere = 외부 결과: 실행 전에 무엇을 가설로 세웠는지 기록이 없습니다
 answer-primary = 첫 실행 전에 적어 둔 가설
 answer-secondary = 추정과 이차 가설
 answer-no_interval = 신뢰구간 없음
@@ -158,6 +159,7 @@ contrasts-col-gates = 판정 제한과 참고 사항
 
 results-title = 결과
 results-lead = 테스트 세트의 top-1 정확도(%)입니다. 표시 하나가 시드 하나, 가로선이 평균입니다.
+results-lead_elsewhere = 다른 곳에서 학습한 모델입니다. 값을 읽은 방법은 마지막 절에 있습니다.
 results-lead_last = 테스트 세트는 마지막 에폭까지 사용하지 않았으며, 값은 모두 마지막 에폭의 것입니다. 에폭을 골랐다면 무엇이 달라졌을지는 아래 체크포인트 표에 있습니다.
 results-lead_best = 값은 테스트 세트에서 가장 좋은 에폭의 것이므로(published 프로토콜) 실제보다 높게 나옵니다. 그 정도는 아래 체크포인트 표에 있습니다.
 results-figure = { $stratum }: 실험별 top-1
@@ -580,8 +582,8 @@ runs-copied = 예측이 똑같습니다: { $runs }
 one-of-strata = 층 { $strata }개 중 하나입니다: 단독으로는 p { SIG($p) }이지만 보정 후 { SIG($corrected) }로 { SIG($alpha) }보다 큽니다
 on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
-few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.85~0.94)
-opposed-arms = 실험들이 시드에 따라 반대로 움직입니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.85~0.95)
+few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
+opposed-arms = 실험들이 시드에 따라 반대로 움직입니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 

@@ -22,6 +22,7 @@ from mixscope.study import roles
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNITS = {"percent": "in percent", "share": "as shares of 1"}
 _JOINS = ("-", "_", " ", " | ", " || ")
 
 
@@ -122,6 +123,7 @@ def of_table(
         notes: What was found out before.
     """
     found = columns.find(table, reading.columns, reading.factors)
+    table, last = table_rows.last_epochs(table, found)
     if not {"accuracy", "error", "predictions"} & found.of.keys():
         raise DataError(
             f"{source}: no column with accuracies or predictions among {_quoted(table.headings)}; name it by"
@@ -143,7 +145,7 @@ def of_table(
     told = _data_names(table, rows)
     for key, called in names.items():
         own = dict(zip(levels, key, strict=True))
-        data = told.get(key) or own.get(found.parts.get("dataset", ""), "")
+        data = told.get(key) or own.get(found.parts.get("dataset", ""), name)
         experiments.append(Experiment(name=called, levels=own, data=data))
     runs, summaries = [], []
     for i, row in enumerate(rows):
@@ -162,7 +164,7 @@ def of_table(
         summaries=tuple(summaries),
         seeds=tuple(sorted({r.seed for r in runs})),
         source=source,
-        notes=(*notes, *_notes(found, unit, design, rows, outcomes)),
+        notes=(*notes, *last, *_notes(found, unit, design, rows, outcomes)),
     )
 
 
@@ -333,7 +335,7 @@ def _notes(
     rows: Sequence[Row],
     outcomes: Mapping[int, Outcomes],
 ) -> Iterable[str]:
-    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies in {unit}" if unit else "")
+    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies {_UNITS[unit]}" if unit else "")
     if found.best:
         yield "the accuracy is the best over epochs, selected on what it reports: it flatters every run"
     if found.validation and not outcomes:

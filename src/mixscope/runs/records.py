@@ -19,7 +19,6 @@ What does not belong here: anything that needs torch; what is in a checkpoint (t
 what the figures mean (metrics, claims).
 """
 
-import fcntl
 import io
 import json
 import os
@@ -36,6 +35,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 import psutil
 import yaml
+from filelock import lock_descriptor
 
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
@@ -286,38 +286,53 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _take(path: Path) -> IO[bytes]:
-    """An exclusive lock on the directory. The system drops it when its process ends, however it ends."""
+    """An exclusive lock on the directory. The system drops it when its process ends, however it ends.
+
+    Raises ConfigError when another process holds it, or when the file system has no locks.
+    """
     lock = (path / ".lock").open("a+b")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        lock.seek(0)
-        holder = lock.read().decode(errors="replace").strip() or "another process"
-        lock.close()
-        if not isinstance(problem, BlockingIOError):
+        if not lock_descriptor(lock.fileno(), blocking=False):
             raise ConfigError(
-                f"{path}: cannot be locked ({problem.strerror}); give an --out elsewhere"
-            ) from problem
+                f"{path}: is being written by {_holder(lock)}; wait for it, or give another --out"
+            )
+        lock.truncate(0)
+        born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
+        lock.flush()
+    except OSError as problem:
+        lock.close()
+        if is_full(problem):
+            raise
         raise ConfigError(
-            f"{path}: is being written by {holder}; wait for it, or give another --out"
+            f"{path}: cannot be locked ({problem.strerror}); the file system of --out must have locks"
+            " (flock), so give an --out on another one"
         ) from problem
-    lock.truncate(0)
-    born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
-    lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
-    lock.flush()
+    except BaseException:
+        lock.close()
+        raise
     return lock
 
 
-def held(path: Path) -> bool:
-    """Whether a process holds the run directory now; also one of another machine where locks reach so far."""
+def _holder(lock: IO[bytes]) -> str:
+    """Who holds a lock, as its file says it."""
     try:
-        with (path / ".lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock.seek(0)
+        return lock.read().decode(errors="replace").strip() or "another process"
+    except OSError:  # some systems let nobody read what is locked
+        return "another process"
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the run directory now; also one of another machine where locks reach so far.
+
+    The directory is held for a moment by whoever asks.
+    """
+    try:
+        with (path / ".lock").open("r+b") as lock:
+            return not lock_descriptor(lock.fileno(), blocking=False)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:

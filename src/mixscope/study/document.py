@@ -17,6 +17,7 @@ from mixscope.errors import ConfigError
 
 Key = tuple[str | int, ...]  # the way from the top to a value: names, and numbers in lists
 
+MERGE = "tag:yaml.org,2002:merge"
 MOST_NODES = 100_000  # aliases of aliases can make a short file endless
 
 
@@ -119,7 +120,8 @@ class _Reader:
         self, loader: yaml.SafeLoader, file: str, places: dict[Key, str], words: dict[Key, str]
     ) -> None:
         self.loader, self.file, self.places, self.words = loader, file, places, words
-        self.merged: set[int] = set()
+        self.pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
+        self.merged = 0
 
     def value(self, node: yaml.Node, key: Key) -> Any:
         if isinstance(node, yaml.MappingNode):
@@ -137,11 +139,36 @@ class _Reader:
         return made if made is None or isinstance(made, bool | int | float | str) else node.value
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
-        if id(node) not in self.merged:
-            self._refuse_doubles(node, key)
-            self.loader.flatten_mapping(node)
-            self.merged.add(id(node))
-        return {name.value: self._below(name, below, (*key, name.value)) for name, below in node.value}
+        pairs = self._pairs(node, key)
+        return {word: self._below(name, below, (*key, word)) for word, (name, below) in pairs.items()}
+
+    def _pairs(self, node: yaml.MappingNode, key: Key) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """Keys and values of a mapping, those that are merged into it by `<<` included, by the key's word.
+
+        PyYAML's flatten_mapping keeps what is overridden, so that a chain of merges doubles at every link.
+        """
+        if id(node) in self.pairs:
+            return self.pairs[id(node)]
+        self._refuse_doubles(node, key)
+        found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        own = [(name, below) for name, below in node.value if name.tag != MERGE]
+        for name, below in node.value:
+            if name.tag == MERGE:
+                # Of mappings in a list the first wins.
+                listed = reversed(below.value) if isinstance(below, yaml.SequenceNode) else (below,)
+                for one in listed:
+                    if not isinstance(one, yaml.MappingNode):
+                        line = name.start_mark.line + 1
+                        raise ConfigError(
+                            f"{self.file}, line {line}: << merges mappings, got {one.value!r:.40}"
+                        )
+                    found |= self._pairs(one, key)
+        found |= {name.value: (name, below) for name, below in own}
+        self.merged += len(found)
+        if self.merged > MOST_NODES:
+            raise ConfigError(f"{self.file}: holds more than {MOST_NODES} values")
+        self.pairs[id(node)] = found
+        return found
 
     def _refuse_doubles(self, node: yaml.MappingNode, key: Key) -> None:
         first: dict[str, int] = {}
@@ -149,7 +176,7 @@ class _Reader:
             line = name.start_mark.line + 1
             if not isinstance(name, yaml.ScalarNode):
                 raise ConfigError(f"{self.file}, line {line}: a key must be a word")
-            if name.value in first and name.tag != "tag:yaml.org,2002:merge":
+            if name.value in first and name.tag != MERGE:
                 dotted = ".".join(map(str, (*key, name.value)))
                 raise ConfigError(
                     f"{self.file}, line {line}: {dotted} stands here and in line {first[name.value]};"

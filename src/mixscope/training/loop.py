@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -24,7 +25,7 @@ from torch import nn
 from mixscope import metrics, rng
 from mixscope.data.batch import Inner
 from mixscope.data.device import feed
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Batch, Loader
 from mixscope.data.order import Position
 from mixscope.errors import Interrupted, RunFailed
 from mixscope.findings import Finding
@@ -78,6 +79,60 @@ class Show(Protocol):
         """Nothing more is shown."""
 
 
+@dataclass(kw_only=True, slots=True)
+class Training:
+    """What is trained and by what, and where it stands.
+
+    Attributes:
+        module: The network; `ema` is its running average, None without one.
+        forward: The network as ranks share it.
+        quick: The same, compiled where that is wanted, for parts of `usual` images.
+        layout: Memory format of images and weights.
+        autocast: Context of forward passes.
+        generators: What the network draws from while it trains.
+    """
+
+    config: RunConfig
+    device: torch.device
+    module: nn.Module
+    forward: nn.Module
+    quick: nn.Module
+    usual: int
+    ema: optim.Ema | None
+    optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler | None
+    layout: torch.memory_format
+    autocast: Any
+    generators: Sequence[torch.Generator]
+    state: State
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated."""
+        return self.module if self.ema is None else self.ema.module
+
+
+@dataclass(kw_only=True, slots=True)
+class Tally:
+    """What was seen of an epoch so far, by this rank.
+
+    Attributes:
+        sums: Loss and lambda-weighted hits, summed over images; float64 (2,), on the device.
+        seen: Images.
+        began: When the epoch began, on the clock of time.perf_counter, without interruptions.
+        recent: Steps, and the ids of their examples, since the loss was last looked at.
+        looks: Times, on the clock of time.monotonic, and images seen by then.
+        looked: When progress was last shown.
+    """
+
+    sums: torch.Tensor
+    seen: int
+    began: float
+    looks: deque[tuple[float, int]]
+    looked: float
+    recent: list[tuple[int, np.ndarray]] = field(default_factory=list)
+
+
 def train(
     config: RunConfig,
     module: nn.Module,
@@ -93,204 +148,348 @@ def train(
     stop: Stop,
     compiled: bool | None = None,
 ) -> State:
-    """Trains `module` in place and leaves the checkpoints in `folder`; returns where the run stands.
+    """Trains `module` in place and leaves the checkpoints in `folder`.
 
-    loader: the training batches. clean: a fixed part of the training images, as evaluation sees them.
-    judges: by split, what is judged after every epoch. findings: the health checks before the first step.
-    record: None on ranks other than 0. compiled: whether to compile; None does where the settings say true.
-    Raises Interrupted when asked to stop, RunFailed when the loss is
-    not finite, ConfigError and DataError for checkpoints that cannot be used.
+    Args:
+        config: Settings of the run.
+        module: The network.
+        loader: The training batches.
+        clean: A fixed part of the training images, as evaluation sees them.
+        judges: By split, what is evaluated after every epoch.
+        findings: The health checks before the first step.
+        device: Where it is trained.
+        folder: Of the checkpoints.
+        record: The run directory; None on ranks other than 0.
+        show: Who watches.
+        stop: Asked after every step.
+        compiled: Whether to compile; None does where the settings say true.
+
+    Returns:
+        Where the run stands.
+
+    Raises:
+        Interrupted: If asked to stop.
+        RunFailed: If the loss is not finite.
+        ConfigError, DataError: If a checkpoint cannot be used.
     """
-    epochs, batches, smoothing = config.train.epochs, loader.batches, config.augment.label_smoothing
-    rank, n_ranks, on_cpu = ranks.rank(), ranks.count(), device.type == "cpu"
-    layout = convolution.layout(config.train, device)
-    autocast = precision.autocast(config.train.precision, device)
-    scaler = precision.scaler(config.train.precision, device)
-    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    optimiser = optim.make(module, config.optim)
-    ema = optim.Ema(module, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
-    judged = module if ema is None else ema.module
-    state = State()
-    generators = _generators(device)
-
-    content, warning = checkpoint.load(folder, config)
-    if warning is not None:
-        show.line(f"warning   {warning}")
-    if content is not None:
-        state = checkpoint.restore(content, module=module, ema=ema, optimiser=optimiser, scaler=scaler)
-        show.line(f"resume    epoch {state.epoch + 1}, batch {state.batch + 1}, after {state.step} steps")
+    training = prepare(config, module, device=device, compiled=compiled)
+    state = training.state = resume(training, folder, show)
     if record is not None:
         record.cut(state.events)
         record.status("running", epoch=state.epoch, step=state.step)
-        for finding in findings if content is None else ():
+        for finding in findings if state.step == 0 else ():
             record.event("health", finding.to_dict())
-
-    forward: nn.Module = module
-    if n_ranks > 1:
-        devices = [device.index] if device.type == "cuda" else None
-        forward = nn.parallel.DistributedDataParallel(forward, device_ids=devices)
-    # Compiled for one size alone: what is left over at the end of an epoch is not worth compiling again.
-    quick, usual = forward, config.train.batch_size // n_ranks // config.train.accumulate
-    if config.train.compile is True if compiled is None else compiled:
-        quick = cast(nn.Module, torch.compile(forward, dynamic=False))
-
-    def save(name: str = "last") -> None:
-        if name == "last":
-            state.sums = _totals(sums, seen)
-        if record is not None:
-            state.events = record.events_bytes
-            checkpoint.save(
-                folder,
-                state,
-                config=config,
-                module=module,
-                ema=ema,
-                optimiser=optimiser,
-                scaler=scaler,
-                name=name,
-            )
-
     talk = ranks.Talk()
-    saved = looked = time.monotonic()
-    judging = 0.0  # seconds that judging took after the last epoch
-    while state.epoch < epochs:
-        epoch = state.epoch
-        loader.position = Position(epoch, state.batch)
-        # What this rank has seen of the epoch; what was seen before a restart counts as rank 0's.
-        loss_sum, hit_sum, seen = state.sums if rank == 0 else (0.0, 0.0, 0)
-        sums = torch.tensor([loss_sum, hit_sum], dtype=torch.float64, device=device)
-        recent: list[tuple[int, np.ndarray]] = []  # steps and their example ids since the last look
-        began = time.perf_counter() - state.seconds
-        looks = deque([(time.monotonic(), seen)], maxlen=LATELY)
-        # Drawn at once, which takes a tenth of the time that it takes between steps.
-        mine = () if n_ranks == 1 else (rank,)
-        dropout = [rng.integer(config.seed, "dropout", epoch, batch, *mine) for batch in range(batches)]
+    saved, looked = time.monotonic(), time.monotonic()
+    judging = 0.0  # seconds that evaluation took after the last epoch
+    while state.epoch < config.train.epochs:
+        loader.position = Position(state.epoch, state.batch)
+        tally = tally_of(training, looked)
+        dropout = dropout_seeds(config, state.epoch, loader.batches)
         module.train()
-
-        for batch in feed(loader, device) if state.batch < batches else ():
-            recent.append((state.step, batch.ids))
-            lr = optim.lr_at(config.optim, step=state.step, steps_per_epoch=batches, epochs=epochs)
-            for group in optimiser.param_groups:
-                group["lr"] = lr
-            for generator in generators:
+        for batch in feed(loader, device) if state.batch < loader.batches else ():
+            tally.recent.append((state.step, batch.ids))
+            set_rate(training, loader.batches)
+            for generator in training.generators:
                 generator.manual_seed(dropout[state.batch])
-            optimiser.zero_grad(set_to_none=True)
-            parts = _parts(len(batch.ids), config.train.accumulate)
-            for part in parts:
-                images, labels = batch.images[part].contiguous(memory_format=layout), batch.labels[part]
-                partners = None if batch.partner_labels is None else batch.partner_labels[part]
-                lam = None if batch.lam is None else batch.lam[part]
-                exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once a step
-                with nullcontext() if exchange else cast(Any, forward).no_sync():
-                    with autocast, hidden.mixing(module, _part_of(batch.inner, part), lam) as weights:
-                        logits = (quick if len(images) == usual else forward)(images).float()
-                        lam = weights()
-                    losses = mixed_cross_entropy(logits, labels, partners, lam, smoothing)
-                    # Ranks average their gradients, so that this is the mean over the whole batch.
-                    share = n_ranks / loader.global_size(state.batch)
-                    scaled = losses if scaler is None else scaler.scale(losses)
-                    torch.autograd.backward(scaled, torch.full_like(losses, share))
-                weighted = weighted_hits(logits.detach(), labels, partners, lam)
-                sums += torch.stack((losses.detach(), weighted)).sum(dim=1, dtype=torch.float64)
-            seen += len(batch.ids)
-
-            # On a CPU looking costs nothing, and the weights are still those that gave the loss.
+            backward(training, batch, tally, images=loader.global_size(state.batch))
             now = time.monotonic()
-            if on_cpu or now - looked >= LOOK_SECONDS or state.batch + 1 == batches:
-                loss_sum, _ = sums.tolist()
-                if not math.isfinite(loss_sum):
-                    save("not-finite")
-                    raise RunFailed(_not_finite(loss_sum, epoch, lr, recent, folder))
-                recent.clear()
-            if now - looked >= LOOK_SECONDS:
-                looked = now
-                rate = seen * n_ranks / (time.perf_counter() - began)
-                left = loader.examples * (epochs - epoch) - seen * n_ranks
-                eta = duration(left / rate + judging * (epochs - epoch))
-                text = f"loss {loss_sum / seen:.3f}  lr {lr:.1e}  {rate:,.0f} img/s  eta {eta}"
-                show.progress(f"{_heading(epoch, epochs)}  {text}", done=state.batch + 1, total=batches)
-                since, before = looks[0]
-                looks.append((now, seen))
-                if record is not None:
-                    record.heartbeat(
-                        epoch=epoch,
-                        step=state.step,
-                        images_per_second=(seen - before) * n_ranks / (now - since),
-                        device_bytes=_reserved(device),
-                    )
-
-            if config.optim.clip_norm > 0:
-                if scaler is not None:
-                    scaler.unscale_(optimiser)
-                nn.utils.clip_grad_norm_(module.parameters(), config.optim.clip_norm)
-            if scaler is None:
-                optimiser.step()
-            else:  # no step where a scaled gradient overflows
-                scaler.step(optimiser)
-                scaler.update()
-            if ema is not None:
-                ema.update(module)
+            # On a CPU looking costs nothing, and the weights are still those that gave the loss.
+            due = now - tally.looked >= LOOK_SECONDS
+            if device.type == "cpu" or due or state.batch + 1 == loader.batches:
+                check_loss(training, tally, folder, record)
+            if due:
+                show_progress(training, tally, loader, judging, now=now, record=record, show=show)
+            update(training)
             state.batch += 1
             state.step += 1
             checkpoint_due = now - saved >= config.run.checkpoint_seconds
             if _due(stop, checkpoint_due, talk, now=config.run.checkpoint_seconds == 0):
-                state.seconds = time.perf_counter() - began
-                save()
+                state.seconds = time.perf_counter() - tally.began
+                save(training, tally, folder, record)
                 saved = time.monotonic()
                 stop.check()
-
-        loss_sum, hit_sum, count = _totals(sums, seen)  # waits for the device
-        state.seconds = time.perf_counter() - began
-        row: dict[str, Any] = {
-            "epoch": epoch + 1,
-            "step": state.step,
-            "train_loss": loss_sum / count,
-            "lr": optimiser.param_groups[0]["lr"],
-            "lam_weighted_train_top1": 100.0 * hit_sum / count,
-            "clean_train_top1": None,
-            "val_loss": None,
-            "val_top1": None,
-        }
-        began = time.perf_counter()
-        ranks.share_buffers(judged)
-        try:
-            for split, watched in {"clean_train": clean, **judges}.items():
-                _, labels_, logits_ = predict(judged, watched, device=device, config=config.train, stop=stop)
-                row[f"{split}_top1"] = 100.0 * metrics.top_k(logits_, labels_, k=1)
-                if split != "clean_train":
-                    row[f"{split}_loss"] = metrics.nll(logits_, labels_)
-        except Interrupted:
-            save()
-            raise
-        except RunFailed as problem:
-            save("not-finite")
-            where = folder / "not-finite.pt"
-            raise RunFailed(f"after epoch {epoch + 1} {problem}; {where} holds the model") from problem
-        judging = time.perf_counter() - began
-        row |= {
-            "images_per_second": count / state.seconds,
-            "seconds": state.seconds,
-            "judging_seconds": judging,
-        }
-        for name, split in RULES.items():
-            best = state.best.get(name)
-            if split in judges and (best is None or row[f"{split}_top1"] > best["top1"]):
-                state.best[name] = {"epoch": epoch + 1, "top1": row[f"{split}_top1"]}
-                if record is not None:
-                    checkpoint.save_weights(folder, name, judged.state_dict(), config=config, epoch=epoch + 1)
-
-        state.epoch, state.batch, state.seconds = epoch + 1, 0, 0.0
-        sums, seen = torch.zeros_like(sums), 0
-        if record is not None:
-            record.event("epoch", row)
-            record.status("running", epoch=state.epoch, step=state.step)
-        save()
-        saved = time.monotonic()
-        left = (loader.examples / row["images_per_second"] + judging) * (epochs - state.epoch)
-        show.line(_epoch_line(row, epochs, judges, left, mixed=config.augment.mix != "none"))
+        looked = tally.looked
+        row = end_of_epoch(training, tally, clean, judges, folder=folder, record=record, stop=stop)
+        saved, judging = time.monotonic(), row["judging_seconds"]
+        left = (loader.examples / row["images_per_second"] + judging) * (config.train.epochs - state.epoch)
+        show.line(_epoch_line(row, config.train.epochs, judges, left, mixed=config.augment.mix != "none"))
         _due(stop, False, talk, now=True)
         stop.check()
     return state
+
+
+# --- before the first step ----------------------------------------------------------------------
+
+
+def prepare(config: RunConfig, module: nn.Module, *, device: torch.device, compiled: bool | None) -> Training:
+    """Network, optimizer and what goes with them, on the device; arguments as in `train`."""
+    n_ranks, layout = ranks.count(), convolution.layout(config.train, device)
+    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    optimiser = optim.make(module, config.optim)
+    ema = optim.Ema(module, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
+    forward: nn.Module = module
+    if n_ranks > 1:
+        devices = [device.index] if device.type == "cuda" else None
+        forward = nn.parallel.DistributedDataParallel(forward, device_ids=devices)
+    quick = forward
+    if config.train.compile is True if compiled is None else compiled:
+        quick = cast(nn.Module, torch.compile(forward, dynamic=False))
+    return Training(
+        config=config,
+        device=device,
+        module=module,
+        forward=forward,
+        quick=quick,
+        # Compiled for one size alone: what is left over of an epoch is not worth compiling again.
+        usual=config.train.batch_size // n_ranks // config.train.accumulate,
+        ema=ema,
+        optimiser=optimiser,
+        scaler=precision.scaler(config.train.precision, device),
+        layout=layout,
+        autocast=precision.autocast(config.train.precision, device),
+        generators=_generators(device),
+        state=State(),
+    )
+
+
+def resume(training: Training, folder: Path, show: Show) -> State:
+    """Restores the last checkpoint and returns where it stands; the beginning where there is none."""
+    content, warning = checkpoint.load(folder, training.config)
+    if warning is not None:
+        show.line(f"warning   {warning}")
+    if content is None:
+        return State()
+    state = checkpoint.restore(
+        content,
+        module=training.module,
+        ema=training.ema,
+        optimiser=training.optimiser,
+        scaler=training.scaler,
+    )
+    show.line(f"resume    epoch {state.epoch + 1}, batch {state.batch + 1}, after {state.step} steps")
+    return state
+
+
+def tally_of(training: Training, looked: float) -> Tally:
+    """The tally of an epoch, from where the run stands in it.
+
+    What was seen before a restart counts as rank 0's.
+    """
+    loss_sum, hit_sum, seen = training.state.sums if ranks.rank() == 0 else (0.0, 0.0, 0)
+    return Tally(
+        sums=torch.tensor([loss_sum, hit_sum], dtype=torch.float64, device=training.device),
+        seen=seen,
+        began=time.perf_counter() - training.state.seconds,
+        looks=deque([(time.monotonic(), seen)], maxlen=LATELY),
+        looked=looked,
+    )
+
+
+def dropout_seeds(config: RunConfig, epoch: int, batches: int) -> list[int]:
+    """A seed for the random numbers of the network in each batch of an epoch, on this rank.
+
+    Drawn at once, which takes a tenth of the time that it takes between steps.
+    """
+    mine = () if ranks.count() == 1 else (ranks.rank(),)
+    return [rng.integer(config.seed, "dropout", epoch, batch, *mine) for batch in range(batches)]
+
+
+# --- a step -------------------------------------------------------------------------------------
+
+
+def set_rate(training: Training, batches: int) -> None:
+    """Sets the learning rate of the step that comes. batches: of an epoch."""
+    optim_config, epochs = training.config.optim, training.config.train.epochs
+    lr = optim.lr_at(optim_config, step=training.state.step, steps_per_epoch=batches, epochs=epochs)
+    for group in training.optimiser.param_groups:
+        group["lr"] = lr
+
+
+def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> None:
+    """Forward and backward pass of a batch, in parts where gradients are accumulated.
+
+    Args:
+        training: What is trained.
+        batch: This rank's part of the batch, on the device.
+        tally: Loss and hits are added to it.
+        images: Images of the whole batch, over all ranks.
+    """
+    config, n_ranks = training.config, ranks.count()
+    training.optimiser.zero_grad(set_to_none=True)
+    parts = _parts(len(batch.ids), config.train.accumulate)
+    for part in parts:
+        inputs, labels = batch.images[part].contiguous(memory_format=training.layout), batch.labels[part]
+        partners = None if batch.partner_labels is None else batch.partner_labels[part]
+        lam = None if batch.lam is None else batch.lam[part]
+        forward = training.quick if len(inputs) == training.usual else training.forward
+        exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once a step
+        with nullcontext() if exchange else cast(Any, training.forward).no_sync():
+            with (
+                training.autocast,
+                hidden.mixing(training.module, _part_of(batch.inner, part), lam) as weights,
+            ):
+                logits = forward(inputs).float()
+                lam = weights()
+            losses = mixed_cross_entropy(logits, labels, partners, lam, config.augment.label_smoothing)
+            # Ranks average their gradients, so that this is the mean over the whole batch.
+            scaled = losses if training.scaler is None else training.scaler.scale(losses)
+            torch.autograd.backward(scaled, torch.full_like(losses, n_ranks / images))
+        weighted = weighted_hits(logits.detach(), labels, partners, lam)
+        tally.sums += torch.stack((losses.detach(), weighted)).sum(dim=1, dtype=torch.float64)
+    tally.seen += len(batch.ids)
+
+
+def update(training: Training) -> None:
+    """The step of the optimizer, on clipped gradients, and of the running average."""
+    optimiser, scaler, clip = training.optimiser, training.scaler, training.config.optim.clip_norm
+    if clip > 0:
+        if scaler is not None:
+            scaler.unscale_(optimiser)
+        nn.utils.clip_grad_norm_(training.module.parameters(), clip)
+    if scaler is None:
+        optimiser.step()
+    else:  # no step where a scaled gradient overflows
+        scaler.step(optimiser)
+        scaler.update()
+    if training.ema is not None:
+        training.ema.update(training.module)
+
+
+def check_loss(training: Training, tally: Tally, folder: Path, record: Record | None) -> None:
+    """Raises RunFailed when the loss since the last look is not finite; waits for the device."""
+    loss_sum, _ = tally.sums.tolist()
+    if not math.isfinite(loss_sum):
+        save(training, tally, folder, record, name="not-finite")
+        lr = training.optimiser.param_groups[0]["lr"]
+        raise RunFailed(_not_finite(loss_sum, training.state.epoch, lr, tally.recent, folder))
+    tally.recent.clear()
+
+
+def show_progress(
+    training: Training,
+    tally: Tally,
+    loader: Loader,
+    judging: float,
+    *,
+    now: float,
+    record: Record | None,
+    show: Show,
+) -> None:
+    """Shows how far the epoch is and gives a sign of life. judging: seconds of an evaluation."""
+    state, epochs, n_ranks = training.state, training.config.train.epochs, ranks.count()
+    tally.looked = now
+    loss, lr = tally.sums.tolist()[0] / tally.seen, training.optimiser.param_groups[0]["lr"]
+    rate = tally.seen * n_ranks / (time.perf_counter() - tally.began)
+    left = loader.examples * (epochs - state.epoch) - tally.seen * n_ranks
+    eta = duration(left / rate + judging * (epochs - state.epoch))
+    text = f"loss {loss:.3f}  lr {lr:.1e}  {rate:,.0f} img/s  eta {eta}"
+    show.progress(f"{_heading(state.epoch, epochs)}  {text}", done=state.batch + 1, total=loader.batches)
+    since, before = tally.looks[0]
+    tally.looks.append((now, tally.seen))
+    if record is not None:
+        record.heartbeat(
+            epoch=state.epoch,
+            step=state.step,
+            images_per_second=(tally.seen - before) * n_ranks / (now - since),
+            device_bytes=_reserved(training.device),
+        )
+
+
+# --- the end of an epoch ------------------------------------------------------------------------
+
+
+def end_of_epoch(
+    training: Training,
+    tally: Tally,
+    clean: Loader,
+    judges: Mapping[str, Loader],
+    *,
+    folder: Path,
+    record: Record | None,
+    stop: Stop,
+) -> dict[str, Any]:
+    """Evaluates the network, records the epoch, keeps the best weights and saves a checkpoint.
+
+    Returns:
+        The row of events.jsonl.
+    """
+    state, epoch = training.state, training.state.epoch
+    loss_sum, hit_sum, count = _totals(tally.sums, tally.seen)  # waits for the device
+    state.seconds = time.perf_counter() - tally.began
+    row: dict[str, Any] = {
+        "epoch": epoch + 1,
+        "step": state.step,
+        "train_loss": loss_sum / count,
+        "lr": training.optimiser.param_groups[0]["lr"],
+        "lam_weighted_train_top1": 100.0 * hit_sum / count,
+        "clean_train_top1": None,
+        "val_loss": None,
+        "val_top1": None,
+    }
+    began = time.perf_counter()
+    try:
+        row |= evaluate(training, clean, judges, stop)
+    except Interrupted:
+        save(training, tally, folder, record)
+        raise
+    except RunFailed as problem:
+        save(training, tally, folder, record, name="not-finite")
+        where = folder / "not-finite.pt"
+        raise RunFailed(f"after epoch {epoch + 1} {problem}; {where} holds the model") from problem
+    row |= {
+        "images_per_second": count / state.seconds,
+        "seconds": state.seconds,
+        "judging_seconds": time.perf_counter() - began,
+    }
+    for name, split in RULES.items():
+        best = state.best.get(name)
+        if split in judges and (best is None or row[f"{split}_top1"] > best["top1"]):
+            state.best[name] = {"epoch": epoch + 1, "top1": row[f"{split}_top1"]}
+            if record is not None:
+                weights = training.judged.state_dict()
+                checkpoint.save_weights(folder, name, weights, config=training.config, epoch=epoch + 1)
+    state.epoch, state.batch, state.seconds = epoch + 1, 0, 0.0
+    tally.sums, tally.seen = torch.zeros_like(tally.sums), 0
+    if record is not None:
+        record.event("epoch", row)
+        record.status("running", epoch=state.epoch, step=state.step)
+    save(training, tally, folder, record)
+    return row
+
+
+def evaluate(training: Training, clean: Loader, judges: Mapping[str, Loader], stop: Stop) -> dict[str, float]:
+    """Top-1 on the fixed part of the training images, top-1 and loss on every split in `judges`."""
+    found: dict[str, float] = {}
+    ranks.share_buffers(training.judged)
+    for split, loader in {"clean_train": clean, **judges}.items():
+        _, labels, logits = predict(
+            training.judged, loader, device=training.device, config=training.config.train, stop=stop
+        )
+        found[f"{split}_top1"] = 100.0 * metrics.top_k(logits, labels, k=1)
+        if split != "clean_train":
+            found[f"{split}_loss"] = metrics.nll(logits, labels)
+    return found
+
+
+def save(
+    training: Training, tally: Tally, folder: Path, record: Record | None, *, name: str = "last"
+) -> None:
+    """Saves a checkpoint; only rank 0, the one with a record, writes it."""
+    if name == "last":
+        training.state.sums = _totals(tally.sums, tally.seen)
+    if record is not None:
+        training.state.events = record.events_bytes
+        checkpoint.save(
+            folder,
+            training.state,
+            config=training.config,
+            module=training.module,
+            ema=training.ema,
+            optimiser=training.optimiser,
+            scaler=training.scaler,
+            name=name,
+        )
 
 
 def _parts(n: int, count: int) -> list[slice]:
