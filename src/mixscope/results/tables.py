@@ -10,14 +10,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixscope import tabular
+from mixscope import i18n, tabular
 from mixscope.atomic import replacing
-from mixscope.results.results import BEST_ON_TEST, LAST, Experiment, Results, Run
+from mixscope.results.results import BEST_ON_TEST, FAILED, LAST, Experiment, Results, Run
 
 METRICS = ("top1", "top5", "recall", "precision", "f1")
 TITLES = {"top1": "Top-1", "top5": "Top-5", "f1": "F1"}
 PUBLISHED_FACTORS = ("model", "augmentation", "pretrained")  # other factors come after these
-NOT_SHOWN = ("checkpoint", "of", "runs", "seeds")  # what a table for a person has no column for
+NOT_SHOWN = ("checkpoint", "of", "runs", "seeds", "failed")  # what a table for a person has no column for
 
 Kept = Collection[tuple[str, int]] | None
 
@@ -29,7 +29,7 @@ def checkpoint_of(experiment: Experiment) -> str:
 
 
 def rows(results: Results, kept: Kept = None) -> list[dict[str, Any]]:
-    """A row for each experiment: levels, mean and standard deviation of each metric, seeds that are done.
+    """A row for each experiment: levels, mean and standard deviation of each metric, done and failed seeds.
 
     Args:
         results: Of models trained anywhere.
@@ -63,8 +63,8 @@ def rows(results: Results, kept: Kept = None) -> list[dict[str, Any]]:
         if summary is not None:
             row["top1"] = 100.0 * summary.mean
         row |= {**spread, "checkpoint": checkpoint}
-        row |= {"seeds": summary.n_seeds, "of": summary.n_seeds} if summary else {}
-        row |= {} if summary else {"seeds": len(done), "of": len(mine)}
+        known = (summary.n_seeds, summary.n_seeds) if summary else (len(done), len(mine))
+        row |= {"seeds": known[0], "of": known[1], "failed": sum(run.state == FAILED for run in mine)}
         found.append({**row, "runs": [_rests_on(run) for run in done]})
     return found
 
@@ -104,11 +104,11 @@ def not_done(results: Results, kept: Kept = None) -> list[str]:
 # --- for a person ---------------------------------------------------------------------------------------
 
 
-def text(found: Sequence[dict[str, Any]]) -> str:
+def text(found: Sequence[dict[str, Any]], lang: str = "en") -> str:
     """The rows for a terminal: percent, mean +- standard deviation over seeds."""
     if not found:
         return ""
-    head, *body = _cells(found, "+-")
+    head, *body = _cells(found, "+-", lang)
     return "\n".join(tabular.to_text(body, head))
 
 
@@ -119,21 +119,33 @@ def caption(found: Sequence[dict[str, Any]]) -> str:
         BEST_ON_TEST: "the epoch that is best on the test split itself (protocol published), so optimistic",
     }
     which = "; ".join(said[name] for name in dict.fromkeys(row["checkpoint"] for row in found))
-    return f"Test split, percent, mean +- standard deviation over seeds; {which}"
+    lost = "; means are of runs that finish" if any(row["failed"] for row in found) else ""
+    return f"Test split, percent, mean +- standard deviation over seeds; {which}{lost}"
 
 
-def _cells(found: Sequence[dict[str, Any]], plus_minus: str) -> list[list[str]]:
+def _cells(found: Sequence[dict[str, Any]], plus_minus: str, lang: str = "en") -> list[list[str]]:
     about = [k for k in found[0] if k not in METRICS and k not in NOT_SHOWN and not k.endswith("_sd")]
-    titles = [TITLES.get(k, k.capitalize()) for k in (*about, *METRICS, "seeds")]
+    titles = [_title(k, lang) for k in (*about, *METRICS, "seeds")]
     body = [
         [
             *(str(row[k]) for k in about),
             *(_shown(row[m], row[f"{m}_sd"], plus_minus) for m in METRICS),
-            f"{row['seeds']}/{row['of']}",
+            _count(row, lang),
         ]
         for row in found
     ]
     return [titles, *body]
+
+
+def _count(row: dict[str, Any], lang: str) -> str:
+    failed = f", {i18n.message('table.failed', lang, count=row['failed'])}" if row["failed"] else ""
+    return f"{row['seeds']}/{row['of']}{failed}"
+
+
+def _title(key: str, lang: str) -> str:
+    """The heading of a column; in English as files have it."""
+    known = f"table.{key}"
+    return i18n.message(known, lang) if i18n.has(known, lang) else TITLES.get(key, key.capitalize())
 
 
 def _shown(mean: float | None, sd: float | None, plus_minus: str) -> str:
