@@ -11,9 +11,9 @@ import torch
 import yaml
 
 from mixscope import cli
-from mixscope.results import folders
+from mixscope.results import folders, tables
 from mixscope.runs import records
-from mixscope.studies import scheduler, tables
+from mixscope.studies import scheduler
 from mixscope.studies.scheduler import Options
 from mixscope.studies.status import standings
 from mixscope.study import matrix, path_names
@@ -200,7 +200,7 @@ def test_status_and_table_name_the_damaged_run_and_show_the_others(kind, out, ca
     assert cli.main(["study", "table", str(out)]) == 0
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 and sentence in said.err, said.err
-    assert tables.results(RUNS, out)[0]["seeds"] == 1
+    assert tables.rows(folders.study(out))[0]["seeds"] == 1
     if not kind.startswith("config"):
         told = folders.study(out).runs[0]
         assert told.state == "damaged" or len(set(told.provenance.config_digests) | {told.config.digest}) > 1

@@ -11,6 +11,7 @@ from scipy import stats
 
 import drawn
 import made_study
+from mixscope import i18n
 from mixscope.claims import contrasts, gates, looks, rules, verdicts
 from mixscope.claims.contrasts import Interval, Sample
 from mixscope.claims.rules import (
@@ -23,8 +24,9 @@ from mixscope.claims.rules import (
     rule,
 )
 from mixscope.errors import ConfigError
+from mixscope.report import page
+from mixscope.results import folders, tables
 from mixscope.runs import records
-from mixscope.studies import tables
 from mixscope.study import matrix
 from test_judge_command import call
 from test_verdicts import NEEDS, TWO, edit, judged, of_folder, skill
@@ -91,7 +93,7 @@ def test_a_claim_that_holds_in_every_stratum_is_supported_where_every_stratum_sa
 
 def test_texts_say_that_strata_differ_only_with_a_test(tmp_path):
     alike = judged(tmp_path / "a", made=skill(**GOOD))["gain"]
-    assert alike.heterogeneity > 0.05 and "strata differ (" not in alike.why
+    assert alike.heterogeneity > 0.05 and "strata differ (" not in i18n.render(alike.why)
     unlike = judged(tmp_path / "b", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 1.5}))["gain"]
     assert unlike.verdict in (PARTLY, INCONCLUSIVE) and unlike.heterogeneity < 0.05
 
@@ -212,6 +214,25 @@ def test_claims_that_were_edited_after_the_runs_are_post_hoc(tmp_path, capsys):
     code, text, _ = call(capsys, "judge", folder)
     assert code == 0 and "POST HOC" in text and "SUPPORTED" not in text
     assert "claims were edited after 12 runs had begun" in text
+
+
+def test_a_report_of_edited_claims_has_no_headline(tmp_path):
+    folder = tmp_path / "s"
+    record(folder, made_study.write(folder, TWO, skill(**GOOD)))
+
+    def written(language):
+        made = page.write(folders.study(folder), out=tmp_path / language, language=language)
+        return made.page.read_text()
+
+    before = written("en")
+    assert "Claims written down before the first run" in before and "best-list" in before.split("</style>")[1]
+    assert "version 2 of the verdict rules" in before
+    file = folder / "study.yaml"
+    file.write_text(file.read_text().replace("margin: 1.0", "margin: 6.0"))
+    after = written("en")
+    assert "Claims edited after the first run" in after and "post hoc" in after
+    assert "written down before" not in after and "best-list" not in after.split("</style>")[1]
+    assert "첫 실행 뒤에 고친 가설" in written("ko")
 
 
 def test_other_words_are_no_edit_of_a_claim(tmp_path, capsys):
@@ -355,7 +376,7 @@ def test_lost_runs_are_counted_by_experiment(tmp_path, capsys):
     made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s1": "failed"})
     made_study.write(tmp_path / "s", TWO, made)
     text = call(capsys, "judge", tmp_path / "s")[1]
-    assert "runs that did not finish: vit-cutmix 1 of 3; estimates are of runs that finish" in text
+    assert "runs that did not finish: vit-cutmix 1/3; estimates are of runs that finish" in text
     assert "verdict rules 2" in text and "correlation" not in text
     assert json.loads(call(capsys, "judge", tmp_path / "s", "--json")[1])["lost"] == [
         {"experiment": "vit-cutmix", "lost": 1, "planned": 3}
@@ -364,8 +385,8 @@ def test_lost_runs_are_counted_by_experiment(tmp_path, capsys):
 
 def test_a_table_counts_runs_that_failed(tmp_path):
     made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s1": "failed"})
-    study = made_study.write(tmp_path / "s", TWO, made)
-    found = tables.results(study.expand(), tmp_path / "s")
+    made_study.write(tmp_path / "s", TWO, made)
+    found = tables.rows(folders.study(tmp_path / "s"))
     assert {row["experiment"]: row["failed"] for row in found if row["failed"]} == {"vit-cutmix": 1}
     assert "2/3, 1 failed" in tables.text(found)
     assert "means are of runs that finish" in tables.caption(found)

@@ -4,10 +4,13 @@ import argparse
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import checkpoint, declare, print_json
+from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
+
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 
 def add(commands: Any) -> None:
@@ -25,75 +28,91 @@ def add(commands: Any) -> None:
     )
     tables.options(command)
     checkpoint(command, "compare")
+    language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
     from mixscope.audit import compare as comparison
+    from mixscope.errors import DataError
+    from mixscope.results import bundle
 
-    first = tables.load(arguments, arguments.first, arguments.checkpoint, beside=True)
-    second = _results(arguments)
+    table = arguments.second.is_file() and not bundle.is_bundle(arguments.second)
+    first = tables.load(arguments, arguments.first, arguments.checkpoint, beside=table)
+    second, problem = _results(arguments)
     if second is not None:
         found = comparison.studies(first, second, checkpoint=arguments.checkpoint)
     else:
-        found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
+        try:
+            found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
+        except DataError as other:
+            raise (problem or other) from other
     if arguments.json:
         return print_json(dataclasses.asdict(found))
-    for line in _lines(found, arguments.checkpoint):
+    for line in _lines(found, arguments.checkpoint, spoken(arguments.lang)):
         print(line)
 
 
-def _results(arguments: argparse.Namespace) -> Any:
-    """The second as results; None for a published table, whose rows are single values by experiment."""
+def _results(arguments: argparse.Namespace) -> tuple[Any, Exception | None]:
+    """The second as results, or why it cannot be; none of both for a published table of single values."""
     from mixscope.errors import ConfigError, DataError
     from mixscope.results import bundle
 
     if arguments.second.is_dir() or bundle.is_bundle(arguments.second):
-        return tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
+        return tables.load(arguments, arguments.second, arguments.checkpoint, beside=True), None
     try:
         found = tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
-    except (ConfigError, DataError):
-        return None
+    except (ConfigError, DataError) as problem:
+        return None, problem
     repeated = any(len(found.runs_of(e.name)) > 1 for e in found.experiments)
-    return found if repeated or found.summaries else None
+    return (found if repeated or found.summaries else None), None
 
 
-def _lines(found: Any, checkpoint: str) -> Iterator[str]:
+def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:
     yield f"{found.first} -> {found.second}"
-    about = (("settings", found.settings), ("made with", found.made_with), ("mind", found.problems))
+    problems = [f"{name}: {words.render(finding)}" for name, finding in found.problems]
+    settings = [_setting(change, names, words) for change, names in found.settings]
+    about = (("settings", settings), ("made_with", found.made_with), ("problems", problems))
     for title, sentences in about:
         if sentences:
-            yield f"\n{title}"
+            yield f"\n{words(f'compare.{title}')}"
             yield from (f"  {sentence}" for sentence in sentences)
     for name, only in ((found.first, found.only_first), (found.second, found.only_second)):
         if only:
-            yield f"\nonly in {name}: {', '.join(only)}"
-    yield f"\nresults  (test top-1 %, {checkpoint} checkpoint; difference in pp with its 95% interval)"
+            yield "\n" + words("compare.only", name=name, experiments=list(only))
+    yield "\n" + words("compare.results", checkpoint=checkpoint)
     for row in found.results:
-        yield (
-            f"  {row.experiment:<24} {_percent(row.first)} -> {_percent(row.second)}"
-            f"  {row.seeds[0]} and {row.seeds[1]} seeds  {_said(row)}"
-        )
-        yield from (f"  {'':<24} the audit of the table: {doubt}" for doubt in row.doubts)
-    counts = [f"{sum(r.said == s for r in found.results)} {s}" for s in _words(found.results)]
-    yield f"\n{len(found.results)} experiments: {', '.join(counts)}"
+        seeds = words("compare.seeds", first=row.seeds[0], second=row.seeds[1])
+        means = f"{_percent(row.first)} -> {_percent(row.second)}"
+        yield f"  {row.experiment:<24} {means}  {seeds}  {_said(row, words)}"
+        yield from (f"  {'':<24} {words('results.doubts')}: {words.render(doubt)}" for doubt in row.doubts)
+    kinds = dict.fromkeys(row.said for row in found.results)
+    counts = [f"{sum(r.said == kind for r in found.results)} {_kind(kind, words)}" for kind in kinds]
+    yield "\n" + words("compare.total", n=len(found.results), counts=counts)
 
 
-def _words(rows: Any) -> list[str]:
-    return list(dict.fromkeys(row.said for row in rows))
+def _setting(change: str, names: Any, words: "Words") -> str:
+    """A changed setting with the experiments that have it; () for all, None where it is of the study."""
+    if names is None:
+        return change
+    return f"{change}  ({', '.join(names) if names else words('compare.all')})"
 
 
-def _said(row: Any) -> str:
+def _kind(said: str, words: "Words") -> str:
+    return words(f"compare.{said.replace(' ', '-')}")
+
+
+def _said(row: Any, words: "Words") -> str:
     if row.first is None or row.second is None:
-        return "no finished run"
+        return words("compare.no_run")
     apart = f"{row.second - row.first:+.2f}"
     if row.interval is None:
-        return f"{apart}  one seed cannot show how much runs differ"
+        return f"{apart}  {words('why.one-seed')}"
     shown = f"{apart} [{row.interval.low:+.2f}, {row.interval.high:+.2f}]"
     if row.conditional:
-        return f"{shown}  of test examples alone: one seed cannot show how much runs differ"
-    return f"{shown}  p {row.p_holm:.3g} after Holm: {row.said}"
+        return f"{shown}  {words('judge.one_seed')}"
+    return f"{shown}  {words('compare.p', p=row.p_holm, said=_kind(row.said, words))}"
 
 
 def _percent(value: float | None) -> str:

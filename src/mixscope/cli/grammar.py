@@ -10,9 +10,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
@@ -110,6 +113,30 @@ def checkpoint(command: argparse.ArgumentParser, verb: str) -> None:
     )
 
 
+def language(command: argparse.ArgumentParser) -> None:
+    """In which language a command speaks."""
+    command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
+
+
+def spoken(lang: str) -> "Words":
+    """The texts for the terminal: English where its encoding has no Korean, which is said once.
+
+    Raises ConfigError for a language that is not there.
+    """
+    from mixscope.report.words import Words
+
+    words = Words(lang)
+    try:
+        words("page.title-sign").encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        sys.stderr.write(
+            f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
+            " gets English; PYTHONUTF8=1 makes it UTF-8\n"
+        )
+        return Words("en")
+    return words
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output; paths and other objects as their text."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
@@ -134,10 +161,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     if not rows:
         return ""
     cells = [[str(k) for k in rows[0]]] + [[_cell(v) for v in row.values()] for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    from mixscope import tabular
+
+    return "\n".join(tabular.to_text(cells))
 
 
 def _cell(value: Any) -> str:

@@ -7,6 +7,7 @@ page-skip = Skip to the answer
 page-contents = Contents
 page-theme = Light or dark
 page-made = mixscope { $version }; study { $name }, digest { $digest }
+page-made_from = mixscope { $version }; results read from { $source }
 page-as_of = Records as of { $time }
 page-unit_pp = pp
 page-yes = yes
@@ -56,7 +57,7 @@ meaning-MISSING = Runs that it needs are not done.
 meaning-ESTIMATE = Nothing was claimed; the size of the effect is reported.
 
 answer-title = The answer
-answer-none = This study makes no claims, so there are no verdicts.
+answer-none = Nothing was claimed beforehand, so there are no verdicts.
 answer-capped = limited by: { $gates }
 answer-mind = note: { $gates }
 answer-uncapped = the interval alone would give: { $verdict }
@@ -71,6 +72,7 @@ answer-best_one = Best on { $data }: { $cell }, { $value } % top-1{ $interval } 
 answer-best_next = next: { $cell }, { $difference } pp lower{ $interval }
 answer-look = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]
 answer-look_next = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]; next look at { $next } seeds
+answer-rules = Judged by version { $rules } of the verdict rules.
 answer-edited = Claims edited after the first run
 answer-seeds_needed = { $n } seeds per experiment would settle it either way (80 % power, if the effect is as estimated)
 answer-tipping = a standard deviation between runs of { $sd } pp would erase it
@@ -82,13 +84,22 @@ answer-expect-equivalent = claim: within the margin
 answer-expect-none = no claim, an estimate
 answer-strata_all = the whole study
 
-why-above = the interval lies above 0
-why-below = the interval lies below 0
-why-crosses = the interval contains 0 and extends beyond the margin
-why-inside = the interval lies within the margin
-why-within = the narrow interval lies within the margin
-why-outside = the interval lies outside the margin
-why-beyond = the interval extends beyond the margin
+why-above = the { $level } % interval lies above 0
+why-below = the { $level } % interval lies below 0
+why-crosses = the { $level } % interval contains 0 and extends beyond the margin of { $margin } pp
+why-inside = the { $level } % interval lies within the margin of { $margin } pp
+why-outside = the interval lies outside the margin of { $margin } pp
+why-beyond = the interval extends beyond the margin of { $margin } pp
+why-missing = no finished run of { $experiments }
+why-one-seed = one seed cannot show how much runs differ
+why-limited = { $all_gates }
+why-no-claim = nothing is claimed
+why-strata = { $all_parts }
+why-all-strata = { $verdict } in all { $strata } strata
+why-named-strata = { $verdict } in { $count } of { $strata } strata ({ $where })
+why-some-strata = { $verdict } in { $count } of { $strata } strata
+why-strata-differ = strata differ (p { SIG($p, digits: 2) })
+why-strata-alike = a difference between strata is not shown (p { SIG($p, digits: 2) })
 
 gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
@@ -132,6 +143,10 @@ contrasts-above = more than 0
 contrasts-secondary = Secondary claims
 contrasts-details = All contrasts with their statistics
 contrasts-none = There is no contrast yet.
+contrasts-explored = Nothing was claimed before these runs, so this is exploratory: every gain over the baseline and every difference of gains, with 95 % intervals; p-values are corrected by Holm over all of them.
+contrasts-explored_gain = Gain over { $baseline }
+contrasts-explored_difference = Difference of gains, from { $over }
+contrasts-explored_table = All gains and differences of gains
 contrasts-hollow = A hollow marker is weaker evidence than it looks (one seed, or a check that limits the verdict); the inner thick bar is the 90 % interval of a claim of equivalence.
 contrasts-col-claim = Claim
 contrasts-col-stratum = Stratum
@@ -218,7 +233,7 @@ curves-row_text = { $name }: from { $first } to { $last } after { $epochs ->
     [one] 1 epoch
    *[other] { $epochs } epochs
 }.
-curves-none = No run has completed an epoch.
+curves-none = No values by epoch are known.
 curves-published = published
 curves-published_note = Faint dotted curves: published runs of the same experiment ({ $count ->
     [one] 1 log
@@ -240,7 +255,7 @@ budget-row_text = { $name }: { $first } after epoch { $start }, { $last } after 
 budget-split-val = validation
 budget-split-test = test
 budget-note = Bold: mean over seeds. Thin: single seeds. Strip: 95 % interval from seeds alone. Measured on { $split } images and not used for verdicts.
-budget-none = No two augmentations have recorded the same epochs yet.
+budget-none = No two augmentations have values at the same epochs.
 
 ## Classes
 
@@ -259,7 +274,7 @@ classes-heat_caption = Mean shrunken estimate over the classes of a superclass, 
 classes-heat_caption_classes = Shrunken estimates in percentage points. Blue is a gain, orange a loss.
 classes-heat_classes = Gain by class
 classes-no_heat = This data set has no superclasses, and too many classes for a heat map.
-classes-none = Gains by class need finished runs of an augmentation and of the baseline.
+classes-none = Gains by class need predictions by example of an augmentation and of the baseline.
 
 ## Confusion matrices
 
@@ -281,7 +296,7 @@ confusion-zoom_out = Zoom out
 confusion-hover = Point at the matrix to read a pair.
 confusion-read = { $t } → { $p }: { $n } of { $all } ({ $share } %)
 confusion-pair = { $true } → { $predicted } { $share } %
-confusion-none = There are no predictions yet.
+confusion-none = No predictions by example are known.
 
 ## Calibration
 
@@ -300,7 +315,7 @@ calibration-col-before = ECE, %
 calibration-col-floor = ECE by chance, %
 calibration-col-temperature = Temperature
 calibration-col-after = ECE after scaling, %
-calibration-none = There are no predictions yet.
+calibration-none = No confidences of predictions are known.
 
 ## Local and global cues
 
@@ -467,7 +482,7 @@ health-col-seeds = Runs
 health-checkpoint-last = Last epoch
 health-checkpoint-selected = Best on validation
 health-checkpoint-best-on-test = Best on test
-health-none = No run has been checked yet.
+health-none = No health checks are known.
 
 check-input-contract = input contract
 check-input-scale = scale of the first batches
@@ -709,7 +724,7 @@ audit-decimal-point = a decimal point in a table of decimal commas
 weights-title = Pretraining data
 weights-lead = Weights that were trained with MixUp or CutMix, or on the classes of the test set, change what a comparison with them means.
 weights-scratch = Every run so far started from random weights.
-weights-none = No run has recorded its initial weights yet.
+weights-none = The initial weights are not known.
 weights-col-weights = Weights
 weights-col-used = Used by
 weights-col-data = Trained on
@@ -778,7 +793,7 @@ how-code = code of mixscope
 how-revision = revision
 how-dirty = changed since
 how-data = data { $name }
-how-not_yet = No run has started.
+how-not_yet = Versions, hardware and digests are not known.
 how-cpu = { $name }, { $cores } cores, { $memory } GiB
 how-device = { $name }, { $threads } threads, { $ranks } ranks
 how-seconds = { $s } s
@@ -804,3 +819,73 @@ level-cutmix = CutMix
 level-switch = MixUp or CutMix
 level-scratch = from scratch
 level-imagenet = pretrained
+
+## Titles of the built-in studies
+
+study-quickstart = A small ResNet and a small ViT on handwritten digits
+study-resnet-vs-vit = ResNet50 against ViT-Small/16 under MixUp and CutMix
+study-resnet-vs-vit-published = ResNet50 against ViT-Small/16, the published settings
+study-resnet-vs-vit-small-images = ResNet50 (3x3 stem) against ViT-Small with small patches
+study-resnet-vs-vit-two-cores = A narrow ResNet against a narrow ViT under MixUp and CutMix, on two CPU cores
+study-resnet-vs-vit-two-cores-short = A narrow ResNet against a narrow ViT on CIFAR-100, 30 epochs
+study-local-global = Which of a local and a global cue decides, in a small ResNet and a small ViT
+
+## More of the frame
+
+page-title-sign = a
+page-report = report
+partial-word = partial
+partial-runs = { $done } of { $all } runs are done
+
+## Terminal
+
+judge-head = { $name }: { $done } of { $asked } runs done, { $checkpoint } checkpoint, test split, verdict rules { $rules }
+judge-lost = runs that did not finish: { $runs }; estimates are of runs that finish
+judge-budget = at every epoch, { $split } split, interval from seeds only
+judge-epoch = epoch { $epoch }
+judge-seeds = { $seeds } seeds, { $df } df
+judge-look = look { $number } of { $of }, at { $seeds } seeds: { $level } % interval [{ SIGNED($low) }, { SIGNED($high) }]; { $next ->
+    [none] this was the last look
+   *[other] the next look is at { $next } seeds
+}
+judge-paired = pairing by seed would { $change ->
+    [less] remove { $percent } % of the variance over seeds
+   *[more] add { $percent } % to the variance over seeds
+}
+judge-paired_interval = paired by seed: { $interval }
+judge-chosen = epoch chosen on the test split: { $interval }, bias { SIGNED($bias) } pp
+judge-one_seed = the interval counts test examples only: it holds for these checkpoints, not for new runs
+judge-too_small = no number of seeds up to 1,000 would settle it: the test split is too small
+judge-exploratory = exploratory: nothing was claimed before these runs; { $tests ->
+    [0] no spread between runs is known, so no p
+    [one] Holm over 1 contrast
+   *[other] Holm over { $tests } contrasts
+}
+judge-size = { $runs } finished runs{ $rows ->
+    [0] { "" }
+   *[other] , { $rows } rows with mean and spread
+}, { $experiments } experiments
+judge-bound = counting other test examples too: { $interval } at most
+judge-limits = limits { $claims }
+compare-settings = settings
+compare-made_with = made with
+compare-problems = notes
+compare-only = only in { $name }: { $experiments }
+compare-results = results  (test top-1 %, { $checkpoint } checkpoint; difference in pp with its 95 % interval)
+compare-seeds = { $first } and { $second } seeds
+compare-all = all experiments
+compare-no_run = no finished run
+compare-p = p { SIG($p) } after Holm: { $said }
+compare-within-noise = within noise
+compare-beyond-noise = beyond noise
+compare-unknown = unknown
+compare-total = { $n } experiments: { $counts }
+table-failed = { $count } failed
+table-experiment = Experiment
+table-dataset = Dataset
+table-model = Model
+table-augmentation = Augmentation
+table-pretrained = Pretrained
+table-precision = Precision
+table-recall = Recall
+table-seeds = Seeds

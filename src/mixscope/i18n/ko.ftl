@@ -7,6 +7,7 @@ page-skip = 결론으로 건너뛰기
 page-contents = 목차
 page-theme = 밝게 또는 어둡게
 page-made = mixscope { $version }, 연구 { $name }, 다이제스트 { $digest }
+page-made_from = mixscope { $version }, 결과 파일 { $source }
 page-as_of = { $time } 기준 기록
 page-unit_pp = %p
 page-yes = 예
@@ -49,14 +50,14 @@ meaning-INCONCLUSIVE = 현재 실행만으로는 입증도 배제도 할 수 없
 meaning-NEGLIGIBLE = 신뢰구간이 허용 한계 안에 있습니다. 효과가 있더라도 의미를 두기에는 작습니다.
 meaning-PARTLY = 일부 층에서만 지지됩니다. 층 사이에 차이가 있다는 말은 검정으로 확인될 때만 합니다.
 meaning-UNFINISHED = 끝난 층에서는 판정이 났고, 다른 층에는 끝난 실행이 없습니다.
-meaning-SCALE-DEPENDENT = 퍼센트포인트와 로그 오즈가 서로 반대를 가리킵니다.
+meaning-SCALE-DEPENDENT = 퍼센트포인트와 로그 오즈의 방향이 서로 반대입니다.
 meaning-POST-HOC = 첫 실행 뒤에 가설을 고쳤으므로 예측으로 볼 수 없습니다.
 meaning-EXPLORATORY = 시드가 하나입니다. 신뢰구간은 이 체크포인트에만 해당하며, 다른 실행에 대해서는 알 수 없습니다.
 meaning-MISSING = 필요한 실행이 끝나지 않았습니다.
 meaning-ESTIMATE = 가설 없이 효과의 크기만 추정합니다.
 
 answer-title = 결론
-answer-none = 이 연구에는 가설이 없어 판정도 없습니다.
+answer-none = 미리 세운 가설이 없어 판정도 없습니다.
 answer-capped = 판정 제한: { $gates }
 answer-mind = 참고: { $gates }
 answer-uncapped = 신뢰구간만 보면 { $verdict }
@@ -71,8 +72,9 @@ answer-best_one = { $data } 최고 성능: { $cell }, top-1 { $value }%{ $interv
 answer-best_next = 다음은 { $cell }, { $difference }%p 낮음{ $interval }
 answer-look = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정
 answer-look_next = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정, 다음 판정은 시드 { $next }개
+answer-rules = 판정 규칙 버전 { $rules }에 따른 판정입니다.
 answer-edited = 첫 실행 뒤에 고친 가설
-answer-seeds_needed = 실험마다 시드 { $n }개면 어느 쪽으로든 판정이 납니다(검정력 80%, 효과가 추정값과 같을 때)
+answer-seeds_needed = 실험마다 시드가 { $n }개이면 어느 쪽으로든 판정할 수 있습니다(검정력 80%, 효과가 추정값과 같다면)
 answer-tipping = 실행 간 표준편차가 { $sd }%p이면 이 결과는 사라집니다
 answer-negligible = 허용 한계 { $margin }%p 이내
 answer-margin = 허용 한계 { $margin }%p
@@ -82,25 +84,34 @@ answer-expect-equivalent = 가설: 허용 한계 이내
 answer-expect-none = 가설 없음, 추정만
 answer-strata_all = 연구 전체
 
-why-above = 신뢰구간이 0보다 큽니다
-why-below = 신뢰구간이 0보다 작습니다
-why-crosses = 신뢰구간이 0을 포함하고 허용 한계를 벗어납니다
-why-inside = 신뢰구간이 허용 한계 안에 있습니다
-why-within = 좁은 신뢰구간이 허용 한계 안에 있습니다
-why-outside = 신뢰구간이 허용 한계 밖에 있습니다
-why-beyond = 신뢰구간이 허용 한계를 벗어납니다
+why-above = { $level }% 신뢰구간이 0보다 큽니다
+why-below = { $level }% 신뢰구간이 0보다 작습니다
+why-crosses = { $level }% 신뢰구간이 0을 포함하고 허용 한계 { $margin }%p를 벗어납니다
+why-inside = { $level }% 신뢰구간이 허용 한계 { $margin }%p 안에 있습니다
+why-outside = 신뢰구간이 허용 한계 { $margin }%p 밖에 있습니다
+why-beyond = 신뢰구간이 허용 한계 { $margin }%p를 벗어납니다
+why-missing = 끝난 실행이 없습니다: { $experiments }
+why-one-seed = 시드 하나로는 실행 간 변동을 알 수 없습니다
+why-limited = { $all_gates }
+why-no-claim = 가설 없이 추정만 합니다
+why-strata = { $all_parts }
+why-all-strata = 층 { $strata }개 모두 { $verdict }
+why-named-strata = 층 { $strata }개 중 { $count }개에서 { $verdict }({ $where })
+why-some-strata = 층 { $strata }개 중 { $count }개에서 { $verdict }
+why-strata-differ = 층 사이에 차이가 있습니다(p { SIG($p, digits: 2) })
+why-strata-alike = 층 사이의 차이는 확인되지 않습니다(p { SIG($p, digits: 2) })
 
-gate-seeds = 시드 3개 미만
-gate-unfinished = 끝나지 않은 계획된 실행
-gate-failed = 실패하거나 손상된 실행
-gate-claims = 첫 실행 뒤에 고친 가설
-gate-copied = 예측이 똑같은 실행
-gate-settings = 연구와 다른 설정
-gate-code = 서로 다른 코드 버전
-gate-data = 서로 다른 데이터
-gate-checkpoint = 서로 다른 체크포인트 규칙
-gate-health = 통과하지 못한 검증 항목
-gate-scales = 로그 오즈는 반대를 가리킴
+gate-seeds = 시드가 3개 미만
+gate-unfinished = 계획한 실행이 끝나지 않음
+gate-failed = 계획한 실행이 실패하거나 손상됨
+gate-claims = 첫 실행 뒤에 가설을 고침
+gate-copied = 예측이 동일한 실행이 있음
+gate-settings = 설정이 연구와 다름
+gate-code = 코드 버전이 서로 다름
+gate-data = 데이터가 서로 다름
+gate-checkpoint = 체크포인트 규칙이 서로 다름
+gate-health = 통과하지 못한 검증 항목이 있음
+gate-scales = 로그 오즈로는 반대 방향임
 gate-holm = 가설 또는 층에 대한 보정 후 유의하지 않음
 gate-needs = 전제가 되는 가설이 성립하지 않음
 
@@ -132,6 +143,10 @@ contrasts-above = 0보다 큼
 contrasts-secondary = 이차 가설
 contrasts-details = 모든 대비와 통계량
 contrasts-none = 아직 대비가 없습니다.
+contrasts-explored = 실행 전에 세운 가설이 없으므로 탐색적 분석입니다. 기준 조건 대비 모든 향상폭과 향상폭의 차이를 95% 구간과 함께 보이며, p값은 이 모두에 대해 Holm 방법으로 보정했습니다.
+contrasts-explored_gain = { $baseline } 대비 향상폭
+contrasts-explored_difference = { $over } 대비 향상폭의 차이
+contrasts-explored_table = 모든 향상폭과 향상폭의 차이
 contrasts-hollow = 속이 빈 표시는 보기보다 약한 근거입니다(시드가 하나이거나 판정을 제한하는 항목이 있음). 안쪽의 굵은 막대는 동등성 가설의 90% 신뢰구간입니다.
 contrasts-col-claim = 가설
 contrasts-col-stratum = 층
@@ -212,7 +227,7 @@ curves-speed = 처리량, 이미지/초
 curves-epoch = 에폭
 curves-figure_text = { $cell }의 에폭별 { $what }, 실행마다 곡선 하나. { $rows }
 curves-row_text = { $name }: { $epochs }에폭 동안 { $first }에서 { $last }(으)로.
-curves-none = 에폭을 하나라도 마친 실행이 없습니다.
+curves-none = 에폭별 값이 없습니다.
 curves-published = 논문 곡선
 curves-published_note = 흐린 점선은 같은 실험의 공개 로그 { $count }개이며, 설정이 다릅니다.
 
@@ -228,7 +243,7 @@ budget-row_text = { $name }: { $start }에폭 { $first }, { $end }에폭 { $last
 budget-split-val = 검증
 budget-split-test = 테스트
 budget-note = 굵은 선: 시드 평균. 가는 선: 개별 시드. 띠: 시드만으로 구한 95% 신뢰구간. { $split } 이미지에서 잰 값이며 판정에는 쓰지 않습니다.
-budget-none = 같은 에폭을 기록한 두 증강이 아직 없습니다.
+budget-none = 같은 에폭의 값을 가진 두 증강이 없습니다.
 
 ## 클래스
 
@@ -247,7 +262,7 @@ classes-heat_caption = 상위 클래스에 속한 클래스들의 축소 추정�
 classes-heat_caption_classes = 축소 추정값(%p). 파랑은 향상, 주황은 하락입니다.
 classes-heat_classes = 클래스별 향상폭
 classes-no_heat = 이 데이터셋에는 상위 클래스가 없고, 히트맵으로 그리기에는 클래스가 너무 많습니다.
-classes-none = 클래스별 향상폭을 보려면 한 증강과 기준 조건의 실행이 끝나야 합니다.
+classes-none = 클래스별 향상폭을 보려면 한 증강과 기준 조건의 예제별 예측이 필요합니다.
 
 ## 혼동 행렬
 
@@ -266,7 +281,7 @@ confusion-zoom_out = 축소
 confusion-hover = 행렬 위를 가리키면 클래스 쌍이 표시됩니다.
 confusion-read = { $t } → { $p }: { $all }개 중 { $n }개 ({ $share }%)
 confusion-pair = { $true } → { $predicted } { $share }%
-confusion-none = 아직 예측이 없습니다.
+confusion-none = 예제별 예측이 없습니다.
 
 ## 보정
 
@@ -285,7 +300,7 @@ calibration-col-before = ECE, %
 calibration-col-floor = 우연에 의한 ECE, %
 calibration-col-temperature = 온도
 calibration-col-after = 스케일링 후 ECE, %
-calibration-none = 아직 예측이 없습니다.
+calibration-none = 예측의 확신도가 없습니다.
 
 ## 국소 단서와 전역 단서
 
@@ -449,7 +464,7 @@ health-col-seeds = 실행
 health-checkpoint-last = 마지막 에폭
 health-checkpoint-selected = 검증 최고
 health-checkpoint-best-on-test = 테스트 최고
-health-none = 아직 검증한 실행이 없습니다.
+health-none = 검증 결과가 없습니다.
 
 check-input-contract = 학습과 평가의 입력 일치
 check-input-scale = 첫 배치의 스케일
@@ -496,8 +511,16 @@ pretraining-data = { $severity ->
     [ok] 초기 가중치는 이 실행의 평가 대상으로 학습되지 않았습니다
    *[warn] { $remarks }
 }
-weights-saw-method = 가중치 { $weights } 자체가 { $method }을(를) 써서 학습되었습니다({ $source })
-weights-method-unknown = 가중치 { $weights }의 학습에 { $method }을(를) 썼는지 알 수 없습니다
+weights-saw-method = 가중치 { $weights }는 { $method ->
+    [MixUp] MixUp을
+    [CutMix] CutMix를
+   *[other] { $method }을(를)
+} 사용해 학습되었습니다({ $source })
+weights-method-unknown = 가중치 { $weights }의 학습에 { $method ->
+    [MixUp] MixUp을
+    [CutMix] CutMix를
+   *[other] { $method }을(를)
+} 사용했는지 알 수 없습니다
 weights-saw-classes = { $data }의 클래스가 가중치 { $weights }의 학습 클래스에 포함됩니다
 weights-classes-unknown = 가중치 { $weights }의 학습에 { $data }의 클래스가 쓰였는지 알 수 없습니다
 checkpoint-selection = 체크포인트별 테스트 top-1: { $top1 }
@@ -579,17 +602,17 @@ runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: {
 
 too-few-seeds = 시드가 { $seeds }개입니다. 판정에는 { $needed }개가 필요합니다
 no-common-seed = 연구는 시드로 짝을 짓는데, 모든 실험에 공통인 시드가 없습니다
-scales-disagree = 로그 오즈는 다르게 말합니다: { SIGNED($points_pp) }%p에서 로짓 { SIGNED($low, digits: 3) }~{ SIGNED($high, digits: 3) }
+scales-disagree = 로그 오즈로는 결과가 다릅니다: { SIGNED($points_pp) }%p인데 로짓은 { SIGNED($low, digits: 3) }~{ SIGNED($high, digits: 3) }입니다
 runs-unfinished = 실행 { $planned }개 중 { $done }개가 끝났습니다. 판정은 시드 { $seeds }개에서 합니다
 before-first-look = 실행 { $planned }개 중 { $done }개가 끝났습니다. 첫 판정은 시드 { $seeds }개에서 합니다
 runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못했습니다({ $where }). 추정은 끝난 실행에 대한 것입니다
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
-runs-copied = 예측이 똑같습니다: { $runs }
-one-of-strata = 층 { $strata }개 중 하나입니다: 단독으로는 p { SIG($p) }이지만 보정 후 { SIG($corrected) }로 { SIG($alpha) }보다 큽니다
+runs-copied = 예측이 동일합니다: { $runs }
+one-of-strata = 층 { $strata }개 중 하나입니다. 단독 p는 { SIG($p) }, 보정 후에는 { SIG($corrected) }(으)로 { SIG($alpha) }보다 큽니다
 on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
-opposed-arms = 실험들이 시드에 따라 반대로 움직입니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
+opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 
@@ -660,7 +683,7 @@ audit-decimal-point = 소수 쉼표를 쓰는 표에 소수점이 있습니다
 weights-title = 사전 학습 데이터
 weights-lead = MixUp이나 CutMix로 학습했거나 테스트 세트의 클래스로 학습한 가중치를 쓰면 비교의 의미가 달라집니다.
 weights-scratch = 지금까지의 모든 실행은 무작위 초기화에서 시작했습니다.
-weights-none = 아직 초기 가중치를 기록한 실행이 없습니다.
+weights-none = 초기 가중치를 알 수 없습니다.
 weights-col-weights = 가중치
 weights-col-used = 사용한 실험
 weights-col-data = 학습 데이터
@@ -726,7 +749,7 @@ how-code = mixscope 코드
 how-revision = 리비전
 how-dirty = 이후 변경됨
 how-data = 데이터 { $name }
-how-not_yet = 시작한 실행이 없습니다.
+how-not_yet = 버전, 하드웨어, 다이제스트를 알 수 없습니다.
 how-cpu = { $name }, 코어 { $cores }개, { $memory } GiB
 how-device = { $name }, 스레드 { $threads }개, 랭크 { $ranks }개
 how-seconds = { $s }초
@@ -752,3 +775,72 @@ level-cutmix = CutMix
 level-switch = MixUp 또는 CutMix
 level-scratch = 처음부터
 level-imagenet = 사전 학습
+
+## 내장 연구의 제목
+
+study-quickstart = 손글씨 숫자에 대한 작은 ResNet과 작은 ViT
+study-resnet-vs-vit = MixUp과 CutMix를 쓴 ResNet50과 ViT-Small/16의 비교
+study-resnet-vs-vit-published = 논문 설정을 따른 ResNet50과 ViT-Small/16의 비교
+study-resnet-vs-vit-small-images = ResNet50(3x3 스템)과 작은 패치를 쓴 ViT-Small의 비교
+study-resnet-vs-vit-two-cores = MixUp과 CutMix를 쓴 좁은 ResNet과 좁은 ViT의 비교, CPU 코어 2개
+study-resnet-vs-vit-two-cores-short = CIFAR-100, 30에폭의 좁은 ResNet과 좁은 ViT 비교
+study-local-global = 작은 ResNet과 작은 ViT에서 국소 단서와 전역 단서 중 무엇이 예측을 정하는가
+
+## 그 밖의 틀
+
+page-title-sign = 가
+page-report = 보고서
+partial-word = 미완료
+partial-runs = 실행 { $all }개 중 { $done }개가 끝났습니다
+
+## 터미널
+
+judge-head = { $name }: 실행 { $asked }개 중 { $done }개 완료, 체크포인트 { $checkpoint }, 테스트 분할, 판정 규칙 { $rules }
+judge-lost = 끝나지 못한 실행: { $runs }. 추정값은 끝난 실행에 대한 것입니다
+judge-budget = 에폭별, { $split } 분할, 시드만으로 구한 신뢰구간
+judge-epoch = { $epoch }에폭
+judge-seeds = 시드 { $seeds }개, 자유도 { $df }
+judge-look = { $of }회 중 { $number }회차 판정(시드 { $seeds }개): { $level }% 신뢰구간 [{ SIGNED($low) }, { SIGNED($high) }]. { $next ->
+    [none] 마지막 판정입니다
+   *[other] 다음 판정은 시드 { $next }개에서 합니다
+}
+judge-paired = 시드로 짝을 지으면 시드 간 분산이 { $percent }% { $change ->
+    [less] 줄어듭니다
+   *[more] 늘어납니다
+}
+judge-paired_interval = 시드로 짝지은 구간: { $interval }
+judge-chosen = 테스트 분할로 고른 에폭: { $interval }, 편향 { SIGNED($bias) }%p
+judge-one_seed = 신뢰구간은 테스트 데이터의 표집 오차만 반영하며, 이 체크포인트에만 해당합니다
+judge-too_small = 시드가 1,000개여도 판정할 수 없습니다. 테스트 분할이 너무 작습니다
+judge-exploratory = 탐색적: 실행 전에 세운 가설이 없습니다. { $tests ->
+    [0] 실행 간 변동을 알 수 없어 p가 없습니다
+   *[other] 대비 { $tests }개에 대한 Holm 보정
+}
+judge-size = 끝난 실행 { $runs }개{ $rows ->
+    [0] { "" }
+   *[other] , 평균과 변동만 있는 행 { $rows }개
+}, 실험 { $experiments }개
+judge-bound = 다른 테스트 데이터까지 고려하면 최대 { $interval }
+judge-limits = 판정 제한: { $claims }
+compare-settings = 설정
+compare-made_with = 실행 환경
+compare-problems = 참고
+compare-only = { $name }에만 있음: { $experiments }
+compare-results = 결과  (테스트 top-1 %, 체크포인트 { $checkpoint }, 차이(%p)와 95% 신뢰구간)
+compare-seeds = 시드 { $first }개와 { $second }개
+compare-all = 모든 실험
+compare-no_run = 끝난 실행 없음
+compare-p = Holm 보정 후 p { SIG($p) }: { $said }
+compare-within-noise = 변동 범위 이내
+compare-beyond-noise = 변동 범위 초과
+compare-unknown = 알 수 없음
+compare-total = 실험 { $n }개: { $counts }
+table-failed = { $count }개 실패
+table-experiment = 실험
+table-dataset = 데이터셋
+table-model = 모델
+table-augmentation = 증강
+table-pretrained = 사전 학습
+table-precision = 정밀도
+table-recall = 재현율
+table-seeds = 시드

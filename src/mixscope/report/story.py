@@ -16,15 +16,18 @@ import numpy as np
 from mixscope import calibration
 from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
-from mixscope.claims import budget, health
+from mixscope.claims import budget, exploratory, health
+from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.budget import Budget
+from mixscope.claims.exploratory import Explored
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.published import Curve, Reference
-from mixscope.results import DataSet, Experiment, Results, Run, Scaled
+from mixscope.results import DataSet, Experiment, Results, Run, Scaled, Summary
 from mixscope.results.results import BEST_ON_TEST, DAMAGED, LAST
 from mixscope.study.gains import GAIN, Contrast
 from mixscope.study.roles import Roles
@@ -56,7 +59,8 @@ class Cell:
 
     data: the name of its data set. checkpoint: whose figures count: "last", under protocol published
     "best-on-test". by_seed: {figure: {seed: value}}, percent where PERCENT says so. published: {figure:
-    percent} of the reference, if it has the cell. doubts: what an audit says against these.
+    percent} of the reference, if it has the cell. doubts: what an audit says against these. known: mean and
+    spread, where the runs are not known.
     """
 
     experiment: str
@@ -69,19 +73,29 @@ class Cell:
     published: Mapping[str, float | None] | None
     doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
+    known: Accuracies | None = None
 
     @property
     def seeds(self) -> int:
         """How many seeds have figures."""
-        return len(self.by_seed["top1"])
+        return self.known.n_seeds if self.known else len(self.by_seed["top1"])
+
+    @property
+    def planned(self) -> int:
+        """How many seeds there should be."""
+        return len(self.runs) or self.seeds
 
     def mean(self, figure: str) -> float | None:
         """Mean over seeds of a figure, in its own unit; None where no seed has it."""
+        if self.known is not None:
+            return 100.0 * self.known.accuracy if figure == "top1" else None
         values = list(self.by_seed[figure].values())
         return statistics.fmean(values) if values else None
 
     def deviation(self, figure: str) -> float | None:
         """Between seeds; None below two."""
+        if self.known is not None:
+            return 100.0 * self.known.sd if figure == "top1" and self.known.sd is not None else None
         values = list(self.by_seed[figure].values())
         return statistics.stdev(values) if len(values) > 1 else None
 
@@ -101,6 +115,7 @@ class Story:
     """Everything. problems: what is not as the study asks. unreadable: what of the records cannot be read.
 
     budgets: of the claims. gain_budgets: of every mixed arm over the plain one; their stratum has the arm.
+    explored: gains and differences of gains, where nothing was claimed.
     """
 
     results: Results
@@ -111,7 +126,8 @@ class Story:
     problems: Sequence[Problem]
     budgets: Sequence[Budget]
     gain_budgets: Sequence[Budget]
-    unreadable: Sequence[str]
+    explored: Sequence[Explored]
+    unreadable: Sequence[Finding]
 
     @property
     def roles(self) -> Roles:
@@ -132,12 +148,15 @@ def gather(
     """
     table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
-    unreadable: list[str] = []
+    unreadable: list[Finding] = []
     cells = [_cell(results, e, table, logs.get(e.name, ()), unreadable) for e in results.experiments]
     data: dict[str, DataSet] = {}
     for run in results.runs:
         if run.provenance is not None and run.provenance.data is not None:
             data.setdefault(run.provenance.data.name, run.provenance.data)
+    for cell in cells:
+        k = len(cell.judged.counts) if cell.judged is not None else 0
+        data.setdefault(cell.data, DataSet(name=cell.data, classes=tuple(map(str, range(k)))))
     return Story(
         results=results,
         verdicts=judge(results),
@@ -147,6 +166,7 @@ def gather(
         problems=health.examine(results),
         budgets=budget.follow(results),
         gain_budgets=_gain_budgets(results),
+        explored=_explored(results),
         unreadable=unreadable,
     )
 
@@ -159,15 +179,15 @@ def _cell(
     experiment: Experiment,
     reference: Reference | None,
     logs: Sequence[Curve],
-    unreadable: list[str],
+    unreadable: list[Finding],
 ) -> Cell:
     runs = results.runs_of(experiment.name)
     config = experiment.config
     checkpoint = BEST_ON_TEST if config is not None and config.train.protocol == "published" else LAST
     figures: dict[str, dict[int, float]] = {name: {} for name in FIGURES}
     for run in runs:
-        if run.state == DAMAGED and run.error is not None:
-            unreadable.append(run.error)
+        if run.state == DAMAGED and run.reason is not None:
+            unreadable.append(run.reason)
         row = run.metrics.get("test", {}).get(checkpoint, {}) if run.done else {}
         for name in FIGURES:
             value = row.get(name)
@@ -175,7 +195,7 @@ def _cell(
                 figures[name][run.seed] = value * (100.0 if name in PERCENT else 1.0)
     return Cell(
         experiment=experiment.name,
-        data=experiment.data,
+        data=experiment.data or results.name,
         levels=experiment.levels,
         checkpoint=checkpoint,
         runs=tuple(runs),
@@ -184,10 +204,18 @@ def _cell(
         published=reference.values.get(experiment.name) if reference else None,
         doubts=reference.doubts.get(experiment.name, ()) if reference else (),
         published_curves=logs,
+        known=_of_summary(results.summary_of(experiment.name)),
     )
 
 
-def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judged | None:
+def _of_summary(found: Summary | None) -> Accuracies | None:
+    """Mean and spread of an experiment whose runs nobody listed."""
+    if found is None:
+        return None
+    return Accuracies.of_summary(found.mean, found.spread, found.spread_kind, found.n_seeds, found.n_test)
+
+
+def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:
     """The outcomes of a cell's runs by example, where they have labels and predicted classes."""
     seeds, hits, sure = [], [], []
     scaled: dict[int, Scaled] = {}
@@ -198,7 +226,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         try:
             found = run.outcomes(checkpoint)
         except DataError as problem:
-            unreadable.append(str(problem))
+            unreadable.append(problem.finding or Finding("recorded-error", "fail", {"text": str(problem)}))
             continue
         mine = found.confusion() if found is not None else None
         if found is None or found.labels is None or mine is None:
@@ -207,7 +235,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
             labels, ids, counts = found.labels, found.ids, np.zeros_like(mine)
         elif not np.array_equal(ids, found.ids) or counts.shape != mine.shape:
             name = run.directory or run.label
-            unreadable.append(f"{name}: its predictions are of other test examples than those of its cell")
+            unreadable.append(Finding("predictions-other-examples", "warn", {"path": name}))
             continue
         if found.confidence is not None:
             sure.append(found.confidence)
@@ -215,7 +243,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         try:
             after = run.scaled(checkpoint)
         except DataError as problem:
-            unreadable.append(str(problem))
+            unreadable.append(problem.finding or Finding("recorded-error", "fail", {"text": str(problem)}))
         else:
             scaled |= {run.seed: after} if after is not None else {}
         counts += mine
@@ -236,7 +264,9 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
 # --- over cells ---------------------------------------------------------------------------------
 
 
-def _class_gains(results: Results, cells: Sequence[Cell], unreadable: list[str]) -> dict[str, list[ArmGains]]:
+def _class_gains(
+    results: Results, cells: Sequence[Cell], unreadable: list[Finding]
+) -> dict[str, list[ArmGains]]:
     """By data set, every augmentation against the baseline beside it."""
     by_name = {cell.experiment: cell for cell in cells}
     found: dict[str, list[ArmGains]] = {}
@@ -245,7 +275,8 @@ def _class_gains(results: Results, cells: Sequence[Cell], unreadable: list[str])
         if arm.judged is None or plain.judged is None:
             continue
         if not np.array_equal(arm.judged.labels, plain.judged.labels):
-            unreadable.append(f"{arm.experiment} and {plain.experiment}: were judged on different examples")
+            both = [arm.experiment, plain.experiment]
+            unreadable.append(Finding("runs-other-examples", "warn", {"runs": both}))
             continue
         gains = classes.gains(
             arm.judged.hits, plain.judged.hits, plain.judged.labels, len(plain.judged.counts)
@@ -258,6 +289,13 @@ def _class_gains(results: Results, cells: Sequence[Cell], unreadable: list[str])
         )
         found.setdefault(plain.data, []).append(one)
     return found
+
+
+def _explored(results: Results) -> Sequence[Explored]:
+    """Gains and differences of gains, where nothing was claimed and a baseline is known."""
+    if results.claims or results.roles.baseline is None or not results.roles.compared:
+        return ()
+    return exploratory.explore(results)
 
 
 def _baseline_first(results: Results) -> list[tuple[Contrast, dict[str, float]]]:

@@ -32,7 +32,7 @@ from mixscope.results.results import (
 from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
 
 
@@ -53,9 +53,13 @@ def study(folder: Path, checkpoint: str = LAST) -> Results:
         raise DataError(
             f"{folder}: is not a study's folder, it has no study.yaml; `mixscope study run STUDY` makes one"
         )
-    planned = matrix.load(str(file))
+    return of_plan(matrix.load(str(file)), folder, checkpoint)
+
+
+def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
+    """Results of a study whose runs are in `folder`, or will be: it need not be there yet."""
     asked = planned.expand()
-    there = {path.name for path in records.list_runs(folder)}
+    there = {path.name for path in records.list_runs(folder)} if folder.is_dir() else set()
     shared = _Shared()
     first = {run.name: run for run in reversed(asked)}
     order = list(planned.names) or [name for name, _ in planned.cells()]
@@ -138,11 +142,15 @@ def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], 
     try:
         if not records.is_run(path):
             if (path / "summary.json").exists():
-                raise DataError(f"{path}: has a summary and no config.yaml or no status.json")
+                raise records.damaged("record-half", path=str(path))
             return Run(**about, state=PENDING)
-        return _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
+        found = _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
+        own, told = asked.config.digest, found.provenance.config_digests if found.provenance else ()
+        if told and own not in told:  # the folder was copied or renamed
+            raise records.damaged("record-stranger", path=str(path), digest=told[0], own=own)
+        return found
     except DataError as problem:
-        return Run(**about, state=DAMAGED, error=str(problem))
+        return Run(**about, state=DAMAGED, error=str(problem), finding=problem.finding)
 
 
 def _read(
@@ -168,6 +176,7 @@ def _read(
         seed=seed,
         state=state,
         error=status.get("error"),
+        finding=_told(status),
         metrics=summary["results"] if summary else {},
         epochs=tuple(records.read_events(path, "epoch")) if events else (),
         health=_health(path, summary, config) if events else (),
@@ -188,6 +197,16 @@ def _read(
 # --- records --------------------------------------------------------------------------------------------
 
 
+def _told(status: Mapping[str, Any]) -> Finding | None:
+    """Why a run ended, as data; None where an earlier version wrote a sentence only."""
+    found = status.get("finding")
+    return Finding.from_dict(found) if found else None
+
+
+def _damaged_predictions(file: Path, path: Path, reason: str) -> DataError:
+    return records.damaged("predictions-damaged", path=str(file), reason=reason, run=str(path))
+
+
 def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) -> tuple[Finding, ...]:
     """What checks found, so far where a run is not done."""
     rows = (summary or {}).get("health")
@@ -197,7 +216,7 @@ def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) ->
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise DataError(f"{file}: health holds what no run writes; the file is damaged") from problem
+        raise records.damaged("record-value", path=str(file), key="health", value=repr(problem)) from problem
 
 
 def _provenance(
@@ -258,8 +277,8 @@ def _outcomes_of(
         try:
             made = Outcomes.from_logits(ids, labels, found.logits)
         except DataError as problem:
-            raise DataError(
-                f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again"
+            raise records.damaged(
+                "predictions-damaged", path=str(file), reason=str(problem), run=str(path)
             ) from problem
         return made
 

@@ -66,6 +66,7 @@ STATUS = {
     "starts": [{"time?": MOMENT, "host?": TEXT, "pid?": PROCESS, "code?": TEXT, "threads?": THREADS}],
     "heartbeat": MOMENT,
     "error": or_null(TEXT),
+    "finding?": or_null({"code": TEXT, "severity": TEXT, "params": {}}),
     "pid?": PROCESS,
     "host?": TEXT,
     "memory_bytes?": or_null(COUNT),

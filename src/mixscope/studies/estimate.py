@@ -45,6 +45,7 @@ PROBE = {
 # What the speed of a step hangs on; the arm, the seed and the first weights do not.
 SHAPE = (
     "data.name",
+    "augment.policy",
     "model.",
     "run.device",
     "train.batch_size",
