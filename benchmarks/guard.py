@@ -102,7 +102,7 @@ def ratios() -> dict[str, float]:
     """Rates of rows of `mixscope bench loader` on noise, compared within a round; medians."""
     from mixscope.bench import bare, loader
     from mixscope.bench.rounds import measure
-    from mixscope.data.loader import Loader
+    from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 
     store = bare.Noise(20_000, 32)
     source = bare.Bytes.of(store)
@@ -110,7 +110,13 @@ def ratios() -> dict[str, float]:
     def row(make: bare.Make, threads: int = 1) -> Callable[[], float]:
         return bare.in_threads(make, 32, threads, IMAGES // BATCH)
 
-    with Loader(store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, threads=1) as made:
+    with Loader(
+        store,
+        "train",
+        Sampling(batch_size=BATCH, seed=0, shuffle=True),
+        Augmentation(base="crop-flip"),
+        Workers(threads=1),
+    ) as made:
         rows = {mix: row(bare.kernel(source, mix)) for mix in loader.MIXES}
         rows["conversion"] = row(bare.conversion(source, shuffled=True))
         rows["two"] = row(bare.kernel(source), 2)
