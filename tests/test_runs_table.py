@@ -443,3 +443,38 @@ def test_json_lines_of_a_training_loop_are_read(tmp_path):
     ]
     path = written(tmp_path, "\n".join(map(json.dumps, rows)), "r.jsonl")
     assert accuracies(runs_table.read(path))["vit", "mixup"] == [70.0, 72.0]
+
+
+def test_the_csv_that_a_tracker_exports_needs_no_naming(tmp_path):
+    text = "run_id,experiment_id,status,artifact_uri,metrics.val_accuracy,metrics.loss,"
+    text += "params.model,params.mix,params.seed\n"
+    text += "".join(
+        f"{m}{a}{s},1,FINISHED,file:/{m}{a}{s},0.{70 + s},0.{s}{len(m)}1,{m},{a},{s}\n"
+        for m in ("vit", "rn18")
+        for a in ("none", "cutmix")
+        for s in range(3)
+    )
+    found = runs_table.read(written(tmp_path, text))
+    assert dict(found.factors) == {"params.model": ("vit", "rn18"), "params.mix": ("none", "cutmix")}
+    assert parts(found) == ("params.model", "params.mix", "none") and found.seeds == (0, 1, 2)
+
+
+def test_of_a_table_by_epoch_the_last_one_counts_and_budgets_are_factors(tmp_path):
+    rows = [(a, s, e) for a in ("none", "mixup") for s in (0, 1) for e in (2, 0, 1)]
+    text = "aug,seed,epoch,test_acc\n" + "".join(f"{a},{s},{e},{60 + e + s}\n" for a, s, e in rows)
+    found = runs_table.read(written(tmp_path, text))
+    assert accuracies(found) == {("none",): [62.0, 63.0], ("mixup",): [62.0, 63.0]}
+    assert any("the last one counts" in note for note in found.notes)
+    budgets = runs_table.read(written(tmp_path, text.replace("epoch", "epochs")))
+    assert "epochs" in budgets.factors and len(budgets.runs) == len(rows)
+
+
+def test_other_columns_of_accuracies_are_said_to_be_left_out(tmp_path):
+    text = "aug,test_acc,val_acc\nnone,70,71\nmixup,72,73\n"
+    found = runs_table.read(written(tmp_path, text))
+    assert 'left out: "val_acc"' in found.notes[0]
+
+
+def test_a_role_that_there_is_not_is_answered_from_python_too():
+    with pytest.raises(ConfigError, match="accuracy"):
+        runs_table.of_frame({"aug": ["none", "mixup"], "x": [1, 2]}, Reading(columns=[("acuracy", "x")]))

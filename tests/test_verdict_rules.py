@@ -11,7 +11,7 @@ from scipy import stats
 
 import drawn
 import made_study
-from mixscope.claims import contrasts, gates, rules, verdicts
+from mixscope.claims import contrasts, gates, looks, rules, verdicts
 from mixscope.claims.contrasts import Interval, Sample
 from mixscope.claims.rules import (
     INCONCLUSIVE,
@@ -143,6 +143,43 @@ def test_a_true_need_makes_no_claim_easier():
         whole, alone = rules.corrected(p | {family[-1].id: [1e-9]})
         wrong += any(min(whole[c.id], alone[c.id][0]) <= rules.ALPHA for c in null)
     assert wrong / 2000 <= 0.025 + 0.011
+
+
+def any_supported(p):
+    """Whether any stratum of any claim is SUPPORTED. p: one-sided, corrected for looks, (claims, strata)."""
+    whole, alone = rules.corrected({str(i): list(each) for i, each in enumerate(p)})
+    return any(
+        own <= rules.ALPHA and min(whole[claim], each) <= rules.ALPHA
+        for claim, mine in alone.items()
+        for own, each in zip(p[int(claim)], mine, strict=True)
+    )
+
+
+def test_20_claims_over_12_strata_without_effect_are_seldom_supported_in_any():
+    """Each claim needs a claim that is true, which makes none of them easier."""
+    wrong = [any_supported(rng(8, i).random((20, 12)).tolist()) for i in range(2000)]
+    assert np.mean(wrong) <= 0.05
+    # With the whole claim true in 11 of 12 strata, its p is that of the one without effect.
+    nearly = []
+    for i in range(2000):
+        p = rng(9, i).random((20, 12)) * 1e-9
+        p[:, 0] = rng(9, i, 1).random(20)
+        whole, _ = rules.corrected({str(k): list(each) for k, each in enumerate(p)})
+        nearly.append(any(value <= rules.ALPHA for value in whole.values()))
+    assert np.mean(nearly) <= 0.05
+
+
+@pytest.mark.slow
+def test_20_claims_at_four_looks_without_effect_are_seldom_supported_at_any():
+    plan = (3, 5, 8, 12)
+    levels = np.array([look.level for look in looks.plan(plan, 12)])[:, None, None]
+    for seed, spreads in enumerate(looks.PATTERNS.values()):
+        tails = looks.tails(plan, spreads, studies=40_000, seed=50 + seed).reshape(4, 20, 2000)
+        p = np.minimum(1.0, tails * looks.ONE_SIDED / levels)
+        wrong = [
+            any(any_supported(p[k, :, i][:, None].tolist()) for k in range(4)) for i in range(p.shape[2])
+        ]
+        assert np.mean(wrong) <= 0.05
 
 
 def test_a_need_of_other_strata_is_refused_when_the_study_is_read():
@@ -332,3 +369,25 @@ def test_a_table_counts_runs_that_failed(tmp_path):
     assert {row["experiment"]: row["failed"] for row in found if row["failed"]} == {"vit-cutmix": 1}
     assert "2/3, 1 failed" in tables.text(found)
     assert "means are of runs that finish" in tables.caption(found)
+
+
+def test_looks_of_a_claims_file_hold_for_results_from_elsewhere(tmp_path, capsys):
+    noise = [0.1, -0.2, 0.3, 0.0, -0.1]
+    rows = [
+        f"{aug},{seed},{(80 + gain + e) / 100},1000"
+        for aug, gain in (("default", 0.0), ("cutmix", 5.0))
+        for seed, e in enumerate(noise[:4] if aug == "default" else noise)
+    ]
+    table, claims = tmp_path / "results.csv", tmp_path / "claims.yaml"
+    table.write_text("augmentation,seed,accuracy,n_test\n" + "\n".join(rows) + "\n")
+    claims.write_text(
+        "looks: [3, 5]\nclaims:\n  H:\n    en: CutMix helps\n"
+        "    contrast: {augmentation: {cutmix: 1, default: -1}}\n    expect: above\n    margin: 1\n"
+    )
+    code, text, err = call(capsys, "judge", table, "--claims", claims, "--json")
+    assert code == 0, err
+    (reading,) = json.loads(text)["verdicts"][0]["readings"]
+    assert reading["look"]["seeds"] == 3 and reading["look"]["next"] == 5 and reading["seeds"] == 3
+    claims.write_text(claims.read_text().replace("[3, 5]", "[5, 8]"))
+    code, text, _ = call(capsys, "judge", table, "--claims", claims)
+    assert code == 0 and "the first look is at 5 seeds" in text and "SUPPORTED" not in text

@@ -232,8 +232,7 @@ class _Bench:
         It is the last look that is reached, else the first. Where nothing was planned every run counts.
         """
         if self._results.plan is None:
-            every = {name: [run.seed for run in self._results.runs_of(name)] for name in names}
-            return self._looks[0], True, every
+            return self._found(names)
         planned = self._results.seeds
         reached = [
             look
@@ -245,6 +244,17 @@ class _Bench:
         seeds = planned if claim.expect == "none" else planned[: look.seeds]
         return look, bool(reached), {name: list(seeds) for name in names}
 
+    def _found(self, names: Sequence[str]) -> tuple[Look, bool, dict[str, list[int]]]:
+        """The same where no seeds were planned: those that were found, in their order."""
+        every = {name: [run.seed for run in self._results.runs_of(name)] for name in names}
+        if not self._results.looks:
+            return self._looks[0], True, every
+        summaries = {name: self._results.summary_of(name) for name in names}
+        counts = [s.n_seeds if s is not None else len(every[name]) for name, s in summaries.items()]
+        reached = [look for look in self._looks if look.seeds <= min(counts)]
+        look = reached[-1] if reached else self._looks[0]
+        return look, bool(reached), {name: seeds[: look.seeds] for name, seeds in every.items()}
+
     def _state(self, name: str, seed: int) -> str:
         return self._states.get((name, seed), PENDING)
 
@@ -254,6 +264,9 @@ class _Bench:
         found_samples = {name: self._sample(name, counted[name]) for name in weights}
         missing = tuple(name for name, sample in found_samples.items() if sample is None)
         states = {name: [self._state(name, seed) for seed in counted[name]] for name in weights}
+        if not reached:
+            for mine in states.values():
+                mine += [PENDING] * (look.seeds - len(mine))
         if missing:
             return _nothing(claim, stratum, weights, missing, gates.failed(states, LOST))
         cells = [sample for sample in found_samples.values() if sample is not None]

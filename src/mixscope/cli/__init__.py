@@ -20,6 +20,7 @@ from mixscope.cli import (
     imports,
     judge,
     look,
+    power,
     report,
     run,
     study,
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    nouns = (data, run, study, judge, claims, imports, compare, report, audit, analyze, cues, bench, look)
-    for noun in nouns:
+    nouns = (data, run, study, judge, power, claims, imports, compare, report, audit, analyze, cues, bench)
+    for noun in (*nouns, look):
         noun.add(commands)
     return top

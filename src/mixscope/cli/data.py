@@ -48,6 +48,12 @@ def add(commands: Any) -> None:
                 "--source", type=Path, metavar="PATH", help="an archive or an unpacked folder; of cues, dials"
             )
             command.add_argument("--size", type=int, metavar="N", help="resize images to N x N pixels")
+            command.add_argument(
+                "--test-fraction",
+                type=float,
+                metavar="F",
+                help="of an image folder without a test split: hold out this share of each class",
+            )
             command.add_argument("--as", dest="called", metavar="NAME", help="prepare it under another name")
         if name == "info":
             command.add_argument("--sheet", type=Path, metavar="PNG", help="where the contact sheet goes")
@@ -80,6 +86,7 @@ def data_prepare(arguments: argparse.Namespace) -> None:
             root=data_root(arguments.root),
             source=arguments.source,
             size=arguments.size,
+            test_fraction=arguments.test_fraction,
             called=arguments.called,
             progress=progress,
         )

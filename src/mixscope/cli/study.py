@@ -8,6 +8,7 @@ from typing import Any
 
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
 from mixscope.cli.grammar import declare, print_json, root_and_json, table
+from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
 
 
@@ -62,6 +63,7 @@ def add(commands: Any) -> None:
                 action="store_true",
                 help="estimate from earlier runs alone: train nothing to measure",
             )
+            declare_power(command)
         if name == "status":
             command.add_argument("--watch", action="store_true", help="stay, and show it anew now and then")
         if name in ("run", "retry"):
@@ -210,6 +212,8 @@ def study_plan(arguments: argparse.Namespace) -> None:
         threads = max(1, cores() // arguments.slots)
         probe = estimate.prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
     costs = estimate.estimates(found, root=root, probe=probe)
+    if arguments.power:
+        return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
     if arguments.json:
         rows = [

@@ -73,7 +73,7 @@ def unpack(
             `into` is there already.
     """
     if into.exists():
-        raise DataError(f"{into}: is there already; remove it, or unpack into another folder")
+        raise DataError("is there already; remove it, or unpack into another folder", path=into)
     links: list[str] = []
     try:
         with archive.open("rb") as raw, _appearing(into) as folder:
@@ -82,7 +82,8 @@ def unpack(
             raw.seek(0)
             if kind := next((kind for magic, kind in _NOT_READ.items() if first.startswith(magic)), None):
                 raise DataError(
-                    f"{archive}: is a {kind} file, which is not read; unpack it yourself and give the folder"
+                    f"is a {kind} file, which is not read; unpack it yourself and give the folder",
+                    path=archive,
                 )
             if first.startswith(_ZIP):
                 members = _zip_members(raw, archive, folder, max_files, max_bytes)
@@ -93,7 +94,9 @@ def unpack(
             for member in members:
                 count += 1
                 if count > max_files:
-                    raise DataError(f"{archive}: has more than the {max_files:,} files and folders allowed")
+                    raise DataError(
+                        f"has more than the {max_files:,} files and folders allowed", path=archive
+                    )
                 for size in _write(member, archive, folder, max_bytes - written):
                     written += size
                     if progress is not None:
@@ -101,7 +104,7 @@ def unpack(
             if progress is not None:
                 progress(total, total)
     except OSError as error:
-        raise DataError(f"{archive}: cannot be unpacked into {into}: {error.strerror or error}") from error
+        raise DataError(f"cannot be unpacked into {into}: {error.strerror or error}", path=archive) from error
     return links
 
 
@@ -156,7 +159,7 @@ def _parts(name: str, archive: Path) -> tuple[str, ...]:
     )
     if odd or len(parts) > _DEPTH:
         raise DataError(
-            f"{archive}: member {name!r} is refused, its name is no plain path below the archive's folder"
+            f"member {name!r} is refused, its name is no plain path below the archive's folder", path=archive
         )
     return parts
 
@@ -169,11 +172,12 @@ def _reading(archive: Path) -> Iterator[None]:
     except DataError:
         raise
     except tarfile.FilterError as error:
-        raise DataError(f"{archive}: member {error.tarinfo.name!r} is refused ({error})") from error
+        raise DataError(f"member {error.tarinfo.name!r} is refused ({error})", path=archive) from error
     except _DAMAGED as error:
         raise DataError(
-            f"{archive}: is no zip, tar, tar.gz, tar.bz2 or tar.xz archive, or is damaged or truncated "
-            f"({error or type(error).__name__}); get it again"
+            f"is no zip, tar, tar.gz, tar.bz2 or tar.xz archive, or is damaged or truncated "
+            f"({error or type(error).__name__}); get it again",
+            path=archive,
         ) from error
 
 
@@ -185,8 +189,9 @@ def _zip_members(
         declared = sum(info.file_size for info in infos)
         if len(infos) > max_files or declared > max_bytes:
             raise DataError(
-                f"{archive}: declares {len(infos):,} members of {declared:,} bytes, "
-                f"more than the {max_files:,} and {max_bytes:,} allowed"
+                f"declares {len(infos):,} members of {declared:,} bytes, "
+                f"more than the {max_files:,} and {max_bytes:,} allowed",
+                path=archive,
             )
         need_room(folder.parent, declared)
         for info in infos:
@@ -222,17 +227,17 @@ def _tar_members(
                 _parts(info.name, archive)
                 if info.issparse():
                     raise DataError(
-                        f"{archive}: member {info.name!r} is a sparse file; pack it again without"
+                        f"member {info.name!r} is a sparse file; pack it again without", path=archive
                     )
                 tarfile.data_filter(info, str(folder))
                 if info.issym():
                     links.append(info.name)
                     if len(links) > max_files:
-                        raise DataError(f"{archive}: has more than the {max_files:,} files allowed")
+                        raise DataError(f"has more than the {max_files:,} files allowed", path=archive)
                 elif info.islnk():
                     copied = folder.joinpath(*_parts(info.linkname, archive))
                     if not copied.is_file():
-                        raise DataError(f"{archive}: member {info.name!r} is a link to no earlier file")
+                        raise DataError(f"member {info.name!r} is a link to no earlier file", path=archive)
                     with copied.open("rb") as file:
                         yield _Member(info.name, copied.stat().st_size, _pieces(file, archive))
                 elif info.isdir():

@@ -6,6 +6,21 @@ from typing import Any
 
 import numpy as np
 
+SPLIT_SEED = 20_240_601  # of validation and drawn test splits: fixed, so that all runs of a set have the same
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a user asks of a data set that has it open.
+
+    Attributes:
+        size: Side of the images, in pixels.
+        test_fraction: Share of each class to hold out for a test split where there is none.
+    """
+
+    size: int | None = None
+    test_fraction: float | None = None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:

@@ -1,35 +1,149 @@
-"""Image files decoded: to RGB bytes of one size, in parallel, or one sentence that names the file.
+"""Image files decoded: to RGB bytes of one size, in parallel, with counts of what had to be done to them.
 
-JPEG is decoded in processes, since threads that decode in Python stand in each other's way.
-
-What does not belong here: which files a data set has, and in which folders (formats.py).
+A file is opened as what its content is, among the formats listed here, whatever its name says. JPEG is
+decoded in processes, since threads that decode in Python stand in each other's way.
 """
 
 import ctypes
+import io
 import itertools
 import os
 import signal
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mixscope.errors import DataError
 from mixscope.hardware import cores
 
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "BMP",
+    "GIF",
+    "TIFF",
+    "WEBP",
+    "PPM",
+)  # Pillow's names; never one that runs a program
 BLOCK = 500  # images decoded at a time: a few MB
 BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
 MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
+MOST_NAMED = 10  # files in one message
+MOST_TRIED = 100  # files that are opened to find the size of the images
+EXIF_WITHIN = 1 << 16  # bytes from the start of a JPEG file in which its EXIF data begin
+ORIENTATION = 0x0112  # EXIF's tag; its values 2 to 8 as operations on rows and columns:
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda image: np.rot90(image),
+}
+NOTES = {  # what was done to images, by how it is counted
+    "turned": "{} were turned as their EXIF orientation says",
+    "alpha": "{} have transparent pixels, which were put on white",
+    "animated": "{} are animations or have several pages, of which the first was taken",
+    "deep": "{} have 16 bits a channel, which were scaled to 8",
+    "cut": "{} are damaged or cut short and were read as far as they go",
+    "stretched": "{} are not square and were stretched to it",
+}
+LOOKS_LIKE = {  # what files that are no images turn out to be, by their first bytes
+    b"%!PS": "a PostScript file",
+    b"%PDF": "a PDF file",
+    b"version https://git-lfs": "a pointer of Git LFS, whose file was not fetched",
+    b"<": "a page or a drawing in HTML, XML or SVG",
+    b"PK": "a zip archive",
+}
+_UNREADABLE = (
+    *(ValueError, OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+    *(AttributeError, MemoryError, NotImplementedError, struct.error, zlib.error, Warning),
+)
+
+
+class Encoded(NamedTuple):
+    """An image file in memory. name: for messages."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(kw_only=True, slots=True)
+class Report:
+    """What was found about images.
+
+    Attributes:
+        counts: Images by what was done to them, a key of NOTES.
+        first: Of each kind, the first image's name.
+        faults: Of images that cannot be used, the name and why, MOST_NAMED at most.
+        faulty: How many there are.
+        sizes: Width and height of images that have another size than the one expected.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    faulty: int = 0
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def add(self, other: "Report") -> None:
+        """Takes in what was found about later images."""
+        self.counts.update(other.counts)
+        self.first = other.first | self.first
+        self.faults = (self.faults + other.faults)[:MOST_NAMED]
+        self.faulty += other.faulty
+        self.sizes.update(other.sizes)
+
+    def fault(self, name: str, why: str) -> None:
+        """Counts an image that cannot be used."""
+        self.faulty += 1
+        if len(self.faults) < MOST_NAMED:
+            self.faults.append((name, why))
+
+    def notes(self) -> list[str]:
+        """A sentence for each thing that was done to images."""
+        return [
+            f"{sentence.format(f'{self.counts[kind]:,} images')}, the first is {_short(self.first[kind])}"
+            for kind, sentence in NOTES.items()
+            if self.counts[kind]
+        ]
+
+    def error(self) -> DataError | None:
+        """One sentence on all images that cannot be used."""
+        if not self.faulty:
+            return None
+        (name, why), *others = self.faults
+        if self.faulty == self.sizes.total() > 1:
+            sizes = ", ".join(f"{w} x {h} ({n:,})" for (w, h), n in self.sizes.most_common(5))
+            text = (
+                f"{why}, and {self.faulty - 1:,} more are not either ({sizes}); give --size N to resize them"
+            )
+        elif self.faulty == 1:
+            text = f"{why}; {'give --size N to resize it, or ' if self.sizes else ''}replace or remove it"
+        else:
+            named = "; ".join(f"{_short(name)} {why}" for name, why in others)
+            more = f"; and {self.faulty - len(self.faults):,} more" if self.faulty > len(self.faults) else ""
+            text = (
+                f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; replace or remove them"
+            )
+        return DataError(text, path=name)
+
+
+def _short(name: str) -> str:
+    return "/".join(Path(name).parts[-3:])
 
 
 def decoded(files: Sequence[str], size: int, exact: bool) -> Iterator[np.ndarray]:
@@ -37,17 +151,24 @@ def decoded(files: Sequence[str], size: int, exact: bool) -> Iterator[np.ndarray
 
     A block is overwritten after the next one is asked for. Processes decode into memory that this one shares:
     to send the pixels through a pipe took longer than to decode them.
-    Raises DataError that names the file that is no sound image, or has another size although `exact`.
+    Raises DataError after the last block, which names images that are not sound, or have another size
+    although `exact`.
     """
     return in_turn([files], size, exact)[0]
 
 
-def in_turn(parts: Sequence[Sequence[str]], size: int, exact: bool) -> list[Iterator[np.ndarray]]:
-    """As `decoded`, of several lists one after the other: to start processes for each takes a second."""
+def in_turn(
+    parts: Sequence[Sequence[str] | Sequence[Encoded]], size: int, exact: bool, report: Report | None = None
+) -> list[Iterator[np.ndarray]]:
+    """As `decoded`, of several lists one after the other: to start processes for each takes a second.
+
+    report: is filled while images are decoded, and whole after the last one.
+    """
+    report = Report() if report is None else report
     step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2), max(map(len, parts), default=0)))
-    blocks = [[files[i : i + step] for i in range(0, len(files), step)] for files in parts]
+    blocks = [[(files, slice(i, i + step)) for i in range(0, len(files), step)] for files in parts]
     ends = list(itertools.accumulate(map(len, blocks)))
-    made = enumerate(_decoded([names for part in blocks for names in part], step, size, exact))
+    made = enumerate(_decoded([block for part in blocks for block in part], step, size, exact, report))
 
     def part(begin: int, end: int) -> Iterator[np.ndarray]:
         for expected, (at, block) in zip(range(begin, end), made, strict=False):
@@ -59,27 +180,60 @@ def in_turn(parts: Sequence[Sequence[str]], size: int, exact: bool) -> list[Iter
     return [part(end - len(each), end) for each, end in zip(blocks, ends, strict=True)]
 
 
-def _decoded(blocks: Sequence[Sequence[str]], step: int, size: int, exact: bool) -> Iterator[np.ndarray]:
-    pixels = 3 * size**2
+def _decoded(
+    blocks: Sequence[tuple[Sequence[str] | Sequence[Encoded], slice]],
+    step: int,
+    size: int,
+    exact: bool,
+    report: Report,
+) -> Iterator[np.ndarray]:
     workers = min(cores(), len(blocks))
-    if workers == 1:
-        for names in blocks:
-            yield decode(names, size=size, exact=exact)
-        return
+    blocks_made = (
+        _decoded_here(blocks, size, exact, report)
+        if workers == 1
+        else _decoded_in_processes(blocks, workers, step, size, exact, report)
+    )
+    yield from blocks_made
+    if (problem := report.error()) is not None:
+        raise problem
+
+
+def _decoded_here(
+    blocks: Sequence[tuple[Sequence[str] | Sequence[Encoded], slice]], size: int, exact: bool, report: Report
+) -> Iterator[np.ndarray]:
+    for files, part in blocks:
+        some = files[part]
+        block = np.empty((len(some), 3, size, size), np.uint8)
+        report.add(_decode(some, block, exact))
+        yield block
+
+
+def _decoded_in_processes(
+    blocks: Sequence[tuple[Sequence[str] | Sequence[Encoded], slice]],
+    workers: int,
+    step: int,
+    size: int,
+    exact: bool,
+    report: Report,
+) -> Iterator[np.ndarray]:
+    pixels = 3 * size**2
     context, ahead = get_context("spawn"), 2 * workers
     shared: Any = context.RawArray(ctypes.c_uint8, ahead * step * pixels)
     places = np.frombuffer(shared, np.uint8).reshape(ahead, step, 3, size, size)
     pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(shared, places.shape))
 
-    def submit(at: int) -> Future[None]:
-        return pool.submit(_decode_into, at % ahead, blocks[at], exact)
+    def submit(at: int) -> tuple[int, Future[Report]]:
+        files, part = blocks[at]
+        some = files[part]
+        return len(some), pool.submit(_decode_into, at % ahead, some, exact)
 
     try:
         with _deaf_to_interrupts():  # all workers start with the first blocks
             waiting = [submit(at) for at in range(min(ahead, len(blocks)))]
-        for at, names in enumerate(blocks):
-            waiting.pop(0).result()
-            yield places[at % ahead, : len(names)]
+        for at in range(len(blocks)):
+            count, found = waiting.pop(0)
+            report.add(found.result())
+            yield places[at % ahead, :count]
             if at + ahead < len(blocks):
                 waiting.append(submit(at + ahead))
     finally:
@@ -96,8 +250,8 @@ def _begin(shared: Any, shape: tuple[int, ...]) -> None:
     _end_with_parent()
 
 
-def _decode_into(place: int, files: Sequence[str], exact: bool) -> None:
-    decode(files, size=_places.shape[-1], exact=exact, into=_places[place, : len(files)])
+def _decode_into(place: int, files: Sequence[str] | Sequence[Encoded], exact: bool) -> Report:
+    return _decode(files, _places[place, : len(files)], exact)
 
 
 def _end_with_parent() -> None:
@@ -136,24 +290,48 @@ def _deaf_to_interrupts() -> Iterator[None]:
                 signal.raise_signal(signal.SIGINT)
 
 
-def decode(files: Sequence[str], *, size: int, exact: bool, into: np.ndarray | None = None) -> np.ndarray:
+def decode(
+    files: Sequence[str] | Sequence[Encoded], *, size: int, exact: bool, into: np.ndarray | None = None
+) -> np.ndarray:
     """Image files as RGB, uint8 (n,3,size,size); grey becomes RGB. Other sizes are resized unless `exact`.
 
-    into: where they go, if not into memory of their own. Raises DataError that names the file.
+    into: where they go, if not into memory of their own. Raises DataError that names what is not sound.
     """
     block = np.empty((len(files), 3, size, size), dtype=np.uint8) if into is None else into
-    with _reading() as now:
-        for i, name in enumerate(files):
-            now.file = name
-            content = _content(name)
-            pixels = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(name)
+    if (problem := _decode(files, block, exact).error()) is not None:
+        raise problem
+    return block
+
+
+def _decode(files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: bool) -> Report:
+    """Fills `block`; what stands in it for images that cannot be used is undefined."""
+    from PIL import Image
+
+    report, size = Report(), block.shape[-1]
+    with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+        for i in range(len(files)):
+            file: str | Encoded = files[i]
+            name, content = (file, None) if isinstance(file, str) else (file.name, file.content)
+            try:
+                content = _content(name) if content is None else content
+                pixels, kinds = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(content)
+            except (*_UNREADABLE, Image.DecompressionBombError) as problem:
+                report.fault(name, _why(content, problem))
+                continue
             if pixels.shape != (size, size, 3):
+                height, width, _ = pixels.shape
                 if exact:
-                    now.other = f"is {pixels.shape[1]} x {pixels.shape[0]} pixels, expected {size} x {size}"
-                    raise ValueError(now.other)
+                    report.fault(name, f"is {width} x {height} pixels, expected {size} x {size}")
+                    report.sizes[width, height] += 1
+                    continue
+                if height != width:
+                    kinds = (*kinds, "stretched")
                 pixels = _resized(pixels, size)
             block[i] = pixels.transpose(2, 0, 1)
-    return block
+            for kind in kinds:
+                report.counts[kind] += 1
+                report.first.setdefault(kind, name)
+    return report
 
 
 def _content(name: str) -> bytes:
@@ -165,72 +343,125 @@ def _content(name: str) -> bytes:
         os.close(file)
 
 
-@dataclass
-class _Now:
-    """file: which is read. other: what is wrong with it, where that is not that it cannot be decoded."""
+def _why(content: bytes | None, problem: BaseException) -> str:
+    """Why a file is no sound image, as the end of a sentence."""
+    from PIL import UnidentifiedImageError
 
-    file: Path | str = ""
-    other: str = ""
-
-
-@contextmanager
-def _reading() -> Iterator[_Now]:
-    """Turns what the decoders say of a file that is no sound image into one sentence."""
-    from PIL import Image
-
-    now = _Now()
-    try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            yield now
-    except (
-        *(ValueError, OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
-        *(MemoryError, NotImplementedError, struct.error, zlib.error),
-        *(Image.DecompressionBombWarning, Image.DecompressionBombError),
-    ) as problem:
-        if now.other:
-            raise DataError(f"{now.other}", path=now.file) from None
+    if content == b"":
+        what = "it is empty"
+    elif isinstance(problem, MemoryError):
+        what = "it needs more memory than there is"
+    elif isinstance(problem, UnidentifiedImageError):
+        start = (content or b"").lstrip()
+        kind = next((kind for magic, kind in LOOKS_LIKE.items() if start.startswith(magic)), None)
+        what = f"it is {kind}" if kind else f"its content is none of {', '.join(FORMATS)}"
+    else:
         what = str(problem) or type(problem).__name__
-        if isinstance(problem, MemoryError):
-            what = "it needs more memory than there is"
-        raise DataError(
-            f"cannot be read as an image ({what}); replace or remove it", path=now.file
-        ) from problem
+    return f"cannot be read as an image ({what})"
 
 
-def _jpeg(content: bytes) -> np.ndarray:
+def _jpeg(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Pixels, uint8 (H,W,3), and what was done to them."""
     import simplejpeg
 
     height, width, *_ = simplejpeg.decode_jpeg_header(content)
     if height * width > MOST_PIXELS:
         raise ValueError(f"it claims {width:,} x {height:,} pixels, at most {MOST_PIXELS:,} are read")
-    pixels: np.ndarray = simplejpeg.decode_jpeg(content, colorspace="RGB")
-    return pixels
+    kinds: tuple[str, ...] = ()
+    try:
+        pixels: np.ndarray = simplejpeg.decode_jpeg(content, colorspace="RGB")
+    except ValueError:
+        try:
+            pixels = simplejpeg.decode_jpeg(content, colorspace="RGB", strict=False)
+        except ValueError:  # colours that it does not know
+            return _pillow(content)
+        kinds = ("cut",)
+    if content.find(b"Exif\0\0", 0, EXIF_WITHIN) >= 0 and (turn := TURNS.get(_orientation(content))):
+        return turn(pixels), (*kinds, "turned")
+    return pixels, kinds
 
 
-def _pillow(name: str) -> np.ndarray:
+def _orientation(content: bytes) -> int:
+    """The EXIF orientation of a file, 1 where there is none that can be read."""
     from PIL import Image
 
-    with Image.open(name) as image:
-        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # Pillow would cut off, not scale
-            raise ValueError(f"it has more than 8 bits a channel, mode {image.mode}; expected 8")
-        through = "RGBA" if image.mode == "P" and "transparency" in image.info else image.mode
-        return np.asarray(image.convert(through).convert("RGB"))  # Pillow warns of the short way
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return int(image.getexif().get(ORIENTATION, 1))
+    except (*_UNREADABLE, Image.DecompressionBombError):
+        return 1
+
+
+def _pillow(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Pixels, uint8 (H,W,3), and what was done to them."""
+    from PIL import Image
+
+    kinds: list[str] = []
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if getattr(image, "is_animated", False):
+            kinds.append("animated")
+        orientation = image.getexif().get(ORIENTATION, 1)
+        image.load()
+        # Pillow itself turns TIFF files, and takes the tag away.
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        if orientation in TURNS:
+            kinds.append("turned")
+        if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+            kinds.append("deep")
+            deep = np.asarray(image).astype(np.uint32)
+            pixels = np.repeat(((deep + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
+        elif image.mode in ("I", "F"):
+            raise ValueError(f"its pixels are numbers of 32 bits, mode {image.mode}; expected 8 or 16 bits")
+        else:
+            if image.format == "PNG" and content[24:25] == b"\x10":  # Pillow has taken the upper 8 bits
+                kinds.append("deep")
+            if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+                clear = image.convert("RGBA")
+                if clear.getchannel("A").getextrema()[0] != 255:
+                    kinds.append("alpha")
+                    white = Image.new("RGBA", clear.size, "white")
+                    clear = Image.alpha_composite(white, clear)
+                pixels = np.asarray(clear.convert("RGB"))
+            else:
+                pixels = np.asarray(image.convert("RGB"))
+    return (pixels if turn is None else turn(pixels)), tuple(kinds)
 
 
 def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
     from PIL import Image
 
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def side(file: Path) -> int:
-    """The side of a square image file, in pixels. Raises DataError where it is not square."""
+def side(files: Iterable[str | Encoded]) -> int:
+    """The side of the first image that can be read, in pixels.
+
+    Raises DataError where it is not square, or none of the first MOST_TRIED can be read.
+    """
+    fault: DataError | None = None
+    for file in itertools.islice(files, MOST_TRIED):
+        try:
+            width, height = _size(file)
+        except DataError as problem:
+            fault = fault or problem
+            continue
+        if width != height:
+            name = file if isinstance(file, str) else file.name
+            raise DataError(f"is {width} x {height} pixels, not square; give --size N to resize", path=name)
+        return width
+    assert fault is not None, "a set has images"
+    raise fault
+
+
+def _size(file: str | Encoded) -> tuple[int, int]:
     from PIL import Image
 
-    with _reading() as now:
-        now.file = file
-        with Image.open(file) as image:
-            width, height = image.size
-    if width != height:
-        raise DataError(f"is {width} x {height} pixels, not square; give --size N to resize", path=file)
-    return int(width)
+    name, content = (file, None) if isinstance(file, str) else (file.name, file.content)
+    try:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            content = _content(name) if content is None else content
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                return int(image.width), int(image.height)
+    except (*_UNREADABLE, Image.DecompressionBombError) as problem:
+        raise DataError(f"{_why(content, problem)}; replace or remove it", path=name) from problem

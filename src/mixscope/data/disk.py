@@ -18,8 +18,9 @@ def need_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise DataError(
-            f"{folder}: {size / 1e6:,.1f} MB are needed on this disk and {free / 1e6:,.1f} MB are free; "
-            "make room, or choose another place"
+            f"{size / 1e6:,.1f} MB are needed on this disk and {free / 1e6:,.1f} MB are free; "
+            "make room, or choose another place",
+            path=folder,
         )
 
 
@@ -39,8 +40,9 @@ def appearing(folder: Path) -> Iterator[Path]:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(
-                f"{folder}: is there already and is no prepared data set; move it away, or give another name"
-                " with --as, or another --root"
+                "is there already and is no prepared data set; move it away, or give another name"
+                " with --as, or another --root",
+                path=folder,
             )
         _clear(folder)
         beside = folder.with_name(f".{folder.name}.making")
@@ -68,8 +70,9 @@ def _taken(file: Path) -> BaseFileLock:
         except Timeout as problem:
             folder = file.with_name(file.name[1:].removesuffix(".lock"))
             raise DataError(
-                f"{folder}: another process is making it; wait until that has ended, or give another name"
-                f" with --as (if there is no such process, remove {file})"
+                f"another process is making it; wait until that has ended, or give another name"
+                f" with --as (if there is no such process, remove {file})",
+                path=folder,
             ) from problem
         if not opened or (file.exists() and os.path.samestat(os.fstat(opened[0]), file.stat())):
             return lock

@@ -68,7 +68,7 @@ def fetch(
 
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise DataError(f"{url}: only http and https addresses can be downloaded")
+            raise DataError("only http and https addresses can be downloaded", path=url)
     pooch.get_logger().setLevel("WARNING")
     known, faults = f"sha256:{sha256.lower()}", []
     try:
@@ -101,7 +101,7 @@ def fetch(
     except OSError as error:  # the network's errors have become faults by now: this one is the disk's
         if is_full(error):
             raise
-        raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
     raise DataError(
         f"{target.name} could not be downloaded ({'; '.join(faults) or 'no address is known'}); "
         "try again later, or give a copy with --source"

@@ -18,8 +18,11 @@ from typing import Any
 
 from mixscope.atomic import is_full
 from mixscope.data import archives, cue_store, cues, download, formats
-from mixscope.data.content import Content
+from mixscope.data.content import Content, Wanted
 from mixscope.data.disk import appearing
+from mixscope.data.listing import is_junk
+from mixscope.data.readers.image_files import check_fraction
+from mixscope.data.readers.parquet import is_parquet
 from mixscope.data.resizing import resized
 from mixscope.data.store import (
     Progress,
@@ -40,6 +43,7 @@ def prepare(
     source: Path | None = None,
     size: int | None = None,
     called: str | None = None,
+    test_fraction: float | None = None,
     progress: Progress | None = None,
 ) -> Store:
     """Decodes a data set once into ROOT/NAME; what is prepared already is left as it is.
@@ -47,6 +51,7 @@ def prepare(
     source: an archive, or a folder already unpacked; without it the set is downloaded from its home. Of cues,
     a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
     size: side of the prepared images in pixels; a set with a size of its own is resized, under another name.
+    test_fraction: share of each class to hold out as the test split of an image folder that has none.
     Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for
     everything wrong with the data, RunFailed when a process that decodes is killed.
     """
@@ -60,6 +65,11 @@ def prepare(
         )
     if size is not None and not 1 <= size <= formats.LARGEST_SIDE:
         raise ConfigError(f"--size: expected 1 to {formats.LARGEST_SIDE:,} pixels, got {size}")
+    if test_fraction is not None:
+        if spec is None or not spec.divisible:
+            raise ConfigError(f"--test-fraction: {name} has a test split; it is for imagefolder")
+        check_fraction(test_fraction)
+    wanted = Wanted(size=size, test_fraction=test_fraction)
     source = None if source is None else expanded(source)
     if source is not None:
         _check_source(source)
@@ -69,19 +79,19 @@ def prepare(
             raise ConfigError(
                 f"--as {called}: {name} is prepared already; give the set that it was made from"
             )
-        return _same(Store.open(root, name), root, source, size)
+        return _same(Store.open(root, name), root, source, wanted)
     try:
         if is_prepared(root, place):
-            return _there(name, place, spec, root, source, size)
+            return _there(name, place, spec, root, source, wanted)
         with appearing(root / place) as folder:
-            _make(folder, name, place, spec, root, source, size, progress)
+            _make(folder, name, place, spec, root, source, wanted, progress)
         return Store.open(root, place)
     except OSError as problem:
         if is_full(problem):
             raise
         where = problem.filename or root
         raise DataError(
-            f"{where}: cannot be read or written ({problem.strerror or problem}); check its permissions"
+            f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
         ) from problem
     except BrokenProcessPool as problem:
         raise RunFailed(
@@ -91,15 +101,15 @@ def prepare(
 
 
 def _there(
-    name: str, place: str, spec: formats.SetSpec, root: Path, source: Path | None, size: int | None
+    name: str, place: str, spec: formats.SetSpec, root: Path, source: Path | None, wanted: Wanted
 ) -> Store:
     """The store that is there, if it was made from what is asked for now. Raises ConfigError, DataError."""
     there = Store.open(root, place)
     if (made_of := there.manifest.get("set", name)) != name:
         raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
     if spec.dials is None:
-        return _same(there, root, source, size)
-    cue_store.compare(there, cues.chosen(spec.dials, source, size))
+        return _same(there, root, source, wanted)
+    cue_store.compare(there, cues.chosen(spec.dials, source, wanted.size))
     return there
 
 
@@ -110,7 +120,7 @@ def _make(
     spec: formats.SetSpec,
     root: Path,
     source: Path | None,
-    size: int | None,
+    wanted: Wanted,
     progress: Progress | None,
 ) -> None:
     if spec.embedded:
@@ -118,13 +128,13 @@ def _make(
             raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
         if source is not None and not source.is_file():
             raise ConfigError(f"--source: {source} is a folder; {name} takes a file of dials")
-        content = _read(spec, source or root, size)
+        content = _read(spec, source or root, wanted)
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
         return
     if source is None:
         source = _downloaded(name, spec.download, root, into, progress)
     with _unpacked(source, spec, into / "unpacked", progress) as (folder, notes):
-        content = _read(spec, folder, size)
+        content = _read(spec, folder, wanted)
         told = (
             *content.notes,
             *notes,
@@ -135,10 +145,10 @@ def _make(
         fill(into, content, name=place, of=name, source=_about(source), progress=progress)
 
 
-def _read(spec: formats.SetSpec, folder: Path, size: int | None) -> Content:
-    if size is None or spec.resizable:
-        return spec.read(folder, size)
-    return resized(spec.read(folder, None), size)
+def _read(spec: formats.SetSpec, folder: Path, wanted: Wanted) -> Content:
+    if spec.resizable or wanted.size is None:
+        return spec.read(folder, wanted)
+    return resized(spec.read(folder, Wanted()), wanted.size)
 
 
 def _free(called: str) -> str:
@@ -152,9 +162,9 @@ def _free(called: str) -> str:
 
 def _check_source(source: Path) -> None:
     if not source.exists():
-        raise DataError(f"{source}: does not exist; --source takes an archive or an unpacked folder")
+        raise DataError("does not exist; --source takes an archive or an unpacked folder", path=source)
     if not source.is_file() and not source.is_dir():
-        raise DataError(f"{source}: is neither a file nor a folder; --source takes an archive or a folder")
+        raise DataError("is neither a file nor a folder; --source takes an archive or a folder", path=source)
 
 
 def _strange_counts(content: Content, spec: formats.SetSpec) -> Iterator[str]:
@@ -178,13 +188,16 @@ def _strange_archive(source: Path, published: formats.Download | None) -> Iterat
         yield (f"{source.name} is not the published archive (md5 {found}, published {' or '.join(expected)})")
 
 
-def _same(store: Store, root: Path, source: Path | None, size: int | None) -> Store:
+def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Store:
     """The store that is there, if it was made from what is asked for now. Raises DataError."""
     told = []
-    if source is not None and _about(source) != store.manifest["source"]:
+    made_of = store.manifest["source"]
+    if source is not None and _about(source).items() - made_of.items():
         told.append(f"from another source than {source}")
-    if size is not None and size != store.size:
-        told.append(f"at {store.size} px, not {size}")
+    if wanted.size is not None and wanted.size != store.size:
+        told.append(f"at {store.size} px, not {wanted.size}")
+    if wanted.test_fraction is not None and wanted.test_fraction != made_of.get("test_fraction"):
+        told.append(f"with a test fraction of {made_of.get('test_fraction')}, not {wanted.test_fraction}")
     if told:
         raise DataError(
             f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"
@@ -215,7 +228,7 @@ def _unpacked(
     source: Path, spec: formats.SetSpec, into: Path, progress: Progress | None
 ) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """The folder that `source` is, or that it is unpacked to while the block lasts, and notes."""
-    if source.is_dir():
+    if source.is_dir() or is_parquet(source):
         yield source, ()
         return
     try:
@@ -249,6 +262,8 @@ def _files(folder: str, ahead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
         return
     with inside:
         for entry in inside:
+            if is_junk(entry.name):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(entry.path, (*ahead, entry.name))
                 continue

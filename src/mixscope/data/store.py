@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,22 +25,19 @@ from numpy.lib import format as npy
 
 from mixscope import rng
 from mixscope.atomic import replacing
-from mixscope.data.content import Content
+from mixscope.data.content import SPLIT_SEED, Content
 from mixscope.data.disk import appearing, need_room
 from mixscope.data.formats import SETS
+from mixscope.data.listing import UNWRITABLE
 from mixscope.errors import ConfigError, DataError, unknown
 
 SCHEMA = 1
-SPLIT_SEED = 20_240_601  # of the validation split: fixed, so that every run of a set has the same one
 SPLITS = ("train", "test")
 MANIFEST = "manifest.json"
 CHECKED = "checked.json"  # when each array was last compared with its checksum, as size and times of its file
 MOST_CLASSES = 25_000  # a confusion matrix of more takes more than 5 GB, after all training is done
 SYNC_BYTES = 1 << 27  # written between two calls that have the disk take it
 # Of each kind of array: its dtype, and its shape after the number of images; None stands for the side.
-UNWRITABLE = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]"
-)  # control characters, bytes that are no UTF-8
 COVERED = (  # keys of the manifest that the digest covers
     *("size", "counts", "class_names", "superclass_names", "superclass_of", "class_ids", "mean", "std"),
     *("split_seed", "arrays"),

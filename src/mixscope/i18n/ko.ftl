@@ -577,8 +577,8 @@ runs-copied = 예측이 똑같습니다: { $runs }
 one-of-strata = 층 { $strata }개 중 하나입니다: 단독으로는 p { SIG($p) }이지만 보정 후 { SIG($corrected) }로 { SIG($alpha) }보다 큽니다
 on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
-few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.85~0.94)
-opposed-arms = 실험들이 시드에 따라 반대로 움직입니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.85~0.95)
+few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
+opposed-arms = 실험들이 시드에 따라 반대로 움직입니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 

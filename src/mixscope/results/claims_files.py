@@ -32,11 +32,12 @@ class ClaimsFile:
         levels: Mapping[str, Mapping[str, Mapping[str, object]]] = {
             factor: {level: {} for level in each} for factor, each in results.factors.items()
         }
-        return dataclasses.replace(results, claims=claim.read(self.document, levels))
+        looks = claim.read_looks(self.document)
+        return dataclasses.replace(results, claims=claim.read(self.document, levels), looks=looks)
 
 
 def read(file: Path) -> ClaimsFile:
-    """Reads a file with `claims:` as a study file has them.
+    """Reads a file with `claims:`, and `looks:` where it declares some, as a study file has them.
 
     Raises:
         ConfigError: If it cannot be read, or has no claims.

@@ -71,10 +71,11 @@ _SPREAD_OF = re.compile(
     r"^(?:acc|accuracy|top ?1|test acc|test accuracy)? ?(std|sd0?|sem?|stderr|ci ?95|stdev|spread)$"
 )
 _MEAN = re.compile(r"^(?:mean|avg|average)(?: .*)?$|^(?:acc|accuracy|top ?1) (?:mean|avg|average)$")
+FEWEST_ROWS = 3  # below which a column that differs in each row says nothing
 _SPLIT = re.compile(r"\b(test|eval|evaluation|val|valid|validation|dev|final|last|best|max|mean|ema)\b")
 _NO_FACTOR = re.compile(
     r"\b(name|created|updated|runtime|duration|time|date|timestamp|user|host|hostname|notes?|tags?|sweep|commit|url"
-    r"|link|path|dir|directory|folder|file|output|log|device|gpu|epoch|step|loss|params?|flops|memory|throughput|lr"
+    r"|link|uri|path|dir|directory|folder|file|output|log|device|gpu|epoch|step|loss|params?|flops|memory|throughput|lr"
     r"|speed|best|top ?5|acc|accuracy|precision|recall|f1|ece|nll|brier|auc|checkpoint|digest|packages"
     r"|seconds|error|protocol|train|val|valid|validation|eval|grad|norm|experiment|id)\b"
 )
@@ -138,6 +139,8 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
     several: dict[int, str] = {}
     taken: dict[int, str] = {}
     for role, heading in given:
+        if role not in ROLES:
+            raise ConfigError(unknown("--column", "role of a column", role, ROLES))
         at = _position(table, heading)
         if taken.setdefault(at, role) != role:
             raise ConfigError(f"--column {role}={heading}: the column is named {taken[at]} already")
@@ -147,7 +150,8 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
             raise ConfigError(f"--column {role}={heading}: a second column is named {role}")
     ours = {"experiment", "checkpoint", "state"} <= set(headings)  # written by to_frame()
     for at, heading in enumerate(headings):
-        guess = None if at in taken else _role(heading, [_cell(row.cells, at) for row in table.rows])
+        cells = [_cell(row.cells, at) for row in table.rows]
+        guess = None if at in taken else _role(heading, kind(table.headings[at]), cells)
         if guess and guess not in of:
             of[guess], taken[at] = at, guess
     best = validation = False
@@ -178,7 +182,7 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
             if part in FACTORS and part not in parts:
                 parts[part] = name
     if not any(at in several or table.headings[at] in names for at in factors.values()) and not ours:
-        factors = _without_followers(table, factors, parts)
+        factors = _without_followers(table, _without_names(table, factors, parts), parts)
     label = next(
         (
             at
@@ -201,8 +205,18 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
         spread_kind=spread_kind if "std" not in spread.split() else None,
         best=best,
         validation=validation,
-        said=tuple(f'{r} = "{table.headings[of[r]]}"' for r in (*RESULTS, "experiment") if r in of),
+        said=tuple(_said(table, headings, of)),
     )
+
+
+def _said(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Iterable[str]:
+    """What each role is read from, and which other columns of accuracies are left out."""
+    for role in (*RESULTS, "experiment"):
+        if role in of:
+            yield f'{role} = "{table.headings[of[role]]}"'
+    others = [at for at, heading in enumerate(headings) if rank(heading) and at not in of.values()]
+    if others and ("accuracy" in of or "error" in of):
+        yield "left out: " + ", ".join(f'"{table.headings[at]}"' for at in others)
 
 
 def plain(heading: str) -> str:
@@ -230,9 +244,9 @@ def _position(table: Table, heading: str) -> int:
     raise ConfigError(unknown("--column", "heading", heading, table.headings))
 
 
-def _role(heading: str, cells: Sequence[str]) -> str | None:
-    """The role that a heading names by a word of its own."""
-    if kind(heading) == "seed":
+def _role(heading: str, kind: str, cells: Sequence[str]) -> str | None:
+    """The role that a heading names by a word of its own. kind: what the vocabulary says of it."""
+    if kind == "seed":
         return "seed"
     for role, words in _WORDS.items():
         if heading in words or (role == "spread" and _SPREAD_OF.match(heading)):
@@ -297,6 +311,19 @@ def _varies(table: Table, at: int, heading: str) -> bool:
     if kind(table.headings[at]) == "experiment":
         return False
     return len(values) < len(cells) or not numeric(cells)
+
+
+def _without_names(table: Table, factors: Mapping[str, int], parts: Mapping[str, str]) -> dict[str, int]:
+    """Without columns that name each row otherwise, such as paths, where other columns tell experiments."""
+    if not parts or len(table.rows) < FEWEST_ROWS:
+        return dict(factors)
+    return {
+        name: at
+        for name, at in factors.items()
+        if name in parts.values()
+        or kind(table.headings[at]) == "by-content"
+        or len({_cell(row.cells, at) for row in table.rows}) < len(table.rows)
+    }
 
 
 def _without_followers(table: Table, factors: Mapping[str, int], parts: Mapping[str, str]) -> dict[str, int]:

@@ -123,6 +123,7 @@ def of_table(
         notes: What was found out before.
     """
     found = columns.find(table, reading.columns, reading.factors)
+    table, last = table_rows.last_epochs(table, found)
     if not {"accuracy", "error", "predictions"} & found.of.keys():
         raise DataError(
             f"{source}: no column with accuracies or predictions among {_quoted(table.headings)}; name it by"
@@ -163,7 +164,7 @@ def of_table(
         summaries=tuple(summaries),
         seeds=tuple(sorted({r.seed for r in runs})),
         source=source,
-        notes=(*notes, *_notes(found, unit, design, rows, outcomes)),
+        notes=(*notes, *last, *_notes(found, unit, design, rows, outcomes)),
     )
 
 

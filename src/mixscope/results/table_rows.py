@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mixscope.errors import DataError, unknown
-from mixscope.results import printed_values
+from mixscope.results import columns, printed_values
 from mixscope.results.columns import Columns
 from mixscope.results.printed_values import Figure
 from mixscope.results.results import DONE, FAILED, INTERRUPTED, PENDING, SPREADS, STATES
@@ -182,6 +182,28 @@ def _metrics(line: Line, found: Columns) -> dict[str, float]:
         for m, v in values.items()
         if v is not None
     }
+
+
+def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[str, ...]]:
+    """Of a table with a row for each epoch of a run, the rows of the last epochs, and a note on it."""
+    at = next(
+        (i for i, h in enumerate(table.headings) if columns.plain(h) in ("epoch", "epochs", "step")), None
+    )
+    if at is None or at in found.factors.values() or "seed" not in found.of:
+        return table, ()
+    last: dict[tuple[str, ...], Line] = {}
+    for row in table.rows:
+        if len(row.cells) != len(table.headings) or printed_values.count(row.cells[at]) is None:
+            return table, ()
+        key = (*(row.cells[i] for i in found.factors.values()), row.cells[found.of["seed"]])
+        best = last.setdefault(key, row)
+        if (printed_values.count(row.cells[at]) or 0) > (printed_values.count(best.cells[at]) or 0):
+            last[key] = row
+    if len(last) == len(table.rows):
+        return table, ()
+    rows = tuple(row for row in table.rows if any(row is kept for kept in last.values()))
+    note = f'a row for each "{table.headings[at]}" of a run: the last one counts'
+    return Table(table.number, table.line, table.headings, rows, table.context, table.after), (note,)
 
 
 def number_seeds(rows: Sequence[Row], source: str) -> None:

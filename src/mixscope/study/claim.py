@@ -22,6 +22,7 @@ What does not belong here: whether a claim is true (claims/).
 """
 
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -128,6 +129,24 @@ def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
                     f" {claim.id}, so that it would never count; change `where`, or leave it out"
                 )
     return claims
+
+
+def read_looks(document: Document) -> tuple[int, ...]:
+    """The numbers of seeds at which claims are judged; none where a file does not say.
+
+    Raises:
+        ConfigError: With line and key.
+    """
+    looks = document.tree.get("looks")
+    if looks is None:
+        return ()
+    whole = isinstance(looks, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in looks)
+    if not whole or not looks or looks[0] < 2 or any(b <= a for a, b in itertools.pairwise(looks)):
+        raise ConfigError(
+            f"{document.where('looks')}: expected the numbers of seeds at which claims are judged, ascending"
+            f" whole numbers from 2 as in [3, 5, 8, 12], got {looks!r}"
+        )
+    return tuple(looks)
 
 
 def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -368,22 +368,14 @@ def _seeds(file: Document) -> list[int]:
 
 
 def _looks(file: Document) -> tuple[int, ...]:
-    looks = file.tree.get("looks")
-    if looks is None:
-        return ()
-    whole = isinstance(looks, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in looks)
-    if not whole or not looks or looks[0] < 2 or any(b <= a for a, b in itertools.pairwise(looks)):
-        raise ConfigError(
-            f"{file.where('looks')}: expected the numbers of seeds at which claims are judged, ascending"
-            f" whole numbers from 2 as in [3, 5, 8, 12], got {looks!r}"
-        )
+    looks = claim.read_looks(file)
     seeds = len(file.tree["seeds"])
-    if seeds < looks[0]:
+    if looks and seeds < looks[0]:
         raise ConfigError(
             f"{file.where('looks')}: the first look is at {looks[0]} seeds and the study has {seeds}; list"
             " more under seeds, or `looks: null` to judge once, at all of them"
         )
-    return tuple(looks)
+    return looks
 
 
 def _factors(file: Document) -> dict[str, dict[str, dict[str, Any]]]:

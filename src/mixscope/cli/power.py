@@ -1,0 +1,173 @@
+"""`mixscope study plan --power` and `mixscope power`: how many seeds a claim needs, before the first run."""
+
+import argparse
+import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mixscope.cli.grammar import declare, print_json
+from mixscope.errors import ConfigError
+
+
+def add(commands: Any) -> None:
+    """What this file adds to the grammar."""
+    command = declare(
+        commands,
+        "power",
+        power,
+        "power against seeds for the contrasts of results that were trained anywhere",
+        "  mixscope power results.csv\n  mixscope power results.csv --effect 0.5 --figure power.svg",
+    )
+    command.add_argument(
+        "results", type=Path, metavar="RESULTS", help="a table of results, a study or a bundle"
+    )
+    _declare_effect(command)
+    command.add_argument("--baseline", metavar="LEVEL", help="the level that gains are measured from")
+    command.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def declare_power(command: argparse.ArgumentParser) -> None:
+    """What `study plan` adds to the grammar."""
+    command.add_argument(
+        "--power", action="store_true", help="show power against seeds for every claim instead of the runs"
+    )
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--pilot", type=Path, metavar="RUNS", help="standard deviations between runs of earlier results"
+    )
+    source.add_argument("--sd", type=float, metavar="PP", help="one standard deviation for all, in pp")
+    _declare_effect(command)
+
+
+def _declare_effect(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--effect", type=float, metavar="PP", help="true effect, in pp (default: the smallest that matters)"
+    )
+    command.add_argument("--figure", type=Path, metavar="SVG", help="write the curves as a chart, too")
+
+
+def power_of_study(
+    arguments: argparse.Namespace, study: Any, found: Sequence[Any], costs: Sequence[Any]
+) -> None:
+    """Prints power against seeds for every claim of a study, with what those seeds cost."""
+    from mixscope.claims import planning
+    from mixscope.results import sources
+
+    _check(arguments.effect, arguments.sd)
+    spreads: dict[str, Any] = {}
+    if arguments.pilot is not None:
+        spreads, otherwise = planning.observed(sources.load(arguments.pilot))
+    elif arguments.sd is not None:
+        otherwise = planning.assumed(arguments.sd)
+    else:
+        sets = {stands.run.config.data.name for stands in found}
+        otherwise = planning.published(sets.pop() if len(sets) == 1 else None)
+    curves = planning.of_study(study, spreads, otherwise, effect=arguments.effect)
+    seeds = curves[0].seeds if curves else ()
+    hours = _hours(found, costs, seeds)
+    known = {name: s for name, s in spreads.items() if name in {stands.run.name for stands in found}}
+    if arguments.figure is not None:
+        _draw(arguments.figure, curves, study.title)
+    if arguments.json:
+        return print_json(
+            {
+                "study": study.name,
+                "spreads": {name: dataclasses.asdict(s) for name, s in known.items()},
+                "otherwise": dataclasses.asdict(otherwise),
+                "power": [dataclasses.asdict(one) for one in curves],
+                "hours": hours,
+            }
+        )
+    print(_source(otherwise, known))
+    print("power counts seeds alone: the examples of the test set add to what a real study sees\n")
+    for line in planning.lines(curves):
+        print(line)
+    if not curves:
+        print("the study claims nothing that power could be computed for")
+    if any(value is not None for value in hours.values()):
+        print(
+            "\ncost in hours: " + ", ".join(f"{n} seeds {h:.3g}" for n, h in hours.items() if h is not None)
+        )
+    elif curves:
+        print("\ncost: not known; leave out --no-probe to have it measured")
+    if arguments.figure is not None:
+        print(f"figure    {arguments.figure}")
+
+
+def power(arguments: argparse.Namespace) -> None:
+    """Prints power against seeds for gains and differences of gains of any results."""
+    from mixscope.claims import planning
+    from mixscope.results import sources
+    from mixscope.results.runs_table import Reading
+
+    effect = 1.0 if arguments.effect is None else arguments.effect
+    _check(effect, None)
+    found = sources.load(arguments.results, reading=Reading(baseline=arguments.baseline))
+    spreads, otherwise = planning.observed(found)
+    curves = [
+        planning.curve(
+            _name(contrast), [weights], spreads, otherwise, expect="above", margin=effect, effect=effect
+        )
+        for contrast, weights in found.contrasts("gain", "difference of gains")
+    ]
+    if arguments.figure is not None:
+        _draw(arguments.figure, curves, found.title or found.name)
+    if arguments.json:
+        return print_json(
+            {
+                "results": found.name,
+                "spreads": {name: dataclasses.asdict(s) for name, s in spreads.items()},
+                "power": [dataclasses.asdict(one) for one in curves],
+            }
+        )
+    print(_source(otherwise, spreads))
+    for line in planning.lines(curves):
+        print(line)
+    if not curves:
+        print("no augmentation stands beside a baseline in these results; name it with --baseline LEVEL")
+
+
+def _name(contrast: Any) -> str:
+    parts = (contrast.kind, contrast.augmentation, contrast.model)
+    over = f"over {contrast.over}" if contrast.over else None
+    every = (*parts, over, *contrast.stratum.values())
+    return " ".join(dict.fromkeys(part for part in every if part))
+
+
+def _check(effect: float | None, sd: float | None) -> None:
+    for name, value in (("--effect", effect), ("--sd", sd)):
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise ConfigError(f"{name}: expected percentage points above 0, got {value:g}")
+
+
+def _source(otherwise: Any, spreads: dict[str, Any]) -> str:
+    shown = f"{otherwise.low:.2f} to {otherwise.high:.2f} pp"
+    own = f"; {len(spreads)} experiments have one of their own" if spreads else ""
+    return f"standard deviation between runs: {shown}, {otherwise.source}{own}"
+
+
+def _hours(found: Sequence[Any], costs: Sequence[Any], seeds: Sequence[int]) -> dict[int, float | None]:
+    """Hours of computing for so many seeds of every experiment; None where the cost of one is not known."""
+    each: dict[str, list[float]] = {}
+    for stands, cost in zip(found, costs, strict=True):
+        each.setdefault(stands.run.name, [])
+        if cost.seconds is not None:
+            each[stands.run.name].append(cost.seconds)
+    if not all(each.values()):
+        return dict.fromkeys(seeds)
+    one = sum(statistics.fmean(values) for values in each.values()) / 3600
+    return {n: n * one for n in seeds}
+
+
+def _draw(file: Path, curves: Sequence[Any], title: str) -> None:
+    from mixscope.report import drawing, power_figure
+
+    if not curves:
+        return
+    try:
+        file.write_text(drawing.alone(power_figure.chart(curves, title=title).svg), encoding="utf-8")
+    except OSError as problem:
+        raise ConfigError(f"--figure: {file} cannot be written ({problem.strerror})") from problem
