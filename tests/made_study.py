@@ -248,7 +248,7 @@ def verdicts(results: Results) -> tuple[Verdict, ...]:
                 margin=claim.margin,
                 secondary=claim.secondary,
                 verdict=verdict,
-                why="this is why",
+                why=Finding("why-one-seed"),
                 readings=tuple(
                     reading(claim.id, s, verdict, 1.7 * (1 - i) + 0.4 * j) for j, s in enumerate(strata)
                 ),

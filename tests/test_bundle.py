@@ -12,6 +12,7 @@ import made_study
 from mixscope import analysis, cli
 from mixscope.claims import budget, health, verdicts
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.report import page
 from mixscope.results import bundle, folders, runs_table, sources
 from test_verdicts import TWO
@@ -231,7 +232,7 @@ def numbers(verdict):
         dataclasses.replace(r, caveats=(), chosen_on_test=None, gates=(), gate_kinds=())
         for r in verdict.readings
     ]
-    return dataclasses.replace(verdict, readings=tuple(readings), why="")
+    return dataclasses.replace(verdict, readings=tuple(readings), why=Finding("why-no-claim"))
 
 
 def pack(results, folder):

@@ -46,8 +46,9 @@ def test_runs_that_are_left_out_and_checks_that_failed_are_told(tmp_path):
     damaged = next((tmp_path / "a").glob("resnet-cutmix-s2-*"))
     (damaged / "summary.json").write_text("{")
     found = compare.studies(folders.study(tmp_path / "a"), folders.study(tmp_path / "b"))
-    assert [sentence.partition(": ")[0] for sentence in found.problems] == ["two", "longer", "longer"]
-    assert "summary.json" in found.problems[0] and "not begun" in found.problems[1]
+    assert [name for name, _ in found.problems] == ["two", "longer", "longer"]
+    codes = [finding.code for _, finding in found.problems]
+    assert codes == ["runs-damaged", "runs-pending", "checks-failed"]
     assert {row.experiment: row.seeds for row in found.results}["resnet-cutmix"] == (2, 3)
 
 
@@ -55,8 +56,8 @@ def test_changed_settings_are_named_once_with_their_experiments(tmp_path):
     first, second = pair(tmp_path, LONGER.replace("arch: resnet10t", "arch: resnet18"))
     found = compare.studies(first, second)
     assert set(found.settings) == {
-        "train.epochs: 4 -> 8  (all experiments)",
-        "model.arch: resnet10t -> resnet18  (resnet-default, resnet-cutmix)",
+        ("train.epochs: 4 -> 8", ()),
+        ("model.arch: resnet10t -> resnet18", ("resnet-default", "resnet-cutmix")),
     }
 
 

@@ -37,7 +37,7 @@ def test_runs_that_are_not_done_are_named_by_what_became_of_them(tmp_path):
     made_study.write(tmp_path / "s", TWO, well(**states))
     found = {(p.kind, p.sentence) for p in examined(tmp_path / "s")}
     assert found == {
-        ("missing", "1 run is not begun: vit-cutmix seed 2"),
+        ("missing", "1 run has not started: vit-cutmix seed 2"),
         ("failed", "1 run failed: resnet-default seed 0: the training loss became nan"),
         ("unfinished", "3 runs are running: vit-default seeds 0, 1, 2"),
         ("unfinished", "1 run is interrupted: resnet-cutmix seed 1"),

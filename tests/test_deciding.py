@@ -7,6 +7,7 @@ import pytest
 import made_study
 from mixscope.claims import deciding, verdicts
 from mixscope.cli import study as study_command
+from mixscope.findings import Finding
 from mixscope.results import folders
 from mixscope.studies.status import standings
 from mixscope.study import matrix
@@ -111,7 +112,7 @@ def test_a_claim_that_seeds_cannot_settle_keeps_nothing_running():
             margin=1.0,
             secondary=False,
             verdict="INCONCLUSIVE",
-            why="",
+            why=Finding("why-no-claim"),
             readings=(
                 made_study.reading(
                     claim.id,

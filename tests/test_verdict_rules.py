@@ -11,6 +11,7 @@ from scipy import stats
 
 import drawn
 import made_study
+from mixscope import i18n
 from mixscope.claims import contrasts, gates, looks, rules, verdicts
 from mixscope.claims.contrasts import Interval, Sample
 from mixscope.claims.rules import (
@@ -91,7 +92,7 @@ def test_a_claim_that_holds_in_every_stratum_is_supported_where_every_stratum_sa
 
 def test_texts_say_that_strata_differ_only_with_a_test(tmp_path):
     alike = judged(tmp_path / "a", made=skill(**GOOD))["gain"]
-    assert alike.heterogeneity > 0.05 and "strata differ (" not in alike.why
+    assert alike.heterogeneity > 0.05 and "strata differ (" not in i18n.render(alike.why)
     unlike = judged(tmp_path / "b", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 1.5}))["gain"]
     assert unlike.verdict in (PARTLY, INCONCLUSIVE) and unlike.heterogeneity < 0.05
 
@@ -355,7 +356,7 @@ def test_lost_runs_are_counted_by_experiment(tmp_path, capsys):
     made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s1": "failed"})
     made_study.write(tmp_path / "s", TWO, made)
     text = call(capsys, "judge", tmp_path / "s")[1]
-    assert "runs that did not finish: vit-cutmix 1 of 3; estimates are of runs that finish" in text
+    assert "runs that did not finish: vit-cutmix 1/3; estimates are of runs that finish" in text
     assert "verdict rules 2" in text and "correlation" not in text
     assert json.loads(call(capsys, "judge", tmp_path / "s", "--json")[1])["lost"] == [
         {"experiment": "vit-cutmix", "lost": 1, "planned": 3}

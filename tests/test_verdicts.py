@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made_study
-from mixscope import metrics
+from mixscope import i18n, metrics
 from mixscope.claims import looks, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.verdicts import (
@@ -141,7 +141,7 @@ def test_a_claim_over_strata(strata, said):
 
 def test_a_large_effect_is_supported_in_every_stratum(tmp_path):
     found = judged(tmp_path / "s", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}))["gain"]
-    assert found.verdict == SUPPORTED and found.why.startswith("supported in all 2 strata")
+    assert found.verdict == SUPPORTED and i18n.render(found.why) == "supported in all 2 strata"
     for reading in found.readings:
         assert reading.gates == () and reading.seeds == 3 and set(reading.by_seed) == {0, 1, 2}
         assert reading.points.estimate == pytest.approx(np.mean(list(reading.by_seed.values())))
@@ -158,7 +158,7 @@ def test_the_same_records_give_the_same_verdicts_to_the_last_bit(tmp_path):
 def test_an_effect_that_goes_the_other_way_is_refuted(tmp_path):
     found = judged(tmp_path / "s", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": -1.0}))["gain"]
     assert [r.verdict for r in found.readings] == [SUPPORTED, REFUTED]
-    assert found.verdict == REFUTED and "refuted in 1 of 2 strata (vit)" in found.why
+    assert found.verdict == REFUTED and "refuted in 1 of 2 strata (vit)" in i18n.render(found.why)
 
 
 def test_two_seeds_are_capped_and_one_is_exploratory(tmp_path):

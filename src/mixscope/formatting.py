@@ -1,5 +1,7 @@
 """Values as text: durations, sizes, numbers, differences with their sign."""
 
+import unicodedata
+
 
 def duration(seconds: float) -> str:
     """Time.
@@ -37,3 +39,13 @@ def signed(value: float | None, digits: int = 2) -> str:
         return "–"
     text = f"{value:+.{digits}f}"
     return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal: two for each character of Korean, Chinese and Japanese."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """A text with blanks behind it up to so many columns of a terminal."""
+    return text + " " * max(0, columns - width(text))

@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from mixscope import audit, i18n
+from mixscope import audit
 from mixscope.audit import entries, findings
 from mixscope.claims import contrasts, estimates, health, samples
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval
 from mixscope.claims.estimates import Known
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.results import Provenance, Results, table_files
 from mixscope.runs import code_version
 from mixscope.study import config as settings
@@ -53,24 +54,26 @@ class Difference:
     p: float | None
     p_holm: float | None
     said: str
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """settings, made_with: sentences; only_first, only_second: experiments that the other does not have.
+    """settings: a change with the experiments that have it, () for all, None where it is of the study.
 
-    problems: sentences on runs that are left out, and on what speaks against those that are not.
+    made_with: changes; only_first, only_second: experiments that the other does not have.
+
+    problems: (study, finding) on runs that are left out, and on what speaks against those that are not.
     """
 
     first: str
     second: str
-    settings: tuple[str, ...]
+    settings: tuple[tuple[str, tuple[str, ...] | None], ...]
     made_with: tuple[str, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     results: tuple[Difference, ...]
-    problems: tuple[str, ...]
+    problems: tuple[tuple[str, Finding], ...]
 
 
 def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Comparison:
@@ -113,10 +116,10 @@ def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison
         raise DataError(
             f"{file}: no row with a top-1 names an experiment of {first.name} ({_some(_names(first))})"
         )
-    doubts: dict[str, list[str]] = {}
+    doubts: dict[str, list[Finding]] = {}
     for finding in audit.document(document).findings:
         if finding.severity != findings.NOTE:
-            doubts.setdefault(str(finding.row), []).append(i18n.render(finding.why))
+            doubts.setdefault(str(finding.row), []).append(finding.why)
     rows = [
         dataclasses.replace(
             _against_printed(name, samples.known(first, name, checkpoint), printed[name]),
@@ -140,11 +143,11 @@ def _names(results: Results) -> list[str]:
     return [experiment.name for experiment in results.experiments]
 
 
-def _problems(name: str, results: Results, checkpoint: str) -> tuple[str, ...]:
+def _problems(name: str, results: Results, checkpoint: str) -> tuple[tuple[str, Finding], ...]:
     """What keeps runs out, or speaks against their figures."""
     found = health.examine(results, checkpoint)
     kinds = ("missing", "unfinished", "failed", "damaged", "stale", "health")
-    return tuple(f"{name}: {p.sentence}" for p in found if p.kind in kinds)
+    return tuple((name, p.finding) for p in found if p.kind in kinds)
 
 
 # --- results --------------------------------------------------------------------------------------------
@@ -220,7 +223,9 @@ def _pairs(first: Results, second: Results) -> dict[str, str]:
     return found
 
 
-def _settings(first: Results, second: Results, pairs: Mapping[str, str]) -> tuple[str, ...]:
+def _settings(
+    first: Results, second: Results, pairs: Mapping[str, str]
+) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
     """Each changed setting once, with the experiments in which it changed."""
     changed: dict[str, list[str]] = {}
     for a, b in pairs.items():
@@ -229,12 +234,11 @@ def _settings(first: Results, second: Results, pairs: Mapping[str, str]) -> tupl
             continue
         for change in settings.differences(dataclasses.replace(before, seed=after.seed), after):
             changed.setdefault(change, []).append(a)
-    found = [
-        f"{change}  ({'all experiments' if len(names) == len(pairs) else _some(names)})"
-        for change, names in changed.items()
+    found: list[tuple[str, tuple[str, ...] | None]] = [
+        (change, () if len(names) == len(pairs) else tuple(names)) for change, names in changed.items()
     ]
     if first.seeds != second.seeds:
-        found.append(f"seeds: {_seeds(first)} -> {_seeds(second)}")
+        found.append((f"seeds: {_seeds(first)} -> {_seeds(second)}", None))
     return tuple(found)
 
 

@@ -45,11 +45,6 @@ def gate(kind: str, code: str, **params: object) -> Gate:
     return Gate(kind, Finding(code, "warn", params))
 
 
-def told(kind: str, sentence: str) -> Gate:
-    """A gate of which there is a sentence in English only."""
-    return gate(kind, "recorded", **{i18n.RECORDED: sentence})
-
-
 def few(seeds: int) -> list[Gate]:
     """Fewer than three seeds."""
     if seeds >= FEWEST_SEEDS:

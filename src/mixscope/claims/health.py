@@ -1,4 +1,4 @@
-"""What disqualifies evidence, and what a reader should know of it: each problem a sentence with names.
+"""What disqualifies results, and what a reader should know of them: each problem a finding that names runs.
 
 `examine` looks at a whole study: which runs are missing, stale or made otherwise. `gates` looks at the runs
 behind one contrast: what caps its verdict. Those runs must have been made alike; that a stratum was made by
@@ -10,7 +10,7 @@ literature's band, versions of packages or devices that differ.
 What does not belong here: the checks of a single run while it trains (training/health.py).
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mixscope import i18n
@@ -19,7 +19,6 @@ from mixscope.findings import Finding
 from mixscope.results.results import DAMAGED, FAILED, PENDING, Results, Run
 from mixscope.runs import code_version
 
-SHOWN = 3  # names in a sentence; the rest is counted
 BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
 SMALL_STEM_EPOCHS = 200  # those of the bands for small stems
 
@@ -31,12 +30,18 @@ class Problem:
     kind: "missing", "unfinished", "failed", "damaged", "stale", "settings", "code", "data", "checkpoint",
     "health", "weights", "band", "packages" or "device". runs: their labels, all of them. caps: whether it
     caps a verdict that rests on these runs; what differs between runs caps only verdicts that compare them.
+    finding: what it is, as data.
     """
 
     kind: str
-    sentence: str
+    finding: Finding
     runs: tuple[str, ...]
     caps: bool
+
+    @property
+    def sentence(self) -> str:
+        """In English."""
+        return i18n.render(self.finding)
 
 
 def examine(results: Results, checkpoint: str = "last") -> tuple[Problem, ...]:
@@ -47,8 +52,8 @@ def examine(results: Results, checkpoint: str = "last") -> tuple[Problem, ...]:
         *_stale(results.runs),
         *gates(done, checkpoint),
         *caveats(done),
-        *_differ(done, "packages", "versions of packages differ between runs", _packages),
-        *_differ(done, "device", "runs were made on different devices", _device),
+        *_differ(done, "packages", _packages),
+        *_differ(done, "device", _device),
     )
 
 
@@ -105,23 +110,16 @@ def _incomplete(runs: Sequence[Run]) -> list[Problem]:
         mine = [run for run in runs if run.state == state]
         if not mine:
             continue
-        if state == PENDING:
-            sentence = f"{_runs(len(mine))} not begun: {names(mine)}"
-        elif state == FAILED:
-            unknown = "no reason is recorded"
-            reasons = "; ".join(f"{run.label}: {run.error or unknown}" for run in mine[:SHOWN])
-            count = "1 run" if len(mine) == 1 else f"{len(mine)} runs"
-            sentence = f"{count} failed: {reasons}{_more(len(mine))}"
-        elif state == DAMAGED:
-            reasons = "; ".join(f"{run.label}: {run.error}" for run in mine[:SHOWN])
-            what = "the records of 1 run are" if len(mine) == 1 else f"the records of {len(mine)} runs are"
-            sentence = f"{what} damaged, left out: {reasons}{_more(len(mine))}"
-        else:
-            sentence = f"{_runs(len(mine))} {state}: {names(mine)}"
-        found.append(
-            Problem(kind=kinds.get(state, "unfinished"), sentence=sentence, runs=_labels(mine), caps=False)
-        )
+        told = {"reasons": _reasons(mine)} if state in (FAILED, DAMAGED) else {"runs": names(mine)}
+        finding = Finding(f"runs-{state}", "warn", {"count": len(mine), **told})
+        kind = kinds.get(state, "unfinished")
+        found.append(Problem(kind=kind, finding=finding, runs=_labels(mine), caps=False))
     return found
+
+
+def _reasons(runs: Sequence[Run]) -> list[Finding]:
+    reason = Finding("no-reason-recorded")
+    return [Finding("run-reason", params={"run": label(run), "reason": run.reason or reason}) for run in runs]
 
 
 def _stale(runs: Sequence[Run]) -> list[Problem]:
@@ -129,10 +127,8 @@ def _stale(runs: Sequence[Run]) -> list[Problem]:
     found = [run for run in runs if run.stale]
     if not found:
         return []
-    sentence = (
-        f"{_runs(len(found))} made with other settings than the study asks for, left out: {names(found)}"
-    )
-    return [Problem(kind="stale", sentence=sentence, runs=_labels(found), caps=False)]
+    finding = Finding("runs-stale", "warn", {"count": len(found), "runs": names(found)})
+    return [Problem(kind="stale", finding=finding, runs=_labels(found), caps=False)]
 
 
 # --- what caps a verdict --------------------------------------------------------------------------------
@@ -144,7 +140,7 @@ def gates(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
         *_settings(runs),
         *_code(runs),
         *_data(runs),
-        *_differ(runs, "checkpoint", "runs follow different checkpoint rules", _checkpoint_rule, caps=True),
+        *_differ(runs, "checkpoint", _checkpoint_rule, caps=True),
         *_failed_checks(runs, checkpoint),
     ]
 
@@ -158,17 +154,16 @@ def _settings(runs: Sequence[Run]) -> list[Problem]:
     ]
     if not wrong:
         return []
-    sentence = f"settings in the records are not those of the study: {names(wrong)}"
-    return [Problem(kind="settings", sentence=sentence, runs=_labels(wrong), caps=True)]
+    finding = Finding("settings-differ", "fail", {"runs": names(wrong)})
+    return [Problem(kind="settings", finding=finding, runs=_labels(wrong), caps=True)]
 
 
 def _code(runs: Sequence[Run]) -> list[Problem]:
     """Every version must be one and the same: also that of a run which was taken up by other code."""
-    what = "runs were made by different versions of the code"
-    found = _differ(runs, "code", what, lambda run: " and ".join(versions(run)), caps=True)
+    found = _differ(runs, "code", lambda run: ", ".join(versions(run)), caps=True)
     if not found and any(len(versions(run)) > 1 for run in runs):
-        told = " and ".join(versions(runs[0]))
-        return [Problem(kind="code", sentence=f"{what}: each by {told}", runs=_labels(runs), caps=True)]
+        finding = Finding("code-changed", "fail", {"versions": versions(runs[0])})
+        return [Problem(kind="code", finding=finding, runs=_labels(runs), caps=True)]
     return found
 
 
@@ -183,8 +178,9 @@ def _data(runs: Sequence[Run]) -> list[Problem]:
     sets = {run.label: run.provenance.data for run in runs if run.provenance and run.provenance.data}
     for name in dict.fromkeys(data.name for data in sets.values()):
         mine = [run for run in runs if run.label in sets and sets[run.label].name == name]
-        what = f"{name} was not the same data in all runs"
-        found += _differ(mine, "data", what, lambda r: (sets[r.label].digest or "unknown")[:12], caps=True)
+        found += _differ(
+            mine, "data", lambda r: (sets[r.label].digest or "unknown")[:12], caps=True, about={"data": name}
+        )
     return found
 
 
@@ -193,10 +189,9 @@ def _failed_checks(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
     if not failed:
         return []
     labels = tuple(dict.fromkeys(run.label for run, _ in failed))
-    shown = "; ".join(f"{run.label}: {i18n.render(finding)}" for run, finding in failed[:SHOWN])
-    count = "a health check" if len(failed) == 1 else f"{len(failed)} health checks"
-    sentence = f"{count} failed: {shown}{_more(len(failed))}"
-    return [Problem(kind="health", sentence=sentence, runs=labels, caps=True)]
+    checks = [Finding("run-reason", params={"run": label(run), "reason": found}) for run, found in failed]
+    finding = Finding("checks-failed", "fail", {"count": len(failed), "checks": checks})
+    return [Problem(kind="health", finding=finding, runs=labels, caps=True)]
 
 
 def failed_checks(run: Run, checkpoint: str) -> list[Finding]:
@@ -219,35 +214,34 @@ def caveats(runs: Sequence[Run]) -> list[Problem]:
 
 
 def _weights(runs: Sequence[Run]) -> list[Problem]:
-    said: dict[str, list[Run]] = {}
+    said: dict[Finding, list[Run]] = {}
     for run in runs:
         for finding in run.health:
             if finding.code == "pretraining-data" and finding.severity == "warn":
-                said.setdefault(i18n.render(finding), []).append(run)
+                said.setdefault(finding, []).append(run)
     return [
-        Problem(kind="weights", sentence=f"{sentence}: {names(mine)}", runs=_labels(mine), caps=False)
-        for sentence, mine in said.items()
+        Problem(
+            kind="weights",
+            finding=Finding("weights-remarks", "warn", {"remarks": [finding], "runs": names(mine)}),
+            runs=_labels(mine),
+            caps=False,
+        )
+        for finding, mine in said.items()
     ]
 
 
 def _bands(runs: Sequence[Run]) -> list[Problem]:
     """Health check 4: test accuracy of the last epoch against what the literature reaches."""
-    outside = [(run, text) for run in runs if (text := outside_band(run)) is not None]
+    outside = [(run, found) for run in runs if (found := outside_band(run)) is not None]
     if not outside:
         return []
-    shown = "; ".join(text for _, text in outside[:SHOWN])
-    return [
-        Problem(
-            kind="band",
-            sentence=f"accuracy outside the literature's band: {shown}{_more(len(outside))}",
-            runs=_labels([run for run, _ in outside]),
-            caps=False,
-        )
-    ]
+    finding = Finding("outside-band", "warn", {"found": [found for _, found in outside]})
+    labels = _labels([run for run, _ in outside])
+    return [Problem(kind="band", finding=finding, runs=labels, caps=False)]
 
 
-def outside_band(run: Run) -> str | None:
-    """In words how a finished run misses the bands that may apply; None where it does not, or none applies.
+def outside_band(run: Run) -> Finding | None:
+    """How a finished run misses the bands that may apply; None where it does not, or none applies.
 
     Bands are those of full training from scratch, so a run of few epochs or few images has none. A figure
     counts as outside by more than two standard errors of its test set.
@@ -269,41 +263,55 @@ def outside_band(run: Run) -> str | None:
     near = any(band.holds(top1) or band.holds(top1 + slack) or band.holds(top1 - slack) for band in known)
     if near or not known:
         return None
-    ranges = " or ".join(i18n.render(band.finding()) for band in known)
-    return f"{run.label} {top1:.1f} %, where the literature has {ranges}"
+    params = {"run": label(run), "top1": top1, "bands": [band.finding() for band in known]}
+    return Finding("run-outside-band", "warn", params)
 
 
 # --- what differs ---------------------------------------------------------------------------------------
+
+_DIFFER = {
+    "code": "code-differs",
+    "data": "data-differs",
+    "checkpoint": "checkpoint-rules-differ",
+    "packages": "packages-differ",
+    "device": "devices-differ",
+}
 
 
 def _differ(
     runs: Sequence[Run],
     kind: str,
-    what: str,
-    key: Callable[[Run], Hashable],
+    key: Callable[[Run], str | Finding],
     caps: bool = False,
+    about: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """One problem when `key` is not the same for all runs, with the runs of each value."""
-    groups: dict[Hashable, list[Run]] = {}
+    groups: dict[str | Finding, list[Run]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
     if len(groups) < 2:
         return []
-    parts = "; ".join(f"{value} ({names(mine)})" for value, mine in groups.items())
+    parts = [
+        Finding("value-of-runs", params={"value": value, "runs": names(mine)})
+        for value, mine in groups.items()
+    ]
     largest = max(groups.values(), key=len)
     return [
         Problem(
             kind=kind,
-            sentence=f"{what}: {parts}",
+            finding=Finding(_DIFFER[kind], "fail" if caps else "note", {**(about or {}), "groups": parts}),
             runs=_labels([run for mine in groups.values() if mine is not largest for run in mine]),
             caps=caps,
         )
     ]
 
 
-def _checkpoint_rule(run: Run) -> str:
+def _checkpoint_rule(run: Run) -> str | Finding:
     made = run.provenance
-    return f"protocol {made.protocol} with {', '.join(sorted(made.checkpoints))}" if made else "unknown"
+    if made is None:
+        return "unknown"
+    params = {"protocol": made.protocol, "checkpoints": sorted(made.checkpoints)}
+    return Finding("checkpoint-rule", params=params)
 
 
 def _packages(run: Run) -> str:
@@ -315,28 +323,21 @@ def _device(run: Run) -> str:
     return str(run.provenance.device.get("name", "unknown")) if run.provenance else "unknown"
 
 
-# --- words ----------------------------------------------------------------------------------------------
+# --- names of runs --------------------------------------------------------------------------------------
 
 
-def names(runs: Sequence[Run]) -> str:
-    """Runs in words: seeds of one experiment together, at most a few experiments."""
+def names(runs: Sequence[Run]) -> list[Finding]:
+    """Runs by experiment, with their seeds."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
         seeds.setdefault(run.experiment, []).append(run.seed)
-    shown = [
-        f"{name} seed{'s' if len(mine) > 1 else ''} {', '.join(map(str, mine))}"
-        for name, mine in list(seeds.items())[:SHOWN]
-    ]
-    return "; ".join(shown) + _more(len(seeds), "experiments")
+    return [Finding("run-seeds", params={"experiment": e, "seeds": mine}) for e, mine in seeds.items()]
 
 
-def _runs(count: int) -> str:
-    return f"{count} run is" if count == 1 else f"{count} runs are"
+def label(run: Run) -> Finding:
+    """One run."""
+    return Finding("run-label", params={"experiment": run.experiment, "seed": run.seed})
 
 
 def _labels(runs: Iterable[Run]) -> tuple[str, ...]:
     return tuple(run.label for run in runs)
-
-
-def _more(count: int, what: str = "") -> str:
-    return f" and {count - SHOWN} more{f' {what}' if what else ''}" if count > SHOWN else ""

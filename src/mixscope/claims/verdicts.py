@@ -13,7 +13,9 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from mixscope import i18n
 from mixscope.claims import contrasts, estimates, gates, health, looks, power, rules, samples
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval
@@ -91,7 +93,7 @@ class Reading:
     where test examples alone leave it open. missing: the experiments without a finished run.
 
     cells: the weight of each experiment. by_seed: the contrast of each seed that all cells have, in
-    percentage points. caveats: sentences that do not cap the verdict;
+    percentage points. caveats: what does not cap the verdict;
     warnings: where the interval is too narrow. uncapped: what the rule says of the
     interval alone, before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run
     at the epoch that was best on the test split; only under protocol "published". bound: where examples are
@@ -126,7 +128,7 @@ class Reading:
     by_seed: Mapping[int, float] = field(default_factory=dict)
     gate_kinds: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     uncapped: str | None = None
     chosen_on_test: Interval | None = None
@@ -157,11 +159,15 @@ class Verdict:
     margin: float
     secondary: bool
     verdict: str
-    why: str
+    why: Finding
     readings: tuple[Reading, ...]
     p_holm: float | None = None
     heterogeneity: float | None = None
     rules: int = RULES
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON; why: in English."""
+        return dataclasses.asdict(self) | {"why": i18n.render(self.why)}
 
     @property
     def settled(self) -> bool:
@@ -291,7 +297,7 @@ class _Bench:
             *([] if reached else gates.unfinished(look, states, ENDED)),
             *gates.failed(states, LOST),
             *copied(runs, self._checkpoint),
-            *(gates.told(p.kind, p.sentence) for p in health.gates(runs, self._checkpoint)),
+            *(Gate(p.kind, p.finding) for p in health.gates(runs, self._checkpoint)),
             *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
         ]
         low, needed, high = self._outlook(claim, points)
@@ -332,7 +338,7 @@ class _Bench:
             cells=weights,
             by_seed={s: POINTS * float(v) for s, v in zip(common, by_seed, strict=True)},
             gate_kinds=tuple(g.kind for g in found),
-            caveats=tuple(p.sentence for p in health.caveats(runs)),
+            caveats=tuple(p.finding for p in health.caveats(runs)),
             warnings=too_narrow,
             uncapped=uncapped,
             chosen_on_test=self._on_test(weights, counted, claim.pair_seeds),
@@ -598,56 +604,47 @@ def _over_strata(claim: Claim, readings: Sequence[Reading], heterogeneity: float
     )
 
 
-WORDS = {
-    ESTIMATE: "estimated",
-    EXPLORATORY: "exploratory",
-    MISSING: "without finished runs",
-    SCALE_DEPENDENT: "depending on the scale",
-}
-
-
-def _why(readings: Sequence[Reading], heterogeneity: float | None) -> str:
-    """How the strata fared, in words, the decisive ones first and by name."""
+def _why(readings: Sequence[Reading], heterogeneity: float | None) -> Finding:
+    """How the strata fared, the decisive ones first and by name."""
     order = (REFUTED, SUPPORTED, NEGLIGIBLE, SCALE_DEPENDENT, INCONCLUSIVE, POST_HOC, ESTIMATE, EXPLORATORY)
     parts = []
     for kind in (*order, MISSING):
         mine = [r for r in readings if r.verdict == kind]
-        word = WORDS.get(kind, kind.lower())
+        params = {"verdict": Finding(f"verdict-{kind}"), "count": len(mine), "strata": len(readings)}
         if mine and len(mine) == len(readings):
-            return f"{word} in all {len(readings)} strata"
-        if mine:
-            named = kind in SETTLED
-            where = f" ({'; '.join(stratum_text(r.stratum) for r in mine)})" if named else ""
-            parts.append(f"{word} in {len(mine)} of {len(readings)} strata{where}")
+            return Finding("why-all-strata", params=params)
+        if mine and kind in SETTLED:
+            where = "; ".join(stratum_text(r.stratum) for r in mine)
+            parts.append(Finding("why-named-strata", params=params | {"where": where}))
+        elif mine:
+            parts.append(Finding("why-some-strata", params=params))
     if heterogeneity is not None and any(r.verdict == SUPPORTED for r in readings):
-        differ = "strata differ" if heterogeneity <= DIFFER else "that strata differ is not shown"
-        parts.append(f"{differ} (p {heterogeneity:.2g})")
-    return ", ".join(parts)
+        code = "why-strata-differ" if heterogeneity <= DIFFER else "why-strata-alike"
+        parts.append(Finding(code, params={"p": heterogeneity}))
+    return Finding("why-strata", params={"all_parts": parts})
 
 
-def _reason(claim: Claim, reading: Reading) -> str:
+def _reason(claim: Claim, reading: Reading) -> Finding:
     """Why a claim of a single stratum got its verdict."""
     if reading.verdict == MISSING or reading.judged is None:
-        return f"no finished run of {', '.join(reading.missing)}" if reading.missing else reading.gates[0]
+        missing = Finding("why-missing", params={"experiments": list(reading.missing)})
+        return missing if reading.missing else reading.findings[0]
     if reading.verdict == EXPLORATORY:
-        return "one seed cannot show how much runs differ"
+        return Finding("why-one-seed")
     if reading.verdict != reading.uncapped:
-        return "; ".join(reading.gates)
+        return Finding("why-limited", params={"all_gates": list(reading.findings)})
     if reading.verdict == ESTIMATE:
-        return "nothing is claimed of it"
-    interval, margin = reading.judged, f"{claim.margin:g} pp"
-    percent = f"the {100 * interval.level:.4g} % interval"
+        return Finding("why-no-claim")
+    low, high, margin = reading.judged.low, reading.judged.high, claim.margin
+    params = {"level": f"{100 * reading.judged.level:.4g}", "margin": f"{margin:g}"}
     if claim.expect == "equivalent":
-        if reading.verdict == SUPPORTED:
-            return f"{percent} lies within {margin} of 0"
-        if reading.verdict == REFUTED:
-            return f"the interval lies more than {margin} from 0"
-        return f"the interval reaches beyond {margin} from 0"
-    if reading.verdict == NEGLIGIBLE:
-        return f"{percent} lies within {margin} of 0"
-    if interval.low > 0 or interval.high < 0:
-        return f"{percent} lies {'above' if interval.low > 0 else 'below'} 0"
-    return f"{percent} holds 0 and reaches beyond {margin}"
+        outside = low > margin or high < -margin
+        where = "inside" if reading.verdict == SUPPORTED else "outside" if outside else "beyond"
+    elif reading.verdict == NEGLIGIBLE:
+        where = "inside"
+    else:
+        where = "above" if low > 0 else "below" if high < 0 else "crosses"
+    return Finding(f"why-{where}", params=params)
 
 
 def stratum_text(stratum: Mapping[str, str]) -> str:

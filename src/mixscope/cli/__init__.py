@@ -6,6 +6,8 @@ What does not belong here: anything that another program might want to call.
 """
 
 import argparse
+import io
+import sys
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__
@@ -34,6 +36,10 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
 
     begin: called when it is known what is to be done, right before it is done.
     """
+
+    for stream in (sys.stdout, sys.stderr):  # a sign that the terminal does not have is no reason to stop
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
     def do() -> int | None:
         arguments = parser().parse_args(argv)

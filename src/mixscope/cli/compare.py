@@ -4,10 +4,13 @@ import argparse
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import checkpoint, declare, print_json
+from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
+
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 
 def add(commands: Any) -> None:
@@ -25,6 +28,7 @@ def add(commands: Any) -> None:
     )
     tables.options(command)
     checkpoint(command, "compare")
+    language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
@@ -40,7 +44,7 @@ def compare(arguments: argparse.Namespace) -> None:
         found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
     if arguments.json:
         return print_json(dataclasses.asdict(found))
-    for line in _lines(found, arguments.checkpoint):
+    for line in _lines(found, arguments.checkpoint, spoken(arguments.lang)):
         print(line)
 
 
@@ -59,41 +63,50 @@ def _results(arguments: argparse.Namespace) -> Any:
     return found if repeated or found.summaries else None
 
 
-def _lines(found: Any, checkpoint: str) -> Iterator[str]:
+def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:
     yield f"{found.first} -> {found.second}"
-    about = (("settings", found.settings), ("made with", found.made_with), ("mind", found.problems))
+    problems = [f"{name}: {words.render(finding)}" for name, finding in found.problems]
+    settings = [_setting(change, names, words) for change, names in found.settings]
+    about = (("settings", settings), ("made_with", found.made_with), ("problems", problems))
     for title, sentences in about:
         if sentences:
-            yield f"\n{title}"
+            yield f"\n{words(f'compare.{title}')}"
             yield from (f"  {sentence}" for sentence in sentences)
     for name, only in ((found.first, found.only_first), (found.second, found.only_second)):
         if only:
-            yield f"\nonly in {name}: {', '.join(only)}"
-    yield f"\nresults  (test top-1 %, {checkpoint} checkpoint; difference in pp with its 95% interval)"
+            yield "\n" + words("compare.only", name=name, experiments=list(only))
+    yield "\n" + words("compare.results", checkpoint=checkpoint)
     for row in found.results:
-        yield (
-            f"  {row.experiment:<24} {_percent(row.first)} -> {_percent(row.second)}"
-            f"  {row.seeds[0]} and {row.seeds[1]} seeds  {_said(row)}"
-        )
-        yield from (f"  {'':<24} the audit of the table: {doubt}" for doubt in row.doubts)
-    counts = [f"{sum(r.said == s for r in found.results)} {s}" for s in _words(found.results)]
-    yield f"\n{len(found.results)} experiments: {', '.join(counts)}"
+        seeds = words("compare.seeds", first=row.seeds[0], second=row.seeds[1])
+        means = f"{_percent(row.first)} -> {_percent(row.second)}"
+        yield f"  {row.experiment:<24} {means}  {seeds}  {_said(row, words)}"
+        yield from (f"  {'':<24} {words('results.doubts')}: {words.render(doubt)}" for doubt in row.doubts)
+    kinds = dict.fromkeys(row.said for row in found.results)
+    counts = [f"{sum(r.said == kind for r in found.results)} {_kind(kind, words)}" for kind in kinds]
+    yield "\n" + words("compare.total", n=len(found.results), counts=counts)
 
 
-def _words(rows: Any) -> list[str]:
-    return list(dict.fromkeys(row.said for row in rows))
+def _setting(change: str, names: Any, words: "Words") -> str:
+    """A changed setting with the experiments that have it; () for all, None where it is of the study."""
+    if names is None:
+        return change
+    return f"{change}  ({', '.join(names) if names else words('compare.all')})"
 
 
-def _said(row: Any) -> str:
+def _kind(said: str, words: "Words") -> str:
+    return words(f"compare.{said.replace(' ', '-')}")
+
+
+def _said(row: Any, words: "Words") -> str:
     if row.first is None or row.second is None:
-        return "no finished run"
+        return words("compare.no_run")
     apart = f"{row.second - row.first:+.2f}"
     if row.interval is None:
-        return f"{apart}  one seed cannot show how much runs differ"
+        return f"{apart}  {words('why.one-seed')}"
     shown = f"{apart} [{row.interval.low:+.2f}, {row.interval.high:+.2f}]"
     if row.conditional:
-        return f"{shown}  of test examples alone: one seed cannot show how much runs differ"
-    return f"{shown}  p {row.p_holm:.3g} after Holm: {row.said}"
+        return f"{shown}  {words('judge.one_seed')}"
+    return f"{shown}  {words('compare.p', p=row.p_holm, said=_kind(row.said, words))}"
 
 
 def _percent(value: float | None) -> str:

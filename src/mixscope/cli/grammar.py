@@ -10,9 +10,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
@@ -108,6 +111,30 @@ def checkpoint(command: argparse.ArgumentParser, verb: str) -> None:
         default="last",
         help=f"{verb} the last epoch or the one that validation selected (default: last)",
     )
+
+
+def language(command: argparse.ArgumentParser) -> None:
+    """In which language a command speaks."""
+    command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
+
+
+def spoken(lang: str) -> "Words":
+    """The texts for the terminal: English where its encoding has no Korean, which is said once.
+
+    Raises ConfigError for a language that is not there.
+    """
+    from mixscope.report.words import Words
+
+    words = Words(lang)
+    try:
+        words("page.title-sign").encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        sys.stderr.write(
+            f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
+            " gets English; PYTHONUTF8=1 makes it UTF-8\n"
+        )
+        return Words("en")
+    return words
 
 
 def print_json(value: Any) -> None:

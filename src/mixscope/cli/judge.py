@@ -4,10 +4,14 @@ import argparse
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import checkpoint, declare, print_json
+from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
+from mixscope.formatting import padded
+
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 FORMATS = ("text", "markdown", "latex")
 
@@ -27,6 +31,7 @@ def add(commands: Any) -> None:
     command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
     tables.options(command)
     checkpoint(command, "judge")
+    language(command)
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
     command.add_argument(
@@ -54,8 +59,8 @@ def judge(arguments: argparse.Namespace) -> None:
                 "rules": rules.RULES,
                 "runs": {"done": done, "asked": asked},
                 "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
-                "verdicts": [dataclasses.asdict(v) for v in judged],
-                "problems": [dataclasses.asdict(p) for p in problems],
+                "verdicts": [v.to_dict() for v in judged],
+                "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
                 "exploratory": [dataclasses.asdict(e) | {"said": e.said} for e in explored],
                 "notes": found.notes,
@@ -66,45 +71,40 @@ def judge(arguments: argparse.Namespace) -> None:
         said = [e.statement for e in explored] or statements.of_verdicts(judged, found.claims, found.roles)
         print((statements.to_latex if arguments.format == "latex" else statements.to_markdown)(said), end="")
         return
+    words = spoken(arguments.lang)
     if found.plan is None:
-        print(f"{arguments.results}: {_size(found)}")
+        print(f"{arguments.results}: {_size(found, words)}")
         for line in tables.notes(found):
             print(line)
     else:
-        print(
-            f"{found.name}: {done} of {asked} runs done, {arguments.checkpoint} checkpoint, test split,"
-            f" verdict rules {rules.RULES}"
-        )
+        about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
+        print(words("judge.head", name=found.name, done=done, asked=asked, **about))
     if explored:
         tests = sum(e.p is not None for e in explored)
-        holm = f"Holm over {tests} contrasts" if tests else "no spread between runs is known, so no p"
-        print(f"\nexploratory: nothing was claimed before these runs; {holm}")
+        print("\n" + words("judge.exploratory", tests=tests))
         print("\n".join(exploratory.to_text(explored)))
-    for line in _lost(health.lost(found)):
-        print(line)
-    for line in _lines(judged):
+    lost = "; ".join(f"{each.experiment} {each.lost}/{each.planned}" for each in health.lost(found))
+    if lost:
+        print(words("judge.lost", runs=lost))
+    for line in _lines(judged, words):
         print(line)
     if problems:
-        print("\nwhat is not as the study asks")
+        print(f"\n{words('health.problems')}")
         for problem in problems:
-            print(f"  {problem.kind:<11} {problem.sentence}{_caps(problem, judged)}")
+            kind = padded(words(f"problem.{problem.kind}"), 18)
+            print(f"  {kind} {words.render(problem.finding)}{_caps(problem, judged, words)}")
     if budgets:
-        print(f"\nat every epoch, {budgets[0].split} split, interval from seeds only")
+        print("\n" + words("judge.budget", split=words(f"budget.split.{budgets[0].split}")))
         for one in budgets:
             for point in one.points:
-                print(f"  {_where(one.claim, one.stratum)}  epoch {point.epoch:>3}  {_figures(point)}")
+                where = f"{one.claim:<14} {padded(_stratum(one.stratum, words), 28)}"
+                print(f"  {where}  {words('judge.epoch', epoch=point.epoch)}  {_figures(point, words)}")
 
 
-def _size(found: Any) -> str:
-    summaries = f", {len(found.summaries)} rows with mean and spread" if found.summaries else ""
-    return f"{len(found.done)} finished runs{summaries}, {len(found.experiments)} experiments"
-
-
-def _lost(found: Any) -> Iterator[str]:
-    """Runs that did not finish, by experiment: what the estimates are of."""
-    if found:
-        shown = "; ".join(f"{each.experiment} {each.lost} of {each.planned}" for each in found)
-        yield f"runs that did not finish: {shown}; estimates are of runs that finish"
+def _size(found: Any, words: "Words") -> str:
+    return words(
+        "judge.size", runs=len(found.done), rows=len(found.summaries), experiments=len(found.experiments)
+    )
 
 
 def _row(one: Any, point: Any) -> dict[str, Any]:
@@ -113,111 +113,103 @@ def _row(one: Any, point: Any) -> dict[str, Any]:
     return whose | dataclasses.asdict(point) | {"estimate": point.estimate, "seeds": len(point.by_seed)}
 
 
-def _lines(judged: Any) -> Iterator[str]:
+def _lines(judged: Any, words: "Words") -> Iterator[str]:
     """Primary claims, then secondary ones; a line for each stratum, and below it what there is to say."""
     for secondary in (False, True):
         mine = [v for v in judged if v.secondary == secondary]
         if mine and secondary:
-            yield "\nsecondary"
+            yield f"\n{words('answer.secondary')}"
         for verdict in mine:
-            yield f"\n{verdict.claim}  {verdict.text['en']}"
-            said_below = len(verdict.readings) == 1 and (
-                verdict.readings[0].gates or verdict.readings[0].missing
+            yield f"\n{verdict.claim}  {words.own(verdict.text)}"
+            first = verdict.readings[0]
+            said_below = len(verdict.readings) == 1 and (first.gates or first.missing)
+            yield f"  {_word(verdict.verdict, words)}" + (
+                "" if said_below else f": {words.render(verdict.why)}"
             )
-            yield f"  {_word(verdict.verdict)}" + ("" if said_below else f": {verdict.why}")
             for reading in verdict.readings:
-                yield f"  {_stratum(reading.stratum):<28} {_word(reading.verdict):<15} {_estimate(reading)}"
-                for sentence in _remarks(reading):
+                stratum, word = _stratum(reading.stratum, words), _word(reading.verdict, words)
+                yield f"  {padded(stratum, 28)} {padded(word, 15)} {_estimate(reading, words)}"
+                for sentence in _remarks(reading, words):
                     yield f"  {'':<28} {sentence}"
 
 
-def _word(verdict: str) -> str:
-    return "POST HOC" if verdict == "POST-HOC" else verdict
+def _word(verdict: str, words: "Words") -> str:
+    """A verdict in one word; in English in capitals, as claims.md has it."""
+    word = words(f"verdict.{verdict}")
+    return verdict.replace("POST-HOC", "POST HOC") if words.language == "en" else word
 
 
-def _estimate(reading: Any) -> str:
+def _estimate(reading: Any, words: "Words") -> str:
     if reading.points is None:
-        return f"no finished run of {', '.join(reading.missing)}" if reading.missing else ""
-    words = [_interval(reading.points, "pp")]
+        missing = ", ".join(reading.missing)
+        return words("why.missing", experiments=missing) if missing else ""
+    shown = [_interval(reading.points, words)]
     if reading.seeds > 1:
-        words.append(f"{reading.seeds} seeds, {reading.degrees:.3g} df")
-    return "  ".join(words)
+        shown.append(words("judge.seeds", seeds=reading.seeds, df=f"{reading.degrees:.3g}"))
+    return "  ".join(shown)
 
 
-def _remarks(reading: Any) -> Iterator[str]:
-    from mixscope import i18n
-
-    for kind, sentence in zip(reading.gate_kinds, reading.gates, strict=True):
-        yield f"{kind}: {sentence}"
+def _remarks(reading: Any, words: "Words") -> Iterator[str]:
+    yield from map(words.render, reading.findings)
     if reading.points is None:
         return
-    yield from _look(reading)
-    yield from _what_it_would_take(reading)
-    if reading.shared is not None and reading.verdict != "ESTIMATE":
-        does = "take off" if reading.shared >= 0 else "add"
-        yield f"pairing by seed would {does} {abs(100 * reading.shared):.0f} % of the variance over seeds"
-    if reading.bound is not None:
-        yield f"counting other test examples too: {_interval(reading.bound, 'pp')} at most"
-    if reading.paired_points is not None:
-        yield f"paired by seed: {_interval(reading.paired_points, 'pp')}"
-    if reading.chosen_on_test is not None:
-        flattery = reading.chosen_on_test.estimate - reading.points.estimate
-        yield f"epoch chosen on the test split: {_interval(reading.chosen_on_test, 'pp')}, {flattery:+.2f} pp"
-    for sentence in (*map(i18n.render, reading.warnings), *reading.caveats):
-        yield f"note: {sentence}"
-
-
-def _look(reading: Any) -> Iterator[str]:
-    """At which look it is judged, and when the next one is."""
     look = reading.look
-    if look is None or look.of == 1:
-        return
-    low, high, level = reading.judged.low, reading.judged.high, 100 * reading.judged.level
-    after = f"; the next look is at {look.next} seeds" if look.next else "; this was the last look"
-    yield (
-        f"look {look.number} of {look.of}, at {look.seeds} seeds: {level:.4g} % interval"
-        f" [{low:+.2f}, {high:+.2f}]{after}"
-    )
+    if look is not None and look.of > 1:
+        yield words(
+            "judge.look",
+            number=look.number,
+            of=look.of,
+            seeds=look.seeds,
+            level=f"{100 * reading.judged.level:.4g}",
+            low=reading.judged.low,
+            high=reading.judged.high,
+            next=look.next or "none",
+        )
+    yield from _what_it_would_take(reading, words)
+    if reading.shared is not None and reading.verdict != "ESTIMATE":
+        less = "less" if reading.shared >= 0 else "more"
+        yield words("judge.paired", percent=f"{abs(100 * reading.shared):.0f}", change=less)
+    if reading.bound is not None:
+        yield words("judge.bound", interval=_interval(reading.bound, words))
+    if reading.paired_points is not None:
+        yield words("judge.paired_interval", interval=_interval(reading.paired_points, words))
+    if reading.chosen_on_test is not None:
+        bias = reading.chosen_on_test.estimate - reading.points.estimate
+        yield words("judge.chosen", interval=_interval(reading.chosen_on_test, words), bias=bias)
+    for finding in (*reading.warnings, *reading.caveats):
+        yield words("answer.mind", gates=finding)
 
 
-def _what_it_would_take(reading: Any) -> Iterator[str]:
+def _what_it_would_take(reading: Any, words: "Words") -> Iterator[str]:
     if reading.seeds == 1:
-        yield "the interval counts test examples only: it is of these checkpoints, not of new runs"
-        if reading.tipping_sd is None:
-            yield "test examples alone leave it open"
-        else:
-            yield f"a standard deviation between runs of {reading.tipping_sd:.2f} pp would erase it"
+        yield words("judge.one_seed")
+        sd = reading.tipping_sd
+        yield words("answer.open") if sd is None else words("answer.tipping", sd=f"{sd:.2f}")
     elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm", "unfinished"}:
         if reading.seeds_low is None:
-            yield "no number of seeds up to 1,000 would settle it: the test split is too small"
+            yield words("judge.too_small")
         else:
-            more = f"{reading.seeds_low} or more" if reading.seeds_high is None else _from_to(reading)
-            yield f"{more} seeds would settle it either way (80 % power, if the effect is as estimated)"
+            low, high = reading.seeds_low, reading.seeds_high
+            seeds = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
+            yield words("answer.seeds_needed", n=seeds)
 
 
-def _from_to(reading: Any) -> str:
-    low, high = reading.seeds_low, reading.seeds_high
-    return f"about {low}" if low == high else f"{low} to {high}"
-
-
-def _caps(problem: Any, judged: Any) -> str:
+def _caps(problem: Any, judged: Any, words: "Words") -> str:
     claims = [v.claim for v in judged if any(problem.kind in r.gate_kinds for r in v.readings)]
-    return f"; caps {', '.join(claims)}" if problem.caps and claims else ""
+    return f"; {words('judge.limits', claims=claims)}" if problem.caps and claims else ""
 
 
-def _figures(point: Any) -> str:
+def _figures(point: Any, words: "Words") -> str:
+    unit = words("page.unit_pp")
     if point.low is None:
-        return f"{point.estimate:+.2f} pp"
-    return f"{point.estimate:+.2f} pp [{point.low:+.2f}, {point.high:+.2f}]"
+        return f"{point.estimate:+.2f} {unit}"
+    return f"{point.estimate:+.2f} {unit} [{point.low:+.2f}, {point.high:+.2f}]"
 
 
-def _where(claim: str, stratum: Any) -> str:
-    return f"{claim:<14} {_stratum(stratum):<28}"
+def _interval(found: Any, words: "Words") -> str:
+    return f"{found.estimate:+.2f} {words('page.unit_pp')} [{found.low:+.2f}, {found.high:+.2f}]"
 
 
-def _interval(found: Any, unit: str) -> str:
-    return f"{found.estimate:+.2f} {unit} [{found.low:+.2f}, {found.high:+.2f}]"
-
-
-def _stratum(stratum: Any) -> str:
-    return ", ".join(stratum.values()) or "all"
+def _stratum(stratum: Any, words: "Words") -> str:
+    shown = stratum.values() if words.language == "en" else map(words.level, stratum.values())
+    return ", ".join(shown) or words("answer.strata_all")

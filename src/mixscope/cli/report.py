@@ -3,10 +3,14 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.grammar import declare, language, print_json, spoken
+from mixscope.formatting import padded
+
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 
 def add(commands: Any) -> None:
@@ -22,7 +26,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
     tables.options(command)
-    command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
+    language(command)
     command.add_argument(
         "--reference",
         type=Path,
@@ -67,43 +71,41 @@ def report(arguments: argparse.Namespace) -> None:
                 "figures": [str(file) for file in made.figures],
                 "complete": results.complete,
                 "runs": runs,
-                "verdicts": [_row(verdict) for verdict in made.story.verdicts],
+                "verdicts": [verdict.to_dict() for verdict in made.story.verdicts],
             }
         )
     else:
-        for line in _lines(made.story.verdicts, arguments.lang):
+        words = spoken(arguments.lang)
+        for line in _lines(made.story.verdicts, words):
             print(line)
         if not results.complete:
-            print(f"partial   {runs['done']} of {runs['of']} runs are done")
-        print(f"report    {made.page}")
+            told = words("partial.runs", done=runs["done"], all=runs["of"])
+            print(f"{padded(words('partial.word'), 10)}{told}")
+        print(f"{padded(words('page.report'), 10)}{made.page}")
     if arguments.open:
         import webbrowser
 
         webbrowser.open(made.page.resolve().as_uri())
 
 
-def _row(verdict: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(verdict)
-
-
-def _lines(judged: Any, language: str) -> Iterator[str]:
+def _lines(judged: Any, words: "Words") -> Iterator[str]:
     """A claim with its verdict; below it each stratum with its interval and what there is to say of it."""
     from mixscope.report.sections.answer import remarks
-    from mixscope.report.words import Words
 
-    words = Words(language)
     for verdict in judged:
         if verdict.secondary:
             continue
-        yield f"{verdict.claim:<9} {verdict.verdict:<13} {words.own(verdict.text)}"
+        yield f"{verdict.claim:<9} {padded(_word(verdict.verdict, words), 16)}{words.own(verdict.text)}"
         several = len(verdict.readings) > 1
         for reading in verdict.readings:
             interval, parts = reading.points, []
             if several:
-                parts.append(f"{reading.verdict:<13} {words.levels(reading.stratum)}")
+                parts.append(f"{padded(_word(reading.verdict, words), 15)} {words.levels(reading.stratum)}")
             if interval is not None:
                 unit = words("page.unit_pp")
                 parts.append(f"{interval.estimate:+.2f} {unit} [{interval.low:+.2f}, {interval.high:+.2f}]")
             yield " " * 10 + "  ".join([*parts, "; ".join(remarks(verdict, reading, words))]).rstrip()
+
+
+def _word(verdict: str, words: "Words") -> str:
+    return verdict.replace("POST-HOC", "POST HOC") if words.language == "en" else words(f"verdict.{verdict}")

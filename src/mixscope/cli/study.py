@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
-from mixscope.cli.grammar import declare, print_json, root_and_json, table
+from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
 
@@ -50,6 +50,8 @@ def add(commands: Any) -> None:
             "--out", type=Path, metavar="DIR", help="the study's folder (default: runs/STUDY)"
         )
         root_and_json(command)
+        if name == "table":
+            language(command)
         if name == "plan":
             command.add_argument(
                 "--slots",
@@ -348,7 +350,7 @@ def study_table(arguments: argparse.Namespace) -> None:
 
     _, runs, out = _planned(arguments)
     rows = tables.results(runs, out)
-    print_json(rows) if arguments.json else print(tables.text(rows))
+    print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
 
 
 def study_eval(arguments: argparse.Namespace) -> None:

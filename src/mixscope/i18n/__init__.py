@@ -8,7 +8,8 @@ https://projectfluent.org/fluent/guide. What the format has no word for is done 
     SIGNED($x, digits: 2)   +1.50
     SIG($x, digits: 3)      0.0127, significant digits
 
-A parameter that holds a list `xs` also gives its length as `$xs_count`.
+A parameter that holds a list `xs` also gives its length as `$xs_count`. Of a list of findings the first few
+are told and the rest is counted, but for parameters that begin with `all_`.
 """
 
 import re
@@ -58,7 +59,7 @@ def message(name: str, lang: str = "en", /, **params: Any) -> str:
     assert pattern is not None
     values: dict[str, Any] = {}
     for key, value in params.items():
-        values[key] = _shown(value, lang)
+        values[key] = _shown(value, lang, None if key.startswith("all_") else SHOWN)
         if isinstance(value, list | tuple):
             values[f"{key}_count"] = len(value)
     text, errors = bundle.format_pattern(pattern, values)
@@ -72,12 +73,13 @@ def has(name: str, lang: str = "en") -> bool:
     return bool(_bundle(lang).has_message(name.replace(".", "-")))
 
 
-def join(texts: Iterable[str], lang: str = "en") -> str:
+def _join(texts: Iterable[str], lang: str, most: int | None) -> str:
     """Sentences in a row; the first few, and how many more there are."""
     told = list(texts)
-    more = len(told) - SHOWN
-    shown = "; ".join(told[:SHOWN])
-    return shown if more <= 0 else message("and-more", lang, texts=shown, count=more)
+    shown = "; ".join(told[:most])
+    if most is None or len(told) <= most:
+        return shown
+    return message("and-more", lang, texts=shown, count=len(told) - most)
 
 
 def source(lang: str) -> str:
@@ -93,7 +95,7 @@ def _bundle(lang: str) -> FluentBundle:
     return bundle
 
 
-def _shown(value: Any, lang: str) -> Any:
+def _shown(value: Any, lang: str, most: int | None) -> Any:
     """A parameter as Fluent takes it: text, a number, or a list that FIXED can still read as numbers."""
     if isinstance(value, Finding):
         return render(value, lang)
@@ -105,7 +107,7 @@ def _shown(value: Any, lang: str) -> Any:
         return fluent_number(value, useGrouping=False, maximumFractionDigits=6)
     if isinstance(value, list | tuple):
         if value and all(isinstance(one, Finding) for one in value):
-            return join((render(one, lang) for one in value), lang)
+            return _join((render(one, lang) for one in value), lang, most)
         return _Listed(render(one, lang) if isinstance(one, Finding) else one for one in value)
     return str(value)
 

@@ -82,13 +82,22 @@ answer-expect-equivalent = claim: within the margin
 answer-expect-none = no claim, an estimate
 answer-strata_all = the whole study
 
-why-above = the interval lies above 0
-why-below = the interval lies below 0
-why-crosses = the interval contains 0 and extends beyond the margin
-why-inside = the interval lies within the margin
-why-within = the narrow interval lies within the margin
-why-outside = the interval lies outside the margin
-why-beyond = the interval extends beyond the margin
+why-above = the { $level } % interval lies above 0
+why-below = the { $level } % interval lies below 0
+why-crosses = the { $level } % interval contains 0 and extends beyond the margin of { $margin } pp
+why-inside = the { $level } % interval lies within the margin of { $margin } pp
+why-outside = the interval lies outside the margin of { $margin } pp
+why-beyond = the interval extends beyond the margin of { $margin } pp
+why-missing = no finished run of { $experiments }
+why-one-seed = one seed cannot show how much runs differ
+why-limited = { $all_gates }
+why-no-claim = nothing is claimed
+why-strata = { $all_parts }
+why-all-strata = { $verdict } in all { $strata } strata
+why-named-strata = { $verdict } in { $count } of { $strata } strata ({ $where })
+why-some-strata = { $verdict } in { $count } of { $strata } strata
+why-strata-differ = strata differ (p { SIG($p, digits: 2) })
+why-strata-alike = a difference between strata is not shown (p { SIG($p, digits: 2) })
 
 gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
@@ -793,3 +802,73 @@ level-cutmix = CutMix
 level-switch = MixUp or CutMix
 level-scratch = from scratch
 level-imagenet = pretrained
+
+## Titles of the built-in studies
+
+study-quickstart = A small ResNet and a small ViT on handwritten digits
+study-resnet-vs-vit = ResNet50 against ViT-Small/16 under MixUp and CutMix
+study-resnet-vs-vit-published = ResNet50 against ViT-Small/16, the published settings
+study-resnet-vs-vit-small-images = ResNet50 (3x3 stem) against ViT-Small with small patches
+study-resnet-vs-vit-two-cores = A narrow ResNet against a narrow ViT under MixUp and CutMix, on two CPU cores
+study-resnet-vs-vit-two-cores-short = A narrow ResNet against a narrow ViT on CIFAR-100, 30 epochs
+study-local-global = Which of a local and a global cue decides, in a small ResNet and a small ViT
+
+## More of the frame
+
+page-title-sign = a
+page-report = report
+partial-word = partial
+partial-runs = { $done } of { $all } runs are done
+
+## Terminal
+
+judge-head = { $name }: { $done } of { $asked } runs done, { $checkpoint } checkpoint, test split, verdict rules { $rules }
+judge-lost = runs that did not finish: { $runs }; estimates are of runs that finish
+judge-budget = at every epoch, { $split } split, interval from seeds only
+judge-epoch = epoch { $epoch }
+judge-seeds = { $seeds } seeds, { $df } df
+judge-look = look { $number } of { $of }, at { $seeds } seeds: { $level } % interval [{ SIGNED($low) }, { SIGNED($high) }]; { $next ->
+    [none] this was the last look
+   *[other] the next look is at { $next } seeds
+}
+judge-paired = pairing by seed would { $change ->
+    [less] remove { $percent } % of the variance over seeds
+   *[more] add { $percent } % to the variance over seeds
+}
+judge-paired_interval = paired by seed: { $interval }
+judge-chosen = epoch chosen on the test split: { $interval }, bias { SIGNED($bias) } pp
+judge-one_seed = the interval counts test examples only: it holds for these checkpoints, not for new runs
+judge-too_small = no number of seeds up to 1,000 would settle it: the test split is too small
+judge-exploratory = exploratory: nothing was claimed before these runs; { $tests ->
+    [0] no spread between runs is known, so no p
+    [one] Holm over 1 contrast
+   *[other] Holm over { $tests } contrasts
+}
+judge-size = { $runs } finished runs{ $rows ->
+    [0] { "" }
+   *[other] , { $rows } rows with mean and spread
+}, { $experiments } experiments
+judge-bound = counting other test examples too: { $interval } at most
+judge-limits = limits { $claims }
+compare-settings = settings
+compare-made_with = made with
+compare-problems = notes
+compare-only = only in { $name }: { $experiments }
+compare-results = results  (test top-1 %, { $checkpoint } checkpoint; difference in pp with its 95 % interval)
+compare-seeds = { $first } and { $second } seeds
+compare-all = all experiments
+compare-no_run = no finished run
+compare-p = p { SIG($p) } after Holm: { $said }
+compare-within-noise = within noise
+compare-beyond-noise = beyond noise
+compare-unknown = unknown
+compare-total = { $n } experiments: { $counts }
+table-failed = { $count } failed
+table-experiment = Experiment
+table-dataset = Dataset
+table-model = Model
+table-augmentation = Augmentation
+table-pretrained = Pretrained
+table-precision = Precision
+table-recall = Recall
+table-seeds = Seeds

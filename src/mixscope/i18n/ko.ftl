@@ -49,7 +49,7 @@ meaning-INCONCLUSIVE = 현재 실행만으로는 입증도 배제도 할 수 없
 meaning-NEGLIGIBLE = 신뢰구간이 허용 한계 안에 있습니다. 효과가 있더라도 의미를 두기에는 작습니다.
 meaning-PARTLY = 일부 층에서만 지지됩니다. 층 사이에 차이가 있다는 말은 검정으로 확인될 때만 합니다.
 meaning-UNFINISHED = 끝난 층에서는 판정이 났고, 다른 층에는 끝난 실행이 없습니다.
-meaning-SCALE-DEPENDENT = 퍼센트포인트와 로그 오즈가 서로 반대를 가리킵니다.
+meaning-SCALE-DEPENDENT = 퍼센트포인트와 로그 오즈의 방향이 서로 반대입니다.
 meaning-POST-HOC = 첫 실행 뒤에 가설을 고쳤으므로 예측으로 볼 수 없습니다.
 meaning-EXPLORATORY = 시드가 하나입니다. 신뢰구간은 이 체크포인트에만 해당하며, 다른 실행에 대해서는 알 수 없습니다.
 meaning-MISSING = 필요한 실행이 끝나지 않았습니다.
@@ -72,7 +72,7 @@ answer-best_next = 다음은 { $cell }, { $difference }%p 낮음{ $interval }
 answer-look = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정
 answer-look_next = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정, 다음 판정은 시드 { $next }개
 answer-edited = 첫 실행 뒤에 고친 가설
-answer-seeds_needed = 실험마다 시드 { $n }개면 어느 쪽으로든 판정이 납니다(검정력 80%, 효과가 추정값과 같을 때)
+answer-seeds_needed = 실험마다 시드가 { $n }개이면 어느 쪽으로든 판정할 수 있습니다(검정력 80%, 효과가 추정값과 같다면)
 answer-tipping = 실행 간 표준편차가 { $sd }%p이면 이 결과는 사라집니다
 answer-negligible = 허용 한계 { $margin }%p 이내
 answer-margin = 허용 한계 { $margin }%p
@@ -82,25 +82,34 @@ answer-expect-equivalent = 가설: 허용 한계 이내
 answer-expect-none = 가설 없음, 추정만
 answer-strata_all = 연구 전체
 
-why-above = 신뢰구간이 0보다 큽니다
-why-below = 신뢰구간이 0보다 작습니다
-why-crosses = 신뢰구간이 0을 포함하고 허용 한계를 벗어납니다
-why-inside = 신뢰구간이 허용 한계 안에 있습니다
-why-within = 좁은 신뢰구간이 허용 한계 안에 있습니다
-why-outside = 신뢰구간이 허용 한계 밖에 있습니다
-why-beyond = 신뢰구간이 허용 한계를 벗어납니다
+why-above = { $level }% 신뢰구간이 0보다 큽니다
+why-below = { $level }% 신뢰구간이 0보다 작습니다
+why-crosses = { $level }% 신뢰구간이 0을 포함하고 허용 한계 { $margin }%p를 벗어납니다
+why-inside = { $level }% 신뢰구간이 허용 한계 { $margin }%p 안에 있습니다
+why-outside = 신뢰구간이 허용 한계 { $margin }%p 밖에 있습니다
+why-beyond = 신뢰구간이 허용 한계 { $margin }%p를 벗어납니다
+why-missing = 끝난 실행이 없습니다: { $experiments }
+why-one-seed = 시드 하나로는 실행 간 변동을 알 수 없습니다
+why-limited = { $all_gates }
+why-no-claim = 가설 없이 추정만 합니다
+why-strata = { $all_parts }
+why-all-strata = 층 { $strata }개 모두 { $verdict }
+why-named-strata = 층 { $strata }개 중 { $count }개에서 { $verdict }({ $where })
+why-some-strata = 층 { $strata }개 중 { $count }개에서 { $verdict }
+why-strata-differ = 층 사이에 차이가 있습니다(p { SIG($p, digits: 2) })
+why-strata-alike = 층 사이의 차이는 확인되지 않습니다(p { SIG($p, digits: 2) })
 
-gate-seeds = 시드 3개 미만
-gate-unfinished = 끝나지 않은 계획된 실행
-gate-failed = 실패하거나 손상된 실행
-gate-claims = 첫 실행 뒤에 고친 가설
-gate-copied = 예측이 똑같은 실행
-gate-settings = 연구와 다른 설정
-gate-code = 서로 다른 코드 버전
-gate-data = 서로 다른 데이터
-gate-checkpoint = 서로 다른 체크포인트 규칙
-gate-health = 통과하지 못한 검증 항목
-gate-scales = 로그 오즈는 반대를 가리킴
+gate-seeds = 시드가 3개 미만
+gate-unfinished = 계획한 실행이 끝나지 않음
+gate-failed = 계획한 실행이 실패하거나 손상됨
+gate-claims = 첫 실행 뒤에 가설을 고침
+gate-copied = 예측이 동일한 실행이 있음
+gate-settings = 설정이 연구와 다름
+gate-code = 코드 버전이 서로 다름
+gate-data = 데이터가 서로 다름
+gate-checkpoint = 체크포인트 규칙이 서로 다름
+gate-health = 통과하지 못한 검증 항목이 있음
+gate-scales = 로그 오즈로는 반대 방향임
 gate-holm = 가설 또는 층에 대한 보정 후 유의하지 않음
 gate-needs = 전제가 되는 가설이 성립하지 않음
 
@@ -496,8 +505,16 @@ pretraining-data = { $severity ->
     [ok] 초기 가중치는 이 실행의 평가 대상으로 학습되지 않았습니다
    *[warn] { $remarks }
 }
-weights-saw-method = 가중치 { $weights } 자체가 { $method }을(를) 써서 학습되었습니다({ $source })
-weights-method-unknown = 가중치 { $weights }의 학습에 { $method }을(를) 썼는지 알 수 없습니다
+weights-saw-method = 가중치 { $weights }는 { $method ->
+    [MixUp] MixUp을
+    [CutMix] CutMix를
+   *[other] { $method }을(를)
+} 사용해 학습되었습니다({ $source })
+weights-method-unknown = 가중치 { $weights }의 학습에 { $method ->
+    [MixUp] MixUp을
+    [CutMix] CutMix를
+   *[other] { $method }을(를)
+} 사용했는지 알 수 없습니다
 weights-saw-classes = { $data }의 클래스가 가중치 { $weights }의 학습 클래스에 포함됩니다
 weights-classes-unknown = 가중치 { $weights }의 학습에 { $data }의 클래스가 쓰였는지 알 수 없습니다
 checkpoint-selection = 체크포인트별 테스트 top-1: { $top1 }
@@ -568,17 +585,17 @@ runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: {
 
 too-few-seeds = 시드가 { $seeds }개입니다. 판정에는 { $needed }개가 필요합니다
 no-common-seed = 연구는 시드로 짝을 짓는데, 모든 실험에 공통인 시드가 없습니다
-scales-disagree = 로그 오즈는 다르게 말합니다: { SIGNED($points_pp) }%p에서 로짓 { SIGNED($low, digits: 3) }~{ SIGNED($high, digits: 3) }
+scales-disagree = 로그 오즈로는 결과가 다릅니다: { SIGNED($points_pp) }%p인데 로짓은 { SIGNED($low, digits: 3) }~{ SIGNED($high, digits: 3) }입니다
 runs-unfinished = 실행 { $planned }개 중 { $done }개가 끝났습니다. 판정은 시드 { $seeds }개에서 합니다
 before-first-look = 실행 { $planned }개 중 { $done }개가 끝났습니다. 첫 판정은 시드 { $seeds }개에서 합니다
 runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못했습니다({ $where }). 추정은 끝난 실행에 대한 것입니다
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
-runs-copied = 예측이 똑같습니다: { $runs }
-one-of-strata = 층 { $strata }개 중 하나입니다: 단독으로는 p { SIG($p) }이지만 보정 후 { SIG($corrected) }로 { SIG($alpha) }보다 큽니다
+runs-copied = 예측이 동일합니다: { $runs }
+one-of-strata = 층 { $strata }개 중 하나입니다. 단독 p는 { SIG($p) }, 보정 후에는 { SIG($corrected) }(으)로 { SIG($alpha) }보다 큽니다
 on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
-opposed-arms = 실험들이 시드에 따라 반대로 움직입니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
+opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 
@@ -741,3 +758,72 @@ level-cutmix = CutMix
 level-switch = MixUp 또는 CutMix
 level-scratch = 처음부터
 level-imagenet = 사전 학습
+
+## 내장 연구의 제목
+
+study-quickstart = 손글씨 숫자에 대한 작은 ResNet과 작은 ViT
+study-resnet-vs-vit = MixUp과 CutMix를 쓴 ResNet50과 ViT-Small/16의 비교
+study-resnet-vs-vit-published = 논문 설정을 따른 ResNet50과 ViT-Small/16의 비교
+study-resnet-vs-vit-small-images = ResNet50(3x3 스템)과 작은 패치를 쓴 ViT-Small의 비교
+study-resnet-vs-vit-two-cores = MixUp과 CutMix를 쓴 좁은 ResNet과 좁은 ViT의 비교, CPU 코어 2개
+study-resnet-vs-vit-two-cores-short = CIFAR-100, 30에폭의 좁은 ResNet과 좁은 ViT 비교
+study-local-global = 작은 ResNet과 작은 ViT에서 국소 단서와 전역 단서 중 무엇이 예측을 정하는가
+
+## 그 밖의 틀
+
+page-title-sign = 가
+page-report = 보고서
+partial-word = 미완료
+partial-runs = 실행 { $all }개 중 { $done }개가 끝났습니다
+
+## 터미널
+
+judge-head = { $name }: 실행 { $asked }개 중 { $done }개 완료, 체크포인트 { $checkpoint }, 테스트 분할, 판정 규칙 { $rules }
+judge-lost = 끝나지 못한 실행: { $runs }. 추정값은 끝난 실행에 대한 것입니다
+judge-budget = 에폭별, { $split } 분할, 시드만으로 구한 신뢰구간
+judge-epoch = { $epoch }에폭
+judge-seeds = 시드 { $seeds }개, 자유도 { $df }
+judge-look = { $of }회 중 { $number }회차 판정(시드 { $seeds }개): { $level }% 신뢰구간 [{ SIGNED($low) }, { SIGNED($high) }]. { $next ->
+    [none] 마지막 판정입니다
+   *[other] 다음 판정은 시드 { $next }개에서 합니다
+}
+judge-paired = 시드로 짝을 지으면 시드 간 분산이 { $percent }% { $change ->
+    [less] 줄어듭니다
+   *[more] 늘어납니다
+}
+judge-paired_interval = 시드로 짝지은 구간: { $interval }
+judge-chosen = 테스트 분할로 고른 에폭: { $interval }, 편향 { SIGNED($bias) }%p
+judge-one_seed = 신뢰구간은 테스트 데이터의 표집 오차만 반영하며, 이 체크포인트에만 해당합니다
+judge-too_small = 시드가 1,000개여도 판정할 수 없습니다. 테스트 분할이 너무 작습니다
+judge-exploratory = 탐색적: 실행 전에 세운 가설이 없습니다. { $tests ->
+    [0] 실행 간 변동을 알 수 없어 p가 없습니다
+   *[other] 대비 { $tests }개에 대한 Holm 보정
+}
+judge-size = 끝난 실행 { $runs }개{ $rows ->
+    [0] { "" }
+   *[other] , 평균과 변동만 있는 행 { $rows }개
+}, 실험 { $experiments }개
+judge-bound = 다른 테스트 데이터까지 고려하면 최대 { $interval }
+judge-limits = 판정 제한: { $claims }
+compare-settings = 설정
+compare-made_with = 실행 환경
+compare-problems = 참고
+compare-only = { $name }에만 있음: { $experiments }
+compare-results = 결과  (테스트 top-1 %, 체크포인트 { $checkpoint }, 차이(%p)와 95% 신뢰구간)
+compare-seeds = 시드 { $first }개와 { $second }개
+compare-all = 모든 실험
+compare-no_run = 끝난 실행 없음
+compare-p = Holm 보정 후 p { SIG($p) }: { $said }
+compare-within-noise = 변동 범위 이내
+compare-beyond-noise = 변동 범위 초과
+compare-unknown = 알 수 없음
+compare-total = 실험 { $n }개: { $counts }
+table-failed = { $count }개 실패
+table-experiment = 실험
+table-dataset = 데이터셋
+table-model = 모델
+table-augmentation = 증강
+table-pretrained = 사전 학습
+table-precision = 정밀도
+table-recall = 재현율
+table-seeds = 시드

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from mixscope import i18n
 from mixscope.claims.verdicts import Reading
-from mixscope.report import sentences
 from mixscope.report.grouping import shorter
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
@@ -32,12 +31,7 @@ def word(*parts: object) -> str:
 
 def limits(reading: Reading, language: str) -> tuple[str, ...]:
     """What limits a verdict, in sentences."""
-    return tuple(
-        i18n.render(finding, language)
-        if i18n.RECORDED not in finding.params
-        else sentences.translated(text, language) or text
-        for finding, text in zip(reading.findings, reading.gates, strict=True)
-    )
+    return tuple(i18n.render(finding, language) for finding in reading.findings)
 
 
 def seeds_range(reading: Reading) -> str:

@@ -24,10 +24,11 @@ from mixscope import i18n
 from mixscope.atomic import replacing
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
+from mixscope.findings import Finding
 from mixscope.formatting import number, signed
-from mixscope.report import drawing, literature, sentences, story, tables
+from mixscope.report import drawing, literature, story, tables
 from mixscope.report.figures import Figures
-from mixscope.report.naming import limits, seeds_range
+from mixscope.report.naming import seeds_range
 from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,
@@ -156,17 +157,15 @@ def _environment(words: Words) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.globals.update(t=words, number=number, signed=signed, plain=_plain, cite=_cite)
-    found.globals.update(value=_value, values=_values, said=lambda sentence: _said(sentence, words.language))
-    found.globals.update(plainly=lambda text: sentences.translated(text, words.language) or text)
+    found.globals.update(value=_value, values=_values, said=lambda finding: _said(finding, words.language))
     return found
 
 
-def _said(sentence: str, language: str) -> Markup:
-    """A sentence of a record or a gate in the reader's language, else marked as the English that it is."""
-    found = sentences.translated(sentence, language)
-    if found is None and not sentence.isascii() and language != "en":
-        return escape(sentence)  # a finding, rendered in the reader's language already
-    return Markup('<span lang="en">{}</span>').format(sentence) if found is None else escape(found)
+def _said(finding: Finding, language: str) -> Markup:
+    """A finding in the reader's language, marked where it is a text of another program in English."""
+    foreign = finding.code == "recorded-error" or i18n.RECORDED in finding.params
+    text = i18n.render(finding, language)
+    return Markup('<span lang="en">{}</span>').format(text) if foreign and language != "en" else escape(text)
 
 
 def _plain(value: float | None) -> str:
@@ -221,9 +220,8 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
         "edited": any(v.verdict == verdicts.POST_HOC for v in told.verdicts),
-        "limits": lambda reading: limits(reading, words.language),
         "seeds_range": seeds_range,
-        "warned": lambda reading: tuple(i18n.render(f, words.language) for f in reading.warnings),
+        "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),
         "forests": forests[False],
         "forests_secondary": forests[True],
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),

@@ -21,6 +21,7 @@ from mixscope.claims.budget import Budget
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.published import Curve, Reference
@@ -111,7 +112,7 @@ class Story:
     problems: Sequence[Problem]
     budgets: Sequence[Budget]
     gain_budgets: Sequence[Budget]
-    unreadable: Sequence[str]
+    unreadable: Sequence[Finding]
 
     @property
     def roles(self) -> Roles:
@@ -132,7 +133,7 @@ def gather(
     """
     table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
-    unreadable: list[str] = []
+    unreadable: list[Finding] = []
     cells = [_cell(results, e, table, logs.get(e.name, ()), unreadable) for e in results.experiments]
     data: dict[str, DataSet] = {}
     for run in results.runs:
@@ -159,15 +160,15 @@ def _cell(
     experiment: Experiment,
     reference: Reference | None,
     logs: Sequence[Curve],
-    unreadable: list[str],
+    unreadable: list[Finding],
 ) -> Cell:
     runs = results.runs_of(experiment.name)
     config = experiment.config
     checkpoint = BEST_ON_TEST if config is not None and config.train.protocol == "published" else LAST
     figures: dict[str, dict[int, float]] = {name: {} for name in FIGURES}
     for run in runs:
-        if run.state == DAMAGED and run.error is not None:
-            unreadable.append(run.error)
+        if run.state == DAMAGED and run.reason is not None:
+            unreadable.append(run.reason)
         row = run.metrics.get("test", {}).get(checkpoint, {}) if run.done else {}
         for name in FIGURES:
             value = row.get(name)
@@ -187,7 +188,7 @@ def _cell(
     )
 
 
-def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judged | None:
+def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:
     """The outcomes of a cell's runs by example, where they have labels and predicted classes."""
     seeds, hits, sure = [], [], []
     scaled: dict[int, Scaled] = {}
@@ -198,7 +199,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         try:
             found = run.outcomes(checkpoint)
         except DataError as problem:
-            unreadable.append(str(problem))
+            unreadable.append(problem.finding or Finding("recorded-error", "fail", {"text": str(problem)}))
             continue
         mine = found.confusion() if found is not None else None
         if found is None or found.labels is None or mine is None:
@@ -207,7 +208,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
             labels, ids, counts = found.labels, found.ids, np.zeros_like(mine)
         elif not np.array_equal(ids, found.ids) or counts.shape != mine.shape:
             name = run.directory or run.label
-            unreadable.append(f"{name}: its predictions are of other test examples than those of its cell")
+            unreadable.append(Finding("predictions-other-examples", "warn", {"path": name}))
             continue
         if found.confidence is not None:
             sure.append(found.confidence)
@@ -215,7 +216,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
         try:
             after = run.scaled(checkpoint)
         except DataError as problem:
-            unreadable.append(str(problem))
+            unreadable.append(problem.finding or Finding("recorded-error", "fail", {"text": str(problem)}))
         else:
             scaled |= {run.seed: after} if after is not None else {}
         counts += mine
@@ -236,7 +237,9 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[str]) -> Judg
 # --- over cells ---------------------------------------------------------------------------------
 
 
-def _class_gains(results: Results, cells: Sequence[Cell], unreadable: list[str]) -> dict[str, list[ArmGains]]:
+def _class_gains(
+    results: Results, cells: Sequence[Cell], unreadable: list[Finding]
+) -> dict[str, list[ArmGains]]:
     """By data set, every augmentation against the baseline beside it."""
     by_name = {cell.experiment: cell for cell in cells}
     found: dict[str, list[ArmGains]] = {}
@@ -245,7 +248,8 @@ def _class_gains(results: Results, cells: Sequence[Cell], unreadable: list[str])
         if arm.judged is None or plain.judged is None:
             continue
         if not np.array_equal(arm.judged.labels, plain.judged.labels):
-            unreadable.append(f"{arm.experiment} and {plain.experiment}: were judged on different examples")
+            both = [arm.experiment, plain.experiment]
+            unreadable.append(Finding("runs-other-examples", "warn", {"runs": both}))
             continue
         gains = classes.gains(
             arm.judged.hits, plain.judged.hits, plain.judged.labels, len(plain.judged.counts)

@@ -46,6 +46,11 @@ class Words:
         pairs = levels.items() if isinstance(levels, Mapping) else levels
         return ", ".join(self.level(level) for _, level in pairs)
 
+    def title(self, study: str, title: str) -> str:
+        """The title of a study: a built-in one in this language, any other as it stands in its file."""
+        builtin = i18n.has(f"study.{study}") and i18n.message(f"study.{study}") == title
+        return self(f"study.{study}") if builtin else title
+
     def own(self, text: Mapping[str, str]) -> str:
         """What a study says in several languages, in this one or else in English."""
         return text.get(self.language) or text["en"]

@@ -110,7 +110,9 @@ def _run(run: Run, files: dict[str, bytes]) -> Run:
                     "run": _keep(_of(found), mine),
                 }
     except DataError as problem:
-        return dataclasses.replace(run, state=DAMAGED, error=str(problem), epochs=(), health=(), metrics={})
+        return dataclasses.replace(
+            run, state=DAMAGED, error=str(problem), finding=problem.finding, epochs=(), health=(), metrics={}
+        )
     for checkpoint in arrays:
         with suppress(DataError):  # without readable validation predictions there is no temperature
             scaled[checkpoint] = to_plain(run.scaled(checkpoint))
@@ -124,7 +126,7 @@ def _listed(run: Run) -> dict[str, Any]:
     """A run in bundle.json: finished ones have a file, of the others there is only the state."""
     if run.done:
         return {"file": f"runs/{_file(run)}.json"}
-    kept = ("experiment", "seed", "state", "error", "directory", "heard", "stale", "config")
+    kept = ("experiment", "seed", "state", "error", "finding", "directory", "heard", "stale", "config")
     return {name: value for name, value in to_plain(run).items() if name in kept}
 
 
@@ -269,7 +271,9 @@ def _unpacked(opened: "_Opened", listed: Mapping[str, Any], checkpoint: str) -> 
         if checkpoint in document["outcomes"]:
             run.outcomes(checkpoint)
     except DataError as problem:
-        return dataclasses.replace(run, state=DAMAGED, error=str(problem), metrics={})
+        return dataclasses.replace(
+            run, state=DAMAGED, error=str(problem), finding=problem.finding, metrics={}
+        )
     return run
 
 

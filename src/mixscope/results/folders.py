@@ -164,11 +164,11 @@ def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], 
     try:
         if not records.is_run(path):
             if (path / "summary.json").exists():
-                raise DataError(f"{path}: has a summary and no config.yaml or no status.json")
+                raise records.damaged("record-half", path=str(path))
             return Run(**about, state=PENDING)
         return _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
     except DataError as problem:
-        return Run(**about, state=DAMAGED, error=str(problem))
+        return Run(**about, state=DAMAGED, error=str(problem), finding=problem.finding)
 
 
 def _read(
@@ -185,7 +185,7 @@ def _read(
     status = records.read_status(path)
     state = str(status["state"])
     if state not in records.STATES:
-        raise DataError(f"{path / 'status.json'}: no state {state!r} of runs is known")
+        raise records.damaged("record-state", path=str(path / "status.json"), state=state)
     done = state == DONE
     recorded = records.read_config(path)
     summary = _summary(path) if done else None
@@ -196,6 +196,7 @@ def _read(
         seed=seed,
         state=state,
         error=status.get("error"),
+        finding=_told(status),
         metrics=summary["results"] if summary else {},
         epochs=_events(path, "epoch", {"epoch": int}) if events else (),
         health=_health(path, summary, config) if events else (),
@@ -237,6 +238,16 @@ def _events(path: Path, kind: str, needed: Shape) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
+def _told(status: Mapping[str, Any]) -> Finding | None:
+    """Why a run ended, as data; None where an earlier version wrote a sentence only."""
+    found = status.get("finding")
+    return Finding.from_dict(found) if found else None
+
+
+def _damaged_predictions(file: Path, path: Path, reason: str) -> DataError:
+    return records.damaged("predictions-damaged", path=str(file), reason=reason, run=str(path))
+
+
 def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) -> tuple[Finding, ...]:
     """What checks found, so far where a run is not done."""
     rows = (summary or {}).get("health")
@@ -246,7 +257,7 @@ def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) ->
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise DataError(f"{file}: health holds what no run writes; the file is damaged") from problem
+        raise records.damaged("record-value", path=str(file), key="health", value=repr(problem)) from problem
 
 
 def _expect(file: Path, value: Any, needed: Shape, where: str = "") -> None:
@@ -257,7 +268,7 @@ def _expect(file: Path, value: Any, needed: Shape, where: str = "") -> None:
             found = found.get(key) if isinstance(found, dict) else None
         if not isinstance(found, kinds):
             at = f"{where}.{keys}" if where else keys
-            raise DataError(f"{file}: {at} is {found!r}, which no run writes; the file is damaged")
+            raise records.damaged("record-value", path=str(file), key=at, value=repr(found))
 
 
 def _provenance(
@@ -318,14 +329,11 @@ def _outcomes_of(
         try:
             made = Outcomes.from_logits(ids, labels, found.logits)
         except DataError as problem:
-            raise DataError(
-                f"{file}: is damaged ({problem}); `mixscope eval {path}` makes it again"
-            ) from problem
+            raise _damaged_predictions(file, path, str(problem)) from problem
         told = summary["results"]["test"].get(checkpoint, {}).get("top1") if summary else None
         if told is not None and abs(told - made.accuracy) > _SAME:
-            raise DataError(
-                f"{file}: is damaged (top-1 is {100 * made.accuracy:.2f} % where summary.json has"
-                f" {100 * told:.2f} %); `mixscope eval {path}` makes it again"
+            raise _damaged_predictions(
+                file, path, f"top-1 {100 * made.accuracy:.2f} %, summary.json {100 * told:.2f} %"
             )
         return made
 

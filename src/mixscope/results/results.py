@@ -129,6 +129,7 @@ class Run:
         seed: Unique within the experiment.
         state: One of `STATES`. Only "done" counts as a result; "damaged" means that its records are.
         error: Why it failed or what is damaged, in a sentence; None otherwise.
+        finding: The same as data, where it is known as such.
         metrics: `{split: {checkpoint: {metric: value}}}`: n (examples), top1, top5, precision, recall, f1,
             ece (shares 0 to 1), nll (nats), brier (0 to 2). A run of which only an accuracy is known has
             `{"test": {"last": {"top1": accuracy, "n": n_test}}}`.
@@ -145,6 +146,7 @@ class Run:
     seed: int
     state: str = DONE
     error: str | None = None
+    finding: Finding | None = None
     metrics: Metrics = field(default_factory=dict)
     epochs: Sequence[Mapping[str, Any]] = ()
     health: Sequence[Finding] = ()
@@ -170,6 +172,12 @@ class Run:
     def label(self) -> str:
         """How sentences name it."""
         return f"{self.experiment} seed {self.seed}"
+
+    @property
+    def reason(self) -> Finding | None:
+        """Why it failed or what is damaged; None otherwise."""
+        told = None if self.error is None else Finding("recorded-error", "fail", {"text": self.error})
+        return self.finding or told
 
     def outcomes(self, checkpoint: str = LAST) -> Outcomes | None:
         """Outcomes on the test split, read when first asked for and kept.

@@ -88,7 +88,9 @@ def run(
             if record is not None:
                 state = "interrupted" if isinstance(problem, Interrupted) else "failed"
                 with suppress(DiskFull):  # a disk that is full takes no last word either
-                    record.ended(state, str(problem) or type(problem).__name__)
+                    record.ended(
+                        state, str(problem) or type(problem).__name__, getattr(problem, "finding", None)
+                    )
             raise
 
 

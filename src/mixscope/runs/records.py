@@ -158,8 +158,9 @@ class Run:
         }
         write_json(self.path / "status.json", self._status)
 
-    def ended(self, state: str, error: str | None = None) -> None:
-        """The state in which this process leaves the run, standing where it stands."""
+    def ended(self, state: str, error: str | None = None, finding: Finding | None = None) -> None:
+        """The state in which this process leaves the run; finding: the error as data."""
+        self._status["finding"] = finding.to_dict() if finding else None
         self.status(state, epoch=self._status["epoch"], step=self._status["step"], error=error)
 
     def heartbeat(

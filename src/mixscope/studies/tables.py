@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mixscope import i18n
+from mixscope.formatting import padded, width
 from mixscope.runs import records
 from mixscope.study.matrix import PlannedRun, Study
 
@@ -92,14 +94,14 @@ def _summary(run: PlannedRun, out: Path) -> dict[str, Any] | None:
 # --- for a person -------------------------------------------------------------------------------
 
 
-def text(rows: Sequence[dict[str, Any]]) -> str:
+def text(rows: Sequence[dict[str, Any]], lang: str = "en") -> str:
     """The rows for a terminal: percent, mean +- standard deviation over seeds."""
     if not rows:
         return ""
-    head, *body = _cells(rows, "+-")
-    widths = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
+    head, *body = _cells(rows, "+-", lang)
+    widths = [max(width(line[i]) for line in (head, *body)) for i in range(len(head))]
     lines = [
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (head, *body)
+        "  ".join(padded(c, w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (head, *body)
     ]
     lines.insert(1, "  ".join("-" * w for w in widths))
     return "\n".join(lines)
@@ -116,21 +118,28 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     return f"Test split, percent, mean +- standard deviation over seeds; {which}{lost}"
 
 
-def _cells(rows: Sequence[dict[str, Any]], plus_minus: str) -> list[list[str]]:
+def _cells(rows: Sequence[dict[str, Any]], plus_minus: str, lang: str = "en") -> list[list[str]]:
     about = [k for k in rows[0] if k not in FIGURES and k not in NOT_SHOWN and k != "seeds"]
     about = [k for k in about if not k.endswith("_sd")]
-    titles = [TITLES.get(k, k.capitalize()) for k in (*about, *FIGURES, "seeds")]
+    titles = [_title(k, lang) for k in (*about, *FIGURES, "seeds")]
     return [
         titles,
         *(
             [
                 *(str(row[k]) for k in about),
                 *(_shown(row[f], row[f"{f}_sd"], plus_minus) for f in FIGURES),
-                f"{row['seeds']}/{row['of']}" + (f", {row['failed']} failed" if row["failed"] else ""),
+                f"{row['seeds']}/{row['of']}"
+                + (f", {i18n.message('table.failed', lang, count=row['failed'])}" if row["failed"] else ""),
             ]
             for row in rows
         ),
     ]
+
+
+def _title(key: str, lang: str) -> str:
+    """The heading of a column; in English as files have it."""
+    known = f"table.{key}"
+    return i18n.message(known, lang) if i18n.has(known, lang) else TITLES.get(key, key.capitalize())
 
 
 def _shown(mean: float | None, sd: float | None, plus_minus: str) -> str:

@@ -538,16 +538,19 @@ def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bo
 
 def _not_finite(
     loss: float, epoch: int, lr: float, recent: Sequence[tuple[int, np.ndarray]], folder: Path
-) -> str:
-    """The sentence for a loss that is not finite: at which step; on a GPU, at one since the last look."""
+) -> Finding:
+    """A loss that is not finite: at which step; on a GPU, at one since the last look (-1: the last)."""
     first, ids = recent[0]
-    steps = f"step {first}" if len(recent) == 1 else f"one of the steps {first} to {recent[-1][0]}"
-    shown = " ".join(map(str, ids[:8])) + (" ..." if len(ids) > 8 else "")
-    return (
-        f"the training loss became {loss} in epoch {epoch + 1}, {steps}, at learning rate {lr:.3g}, with the"
-        f" training images {shown}; {folder / 'not-finite.pt'} holds the model; a lower optim.lr, warm-up or"
-        " optim.clip_norm may help"
-    )
+    params = {
+        "loss": str(loss),
+        "epoch": epoch + 1,
+        "first_step": first if len(recent) > 1 else -1,
+        "last_step": recent[-1][0],
+        "lr": lr,
+        "images": " ".join(map(str, ids[:8])) + (" ..." if len(ids) > 8 else ""),
+        "file": str(folder / "not-finite.pt"),
+    }
+    return Finding("loss-not-finite", "fail", params)
 
 
 def _heading(epoch: int, epochs: int) -> str:

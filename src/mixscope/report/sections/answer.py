@@ -41,7 +41,7 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
         *verdicts.SETTLED,
         verdicts.INCONCLUSIVE,
     ):
-        found.append(words(f"why.{_where(verdict, reading)}"))
+        found.append(words.render(verdict.why))
     if reading.look is not None and reading.look.of > 1:
         found.append(_looked(reading, words))
     if reading.seeds_would_settle is not None:
@@ -72,20 +72,6 @@ def _looked(reading: Reading, words: Words) -> str:
         high=signed(reading.judged.high),
         next=reading.look.next,
     )
-
-
-def _where(verdict: Verdict, reading: Reading) -> str:
-    """Where the interval that a verdict rests on lies, as a key."""
-    assert reading.judged is not None
-    low, high, margin = reading.judged.low, reading.judged.high, verdict.margin
-    if verdict.expect == "equivalent":
-        outside = low > margin or high < -margin
-        return {verdicts.SUPPORTED: "within"}.get(reading.verdict, "outside" if outside else "beyond")
-    if reading.verdict == verdicts.NEGLIGIBLE:
-        return "inside"
-    if low > 0 or high < 0:
-        return "above" if low > 0 else "below"
-    return "crosses"
 
 
 def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> str:
