@@ -16,7 +16,7 @@ from mixscope.errors import ConfigError, DataError
 from mixscope.results import folders
 from mixscope.runs import code_version, records
 
-# Modules of a run's packages, or imported by them, that cannot change its values, and packages of such modules.
+# Modules of a run's packages, or imported by them, that cannot change its values, and packages of such.
 # A new module is a decision: it stands here or in code_version.FILES.
 BYSTANDERS = """
     atomic errors findings formatting hardware i18n
