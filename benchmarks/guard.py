@@ -5,7 +5,7 @@
 Where valgrind is installed, instructions an image are counted (callgrind), which no other work on the machine
 changes: one to two minutes, and one more the first time, for the kernels are compiled for the processor that
 valgrind shows. Elsewhere, or with --ratios, rates are compared within this process: half a minute. A line a
-figure; exit code 1 and a sentence for each bound that is passed. The bounds stand in mixscope.bench.guard.
+figure; exit code 1 and a sentence for each bound that is passed. The bounds stand in bounds.py.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mixscope.bench.guard import COUNTS, INSTRUCTIONS, RATIOS, Bound, judge
+from bounds import COUNTS, INSTRUCTIONS, RATIOS, Bound, judge
 
 BATCH, BATCHES, STORED = 256, 40, 1024
 NOTHING = "nothing"

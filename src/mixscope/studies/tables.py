@@ -43,7 +43,7 @@ def results(runs: Sequence[PlannedRun], out: Path) -> list[dict[str, Any]]:
             *(f for f in PUBLISHED_FACTORS if f in cell),
             *(f for f in cell if f not in PUBLISHED_FACTORS),
         ]
-        checkpoint = _checkpoint(mine[0])
+        checkpoint = mine[0].config.train.checkpoint
         done = [(r, summary) for r in mine if (summary := _summary(r, out)) is not None]
         row: dict[str, Any] = {"experiment": name, "dataset": dataset, **{f: cell[f] for f in factors}}
         spread: dict[str, float | None] = {}
@@ -78,10 +78,6 @@ def results(runs: Sequence[PlannedRun], out: Path) -> list[dict[str, Any]]:
 def _failed(run: PlannedRun, out: Path) -> bool:
     path = out / run.directory
     return records.is_run(path) and records.read_status(path)["state"] == "failed"
-
-
-def _checkpoint(run: PlannedRun) -> str:
-    return "best-on-test" if run.config.train.protocol == "published" else "last"
 
 
 def _summary(run: PlannedRun, out: Path) -> dict[str, Any] | None:
