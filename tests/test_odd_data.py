@@ -279,6 +279,32 @@ def test_a_tar_bz2_with_a_harmless_link_is_read_and_the_link_said(tmp_path):
     assert "1 symbolic links in the archive were left out" in notes(made) and len(made.labels("train")) == 4
 
 
+def test_what_lies_about_is_listed_with_the_command_that_prepares_it(
+    tmp_path, tiny_folder, capsys, monkeypatch
+):
+    root = tmp_path / "root"
+    (root / "downloads").mkdir(parents=True)
+    (root / "downloads" / "cifar-100-python.tar.gz").write_bytes(b"x")
+    (root / "notes.zip").write_bytes(b"x")
+    here = tmp_path / "here"
+    image_folder(here / "my flowers", splits=("Train", "valid"))
+    tiny_folder.rename(here / "tiny-imagenet-200")
+    monkeypatch.chdir(here)
+    assert cli.main(["data", "list", "--root", str(root)]) == 0
+    out = capsys.readouterr().out
+    for name, source in (
+        ("cifar100", root / "downloads" / "cifar-100-python.tar.gz"),
+        ("tiny-imagenet", here / "tiny-imagenet-200"),
+        ("imagefolder", f"'{here / 'my flowers'}'"),
+    ):
+        assert f"  mixscope data prepare {name} --source {source}\n" in out
+        assert any(line.split()[:2] == [name, "here"] for line in out.splitlines())
+    assert out.count("--source") == 3 + out.count("(give --source)") and "notes.zip" not in out
+    prepare("tiny-imagenet", root=root, source=here / "tiny-imagenet-200")
+    assert cli.main(["data", "list", "--root", str(root)]) == 0
+    assert "prepare tiny-imagenet" not in capsys.readouterr().out
+
+
 # --- Tiny-ImageNet ------------------------------------------------------------------------------
 
 

@@ -402,6 +402,13 @@ def test_predictions_that_cannot_be_compared_are_refused(tmp_path, rows, expecte
     assert "\n" not in str(problem.value)
 
 
+def test_runs_without_an_error_are_no_copies_of_each_other(tmp_path):
+    for name in ("a", "b", "c"):
+        np.savez(tmp_path / f"{name}.npz", label=LABELS, pred=LABELS)
+    path = written(tmp_path, "aug,seed,predictions\nnone,0,a.npz\nnone,1,b.npz\nmixup,0,c.npz\n")
+    assert accuracies(runs_table.read(path))["none",] == [100.0, 100.0]
+
+
 @pytest.mark.parametrize(
     ("arrays", "expected"),
     [

@@ -60,6 +60,16 @@ def test_report_and_compare_take_tables(capsys, tmp_path):
     assert code == 0 and "2 within noise" in out
 
 
+def test_a_second_table_that_cannot_be_read_says_why(capsys, tmp_path):
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(BAD.replace("mixup,1", "mixup,0"), "utf-8")
+    code, _, err = call(capsys, "compare", CASES / "seeds.csv", wrong)
+    assert code == 4 and "line 5: seed 0" in err
+    study = Path(__file__).parent / "stored" / "study"
+    code, _, err = call(capsys, "compare", study, study, "--n-test", "10")
+    assert code == 2 and "is a study" in err
+
+
 def test_an_import_is_a_bundle_that_judge_takes(capsys, tmp_path):
     out_file = tmp_path / "b.zip"
     code, out, _ = call(capsys, "import", EXPORTS / "timm", "--out", out_file)

@@ -24,6 +24,8 @@ from mixscope.claims.rules import (
     rule,
 )
 from mixscope.errors import ConfigError
+from mixscope.report import page
+from mixscope.results import folders
 from mixscope.runs import records
 from mixscope.studies import tables
 from mixscope.study import matrix
@@ -213,6 +215,25 @@ def test_claims_that_were_edited_after_the_runs_are_post_hoc(tmp_path, capsys):
     code, text, _ = call(capsys, "judge", folder)
     assert code == 0 and "POST HOC" in text and "SUPPORTED" not in text
     assert "claims were edited after 12 runs had begun" in text
+
+
+def test_a_report_of_edited_claims_has_no_headline(tmp_path):
+    folder = tmp_path / "s"
+    record(folder, made_study.write(folder, TWO, skill(**GOOD)))
+
+    def written(language):
+        made = page.write(folders.study(folder), out=tmp_path / language, language=language)
+        return made.page.read_text()
+
+    before = written("en")
+    assert "Claims written down before the first run" in before and "best-list" in before.split("</style>")[1]
+    assert "version 2 of the verdict rules" in before
+    file = folder / "study.yaml"
+    file.write_text(file.read_text().replace("margin: 1.0", "margin: 6.0"))
+    after = written("en")
+    assert "Claims edited after the first run" in after and "post hoc" in after
+    assert "written down before" not in after and "best-list" not in after.split("</style>")[1]
+    assert "첫 실행 뒤에 고친 가설" in written("ko")
 
 
 def test_other_words_are_no_edit_of_a_claim(tmp_path, capsys):

@@ -345,7 +345,9 @@ def _judged(effect: Mapping[str, Any], expect: str) -> str:
     made: Estimate = effect["made"]
     if made.conditional or effect["seeds"] < verdicts.FEWEST_SEEDS:
         return verdicts.INCONCLUSIVE
-    return verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
+    said = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
+    # An account that says that CutMix changes a cue is wrong where the change is too small to matter.
+    return verdicts.REFUTED if said == verdicts.NEGLIGIBLE else said
 
 
 def _decision(accounts: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:

@@ -35,32 +35,38 @@ def add(commands: Any) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """Prints what differs between two studies, or a study and a table, beyond noise."""
     from mixscope.audit import compare as comparison
+    from mixscope.errors import DataError
+    from mixscope.results import bundle
 
-    first = tables.load(arguments, arguments.first, arguments.checkpoint, beside=True)
-    second = _results(arguments)
+    table = arguments.second.is_file() and not bundle.is_bundle(arguments.second)
+    first = tables.load(arguments, arguments.first, arguments.checkpoint, beside=table)
+    second, problem = _results(arguments)
     if second is not None:
         found = comparison.studies(first, second, checkpoint=arguments.checkpoint)
     else:
-        found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
+        try:
+            found = comparison.table(first, arguments.second, checkpoint=arguments.checkpoint)
+        except DataError as other:
+            raise (problem or other) from other
     if arguments.json:
         return print_json(dataclasses.asdict(found))
     for line in _lines(found, arguments.checkpoint, spoken(arguments.lang)):
         print(line)
 
 
-def _results(arguments: argparse.Namespace) -> Any:
-    """The second as results; None for a published table, whose rows are single values by experiment."""
+def _results(arguments: argparse.Namespace) -> tuple[Any, Exception | None]:
+    """The second as results, or why it cannot be; none of both for a published table of single values."""
     from mixscope.errors import ConfigError, DataError
     from mixscope.results import bundle
 
     if arguments.second.is_dir() or bundle.is_bundle(arguments.second):
-        return tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
+        return tables.load(arguments, arguments.second, arguments.checkpoint, beside=True), None
     try:
         found = tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
-    except (ConfigError, DataError):
-        return None
+    except (ConfigError, DataError) as problem:
+        return None, problem
     repeated = any(len(found.runs_of(e.name)) > 1 for e in found.experiments)
-    return found if repeated or found.summaries else None
+    return (found if repeated or found.summaries else None), None
 
 
 def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:

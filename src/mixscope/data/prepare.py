@@ -5,6 +5,7 @@ to pack (store.py).
 """
 
 import dataclasses
+import errno
 import hashlib
 import os
 import re
@@ -89,6 +90,11 @@ def prepare(
     except OSError as problem:
         if is_full(problem):
             raise
+        if problem.errno == errno.EFBIG:
+            raise DataError(
+                "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
+                path=root,
+            ) from problem
         where = problem.filename or root
         raise DataError(
             f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where

@@ -71,6 +71,7 @@ answer-best_one = Best on { $data }: { $cell }, { $value } % top-1{ $interval } 
 answer-best_next = next: { $cell }, { $difference } pp lower{ $interval }
 answer-look = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]
 answer-look_next = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]; next look at { $next } seeds
+answer-rules = Judged by version { $rules } of the verdict rules.
 answer-edited = Claims edited after the first run
 answer-seeds_needed = { $n } seeds per experiment would settle it either way (80 % power, if the effect is as estimated)
 answer-tipping = a standard deviation between runs of { $sd } pp would erase it

@@ -71,6 +71,7 @@ answer-best_one = { $data } 최고 성능: { $cell }, top-1 { $value }%{ $interv
 answer-best_next = 다음은 { $cell }, { $difference }%p 낮음{ $interval }
 answer-look = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정
 answer-look_next = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정, 다음 판정은 시드 { $next }개
+answer-rules = 판정 규칙 버전 { $rules }에 따른 판정입니다.
 answer-edited = 첫 실행 뒤에 고친 가설
 answer-seeds_needed = 실험마다 시드가 { $n }개이면 어느 쪽으로든 판정할 수 있습니다(검정력 80%, 효과가 추정값과 같다면)
 answer-tipping = 실행 간 표준편차가 { $sd }%p이면 이 결과는 사라집니다
