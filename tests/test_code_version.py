@@ -20,10 +20,10 @@ from mixscope.runs import code_version, records
 # A new module is a decision: it stands here or in code_version.FILES.
 BYSTANDERS = """
     atomic errors findings formatting hardware i18n
-    data.archives data.at_hand data.batches data.cifar_pickle data.content data.cue_store data.cues data.decoding
-    data.disk data.download data.formats data.inspect data.listing data.prepare data.readers data.resizing
-    runs.code_version runs.display runs.doctor runs.environment runs.export runs.health_records runs.probe
-    runs.tracking runs.verify
+    data.archives data.at_hand data.batches data.cifar_pickle data.content data.cue_store data.cues
+    data.decoding data.disk data.download data.formats data.inspect data.listing data.prepare data.readers
+    data.resizing runs.code_version runs.display runs.doctor runs.environment runs.export runs.health_records
+    runs.probe runs.tracking runs.verify
     training.pretraining_data training.preview
 """.split()
 COMMENT, CODE = "# edited\n", "\nEDITED = 1\n"
