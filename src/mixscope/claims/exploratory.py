@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mixscope import tabular
 from mixscope.claims import contrasts, estimates, power, samples
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.estimates import Known
@@ -294,8 +295,7 @@ def to_text(found: Sequence[Explored]) -> list[str]:
         rows.append((one.statement.name, estimate, _ends(one.interval), _ends(one.bound), seeds, one.said))
     if not any(one.bound for one in found):
         rows = [(*row[:3], *row[4:]) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return tabular.to_text(rows)
 
 
 def _ends(interval: Interval | None) -> str:

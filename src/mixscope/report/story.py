@@ -16,8 +16,10 @@ import numpy as np
 from mixscope import calibration
 from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
-from mixscope.claims import budget, health
+from mixscope.claims import budget, exploratory, health
+from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.budget import Budget
+from mixscope.claims.exploratory import Explored
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
@@ -25,7 +27,7 @@ from mixscope.findings import Finding
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.published import Curve, Reference
-from mixscope.results import DataSet, Experiment, Results, Run, Scaled
+from mixscope.results import DataSet, Experiment, Results, Run, Scaled, Summary
 from mixscope.results.results import DAMAGED, LAST
 from mixscope.study.gains import GAIN, Contrast
 from mixscope.study.roles import Roles
@@ -57,7 +59,8 @@ class Cell:
 
     data: the name of its data set. checkpoint: whose figures count: "last", under protocol published
     "best-on-test". by_seed: {figure: {seed: value}}, percent where PERCENT says so. published: {figure:
-    percent} of the reference, if it has the cell. doubts: what an audit says against these.
+    percent} of the reference, if it has the cell. doubts: what an audit says against these. known: mean and
+    spread, where the runs are not known.
     """
 
     experiment: str
@@ -70,19 +73,29 @@ class Cell:
     published: Mapping[str, float | None] | None
     doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
+    known: Accuracies | None = None
 
     @property
     def seeds(self) -> int:
         """How many seeds have figures."""
-        return len(self.by_seed["top1"])
+        return self.known.n_seeds if self.known else len(self.by_seed["top1"])
+
+    @property
+    def planned(self) -> int:
+        """How many seeds there should be."""
+        return len(self.runs) or self.seeds
 
     def mean(self, figure: str) -> float | None:
         """Mean over seeds of a figure, in its own unit; None where no seed has it."""
+        if self.known is not None:
+            return 100.0 * self.known.accuracy if figure == "top1" else None
         values = list(self.by_seed[figure].values())
         return statistics.fmean(values) if values else None
 
     def deviation(self, figure: str) -> float | None:
         """Between seeds; None below two."""
+        if self.known is not None:
+            return 100.0 * self.known.sd if figure == "top1" and self.known.sd is not None else None
         values = list(self.by_seed[figure].values())
         return statistics.stdev(values) if len(values) > 1 else None
 
@@ -102,6 +115,7 @@ class Story:
     """Everything. problems: what is not as the study asks. unreadable: what of the records cannot be read.
 
     budgets: of the claims. gain_budgets: of every mixed arm over the plain one; their stratum has the arm.
+    explored: gains and differences of gains, where nothing was claimed.
     """
 
     results: Results
@@ -112,6 +126,7 @@ class Story:
     problems: Sequence[Problem]
     budgets: Sequence[Budget]
     gain_budgets: Sequence[Budget]
+    explored: Sequence[Explored]
     unreadable: Sequence[Finding]
 
     @property
@@ -139,6 +154,9 @@ def gather(
     for run in results.runs:
         if run.provenance is not None and run.provenance.data is not None:
             data.setdefault(run.provenance.data.name, run.provenance.data)
+    for cell in cells:
+        k = len(cell.judged.counts) if cell.judged is not None else 0
+        data.setdefault(cell.data, DataSet(name=cell.data, classes=tuple(map(str, range(k)))))
     return Story(
         results=results,
         verdicts=judge(results),
@@ -148,6 +166,7 @@ def gather(
         problems=health.examine(results),
         budgets=budget.follow(results),
         gain_budgets=_gain_budgets(results),
+        explored=_explored(results),
         unreadable=unreadable,
     )
 
@@ -176,7 +195,7 @@ def _cell(
                 figures[name][run.seed] = value * (100.0 if name in PERCENT else 1.0)
     return Cell(
         experiment=experiment.name,
-        data=experiment.data,
+        data=experiment.data or results.name,
         levels=experiment.levels,
         checkpoint=checkpoint,
         runs=tuple(runs),
@@ -185,7 +204,15 @@ def _cell(
         published=reference.values.get(experiment.name) if reference else None,
         doubts=reference.doubts.get(experiment.name, ()) if reference else (),
         published_curves=logs,
+        known=_of_summary(results.summary_of(experiment.name)),
     )
+
+
+def _of_summary(found: Summary | None) -> Accuracies | None:
+    """Mean and spread of an experiment whose runs nobody listed."""
+    if found is None:
+        return None
+    return Accuracies.of_summary(found.mean, found.spread, found.spread_kind, found.n_seeds, found.n_test)
 
 
 def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:
@@ -262,6 +289,13 @@ def _class_gains(
         )
         found.setdefault(plain.data, []).append(one)
     return found
+
+
+def _explored(results: Results) -> Sequence[Explored]:
+    """Gains and differences of gains, where nothing was claimed and a baseline is known."""
+    if results.claims or results.roles.baseline is None or not results.roles.compared:
+        return ()
+    return exploratory.explore(results)
 
 
 def _baseline_first(results: Results) -> list[tuple[Contrast, dict[str, float]]]:
