@@ -14,6 +14,8 @@ EXAMPLES = {
     "  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz\n"
     "  mixscope data prepare cifar100 --size 64 --as cifar100-64px\n"
     "  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers\n"
+    "  mixscope data prepare imagefolder --source ~/pets --test-fraction 0.2 --as pets\n"
+    "  mixscope data prepare tiny-imagenet --source ~/hub/tiny-imagenet (a folder of Parquet files)\n"
     "  mixscope data prepare cues --source dials.yaml --as cues-mine",
     "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",
     "info": "  mixscope data info digits\n  mixscope data info cifar100 --sheet cifar100.png",

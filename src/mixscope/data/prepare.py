@@ -241,7 +241,7 @@ def _unpacked(
         links = archives.unpack(
             source, into, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress
         )
-        note = f"{len(links):,} symbolic links in the archive were left out, the first is {links[:1]}"
+        note = f"symbolic links in the archive left out: {len(links):,}, the first is {''.join(links[:1])}"
         yield into, (note,) if links else ()
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
         raise problem.moved(into, source) from problem
