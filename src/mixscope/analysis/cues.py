@@ -45,7 +45,6 @@ SHOWN = (*cues.SPLITS, *INTERVENTIONS)
 COMPARED = 16  # stored images that are made again, to see that they are still the same
 
 FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by how timm's name begins
-ARMS = ("none", "mixup", "cutmix")
 FIGURES = {"local": "A_L", "global": "A_G", "lri": "LRI"}
 WORDS = {"resnet": "ResNet", "vit": "ViT", "none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
 ACCOUNTS = {
