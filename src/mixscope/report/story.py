@@ -17,6 +17,7 @@ from mixscope import calibration
 from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
 from mixscope.claims import budget, health
+from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.budget import Budget
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
@@ -25,7 +26,7 @@ from mixscope.findings import Finding
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.published import Curve, Reference
-from mixscope.results import DataSet, Experiment, Results, Run, Scaled
+from mixscope.results import DataSet, Experiment, Results, Run, Scaled, Summary
 from mixscope.results.results import BEST_ON_TEST, DAMAGED, LAST
 from mixscope.study.gains import GAIN, Contrast
 from mixscope.study.roles import Roles
@@ -57,7 +58,8 @@ class Cell:
 
     data: the name of its data set. checkpoint: whose figures count: "last", under protocol published
     "best-on-test". by_seed: {figure: {seed: value}}, percent where PERCENT says so. published: {figure:
-    percent} of the reference, if it has the cell. doubts: what an audit says against these.
+    percent} of the reference, if it has the cell. doubts: what an audit says against these. summary: mean and
+    spread, where single runs are not known.
     """
 
     experiment: str
@@ -70,19 +72,31 @@ class Cell:
     published: Mapping[str, float | None] | None
     doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
+    summary: Summary | None = None
 
     @property
     def seeds(self) -> int:
         """How many seeds have figures."""
-        return len(self.by_seed["top1"])
+        return self.summary.n_seeds if self.summary else len(self.by_seed["top1"])
+
+    @property
+    def planned(self) -> int:
+        """How many runs there are or should be."""
+        return self.summary.n_seeds if self.summary else len(self.runs)
 
     def mean(self, figure: str) -> float | None:
         """Mean over seeds of a figure, in its own unit; None where no seed has it."""
+        if self.summary is not None and figure == "top1":
+            return 100.0 * self.summary.mean
         values = list(self.by_seed[figure].values())
         return statistics.fmean(values) if values else None
 
     def deviation(self, figure: str) -> float | None:
         """Between seeds; None below two."""
+        if self.summary is not None and figure == "top1":
+            s = self.summary
+            sd = Accuracies.of_summary(s.mean, s.spread, s.spread_kind, s.n_seeds).sd
+            return None if sd is None else 100.0 * sd
         values = list(self.by_seed[figure].values())
         return statistics.stdev(values) if len(values) > 1 else None
 
@@ -185,6 +199,7 @@ def _cell(
         published=reference.values.get(experiment.name) if reference else None,
         doubts=reference.doubts.get(experiment.name, ()) if reference else (),
         published_curves=logs,
+        summary=results.summary_of(experiment.name),
     )
 
 

@@ -74,7 +74,7 @@ def _results(told: Story) -> list[dict[str, Any]]:
     rows = []
     for cell in told.cells:
         row: dict[str, Any] = {"experiment": cell.experiment, **cell.levels, "checkpoint": cell.checkpoint}
-        row |= {"seeds": cell.seeds, "of": len(cell.runs)}
+        row |= {"seeds": cell.seeds, "of": cell.planned}
         for name in FIGURES:
             row[name], row[f"{name}_sd"] = cell.mean(name), cell.deviation(name)
         row["published_top1"] = (cell.published or {}).get("top1")
@@ -269,7 +269,7 @@ def _results_text(told: Story, words: Words) -> str:
             spread = f" ± {number(deviation, digits)}" if deviation is not None else ""
             shown.append(number(cell.mean(name), digits) + spread)
         levels = [words.level(level) for level in cell.levels.values()]
-        count = words("page.of", done=cell.seeds, all=len(cell.runs))
+        count = words("page.of", done=cell.seeds, all=cell.planned)
         rows.append([cell.experiment, *levels, *shown, count])
     return to_markdown(head, rows)
 
