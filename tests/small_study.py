@@ -28,9 +28,13 @@ STUDY = {
 }
 
 
-def runs(**base):
+def study(**base):
     tree = {**STUDY, "base": {**STUDY["base"], **base}}
-    return matrix.parse(yaml.safe_dump(tree, sort_keys=False), file="small.yaml").expand()
+    return matrix.parse(yaml.safe_dump(tree, sort_keys=False), file="small.yaml")
+
+
+def runs(**base):
+    return study(**base).expand()
 
 
 def here(out: Path, root: Path) -> list[bytes]:

@@ -381,6 +381,9 @@ def test_no_run_on_cues_may_mirror_or_move_its_images(small_root):
     pairs = ["data.name=cues-small", "model.arch=resnet10t", "run.device=cpu"]
     with pytest.raises(ConfigError, match=r"augment.base=crop-flip .* use augment.base=none"):
         execute.describe(settings.load(None, pairs), root=small_root, out=small_root / "run")
+    pairs += ["augment.base=none", "augment.policy=randaugment"]
+    with pytest.raises(ConfigError, match=r"augment.policy=randaugment .* use augment.policy=none"):
+        execute.describe(settings.load(None, pairs), root=small_root, out=small_root / "run")
 
 
 def test_models_of_the_study_read_either_cue_within_three_points():

@@ -131,7 +131,20 @@ def test_a_small_picture_that_sorts_first_does_not_set_the_size_of_all(tmp_path,
 def test_images_that_are_stretched_are_counted(tmp_path):
     source = image_folder(tmp_path / "src")
     (source / "train" / "rose" / "wide.png").write_bytes(png(size=(16, 4)))
-    assert "1 images are not square and were stretched to it" in notes(prepared(tmp_path, source, size=8))
+    assert "images stretched to a square: 1, the first is train/rose/wide.png" in notes(
+        prepared(tmp_path, source, size=8)
+    )
+
+
+def test_without_room_for_shared_memory_images_are_decoded_in_this_process(tmp_path, monkeypatch):
+    source = image_folder(tmp_path / "src", each=3)
+    plain = prepare("imagefolder", root=tmp_path / "plain", source=source)
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(decoding, "cores", lambda: 2)
+    monkeypatch.setattr(decoding, "_decoded_in_processes", lambda *_: pytest.fail("it would end in SIGBUS"))
+    monkeypatch.setattr(decoding.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("mixscope.data.store.need_room", lambda folder, size: None)
+    assert prepared(tmp_path, source).digest == plain.digest
 
 
 # --- folders ------------------------------------------------------------------------------------
@@ -276,7 +289,36 @@ def test_a_tar_bz2_with_a_harmless_link_is_read_and_the_link_said(tmp_path):
     with tarfile.open(archive, "w:bz2") as file:
         file.add(source, arcname="set")
     made = prepared(tmp_path, archive)
-    assert "1 symbolic links in the archive were left out" in notes(made) and len(made.labels("train")) == 4
+    assert (
+        "symbolic links in the archive left out: 1, the first is set/latest" in notes(made)
+        and len(made.labels("train")) == 4
+    )
+
+
+def test_what_lies_about_is_listed_with_the_command_that_prepares_it(
+    tmp_path, tiny_folder, capsys, monkeypatch
+):
+    root = tmp_path / "root"
+    (root / "downloads").mkdir(parents=True)
+    (root / "downloads" / "cifar-100-python.tar.gz").write_bytes(b"x")
+    (root / "notes.zip").write_bytes(b"x")
+    here = tmp_path / "here"
+    image_folder(here / "my flowers", splits=("Train", "valid"))
+    tiny_folder.rename(here / "tiny-imagenet-200")
+    monkeypatch.chdir(here)
+    assert cli.main(["data", "list", "--root", str(root)]) == 0
+    out = capsys.readouterr().out
+    for name, source in (
+        ("cifar100", root / "downloads" / "cifar-100-python.tar.gz"),
+        ("tiny-imagenet", here / "tiny-imagenet-200"),
+        ("imagefolder", f"'{here / 'my flowers'}'"),
+    ):
+        assert f"  mixscope data prepare {name} --source {source}\n" in out
+        assert any(line.split()[:2] == [name, "here"] for line in out.splitlines())
+    assert out.count("--source") == 3 + out.count("(give --source)") and "notes.zip" not in out
+    prepare("tiny-imagenet", root=root, source=here / "tiny-imagenet-200")
+    assert cli.main(["data", "list", "--root", str(root)]) == 0
+    assert "prepare tiny-imagenet" not in capsys.readouterr().out
 
 
 # --- Tiny-ImageNet ------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
     code, text, err = call(capsys, *words, "--out", tmp_path / "out", "--figure", figure)
     assert code == 0, err
     assert "H1: power at a true effect of 1 pp" in text and "12 seeds" in text
-    assert "standard deviation between runs: 0.40 to 0.40 pp, given: 0.4 pp" in text
+    assert "standard deviation between runs: 0.40 pp, given: 0.4 pp" in text
     assert "cost: not known" in text and "counts seeds alone" in text
     assert figure.read_text().count('class="ribbon') == 5
     code, text, _ = call(capsys, *words, "--out", tmp_path / "out", "--json")

@@ -263,7 +263,7 @@ seeds: [0, 1]
     made = report(tmp_path / "s")
     text = visible(made)
     assert "Gains by class need" in text and "No factor of this study sets" in text
-    assert "This study makes no claims" in text
+    assert "Nothing was claimed beforehand" in text
 
 
 # --- what comes from outside --------------------------------------------------------------------

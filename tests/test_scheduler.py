@@ -15,11 +15,12 @@ import yaml
 
 from mixscope import cli
 from mixscope.errors import ConfigError
+from mixscope.results import folders, tables
 from mixscope.runs import records
-from mixscope.studies import backends, scheduler, tables
+from mixscope.studies import backends, scheduler
 from mixscope.studies.scheduler import Options
 from mixscope.studies.status import Standing, standings
-from small_study import STUDY, runs
+from small_study import STUDY, runs, study
 
 
 def go(out, root, notice=lambda found, event: None, **options):
@@ -71,7 +72,7 @@ def calm(tmp_path_factory, digits_root):
 
 def test_nothing_is_there_before_it_runs(tmp_path):
     assert [s.state for s in standings(runs(), tmp_path / "none")] == ["pending", "pending"]
-    assert [row["top1"] for row in tables.results(runs(), tmp_path / "none")] == [None, None]
+    assert [row["top1"] for row in tables.rows(folders.of_plan(study(), tmp_path / "none"))] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_what_is_done_is_not_run_again(calm, digits_root):
     before = predictions(calm), len(events(calm))
     assert [s.state for s in go(calm, digits_root)] == ["done", "done"]
     assert before == (predictions(calm), len(events(calm)))
-    rows = tables.results(runs(), calm)
+    rows = tables.rows(folders.of_plan(study(), calm))
     found = records.read_predictions(calm / runs()[0].directory, "test-last")
     assert rows[0]["top1"] == pytest.approx(100 * np.mean(found.logits.argmax(1) == found.labels))
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from mixscope.data import disk, store
 from mixscope.data.content import Content, Split
+from mixscope.data.loader import Loader
 from mixscope.data.prepare import prepare
 from mixscope.data.store import Store, verify, write
 from mixscope.errors import DataError
@@ -302,3 +304,77 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_again(tmp_path, monkey
     taken = disk._taken(lock)
     assert taken.is_locked and seen
     taken.release()
+
+
+# --- what a system allows -----------------------------------------------------------------------
+
+
+def test_a_limit_on_the_size_of_files_is_named(tmp_path):
+    command = (
+        f"ulimit -f 100; exec {sys.executable} -m mixscope data prepare digits --root {tmp_path / 'root'}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 4 and done.stderr.count("\n") == 1
+    assert "a file would be larger than this shell allows; raise `ulimit -f`" in done.stderr
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_store_that_others_may_not_read_is_listed_and_said_when_it_is_opened(tmp_path, monkeypatch):
+    made(tmp_path)
+    is_file = Path.is_file
+
+    def refuse(self: Path) -> bool:
+        if self.name == "manifest.json":
+            raise PermissionError(13, "Permission denied", str(self))
+        return is_file(self)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert store.is_prepared(tmp_path, "set")
+
+
+def test_a_data_folder_that_may_not_be_read_is_refused_with_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(DataError, match=f"^{tmp_path}: may not be read; ask its owner"):
+        store.names(tmp_path)
+
+
+# --- the loader ---------------------------------------------------------------------------------
+
+
+def batches(opened: Store) -> Loader:
+    return Loader(opened, "train", batch_size=2, seed=0)
+
+
+def test_an_epoch_over_a_truncated_file_is_refused_before_it_is_read(tmp_path):
+    with batches(made(tmp_path)) as loader:
+        assert len(list(loader)) == 2
+        os.truncate(tmp_path / "set" / "train-images.npy", 200)
+        with pytest.raises(DataError, match="was cut short while it was in use"):
+            next(iter(loader))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_of_a_process_with_a_loader_is_told_and_does_not_wait_for_ever(tmp_path):
+    with batches(made(tmp_path)) as loader:
+        some = iter(loader)
+        next(some)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                next(some)
+            except RuntimeError as problem:
+                code = 0 if "make a loader of its own in each process" in str(problem) else 2
+            finally:
+                loader.close()
+                os._exit(code)
+        for _ in range(600):
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            time.sleep(0.1)
+        else:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        assert done and status == 0
+        assert len(list(some)) == 1, "the parent goes on"

@@ -54,7 +54,7 @@ def test_claims_are_written_edited_and_judged(capsys, tmp_path):
 def test_report_and_compare_take_tables(capsys, tmp_path):
     code, out, _ = call(capsys, "report", CASES / "accuracies.csv", "--out", tmp_path / "r")
     page = (tmp_path / "r" / "index.html").read_text("utf-8")
-    assert code == 0 and "Exploratory: gain of cutmix" in page and "79.30" in page
+    assert code == 0 and "this is exploratory" in page and "gain of cutmix, rn18" in out and "79.30" in page
     assert "How the table was read" in page and "study run" not in page
     code, out, _ = call(capsys, "compare", CASES / "seeds.csv", CASES / "seeds-reversed.csv")
     assert code == 0 and "2 within noise" in out

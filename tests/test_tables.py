@@ -1,16 +1,18 @@
 """The overall table: its columns and rows, and that it depends on nothing but the figures."""
 
 import csv
+import dataclasses
 import json
-import os
 import random
+import re
 
 import pytest
 
 from mixscope.errors import DataError
+from mixscope.results import DataSet, Experiment, Provenance, Results, Run, folders, tables
 from mixscope.runs import evaluate, records, verify
-from mixscope.studies import tables
 from mixscope.study import matrix
+from mixscope.study.roles import Roles
 from small_run import config, run, store
 
 PUBLISHED = "experiment dataset model augmentation pretrained top1 top5 recall precision f1".split()
@@ -20,46 +22,34 @@ Control-3 Exp-5 Exp-6 Control-4 Exp-7 Exp-8 Control-7 Exp-13 Exp-14 Control-8 Ex
 """.split()
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch):
-    """Hundreds of records are made here, and none has to outlive a power cut."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 def figures(value):
-    return {"top1": value, "top5": None, "recall": value, "precision": value / 2, "f1": value / 3}
+    return {"top1": value, "top5": None, "recall": value, "precision": value / 2, "f1": value / 3, "n": 100}
 
 
-def finish(out, planned):
-    """The records of a run that is done, with figures that depend on its name and seed alone."""
-    with records.begin(out / planned.directory, planned.config) as record:
-        record.started()
-        value = random.Random(f"{planned.name} {planned.seed}").random()
-        summary = {
-            "schema": records.SCHEMA,
-            "digest": planned.config.digest,
-            "protocol": planned.config.train.protocol,
-            "code": ["c0de"],
-            "data": {"digest": "da7a"},
-            "weights": {"weights": "scratch"},
-            "results": {"test": {n: figures(value * f) for n, f in (("last", 1.0), ("best-on-test", 0.5))}},
-            "health": [],
-        }
-        records.write_json(out / planned.directory / "summary.json", summary)
-        record.ended("done")
+def finished_run(run):
+    """A run that is done, with values that depend on its name and seed alone."""
+    value = random.Random(f"{run.experiment} {run.seed}").random()
+    tested = {name: figures(value * factor) for name, factor in (("last", 1.0), ("best-on-test", 0.5))}
+    made = Provenance(code_digests=("c0de",), data=DataSet(name="d", digest="da7a"))
+    return dataclasses.replace(run, state="done", metrics={"test": tested}, provenance=made)
 
 
 def study_of(tmp_path, name="resnet-vs-vit", *, seeds=2, order=1, leave_out=0):
     study = matrix.load(name)
-    runs = study.expand(seeds=seeds)
-    for planned in runs[::order][leave_out:]:
-        finish(tmp_path, planned)
-    return study, runs
+    asked = [(run.name, run.seed) for run in study.expand(seeds=seeds)]
+    results = folders.of_plan(study, tmp_path / "none")
+    runs = [finished_run(r) if (r.experiment, r.seed) in asked[leave_out:] else r for r in results.runs]
+    return dataclasses.replace(results, runs=tuple(runs[::order])), asked
+
+
+def written(out, *name, **more):
+    results, kept = study_of(out, *name, **more)
+    return tables.write(results, out, kept)
 
 
 def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
-    study, runs = study_of(tmp_path, seeds=1)
-    tables.write(study, runs, tmp_path)
+    results, kept = study_of(tmp_path, seeds=1)
+    tables.write(results, tmp_path, kept)
     with (tmp_path / "tables" / "overall.csv").open() as file:
         head, *rows = list(csv.reader(file))
     assert head[:10] == PUBLISHED and [row[0] for row in rows] == ROWS
@@ -74,44 +64,58 @@ def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
 
 
 def test_there_is_a_table_for_each_data_set_and_one_for_pretrained(tmp_path):
-    study, runs = study_of(tmp_path, seeds=1)
-    files = tables.write(study, runs, tmp_path)
+    results, kept = study_of(tmp_path, seeds=1)
+    files = tables.write(results, tmp_path, kept)
     assert sorted(f.name for f in files) == [
         "cifar100.csv", "cifar100.md", "overall.csv", "overall.json", "overall.md", "pretrained.csv",
         "pretrained.md", "tiny-imagenet.csv", "tiny-imagenet.md",
     ]  # fmt: skip
     with (tmp_path / "tables" / "pretrained.csv").open() as file:
         assert {row["pretrained"] for row in csv.DictReader(file)} == {"imagenet"}
-    assert not any("pretrained" in f.name for f in tables.write(*study_of(tmp_path, "quickstart"), tmp_path))
+    assert not any("pretrained" in f.name for f in written(tmp_path, "quickstart"))
 
 
 def test_the_tables_are_the_same_bytes_in_whatever_order_runs_were_made(tmp_path):
     contents = []
     for order in (1, -1):
         out = tmp_path / str(order)
-        study, runs = study_of(out, "quickstart", order=order)
-        contents.append({f.name: f.read_bytes() for f in tables.write(study, runs[::order], out)})
+        results, kept = study_of(out, "quickstart", order=order)
+        contents.append({f.name: f.read_bytes() for f in tables.write(results, out, kept)})
     assert contents[0]["overall.json"] != b"" and contents[0].keys() == contents[1].keys()
     rows = [sorted(json.loads(c["overall.json"])["rows"], key=str) for c in contents]
     assert rows[0] == rows[1], "figures do not hang on the order in which runs are given either"
-    again = {
-        f.name: f.read_bytes()
-        for f in tables.write(*study_of(tmp_path / "again", "quickstart", order=-1), tmp_path / "again")
-    }
+    again = {f.name: f.read_bytes() for f in written(tmp_path / "again", "quickstart", order=-1)}
     assert again == contents[0]
 
 
+def test_levels_that_a_spreadsheet_or_a_page_would_run_are_made_harmless(tmp_path):
+    """Of every table that is written: one writer guards them all."""
+    bad = ("=cmd|'/C calc'!A0", "a|b <i>*x*</i>")
+    experiments = tuple(Experiment(name=x, levels={"mix": x}, data=x) for x in bad)
+    runs = tuple(finished_run(Run(experiment=x, seed=0)) for x in bad)
+    results = Results(name="x", roles=Roles(factors={"mix": bad}), experiments=experiments, runs=runs)
+    for file in tables.write(results, tmp_path):
+        text = file.read_text()
+        if file.suffix == ".csv":
+            cells = [cell for row in csv.reader(text.splitlines()) for cell in row]
+            assert not any(cell.startswith("=") for cell in cells), file
+        if file.suffix == ".md":
+            rows = [line for line in text.splitlines() if line.startswith("| ")]
+            columns = {len(re.findall(r"(?<!\\)\|", line)) for line in rows}
+            assert len(columns) == 1 and "<i>" not in text, file
+
+
 def test_mean_and_spread_are_those_of_the_seeds(tmp_path):
-    _, runs = study_of(tmp_path, seeds=2)
-    row = next(r for r in tables.results(runs, tmp_path) if r["experiment"] == "Exp-4")
+    results, kept = study_of(tmp_path, seeds=2)
+    row = next(r for r in tables.rows(results, kept) if r["experiment"] == "Exp-4")
     a, b = (100 * random.Random(f"Exp-4 {seed}").random() for seed in (0, 1))
     assert row["top1"] == pytest.approx((a + b) / 2) and row["top1_sd"] == pytest.approx(abs(a - b) / 2**0.5)
     assert row["top5"] is None and row["top5_sd"] is None and [r["seed"] for r in row["runs"]] == [0, 1]
 
 
 def test_runs_that_are_not_done_are_named(tmp_path):
-    study, runs = study_of(tmp_path, seeds=1, leave_out=2)
-    tables.write(study, runs, tmp_path)
+    results, kept = study_of(tmp_path, seeds=1, leave_out=2)
+    tables.write(results, tmp_path, kept)
     assert "Not done: Control-1 seed 0, Exp-1 seed 0." in (tmp_path / "tables" / "overall.md").read_text()
     assert json.loads((tmp_path / "tables" / "overall.json").read_text())["not_done"] == [
         "Control-1 seed 0", "Exp-1 seed 0",
@@ -119,8 +123,8 @@ def test_runs_that_are_not_done_are_named(tmp_path):
 
 
 def test_the_published_protocol_is_labelled_as_chosen_on_the_test_split(tmp_path):
-    _, runs = study_of(tmp_path, "resnet-vs-vit-published", seeds=1)
-    rows = tables.results(runs, tmp_path)
+    results, kept = study_of(tmp_path, "resnet-vs-vit-published", seeds=1)
+    rows = tables.rows(results, kept)
     assert rows[0]["top1"] == pytest.approx(50 * random.Random("Control-1 223").random())
     assert {row["checkpoint"] for row in rows} == {"best-on-test"} and "optimistic" in tables.caption(rows)
 

@@ -25,9 +25,8 @@ from mixscope.claims.rules import (
 )
 from mixscope.errors import ConfigError
 from mixscope.report import page
-from mixscope.results import folders
+from mixscope.results import folders, tables
 from mixscope.runs import records
-from mixscope.studies import tables
 from mixscope.study import matrix
 from test_judge_command import call
 from test_verdicts import NEEDS, TWO, edit, judged, of_folder, skill
@@ -386,8 +385,8 @@ def test_lost_runs_are_counted_by_experiment(tmp_path, capsys):
 
 def test_a_table_counts_runs_that_failed(tmp_path):
     made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s1": "failed"})
-    study = made_study.write(tmp_path / "s", TWO, made)
-    found = tables.results(study.expand(), tmp_path / "s")
+    made_study.write(tmp_path / "s", TWO, made)
+    found = tables.rows(folders.study(tmp_path / "s"))
     assert {row["experiment"]: row["failed"] for row in found if row["failed"]} == {"vit-cutmix": 1}
     assert "2/3, 1 failed" in tables.text(found)
     assert "means are of runs that finish" in tables.caption(found)

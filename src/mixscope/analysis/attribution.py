@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mixscope import metrics
+from mixscope import metrics, tabular
 from mixscope.analysis import attacks, cells, saliency, sheets
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.data.store import Store
@@ -334,4 +334,4 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         for name, each in compared["notes"].items()
         for method, said in each.items()
     ]
-    return [*found, "", *cells.aligned(notes)] if notes else found
+    return [*found, "", *tabular.to_text(notes)] if notes else found

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from mixscope import calibration, metrics
+from mixscope import calibration, metrics, tabular
 from mixscope.analysis import cells
 from mixscope.analysis.subject import CHECKPOINT, Progress, Subject
 from mixscope.data.store import Store
@@ -163,4 +163,4 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         for name, each in compared["temperatures"].items()
     }
     found += ["", "temperature by seed (above 1: too sure; - : no validation split to fit it on)"]
-    return found + cells.aligned([[name, each] for name, each in told.items()])
+    return found + tabular.to_text([[name, each] for name, each in told.items()])

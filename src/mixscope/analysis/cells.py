@@ -12,14 +12,13 @@ look, and claims are judged elsewhere. With one seed an interval counts images o
 What does not belong here: what the figures are (one file for each analysis), verdicts (claims).
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mixscope import tabular
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import LEVEL, Sample
 from mixscope.study.config import RunConfig
@@ -258,15 +257,11 @@ def tables(compared: Mapping[str, Any]) -> dict[str, str]:
         }
         for c in compared["contrasts"]
     ]
-    return {name: _csv(each) for name, each in (("cells.csv", rows), ("contrasts.csv", contrasted)) if each}
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    written = io.StringIO()
-    out = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
-    out.writeheader()
-    out.writerows(rows)
-    return written.getvalue()
+    return {
+        name: tabular.to_csv(each, number="")
+        for name, each in (("cells.csv", rows), ("contrasts.csv", contrasted))
+        if each
+    }
 
 
 def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
@@ -287,7 +282,7 @@ def about(compared: Mapping[str, Any]) -> str:
 def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     """Figures by cell."""
     head = ["experiment", *names.values(), "seeds"]
-    return aligned(
+    return tabular.to_text(
         [
             head,
             *(
@@ -305,7 +300,7 @@ def differences(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[s
         for c in compared["contrasts"]
         if c["figure"] in names
     ]
-    return ["", "differences (* the interval leaves out 0)", *aligned(rows)] if rows else []
+    return ["", "differences (* the interval leaves out 0)", *tabular.to_text(rows)] if rows else []
 
 
 def _off(contrast: Mapping[str, Any]) -> str:
@@ -328,9 +323,3 @@ def shown(figure: Mapping[str, Any] | None, sign: str = "") -> str:
     if figure is None:
         return "-"
     return f"{figure['estimate']:{sign}.3f} [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of equal length as lines whose columns stand below each other."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from mixscope import tabular
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims import contrasts, verdicts
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate, Sample
@@ -398,16 +399,16 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         for c in compared["cells"]
     ]
     found = [f"{compared['scenes']:,} scenes; estimate [95 % interval over seeds and scenes]", ""]
-    found += _aligned([head, *rows])
+    found += tabular.to_text([head, *rows])
     found += ["", "share of the class's own answers, by test split"]
     rows = [
         [c["experiment"], *(f"{c['figures'][f'correct-{s}']['estimate']:.3f}" for s in cues.SPLITS)]
         for c in compared["cells"]
     ]
-    found += _aligned([["experiment", *cues.SPLITS], *rows])
+    found += tabular.to_text([["experiment", *cues.SPLITS], *rows])
     if compared["contrasts"]:
         found += ["", "differences"]
-        found += _aligned([[c["sentence"], _shown_figure(c, sign="+")] for c in compared["contrasts"]])
+        found += tabular.to_text([[c["sentence"], _shown_figure(c, sign="+")] for c in compared["contrasts"]])
     if compared["matched"]:
         found += ["", "right answers when trained on one cue alone, without mixing"]
         head = ["set", "local", "global", "trainings"]
@@ -415,7 +416,7 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
             [n, f"{m['local']:.3f}", f"{m['global']:.3f}", f"{m['trainings']}"]
             for n, m in compared["matched"].items()
         ]
-        found += _aligned([head, *rows])
+        found += tabular.to_text([head, *rows])
     found += [""]
     found += [f"{a['verdict']:<13} {a['text']}" for a in compared["accounts"]]
     return [*found, compared["reading"]]
@@ -428,8 +429,3 @@ def _shown_figure(figure: Mapping[str, Any] | None, sign: str = "") -> str:
     return (
         text if figure["low"] is None else f"{text} [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
     )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -37,6 +37,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
+from mixscope import tabular
 from mixscope.analysis import cells
 from mixscope.analysis.subject import Progress, Subject, chosen
 from mixscope.claims.contrasts import Sample
@@ -374,7 +375,7 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
                 [label, *(_pair_shown(one, i, j) for j in range(len(one["experiments"])))]
                 for i, label in enumerate(one["experiments"])
             ]
-            found += cells.aligned([["", *one["experiments"]], *rows])
+            found += tabular.to_text([["", *one["experiments"]], *rows])
     return found
 
 

@@ -5,7 +5,7 @@ What does not belong here: what is found.
 
 from collections.abc import Iterable, Iterator
 
-from mixscope import i18n
+from mixscope import i18n, tabular
 from mixscope.audit import Audit
 from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
 from mixscope.audit.noise import Contrast
@@ -66,9 +66,7 @@ def _contrasts(contrasts: Iterable[Contrast]) -> Iterator[str]:
     if any(c.seeds > 1 for c in contrasts):
         seeds = ["seeds", *(str(c.seeds) for c in contrasts)]
         rows = [(*row[:4], own, *row[4:]) for row, own in zip(rows, seeds, strict=True)]
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+    yield from (f"  {line}" for line in tabular.to_text(rows))
 
 
 def _where(facet: str, level: str) -> str:

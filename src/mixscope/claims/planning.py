@@ -283,7 +283,8 @@ def lines(curves: Sequence[Curve]) -> list[str]:
         said.append(f"{one.claim}: power at a true effect of {one.effect:g} pp{strata}")
         for n, low, middle, high in zip(one.seeds, one.low, one.middle, one.high, strict=True):
             bar = "#" * round(30 * middle)
-            said.append(f"  {n:>4} seeds  {bar:<30}  {100 * low:3.0f} to {100 * high:.0f} %")
+            ends = f"{100 * low:.0f} to {100 * high:.0f} %" if low < high else f"{100 * middle:.0f} %"
+            said.append(f"  {n:>4} seeds  {bar:<30}  {ends}")
         if one.average is not None:
             said.append(f"  stopping when decided: {one.average:.1f} seeds on average")
     return said

@@ -1,6 +1,7 @@
 """`mixscope data`: prepare, check and look at data sets."""
 
 import argparse
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ EXAMPLES = {
     "  mixscope data prepare cifar100 --source ~/cifar-100-binary.tar.gz\n"
     "  mixscope data prepare cifar100 --size 64 --as cifar100-64px\n"
     "  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers\n"
+    "  mixscope data prepare imagefolder --source ~/pets --test-fraction 0.2 --as pets\n"
+    "  mixscope data prepare tiny-imagenet --source ~/hub/tiny-imagenet (a folder of Parquet files)\n"
     "  mixscope data prepare cues --source dials.yaml --as cues-mine",
     "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",
     "info": "  mixscope data info digits\n  mixscope data info cifar100 --sheet cifar100.png",
@@ -61,19 +64,33 @@ def add(commands: Any) -> None:
 
 def data_list(arguments: argparse.Namespace) -> None:
     from mixscope.data import formats
+    from mixscope.data.at_hand import at_hand
     from mixscope.data.store import data_root, is_prepared, names
 
     root = data_root(arguments.root)
     titles = {name: spec.title for name, spec in formats.SETS.items()}
+    there = at_hand([root / "downloads", root, Path.cwd()])
     rows = [
-        {"name": name, "title": titles.get(name, "your own"), "prepared": is_prepared(root, name)}
+        {
+            "name": name,
+            "title": titles.get(name, "your own"),
+            "prepared": is_prepared(root, name),
+            "sources": [str(source) for source in there.get(name, ())],
+        }
         for name in names(root)
     ]
     if arguments.json:
         return print_json(rows)
     for row in rows:
-        print(f"{row['name']:<14} {'ready' if row['prepared'] else '-':<6} {row['title']}")
+        state = "ready" if row["prepared"] else "here" if row["sources"] else "-"
+        print(f"{row['name']:<14} {state:<6} {row['title']}")
     print(f"\nin {root}")
+    waiting = [name for name in there if not is_prepared(root, name)]
+    sources = [(name, str(source)) for name in waiting for source in there[name]]
+    if sources:
+        print("\nwhat is here can be prepared without a download:")
+    for name, source in sources:
+        print(f"  mixscope data prepare {name} --source {shlex.quote(source)}")
 
 
 def data_prepare(arguments: argparse.Namespace) -> None:

@@ -161,10 +161,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     if not rows:
         return ""
     cells = [[str(k) for k in rows[0]]] + [[_cell(v) for v in row.values()] for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    from mixscope import tabular
+
+    return "\n".join(tabular.to_text(cells))
 
 
 def _cell(value: Any) -> str:

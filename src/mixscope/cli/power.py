@@ -144,7 +144,8 @@ def _check(effect: float | None, sd: float | None) -> None:
 
 
 def _source(otherwise: Any, spreads: dict[str, Any]) -> str:
-    shown = f"{otherwise.low:.2f} to {otherwise.high:.2f} pp"
+    known = otherwise.low == otherwise.high
+    shown = f"{otherwise.low:.2f} pp" if known else f"{otherwise.low:.2f} to {otherwise.high:.2f} pp"
     own = f"; {len(spreads)} experiments have one of their own" if spreads else ""
     return f"standard deviation between runs: {shown}, {otherwise.source}{own}"
 

@@ -50,8 +50,6 @@ def report(arguments: argparse.Namespace) -> None:
     from mixscope.report import page
 
     results = tables.load(arguments, arguments.results)
-    if results.plan is None:
-        results = exploratory.as_estimates(results)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
     given = arguments.results
     default = results.folder / name if results.folder else given.parent / f"{given.stem}-{name}"

@@ -322,7 +322,8 @@ def study_retry(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int:
     from mixscope.data.store import data_root
-    from mixscope.studies import folder, names, progress_table, tables
+    from mixscope.results import folders, tables
+    from mixscope.studies import folder, names, progress_table
 
     run, options, fixed = chosen(arguments, len(runs))
     extra = tracked(arguments.track)
@@ -336,7 +337,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
-    rows = tables.results(runs, out)
+    rows = tables.rows(folders.of_plan(study, out), _kept(runs))
     if arguments.json:
         print_json(rows)
     else:
@@ -345,19 +346,29 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     return 0 if all(s.state == "done" for s in found) else 1
 
 
-def study_table(arguments: argparse.Namespace) -> None:
-    from mixscope.studies import tables
+def _kept(runs: Any) -> set[tuple[str, int]]:
+    return {(run.name, run.seed) for run in runs}
 
-    _, runs, out = _planned(arguments)
-    rows = tables.results(runs, out)
+
+def study_table(arguments: argparse.Namespace) -> None:
+    from mixscope.results import bundle, folders, sources, tables
+
+    file = Path(arguments.study)
+    if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
+        if arguments.only or arguments.seeds is not None:
+            raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
+        rows = tables.rows(sources.load(file))
+    else:
+        study, runs, out = _planned(arguments)
+        rows = tables.rows(folders.of_plan(study, out), _kept(runs))
     print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
 
 
 def study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.errors import DataError
+    from mixscope.results import folders, tables
     from mixscope.runs import verify
-    from mixscope.studies import tables
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -373,8 +384,9 @@ def study_eval(arguments: argparse.Namespace) -> None:
             print(f"{seen:>3}/{len(done)}  sound  {path.name}", flush=True)
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
-    files = tables.write(study, runs, out)
-    rows, missing = tables.results(runs, out), tables.not_done(runs, out)
+    results, kept = folders.of_plan(study, out), _kept(runs)
+    files = tables.write(results, out, kept)
+    rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
         return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
     print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")

@@ -26,10 +26,11 @@ def compare(store: Store, wanted: Dials) -> None:
         )
 
 
-def refuse_moves(store: Store, base: str) -> None:
-    """Raises ConfigError for a base augmentation that would change L and G behind the label's back."""
-    if base != "none" and "cues" in store.manifest["source"]:
-        raise ConfigError(
-            f"augment.base={base} mirrors and moves images, which changes the cues of {store.name} but not"
-            " its labels; use augment.base=none"
-        )
+def refuse_moves(store: Store, base: str, policy: str = "none") -> None:
+    """Raises ConfigError for an augmentation that would change L and G behind the label's back."""
+    for name, value in (("base", base), ("policy", policy)):
+        if value != "none" and "cues" in store.manifest["source"]:
+            raise ConfigError(
+                f"augment.{name}={value} mirrors, moves or recolours images, which changes the cues of"
+                f" {store.name} but not its labels; use augment.{name}=none"
+            )

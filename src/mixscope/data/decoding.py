@@ -8,14 +8,16 @@ import ctypes
 import io
 import itertools
 import os
+import shutil
 import signal
 import struct
+import tempfile
 import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
@@ -39,6 +41,7 @@ FORMATS = (
 )  # Pillow's names; never one that runs a program
 BLOCK = 500  # images decoded at a time: a few MB
 BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
+SHARED_SPARE = 1 << 20  # bytes that stay free beside shared memory
 MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
 MOST_NAMED = 10  # files in one message
 MOST_TRIED = 100  # files that are opened to find the size of the images
@@ -54,12 +57,12 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda image: np.rot90(image),
 }
 NOTES = {  # what was done to images, by how it is counted
-    "turned": "{} were turned as their EXIF orientation says",
-    "alpha": "{} have transparent pixels, which were put on white",
-    "animated": "{} are animations or have several pages, of which the first was taken",
-    "deep": "{} have 16 bits a channel, which were scaled to 8",
-    "cut": "{} are damaged or cut short and were read as far as they go",
-    "stretched": "{} are not square and were stretched to it",
+    "turned": "images turned as their EXIF orientation says",
+    "alpha": "images with transparent pixels, put on white",
+    "animated": "animations and files of several pages, of which the first was taken",
+    "deep": "images of 16 bits a channel, scaled to 8",
+    "cut": "damaged or cut files, read as far as they go",
+    "stretched": "images stretched to a square",
 }
 LOOKS_LIKE = {  # what files that are no images turn out to be, by their first bytes
     b"%!PS": "a PostScript file",
@@ -114,10 +117,10 @@ class Report:
             self.faults.append((name, why))
 
     def notes(self) -> list[str]:
-        """A sentence for each thing that was done to images."""
+        """A line for each thing that was done to images."""
         return [
-            f"{sentence.format(f'{self.counts[kind]:,} images')}, the first is {_short(self.first[kind])}"
-            for kind, sentence in NOTES.items()
+            f"{what}: {self.counts[kind]:,}, the first is {_short(self.first[kind])}"
+            for kind, what in NOTES.items()
             if self.counts[kind]
         ]
 
@@ -190,12 +193,24 @@ def _decoded(
     workers = min(cores(), len(blocks))
     blocks_made = (
         _decoded_here(blocks, size, exact, report)
-        if workers == 1
+        if workers == 1 or not _room_to_share(2 * workers * step * 3 * size**2)
         else _decoded_in_processes(blocks, workers, step, size, exact, report)
     )
     yield from blocks_made
     if (problem := report.error()) is not None:
         raise problem
+
+
+def _room_to_share(size: int) -> bool:
+    """Whether there is room for shared memory, in bytes: without it the first write would end the process.
+
+    A container often has 64 MB; multiprocessing then takes the folder for temporary files.
+    """
+    for folder in ("/dev/shm", tempfile.gettempdir()):
+        with suppress(OSError):
+            if shutil.disk_usage(folder).free > size + SHARED_SPARE:
+                return True
+    return False
 
 
 def _decoded_here(

@@ -12,6 +12,7 @@ What does not belong here: which draws (order.py), pixels (kernels.py), mixing m
 happens on a GPU (device.py).
 """
 
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -163,6 +164,8 @@ class Loader:
             length = min(length, max(1, ring // (self._threads + 1)))
         self._length, self._runs = length, ring // length if ring else 2 * self._threads + 1
         self._epoch = self._batch = 0  # the position
+        self._process = os.getpid()
+        self._whole: Callable[[], object] = getattr(store, "whole", lambda: None)
         self._pipeline: Pipeline | None = None
         self._stop: Callable[[], object] = lambda: None
 
@@ -193,11 +196,17 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches from `position` to the end of its epoch; then the position moves to the next epoch."""
+        self._whole()
         while self._batch < self.batches:
             yield self._take()
         self._epoch, self._batch = self._epoch + 1, 0
 
     def _take(self) -> Batch:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"the loader was made in process {self._process} and its threads are there; make a loader of"
+                " its own in each process that is forked"
+            )
         try:
             # Elsewhere when the position was set, or a batch was lost to Ctrl-C on its way to the consumer.
             if self._pipeline is None or self._pipeline.at != self._epoch * self.batches + self._batch:
@@ -223,7 +232,7 @@ class Loader:
         made = Pipeline(
             self._maker, self.position, threads=self._threads, runs=self._runs, length=self._length
         )
-        self._stop = weakref.finalize(self, made.stop)  # also when nobody closes us
+        self._stop = weakref.finalize(self, _stop_in, self._process, made.stop)  # also when nobody closes us
         made.start()  # now that whatever happens it is stopped
         return made
 
@@ -237,3 +246,9 @@ class Loader:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _stop_in(process: int, stop: Callable[[], object]) -> None:
+    """Ends threads where they are; a forked child has none to wait for."""
+    if os.getpid() == process:
+        stop()

@@ -5,6 +5,7 @@ to pack (store.py).
 """
 
 import dataclasses
+import errno
 import hashlib
 import os
 import re
@@ -89,6 +90,11 @@ def prepare(
     except OSError as problem:
         if is_full(problem):
             raise
+        if problem.errno == errno.EFBIG:
+            raise DataError(
+                "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
+                path=root,
+            ) from problem
         where = problem.filename or root
         raise DataError(
             f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
@@ -235,7 +241,7 @@ def _unpacked(
         links = archives.unpack(
             source, into, max_files=spec.max_files, max_bytes=spec.max_bytes, progress=progress
         )
-        note = f"{len(links):,} symbolic links in the archive were left out, the first is {links[:1]}"
+        note = f"symbolic links in the archive left out: {len(links):,}, the first is {''.join(links[:1])}"
         yield into, (note,) if links else ()
     except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
         raise problem.moved(into, source) from problem

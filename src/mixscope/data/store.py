@@ -71,7 +71,10 @@ def expanded(path: Path) -> Path:
 
 def is_prepared(root: Path, name: str) -> bool:
     """Whether there is a finished store, of whatever schema."""
-    return (root / name / MANIFEST).is_file()
+    try:
+        return (root / name / MANIFEST).is_file()
+    except PermissionError:  # opening it says so
+        return True
 
 
 def names(root: Path) -> tuple[str, ...]:
@@ -79,6 +82,8 @@ def names(root: Path) -> tuple[str, ...]:
 
     Raises DataError where `root` is a file.
     """
+    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
+        raise DataError("may not be read; ask its owner, or give another data folder with --root", path=root)
     if root.exists() and not root.is_dir():
         raise DataError(f"{root}: is a file; give a data folder with --root")
     found = sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}"))

@@ -7,6 +7,7 @@ page-skip = Skip to the answer
 page-contents = Contents
 page-theme = Light or dark
 page-made = mixscope { $version }; study { $name }, digest { $digest }
+page-made_from = mixscope { $version }; results read from { $source }
 page-as_of = Records as of { $time }
 page-unit_pp = pp
 page-yes = yes
@@ -56,7 +57,7 @@ meaning-MISSING = Runs that it needs are not done.
 meaning-ESTIMATE = Nothing was claimed; the size of the effect is reported.
 
 answer-title = The answer
-answer-none = This study makes no claims, so there are no verdicts.
+answer-none = Nothing was claimed beforehand, so there are no verdicts.
 answer-capped = limited by: { $gates }
 answer-mind = note: { $gates }
 answer-uncapped = the interval alone would give: { $verdict }
@@ -142,6 +143,10 @@ contrasts-above = more than 0
 contrasts-secondary = Secondary claims
 contrasts-details = All contrasts with their statistics
 contrasts-none = There is no contrast yet.
+contrasts-explored = Nothing was claimed before these runs, so this is exploratory: every gain over the baseline and every difference of gains, with 95 % intervals; p-values are corrected by Holm over all of them.
+contrasts-explored_gain = Gain over { $baseline }
+contrasts-explored_difference = Difference of gains, from { $over }
+contrasts-explored_table = All gains and differences of gains
 contrasts-hollow = A hollow marker is weaker evidence than it looks (one seed, or a check that limits the verdict); the inner thick bar is the 90 % interval of a claim of equivalence.
 contrasts-col-claim = Claim
 contrasts-col-stratum = Stratum
@@ -228,7 +233,7 @@ curves-row_text = { $name }: from { $first } to { $last } after { $epochs ->
     [one] 1 epoch
    *[other] { $epochs } epochs
 }.
-curves-none = No run has completed an epoch.
+curves-none = No values by epoch are known.
 curves-published = published
 curves-published_note = Faint dotted curves: published runs of the same experiment ({ $count ->
     [one] 1 log
@@ -250,7 +255,7 @@ budget-row_text = { $name }: { $first } after epoch { $start }, { $last } after 
 budget-split-val = validation
 budget-split-test = test
 budget-note = Bold: mean over seeds. Thin: single seeds. Strip: 95 % interval from seeds alone. Measured on { $split } images and not used for verdicts.
-budget-none = No two augmentations have recorded the same epochs yet.
+budget-none = No two augmentations have values at the same epochs.
 
 ## Classes
 
@@ -269,7 +274,7 @@ classes-heat_caption = Mean shrunken estimate over the classes of a superclass, 
 classes-heat_caption_classes = Shrunken estimates in percentage points. Blue is a gain, orange a loss.
 classes-heat_classes = Gain by class
 classes-no_heat = This data set has no superclasses, and too many classes for a heat map.
-classes-none = Gains by class need finished runs of an augmentation and of the baseline.
+classes-none = Gains by class need predictions by example of an augmentation and of the baseline.
 
 ## Confusion matrices
 
@@ -291,7 +296,7 @@ confusion-zoom_out = Zoom out
 confusion-hover = Point at the matrix to read a pair.
 confusion-read = { $t } → { $p }: { $n } of { $all } ({ $share } %)
 confusion-pair = { $true } → { $predicted } { $share } %
-confusion-none = There are no predictions yet.
+confusion-none = No predictions by example are known.
 
 ## Calibration
 
@@ -310,7 +315,7 @@ calibration-col-before = ECE, %
 calibration-col-floor = ECE by chance, %
 calibration-col-temperature = Temperature
 calibration-col-after = ECE after scaling, %
-calibration-none = There are no predictions yet.
+calibration-none = No confidences of predictions are known.
 
 ## Local and global cues
 
@@ -477,7 +482,7 @@ health-col-seeds = Runs
 health-checkpoint-last = Last epoch
 health-checkpoint-selected = Best on validation
 health-checkpoint-best-on-test = Best on test
-health-none = No run has been checked yet.
+health-none = No health checks are known.
 
 check-input-contract = input contract
 check-input-scale = scale of the first batches
@@ -708,7 +713,7 @@ audit-decimal-point = a decimal point in a table of decimal commas
 weights-title = Pretraining data
 weights-lead = Weights that were trained with MixUp or CutMix, or on the classes of the test set, change what a comparison with them means.
 weights-scratch = Every run so far started from random weights.
-weights-none = No run has recorded its initial weights yet.
+weights-none = The initial weights are not known.
 weights-col-weights = Weights
 weights-col-used = Used by
 weights-col-data = Trained on
@@ -777,7 +782,7 @@ how-code = code of mixscope
 how-revision = revision
 how-dirty = changed since
 how-data = data { $name }
-how-not_yet = No run has started.
+how-not_yet = Versions, hardware and digests are not known.
 how-cpu = { $name }, { $cores } cores, { $memory } GiB
 how-device = { $name }, { $threads } threads, { $ranks } ranks
 how-seconds = { $s } s

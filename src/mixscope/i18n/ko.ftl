@@ -7,6 +7,7 @@ page-skip = 결론으로 건너뛰기
 page-contents = 목차
 page-theme = 밝게 또는 어둡게
 page-made = mixscope { $version }, 연구 { $name }, 다이제스트 { $digest }
+page-made_from = mixscope { $version }, 결과 파일 { $source }
 page-as_of = { $time } 기준 기록
 page-unit_pp = %p
 page-yes = 예
@@ -56,7 +57,7 @@ meaning-MISSING = 필요한 실행이 끝나지 않았습니다.
 meaning-ESTIMATE = 가설 없이 효과의 크기만 추정합니다.
 
 answer-title = 결론
-answer-none = 이 연구에는 가설이 없어 판정도 없습니다.
+answer-none = 미리 세운 가설이 없어 판정도 없습니다.
 answer-capped = 판정 제한: { $gates }
 answer-mind = 참고: { $gates }
 answer-uncapped = 신뢰구간만 보면 { $verdict }
@@ -142,6 +143,10 @@ contrasts-above = 0보다 큼
 contrasts-secondary = 이차 가설
 contrasts-details = 모든 대비와 통계량
 contrasts-none = 아직 대비가 없습니다.
+contrasts-explored = 실행 전에 세운 가설이 없으므로 탐색적 분석입니다. 기준 조건 대비 모든 향상폭과 향상폭의 차이를 95% 구간과 함께 보이며, p값은 이 모두에 대해 Holm 방법으로 보정했습니다.
+contrasts-explored_gain = { $baseline } 대비 향상폭
+contrasts-explored_difference = { $over } 대비 향상폭의 차이
+contrasts-explored_table = 모든 향상폭과 향상폭의 차이
 contrasts-hollow = 속이 빈 표시는 보기보다 약한 근거입니다(시드가 하나이거나 판정을 제한하는 항목이 있음). 안쪽의 굵은 막대는 동등성 가설의 90% 신뢰구간입니다.
 contrasts-col-claim = 가설
 contrasts-col-stratum = 층
@@ -222,7 +227,7 @@ curves-speed = 처리량, 이미지/초
 curves-epoch = 에폭
 curves-figure_text = { $cell }의 에폭별 { $what }, 실행마다 곡선 하나. { $rows }
 curves-row_text = { $name }: { $epochs }에폭 동안 { $first }에서 { $last }(으)로.
-curves-none = 에폭을 하나라도 마친 실행이 없습니다.
+curves-none = 에폭별 값이 없습니다.
 curves-published = 논문 곡선
 curves-published_note = 흐린 점선은 같은 실험의 공개 로그 { $count }개이며, 설정이 다릅니다.
 
@@ -238,7 +243,7 @@ budget-row_text = { $name }: { $start }에폭 { $first }, { $end }에폭 { $last
 budget-split-val = 검증
 budget-split-test = 테스트
 budget-note = 굵은 선: 시드 평균. 가는 선: 개별 시드. 띠: 시드만으로 구한 95% 신뢰구간. { $split } 이미지에서 잰 값이며 판정에는 쓰지 않습니다.
-budget-none = 같은 에폭을 기록한 두 증강이 아직 없습니다.
+budget-none = 같은 에폭의 값을 가진 두 증강이 없습니다.
 
 ## 클래스
 
@@ -257,7 +262,7 @@ classes-heat_caption = 상위 클래스에 속한 클래스들의 축소 추정�
 classes-heat_caption_classes = 축소 추정값(%p). 파랑은 향상, 주황은 하락입니다.
 classes-heat_classes = 클래스별 향상폭
 classes-no_heat = 이 데이터셋에는 상위 클래스가 없고, 히트맵으로 그리기에는 클래스가 너무 많습니다.
-classes-none = 클래스별 향상폭을 보려면 한 증강과 기준 조건의 실행이 끝나야 합니다.
+classes-none = 클래스별 향상폭을 보려면 한 증강과 기준 조건의 예제별 예측이 필요합니다.
 
 ## 혼동 행렬
 
@@ -276,7 +281,7 @@ confusion-zoom_out = 축소
 confusion-hover = 행렬 위를 가리키면 클래스 쌍이 표시됩니다.
 confusion-read = { $t } → { $p }: { $all }개 중 { $n }개 ({ $share }%)
 confusion-pair = { $true } → { $predicted } { $share }%
-confusion-none = 아직 예측이 없습니다.
+confusion-none = 예제별 예측이 없습니다.
 
 ## 보정
 
@@ -295,7 +300,7 @@ calibration-col-before = ECE, %
 calibration-col-floor = 우연에 의한 ECE, %
 calibration-col-temperature = 온도
 calibration-col-after = 스케일링 후 ECE, %
-calibration-none = 아직 예측이 없습니다.
+calibration-none = 예측의 확신도가 없습니다.
 
 ## 국소 단서와 전역 단서
 
@@ -459,7 +464,7 @@ health-col-seeds = 실행
 health-checkpoint-last = 마지막 에폭
 health-checkpoint-selected = 검증 최고
 health-checkpoint-best-on-test = 테스트 최고
-health-none = 아직 검증한 실행이 없습니다.
+health-none = 검증 결과가 없습니다.
 
 check-input-contract = 학습과 평가의 입력 일치
 check-input-scale = 첫 배치의 스케일
@@ -667,7 +672,7 @@ audit-decimal-point = 소수 쉼표를 쓰는 표에 소수점이 있습니다
 weights-title = 사전 학습 데이터
 weights-lead = MixUp이나 CutMix로 학습했거나 테스트 세트의 클래스로 학습한 가중치를 쓰면 비교의 의미가 달라집니다.
 weights-scratch = 지금까지의 모든 실행은 무작위 초기화에서 시작했습니다.
-weights-none = 아직 초기 가중치를 기록한 실행이 없습니다.
+weights-none = 초기 가중치를 알 수 없습니다.
 weights-col-weights = 가중치
 weights-col-used = 사용한 실험
 weights-col-data = 학습 데이터
@@ -733,7 +738,7 @@ how-code = mixscope 코드
 how-revision = 리비전
 how-dirty = 이후 변경됨
 how-data = 데이터 { $name }
-how-not_yet = 시작한 실행이 없습니다.
+how-not_yet = 버전, 하드웨어, 다이제스트를 알 수 없습니다.
 how-cpu = { $name }, 코어 { $cores }개, { $memory } GiB
 how-device = { $name }, 스레드 { $threads }개, 랭크 { $ranks }개
 how-seconds = { $s }초

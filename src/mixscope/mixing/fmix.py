@@ -29,12 +29,17 @@ def softened(lam: np.ndarray, size: int, random: np.random.Generator) -> np.ndar
 def noise(n: int, size: int, random: np.random.Generator) -> np.ndarray:
     """Low-frequency images, float64 (n, size, size): Re F^-1(Z / f^delta), Z complex normal, eq. (9).
 
-    Frequencies below 1 / size count as 1 / size.
+    Frequencies below 1 / size count as 1 / size. Im F^-1 has the same law and is independent of Re F^-1, so
+    that one transform gives two images.
     """
-    spectrum = random.standard_normal((n, size, size)) + 1j * random.standard_normal((n, size, size))
+    half = -(-n // 2)
+    spectrum = random.standard_normal((half, size, size)) + 1j * random.standard_normal((half, size, size))
     each = np.fft.fftfreq(size)
     frequency = np.maximum(np.hypot(each[:, None], each[None, :]), 1.0 / size)
-    return np.fft.ifft2(spectrum / frequency**DECAY).real
+    spectrum *= frequency**-DECAY
+    made = np.fft.ifft2(spectrum)
+    both: np.ndarray = np.concatenate([made.real, made.imag])
+    return both[:n]
 
 
 def masks(lam: np.ndarray, images: np.ndarray, chance: np.ndarray, *, soft: float) -> np.ndarray:
@@ -42,11 +47,16 @@ def masks(lam: np.ndarray, images: np.ndarray, chance: np.ndarray, *, soft: floa
 
     lam: float64 (n,). images: float64 (n, H, W). chance: float64 (n,) in [0, 1), above 0.5 rounds up.
     """
-    pixels = images[0].size
+    pixels, flat = images[0].size, images.reshape(len(lam), -1)
+    counts = np.where(chance > 0.5, np.ceil(lam * pixels), np.floor(lam * pixels)).astype(np.int64)
+    if soft == 0:
+        lowest = np.sort(flat, axis=1)[np.arange(len(lam)), np.minimum(pixels - counts, pixels - 1)]
+        lowest[counts == 0] = np.inf
+        kept: np.ndarray = flat >= lowest[:, None]
+        return kept.astype(np.float32).reshape(images.shape)
     made = np.empty((len(lam), pixels), np.float32)
-    order = np.argsort(images.reshape(len(lam), -1), axis=1)[:, ::-1]
-    for row, (share, up) in enumerate(zip(lam, chance > 0.5, strict=True)):
-        count = int(np.ceil(share * pixels) if up else np.floor(share * pixels))
+    order = np.argsort(flat, axis=1)[:, ::-1]
+    for row, (share, count) in enumerate(zip(lam, counts.tolist(), strict=True)):
         edge = min(int(pixels * min(soft, share, 1.0 - share)), count, pixels - count)
         ramp = np.zeros(pixels, np.float32)
         ramp[:count] = 1.0

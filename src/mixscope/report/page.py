@@ -224,6 +224,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),
         "forests": forests[False],
         "forests_secondary": forests[True],
+        "explored": contrasts.explored(told, words),
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
         "results": results_section.charts(told, words),
         "table": results_section.table(told, words),
@@ -272,6 +273,7 @@ def _as_of(told: Story) -> str | None:
 def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
     """Every chart of the page once, in its order."""
     found: list[Figure] = [figure for figure, _ in (*context["forests"], *context["forests_secondary"])]
+    found += context["explored"]
     found += [*context["results"], *context["pretraining"]]
     found += [figure for charts in context["curves"].values() for figure in charts]
     found += [*context["budget_contrasts"], *context["budget_gains"], *context["class_maps"].values()]

@@ -391,7 +391,7 @@ def dots(
     """
     step, heading, top, bottom = 24.0, 24.0, 24.0, 34.0
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
-    values = [v for r in rows for v in (*r.seeds.values(), r.mean, r.published) if v is not None]
+    values = [v for r in rows for v in (*r.seeds.values(), r.published) if v is not None]
     low, high = limits or span(values)
     left, right = 92.0, WIDTH - 88.0
     at = _scale(low, high, left, right)

@@ -16,9 +16,10 @@ import numpy as np
 from mixscope import calibration
 from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
-from mixscope.claims import budget, health
+from mixscope.claims import budget, exploratory, health
 from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.budget import Budget
+from mixscope.claims.exploratory import Explored
 from mixscope.claims.health import Problem
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import DataError
@@ -58,8 +59,8 @@ class Cell:
 
     data: the name of its data set. checkpoint: whose figures count: "last", under protocol published
     "best-on-test". by_seed: {figure: {seed: value}}, percent where PERCENT says so. published: {figure:
-    percent} of the reference, if it has the cell. doubts: what an audit says against these. summary: mean and
-    spread, where single runs are not known.
+    percent} of the reference, if it has the cell. doubts: what an audit says against these. known: mean and
+    spread, where the runs are not known.
     """
 
     experiment: str
@@ -72,31 +73,29 @@ class Cell:
     published: Mapping[str, float | None] | None
     doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
-    summary: Summary | None = None
+    known: Accuracies | None = None
 
     @property
     def seeds(self) -> int:
         """How many seeds have figures."""
-        return self.summary.n_seeds if self.summary else len(self.by_seed["top1"])
+        return self.known.n_seeds if self.known else len(self.by_seed["top1"])
 
     @property
     def planned(self) -> int:
-        """How many runs there are or should be."""
-        return self.summary.n_seeds if self.summary else len(self.runs)
+        """How many seeds there should be."""
+        return len(self.runs) or self.seeds
 
     def mean(self, figure: str) -> float | None:
         """Mean over seeds of a figure, in its own unit; None where no seed has it."""
-        if self.summary is not None and figure == "top1":
-            return 100.0 * self.summary.mean
+        if self.known is not None:
+            return 100.0 * self.known.accuracy if figure == "top1" else None
         values = list(self.by_seed[figure].values())
         return statistics.fmean(values) if values else None
 
     def deviation(self, figure: str) -> float | None:
         """Between seeds; None below two."""
-        if self.summary is not None and figure == "top1":
-            s = self.summary
-            sd = Accuracies.of_summary(s.mean, s.spread, s.spread_kind, s.n_seeds).sd
-            return None if sd is None else 100.0 * sd
+        if self.known is not None:
+            return 100.0 * self.known.sd if figure == "top1" and self.known.sd is not None else None
         values = list(self.by_seed[figure].values())
         return statistics.stdev(values) if len(values) > 1 else None
 
@@ -116,6 +115,7 @@ class Story:
     """Everything. problems: what is not as the study asks. unreadable: what of the records cannot be read.
 
     budgets: of the claims. gain_budgets: of every mixed arm over the plain one; their stratum has the arm.
+    explored: gains and differences of gains, where nothing was claimed.
     """
 
     results: Results
@@ -126,6 +126,7 @@ class Story:
     problems: Sequence[Problem]
     budgets: Sequence[Budget]
     gain_budgets: Sequence[Budget]
+    explored: Sequence[Explored]
     unreadable: Sequence[Finding]
 
     @property
@@ -153,6 +154,9 @@ def gather(
     for run in results.runs:
         if run.provenance is not None and run.provenance.data is not None:
             data.setdefault(run.provenance.data.name, run.provenance.data)
+    for cell in cells:
+        k = len(cell.judged.counts) if cell.judged is not None else 0
+        data.setdefault(cell.data, DataSet(name=cell.data, classes=tuple(map(str, range(k)))))
     return Story(
         results=results,
         verdicts=judge(results),
@@ -162,6 +166,7 @@ def gather(
         problems=health.examine(results),
         budgets=budget.follow(results),
         gain_budgets=_gain_budgets(results),
+        explored=_explored(results),
         unreadable=unreadable,
     )
 
@@ -190,7 +195,7 @@ def _cell(
                 figures[name][run.seed] = value * (100.0 if name in PERCENT else 1.0)
     return Cell(
         experiment=experiment.name,
-        data=experiment.data,
+        data=experiment.data or results.name,
         levels=experiment.levels,
         checkpoint=checkpoint,
         runs=tuple(runs),
@@ -199,8 +204,15 @@ def _cell(
         published=reference.values.get(experiment.name) if reference else None,
         doubts=reference.doubts.get(experiment.name, ()) if reference else (),
         published_curves=logs,
-        summary=results.summary_of(experiment.name),
+        known=_of_summary(results.summary_of(experiment.name)),
     )
+
+
+def _of_summary(found: Summary | None) -> Accuracies | None:
+    """Mean and spread of an experiment whose runs nobody listed."""
+    if found is None:
+        return None
+    return Accuracies.of_summary(found.mean, found.spread, found.spread_kind, found.n_seeds, found.n_test)
 
 
 def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:
@@ -277,6 +289,13 @@ def _class_gains(
         )
         found.setdefault(plain.data, []).append(one)
     return found
+
+
+def _explored(results: Results) -> Sequence[Explored]:
+    """Gains and differences of gains, where nothing was claimed and a baseline is known."""
+    if results.claims or results.roles.baseline is None or not results.roles.compared:
+        return ()
+    return exploratory.explore(results)
 
 
 def _baseline_first(results: Results) -> list[tuple[Contrast, dict[str, float]]]:

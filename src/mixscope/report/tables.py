@@ -6,12 +6,9 @@ from outside that a spreadsheet would take for a formula gets an apostrophe in f
 What does not belong here: how the page shows them (page.py).
 """
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixscope import i18n
+from mixscope import i18n, tabular
 from mixscope.formatting import number, signed
 from mixscope.report import story
 from mixscope.report.naming import limits, seeds_range, stratum_name
@@ -33,41 +30,11 @@ def all_of(told: Story, words: Words) -> dict[str, str]:
         "calibration": _calibration(told),
         "health": _health(told),
     }
-    files = {f"{name}.csv": to_csv(rows) for name, rows in found.items() if rows}
+    files = {f"{name}.csv": tabular.to_csv(rows) for name, rows in found.items() if rows}
     files["results.md"] = _results_text(told, words)
     if told.verdicts:
         files["contrasts.md"] = _contrasts_text(told, words)
     return files
-
-
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of equal keys as CSV."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([_entry(key) for key in rows[0]])
-    writer.writerows([_entry(value) for value in row.values()] for row in rows)
-    return buffer.getvalue()
-
-
-def _entry(value: Any) -> Any:
-    if isinstance(value, str):
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    if isinstance(value, float):
-        return f"{value:.6g}" if value == value else ""
-    return "" if value is None else value
-
-
-def to_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; what would end a cell, or be taken for markup, is escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    text = " ".join(str(text).split()).replace("\\", "\\\\")
-    for sign in "|<>`*_[]":
-        text = text.replace(sign, f"\\{sign}") if text != "---" else text
-    return text
 
 
 def _results(told: Story) -> list[dict[str, Any]]:
@@ -271,7 +238,7 @@ def _results_text(told: Story, words: Words) -> str:
         levels = [words.level(level) for level in cell.levels.values()]
         count = words("page.of", done=cell.seeds, all=cell.planned)
         rows.append([cell.experiment, *levels, *shown, count])
-    return to_markdown(head, rows)
+    return tabular.to_markdown(head, rows)
 
 
 def _contrasts_text(told: Story, words: Words) -> str:
@@ -287,4 +254,4 @@ def _contrasts_text(told: Story, words: Words) -> str:
             about = [verdict.claim, stratum_name(r, words), words(f"verdict.{r.verdict}")]
             gates = "; ".join(limits(r, words.language))
             rows.append([*about, *shown, str(r.seeds), needed, gates])
-    return to_markdown([words(f"contrasts.col.{name}") for name in names], rows)
+    return tabular.to_markdown([words(f"contrasts.col.{name}") for name in names], rows)

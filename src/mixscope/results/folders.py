@@ -33,7 +33,7 @@ from mixscope.results.results import (
 from mixscope.runs import health_records, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
 
 Shape = Mapping[str, type | tuple[type, ...]]
@@ -79,9 +79,13 @@ def study(folder: Path, checkpoint: str = LAST) -> Results:
         raise DataError(
             f"{folder}: is not a study's folder, it has no study.yaml; `mixscope study run STUDY` makes one"
         )
-    planned = matrix.load(str(file))
+    return of_plan(matrix.load(str(file)), folder, checkpoint)
+
+
+def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
+    """Results of a study whose runs are in `folder`, or will be: it need not be there yet."""
     asked = planned.expand()
-    there = {path.name for path in records.list_runs(folder)}
+    there = {path.name for path in records.list_runs(folder)} if folder.is_dir() else set()
     shared = _Shared()
     first = {run.name: run for run in reversed(asked)}
     order = list(planned.names) or [name for name, _ in planned.cells()]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixscope import tabular
 from mixscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -322,7 +323,7 @@ def to_csv(table: Table) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for cells in (table.headings, *(row.cells for row in table.rows)):
-        writer.writerow([f"'{c}" if c[:1] in ("=", "@") else c for c in cells])
+        writer.writerow(map(tabular.guarded, cells))
     return buffer.getvalue()
 
 

@@ -43,7 +43,7 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
     """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
     store = Store.open(root, config.data.name)
     store.check()
-    cue_store.refuse_moves(store, config.augment.base)
+    cue_store.refuse_moves(store, config.augment.base, config.augment.policy)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
     rows = _training_rows(store, config)

@@ -35,6 +35,7 @@ PROBES, KEPT_PROBES = "probes.json", 200
 # What the speed of a step hangs on; the arm, the seed and the first weights do not.
 SHAPE = (
     "data.name",
+    "augment.policy",
     "model.",
     "run.device",
     "train.batch_size",

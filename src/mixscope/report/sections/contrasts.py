@@ -12,6 +12,7 @@ from mixscope.report.naming import spoken, stratum_name, word
 from mixscope.report.plots import Bar, Figure
 from mixscope.report.story import Story
 from mixscope.report.words import Words
+from mixscope.study.gains import GAIN, OF_GAINS
 
 
 def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
@@ -64,6 +65,60 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
                     bars,
                     title=f"{verdict.claim}: {words(f'answer.expect.{verdict.expect}')}",
                     text=f"{text}. " + words("contrasts.figure_text", rows=spoken(rows)),
+                    unit=words("page.unit_pp"),
+                    below=words("contrasts.below"),
+                    above=words("contrasts.above"),
+                )
+            )
+    return found
+
+
+def explored(told: Story, words: Words) -> list[Figure]:
+    """Forest plots of results without claims: gains, and differences of gains."""
+    roles = told.roles
+    found = []
+    for kind in (GAIN, OF_GAINS):
+        mine = [e for e in told.explored if e.contrast.kind == kind and e.interval is not None]
+        bars, rows, before = [], [], None
+        for one in sorted(mine, key=lambda e: [*map(str, e.contrast.stratum.values()), e.contrast.model]):
+            interval = one.interval
+            assert interval is not None
+            stratum = {f: v for f, v in one.contrast.stratum.items() if f != roles.model}
+            group = ", ".join(map(words.level, filter(None, (one.contrast.model, *stratum.values()))))
+            name = words.level(one.contrast.augmentation or "")
+            value = f"{signed(interval.estimate)} [{signed(interval.low)}, {signed(interval.high)}]"
+            rows.append(
+                words(
+                    "contrasts.row_text",
+                    name=f"{group}, {name}",
+                    value=signed(interval.estimate),
+                    low=signed(interval.low),
+                    high=signed(interval.high),
+                )
+            )
+            bars.append(
+                Bar(
+                    name=name,
+                    estimate=interval.estimate,
+                    low=interval.low,
+                    high=interval.high,
+                    value=value,
+                    margin=0.0,
+                    group=group if group != before else "",
+                    hollow=one.p is None,
+                    hint=rows[-1],
+                )
+            )
+            before = group
+        if bars:
+            over = words.level(mine[0].contrast.over or roles.baseline or "")
+            key = "contrasts.explored_gain" if kind == GAIN else "contrasts.explored_difference"
+            found.append(
+                plots.forest(
+                    "contrast-explored-gains" if kind == GAIN else "contrast-explored-differences",
+                    bars,
+                    title=words(key, baseline=over, over=over),
+                    text=words("contrasts.figure_text", rows=spoken(rows)),
                     unit=words("page.unit_pp"),
                     below=words("contrasts.below"),
                     above=words("contrasts.above"),

@@ -20,8 +20,7 @@ def charts(told: Story, words: Words) -> list[Figure]:
     """A dot plot a data set: every cell a row, every seed a mark."""
     found = []
     for data, cells in by_data(told).items():
-        values: list[float | None] = [v for c in cells for v in c.by_seed["top1"].values()]
-        values += [v for c in cells for v in (c.mean("top1"), (c.published or {}).get("top1"))]
+        values = [v for c in cells for v in (*c.by_seed["top1"].values(), (c.published or {}).get("top1"))]
         known = [v for v in values if v is not None]
         if not any(c.seeds for c in cells):
             continue
