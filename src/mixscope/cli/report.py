@@ -76,6 +76,8 @@ def report(arguments: argparse.Namespace) -> None:
         words = spoken(arguments.lang)
         for line in _lines(made.story.verdicts, words):
             print(line)
+        if made.story.explored:
+            print("\n".join(exploratory.to_text(made.story.explored)))
         if not results.complete:
             told = words("partial.runs", done=runs["done"], all=runs["of"])
             print(f"{padded(words('partial.word'), 10)}{told}")
