@@ -76,7 +76,6 @@ answer-rules = Judged by version { $rules } of the verdict rules.
 answer-edited = Claims edited after the first run
 answer-seeds_needed = { $n } seeds per experiment would settle it either way (80 % power, if the effect is as estimated)
 answer-tipping = a standard deviation between runs of { $sd } pp would erase it
-answer-negligible = inside the margin of { $margin } pp
 answer-margin = margin { $margin } pp
 answer-expect-above = claim: above 0
 answer-expect-below = claim: below 0
@@ -618,7 +617,6 @@ record-config = { $problem }; this run directory is damaged or of another versio
 predictions-missing = { $path }: has no predictions { $name } (available: { $available })
 predictions-damaged = { $path }: is damaged ({ $reason }); `mixscope eval { $run }` writes it again
 predictions-lengths = { $path }: ids, labels and logits differ in length; `mixscope eval { $run }` writes it again
-predictions-invalid = { $path }: has fewer than two examples, or values that no network of { $classes } classes gives; `mixscope eval { $run }` writes it again
 predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
 runs-other-examples = evaluated on different examples: { $runs }
 
