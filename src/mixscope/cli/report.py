@@ -76,7 +76,7 @@ def report(arguments: argparse.Namespace) -> None:
         words = spoken(arguments.lang)
         for line in _lines(made.story.verdicts, words):
             print(line)
-        if made.story.explored:
+        if made.story.explored and arguments.lang == "en":
             print("\n".join(exploratory.to_text(made.story.explored)))
         if not results.complete:
             told = words("partial.runs", done=runs["done"], all=runs["of"])
