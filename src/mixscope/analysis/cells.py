@@ -156,7 +156,7 @@ def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, A
 
 def _contrasts(cells: Sequence[Cell], figure: str) -> Iterator[dict[str, Any]]:
     having = [cell for cell in cells if figure in cell.samples]
-    arms = {cell.experiment: plain for cell in having if (plain := _plain(cell, having)) is not None}
+    arms = {cell.experiment: beside for cell in having if (beside := plain(cell, having)) is not None}
     factors = _factors(cells)
 
     def contrast(
@@ -187,7 +187,7 @@ def differs(cell: Cell, other: Cell) -> list[str]:
     return [f for f in cell.levels if cell.levels[f] != other.levels[f]]
 
 
-def _plain(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
+def plain(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
     """The cell that differs from this one in its augmentation alone, and mixes nothing."""
     if cell.arm == PLAIN:
         return None
