@@ -5,7 +5,7 @@
 Where valgrind is installed, instructions an image are counted (callgrind), which no other work on the machine
 changes: one to two minutes, and one more the first time, for the kernels are compiled for the processor that
 valgrind shows. Elsewhere, or with --ratios, rates are compared within this process: half a minute. A line a
-figure; exit code 1 and a sentence for each bound that is passed. The bounds stand in mixscope.bench.guard.
+figure; exit code 1 and a sentence for each bound that is passed. The bounds stand in bounds.py.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mixscope.bench.guard import COUNTS, INSTRUCTIONS, RATIOS, Bound, judge
+from bounds import COUNTS, INSTRUCTIONS, RATIOS, Bound, judge
 
 BATCH, BATCHES, STORED = 256, 40, 1024
 NOTHING = "nothing"
@@ -102,7 +102,7 @@ def ratios() -> dict[str, float]:
     """Rates of rows of `mixscope bench loader` on noise, compared within a round; medians."""
     from mixscope.bench import bare, loader
     from mixscope.bench.rounds import measure
-    from mixscope.data.loader import Loader
+    from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 
     store = bare.Noise(20_000, 32)
     source = bare.Bytes.of(store)
@@ -110,7 +110,13 @@ def ratios() -> dict[str, float]:
     def row(make: bare.Make, threads: int = 1) -> Callable[[], float]:
         return bare.in_threads(make, 32, threads, IMAGES // BATCH)
 
-    with Loader(store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, threads=1) as made:
+    with Loader(
+        store,
+        "train",
+        Sampling(batch_size=BATCH, seed=0, shuffle=True),
+        Augmentation(base="crop-flip"),
+        Workers(threads=1),
+    ) as made:
         rows = {mix: row(bare.kernel(source, mix)) for mix in loader.MIXES}
         rows["conversion"] = row(bare.conversion(source, shuffled=True))
         rows["two"] = row(bare.kernel(source), 2)

@@ -45,7 +45,7 @@ from mixscope.bench.rounds import Measured, Row, measure
 from mixscope.cli.ending import ended
 from mixscope.data import order
 from mixscope.data.batch_builder import Slot
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 
 PARTS = ("start", "memory", "growth", "cache", "parts")
 STORED = (5_000, 10_000, 20_000, 50_000, 100_000)
@@ -102,7 +102,11 @@ def noise(folder: Path, count: int, size: int) -> Path:
 def opened(store: Mapped, mix: str = "none") -> Loader:
     mixer = None if mix == "none" else bare.mixer(mix, "batch", store.size, store.count)
     return Loader(
-        store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, mixer=mixer, threads=1
+        store,
+        "train",
+        Sampling(batch_size=BATCH, seed=0, shuffle=True),
+        Augmentation(base="crop-flip", mixer=mixer),
+        Workers(threads=1),
     )
 
 

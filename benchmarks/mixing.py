@@ -28,7 +28,7 @@ from mixscope.bench.bare import BATCH
 from mixscope.bench.mixing import Call, thread_time
 from mixscope.bench.rounds import Row
 from mixscope.cli.ending import ended
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.mixing.loss import mixed_cross_entropy
 
 CLASSES = 100
@@ -66,12 +66,9 @@ def loader_rows(size: int, batches: int, stack: ExitStack) -> dict[str, Row]:
             Loader(
                 store,
                 "train",
-                batch_size=BATCH,
-                seed=0,
-                base="crop-flip",
-                shuffle=True,
-                mixer=mixer,
-                threads=1,
+                Sampling(batch_size=BATCH, seed=0, shuffle=True),
+                Augmentation(base="crop-flip", mixer=mixer),
+                Workers(threads=1),
             )
         )
         taken = itertools.chain.from_iterable(itertools.repeat(made))

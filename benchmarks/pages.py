@@ -25,7 +25,7 @@ import numpy as np
 
 from mixscope.bench import rounds
 from mixscope.cli.ending import ended
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.data.store import Store, data_root
 
 BATCH = 256
@@ -79,9 +79,12 @@ def main() -> None:
                     pass
         store = Store.open(root, arguments.set)
         loader = Loader(
-            store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, per_class=per_class,
-            drop_last=True, threads=1,
-        )  # fmt: skip
+            store,
+            "train",
+            Sampling(batch_size=BATCH, seed=0, shuffle=True, per_class=per_class, drop_last=True),
+            Augmentation(base="crop-flip"),
+            Workers(threads=1),
+        )
         if not cold:  # maps the pages, and compiles
             for _ in loader:
                 pass

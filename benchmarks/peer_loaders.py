@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from mixscope import mixing
 from mixscope.data import order
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.data.store import Store
 from mixscope.hardware import cores
 from mixscope.study.config import Augment
@@ -121,9 +121,12 @@ def by_mixscope(task: Task, store: Any) -> Stream:
         Augment(mix=task.mix), seed=0, epochs=10**9, size=task.size, batch_size=BATCH, examples=examples
     )
     loader = Loader(
-        store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, mixer=mixer,
-        drop_last=True, threads=1,
-    )  # fmt: skip
+        store,
+        "train",
+        Sampling(batch_size=BATCH, seed=0, shuffle=True, drop_last=True),
+        Augmentation(base="crop-flip", mixer=mixer),
+        Workers(threads=1),
+    )
     while True:
         for batch in loader:
             yield batch.images, batch.labels

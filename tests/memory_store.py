@@ -1,8 +1,12 @@
 """A store in memory, for tests of the loader: random images, and the answers that store.py would give."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from mixscope.data.loader import Augmentation, Loader, Sampling, Store, Workers
 
 
 @dataclass
@@ -30,3 +34,13 @@ class MemoryStore:
             rows = rows[rows % 4 == 0] if split == "val" else rows[rows % 4 != 0]
         rows.flags.writeable = False
         return "test" if split == "test" else "train", rows
+
+
+def loader_with(store: Store, split: str, **settings: Any) -> Loader:
+    """A loader whose settings are given as one list, each for the group that has it."""
+    groups = []
+    for group in (Sampling, Augmentation, Workers):
+        mine = {field.name for field in dataclasses.fields(group)} & set(settings)
+        groups.append(group(**{name: settings.pop(name) for name in mine}))
+    assert not settings, f"no loader has {', '.join(settings)}"
+    return Loader(store, split, *groups)

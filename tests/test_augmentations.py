@@ -11,10 +11,9 @@ from torchvision import transforms
 from torchvision.transforms import autoaugment
 
 import small_run
-from memory_store import MemoryStore
+from memory_store import MemoryStore, loader_with
 from mixscope import mixing
 from mixscope.data import device, erasing, order, policy
-from mixscope.data.loader import Loader
 from mixscope.study.config import Augment
 
 SIZE = 32
@@ -22,7 +21,7 @@ ABOUT = {"batch_size": 10, "seed": 0, "base": "crop-flip", "shuffle": True}
 
 
 def loader(store, **changes):
-    return Loader(store, "train", **(ABOUT | changes))
+    return loader_with(store, "train", **(ABOUT | changes))
 
 
 def mixer(store, mix="cutmix"):

@@ -13,7 +13,7 @@ import torch
 
 import small_run
 from mixscope.bench import bare, evaluation, loader, mixing, rounds, study, train
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
 from mixscope.runs import setup
@@ -169,7 +169,12 @@ def test_the_bare_kernel_makes_the_batches_of_the_loader(mix):
     store = bare.Noise(1024, 32)
     make = bare.kernel(bare.Bytes.of(store), mix)
     mixer = None if mix == "none" else bare.mixer(mix, "batch", 32, 1024)
-    with Loader(store, "train", batch_size=256, seed=0, base="crop-flip", shuffle=True, mixer=mixer) as ours:
+    with Loader(
+        store,
+        "train",
+        Sampling(batch_size=256, seed=0, shuffle=True),
+        Augmentation(base="crop-flip", mixer=mixer),
+    ) as ours:
         for number, batch in enumerate(ours):
             np.testing.assert_array_equal(made(make, number), batch.images.numpy())
 
@@ -215,7 +220,7 @@ def test_threads_of_a_bare_row_make_every_batch_once(threads):
 
 
 def test_a_row_of_the_loader_goes_on_where_it_stands():
-    with Loader(bare.Noise(1000, 8), "train", batch_size=256, seed=0) as ours:
+    with Loader(bare.Noise(1000, 8), "train", Sampling(batch_size=256, seed=0)) as ours:
         row = loader.loader_row(ours, 600)
         assert row() > 0 and ours.position == (0, 3)
         assert row() > 0 and ours.position == (1, 2)  # 232 of the first epoch, two batches of the next

@@ -250,6 +250,12 @@ def test_pack_judge_report_and_compare_take_a_bundle(folder, tmp_path, capsys):
         assert cli.main(["judge", str(source)]) == 0
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1]
+    for source in (folder, out):
+        assert cli.main(["study", "table", str(source)]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[2] == printed[3] and "resnet-cutmix" in printed[2]
+    assert cli.main(["study", "table", str(out), "--seeds", "1"]) == 2
+    assert "is no study" in capsys.readouterr().err
     assert cli.main(["compare", str(folder), str(out)]) == 0
     assert "within noise" in capsys.readouterr().out
     assert cli.main(["judge", str(tmp_path / "none.zip")]) == 4

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from memory_store import MemoryStore
+from memory_store import MemoryStore, loader_with
 from mixscope.data import device
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from test_loader import AnyMixer
 
 
@@ -18,7 +18,9 @@ def both(store, **changes):
         "mixer": AnyMixer(store.size),
     }
     settings |= changes
-    return Loader(store, "train", **settings), Loader(store, "train", **settings, device_augment=True)
+    return loader_with(store, "train", **settings), loader_with(
+        store, "train", **settings, device_augment=True
+    )
 
 
 @pytest.mark.parametrize("size", [32, 64])
@@ -71,9 +73,12 @@ def test_feeding_a_gpu_gives_the_kernels_batches(base):
     gpu = torch.device("cuda")
     kernel, raw = both(MemoryStore(3000), batch_size=256, base=base)
     pinned = Loader(
-        MemoryStore(3000), "train", batch_size=256, seed=0, base=base, shuffle=True, mixer=AnyMixer(),
-        device_augment=True, pin=True, ring=2,
-    )  # fmt: skip
+        MemoryStore(3000),
+        "train",
+        Sampling(batch_size=256, seed=0, shuffle=True),
+        Augmentation(base=base, mixer=AnyMixer()),
+        Workers(device_augment=True, pin=True, ring=2),
+    )
     with kernel, raw, pinned:
         for _ in range(3):
             expected = [batch.images.clone() for batch in kernel]

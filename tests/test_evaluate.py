@@ -3,7 +3,8 @@ import pytest
 import torch
 
 import small_run
-from mixscope.data.loader import Loader
+from memory_store import loader_with
+from mixscope.data.loader import Loader, Sampling
 from mixscope.errors import Interrupted, RunFailed
 from mixscope.study.config import Model, Train
 from mixscope.training import models
@@ -24,7 +25,7 @@ def built(**more):
 
 
 def said(module, store, split, batch_size, **more):
-    with Loader(store, split, batch_size=batch_size, seed=0, val_fraction=0.2, **more) as loader:
+    with loader_with(store, split, batch_size=batch_size, seed=0, val_fraction=0.2, **more) as loader:
         return predict(module, loader, device=CPU, config=Train())
 
 
@@ -67,7 +68,7 @@ def test_judging_twice_gives_the_same_bits_and_leaves_no_trace(store):
 
 def test_a_request_to_stop_is_heard_between_batches(store):
     with (
-        Loader(store, "test", batch_size=8, seed=0) as loader,
+        Loader(store, "test", Sampling(batch_size=8, seed=0)) as loader,
         pytest.raises(Interrupted, match="stopped by SIGTERM"),
     ):
         predict(built(), loader, device=CPU, config=Train(), stop=Stop("SIGTERM"))
@@ -82,7 +83,7 @@ def test_logits_that_are_not_finite_are_not_handed_on(store):
 
 def test_bf16_is_near_fp32_and_handed_on_as_float32(store):
     module = built()
-    with Loader(store, "test", batch_size=8, seed=0) as loader:
+    with Loader(store, "test", Sampling(batch_size=8, seed=0)) as loader:
         exact = predict(module, loader, device=CPU, config=Train())[2]
         rough = predict(module, loader, device=CPU, config=Train(precision="bf16"))[2]
     assert rough.dtype == np.float32 and not np.array_equal(rough, exact)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from memory_store import MemoryStore
+from memory_store import MemoryStore, loader_with
 from mixscope import mixing
 from mixscope.data import kernels, order
 from mixscope.data.buffer_pool import Pipeline
@@ -66,7 +66,7 @@ def loader(store=STORE, split="train", **changes):
         "shuffle": True,
         "mixer": AnyMixer(store.size),
     }
-    return Loader(store, split, **(settings | changes))
+    return loader_with(store, split, **(settings | changes))
 
 
 def frozen(batch):

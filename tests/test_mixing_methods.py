@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch.nn import functional
 
-from memory_store import MemoryStore
+from memory_store import MemoryStore, loader_with
 from mixscope import mixing
 from mixscope.data import device, saliency
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.mixing import cutmix, cutmix_aligned, fmix, gridmix, plan, resizemix, smoothmix
 from mixscope.study import methods
 from mixscope.study.config import Augment
@@ -92,9 +92,9 @@ def test_loader_and_device_do_what_is_planned(mix, per, base):
     about = {"batch_size": 10, "seed": 0, "base": base, "shuffle": True}
     made = mixer(mix, per=per, prob=0.8)
     with (
-        Loader(store, "train", **about) as plain,
-        Loader(store, "train", **about, mixer=made) as ours,
-        Loader(store, "train", **about, mixer=made, device_augment=True) as raw,
+        loader_with(store, "train", **about) as plain,
+        loader_with(store, "train", **about, mixer=made) as ours,
+        loader_with(store, "train", **about, mixer=made, device_augment=True) as raw,
     ):
         builder = ours._maker
         for _ in range(2):
@@ -120,9 +120,9 @@ def test_ranks_make_the_batches_of_one_process(mix):
     about = {"batch_size": 10, "seed": 0, "base": "crop-flip", "shuffle": True}
     made = mixer(mix, per="sample", examples=23)
     for on_device in (False, True):
-        with Loader(store, "train", **about, mixer=made) as alone:
+        with loader_with(store, "train", **about, mixer=made) as alone:
             parts = [
-                Loader(store, "train", **about, mixer=made, rank=r, ranks=2, device_augment=on_device)
+                loader_with(store, "train", **about, mixer=made, rank=r, ranks=2, device_augment=on_device)
                 for r in range(2)
             ]
             for whole, *both in zip(alone, *parts, strict=True):
@@ -323,7 +323,9 @@ def test_a_peak_is_followed_through_crop_and_flip(base):
         image[:, y, x] = 255
     found = saliency.peaks(store.images("train"), None, "train")
     assert np.array_equal(found, at)
-    with Loader(store, "train", batch_size=40, seed=1, base=base, shuffle=True) as loader:
+    with Loader(
+        store, "train", Sampling(batch_size=40, seed=1, shuffle=True), Augmentation(base=base)
+    ) as loader:
         batch = next(iter(loader))
         draws = loader._maker.draws(0).draws
         moved = saliency.moved(found, draws, SIZE, loader._maker.pad)

@@ -8,7 +8,7 @@ import pytest
 
 from memory_store import MemoryStore
 from mixscope import mixing
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.study import config as settings
 from mixscope.study import matrix
 from mixscope.study.config import Augment
@@ -30,7 +30,10 @@ def test_batches_have_the_bits_of_the_version_before_masks(case, base):
     augment = Augment(mix=case.removesuffix("-batch"), **CASES[case])
     made = mixing.make(augment, seed=3, epochs=2, size=16, batch_size=5, examples=13)
     with Loader(
-        MemoryStore(13, size=16), "train", batch_size=5, seed=3, base=base, shuffle=True, mixer=made
+        MemoryStore(13, size=16),
+        "train",
+        Sampling(batch_size=5, seed=3, shuffle=True),
+        Augmentation(base=base, mixer=made),
     ) as loader:
         for number, batch in enumerate(loader):
             if number in (0, 2):

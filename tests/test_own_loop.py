@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from memory_store import loader_with
 from mixscope import mixing
-from mixscope.data import loader as loaders
 from mixscope.data.batches import Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
@@ -48,7 +48,7 @@ def test_a_mixer_made_for_another_number_of_examples_is_refused(root):
     augment = Augment(mix="mixup")
     mixer = mixing.make(augment, seed=0, epochs=1, size=opened.size, batch_size=8, examples=TRAIN + 8)
     with pytest.raises(ConfigError, match=f"examples={TRAIN}"):
-        loaders.Loader(opened, "train", batch_size=8, seed=0, mixer=mixer)
+        loader_with(opened, "train", batch_size=8, seed=0, mixer=mixer)
 
 
 @pytest.mark.parametrize("mix", ["none", "cutmix", "mixup"])

@@ -14,7 +14,7 @@ from scipy import stats
 import small_run
 from mixscope import mixing
 from mixscope.bench import mixing as bench_mixing
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.errors import ConfigError
 from mixscope.mixing import interface
 from mixscope.studies import folder, names
@@ -104,8 +104,15 @@ def test_a_new_method_trains_and_is_drawn(file, tmp_path):
     config = small_run.config(f"augment.mix={file}:strips", "augment.base=none", "train.epochs=1")
     made = mixing.make(config.augment, seed=0, epochs=1, size=store.size, batch_size=16, examples=48)
     with (
-        Loader(store, "train", batch_size=16, seed=0, val_fraction=0.2, base="none", mixer=made) as mixed,
-        Loader(store, "train", batch_size=16, seed=0, val_fraction=0.2, base="none") as plain,
+        Loader(
+            store,
+            "train",
+            Sampling(batch_size=16, seed=0, val_fraction=0.2),
+            Augmentation(base="none", mixer=made),
+        ) as mixed,
+        Loader(
+            store, "train", Sampling(batch_size=16, seed=0, val_fraction=0.2), Augmentation(base="none")
+        ) as plain,
     ):
         for number, (batch, bare) in enumerate(zip(mixed, plain, strict=True)):
             plan, images = made.draw(0).of(number, 16), bare.images.numpy()
@@ -282,9 +289,8 @@ def test_an_error_in_a_method_while_it_trains_is_a_sentence_too(tmp_path):
         Loader(
             store,
             "train",
-            batch_size=4,
-            seed=0,
-            mixer=mixer(f"{file}:masks", size=16, batch_size=4, examples=60),
+            Sampling(batch_size=4, seed=0),
+            Augmentation(mixer=mixer(f"{file}:masks", size=16, batch_size=4, examples=60)),
         ) as loader,
         pytest.raises(ConfigError, match=r"augment\.mix: .*late\.py, line 6: ValueError: too many"),
     ):

@@ -17,7 +17,7 @@ import yaml
 
 import small_run
 from mixscope import metrics
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.data.store import Store
 from mixscope.runs import records
 from mixscope.training import checkpoint, loop, models, ranks
@@ -175,12 +175,9 @@ def test_what_is_judged_with_batch_norm_is_what_is_saved(tmp_path, root, ema):
     loader = Loader(
         Store.open(root, "small"),
         "train",
-        batch_size=48,
-        seed=0,
-        val_fraction=0.2,
-        base=config.augment.base,
-        shuffle=True,
-        ranks=2,
+        Sampling(batch_size=48, seed=0, val_fraction=0.2, shuffle=True),
+        Augmentation(base=config.augment.base),
+        Workers(ranks=2),
     )
     with loader:
         built.module.train()(next(iter(loader)).images)

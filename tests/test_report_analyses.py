@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import made_study
+from mixscope.analysis import summary as typed
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
 from mixscope.report import page
@@ -167,3 +168,14 @@ def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
         DataError, match=r"summary.json: is damaged, or of another version; `mixscope analyze"
     ):
         analyses.parts(analysed(tmp_path), Words("en"))
+
+
+def test_a_summary_keeps_every_value_that_the_analysis_wrote():
+    document = summary("robustness")
+    found = typed.read("robustness", document)
+    assert [cell.experiment for cell in found.cells] == [cell["experiment"] for cell in document["cells"]]
+    for cell, wrote in zip(found.cells, document["cells"], strict=True):
+        for name, value in wrote["figures"].items():
+            assert cell.figures[name] is None if value is None else cell.figures[name].low == value["low"]
+    assert [one.weights for one in found.contrasts] == [one["weights"] for one in document["contrasts"]]
+    assert set(found.details) == set(document) - {"what", "factors", "cells", "contrasts", "notes"}

@@ -16,7 +16,7 @@ import pytest
 from mixscope import cli
 from mixscope.data import disk, store
 from mixscope.data.content import Content, Split
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Loader, Sampling
 from mixscope.data.prepare import prepare
 from mixscope.data.store import Store, verify, write
 from mixscope.errors import DataError
@@ -378,7 +378,7 @@ def test_a_data_folder_that_may_not_be_read_is_refused_with_its_name(tmp_path, m
 
 
 def batches(opened: Store) -> Loader:
-    return Loader(opened, "train", batch_size=2, seed=0)
+    return Loader(opened, "train", Sampling(batch_size=2, seed=0))
 
 
 def test_an_epoch_over_a_truncated_file_is_refused_before_it_is_read(tmp_path):

@@ -12,7 +12,7 @@ look, and claims are judged elsewhere. With one seed an interval counts images o
 What does not belong here: what the figures are (one file for each analysis), verdicts (claims).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,11 @@ import numpy as np
 from mixscope import tabular
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import LEVEL, Sample
+from mixscope.study import gains
 from mixscope.study.config import RunConfig
+from mixscope.study.gains import GAIN, MODEL, OF_GAINS
 from mixscope.study.matrix import PlannedRun
+from mixscope.study.roles import Roles
 
 PLAIN = "none"  # augment.mix of the arm that mixes nothing
 
@@ -154,53 +157,44 @@ def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, A
     return {"estimate": made.value, "low": reach.low, "high": reach.high, "conditional": made.conditional}
 
 
-def _contrasts(cells: Sequence[Cell], figure: str) -> Iterator[dict[str, Any]]:
-    having = [cell for cell in cells if figure in cell.samples]
-    arms = {cell.experiment: plain for cell in having if (plain := _plain(cell, having)) is not None}
-    factors = _factors(cells)
+_KINDS = {GAIN: "arm", MODEL: "model", OF_GAINS: "did"}
 
-    def contrast(
-        kind: str, cell: Cell, terms: Sequence[tuple[Cell, float]], over: Cell | None
-    ) -> dict[str, Any]:
-        return _contrast(kind, figure, terms) | {
-            "arm": _level(cell, factors[0], cell.arm),
-            "plain": _level(arms.get(cell.experiment, cell), factors[0], PLAIN),
-            "model": _level(cell, factors[1], cell.config.model.arch),
-            "over": None if over is None else _level(over, factors[1], over.config.model.arch),
-            "where": {f: level for f, level in cell.levels.items() if f not in factors},
+
+def _contrasts(cells: Sequence[Cell], figure: str) -> list[dict[str, Any]]:
+    """Gains, then models, then differences of gains, each in the order of its cells."""
+    having = {tuple(cell.levels.items()): cell for cell in cells if figure in cell.samples}
+    roles = _roles(list(having.values()))
+    order = [cell.experiment for cell in having.values()]
+    found: list[tuple[int, int, dict[str, Any]]] = []
+    for contrast in gains.of_design(roles):
+        weighted = gains.cells(contrast.weights, contrast.stratum, roles.factors)
+        terms = [(having[key], w) for levels, w in weighted if (key := tuple(levels.items())) in having]
+        if len(terms) < len(weighted):
+            continue
+        cell = terms[0][0]
+        arm = _level(cell, roles.augmentation, cell.arm)
+        row = _contrast(_KINDS[contrast.kind], figure, terms) | {
+            "arm": arm,
+            "plain": roles.baseline or arm,
+            "model": _level(cell, roles.model, cell.config.model.arch),
+            "over": contrast.over,
+            "where": {f: v for f, v in cell.levels.items() if f not in (roles.augmentation, roles.model)},
         }
+        found.append((list(_KINDS).index(contrast.kind), order.index(cell.experiment), row))
+    return [row for _, _, row in sorted(found, key=lambda each: each[:2])]
 
-    for cell in having:
-        if cell.experiment in arms:
-            yield contrast("arm", cell, [(cell, 1.0), (arms[cell.experiment], -1.0)], None)
-    for cell, other in _models(having):
-        yield contrast("model", cell, [(cell, 1.0), (other, -1.0)], other)
-    for cell, other in _models(having):
-        if cell.experiment in arms and other.experiment in arms:
-            terms = [(cell, 1.0), (arms[cell.experiment], -1.0)]
-            terms += [(other, -1.0), (arms[other.experiment], 1.0)]
-            yield contrast("did", cell, terms, other)
+
+def _roles(cells: Sequence[Cell]) -> Roles:
+    """Roles of factors by what the cells were run with: of some cells, that is less than the study has."""
+    arm, model = _factors(cells)
+    levels = {f: tuple(dict.fromkeys(c.levels[f] for c in cells)) for f in (cells[0].levels if cells else {})}
+    baseline = next((c.levels[arm] for c in cells if arm is not None and c.arm == PLAIN), None)
+    return Roles(factors=levels, augmentation=arm, baseline=baseline, model=model)
 
 
 def differs(cell: Cell, other: Cell) -> list[str]:
     """The factors in which two cells differ."""
     return [f for f in cell.levels if cell.levels[f] != other.levels[f]]
-
-
-def _plain(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
-    """The cell that differs from this one in its augmentation alone, and mixes nothing."""
-    if cell.arm == PLAIN:
-        return None
-    return next((c for c in cells if c.arm == PLAIN and len(differs(c, cell)) == 1), None)
-
-
-def _models(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
-    """Cells beside the first one that differs from them in its model alone."""
-    for at, cell in enumerate(cells):
-        for other in cells[:at]:
-            if len(differs(cell, other)) == 1 and cell.config.model.arch != other.config.model.arch:
-                yield cell, other
-                break
 
 
 def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> dict[str, Any]:

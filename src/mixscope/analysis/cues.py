@@ -34,7 +34,9 @@ from mixscope.data.cues import Dials, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import Results
+from mixscope.study import gains
 from mixscope.study.matrix import PlannedRun
+from mixscope.study.roles import Roles
 
 VERSION = 1
 LRI_MARGIN = 0.1  # of a change of LRI; chosen before the first run: less than this counts as left alone
@@ -43,7 +45,6 @@ SHOWN = (*cues.SPLITS, *INTERVENTIONS)
 COMPARED = 16  # stored images that are made again, to see that they are still the same
 
 FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by how timm's name begins
-ARMS = ("none", "mixup", "cutmix")
 FIGURES = {"local": "A_L", "global": "A_G", "lri": "LRI"}
 WORDS = {"resnet": "ResNet", "vit": "ViT", "none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
 ACCOUNTS = {
@@ -261,10 +262,7 @@ def _interval(made: Estimate) -> dict[str, float | None]:
 def _contrasts(cells: Sequence[_Cell]) -> list[dict[str, Any]]:
     """Each mixed arm against the default of its model, then families within an arm."""
     found = []
-    for cell in cells:
-        plain = next((c for c in cells if c.arm == "none" and _beside(c, cell)), None)
-        if plain is None:
-            continue
+    for cell, plain in _gains(cells):
         for figure in ("lri", "local", "global"):
             name = f"{figure}:{cell.experiment}:{plain.experiment}"
             said = f"{FIGURES[figure]}, {_model(cell)}: {_arm(cell)} less {_arm(plain)}"
@@ -278,10 +276,20 @@ def _contrasts(cells: Sequence[_Cell]) -> list[dict[str, Any]]:
     return [one for one in found if one is not None]
 
 
-def _beside(plain: _Cell, cell: _Cell) -> bool:
-    """Whether two cells differ in nothing but their arm."""
-    differ = [f for f in cell.levels if cell.levels[f] != plain.levels[f]]
-    return len(differ) == 1 and differ[0] == "augmentation"
+def _gains(cells: Sequence[_Cell]) -> list[tuple[_Cell, _Cell]]:
+    """Every mixed arm with the default of its model, in the order of the cells."""
+    levels = {f: tuple(dict.fromkeys(c.levels[f] for c in cells)) for f in cells[0].levels}
+    baseline = next((c.levels.get("augmentation") for c in cells if c.arm == "none"), None)
+    if baseline is None:
+        return []
+    roles = Roles(factors=levels, augmentation="augmentation", baseline=baseline)
+    there = {tuple(cell.levels.items()): cell for cell in cells}
+    pairs = []
+    for contrast in gains.of_design(roles, [gains.GAIN]):
+        keys = [tuple(each.items()) for each, _ in gains.cells(contrast.weights, contrast.stratum, levels)]
+        if all(key in there for key in keys):
+            pairs.append((there[keys[0]], there[keys[1]]))
+    return sorted(pairs, key=lambda pair: cells.index(pair[0]))
 
 
 def _contrast(

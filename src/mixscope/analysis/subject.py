@@ -17,7 +17,7 @@ from torch import nn
 from mixscope import rng
 from mixscope.data.batch import Batch
 from mixscope.data.device import feed
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Loader, Sampling, Workers
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import records
@@ -108,11 +108,8 @@ class Subject:
         return Loader(
             Pictures(pixels, classes, self.store.mean, self.store.std),
             "test",
-            batch_size=most,
-            seed=self.config.seed,
-            threads=self.config.run.loader_threads,
-            device_augment=on_gpu,
-            pin=on_gpu,
+            Sampling(batch_size=most, seed=self.config.seed),
+            workers=Workers(threads=self.config.run.loader_threads, device_augment=on_gpu, pin=on_gpu),
         )
 
     def sample(self, split: str, limit: int | None) -> "Chosen":

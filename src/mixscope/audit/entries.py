@@ -40,7 +40,7 @@ class Entry:
     label: how a person finds it. experiment: its name where it has one. facets: canonical levels of
     "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and "epochs", as far as they are known.
     "condition" is what a heading says beside its metric where several numbers share a cell ("Corrupted").
-    extras: cells of other columns, by heading. figures: by metric (vocabulary.METRICS or "score"), in
+    extras: cells of other columns, by heading. figures: by metric ("top1", "precision", ... or "score"), in
     percent; error rates are turned. seed: what a column of seeds says; "" without one. by_seed: values of
     each seed by metric, as shares, where the entry stands for several runs.
     """

@@ -16,7 +16,7 @@ from torch import nn
 
 from mixscope.bench.rounds import Bench
 from mixscope.bench.train import UNIT, Timed, context, now, ready
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Loader, Sampling, Workers
 from mixscope.runs import device as devices
 from mixscope.runs import setup
 from mixscope.study.config import RunConfig
@@ -52,11 +52,12 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
         Loader(
             made.store,
             "train",
-            batch_size=config.run.eval_batch_size,
-            seed=config.seed,
-            threads=config.run.loader_threads,
-            device_augment=device.type == "cuda",
-            pin=device.type == "cuda",
+            Sampling(batch_size=config.run.eval_batch_size, seed=config.seed),
+            workers=Workers(
+                threads=config.run.loader_threads,
+                device_augment=device.type == "cuda",
+                pin=device.type == "cuda",
+            ),
         ) as loader,
     ):
         layout = convolution.layout(config.train, device)

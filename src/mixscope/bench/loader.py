@@ -15,7 +15,7 @@ from dataclasses import replace
 from mixscope.bench import bare
 from mixscope.bench.bare import BATCH, Bytes
 from mixscope.bench.rounds import Bench, Measured, Row
-from mixscope.data.loader import Loader, Store
+from mixscope.data.loader import Augmentation, Loader, Sampling, Store, Workers
 from mixscope.errors import DataError
 from mixscope.hardware import cores
 
@@ -95,12 +95,9 @@ def loaders(store: Store, images: int, stack: ExitStack) -> dict[str, Row]:
             made = Loader(
                 store,
                 "train",
-                batch_size=BATCH,
-                seed=0,
-                base="crop-flip",
-                shuffle=True,
-                mixer=mixer,
-                threads=threads,
+                Sampling(batch_size=BATCH, seed=0, shuffle=True),
+                Augmentation(base="crop-flip", mixer=mixer),
+                Workers(threads=threads),
             )
             rows[loader(mix, threads)] = loader_row(stack.enter_context(made), images)
     return rows

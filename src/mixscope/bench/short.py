@@ -10,7 +10,7 @@ from mixscope.bench import bare
 from mixscope.bench import loader as room
 from mixscope.bench.bare import BATCH, Bytes, Noise
 from mixscope.bench.rounds import measure
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.hardware import cores
 
 STORED, SIZE = 20_000, 32  # random images
@@ -22,7 +22,13 @@ def loader() -> dict[str, Any]:
     store, threads = Noise(STORED, SIZE), min(2, cores())
     name, limit = room.loader("none", 1), room.kernel("none", threads)
     make = bare.kernel(Bytes.of(store))
-    with Loader(store, "train", batch_size=BATCH, seed=0, base="crop-flip", shuffle=True, threads=1) as made:
+    with Loader(
+        store,
+        "train",
+        Sampling(batch_size=BATCH, seed=0, shuffle=True),
+        Augmentation(base="crop-flip"),
+        Workers(threads=1),
+    ) as made:
         found = measure(
             {
                 name: room.loader_row(made, IMAGES),

@@ -11,6 +11,7 @@ from pathlib import Path
 from mixscope.claims.rules import MISSING, SETTLED
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.errors import ConfigError
+from mixscope.formatting import duration
 from mixscope.runs import records
 from mixscope.study import matrix
 from mixscope.study.matrix import Study
@@ -106,12 +107,12 @@ def saved(study: Study, out: Path, seeds: int) -> str:
     """What stopping early saved of the runs that the last look would have asked for."""
     planned = study.expand(seeds=seeds)
     begun = [run for run in planned if records.is_run(out / run.directory)]
-    hours = [
-        seconds / 3600
+    took = [
+        float(seconds)
         for run in begun
         if (out / run.directory / "summary.json").exists()
         and (seconds := records.read_summary(out / run.directory).get("seconds")) is not None
     ]
     left = len(planned) - len(begun)
-    cost = f", about {left * statistics.fmean(hours):.3g} hours" if hours and left else ""
+    cost = f", about {duration(left * statistics.fmean(took))} of training" if took and left else ""
     return f"saved     {left} of {len(planned)} runs{cost}"

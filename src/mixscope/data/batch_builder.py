@@ -13,8 +13,9 @@ import torch
 
 from mixscope.data import kernels, order, policy, saliency
 from mixscope.data.batch import Batch, Inner, InputSpec, Pending
+from mixscope.data.loader_settings import Augmentation, Sampling, Workers
 from mixscope.data.order import Draws
-from mixscope.mixing import Mixer, Plans
+from mixscope.mixing import Plans
 
 
 def is_ctrl_c(problem: BaseException) -> bool:
@@ -54,7 +55,7 @@ class BatchBuilder:
     """Makes any batch of one rank. All it keeps are the draws of two epochs, which would come out the same.
 
     images: uint8 (N, 3, size, size), read-only, and labels: int64 (N,), of the stored split; rows: int64,
-    those of the logical split. operations: of a policy. peaks: uint16 (N, 2), see saliency.py, where the
+    those of the logical split. peaks: uint16 (N, 2), see saliency.py, where the
     mixer needs them. The rest is as the loader is told.
     """
 
@@ -63,19 +64,10 @@ class BatchBuilder:
     rows: np.ndarray
     spec: InputSpec
     batches: int
-    batch_size: int
-    seed: int
-    base: str
-    shuffle: bool
-    mixer: Mixer | None
-    erase: str
-    operations: str
-    repeats: int
+    sampling: Sampling
+    augmentation: Augmentation
+    workers: Workers
     peaks: np.ndarray | None
-    rank: int
-    ranks: int
-    raw: bool
-    pin: bool
     pad: int = 0
     fill: Any = None
     resample: Any = None
@@ -87,50 +79,52 @@ class BatchBuilder:
 
     def __post_init__(self) -> None:
         size = self.spec.size
-        self.pad = order.padding(self.base, size)
+        self.pad = order.padding(self.augmentation.base, size)
         self.scale, self.bias = kernels.normaliser(self.spec.mean, self.spec.std)
         self.blank = np.rint(255 * np.array(self.spec.mean)).astype(np.uint8)
-        if not self.raw:
+        if not self.workers.device_augment:
             self.fill = kernels.fused(size, self.pad)
-        if self.base == "rrc":
+        if self.augmentation.base == "rrc":
             self.resample = kernels.resampler(size)
 
     @property
     def most(self) -> int:
         """Images of the largest batch of this rank."""
-        return -(-self.batch_size // self.ranks)
+        return -(-self.sampling.batch_size // self.workers.ranks)
 
     def slot(self) -> Slot:
         """Memory for the largest batch."""
         n, size = self.most, self.spec.size
+        mixer, raw = self.augmentation.mixer, self.workers.device_augment
 
         def empty(*shape: int, dtype: torch.dtype) -> torch.Tensor:
-            return torch.empty(shape, dtype=dtype, pin_memory=self.pin)
+            return torch.empty(shape, dtype=dtype, pin_memory=self.workers.pin)
 
         tensors = {
-            "images": empty(n, 3, size, size, dtype=torch.uint8 if self.raw else torch.float32),
+            "images": empty(n, 3, size, size, dtype=torch.uint8 if raw else torch.float32),
             "labels": empty(n, dtype=torch.int64),
         }
-        if self.mixer:
+        if mixer:
             tensors |= {
                 "partner_labels": empty(n, dtype=torch.int64),
                 "lam": empty(n, dtype=torch.float32),
             }
-        if self.mixer and self.raw:
+        if mixer and raw:
             tensors |= {
                 "box": empty(n, 4, dtype=torch.int32),
                 "blend": empty(n, dtype=torch.float32),
                 "partner_images": empty(n, 3, size, size, dtype=torch.uint8),
             }
-            if self.mixer.masks:
+            if mixer.masks:
                 tensors["mask"] = empty(n, size, size, dtype=torch.float32)
-        if self.mixer and self.mixer.attention and not self.raw:
+        if mixer and mixer.attention and not raw:
             tensors["box"] = empty(n, 4, dtype=torch.int32)
         return Slot(tensors)
 
     def scratch(self) -> np.ndarray:
         """Memory that a thread works in: the cropped bytes of all images that a mixed batch is made of."""
-        n = 0 if self.mixer is None or self.raw else self.most if self.ranks == 1 else 2 * self.most
+        unused = self.augmentation.mixer is None or self.workers.device_augment
+        n = 0 if unused else self.most if self.workers.ranks == 1 else 2 * self.most
         return np.empty((n, 3, self.spec.size, self.spec.size), np.uint8)
 
     def draws(self, epoch: int) -> Epoch:
@@ -158,25 +152,25 @@ class BatchBuilder:
         draws = order.draw(
             self.rows,
             stored=len(self.images),
-            seed=self.seed,
+            seed=self.sampling.seed,
             epoch=epoch,
-            base=self.base,
-            shuffle=self.shuffle,
+            base=self.augmentation.base,
+            shuffle=self.sampling.shuffle,
             size=self.spec.size,
-            erase=self.erase,
-            operations=self.operations,
-            repeats=self.repeats,
+            erase=self.augmentation.erase,
+            operations=self.augmentation.policy,
+            repeats=self.sampling.repeats,
         )
         peaks = None if self.peaks is None else saliency.moved(self.peaks, draws, self.spec.size, self.pad)
-        plans = self.mixer.draw(epoch, peaks) if self.mixer else None
+        plans = self.augmentation.mixer.draw(epoch, peaks) if self.augmentation.mixer else None
         return Epoch(draws, self.labels[draws.order], plans)
 
     def make(self, epoch: int, batch: int, into: Slot, scratch: np.ndarray) -> Batch:
         """One batch of an epoch, in the memory of `into`."""
         draws, labels, plans = self.draws(epoch)
-        whole = order.members(len(self.rows), self.batch_size, batch)
+        whole = order.members(len(self.rows), self.sampling.batch_size, batch)
         n = whole.stop - whole.start
-        mine = order.shard(n, self.rank, self.ranks)
+        mine = order.shard(n, self.workers.rank, self.workers.ranks)
         own, places = draws.order[whole][mine], draws.places[whole][mine]
         tensors, arrays = into.part(len(own))
         labels = labels[whole]
@@ -184,8 +178,10 @@ class BatchBuilder:
         plan = plans.of(batch, n) if plans is not None else None
         inside = plan is not None and plan.place is not None  # the network mixes, not the pixels
         if plan is None or inside:
-            pending = self._collect(draws, (own, places), tensors, arrays) if self.raw else None
-            if not self.raw:
+            pending = (
+                self._collect(draws, (own, places), tensors, arrays) if self.workers.device_augment else None
+            )
+            if not self.workers.device_augment:
                 self._finish(draws, own, places, kernels.UNMIXED, arrays["images"], scratch)
             made = Batch(tensors["images"], tensors["labels"], own, pending=pending)
             if plan is None:
@@ -198,12 +194,12 @@ class BatchBuilder:
             return made._replace(partner_labels=tensors["partner_labels"], lam=tensors["lam"])
         mask = plan.mask if len(plan.mask) < 2 else plan.mask[mine]
         box, blend, pending = plan.box[mine], plan.blend[mine], None
-        if not self.raw and self.ranks == 1:
+        if not self.workers.device_augment and self.workers.ranks == 1:
             mixed = partner, box, blend, mask, plan.resized
             self._finish(draws, own, places, mixed, arrays["images"], scratch)
         else:
             partners = draws.order[whole][partner], draws.places[whole][partner]
-            if self.raw:
+            if self.workers.device_augment:
                 arrays["box"][:], arrays["blend"][:] = box, blend
                 pending = self._collect(draws, (own, places), tensors, arrays, partners)
                 if len(mask):
@@ -255,7 +251,7 @@ class BatchBuilder:
         """
         images, crop, flip, erase = self.images, draws.crop, draws.flip, draws.erase
         if len(draws.policy):
-            images = policy.apply(images[rows], draws.policy[places], self.operations)
+            images = policy.apply(images[rows], draws.policy[places], self.augmentation.policy)
             rows = np.arange(len(rows))
         if self.resample is not None:
             out = np.empty((len(rows), *images.shape[1:]), np.uint8)

@@ -14,6 +14,7 @@ import numpy as np
 from mixscope import mixing
 from mixscope.data import loader
 from mixscope.data.batch import Batch
+from mixscope.data.loader_settings import Augmentation, Sampling, Workers
 from mixscope.data.store import MANIFEST, Store, data_root
 from mixscope.errors import ConfigError, unknown
 from mixscope.study.config import Augment
@@ -93,17 +94,16 @@ class Loader:
         self._loader = loader.Loader(
             store,
             split,
-            batch_size=batch_size,
-            seed=seed,
-            val_fraction=val_fraction,
-            base=chosen.base,
-            shuffle=training if shuffle is None else shuffle,
-            mixer=mixer,
-            erase=chosen.erase,
-            policy=chosen.policy,
-            repeats=chosen.repeats,
-            drop_last=drop_last,
-            threads=threads,
+            Sampling(
+                batch_size=batch_size,
+                seed=seed,
+                val_fraction=val_fraction,
+                shuffle=training if shuffle is None else shuffle,
+                drop_last=drop_last,
+                repeats=chosen.repeats,
+            ),
+            Augmentation(base=chosen.base, erase=chosen.erase, policy=chosen.policy, mixer=mixer),
+            Workers(threads=threads),
         )
         self._reuse = reuse
         self._epoch = -1

@@ -23,14 +23,22 @@ from mixscope.data import order, saliency
 from mixscope.data.batch import Batch, InputSpec, Pending
 from mixscope.data.batch_builder import BatchBuilder
 from mixscope.data.buffer_pool import Pipeline
+from mixscope.data.loader_settings import Augmentation, Sampling, Workers
 from mixscope.data.order import Position
-from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.errors import ConfigError, DataError
 from mixscope.hardware import cores
-from mixscope.mixing import Mixer
 
-__all__ = ["Batch", "InputSpec", "Loader", "Mixer", "Pending", "Position", "Store"]
-
-BASES = ("none", "crop-flip", "rrc")
+__all__ = [
+    "Augmentation",
+    "Batch",
+    "InputSpec",
+    "Loader",
+    "Pending",
+    "Position",
+    "Sampling",
+    "Store",
+    "Workers",
+]
 
 # So much is made before it is handed over, if a batch is smaller: handing over costs the same for any size.
 RUN_BYTES = 1 << 22
@@ -53,61 +61,33 @@ class Store(Protocol):
 class Loader:
     """The batches of a split, epoch after epoch.
 
-    store: images and labels (store.py). split: "train", "val" or "test"; val_fraction and per_class say which
-    rows it has. batch_size: of the global batch; rank r of `ranks` gets a contiguous part of each, parts
-    differ by at most one image, and is empty when the last batch has fewer images than there are ranks.
-    seed: root of order, crop and flip. base: "none", "crop-flip" or "rrc". shuffle: a new order each epoch.
-    erase, policy, repeats: as in the settings (study/config.Augment).
-    mixer: plans of mixing (mixing.make); None mixes nothing. drop_last: leave out a shorter last batch.
-    threads: in the background, besides the consumer's, which makes batches when it would have to wait; 0
-    takes one, or two where there are more than two cores; batches do not depend on it. ring: batches there
-    is memory for; 0 takes two a thread and one for the consumer, and more of small batches. device_augment:
-    hand over bytes and draws, for device.finish. pin: page-locked memory, for copies to a GPU that do not
-    block.
-
     Memory: the ring, a quarter of a batch a thread where batches are mixed, and some 50 bytes per example
     (its row, and draws and labels of two epochs; plans of mixing come on top). Images stay in the store's
     map.
-    Raises ConfigError for arguments that make no sense, and DataError for rows that the store does not have.
+
+    Args:
+        store: Images and labels (store.py).
+        split: "train", "val" or "test".
+        sampling: Which images are in which batch.
+        augmentation: How they are augmented; nothing is done by default.
+        workers: Threads, ranks and memory; batches do not depend on threads and memory.
+
+    Raises:
+        ConfigError: If the split gives no batch.
+        DataError: If the store does not have the rows of the split.
     """
 
     def __init__(
         self,
         store: Store,
         split: str,
-        *,
-        batch_size: int,
-        seed: int,
-        val_fraction: float = 0.0,
-        per_class: int = 0,
-        base: str = "none",
-        shuffle: bool = False,
-        mixer: Mixer | None = None,
-        erase: str = "none",
-        policy: str = "none",
-        repeats: int = 1,
-        drop_last: bool = False,
-        rank: int = 0,
-        ranks: int = 1,
-        threads: int = 0,
-        ring: int = 0,
-        device_augment: bool = False,
-        pin: bool = False,
+        sampling: Sampling,
+        augmentation: Augmentation | None = None,
+        workers: Workers | None = None,
     ) -> None:
-        if base not in BASES:
-            raise ConfigError(unknown("augment.base", "base augmentation", base, BASES))
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("ranks", ranks, 1),
-            ("threads", threads, 0),
-            ("ring", ring, 0),
-            ("repeats", repeats, 1),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} of a loader must be {least} or more, got {value}")
-        if not 0 <= rank < ranks:
-            raise ConfigError(f"rank of a loader must lie in 0..{ranks - 1}, got {rank}")
-        stored, rows = store.rows(split, val_fraction=val_fraction, per_class=per_class)
+        augmentation, workers = augmentation or Augmentation(), workers or Workers()
+        batch_size, mixer = sampling.batch_size, augmentation.mixer
+        stored, rows = store.rows(split, val_fraction=sampling.val_fraction, per_class=sampling.per_class)
         # Plain arrays, marked read-only: a map is an array too, but a slower one to pass to compiled code.
         images = store.images(stored).view(np.ndarray)
         images.flags.writeable = False
@@ -117,7 +97,7 @@ class Loader:
                 "expected at least one and none beyond; choose another val_fraction or per_class"
             )
         self.examples = len(rows)
-        self.batches = order.batches(self.examples, batch_size, drop_last=drop_last)
+        self.batches = order.batches(self.examples, batch_size, drop_last=sampling.drop_last)
         if self.batches == 0:
             raise ConfigError(
                 f'split "{split}" has {self.examples} images and gives no batch of {batch_size}; '
@@ -141,28 +121,18 @@ class Loader:
             rows=np.ascontiguousarray(rows, np.int64),
             spec=self.spec,
             batches=self.batches,
-            batch_size=batch_size,
-            seed=seed,
-            base=base,
-            shuffle=shuffle,
-            mixer=mixer,
-            erase=erase,
-            operations=policy,
-            repeats=repeats,
+            sampling=sampling,
+            augmentation=augmentation,
+            workers=workers,
             peaks=peaks,
-            rank=rank,
-            ranks=ranks,
-            raw=device_augment,
-            pin=pin,
         )
-        if ring == 1:
-            raise ConfigError("ring of a loader must be 2 or more: one batch in hand and one in the making")
-        self._threads = threads or max(1, min(2, cores() - 1))
-        bytes_each = self._maker.most * 3 * store.size**2 * (1 if device_augment else 4)
+        self._threads = workers.threads or max(1, min(2, cores() - 1))
+        bytes_each = self._maker.most * 3 * store.size**2 * (1 if workers.device_augment else 4)
         length = min(max(1, RUN_BYTES // bytes_each), self.batches)
-        if ring:
-            length = min(length, max(1, ring // (self._threads + 1)))
-        self._length, self._runs = length, ring // length if ring else 2 * self._threads + 1
+        if workers.ring:
+            length = min(length, max(1, workers.ring // (self._threads + 1)))
+        self._length = length
+        self._runs = workers.ring // length if workers.ring else 2 * self._threads + 1
         self._epoch = self._batch = 0  # the position
         self._process = os.getpid()
         self._whole: Callable[[], object] = getattr(store, "whole", lambda: None)
@@ -191,7 +161,7 @@ class Loader:
 
     def global_size(self, batch: int) -> int:
         """Images of global batch `batch`, over all ranks."""
-        at = order.members(self.examples, self._maker.batch_size, batch)
+        at = order.members(self.examples, self._maker.sampling.batch_size, batch)
         return int(at.stop - at.start)
 
     def __iter__(self) -> Iterator[Batch]:

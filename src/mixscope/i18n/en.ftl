@@ -21,6 +21,7 @@ partial-title = This report is partial
 partial-text = { $done } of { $all } runs are done. Results that need the others are left out or marked; nothing is imputed.
 partial-nothing = No run of this study is done yet, so there are no results. The plan, and the checks of runs that have started, are below.
 partial-missing = Not done
+partial-lost = Runs that failed or are damaged, by experiment: { $where }. Estimates are of runs that finish.
 partial-unreadable = Records that cannot be read
 
 state-pending = not started
@@ -76,7 +77,6 @@ answer-rules = Judged by version { $rules } of the verdict rules.
 answer-edited = Claims edited after the first run
 answer-seeds_needed = { $n } seeds per experiment would settle it either way (80 % power, if the effect is as estimated)
 answer-tipping = a standard deviation between runs of { $sd } pp would erase it
-answer-negligible = inside the margin of { $margin } pp
 answer-margin = margin { $margin } pp
 answer-expect-above = claim: above 0
 answer-expect-below = claim: below 0
@@ -618,7 +618,6 @@ record-config = { $problem }; this run directory is damaged or of another versio
 predictions-missing = { $path }: has no predictions { $name } (available: { $available })
 predictions-damaged = { $path }: is damaged ({ $reason }); `mixscope eval { $run }` writes it again
 predictions-lengths = { $path }: ids, labels and logits differ in length; `mixscope eval { $run }` writes it again
-predictions-invalid = { $path }: has fewer than two examples, or values that no network of { $classes } classes gives; `mixscope eval { $run }` writes it again
 predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
 runs-other-examples = evaluated on different examples: { $runs }
 

@@ -21,6 +21,7 @@ partial-title = 아직 완료되지 않은 보고서입니다
 partial-text = 실행 { $all }개 중 { $done }개가 끝났습니다. 나머지 실행이 필요한 결과는 빼거나 따로 표시했으며, 빠진 값을 채워 넣지 않았습니다.
 partial-nothing = 아직 끝난 실행이 없어 결과가 없습니다. 계획과, 시작한 실행의 검증 결과는 아래에 있습니다.
 partial-missing = 끝나지 않은 실행
+partial-lost = 실험별 실패하거나 손상된 실행: { $where }. 추정은 끝난 실행에 대한 것입니다.
 partial-unreadable = 읽을 수 없는 기록
 
 state-pending = 시작 전
@@ -76,7 +77,6 @@ answer-rules = 판정 규칙 버전 { $rules }에 따른 판정입니다.
 answer-edited = 첫 실행 뒤에 고친 가설
 answer-seeds_needed = 실험마다 시드가 { $n }개이면 어느 쪽으로든 판정할 수 있습니다(검정력 80%, 효과가 추정값과 같다면)
 answer-tipping = 실행 간 표준편차가 { $sd }%p이면 이 결과는 사라집니다
-answer-negligible = 허용 한계 { $margin }%p 이내
 answer-margin = 허용 한계 { $margin }%p
 answer-expect-above = 가설: 0보다 큼
 answer-expect-below = 가설: 0보다 작음
@@ -583,7 +583,6 @@ record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버
 predictions-missing = { $path }: 예측 { $name }이(가) 없습니다(있는 것: { $available })
 predictions-damaged = { $path }: 손상되었습니다({ $reason }). `mixscope eval { $run }`으로 다시 만들 수 있습니다
 predictions-lengths = { $path }: ids, labels, logits의 길이가 다릅니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
-predictions-invalid = { $path }: 예측이 두 개 미만이거나 클래스 { $classes }개인 네트워크가 낼 수 없는 값입니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
 predictions-other-examples = { $path }: 테스트 데이터가 같은 실험의 다른 실행과 다릅니다
 runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: { $runs }
 

@@ -29,8 +29,6 @@ class Curve:
     epoch: list[int]
     top1: list[float | None]
     train_loss: list[float | None]
-    test_loss: list[float | None]
-    lr: list[float | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +80,7 @@ def curves(file: Path) -> dict[str, list[Curve]]:
     found: dict[str, list[Curve]] = {}
     for (experiment, segment), rows in sorted(by_log.items(), key=lambda item: item[0]):
         rows = sorted(rows, key=lambda row: float(row["epoch"]))
-        columns = ("test_top1_percent", "train_loss", "test_loss", "learning_rate")
+        columns = ("test_top1_percent", "train_loss")
         values = [[_number(row.get(column)) for row in rows] for column in columns]
         curve = Curve(segment, [int(float(row["epoch"])) for row in rows], *values)
         found.setdefault(experiment, []).append(curve)

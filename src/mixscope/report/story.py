@@ -28,7 +28,7 @@ from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.published import Curve, Reference
 from mixscope.results import DataSet, Experiment, Results, Run, Scaled, Summary
-from mixscope.results.results import BEST_ON_TEST, DAMAGED, LAST
+from mixscope.results.results import DAMAGED, LAST
 from mixscope.study.gains import GAIN, Contrast
 from mixscope.study.roles import Roles
 
@@ -183,7 +183,7 @@ def _cell(
 ) -> Cell:
     runs = results.runs_of(experiment.name)
     config = experiment.config
-    checkpoint = BEST_ON_TEST if config is not None and config.train.protocol == "published" else LAST
+    checkpoint = LAST if config is None else config.train.checkpoint
     figures: dict[str, dict[int, float]] = {name: {} for name in FIGURES}
     for run in runs:
         if run.state == DAMAGED and run.reason is not None:

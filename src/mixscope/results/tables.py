@@ -25,7 +25,7 @@ Kept = Collection[tuple[str, int]] | None
 def checkpoint_of(experiment: Experiment) -> str:
     """Whose values a table has: the last epoch's; under protocol "published" those of the best on test."""
     config = experiment.config
-    return BEST_ON_TEST if config is not None and config.train.protocol == "published" else LAST
+    return LAST if config is None else config.train.checkpoint
 
 
 def rows(results: Results, kept: Kept = None) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-METRICS = ("top1", "top5", "precision", "recall", "f1")
 SHOWN = {
     "top1": "top-1",
     "top5": "top-5",
@@ -179,9 +178,9 @@ class Heading:
     """What a column's heading says.
 
     kind: a descriptive kind ("experiment", "dataset", "model", "augmentation", "pretrained", "epochs",
-    "by-content"), "metric", or "other". metric: of METRICS, or "score" where only levels are named. error:
-    100 minus it is meant. levels: what the heading says of every cell below it, for instance
-    (("augmentation", "mixup"),).
+    "by-content"), "metric", or "other". metric: "top1", "top5", "precision", "recall", "f1", or "score" where
+    only levels are named. error: 100 minus it is meant. levels: what the heading says of every cell below it,
+    for instance (("augmentation", "mixup"),).
     guessed: the cells say so, not the heading. open: neither accuracy nor error is named.
     """
 

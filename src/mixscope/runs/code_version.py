@@ -39,6 +39,7 @@ FILES = (
     "data/erasing.py",
     "data/kernels.py",
     "data/loader.py",
+    "data/loader_settings.py",
     "data/order.py",
     "data/policy.py",
     "data/saliency.py",

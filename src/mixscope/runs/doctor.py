@@ -91,7 +91,7 @@ def _tried(root: Path) -> dict[str, Any]:
     import torch
 
     from mixscope import mixing
-    from mixscope.data.loader import Loader
+    from mixscope.data.loader import Augmentation, Loader, Sampling
     from mixscope.data.prepare import prepare
     from mixscope.mixing.loss import mixed_cross_entropy
     from mixscope.study.config import Augment, Model, Optim
@@ -103,7 +103,10 @@ def _tried(root: Path) -> dict[str, Any]:
         augment, seed=0, epochs=10**6, size=store.size, batch_size=128, examples=len(store.labels("train"))
     )
     with Loader(
-        store, "train", batch_size=128, seed=0, val_fraction=0.1, base="crop-flip", shuffle=True, mixer=mixer
+        store,
+        "train",
+        Sampling(batch_size=128, seed=0, val_fraction=0.1, shuffle=True),
+        Augmentation(base="crop-flip", mixer=mixer),
     ) as loader:
         for _ in loader:
             pass
@@ -114,7 +117,7 @@ def _tried(root: Path) -> dict[str, Any]:
     module = models.build(small, n_classes=store.n_classes, image_size=store.size, seed=0).module
     optimiser = optim.make(module, Optim())
     losses: list[float] = []
-    with Loader(store, "train", batch_size=128, seed=0, val_fraction=0.1, shuffle=True) as loader:
+    with Loader(store, "train", Sampling(batch_size=128, seed=0, val_fraction=0.1, shuffle=True)) as loader:
         seen, start = 0, time.perf_counter()
         while len(losses) < SELF_TEST_STEPS:  # a number of steps, so that a busy machine is not called ill
             for batch in loader:

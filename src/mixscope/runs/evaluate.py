@@ -122,9 +122,7 @@ def _checkpoints(config: RunConfig) -> list[str]:
     names = ["last"]
     if config.data.val_fraction > 0:
         names.append("selected")
-    if config.train.protocol == "published":
-        names.append("best-on-test")
-    return names
+    return list(dict.fromkeys([*names, config.train.checkpoint]))
 
 
 def judge(

@@ -15,7 +15,7 @@ import torch
 from mixscope import mixing
 from mixscope.data import cue_store
 from mixscope.data.device import feed
-from mixscope.data.loader import Batch, Loader
+from mixscope.data.loader import Augmentation, Batch, Loader, Sampling, Workers
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
@@ -62,22 +62,28 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
             Loader(
                 store,
                 "train",
-                batch_size=config.train.batch_size,
-                seed=config.seed,
-                val_fraction=fraction,
-                per_class=config.data.per_class,
-                base=config.augment.base,
-                shuffle=True,
-                mixer=mixer,
-                erase=config.augment.erase,
-                policy=config.augment.policy,
-                repeats=config.augment.repeats,
-                drop_last=_last_is_too_small(len(rows), config.train.batch_size),
-                rank=ranks.rank(),
-                ranks=ranks.count(),
-                threads=config.run.loader_threads,
-                device_augment=on_gpu,
-                pin=on_gpu,
+                Sampling(
+                    batch_size=config.train.batch_size,
+                    seed=config.seed,
+                    val_fraction=fraction,
+                    per_class=config.data.per_class,
+                    shuffle=True,
+                    repeats=config.augment.repeats,
+                    drop_last=_last_is_too_small(len(rows), config.train.batch_size),
+                ),
+                Augmentation(
+                    base=config.augment.base,
+                    mixer=mixer,
+                    erase=config.augment.erase,
+                    policy=config.augment.policy,
+                ),
+                Workers(
+                    rank=ranks.rank(),
+                    ranks=ranks.count(),
+                    threads=config.run.loader_threads,
+                    device_augment=on_gpu,
+                    pin=on_gpu,
+                ),
             )
         )
         few = max(1, clean_images(len(rows)) // store.n_classes)
@@ -144,15 +150,19 @@ def in_order(
     return Loader(
         store,
         split,
-        batch_size=config.run.eval_batch_size * ranks.count(),
-        seed=config.seed,
-        val_fraction=config.data.val_fraction,
-        per_class=config.data.per_class if per_class is None else per_class,
-        rank=ranks.rank(),
-        ranks=ranks.count(),
-        threads=config.run.loader_threads,
-        device_augment=device.type == "cuda",
-        pin=device.type == "cuda",
+        Sampling(
+            batch_size=config.run.eval_batch_size * ranks.count(),
+            seed=config.seed,
+            val_fraction=config.data.val_fraction,
+            per_class=config.data.per_class if per_class is None else per_class,
+        ),
+        workers=Workers(
+            rank=ranks.rank(),
+            ranks=ranks.count(),
+            threads=config.run.loader_threads,
+            device_augment=device.type == "cuda",
+            pin=device.type == "cuda",
+        ),
     )
 
 

@@ -218,6 +218,11 @@ class Train:
             f"train.accumulate ({self.accumulate}) must not exceed train.batch_size ({self.batch_size})",
         )
 
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint whose test results are reported under the protocol."""
+        return "best-on-test" if self.protocol == "published" else "last"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:

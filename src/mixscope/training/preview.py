@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mixscope import mixing
-from mixscope.data.loader import Loader
+from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.data.store import Store
 from mixscope.study import methods
 from mixscope.study.config import Augment
@@ -64,7 +64,9 @@ def _first_batch(
         examples=len(store.labels("train")),
         patch=max(store.size // 4, 1),
     )
-    with Loader(store, "train", batch_size=n, seed=seed, shuffle=True, base=base, mixer=mixer) as loader:
+    with Loader(
+        store, "train", Sampling(batch_size=n, seed=seed, shuffle=True), Augmentation(base=base, mixer=mixer)
+    ) as loader:
         batch = next(iter(loader))
         pixels = batch.images.numpy().transpose(0, 2, 3, 1) * store.std + store.mean
         labels = [store.class_names[i] for i in batch.labels.tolist()]

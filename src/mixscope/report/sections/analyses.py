@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mixscope.analysis.summary import Difference, Experiment, Summary, Value, read
 from mixscope.errors import DataError
 from mixscope.formatting import number, signed
 from mixscope.report import plots
@@ -40,7 +41,6 @@ HEADLINES = {
 KINDS = ("arm", "model", "did")
 LOOKS = ("bold", "dash", "ghost")  # of models, in a chart of arms
 SHEETS = 3  # pictures of a data set that a report shows
-Summary = Mapping[str, Any]
 Matrix = Sequence[Sequence[float | None]]
 
 
@@ -64,29 +64,32 @@ def parts(results: Results, words: Words) -> list[Part]:
     """Of every analysis that is there. Raises DataError for a summary that is damaged."""
     found = []
     for name in PARTS:
-        summary = results.analysis(name)
-        if summary is not None:
-            if not {"factors", "cells", "contrasts"} <= summary.keys():
-                raise DataError(
-                    f"{results.source}/analysis/{name}/summary.json: is damaged, or of another version;"
-                    f" `mixscope analyze {results.source} --what {name}` writes it again"
-                )
-            place = results.folder / "analysis" / name if results.folder else None
-            found.append(_part(summary, place, words))
+        document = results.analysis(name)
+        if document is None:
+            continue
+        place = results.folder / "analysis" / name if results.folder else None
+        try:
+            found.append(_part(read(name, document), place, words))
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise DataError(
+                f"{results.source}/analysis/{name}/summary.json: is damaged, or of another version;"
+                f" `mixscope analyze {results.source} --what {name}` writes it again"
+            ) from problem
     return found
 
 
-def charts(summary: Summary, words: Words) -> list[Figure]:
-    """Every chart of one analysis."""
-    shown, folded = _CHARTS[summary["what"]](summary, words)
+def charts(document: Mapping[str, Any], words: Words) -> list[Figure]:
+    """Every chart of one analysis, from what its `compare` gave."""
+    summary = read(document["what"], document)
+    shown, folded = _CHARTS[summary.what](summary, words)
     return [*shown, *folded]
 
 
 def _part(summary: Summary, place: Path | None, words: Words) -> Part:
-    shown, folded = _CHARTS[summary["what"]](summary, words)
-    images = sorted({cell["images"] for cell in summary["cells"]})
+    shown, folded = _CHARTS[summary.what](summary, words)
+    images = sorted({cell.images for cell in summary.cells})
     of_whom: dict[tuple[str, str], list[str]] = {}
-    for name, said in summary.get("notes", {}).items():
+    for name, said in summary.notes.items():
         for note in said.items():
             of_whom.setdefault(note, []).append(name)
     notes = [
@@ -94,9 +97,9 @@ def _part(summary: Summary, place: Path | None, words: Words) -> Part:
         for (method, text), names in of_whom.items()
     ]
     return Part(
-        name=summary["what"],
+        name=summary.what,
         images=", ".join(f"{n:,}" for n in images),
-        one_seed=any(len(cell["seeds"]) == 1 for cell in summary["cells"]),
+        one_seed=any(len(cell.seeds) == 1 for cell in summary.cells),
         figures=shown,
         folded=folded,
         sheets=list(_sheets(place, summary, words)) if place else [],
@@ -107,7 +110,7 @@ def _part(summary: Summary, place: Path | None, words: Words) -> Part:
 
 
 def _sheets(place: Path, summary: Summary, words: Words) -> Iterator[tuple[str, str]]:
-    for data in dict.fromkeys(cell["data"] for cell in summary["cells"]):
+    for data in dict.fromkeys(cell.data for cell in summary.cells):
         for file in sorted(place.glob(f"{data}-*.png"))[:SHEETS]:
             address = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
             yield address, words("analyses.sheet", data=words.level(data))
@@ -129,42 +132,42 @@ def _unit(name: str, words: Words) -> str:
     return "" if name in PLAIN_UNITS else words("page.unit_pp")
 
 
-def _between(contrast: Mapping[str, Any], words: Words) -> str:
+def _between(contrast: Difference, words: Words) -> str:
     """What is compared with what, as a difference."""
-    arm, of = words.level(contrast["arm"]), words.level(contrast["model"])
-    if contrast["kind"] == "arm":
-        return f"{of}: {arm} − {words.level(contrast['plain'])}"
-    return f"{arm}: {of} − {words.level(contrast['over'])}"
+    arm, of = words.level(contrast.arm), words.level(contrast.model)
+    if contrast.kind == "arm":
+        return f"{of}: {arm} − {words.level(contrast.plain)}"
+    return f"{arm}: {of} − {words.level(contrast.over or '')}"
 
 
-def _reach(figure: Mapping[str, Any] | None, name: str, words: Words, *, difference: bool) -> str:
+def _reach(figure: Value | Difference | None, name: str, words: Words, *, difference: bool) -> str:
     if figure is None:
         return "–"
     times, digits = _scale(name)
     say = signed if difference else number
-    estimate, low, high = (say(times * figure[k], digits) for k in ("estimate", "low", "high"))
+    estimate, low, high = (say(times * getattr(figure, k), digits) for k in ("estimate", "low", "high"))
     return f"{estimate} [{low}, {high}]"
 
 
 def _cell_rows(summary: Summary, words: Words) -> list[list[str]]:
-    names = list(dict.fromkeys(n for cell in summary["cells"] for n in cell["figures"]))
+    names = list(dict.fromkeys(n for cell in summary.cells for n in cell.figures))
     rows = [[words("analyses.experiment"), words("analyses.cell"), *(_figure(n, words) for n in names)]]
-    for cell in summary["cells"]:
-        values = [_reach(cell["figures"].get(n), n, words, difference=False) for n in names]
-        rows.append([cell["experiment"], words.levels(cell["levels"]), *values])
+    for cell in summary.cells:
+        values = [_reach(cell.figures.get(n), n, words, difference=False) for n in names]
+        rows.append([cell.experiment, words.levels(cell.levels), *values])
     return rows
 
 
 def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
     head = [words(f"analyses.col.{name}") for name in ("figure", "where", "kind", "between", "difference")]
     rows = [head]
-    for one in summary["contrasts"]:
-        name = one["figure"]
+    for one in summary.contrasts:
+        name = one.figure
         rows.append(
             [
                 _figure(name, words),
-                words.levels(one["where"]) or "–",
-                words(f"analyses.kind.{one['kind']}"),
+                words.levels(one.where) or "–",
+                words(f"analyses.kind.{one.kind}"),
                 _between(one, words),
                 _reach(one, name, words, difference=True),
             ]
@@ -175,27 +178,27 @@ def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
 # --- what charts share --------------------------------------------------------------------------
 
 
-def _strata(summary: Summary) -> dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]]:
+def _strata(summary: Summary) -> dict[tuple[tuple[str, str], ...], list[Experiment]]:
     """Cells by the levels of what is neither arm nor model."""
-    left_out = summary["factors"].values()
-    found: dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]] = {}
-    for cell in summary["cells"]:
-        key = tuple((f, level) for f, level in cell["levels"].items() if f not in left_out)
+    left_out = (summary.arm_factor, summary.model_factor)
+    found: dict[tuple[tuple[str, str], ...], list[Experiment]] = {}
+    for cell in summary.cells:
+        key = tuple((f, level) for f, level in cell.levels.items() if f not in left_out)
         found.setdefault(key, []).append(cell)
     return found
 
 
-def _of(cell: Mapping[str, Any], summary: Summary, factor: str) -> str:
+def _of(cell: Experiment, summary: Summary, factor: str) -> str:
     """A cell's arm or model."""
-    name = summary["factors"][factor]
-    level: str = cell["levels"][name] if name else cell["arm" if factor == "arm" else "arch"]
-    return level
+    if factor == "arm":
+        return cell.levels[summary.arm_factor] if summary.arm_factor else cell.arm
+    return cell.levels[summary.model_factor] if summary.model_factor else cell.arch
 
 
 def _orders(summary: Summary) -> tuple[list[str], list[str]]:
     """Arms and models in the order in which they come: their colours, and how their lines look."""
-    arms = dict.fromkeys(_of(cell, summary, "arm") for cell in summary["cells"])
-    models = dict.fromkeys(_of(cell, summary, "model") for cell in summary["cells"])
+    arms = dict.fromkeys(_of(cell, summary, "arm") for cell in summary.cells)
+    models = dict.fromkeys(_of(cell, summary, "model") for cell in summary.cells)
     return list(arms), list(models)
 
 
@@ -208,18 +211,18 @@ def _forests(summary: Summary, names: Sequence[str], words: Words) -> list[Figur
     found = []
     for stratum in _strata(summary):
         for name in names:
-            mine = [c for c in summary["contrasts"] if c["figure"] == name and c["where"] == dict(stratum)]
+            mine = [c for c in summary.contrasts if c.figure == name and c.where == dict(stratum)]
             bars = [
                 _bar(c, _between(c, words), name, words, words(f"analyses.kind.{kind}") if first else "")
                 for kind in KINDS
                 for first, c in zip(
-                    [True, *[False] * len(mine)], [c for c in mine if c["kind"] == kind], strict=False
+                    [True, *[False] * len(mine)], [c for c in mine if c.kind == kind], strict=False
                 )
             ]
             if bars:
                 found.append(
                     _forest(
-                        f"differences-{word(summary['what'], name, *(v for _, v in stratum))}",
+                        f"differences-{word(summary.what, name, *(v for _, v in stratum))}",
                         bars,
                         _headed(stratum, _figure(name, words), words),
                         _unit(name, words),
@@ -235,9 +238,9 @@ def _forest(id: str, bars: Sequence[Bar], title: str, unit: str, words: Words) -
     return plots.forest(id, bars, title=title, text=text, unit=unit, below=less, above=more)
 
 
-def _bar(contrast: Mapping[str, Any], name: str, figure: str, words: Words, group: str) -> Bar:
+def _bar(contrast: Difference, name: str, figure: str, words: Words, group: str) -> Bar:
     times, digits = _scale(figure)
-    values = {k: times * contrast[k] for k in ("estimate", "low", "high")}
+    values = {k: times * getattr(contrast, k) for k in ("estimate", "low", "high")}
     return Bar(
         name=name,
         estimate=values["estimate"],
@@ -246,7 +249,7 @@ def _bar(contrast: Mapping[str, Any], name: str, figure: str, words: Words, grou
         value=signed(values["estimate"], digits),
         margin=0.0,
         group=group,
-        hollow=contrast["conditional"],
+        hollow=contrast.conditional,
         hint=f"{name}: {_reach(contrast, figure, words, difference=True)}",
     )
 
@@ -255,7 +258,7 @@ def _bar(contrast: Mapping[str, Any], name: str, figure: str, words: Words, grou
 class _Course:
     """A cell's curve with its interval: x, estimate, low, high."""
 
-    cell: Mapping[str, Any]
+    cell: Experiment
     points: Sequence[tuple[float, float, float, float]]
 
 
@@ -322,7 +325,7 @@ def _calibration(summary: Summary, words: Words) -> Charts:
         for model in models:
             for kind in ("plain", "scaled"):
                 mine = [
-                    (cell, summary["diagrams"][cell["experiment"]].get(kind))
+                    (cell, summary.details["diagrams"][cell.experiment].get(kind))
                     for cell in cells
                     if _of(cell, summary, "model") == model
                 ]
@@ -356,7 +359,7 @@ def _calibration(summary: Summary, words: Words) -> Charts:
 
 
 def _features(summary: Summary, words: Words) -> Charts:
-    levels = {cell["experiment"]: cell for cell in summary["cells"]}
+    levels = {cell.experiment: cell for cell in summary.cells}
 
     def called(experiment: str) -> str:
         cell = levels[experiment]
@@ -364,22 +367,22 @@ def _features(summary: Summary, words: Words) -> Charts:
 
     shown, folded = [], []
     for kind in ("cka", "kappa"):
-        for one in summary[kind]:
+        for one in summary.details[kind]:
             names = [called(e) for e in one["experiments"]]
             title = f"{words.level(one['data'])} · {words(f'analyses.likeness.{kind}')}"
             name = f"{kind}-{word(one['data'])}"
             ends = (one["low"], one["high"])
             shown.append(_heat(name, one["mean"], names, names, title, words, ends))
-    for one in summary["layers"]:
+    for one in summary.details["layers"]:
         title = words("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
         name = f"layers-{word(one['data'], one['rows'], one['columns'])}"
         sides = (one["row_layers"], one["column_layers"])
         rows, columns = ([layer.rpartition(".")[2] for layer in side] for side in sides)
         folded.append(_heat(name, one["values"], rows, columns, title, words))
     for way in ("tsne", "pca"):
-        for experiment, drawn in summary["maps"].items():
+        for experiment, drawn in summary.details["maps"].items():
             cell = levels[experiment]
-            title = f"{words.level(cell['data'])} · {called(experiment)} · {words(f'analyses.map.{way}')}"
+            title = f"{words.level(cell.data)} · {called(experiment)} · {words(f'analyses.map.{way}')}"
             made = plots.scatter(
                 f"{way}-{word(experiment)}", drawn[way], drawn["classes"], title=title, text=title
             )
@@ -425,7 +428,7 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
                     Line(series=0, points=[(0.0, 100.0), (100.0, 0.0)], look="ideal"),
                 ]
                 for cell in mine:
-                    rows = summary["curves"][cell["experiment"]][kind]
+                    rows = summary.details["curves"][cell.experiment][kind]
                     series = arms.index(_of(cell, summary, "arm"))
                     for name, look in (("own", "bold"), ("partner", "dash")):
                         points = [(100 * row["share"], 100 * row[name]["estimate"]) for row in rows]
@@ -449,7 +452,7 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
         courses = [
             _Course(cell=c, points=[_point(row["distance"], row, 1.0) for row in rows])
             for c in cells
-            if (rows := summary["gradients"][c["experiment"]][1:])  # at 0 it is 1
+            if (rows := summary.details["gradients"][c.experiment][1:])  # at 0 it is 1
         ]
         if courses:
             shown.append(
@@ -473,11 +476,14 @@ _AXES: Mapping[str, tuple[float, float]] = {"low-pass": (100.0, 100.0), "high-pa
 
 def _robustness(summary: Summary, words: Words) -> Charts:
     shown = []
-    names = list(next(iter(summary["curves"].values())))
+    curves = summary.details["curves"]
+    names = list(next(iter(curves.values())))
     for stratum, cells in _strata(summary).items():
         for name in names:
             courses = [
-                _Course(cell=c, points=sorted(_strengths(name, summary["curves"][c["experiment"]][name])))
+                _Course(
+                    cell=c, points=sorted(_strengths(name, summary.details["curves"][c.experiment][name]))
+                )
                 for c in cells
             ]
             shown.append(
@@ -508,18 +514,18 @@ def _strengths(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[f
 
 def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]:
     """Differences of all areas between the same cells."""
-    by_pair: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for one in summary["contrasts"]:
-        if one["kind"] in kinds and one["figure"] != "clean":
-            by_pair.setdefault((one["kind"], str(one["weights"])), []).append(one)
+    by_pair: dict[tuple[str, str], list[Difference]] = {}
+    for one in summary.contrasts:
+        if one.kind in kinds and one.figure != "clean":
+            by_pair.setdefault((one.kind, str(one.weights)), []).append(one)
     made = []
     for kind in kinds:
         for (its, _), mine in by_pair.items():
             if its == kind:
-                bars = [_bar(c, _figure(c["figure"], words), c["figure"], words, "") for c in mine]
+                bars = [_bar(c, _figure(c.figure, words), c.figure, words, "") for c in mine]
                 said = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
-                title = _headed(tuple(mine[0]["where"].items()), said, words)
-                name = word(kind, *mine[0]["where"].values(), mine[0]["model"], mine[0]["arm"])
+                title = _headed(tuple(mine[0].where.items()), said, words)
+                name = word(kind, *mine[0].where.values(), mine[0].model, mine[0].arm)
                 made.append(_forest(f"areas-{name}", bars, title, words("page.unit_pp"), words))
     return made
 
