@@ -412,3 +412,10 @@ def test_looks_of_a_claims_file_hold_for_results_from_elsewhere(tmp_path, capsys
     claims.write_text(claims.read_text().replace("[3, 5]", "[5, 8]"))
     code, text, _ = call(capsys, "judge", table, "--claims", claims)
     assert code == 0 and "the first look is at 5 seeds" in text and "SUPPORTED" not in text
+
+
+def test_a_report_counts_runs_that_did_not_finish_by_experiment(tmp_path):
+    made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s1": "failed"})
+    made_study.write(tmp_path / "s", TWO, made)
+    written = page.write(folders.study(tmp_path / "s"), out=tmp_path / "out", language="en").page.read_text()
+    assert "Runs that failed or are damaged, by experiment: vit-cutmix 1/3." in written

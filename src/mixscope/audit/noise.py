@@ -27,6 +27,8 @@ from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.verdicts import EXPLORATORY
 from mixscope.findings import Finding
 from mixscope.results import vocabulary as words
+from mixscope.study import gains
+from mixscope.study.gains import Weights
 
 Z95 = 1.959963984540054
 MIXING = ("mixup", "cutmix")
@@ -88,22 +90,25 @@ def contrasts(
     vits = [m for m in models if words.family(m) == "vit"]
     nets = [m for m in models if words.family(m) in ("resnet50", "resnet")]
     named: list[tuple[str, Stratum, dict[str, str], Weighted]] = []
+    against = {x: {"augmentation": {x: 1.0, "default": -1.0}} for x in MIXING}
     for s in strata:
         for m in models:
-            for x in MIXING:
-                named.append(("gain", s, {"model": m, "augmentation": x}, _gain(cells, s, m, x)))
+            for x, gain in against.items():
+                named.append(("gain", s, {"model": m, "augmentation": x}, _weighted(cells, gain, s, m)))
     for v, r in itertools.product(vits, nets):
         both = {"model": f"{v} - {r}"} if len(vits) * len(nets) > 1 else {}
-        d = {(s, x): _minus(_gain(cells, s, v, x), _gain(cells, s, r, x)) for s in strata for x in MIXING}
+        between = {"model": {v: 1.0, r: -1.0}}
+        apart = {"augmentation": {"mixup": 1.0, "cutmix": -1.0}}
         for s in strata:
-            named += [(f"D_{x}", s, both, d[s, x]) for x in MIXING]
-            named.append(("C", s, both, _minus(d[s, "mixup"], d[s, "cutmix"])))
+            named += [(f"D_{x}", s, both, _weighted(cells, between | gain, s)) for x, gain in against.items()]
+            named.append(("C", s, both, _weighted(cells, between | apart, s)))
         for s in strata:
             data, pretrained, *rest = s
-            scratch = (data, "no", *rest)
-            if pretrained == "yes" and scratch in strata:
-                common = (data, None, *rest)
-                named += [(f"T_{x}", common, both, _minus(d[s, x], d[scratch, x])) for x in MIXING]
+            if pretrained == "yes" and (data, "no", *rest) in strata:
+                common, more = (data, None, *rest), {"pretrained": {"yes": 1.0, "no": -1.0}} | between
+                named += [
+                    (f"T_{x}", common, both, _weighted(cells, more | gain, s)) for x, gain in against.items()
+                ]
     return [
         _contrast(
             name, {k: v for k, v in zip(STRATA, s, strict=True) if v} | more, cells_, test_size, doubted
@@ -113,14 +118,18 @@ def contrasts(
     ]
 
 
-def _gain(cells: Cells, stratum: Stratum, model: str, mixing: str) -> Weighted:
-    """Empty where one of the two is not printed."""
-    mixed, without = cells.get((stratum, model, mixing)), cells.get((stratum, model, "default"))
-    return [(mixed, 1.0), (without, -1.0)] if mixed and without else []
-
-
-def _minus(one: Weighted, other: Weighted) -> Weighted:
-    return one + [(e, -w) for e, w in other] if one and other else []
+def _weighted(cells: Cells, weights: Weights, stratum: Stratum, model: str | None = None) -> Weighted:
+    """The entries of a contrast with their weights; empty where one of them is not printed."""
+    held: dict[str, Any] = dict(zip(STRATA, stratum, strict=True))
+    held |= {} if model is None else {"model": model}
+    found = []
+    for levels, weight in gains.cells(weights, held, (*STRATA, "model", "augmentation")):
+        *about, of, mixing = levels.values()
+        entry = cells.get((tuple(about), str(of), str(mixing)))
+        if entry is None:
+            return []
+        found.append((entry, weight))
+    return found
 
 
 def _contrast(

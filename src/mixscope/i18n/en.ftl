@@ -21,6 +21,7 @@ partial-title = This report is partial
 partial-text = { $done } of { $all } runs are done. Results that need the others are left out or marked; nothing is imputed.
 partial-nothing = No run of this study is done yet, so there are no results. The plan, and the checks of runs that have started, are below.
 partial-missing = Not done
+partial-lost = Runs that failed or are damaged, by experiment: { $where }. Estimates are of runs that finish.
 partial-unreadable = Records that cannot be read
 
 state-pending = not started

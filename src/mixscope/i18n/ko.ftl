@@ -21,6 +21,7 @@ partial-title = 아직 완료되지 않은 보고서입니다
 partial-text = 실행 { $all }개 중 { $done }개가 끝났습니다. 나머지 실행이 필요한 결과는 빼거나 따로 표시했으며, 빠진 값을 채워 넣지 않았습니다.
 partial-nothing = 아직 끝난 실행이 없어 결과가 없습니다. 계획과, 시작한 실행의 검증 결과는 아래에 있습니다.
 partial-missing = 끝나지 않은 실행
+partial-lost = 실험별 실패하거나 손상된 실행: { $where }. 추정은 끝난 실행에 대한 것입니다.
 partial-unreadable = 읽을 수 없는 기록
 
 state-pending = 시작 전

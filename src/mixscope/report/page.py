@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 import mixscope
 from mixscope import i18n
 from mixscope.atomic import replacing
+from mixscope.claims import health as health_gates
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.findings import Finding
@@ -214,6 +215,9 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "js": Markup(_text("page.js")),
         "as_of": _as_of(told),
         "undone": answer.undone(told, words),
+        "lost": ", ".join(
+            f"{one.experiment} {one.lost}/{one.planned}" for one in health_gates.lost(told.results)
+        ),
         "primary": [v for v in told.verdicts if not v.secondary],
         "secondary": [v for v in told.verdicts if v.secondary],
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),

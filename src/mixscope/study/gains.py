@@ -6,7 +6,7 @@ stratum in which the comparison is made.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class Contrast:
 
 
 def cells(
-    weights: Weights, stratum: Mapping[str, str], factors: Levels
+    weights: Weights, stratum: Mapping[str, Any], factors: Iterable[str]
 ) -> list[tuple[dict[str, str], float]]:
     """The experiments of a contrast in one stratum: their levels, in the order of `factors`, and weights."""
     found = []
