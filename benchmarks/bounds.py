@@ -59,5 +59,5 @@ def _judged(name: str, figure: float | None, bound: Bound) -> str:
     limit = f"at most {bound.most:,g}" if beyond else f"at least {bound.least:,g}"
     return (
         f"{name}: {figure:,.4g} {bound.unit}, expected {limit}; find the change that did it, or set another"
-        " bound in src/mixscope/bench/guard.py and say why"
+        " bound in benchmarks/bounds.py and say why"
     )

@@ -13,6 +13,7 @@ from mixscope.study.config import Augment, Train
 from mixscope.training import hidden, models
 
 SIZE = 16
+DROPPED = [*small_run.VIT, "model.kwargs={embed_dim: 16, depth: 1, num_heads: 2, patch_drop_rate: 0.5}"]
 POOLED = [*small_run.VIT, "model.kwargs={embed_dim: 16, depth: 1, num_heads: 2, global_pool: avg}"]
 
 
@@ -118,6 +119,7 @@ def mixer(mix, **changes):
     [
         ("transmix", small_run.RESNET, {}, 1, "transmix weights labels by .* a class token, and x has none"),
         ("transmix", POOLED, {}, 1, "and x has none"),
+        ("transmix", DROPPED, {}, 1, "with a class token and without patch_drop_rate"),
         ("transmix", small_run.VIT, {"compile": "auto"}, 1, "set train.compile=false"),
         ("manifold", small_run.RESNET, {"compile": True}, 1, "set train.compile=false"),
         ("manifold", small_run.RESNET, {"accumulate": 2}, 1, "one process and train.accumulate=1"),
@@ -149,7 +151,12 @@ def test_attention_asked_of_a_resnet_ends_before_the_first_step(tmp_path):
 
 @pytest.mark.parametrize(
     ("mix", "model"),
-    [("manifold", small_run.RESNET), ("manifold", small_run.VIT), ("transmix", small_run.VIT)],
+    [
+        ("manifold", small_run.RESNET),
+        ("manifold", small_run.VIT),
+        ("transmix", small_run.VIT),
+        ("transmix", [*small_run.VIT, "train.accumulate=3"]),
+    ],
 )
 def test_runs_with_them_train_and_repeat_bit_for_bit(tmp_path, mix, model):
     small_run.store(tmp_path)

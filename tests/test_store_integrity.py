@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mixscope import cli
 from mixscope.data import disk, store
 from mixscope.data.content import Content, Split
 from mixscope.data.loader import Loader, Sampling
@@ -213,6 +214,41 @@ def test_what_may_not_be_read_is_not_advised_to_be_deleted(tmp_path, monkeypatch
     ) as e:
         Store.open(tmp_path, "set")
     assert "delete" not in str(e.value)
+
+
+HEADER = b"\x93NUMPY\x01\x00v\x00"
+DAMAGE = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "longer": lambda content: content + b"more",
+    "zeros": lambda content: bytes(len(content)),
+    "another format": lambda content: b"PK\3\4" + content[4:],
+    "a pickle": lambda content: b"\x80\4." + content,
+    "an open bracket": lambda content: (HEADER + b"{'descr': (".ljust(117) + b"\n") + content[128:],
+    "a header of objects": lambda content: content.replace(b"|u1", b"|O8").replace(b"<i8", b"|O8"),
+    "a shape of 4 TB": lambda content: content.replace(b"'shape': (4,", b"'shape': (4000000000000,"),
+    "a shape below 0": lambda content: content.replace(b"'shape': (4,", b"'shape': (-4,"),
+    "a huge header": lambda content: content[:8] + b"\xff\xff" + content[10:],
+    "deep brackets": lambda content: (HEADER + (b"(" * 117) + b"\n") + content[128:],
+    "bytes that are no text": lambda content: (HEADER + b"\xff" * 118) + content[128:],
+}
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")
+@pytest.mark.parametrize("file", ["manifest.json", "train-images.npy", "test-labels.npy"])
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_file_of_a_store_is_one_sentence_and_exit_code_4(tmp_path, capsys, file, kind):
+    made(tmp_path)
+    place = tmp_path / "set" / file
+    content = place.read_bytes()
+    damaged = DAMAGE[kind](content)
+    place.write_bytes(damaged)
+    code = cli.main(["data", "verify", "set", "--root", str(tmp_path)])
+    err = capsys.readouterr().err
+    if damaged == content:  # of a manifest, which is no array
+        assert code == 0
+    else:
+        assert code == 4 and file in err and err.count("\n") == 1, err
 
 
 # --- what may be stored -------------------------------------------------------------------------

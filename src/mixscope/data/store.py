@@ -12,6 +12,8 @@ import hashlib
 import io
 import json
 import os
+import struct
+import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -47,6 +49,12 @@ ARRAYS: dict[str, tuple[str, tuple[int | None, ...]]] = {
     "labels": ("int64", ()),
     "boxes": ("int16", (4,)),
 }
+
+# What numpy raises for arrays whose header or length is damaged.
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, OverflowError, SyntaxError, TypeError),
+    *(RecursionError, struct.error, tokenize.TokenError),
+)
 
 Progress = Callable[[int, int | None], None]
 
@@ -135,6 +143,7 @@ class Store:
         Raises ConfigError for a name that is not known; DataError when the set is not prepared, was made by
         another schema, is damaged, or lacks a file.
         """
+        root = Path(root)
         root = Path(root)
         check_name(root, name)
         file = root / name / MANIFEST
@@ -237,7 +246,7 @@ class Store:
         dtype, tail = ARRAYS[kind]
         shape = (self.manifest["counts"][split], *(self.size if n is None else n for n in tail))
         try:
-            array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+            array: np.ndarray = npy.open_memmap(file, mode="r")
             # Compiled kernels read where the manifest says that there are pixels.
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(f"it holds {array.dtype} {array.shape}, expected {dtype} {shape}")
@@ -247,7 +256,7 @@ class Store:
             raise DataError(
                 f"{file}: is missing; delete the folder and prepare {self.name} again"
             ) from problem
-        except (OSError, ValueError, KeyError, EOFError, MemoryError, OverflowError) as problem:
+        except _UNREADABLE as problem:
             raise _unreadable(file, self.name, problem) from problem
         return array
 

@@ -44,7 +44,7 @@ def refuse(mixer: Mixer | None, module: nn.Module, arch: str, train: Train, *, n
     if mixer.attention and _attention(module) is None:
         raise ConfigError(
             f"augment.mix=transmix weights labels by the attention of a class token, and {arch} has none; use"
-            " augment.mix=cutmix, or a vision transformer with a class token"
+            " augment.mix=cutmix, or a vision transformer with a class token and without patch_drop_rate"
         )
 
 
@@ -117,6 +117,7 @@ def _attention(module: nn.Module) -> Attention | None:
     blocks = getattr(module, "blocks", None)
     last = getattr(blocks[-1], "attn", None) if isinstance(blocks, nn.Sequential) and len(blocks) else None
     reads = getattr(module, "cls_token", None) is not None and getattr(module, "global_pool", "") == "token"
+    reads = reads and isinstance(getattr(module, "patch_drop", None), nn.Identity)  # every patch has a token
     return last if reads and isinstance(last, Attention) else None
 
 
