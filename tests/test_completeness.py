@@ -63,7 +63,7 @@ def test_what_differs_between_runs_is_named_with_its_runs(tmp_path):
     edit(
         run / "environment.json",
         packages={"torch": "2.13.0", "timm": "1.0.31"},
-        device={"type": "cuda", "name": "a GPU"},
+        device={"type": "cuda", "name": "a GPU", "threads": 2},
         data=about["data"] | {"digest": "0" * 64},
     )
     edit(run / "summary.json", code=["f" * 16], protocol="published")
@@ -109,7 +109,7 @@ def reached(run, top1, images):
     found = records.Predictions(np.arange(10_000), np.ones(10_000, np.int64), logits)
     records.write_predictions(run, "test-last", found)
     metrics = records.read_summary(run)["results"]["test"]["last"] | {"top1": top1, "n": 10_000}
-    data = {"name": "cifar100", "images": {"train": images}}
+    data = {"name": "cifar100", "digest": "da7a" * 16, "images": {"train": images}}
     edit(run / "summary.json", data=data, results={"test": {"last": metrics}})
 
 

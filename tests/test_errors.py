@@ -13,7 +13,7 @@ from mixscope.study import matrix
 def test_an_error_names_its_place_first():
     assert str(DataError("is damaged", path="a/b", line=3)) == "a/b, line 3: is damaged"
     assert str(DataError("is damaged", path=Path("a"))) == "a: is damaged"
-    found = DataError(Finding("record-not-json", "fail", {"path": "a.json"}))
+    found = DataError(Finding("record-not-json", "fail", {"path": "a.json", "record": "status"}))
     assert found.code == "record-not-json" and str(found).startswith("a.json: is not valid JSON")
 
 

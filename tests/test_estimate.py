@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from made_summary import summary
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
 from mixscope.runs import records
@@ -172,6 +173,7 @@ def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):
     planned = STUDY.expand()[0]
     with records.begin(tmp_path / planned.directory, planned.config) as record:
         record.started()
+        records.write_json(record.path / "summary.json", summary(planned.config))
         record.ended("done")
     cost = estimate.estimates(standings([planned], tmp_path), root=tmp_path, probe=None)[0]
     assert cost.source == "remembered" and cost.memory_bytes > 10**6 and cost.disk_bytes > 500

@@ -216,14 +216,6 @@ def test_what_a_table_does_not_say_is_listed_as_not_checked():
     assert {"code", "settings", "checkpoint rule", "same test examples"} <= set(found)
 
 
-def test_a_report_shows_exploratory_estimates():
-    results = exploratory.as_estimates(runs_table.read(CASES / "accuracies.csv"))
-    judged = verdicts.judge(results)
-    assert [v.verdict for v in judged] == ["ESTIMATE", "ESTIMATE"]
-    assert all("Exploratory" in v.text["en"] for v in judged)
-    assert exploratory.as_estimates(results) is results
-
-
 def test_a_study_and_the_tables_of_its_outcomes_give_the_same_intervals_to_the_last_digit(tmp_path):
     study = sources.load(Path(__file__).parent / "stored" / "study")
     frame, every = study.to_frame(), study.outcomes()

@@ -104,6 +104,9 @@ def test_every_message_is_used_and_every_code_has_one():
     files = [*folder.rglob("*.py"), *(folder / "report" / "templates").iterdir()]
     text = "\n".join(p.read_text() for p in files)
     named = {name.replace(".", "-") for name in re.findall(r"""["']([a-zA-Z][\w.-]*)["']""", text)}
+    named |= set(
+        re.findall(r"{ ([a-z][\w-]*) }", (folder / "i18n" / "en.ftl").read_text())
+    )  # in another message
     known = messages("en")
     built = tuple(f"{group}-" for group in BUILT)
     unused = [n for n in known if n not in named and not n.startswith(built) and not n.endswith("-title")]

@@ -30,7 +30,7 @@ def begun(path, config=CONFIG):
             config=config,
             data={"name": "digits", "digest": "d" * 64},
             weights={"weights": "scratch"},
-            device={},
+            device={"type": "cpu", "name": "a CPU", "threads": 1},
         )
         records.write_json(path / "environment.json", about)
         run.started(threads=1)
@@ -88,6 +88,7 @@ def test_a_run_that_is_done_needs_no_room(tmp_path, monkeypatch):
     path = begun(tmp_path / "run")
     with records.begin(path, CONFIG) as run:
         run.started(threads=1)
+        (path / "summary.json").write_text("{}")
         run.ended("done")
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert records.check(path, CONFIG, resume="auto")

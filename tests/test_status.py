@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from made_summary import summary
 from mixscope.runs import records
 from mixscope.studies.status import JOURNAL, note, standing, standings
 from mixscope.study import matrix
@@ -55,6 +56,7 @@ def test_a_run_that_was_done_in_one_go_says_how_long_it_took(tmp_path):
         for _ in range(starts):
             record = records.begin(tmp_path / planned.directory, planned.config)
             record.started()
+            records.write_json(record.path / "summary.json", summary(planned.config))
             record.ended("done")
             record.close()
     assert [s.wall_seconds is None for s in standings(RUNS[:2], tmp_path)] == [False, True]

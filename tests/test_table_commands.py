@@ -54,7 +54,7 @@ def test_claims_are_written_edited_and_judged(capsys, tmp_path):
 def test_report_and_compare_take_tables(capsys, tmp_path):
     code, out, _ = call(capsys, "report", CASES / "accuracies.csv", "--out", tmp_path / "r")
     page = (tmp_path / "r" / "index.html").read_text("utf-8")
-    assert code == 0 and "Exploratory: gain of cutmix" in page and "79.30" in page
+    assert code == 0 and "this is exploratory" in page and "gain of cutmix, rn18" in out and "79.30" in page
     assert "How the table was read" in page and "study run" not in page
     code, out, _ = call(capsys, "compare", CASES / "seeds.csv", CASES / "seeds-reversed.csv")
     assert code == 0 and "2 within noise" in out
@@ -202,3 +202,14 @@ def test_networks_of_a_bare_training_loop_are_judged_by_csv_and_by_arrays(capsys
     code, out, _ = call(capsys, "judge", table)
     assert code == 0 and f"{by_arrays.difference:+.2f} pp" in out
     assert "3 seeds, Welch t, examples paired" in str(by_arrays)
+
+
+def test_a_report_of_means_shows_means_and_spreads(capsys, tmp_path):
+    table = tmp_path / "means.csv"
+    table.write_text(
+        "model,aug,mean,spread,spread_kind,n_seeds\nvit,none,65.9,0.4,sd,5\nvit,mixup,70.0,0.5,sd,5\n",
+        "utf-8",
+    )
+    code, _, _ = call(capsys, "report", table, "--out", tmp_path / "r")
+    page = (tmp_path / "r" / "index.html").read_text("utf-8")
+    assert code == 0 and "5 of 5" in page and "65.90" in page and "0.40" in page

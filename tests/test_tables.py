@@ -160,7 +160,7 @@ def test_a_summary_that_its_checkpoint_does_not_bear_out_is_refused_by_name(fini
     root, (path, _) = finished
     content = (path / "summary.json").read_bytes()
     summary = json.loads(content)
-    summary["results"]["test"]["last"]["top1"] += 0.2
+    summary["results"]["test"]["last"]["top1"] -= 0.2
     try:
         records.write_json(path / "summary.json", summary)
         with pytest.raises(DataError, match=rf"{path.name}: judged again, its checkpoint last .*top1: "):

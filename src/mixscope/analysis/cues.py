@@ -20,15 +20,16 @@ What does not belong here: how images are made (data/cues.py), how dials are mat
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mixscope import tabular
+from mixscope.analysis import cells
+from mixscope.analysis.cells import Cell
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims import contrasts, verdicts
-from mixscope.claims.contrasts import LEVEL, NARROW, Estimate, Sample
+from mixscope.claims.contrasts import LEVEL, NARROW, Estimate
 from mixscope.data import cue_store, cues
 from mixscope.data.cues import Dials, Shown
 from mixscope.data.store import Store
@@ -132,18 +133,6 @@ def _shown(dials: Dials, n: int) -> dict[str, Shown]:
 # --- all runs -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """The runs of one experiment. figures: by name, a value for each seed and scene."""
-
-    experiment: str
-    levels: Mapping[str, str]
-    family: str | None
-    arm: str
-    seeds: tuple[int, ...]
-    figures: Mapping[str, Sample]
-
-
 def compare(results: Results, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]]) -> dict[str, Any]:
     """All runs together.
 
@@ -170,20 +159,17 @@ def compare(results: Results, found: Sequence[tuple[PlannedRun, Mapping[str, Any
                       those of the cell that has fewest
     reading           the decision as one sentence
     """
-    by_experiment: dict[str, list[tuple[PlannedRun, Mapping[str, Any]]]] = {}
-    for planned, one in found:
-        by_experiment.setdefault(planned.name, []).append((planned, one))
     scenes = min(one["scenes"] for _, one in found)
-    cells = [_cell(runs, scenes) for runs in by_experiment.values()]
-    compared = _contrasts(cells)
-    accounts, decision = _accounts(cells, compared)
+    gathered = cells.gather(found, lambda founds: _values(founds, scenes))
+    compared = _contrasts(gathered)
+    accounts, decision = _accounts(gathered, compared)
     sets = dict.fromkeys(planned.config.data.name for planned, _ in found)
     return {
         "what": "cues",
         "study": results.name,
         "scenes": scenes,
         "runs": len(found),
-        "cells": [_cell_document(cell) for cell in cells],
+        "cells": [_cell_document(cell) for cell in gathered],
         "contrasts": [{k: v for k, v in c.items() if k != "made"} for c in compared],
         "accounts": accounts,
         "margin": LRI_MARGIN,
@@ -193,26 +179,25 @@ def compare(results: Results, found: Sequence[tuple[PlannedRun, Mapping[str, Any
     }
 
 
-def _cell(runs: Sequence[tuple[PlannedRun, Mapping[str, Any]]], scenes: int) -> _Cell:
-    first = runs[0][0]
-    seeds = tuple(planned.seed for planned, _ in runs)
+def _values(founds: Sequence[Mapping[str, Any]], scenes: int) -> dict[str, np.ndarray | None]:
+    """Metrics of one experiment by seed and scene, float64 (S, scenes)."""
 
-    def sample(values: Sequence[Sequence[float]]) -> Sample:
-        return Sample(np.array([v[:scenes] for v in values], dtype=np.float64), seeds)
+    def rows(group: str, name: str) -> np.ndarray:
+        return np.array([one[group][name][:scenes] for one in founds], dtype=np.float64)
 
-    figures = {cue: sample([one["changed"][cue] for _, one in runs]) for cue in ("local", "global")}
-    for cue in ("local", "global"):
-        figures[f"conflict-{cue}"] = sample([one["conflict"][cue] for _, one in runs])
-    neither = 1.0 - figures["conflict-local"].correct - figures["conflict-global"].correct
-    figures["conflict-neither"] = Sample(neither, seeds)
-    for name in cues.SPLITS:
-        figures[f"correct-{name}"] = sample([one["correct"][name] for _, one in runs])
-    linear = linearised(figures["local"].correct, figures["global"].correct)
-    if linear is not None:
-        figures["lri"] = Sample(linear, seeds)
-    arch = first.config.model.arch
-    family = next((f for begin, f in FAMILIES.items() if arch.startswith(begin)), None)
-    return _Cell(first.name, first.cell, family, first.config.augment.mix, seeds, figures)
+    values: dict[str, np.ndarray | None] = {}
+    local, glob = rows("changed", "local"), rows("changed", "global")
+    says_local, says_global = rows("conflict", "local"), rows("conflict", "global")
+    values |= {"local": local, "global": glob}
+    values |= {"conflict-local": says_local, "conflict-global": says_global}
+    values["conflict-neither"] = 1.0 - says_local - says_global
+    values |= {f"correct-{name}": rows("correct", name) for name in cues.SPLITS}
+    return values | {"lri": linearised(local, glob)}
+
+
+def _family(cell: Cell) -> str | None:
+    arch = cell.config.model.arch
+    return next((family for begin, family in FAMILIES.items() if arch.startswith(begin)), None)
 
 
 def index(local: float, glob: float) -> float | None:
@@ -233,12 +218,12 @@ def linearised(local: np.ndarray, glob: np.ndarray) -> np.ndarray | None:
     return found
 
 
-def _cell_document(cell: _Cell) -> dict[str, Any]:
-    local, glob = cell.figures["local"].by_seed.tolist(), cell.figures["global"].by_seed.tolist()
+def _cell_document(cell: Cell) -> dict[str, Any]:
+    local, glob = cell.samples["local"].by_seed.tolist(), cell.samples["global"].by_seed.tolist()
     return {
         "experiment": cell.experiment,
         "levels": dict(cell.levels),
-        "family": cell.family,
+        "family": _family(cell),
         "arm": cell.arm,
         "seeds": list(cell.seeds),
         "by_seed": {
@@ -247,7 +232,7 @@ def _cell_document(cell: _Cell) -> dict[str, Any]:
             "lri": [index(a, b) for a, b in zip(local, glob, strict=True)],
         },
         "figures": {"lri": None}
-        | {name: _interval(contrasts.estimate([s], [1.0])) for name, s in cell.figures.items()},
+        | {name: _interval(contrasts.estimate([s], [1.0])) for name, s in cell.samples.items()},
     }
 
 
@@ -259,45 +244,45 @@ def _interval(made: Estimate) -> dict[str, float | None]:
     return {"estimate": made.value, "low": found.low, "high": found.high}
 
 
-def _contrasts(cells: Sequence[_Cell]) -> list[dict[str, Any]]:
+def _contrasts(gathered: Sequence[Cell]) -> list[dict[str, Any]]:
     """Each mixed arm against the default of its model, then families within an arm."""
     found = []
-    for cell, plain in _gains(cells):
+    for cell, plain in _gains(gathered):
         for figure in ("lri", "local", "global"):
             name = f"{figure}:{cell.experiment}:{plain.experiment}"
             said = f"{FIGURES[figure]}, {_model(cell)}: {_arm(cell)} less {_arm(plain)}"
             found.append(_contrast(name, said, figure, [(cell, 1.0), (plain, -1.0)]))
-    for arm in dict.fromkeys(c.arm for c in cells):
-        mine = {c.family: c for c in cells if c.arm == arm}
-        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.arm == arm for c in cells):
+    for arm in dict.fromkeys(c.arm for c in gathered):
+        mine = {_family(c): c for c in gathered if c.arm == arm}
+        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.arm == arm for c in gathered):
             said = f"LRI, {WORDS.get(arm, arm)}: ResNet less ViT"
             pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
             found.append(_contrast(f"lri:resnet-vit:{arm}", said, "lri", pair))
     return [one for one in found if one is not None]
 
 
-def _gains(cells: Sequence[_Cell]) -> list[tuple[_Cell, _Cell]]:
+def _gains(gathered: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
     """Every mixed arm with the default of its model, in the order of the cells."""
-    levels = {f: tuple(dict.fromkeys(c.levels[f] for c in cells)) for f in cells[0].levels}
-    baseline = next((c.levels.get("augmentation") for c in cells if c.arm == "none"), None)
+    levels = {f: tuple(dict.fromkeys(c.levels[f] for c in gathered)) for f in gathered[0].levels}
+    baseline = next((c.levels.get("augmentation") for c in gathered if c.arm == "none"), None)
     if baseline is None:
         return []
     roles = Roles(factors=levels, augmentation="augmentation", baseline=baseline)
-    there = {tuple(cell.levels.items()): cell for cell in cells}
+    there = {tuple(cell.levels.items()): cell for cell in gathered}
     pairs = []
     for contrast in gains.of_design(roles, [gains.GAIN]):
         keys = [tuple(each.items()) for each, _ in gains.cells(contrast.weights, contrast.stratum, levels)]
         if all(key in there for key in keys):
             pairs.append((there[keys[0]], there[keys[1]]))
-    return sorted(pairs, key=lambda pair: cells.index(pair[0]))
+    return sorted(pairs, key=lambda pair: gathered.index(pair[0]))
 
 
 def _contrast(
-    name: str, sentence: str, figure: str, terms: Sequence[tuple[_Cell, float]]
+    name: str, sentence: str, figure: str, terms: Sequence[tuple[Cell, float]]
 ) -> dict[str, Any] | None:
-    if any(figure not in cell.figures for cell, _ in terms):
+    if any(figure not in cell.samples for cell, _ in terms):
         return None
-    made = contrasts.estimate([cell.figures[figure] for cell, _ in terms], [weight for _, weight in terms])
+    made = contrasts.estimate([cell.samples[figure] for cell, _ in terms], [weight for _, weight in terms])
     narrow = None if made.conditional else made.interval(NARROW)
     return {
         "id": name,
@@ -313,11 +298,11 @@ def _contrast(
     }
 
 
-def _model(cell: _Cell) -> str:
-    return cell.levels.get("model", WORDS.get(cell.family or "", cell.experiment))
+def _model(cell: Cell) -> str:
+    return cell.levels.get("model", WORDS.get(_family(cell) or "", cell.experiment))
 
 
-def _arm(cell: _Cell) -> str:
+def _arm(cell: Cell) -> str:
     return WORDS.get(cell.arm, cell.arm)
 
 
@@ -325,12 +310,12 @@ def _arm(cell: _Cell) -> str:
 
 
 def _accounts(
-    cells: Sequence[_Cell], compared: Sequence[Mapping[str, Any]]
+    gathered: Sequence[Cell], compared: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """What each account says of CutMix, judged by the rule for claims (verdicts.py), and what follows."""
     effects: dict[str, Mapping[str, Any]] = {}
     for family in ("resnet", "vit"):
-        mine = [c.experiment for c in cells if c.family == family and c.arm == "cutmix"]
+        mine = [c.experiment for c in gathered if _family(c) == family and c.arm == "cutmix"]
         found = [
             c
             for c in compared

@@ -152,7 +152,7 @@ def _rows(store: Store, split: str, config: RunConfig) -> tuple[str, np.ndarray]
 
 def stored(path: Path, root: Path) -> Store:
     """The data that a run was trained on. Raises DataError when they are not there, or others by now."""
-    config, about = records.read_config(path), records.read_environment(path)
+    config, about = records.check_chain(path), records.read_environment(path)
     store = Store.open(root, config.data.name)
     store.check()
     if not store.has_digest(about["data"]["digest"]):
@@ -166,7 +166,7 @@ def stored(path: Path, root: Path) -> Store:
 def opened(path: Path, store: Store) -> Subject:
     """A run with its network, which is loaded when it is first asked for. Raises ConfigError for a device
     that is not here; loading raises DataError for a checkpoint that cannot be read."""
-    config, about = records.read_config(path), records.read_environment(path)
+    config, about = records.check_chain(path), records.read_environment(path)
     wanted = config.run.device
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
@@ -180,8 +180,8 @@ def opened(path: Path, store: Store) -> Subject:
         # The weights come from the checkpoint, so the files they began from need not be there.
         bare = dataclasses.replace(config.model, pretrained=False)
         built = models.build(bare, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
-        values, _ = checkpoint.weights(path / "checkpoints", CHECKPOINT)
-        built.module.load_state_dict(values)
+        values, _ = checkpoint.weights(path / "checkpoints", CHECKPOINT, config)
+        checkpoint.put(built.module, values, path)
         return built.module.to(device).eval()
 
     return Subject(path, config, store, network, device)

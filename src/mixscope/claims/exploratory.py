@@ -22,7 +22,6 @@ from mixscope.errors import DataError
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
-from mixscope.study.claim import Claim
 from mixscope.study.gains import GAIN, OF_GAINS, Contrast
 
 BETTER, WORSE, UNDECIDED, NO_VERDICT, MISSING = "better", "worse", "undecided", "no-verdict", "missing"
@@ -190,33 +189,6 @@ def _judged(one: Explored, p_holm: float | None) -> Explored:
     return dataclasses.replace(one, p_holm=p_holm, verdict=verdict)
 
 
-def as_estimates(results: Results) -> Results:
-    """Results with an estimate, of which nothing is claimed, for every gain and difference of gains.
-
-    So that a report shows them. Results with claims, and those without a baseline, stay as they are.
-    """
-    if results.claims or results.roles.baseline is None:
-        return results
-    claims: dict[str, Claim] = {}
-    for one in gains.of_design(results.roles, (GAIN, OF_GAINS)):
-        name = _name(one)
-        claims.setdefault(
-            name,
-            Claim(
-                id=name,
-                text={"en": _estimated(one), "ko": _estimated_ko(one)},
-                contrast=one.weights,
-                where={},
-                expect="none",
-                margin=1.0,
-                pair_seeds=False,
-                secondary=False,
-                needs=(),
-            ),
-        )
-    return dataclasses.replace(results, claims=tuple(claims.values()))
-
-
 # --- a claims file --------------------------------------------------------------------------------------
 
 
@@ -256,18 +228,6 @@ def new_claims(results: Results, *, margin: float = 1.0) -> str:
 def _name(contrast: Contrast) -> str:
     mark = contrast.augmentation or ""
     return _key(f"gain-{mark}" if contrast.kind == GAIN else f"{contrast.model}-{mark}")
-
-
-def _estimated(contrast: Contrast) -> str:
-    if contrast.kind == OF_GAINS:
-        return f"Exploratory: gain of {contrast.augmentation}, {contrast.model} minus {contrast.over}"
-    return f"Exploratory: gain of {contrast.augmentation} over the baseline"
-
-
-def _estimated_ko(contrast: Contrast) -> str:
-    if contrast.kind == OF_GAINS:
-        return f"탐색: {contrast.augmentation} 이득의 차이, {contrast.model} - {contrast.over}"
-    return f"탐색: 기준 대비 {contrast.augmentation}의 이득"
 
 
 def _words(contrast: Contrast) -> str:

@@ -50,8 +50,6 @@ def report(arguments: argparse.Namespace) -> None:
     from mixscope.report import page
 
     results = tables.load(arguments, arguments.results)
-    if results.plan is None:
-        results = exploratory.as_estimates(results)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
     given = arguments.results
     default = results.folder / name if results.folder else given.parent / f"{given.stem}-{name}"
@@ -78,6 +76,8 @@ def report(arguments: argparse.Namespace) -> None:
         words = spoken(arguments.lang)
         for line in _lines(made.story.verdicts, words):
             print(line)
+        if made.story.explored and arguments.lang == "en":
+            print("\n".join(exploratory.to_text(made.story.explored)))
         if not results.complete:
             told = words("partial.runs", done=runs["done"], all=runs["of"])
             print(f"{padded(words('partial.word'), 10)}{told}")

@@ -94,16 +94,18 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
         print_json(summary)
 
 
-def evaluate(arguments: argparse.Namespace) -> None:
-    """Evaluates the checkpoints of the runs that are done, a row for each."""
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Evaluates the checkpoints of the runs that are done, a row for each; 4 where records are damaged."""
     from mixscope.data.store import data_root
     from mixscope.runs import evaluate
 
-    done = _done_runs(arguments.runs)
-    rows = evaluate.evaluate(done, split=arguments.split, root=data_root(arguments.root))
-    if arguments.json:
-        return print_json(rows)
-    print(table(rows))
+    done, left, damaged = _done_runs(arguments.runs)
+    root = data_root(arguments.root)
+    rows = evaluate.evaluate(done, split=arguments.split, root=root, damaged=damaged.append)
+    for line in [*left, *damaged]:
+        print(f"passed over: {line}", file=sys.stderr)
+    print_json(rows) if arguments.json else print(table(rows))
+    return 4 if damaged else 0
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -118,30 +120,34 @@ def export(arguments: argparse.Namespace) -> None:
     print(f"seen      {about['training_data']}, {about['augmentation']}")
 
 
-def _done_runs(given: list[Path]) -> list[Path]:
-    """The runs in `given` that are done; a line on stderr for each that is passed over, and why.
+def _done_runs(given: list[Path]) -> tuple[list[Path], list[str], list[str]]:
+    """The runs in `given` that are done, why others are not, and what is damaged.
 
     Raises DataError when there is none.
     """
     from mixscope.runs import records
 
-    done, left = [], []
+    done, left, damaged = [], [], []
     for place in given:
         try:
             found = records.list_runs(place)
             if not found:
                 left.append(f"{place}: is not a run directory and holds none")
-            for path in found:
-                state = records.read_status(path)["state"]
-                if state == "done":
-                    done.append(path)
-                else:
-                    left.append(f"{path}: is {state}; `mixscope train` takes it up")
         except DataError as problem:
             left.append(str(problem))
+            continue
+        for path in found:
+            try:
+                state = records.read_status(path)["state"]
+            except DataError as problem:
+                damaged.append(str(problem))
+                continue
+            if state == "done":
+                done.append(path)
+            else:
+                left.append(f"{path}: is {state}; `mixscope train` takes it up")
     if not done:
-        more = f" (and {len(left) - 1} more that cannot be evaluated)" if len(left) > 1 else ""
-        raise DataError(left[0] + more)
-    for line in left:
-        print(f"passed over: {line}", file=sys.stderr)
-    return done
+        others = [*damaged, *left]
+        more = f" (and {len(others) - 1} more that cannot be evaluated)" if len(others) > 1 else ""
+        raise DataError(others[0] + more)
+    return done, left, damaged

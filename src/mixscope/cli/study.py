@@ -269,7 +269,7 @@ def study_status(arguments: argparse.Namespace) -> None:
         return print_json({"study": study.name, "out": str(out), "runs": rows, "total": total})
     print(table([_standing_row(s, c) for s, c in zip(found, costs, strict=True)]))
     for stands in found:
-        if stands.state in ("failed", "conflict"):
+        if stands.state in ("failed", "damaged", "conflict"):
             print(f"{stands.state:<9} {stands.run.directory}  {stands.error}")
     print(f"\n{progress_table.sentence(total)}  in {out}")
 
@@ -352,6 +352,7 @@ def _kept(runs: Any) -> set[tuple[str, int]]:
 
 def study_table(arguments: argparse.Namespace) -> None:
     from mixscope.results import bundle, folders, sources, tables
+    from mixscope.studies.status import standings
 
     file = Path(arguments.study)
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
@@ -360,8 +361,16 @@ def study_table(arguments: argparse.Namespace) -> None:
         rows = tables.rows(sources.load(file))
     else:
         study, runs, out = _planned(arguments)
+        _pass_over(standings(runs, out))
         rows = tables.rows(folders.of_plan(study, out), _kept(runs))
     print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
+
+
+def _pass_over(found: Any) -> None:
+    """Says which runs a table is made without because their records are damaged."""
+    for stands in found:
+        if stands.state in ("damaged", "conflict"):
+            print(f"passed over: {stands.error}", file=sys.stderr)
 
 
 def study_eval(arguments: argparse.Namespace) -> None:
@@ -372,7 +381,11 @@ def study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
-    done = [s.path for s in standings(runs, out) if s.state == "done"]
+    found = standings(runs, out)
+    done = [s.path for s in found if s.state == "done"]
+    for stands in found:
+        if stands.state in ("damaged", "conflict"):
+            print(f"passed over: {stands.error}", file=sys.stderr)
     if not done:
         raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
     seen = 0

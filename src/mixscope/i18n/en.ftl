@@ -606,18 +606,29 @@ band-published = published recipes
 
 ## Damaged records
 
-record-not-json = { $path }: is not valid JSON, the file is damaged
+record-mend = { $record ->
+    [status] remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint
+    [summary] remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint
+   *[run] remove the folder of the run and make the run again
+}
+record-not-json = { $path }: is not valid JSON, the file is damaged; { record-mend }
+record-misfit = { $path }: { $problem }; the file is damaged; { record-mend }
+record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the folder and make the run again
+record-stranger = { $path }: holds the records of a run with other settings ({ $digest }, its name says { $own }): it was copied or renamed; remove the folder, and `mixscope study run` makes the run
+summary-stranger = { $path }: is of a run with other settings ({ $digest }); remove it, and `mixscope study run` writes it again from the checkpoint
+summary-lost = { $path }: is { $state } and has lost its summary.json; the same `mixscope train` or `study run` evaluates its checkpoint and writes it again
+summary-not-yet = { $path }: has no summary because it is { $state }; `mixscope train` resumes it
+summary-contradicts = { $path }: its checkpoint { $checkpoint } gives top-1 { FIXED($top1, digits: 2) } % of { $images } images of { $split }, and its summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }; nothing is overwritten: one of the two was changed, so remove the folder and make the run again
 record-unreadable = { $path }: cannot be read ({ $reason })
 record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads
-record-lacks = { $path }: lacks { $keys }, the file is damaged
-record-value = { $path }: { $key } is { $value }, which no run writes; the file is damaged
-record-state = { $path }: unknown state { $state } of a run
-record-event = { $path }, line { $line }: is not an event of a run; the file is damaged
+record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged, remove { $run } and make the run again
 record-half = { $path }: has a summary and no config.yaml or no status.json
 record-config = { $problem }; this run directory is damaged or of another version
 predictions-missing = { $path }: has no predictions { $name } (available: { $available })
 predictions-damaged = { $path }: is damaged ({ $reason }); `mixscope eval { $run }` writes it again
 predictions-lengths = { $path }: ids, labels and logits differ in length; `mixscope eval { $run }` writes it again
+predictions-stranger = { $path }: is of a run with settings { $digest }, and this run has { $own }; `mixscope eval { $run }` writes it again
+predictions-contradict = { $path }: is damaged (top-1 is { FIXED($top1, digits: 2) } % of { $images } images where summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }); `mixscope eval { $run }` evaluates the checkpoints again
 predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
 runs-other-examples = evaluated on different examples: { $runs }
 

@@ -571,18 +571,29 @@ band-published = 논문의 학습 레시피
 
 ## 손상된 기록
 
-record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다
+record-mend = { $record ->
+    [status] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
+    [summary] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 체크포인트에서 다시 만들어집니다
+   *[run] 실행 폴더를 지우고 다시 실행하세요
+}
+record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-mend }
+record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-mend }
+record-chain = { $path }: config.yaml의 설정은 { $own }인데 { $record }은(는) { $digest } 실행의 것입니다. config.yaml을 고쳤거나 두 실행의 파일이 한 폴더에 있습니다. 되돌리거나 폴더를 지우고 다시 실행하세요
+record-stranger = { $path }: 설정이 다른 실행의 기록입니다({ $digest }, 이름은 { $own }). 폴더를 복사했거나 이름을 바꾸었습니다. 폴더를 지우면 `mixscope study run`이 다시 실행합니다
+summary-stranger = { $path }: 설정이 다른 실행({ $digest })의 것입니다. 지우면 `mixscope study run`이 체크포인트에서 다시 만듭니다
+summary-lost = { $path }: 상태는 { $state }이지만 summary.json이 없습니다. 같은 `mixscope train`이나 `study run`이 체크포인트를 평가해 다시 만듭니다
+summary-not-yet = { $path }: 상태가 { $state }이므로 요약이 없습니다. `mixscope train`이 이어서 실행합니다
+summary-contradicts = { $path }: 체크포인트 { $checkpoint }의 { $split } 이미지 { $images }장 top-1은 { FIXED($top1, digits: 2) } %인데 summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %입니다. 아무것도 덮어쓰지 않았습니다. 둘 중 하나가 바뀌었으므로 폴더를 지우고 다시 실행하세요
 record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
 record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다
-record-lacks = { $path }: { $keys } 항목이 없습니다. 파일이 손상되었습니다
-record-value = { $path }: { $key } 값이 { $value }입니다. 정상적인 실행은 이 값을 쓰지 않으므로 파일이 손상되었습니다
-record-state = { $path }: 알 수 없는 실행 상태 { $state }
-record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다. 파일이 손상되었습니다
+record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. { $run } 폴더를 지우고 다시 실행하세요
 record-half = { $path }: summary.json은 있지만 config.yaml이나 status.json이 없습니다
 record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버전의 것입니다
 predictions-missing = { $path }: 예측 { $name }이(가) 없습니다(있는 것: { $available })
 predictions-damaged = { $path }: 손상되었습니다({ $reason }). `mixscope eval { $run }`으로 다시 만들 수 있습니다
 predictions-lengths = { $path }: ids, labels, logits의 길이가 다릅니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
+predictions-stranger = { $path }: 설정이 { $digest }인 실행의 것이고 이 실행은 { $own }입니다. `mixscope eval { $run }`이 다시 만듭니다
+predictions-contradict = { $path }: 손상되었습니다(이미지 { $images }장에서 top-1 { FIXED($top1, digits: 2) } %, summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %). `mixscope eval { $run }`이 체크포인트를 다시 평가합니다
 predictions-other-examples = { $path }: 테스트 데이터가 같은 실험의 다른 실행과 다릅니다
 runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: { $runs }
 

@@ -5,7 +5,6 @@ Records are read and checked here and nowhere later: a run whose records cannot 
 since every later value rests on them, and read again only where they are asked for.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,36 +29,11 @@ from mixscope.results.results import (
     Run,
     Scaled,
 )
-from mixscope.runs import health_records, records
+from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
 from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
-
-Shape = Mapping[str, type | tuple[type, ...]]
-# What later values rest on: {keys joined by dots: what stands there}.
-_SUMMARY: Shape = {
-    "digest": str,
-    "protocol": str,
-    "checkpoints": dict,
-    "results.test": dict,
-    "results.test.last": dict,
-    "data.images.train": int,
-    "health": list,
-    "seconds": (int, float),
-    "images_per_second": (int, float),
-}
-_ENVIRONMENT: Shape = {
-    "digest": str,
-    "code.digest": str,
-    "packages": dict,
-    "device": dict,
-    "data.name": str,
-    "data.digest": str,
-    "weights.weights": str,
-}
-_METRICS: Shape = {"top1": (int, float), "n": int}
-_SAME = 1e-9  # accuracies of the same predictions differ by rounding at most
 
 
 def study(folder: Path, checkpoint: str = LAST) -> Results:
@@ -142,7 +116,7 @@ def analysis(folder: Path, name: str) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = record_schema.parse(file.read_bytes())
         if not isinstance(found, dict):
             raise ValueError(f"holds {type(found).__name__}")
     except (OSError, ValueError) as problem:
@@ -170,7 +144,11 @@ def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], 
             if (path / "summary.json").exists():
                 raise records.damaged("record-half", path=str(path))
             return Run(**about, state=PENDING)
-        return _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
+        found = _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
+        own, told = asked.config.digest, found.provenance.config_digests if found.provenance else ()
+        if told and own not in told:  # the folder was copied or renamed
+            raise records.damaged("record-stranger", path=str(path), digest=told[0], own=own)
+        return found
     except DataError as problem:
         return Run(**about, state=DAMAGED, error=str(problem), finding=problem.finding)
 
@@ -188,12 +166,10 @@ def _read(
     """A run that has begun, its records checked. Raises DataError."""
     status = records.read_status(path)
     state = str(status["state"])
-    if state not in records.STATES:
-        raise records.damaged("record-state", path=str(path / "status.json"), state=state)
     done = state == DONE
     recorded = records.read_config(path)
-    summary = _summary(path) if done else None
-    environment = _environment(path) if done or (path / "environment.json").exists() else None
+    summary = records.read_summary(path) if done else None
+    environment = records.read_environment(path) if done or (path / "environment.json").exists() else None
     events = done or (path / "events.jsonl").exists()
     found = Run(
         experiment=experiment,
@@ -202,7 +178,7 @@ def _read(
         error=status.get("error"),
         finding=_told(status),
         metrics=summary["results"] if summary else {},
-        epochs=_events(path, "epoch", {"epoch": int}) if events else (),
+        epochs=tuple(records.read_events(path, "epoch")) if events else (),
         health=_health(path, summary, config) if events else (),
         provenance=_provenance(environment, summary, recorded) if environment else None,
         config=config,
@@ -221,27 +197,6 @@ def _read(
 # --- records --------------------------------------------------------------------------------------------
 
 
-def _summary(path: Path) -> dict[str, Any]:
-    found, file = records.read_summary(path), path / "summary.json"
-    _expect(file, found, _SUMMARY)
-    for name, row in found["results"]["test"].items():
-        _expect(file, row, _METRICS, f"results.test.{name}")
-    return found
-
-
-def _environment(path: Path) -> dict[str, Any]:
-    found = records.read_environment(path)
-    _expect(path / "environment.json", found, _ENVIRONMENT)
-    return found
-
-
-def _events(path: Path, kind: str, needed: Shape) -> tuple[dict[str, Any], ...]:
-    found = records.read_events(path, kind)
-    for row in found:
-        _expect(path / "events.jsonl", row, needed, kind)
-    return tuple(found)
-
-
 def _told(status: Mapping[str, Any]) -> Finding | None:
     """Why a run ended, as data; None where an earlier version wrote a sentence only."""
     found = status.get("finding")
@@ -257,22 +212,11 @@ def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) ->
     rows = (summary or {}).get("health")
     file = path / ("summary.json" if rows else "events.jsonl")
     try:
-        return tuple(health_records.read(rows or _events(path, "health", {}), config.data.name))
+        return tuple(health_records.read(rows or records.read_events(path, "health"), config.data.name))
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise
         raise records.damaged("record-value", path=str(file), key="health", value=repr(problem)) from problem
-
-
-def _expect(file: Path, value: Any, needed: Shape, where: str = "") -> None:
-    """Raises DataError unless `value` has all these keys with values of these types."""
-    for keys, kinds in needed.items():
-        found = value
-        for key in keys.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
-        if not isinstance(found, kinds):
-            at = f"{where}.{keys}" if where else keys
-            raise records.damaged("record-value", path=str(file), key=at, value=repr(found))
 
 
 def _provenance(
@@ -333,12 +277,9 @@ def _outcomes_of(
         try:
             made = Outcomes.from_logits(ids, labels, found.logits)
         except DataError as problem:
-            raise _damaged_predictions(file, path, str(problem)) from problem
-        told = summary["results"]["test"].get(checkpoint, {}).get("top1") if summary else None
-        if told is not None and abs(told - made.accuracy) > _SAME:
-            raise _damaged_predictions(
-                file, path, f"top-1 {100 * made.accuracy:.2f} %, summary.json {100 * told:.2f} %"
-            )
+            raise records.damaged(
+                "predictions-damaged", path=str(file), reason=str(problem), run=str(path)
+            ) from problem
         return made
 
     return load

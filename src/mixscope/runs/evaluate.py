@@ -5,6 +5,7 @@ What does not belong here: figures of predictions (metrics.py), and what they me
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,29 +33,53 @@ def evaluate(
     root: Path,
     write: bool = True,
     notice: Callable[[Path, list[dict[str, Any]]], None] | None = None,
+    damaged: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Judges the checkpoints of finished runs again and writes their predictions, a row for each checkpoint.
 
     split: "val", "test" or "train". Folders of runs stand for all runs in them. write: eval-<split>.json and
     predictions, the same bytes whenever the same is judged; false leaves them as they are. notice: told of
     every run and its rows as soon as they are there. Runs that share data and network are judged by one
-    loader and one network.
+    loader and one network. damaged: told why a run cannot be evaluated while others can; None raises instead.
     Raises ConfigError for a split that the run has not, DataError for a run that is not done (the test
     split stays sealed until then), damaged checkpoints, or data that differ from what it was trained on.
     """
     found = [path for given in paths for path in _runs_of(given)]
     groups: dict[str, list[tuple[Path, RunConfig]]] = {}
+    problems: list[DataError] = []
     for path in found:
-        config = records.read_config(path)
-        alike = {"data": config.data, "model": _bare(config), "run": config.run}
-        groups.setdefault(str(alike), []).append((path, config))
+        with _set_aside(problems, damaged):
+            state = records.read_status(path)["state"]
+            if state != "done":
+                raise DataError(
+                    f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
+                )
+            config = records.check_chain(path)
+            alike = {"data": config.data, "model": _bare(config), "run": config.run}
+            groups.setdefault(str(alike), []).append((path, config))
     rows: dict[Path, list[dict[str, Any]]] = {}
     for group in groups.values():
-        for path, judged in _evaluate(group, split, root, write):
+        for path, judged in _evaluate(group, split, root, write, lambda: _set_aside(problems, damaged)):
             rows[path] = judged
             if notice is not None:
                 notice(path, judged)
-    return [row for path in found for row in rows[path]]
+    if problems and not rows:
+        raise problems[0]
+    for problem in problems:
+        if damaged is not None:
+            damaged(str(problem))
+    return [row for path in found for row in rows.get(path, ())]
+
+
+@contextmanager
+def _set_aside(problems: list[DataError], damaged: object) -> Iterator[None]:
+    """Keeps what is wrong with one run for later, where there is somebody to tell."""
+    try:
+        yield
+    except DataError as problem:
+        if damaged is None:
+            raise
+        problems.append(problem)
 
 
 def _runs_of(path: Path) -> list[Path]:
@@ -71,15 +96,14 @@ def _bare(config: RunConfig) -> Model:
 
 
 def _evaluate(
-    group: Sequence[tuple[Path, RunConfig]], split: str, root: Path, write: bool
+    group: Sequence[tuple[Path, RunConfig]],
+    split: str,
+    root: Path,
+    write: bool,
+    aside: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
     """Runs that share data, network and device."""
     for path, config in group:
-        state = records.read_status(path)["state"]
-        if state != "done":
-            raise DataError(
-                f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
-            )
         if split == "val" and config.data.val_fraction == 0:
             raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
     first = group[0][1]
@@ -88,28 +112,61 @@ def _evaluate(
     with processes(first.run.device) as device, in_order(store, split, first, device) as loader:
         module = models.build(_bare(first), n_classes=store.n_classes, image_size=store.size, seed=0).module
         for path, config in group:
-            about = records.read_environment(path)
-            check_data(store, about, path)
-            torch.set_num_threads(about["device"]["threads"])
-            before, found = None, None
-            epochs: dict[str, int] = {}
-            results: dict[str, dict[str, Any]] = {}
-            for name in _checkpoints(config):
-                values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
-                if found is None or not _equal(values, before):  # the last epoch is often the selected one
-                    found = _predict(module, values, loader, config, device, None)
-                before = values
-                if write:
-                    records.write_predictions(path, f"{split}-{name}", found)
-                results[name] = metrics.summary(found.logits, found.labels)
-            if write:
-                records.write_evaluation(path, config, split, store.digest, epochs, results)
-            yield (
-                path,
-                [
-                    {"run": path.name, "split": split, "checkpoint": name, "epoch": epochs[name], **figures}
-                    for name, figures in results.items()
-                ],
+            with aside():
+                yield path, _one(path, config, store, split, module, loader, device, write)
+
+
+def _one(
+    path: Path,
+    config: RunConfig,
+    store: Store,
+    split: str,
+    module: nn.Module,
+    loader: Loader,
+    device: torch.device,
+    write: bool,
+) -> list[dict[str, Any]]:
+    """A row for each checkpoint of a run; nothing is written before all of them are evaluated."""
+    about = records.read_environment(path)
+    check_data(store, about, path)
+    torch.set_num_threads(about["device"]["threads"])
+    before, found = None, None
+    epochs: dict[str, int] = {}
+    results: dict[str, dict[str, Any]] = {}
+    predictions: dict[str, Predictions] = {}
+    for name in _checkpoints(config):
+        values, epochs[name] = checkpoint.weights(path / "checkpoints", name, config)
+        if found is None or not _equal(values, before):  # the last epoch is often the selected one
+            found = _predict(module, values, path, loader, config, device, None)
+        before, predictions[name] = values, found
+        results[name] = metrics.summary(found.logits, found.labels)
+    if write:
+        _refuse_contradictions(path, split, results)
+        for name, made in predictions.items():
+            records.write_predictions(path, f"{split}-{name}", made)
+        records.write_evaluation(path, config, split, store.digest, epochs, results)
+    return [
+        {"run": path.name, "split": split, "checkpoint": name, "epoch": epochs[name], **row}
+        for name, row in results.items()
+    ]
+
+
+def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises DataError where a run's summary has other metrics than its checkpoints give now."""
+    if not (path / "summary.json").exists():
+        return
+    told = records.read_summary(path)["results"].get(split, {})
+    for name, row in results.items():
+        if name in told and records.contradicts(told[name], row["n"], row["top1"]):
+            raise records.damaged(
+                "summary-contradicts",
+                path=str(path),
+                checkpoint=name,
+                split=split,
+                images=row["n"],
+                top1=100 * row["top1"],
+                told_images=told[name]["n"],
+                told_top1=100 * told[name]["top1"],
             )
 
 
@@ -135,9 +192,9 @@ def judge(
         results[split], before, made = {}, None, None
         with in_order(ready.store, split, config, ready.device) as loader:
             for name in _checkpoints(config):
-                values, epochs[name] = checkpoint.weights(path / "checkpoints", name)
+                values, epochs[name] = checkpoint.weights(path / "checkpoints", name, config)
                 if made is None or not _equal(values, before):  # the last epoch is often the selected one
-                    made = _predict(ready.built.module, values, loader, config, ready.device, stop)
+                    made = _predict(ready.built.module, values, path, loader, config, ready.device, stop)
                 before, found = values, made
                 if record is not None:
                     record.predictions(f"{split}-{name}", made)
@@ -149,11 +206,13 @@ def judge(
 def _predict(
     module: nn.Module,
     values: Mapping[str, torch.Tensor],
+    path: Path,
     loader: Loader,
     config: RunConfig,
     device: torch.device,
     stop: Stop | None,
 ) -> Predictions:
     module.to(device)
-    module.load_state_dict(values)
-    return Predictions(*predict(module, loader, device=device, config=config.train, stop=stop))
+    checkpoint.put(module, values, path)
+    ids, labels, logits = predict(module, loader, device=device, config=config.train, stop=stop)
+    return Predictions(ids, labels, logits, config.digest)

@@ -248,7 +248,7 @@ def _go(
     ranks.wait()  # the last checkpoint is written
     results, epochs = evaluate.judge(ready, path, record, stop)
     module = ready.built.module
-    module.load_state_dict(checkpoint.weights(path / "checkpoints", "last")[0])
+    checkpoint.put(module, checkpoint.weights(path / "checkpoints", "last", ready.config)[0], path)
     clean = first_batch(ready.clean, ready.device)
     findings = [health.drift(module, clean.images, clean.labels)]
     if record is None:

@@ -37,9 +37,9 @@ def export(run: Path, out: Path, *, name: str = "last") -> dict[str, Any]:
     state = records.read_status(run)["state"]
     if state != "done":
         raise DataError(f"{run}: is {state}; weights are exported when the run is done")
-    config = records.read_config(run)
+    config = records.check_chain(run)
     about = described(config, records.read_summary(run)["data"])
-    tensors, epoch = checkpoint.weights(run / "checkpoints", name)
+    tensors, epoch = checkpoint.weights(run / "checkpoints", name, config)
     about["epochs"] = epoch
     contiguous = {key: value.contiguous() for key, value in tensors.items()}
     with replacing(out) as beside:

@@ -21,6 +21,7 @@ what the figures mean (metrics, claims).
 
 import io
 import json
+import math
 import os
 import re
 import socket
@@ -40,13 +41,16 @@ from filelock import lock_descriptor
 from mixscope.atomic import is_full, replacing, room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
+from mixscope.runs import record_schema
+from mixscope.runs.record_schema import STATES
 from mixscope.study import config as settings
 from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
-STATES = ("running", "interrupted", "failed", "done")
 HEARTBEAT_SECONDS = 5.0
+# What rounding on other hardware may change in a second evaluation: images between two classes.
+ROUNDED_IMAGES, ROUNDED_SHARE = 2, 0.001
 LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"
@@ -136,6 +140,7 @@ class Run:
         """Notes one more start in status.json; `about` is kept beside time, host and process."""
         known = (self.path / "status.json").exists()
         past: dict[str, Any] = read_status(self.path) if known else {"starts": [], "epoch": 0, "step": 0}
+        (self.path / "summary.json").unlink(missing_ok=True)  # of an earlier end, which no longer holds
         me = {"time": _now(), "host": socket.gethostname(), "pid": os.getpid(), **about}
         self._status = {"starts": [*past["starts"], me]}
         self.status("running", epoch=past["epoch"], step=past["step"])
@@ -225,9 +230,13 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
     Raises ConfigError as `begin` does, but touches nothing.
     """
     with _writable(path):
-        if not path.exists():
-            _check_room(path)
-            return False
+        return _check(path, config, resume)
+
+
+def _check(path: Path, config: RunConfig, resume: str) -> bool:
+    if not path.exists():
+        _check_room(path)
+        return False
     if not path.is_dir():
         raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
     if not (path / "config.yaml").exists():
@@ -248,7 +257,9 @@ def check(path: Path, config: RunConfig, *, resume: str) -> bool:
         changed = "; ".join(settings.differences(found, config))
         raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
     if (path / "status.json").exists() and read_status(path)["state"] == "done":
-        return True
+        if (path / "summary.json").exists():
+            return True
+        # It has lost its summary: taken up again it is evaluated and written once more.
     _check_room(path)
     return False
 
@@ -293,7 +304,7 @@ def _take(path: Path) -> IO[bytes]:
     """
     lock = (path / ".lock").open("a+b")
     try:
-        if not lock_descriptor(lock.fileno(), blocking=False):
+        if not _locks(lock, 100):
             raise ConfigError(
                 f"{path}: is being written by {_holder(lock)}; wait for it, or give another --out"
             )
@@ -315,6 +326,15 @@ def _take(path: Path) -> IO[bytes]:
     return lock
 
 
+def _locks(file: IO[bytes], tries: int) -> bool:
+    """Takes the lock, more than once, since `held` takes it for an instant. Raises OSError."""
+    for left in reversed(range(tries)):
+        if lock_descriptor(file.fileno(), blocking=False):
+            return True
+        time.sleep(0.002 * (left > 0))
+    return False
+
+
 def _holder(lock: IO[bytes]) -> str:
     """Who holds a lock, as its file says it."""
     try:
@@ -331,20 +351,22 @@ def held(path: Path) -> bool:
     """
     try:
         with (path / ".lock").open("r+b") as lock:
-            return not lock_descriptor(lock.fileno(), blocking=False)
-    except FileNotFoundError:
+            return not _locks(lock, 2)
+    except OSError:  # there is none, or nobody may lock it here, so that nobody is known to hold it
         return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:
     """predictions/<name>.npz of the run at `path`, uncompressed: equal predictions give equal bytes."""
     buffer = io.BytesIO()
+    about: dict[str, Any] = {} if found.digest is None else {"digest": np.array(found.digest)}
     np.savez(
         buffer,
         schema=np.int64(SCHEMA),
         ids=found.ids.astype(np.int64),
         labels=found.labels.astype(np.int64),
         logits=found.logits.astype(np.float32),
+        **about,
     )
     write_bytes(path / "predictions" / f"{name}.npz", buffer.getvalue())
 
@@ -399,16 +421,24 @@ class Predictions:
     """What a checkpoint says about a split, sorted by id.
 
     ids: int64 (n,), row numbers in the stored split. labels: int64 (n,). logits: float32 (n, n_classes).
+    digest: of the settings of the run that made them; None in files of version 0.1.0.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
+    digest: str | None = None
 
 
 def is_run(path: Path) -> bool:
-    """Whether the folder is a run directory that was begun."""
-    return (path / "config.yaml").is_file() and (path / "status.json").is_file()
+    """Whether the folder is a run directory that was begun.
+
+    True also of one that may not be looked into: whoever reads its records says so.
+    """
+    try:
+        return (path / "config.yaml").is_file() and (path / "status.json").is_file()
+    except PermissionError:
+        return True
 
 
 def list_runs(folder: Path) -> list[Path]:
@@ -420,7 +450,10 @@ def list_runs(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
     if is_run(folder):
         return [folder]
-    return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
+    try:
+        return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
+    except OSError as problem:
+        raise DataError(f"{folder}: cannot be read ({problem.strerror})") from problem
 
 
 def damaged(code: str, **params: Any) -> DataError:
@@ -431,22 +464,24 @@ def damaged(code: str, **params: Any) -> DataError:
 def read_config(path: Path) -> RunConfig:
     """The settings of a run. Raises DataError."""
     file = path / "config.yaml"
-    if not file.is_file():
-        raise DataError(f"{path}: is not a run directory, it has no config.yaml")
     try:
+        if not file.is_file():
+            raise DataError(f"{path}: is not a run directory, it has no config.yaml")
         return settings.load(file)
+    except OSError as problem:
+        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     except ConfigError as problem:
         raise damaged("record-config", problem=str(problem)) from problem
 
 
 def read_environment(path: Path) -> dict[str, Any]:
     """environment.json. Raises DataError."""
-    return _read_json(path / "environment.json", ("digest", "code", "packages", "device", "data", "weights"))
+    return _read_json(path / "environment.json", record_schema.ENVIRONMENT, "run")
 
 
 def read_status(path: Path) -> dict[str, Any]:
     """status.json. Raises DataError."""
-    return _read_json(path / "status.json", ("state", "epoch", "step", "starts", "heartbeat", "error"))
+    return _read_json(path / "status.json", record_schema.STATUS, "status")
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -454,8 +489,9 @@ def read_summary(path: Path) -> dict[str, Any]:
     file = path / "summary.json"
     if not file.exists() and (path / "status.json").exists():
         state = read_status(path)["state"]
-        raise DataError(f"{path}: has no summary because it is {state}; `mixscope train` takes it up again")
-    return _read_json(file, ("digest", "protocol", "results", "health"))
+        code = "summary-lost" if state == "done" else "summary-not-yet"
+        raise damaged(code, path=str(path), state=state)
+    return _read_json(file, record_schema.SUMMARY, "summary")
 
 
 def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
@@ -471,10 +507,13 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
-            row = json.loads(line)
+            row = record_schema.parse(line)
             rows.append((row["kind"], row))
-        except (ValueError, TypeError, KeyError) as problem:
-            raise damaged("record-event", path=str(file), line=number) from problem
+            wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
+        except (ValueError, TypeError, KeyError):
+            wrong = "no JSON object with a kind"
+        if wrong is not None:
+            raise damaged("record-event", path=str(file), line=number, problem=wrong, run=str(path))
     return [row for found, row in rows if kind is None or found == kind]
 
 
@@ -485,28 +524,110 @@ def read_predictions(path: Path, name: str) -> Predictions:
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
         raise damaged("predictions-missing", path=str(path), name=name, available=there)
     try:
-        # From memory: of a damaged file numpy would keep the handle open.
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-            found = Predictions(arrays["ids"], arrays["labels"], arrays["logits"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-        about = {"path": str(file), "reason": str(problem), "run": str(path)}
+        found = _predictions(file)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as problem:
+        about = {"path": str(file), "reason": _line(problem), "run": str(path)}
         raise damaged("predictions-damaged", **about) from problem
     n = len(found.ids)
     if found.labels.shape != (n,) or found.logits.ndim != 2 or len(found.logits) != n:
         raise damaged("predictions-lengths", path=str(file), run=str(path))
+    _fits_run(path, name, found)
     return found
 
 
-def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+def _fits_run(path: Path, name: str, found: Predictions) -> None:
+    """Raises DataError for predictions of another run, and for those that the run's summary contradicts.
+
+    Evaluated again on other hardware, a few images that stand between two classes may change.
+    """
+    file = path / "predictions" / f"{name}.npz"
+    if found.digest is not None and (path / "environment.json").exists():
+        own = read_environment(path)["digest"]
+        if found.digest != own:
+            about = {"path": str(file), "digest": found.digest, "own": own, "run": str(path)}
+            raise damaged("predictions-stranger", **about)
+    if not (path / "summary.json").exists() or found.logits.size == 0:
+        return
+    split, _, checkpoint = name.partition("-")
+    told = read_summary(path)["results"].get(split, {}).get(checkpoint)
+    if told is None:
+        return
+    n, hits = len(found.ids), int((found.logits.argmax(axis=1) == found.labels).sum())
+    if contradicts(told, n, hits / n):
+        about = {"path": str(file), "run": str(path), "images": n, "told_images": told["n"]}
+        raise damaged("predictions-contradict", top1=100 * hits / n, told_top1=100 * told["top1"], **about)
+
+
+def contradicts(told: Mapping[str, Any], n: int, top1: float) -> bool:
+    """Whether a summary's row cannot be of n images with this top-1 (a share), beyond rounding."""
+    return bool(told["n"] != n or abs(told["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
+
+
+def check_chain(path: Path) -> RunConfig:
+    """The settings of a run, after comparing config.yaml, environment.json and summary.json, where they are.
+
+    Raises:
+        DataError: If they are of different runs, or config.yaml was edited since.
+    """
+    config, digests = read_config(path), {}
+    if (path / "environment.json").exists():
+        digests["environment.json"] = read_environment(path)["digest"]
+    if (path / "summary.json").exists():
+        digests["summary.json"] = read_summary(path)["digest"]
+    for name, digest in digests.items():
+        if digest != config.digest:
+            about = {"path": str(path), "own": config.digest, "record": name, "digest": digest}
+            raise damaged("record-chain", **about)
+    return config
+
+
+def _predictions(file: Path) -> Predictions:
+    """Arrays of a prediction file, whose sizes are looked at before memory is taken for them.
+
+    Raises ValueError, KeyError and what zipfile raises for a file that no run wrote.
+    """
+    arrays = {}
+    content = io.BytesIO(file.read_bytes())  # from memory: of a damaged file the handle would stay open
+    with zipfile.ZipFile(content) as parts:
+        for name, kinds in (("ids", "iu"), ("labels", "iu"), ("logits", "f")):
+            part = parts.getinfo(f"{name}.npy")
+            if part.compress_type != zipfile.ZIP_STORED or part.file_size > content.getbuffer().nbytes:
+                raise ValueError(f"{name} is larger than the file")
+            stored = io.BytesIO(parts.read(part))
+            version = np.lib.format.read_magic(stored)
+            if version != (1, 0):
+                raise ValueError(f"{name} has a header of version {version}")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(stored)
+            if dtype.kind not in kinds or dtype.hasobject:
+                raise ValueError(
+                    f"{name} holds {dtype}, expected {'integers' if kinds == 'iu' else 'floats'}"
+                )
+            if math.prod(shape) * dtype.itemsize != part.file_size - stored.tell():
+                raise ValueError(f"{name} has not the size that its header says")
+            stored.seek(0)
+            arrays[name] = np.lib.format.read_array(stored, allow_pickle=False)
+        digest = None
+        if "digest.npy" in parts.namelist():
+            digest = str(np.lib.format.read_array(io.BytesIO(parts.read("digest.npy")), allow_pickle=False))
+    return Predictions(arrays["ids"], arrays["labels"], arrays["logits"], digest)
+
+
+def _line(problem: BaseException) -> str:
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def _read_json(file: Path, shape: Mapping[str, Any], record: str) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_bytes())
+        value = record_schema.parse(record_schema.read(file))
     except OSError as problem:
-        raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
+        reason = str(problem.strerror or problem)
+        raise damaged("record-unreadable", path=str(file), reason=reason) from problem
     except ValueError as problem:
-        raise damaged("record-not-json", path=str(file)) from problem
+        raise damaged("record-not-json", path=str(file), record=record) from problem
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise damaged("record-schema", path=str(file), schema=SCHEMA)
-    missing = [key for key in keys if key not in value]
-    if missing:
-        raise damaged("record-lacks", path=str(file), keys=missing)
+    wrong = record_schema.misfit(value, shape)
+    if wrong is not None:
+        raise damaged("record-misfit", path=str(file), problem=wrong, record=record)
     return value

@@ -13,8 +13,7 @@ from typing import Any
 from mixscope.errors import DataError
 from mixscope.runs import evaluate, records
 
-# What rounding may change on other hardware: a few images that stand between two classes.
-IMAGES, SHARE = 2, 0.001
+# What rounding may change on other hardware, beside records.ROUNDED_IMAGES.
 LIKELIHOOD = 0.01  # of the loss, relative
 
 
@@ -44,7 +43,11 @@ def differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """The figures in which a summary and a second judgement differ beyond rounding, `name: said -> found`."""
     wrong = []
     n = found["n"]
-    room = {"n": 0.0, "top1": max(IMAGES / n, SHARE), "top5": max(IMAGES / n, SHARE)}
+    room = {
+        "n": 0.0,
+        "top1": max(records.ROUNDED_IMAGES / n, records.ROUNDED_SHARE),
+        "top5": max(records.ROUNDED_IMAGES / n, records.ROUNDED_SHARE),
+    }
     room["nll"] = LIKELIHOOD * abs(found["nll"]) + 1e-6
     for name, most in room.items():
         a, b = said.get(name), found[name]

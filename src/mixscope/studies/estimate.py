@@ -25,13 +25,23 @@ from mixscope.data.store import Store
 from mixscope.errors import DataError, RunFailed
 from mixscope.formatting import duration, size
 from mixscope.hardware import processor
-from mixscope.runs import code_version
+from mixscope.runs import code_version, record_schema
+from mixscope.runs.record_schema import AMOUNT, COUNT, RATE, or_null
 from mixscope.studies import backends
 from mixscope.studies.status import Standing
 from mixscope.study.config import RunConfig, clean_images
 
 PROBE_SECONDS = 600.0  # a probe that takes longer is given up
 PROBES, KEPT_PROBES = "probes.json", 200
+PROBE = {
+    "startup_seconds": AMOUNT,
+    "train_rate": RATE,
+    "judge_rate": RATE,
+    "memory_bytes": COUNT,
+    "device_bytes": or_null(COUNT),
+    "checkpoint_bytes": COUNT,
+    "weights_bytes": COUNT,
+}
 # What the speed of a step hangs on; the arm, the seed and the first weights do not.
 SHAPE = (
     "data.name",
@@ -335,10 +345,12 @@ def cache_folder() -> Path:
 def _read() -> dict[str, Any]:
     """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
     try:
-        kept = json.loads((cache_folder() / PROBES).read_bytes())
+        kept = record_schema.parse(record_schema.read(cache_folder() / PROBES))
     except (OSError, ValueError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    if not isinstance(kept, dict):
+        return {}
+    return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
 
 
 def _write(kept: Mapping[str, Any]) -> None:

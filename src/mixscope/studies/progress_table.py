@@ -24,14 +24,22 @@ from mixscope.study.matrix import PlannedRun
 REFRESH_SECONDS = 2.0
 FRESH_BEAT = 30.0  # the rate of a run that was silent longer says nothing about now
 # Which runs are shown first where there is no room for all of them.
-URGENT = ("running", "failed", "conflict", "partial")
+URGENT = ("running", "failed", "damaged", "conflict", "partial")
 STAY = (
     "retry",
     "gave up",
+    "damaged",
     "hung",
     "slots",
 )  # events that a live table does not show, and a person should see
-COLOURS = {"running": "cyan", "done": "green", "failed": "red", "conflict": "red", "partial": "yellow"}
+COLOURS = {
+    "running": "cyan",
+    "done": "green",
+    "failed": "red",
+    "damaged": "red",
+    "conflict": "red",
+    "partial": "yellow",
+}
 
 
 def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str, Any]]:

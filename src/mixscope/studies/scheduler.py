@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixscope.atomic import room_for
-from mixscope.errors import DiskFull, Interrupted
+from mixscope.errors import DataError, DiskFull, Interrupted
 from mixscope.runs import records
 from mixscope.studies.backends import Backend, Work
 from mixscope.studies.backends.local import Local, Process
@@ -124,6 +124,7 @@ class _Pool:
         previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._adopt()
+            self._pass_over()
             try:
                 with room_for(self.out):
                     while self.stop_signal is None and self._step():
@@ -164,6 +165,13 @@ class _Pool:
     def _stop(self, number: int, _frame: object) -> None:
         self.stop_signal = number
 
+    def _pass_over(self) -> None:
+        """Runs with damaged records are named and left alone; the others go on."""
+        for stands in self.standings():
+            if stands.state == "damaged":
+                self.given_up.add(stands.run.directory)
+                self._tell("damaged", stands.run, reason=stands.error)
+
     def _adopt(self) -> None:
         """Runs that an earlier scheduler left behind keep their process, and take a slot here."""
         for planned, work in self.place.adopt(self.standings()):
@@ -182,7 +190,10 @@ class _Pool:
         found = self.standings()
         waiting = [s.run for s in found if s.state != "done" and s.run.directory not in settled]
         now = time.monotonic()
-        ready = [p for p in waiting if now >= self.not_before.get(p.directory, 0.0)]
+        # One that runs and is not ours is trained by somebody else: it is waited for.
+        elsewhere = {s.run.directory for s in found if s.state == "running"}
+        free = [p for p in waiting if p.directory not in elsewhere]
+        ready = [p for p in free if now >= self.not_before.get(p.directory, 0.0)]
         self._start(ready[: max(0, self._slots(found) - len(self.jobs))])
         self.notice(found, None)
         return bool(self.jobs or waiting)
@@ -243,8 +254,8 @@ class _Pool:
         """A run that was killed could not say so itself: its status is mended for the next reader."""
         path = self.out / planned.directory
         if records.is_run(path):
-            status = records.read_status(path)
-            with suppress(DiskFull):
+            with suppress(DiskFull, DataError):
+                status = records.read_status(path)
                 records.write_json(path / "status.json", {**status, "state": "failed", "error": reason})
 
     def _stop_all(self) -> None:

@@ -15,11 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mixscope.atomic import room_for
-from mixscope.errors import ConfigError
-from mixscope.runs import records
+from mixscope.errors import ConfigError, DataError
+from mixscope.runs import record_schema, records
 from mixscope.study import config as settings
 from mixscope.study.matrix import PlannedRun
 
@@ -33,8 +31,9 @@ Places = Mapping[str, Sequence[Path]]  # run directories by PlannedRun.stem
 class Standing:
     """Where one run of a study stands.
 
-    state: "pending", "running", "partial" (begun, nobody works on it), "failed", "done" or "conflict" (its
-    place is taken by a run with other settings). epoch of epochs are complete, step optimiser steps made.
+    state: "pending", "running", "partial" (begun, nobody works on it, or done without its summary), "failed",
+    "done", "damaged" (error says which of its records) or "conflict" (its place is taken by a run with other
+    settings). epoch of epochs are complete, step optimiser steps made.
     top1: percent on validation at the latest epoch (on test where there is no validation), None before.
     images_per_second: lately, of a run that runs; of the last epoch else. epoch_seconds, epoch_steps: of one
     epoch with its judging, the median so far. wall_seconds: of a run that was done in one go.
@@ -60,11 +59,15 @@ class Standing:
 
 
 def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standing:
-    """Reads where a run stands; writes nothing. places: of all runs in `out`, None looks.
+    """Reads where a run stands; writes nothing. places: of all runs in `out`, None looks."""
+    try:
+        return _standing(run, out, _places(out) if places is None else places)
+    except DataError as problem:
+        path = out / run.directory
+        return Standing(run, path, "damaged", epochs=run.config.train.epochs, error=str(problem))
 
-    Raises DataError when its records are damaged.
-    """
-    places = _places(out) if places is None else places
+
+def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
     path = out / run.directory
     epochs = run.config.train.epochs
     rival = next((p for p in places.get(run.stem, ()) if p != path), None)
@@ -80,18 +83,22 @@ def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standi
     if not records.is_run(path):
         return Standing(run, path, "pending", epochs=epochs)
     status = records.read_status(path)
+    _refuse_stranger(run, path)
     state = status["state"]
     age = time.time() - _seconds(status["heartbeat"])
-    if state == "running" and not _lives(status, age):
+    if state == "running" and not _lives(path, status, age):
         state = "partial"
-    elif state == "interrupted":
+    elif state == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
         state = "partial"
+    if state == "done" and (digest := records.read_summary(path)["digest"]) != run.config.digest:
+        raise records.damaged("summary-stranger", path=str(path / "summary.json"), digest=digest)
     rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
     last = rows[-1] if rows else {}
+    times = [r["seconds"] + r["judging_seconds"] for r in rows if "seconds" in r and "judging_seconds" in r]
     rate = status.get("images_per_second") if state == "running" else None
     wall = None
-    if state == "done" and len(status["starts"]) == 1:
-        wall = _seconds(status["heartbeat"]) - _seconds(status["starts"][0]["time"])
+    if state == "done" and len(status["starts"]) == 1 and "time" in status["starts"][0]:
+        wall = max(0.0, _seconds(status["heartbeat"]) - _seconds(status["starts"][0]["time"]))
     return Standing(
         run,
         path,
@@ -101,11 +108,11 @@ def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standi
         step=status["step"],
         top1=last.get("val_top1") if last.get("val_top1") is not None else last.get("test_top1"),
         images_per_second=rate if rate is not None else last.get("images_per_second"),
-        pid=status["pid"] if state == "running" else None,
+        pid=status.get("pid") if state == "running" else None,
         beat_age=age,
         error=status["error"],
-        epoch_seconds=statistics.median(r["seconds"] + r["judging_seconds"] for r in rows) if rows else None,
-        epoch_steps=last["step"] // last["epoch"] if rows else None,
+        epoch_seconds=statistics.median(times) if times else None,
+        epoch_steps=last["step"] // last["epoch"] if "step" in last and last["epoch"] else None,
         wall_seconds=wall,
         memory_bytes=status.get("memory_bytes"),
         device_bytes=status.get("device_bytes"),
@@ -113,10 +120,7 @@ def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standi
 
 
 def standings(runs: Sequence[PlannedRun], out: Path) -> list[Standing]:
-    """Where every run stands. One that a scheduler gave up before it could begin has failed as well.
-
-    Raises DataError when records are damaged.
-    """
+    """Where every run stands. One that a scheduler gave up before it could begin has failed as well."""
     given_up = {}
     for event in journal(out):
         if event["event"] == "gave up":
@@ -149,10 +153,10 @@ def journal(out: Path) -> list[dict[str, Any]]:
     events = []
     for line in lines:
         try:
-            event = json.loads(line)
+            event = record_schema.parse(line)
         except ValueError:  # also of letters that are cut in two
             continue  # a scheduler was killed, or its disk was full, in the middle of it
-        if isinstance(event, dict) and "run" in event and "event" in event:
+        if isinstance(event, dict) and all(isinstance(event.get(key), str) for key in ("run", "event")):
             events.append(event)
     return events
 
@@ -182,12 +186,21 @@ def _seconds(written: str) -> float:
     return datetime.strptime(written, "%Y-%m-%dT%H:%M:%S%z").timestamp()
 
 
-def _lives(status: Mapping[str, Any], age: float) -> bool:
-    if status["host"] != socket.gethostname():
-        return age < FRESH_SECONDS
-    try:
-        # A process number is used again: only one that began before the last heartbeat can have written it.
-        born = psutil.Process(status["pid"]).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return bool(born <= time.time() - age + 1)
+def _refuse_stranger(run: PlannedRun, path: Path) -> None:
+    """Raises DataError for a folder whose records are those of other settings, as when it was copied."""
+    if (path / "environment.json").exists():
+        digest = records.read_environment(path)["digest"]
+        if digest != run.config.digest:
+            about = {"digest": digest, "own": run.config.digest}
+            raise records.damaged("record-stranger", path=str(path), **about)
+
+
+def _lives(path: Path, status: Mapping[str, Any], age: float) -> bool:
+    """Whether a process works on a run that says so.
+
+    On this machine it holds the run's lock, whatever the clock says. A heartbeat from elsewhere is believed
+    while it is fresh; clocks of two machines may differ by as much, and one from later is no sign of life.
+    """
+    if status.get("host") == socket.gethostname() and os.access(path / ".lock", os.R_OK | os.W_OK):
+        return records.held(path)
+    return abs(age) < FRESH_SECONDS

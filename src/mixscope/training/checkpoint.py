@@ -137,9 +137,19 @@ def restore(
             ema.load_state_dict(content["ema"])
         if scaler is not None:
             scaler.load_state_dict(content["scaler"])
-        return State(**content["state"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as problem:
-        raise DataError(f"the checkpoint does not fit the model it was made for ({problem})") from problem
+        state = State(**content["state"])
+        _check(state)
+        return state
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as problem:
+        line = " ".join(str(problem).split())[:200]
+        raise DataError(f"the checkpoint does not fit the model it was made for ({line})") from problem
+
+
+def _check(state: State) -> None:
+    """Raises ValueError for a position that no run has."""
+    whole = (state.epoch, state.batch, state.step, state.events)
+    if not all(isinstance(n, int) and n >= 0 for n in whole) or len(state.sums) != 3:
+        raise ValueError(f"it stands at epoch {state.epoch}, batch {state.batch}, step {state.step}")
 
 
 def _lay_as_weights(optimiser: torch.optim.Optimizer) -> None:
@@ -153,13 +163,48 @@ def _lay_as_weights(optimiser: torch.optim.Optimizer) -> None:
                 values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
-def weights(folder: Path, name: str) -> tuple[dict[str, torch.Tensor], int]:
-    """The weights that are judged in last.pt or <name>.pt, and after how many epochs. Raises DataError."""
-    content = read(folder / f"{name}.pt")
-    if "weights" in content:
-        return content["weights"], content["epoch"]
-    averaged = content["ema"]
-    return (content["model"] if averaged is None else averaged), content["state"]["epoch"]
+def weights(folder: Path, name: str, config: RunConfig | None = None) -> tuple[dict[str, torch.Tensor], int]:
+    """The weights that are evaluated in last.pt or <name>.pt, and after how many epochs.
+
+    config: of the run; None does not ask whose checkpoint it is.
+    Raises DataError for a checkpoint that is damaged, or that a run with other settings made.
+    """
+    file = folder / f"{name}.pt"
+    content = read(file)
+    try:
+        if config is not None and content["digest"] != config.digest:
+            changed = "; ".join(settings.differences(settings.from_dict(content["config"]), config))
+            raise DataError(
+                f"{file}: is of a run with other settings ({changed or 'another digest'}), so that it says"
+                " nothing about this one; put back the checkpoint of this run, or remove the run's folder and"
+                " make it again"
+            )
+        if "weights" in content:
+            found, epoch = content["weights"], content["epoch"]
+        else:
+            averaged = content["ema"]
+            found = content["model"] if averaged is None else averaged
+            epoch = content["state"]["epoch"]
+        if not isinstance(epoch, int) or not all(isinstance(v, torch.Tensor) for v in found.values()):
+            raise TypeError("weights are no tensors")
+    except (KeyError, TypeError, AttributeError, ConfigError) as problem:
+        raise DataError(f"{file}: holds what no run saves, the file is damaged") from problem
+    return found, epoch
+
+
+def put(module: nn.Module, values: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Puts the weights of a checkpoint in `folder` into the network that they were saved from.
+
+    Raises DataError where names or shapes differ.
+    """
+    try:
+        module.load_state_dict(values)
+    except RuntimeError as problem:
+        line = " ".join(str(problem).split())
+        raise DataError(
+            f"{folder}: the weights do not fit the network of their run ({line[:200]}); a checkpoint is"
+            " damaged, or another version of timm builds another network"
+        ) from problem
 
 
 def _about(config: RunConfig) -> dict[str, Any]:
@@ -167,7 +212,10 @@ def _about(config: RunConfig) -> dict[str, Any]:
 
 
 def _of(config: RunConfig, file: Path, content: dict[str, Any]) -> dict[str, Any]:
-    if content["digest"] != config.digest:
-        changed = "; ".join(settings.differences(settings.from_dict(content["config"]), config))
-        raise ConfigError(f"{file}: was made with other settings ({changed}); give another --out")
+    try:
+        if content["digest"] != config.digest:
+            changed = "; ".join(settings.differences(settings.from_dict(content["config"]), config))
+            raise ConfigError(f"{file}: was made with other settings ({changed}); give another --out")
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise DataError(f"{file}: holds what no run saves, the file is damaged") from problem
     return content

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,10 @@ from mixscope.study.matrix import PlannedRun
 
 @dataclass(slots=True)
 class Process:
-    """A process of this machine. process is None for one that another scheduler left behind."""
+    """A process of this machine that this scheduler started."""
 
     pid: int
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes]
     log: IO[bytes] | None = None
 
     @property
@@ -29,9 +29,7 @@ class Process:
         return {"pid": self.pid}
 
     def code(self) -> int | None:
-        if self.process is not None:
-            return self.process.poll()
-        return None if psutil.pid_exists(self.pid) else 0
+        return self.process.poll()
 
     def why(self) -> str | None:
         return None
@@ -51,6 +49,80 @@ class Process:
             self.log.close()
 
 
+@dataclass(slots=True)
+class Adopted:
+    """A process that an earlier scheduler left behind; psutil tells it from one that has its number later."""
+
+    process: psutil.Process
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return {"pid": self.process.pid}
+
+    def code(self) -> int | None:
+        try:
+            lives = self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            lives = False
+        return None if lives else 0
+
+    def why(self) -> str | None:
+        return None
+
+    def age(self) -> float:
+        return time.time() - float(self.process.create_time())
+
+    def send(self, number: int) -> None:
+        """To its process group where it leads one, as those do that a scheduler started."""
+        if self.code() is not None:
+            return
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if os.getpgid(self.process.pid) == self.process.pid:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+
+    def close(self) -> None:
+        pass
+
+
+def training(places: Collection[Path]) -> dict[Path, psutil.Process]:
+    """The processes of this machine that train into these folders, by folder.
+
+    A process is recognised by its own command line, `mixscope train ... --out PLACE`: numbers in records may
+    have been given to others since. Of several ranks the oldest.
+    """
+    wanted = {place.resolve(): place for place in places}
+    found: dict[Path, psutil.Process] = {}
+    for process in psutil.process_iter():
+        try:
+            place = _trains_into(process.cmdline(), process)
+            if place is None or place not in wanted or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            before = found.get(wanted[place])
+            if before is None or process.create_time() < before.create_time():
+                found[wanted[place]] = process
+        except (psutil.Error, OSError, ValueError):
+            continue  # it has ended, or is not ours to look at
+    return found
+
+
+def _trains_into(line: Sequence[str], process: psutil.Process) -> Path | None:
+    """Where the process of a command line trains, None for one that does something else."""
+    named = [i for i, word in enumerate(line) if word == "mixscope" or Path(word).name == "mixscope"]
+    verbs = [i for i in named if line[i + 1 : i + 2] == ["train"]]
+    if not verbs:
+        return None
+    rest = line[verbs[0] + 2 :]
+    for word, following in zip(rest, [*rest[1:], ""], strict=True):
+        out = (
+            following if word == "--out" else word.removeprefix("--out=") if word.startswith("--out=") else ""
+        )
+        if out:
+            return (Path(process.cwd()) / out).resolve()
+    return None
+
+
 class Local:
     """This machine: a sub-process for each run, with the threads and the environment of its slot."""
 
@@ -67,7 +139,9 @@ class Local:
         self.threads, self.environments = threads, environments
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
-        return [(s.run, Process(s.pid)) for s in found if s.state == "running" and s.pid is not None]
+        """Runs of this machine that are trained now, also those that have not written a record yet."""
+        runs = {self.out / s.run.directory: s.run for s in found if s.state not in ("done", "conflict")}
+        return [(runs[place], Adopted(process)) for place, process in training(runs).items()]
 
     def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
         return [self._start(planned, slot) for planned, slot in batch]

@@ -1,0 +1,193 @@
+"""What the JSON records of a run hold: one schema for each, checked wherever the record is read.
+
+A shape is a mapping of keys to shapes ("key?" may be absent, "*" stands for every other key), a list of one
+shape for lists of any length, or a `Value`. Keys that no shape names are left alone: later versions add some.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+STATES = ("running", "interrupted", "failed", "done")
+TIME = "%Y-%m-%dT%H:%M:%S%z"
+MOST_BYTES = 1 << 28  # of a JSON file; a record of 100,000 classes has some megabytes
+MOST_THREADS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that is no mapping or list. expected: in words."""
+
+    expected: str
+    fits: Callable[[Any], bool]
+
+
+def _whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _time(value: Any) -> bool:
+    try:
+        datetime.strptime(value, TIME).timestamp()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return False
+    return True
+
+
+def or_null(shape: Any) -> Value:
+    """The same, or null where it is not known."""
+    expected = shape.expected if isinstance(shape, Value) else f"a mapping with {', '.join(shape)}"
+    return Value(f"{expected} or null", lambda v: v is None or misfit(v, shape) is None)
+
+
+TEXT = Value("a text", lambda v: isinstance(v, str))
+TRUTH = Value("true or false", lambda v: isinstance(v, bool))
+COUNT = Value("a whole number, 0 or more", lambda v: _whole(v, 0, 2**63 - 1))
+PROCESS = Value("a process number", lambda v: _whole(v, 1, 2**31 - 1))
+THREADS = Value(f"a number of threads, 1 to {MOST_THREADS}", lambda v: _whole(v, 1, MOST_THREADS))
+NUMBER = Value("a finite number", _number)
+AMOUNT = Value("a finite number, 0 or more", lambda v: _number(v) and v >= 0)
+RATE = Value("a finite number above 0", lambda v: _number(v) and v > 0)
+SHARE = Value("a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1)
+MOMENT = Value("a time as 2026-01-31T12:00:00+0000", _time)
+
+STATUS = {
+    "state": Value(f"one of {', '.join(STATES)}", lambda v: isinstance(v, str) and v in STATES),
+    "epoch": COUNT,
+    "step": COUNT,
+    "starts": [{"time?": MOMENT, "host?": TEXT, "pid?": PROCESS, "code?": TEXT, "threads?": THREADS}],
+    "heartbeat": MOMENT,
+    "error": or_null(TEXT),
+    "finding?": or_null({"code": TEXT, "severity": TEXT, "params": {}}),
+    "pid?": PROCESS,
+    "host?": TEXT,
+    "memory_bytes?": or_null(COUNT),
+    "device_bytes?": or_null(COUNT),
+    "images_per_second?": or_null(AMOUNT),
+}
+ENVIRONMENT = {
+    "digest": TEXT,
+    "code": {"digest": TEXT, "revision?": or_null(TEXT), "dirty?": or_null(TRUTH)},
+    "packages": {"*": or_null(TEXT)},
+    "device": {"type?": TEXT, "name?": TEXT, "threads": THREADS},
+    "data": {
+        "name": TEXT,
+        "digest": TEXT,
+        "class_names?": [TEXT],
+        "superclass_names?": [TEXT],
+        "superclass_of?": [COUNT],
+    },
+    "weights": {"weights": TEXT},
+    "hardware?": {},
+    "study?": or_null({"name": TEXT, "claims": TEXT, "rules": COUNT, "seeds": COUNT, "looks": [COUNT]}),
+    "compile?": or_null({"on": TRUTH, "why": TEXT}),
+}
+METRICS = {
+    "n": Value("a whole number, 1 or more", lambda v: _whole(v, 1, 2**63 - 1)),
+    "top1": SHARE,
+    "top5?": or_null(SHARE),
+    "precision?": or_null(SHARE),
+    "recall?": or_null(SHARE),
+    "f1?": or_null(SHARE),
+    "nll?": or_null(AMOUNT),
+    "brier?": or_null(AMOUNT),
+    "ece?": or_null(SHARE),
+}
+SUMMARY = {
+    "digest": TEXT,
+    "protocol": TEXT,
+    "checkpoints": {"*": COUNT},
+    "results": {"test": {"last": METRICS, "*": METRICS}, "*": {"*": METRICS}},
+    "data": {"name": TEXT, "digest": TEXT, "images": {"train": COUNT, "*": COUNT}},
+    "code": [TEXT],
+    "weights": {"weights": TEXT},
+    "health": [{}],
+    "seconds": AMOUNT,
+    "images_per_second": AMOUNT,
+}
+EPOCH = {
+    "epoch": COUNT,
+    "step?": COUNT,
+    "seconds?": AMOUNT,
+    "judging_seconds?": AMOUNT,
+    **{
+        f"{name}?": or_null(NUMBER)
+        for name in (
+            "train_loss",
+            "lr",
+            "lam_weighted_train_top1",
+            "clean_train_top1",
+            "val_loss",
+            "val_top1",
+            "test_loss",
+            "test_top1",
+            "images_per_second",
+        )
+    },
+}
+
+
+def misfit(value: Any, shape: Any, at: str = "") -> str | None:
+    """In what a value differs from its shape, in a few words; None where it fits."""
+    if isinstance(shape, Value):
+        return None if shape.fits(value) else f"{at or 'it'} is {shown(value)}, expected {shape.expected}"
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{at} is {shown(value)}, expected a list"
+        found = (misfit(item, shape[0], f"{at}[{i}]") for i, item in enumerate(value))
+        return next(filter(None, found), None)
+    if not isinstance(value, dict):
+        return f"{at or 'it'} is {shown(value)}, expected a mapping"
+    missing = [_below(at, key) for key in shape if not key.endswith(("?", "*")) and key not in value]
+    if missing:
+        return f"lacks {', '.join(missing)}"
+    for key, item in value.items():
+        below = shape.get(key, shape.get(f"{key}?", shape.get("*")))
+        if below is not None and (wrong := misfit(item, below, _below(at, key))) is not None:
+            return wrong
+    return None
+
+
+def _below(at: str, key: str) -> str:
+    return f"{at}.{key}" if at else key
+
+
+def shown(value: Any) -> str:
+    """A value in few characters, none of them a control character."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=True) if not isinstance(value, int) else f"{value:.6g}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def parse(content: bytes) -> Any:
+    """JSON without NaN and infinity, which no record holds.
+
+    Raises:
+        ValueError: In one line, for anything else, texts that are nested too deeply included.
+    """
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    try:
+        return json.loads(content, parse_constant=refuse)
+    except RecursionError as problem:
+        raise ValueError("it is nested too deeply") from problem
+
+
+def read(file: Path) -> bytes:
+    """The content of a record. Raises OSError, also for what is no file, and ValueError for one too large."""
+    if file.exists() and not file.is_file():
+        raise OSError(f"is not a file: {file}")
+    if file.stat().st_size > MOST_BYTES:
+        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB")
+    return file.read_bytes()
