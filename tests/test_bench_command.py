@@ -12,6 +12,7 @@ import pytest
 from mixscope import cli
 from mixscope.bench import bare, loader, mixing, sets, study, train
 from mixscope.errors import DataError
+from mixscope.studies.backends import local
 
 VERBS = ("loader", "mixing", "train", "eval", "study")
 
@@ -121,7 +122,7 @@ def test_a_study_stopped_under_the_scheduler_promises_no_run_that_goes_on(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(study, "_command", lambda run, folder, root: [sys.executable, "-c", "pass"])
     line = [sys.executable, "-c", STOPPER.format("SIGTERM")]
-    monkeypatch.setattr(study.scheduler, "command", lambda run, *, out, root, extra: line)
+    monkeypatch.setattr(local, "command", lambda run, *, out, root, extra: line)
     code, out, err = call(capsys, "bench", "study", "--root", digits_root, "--slots", 1)
     assert (code, out, err) == (75, "", STOPPED.format("SIGTERM"))
     assert list(tmp_path.iterdir()) == []

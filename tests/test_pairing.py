@@ -32,7 +32,7 @@ def test_the_share_is_that_of_contrasts_on_the_same_runs():
     rng = np.random.default_rng(1)
     correct = rng.random((2, 6, 400)) < 0.3
     cells = [contrasts.Sample(c, tuple(range(6))) for c in correct]
-    expected = contrasts.correlation(cells, [1.0, -1.0])
+    expected = contrasts.shared(cells, [1.0, -1.0])
     assert pairing.shared(correct.mean(axis=2), np.array([1.0, -1.0])) == pytest.approx(expected)
 
 

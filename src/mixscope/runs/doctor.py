@@ -99,9 +99,8 @@ def _tried(root: Path) -> dict[str, Any]:
 
     store = prepare("digits", root=root)
     augment = Augment(base="crop-flip", mix="cutmix")
-    mixer = mixing.make(
-        augment, seed=0, epochs=10**6, size=store.size, batch_size=128, examples=len(store.labels("train"))
-    )
+    _, rows = store.rows("train", val_fraction=0.1)
+    mixer = mixing.make(augment, seed=0, epochs=10**6, size=store.size, batch_size=128, examples=len(rows))
     with Loader(
         store,
         "train",
