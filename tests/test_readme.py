@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 HERE = Path(__file__).parents[1]
 PAGES = ("README.md", "README.ko.md")
@@ -41,3 +42,20 @@ def test_a_readme_opens_with_a_sentence_a_picture_and_two_commands(page):
         "make quickstart",
         "make test",
     ]
+
+
+def test_the_training_loop_of_the_readmes_learns(digits_root, monkeypatch):
+    codes = [re.findall(r"```python\n(.*?)```", (HERE / page).read_text(), re.DOTALL) for page in PAGES]
+    assert codes[0] == codes[1] and len(codes[0]) == 1
+    monkeypatch.setenv("MIXSCOPE_DATA", str(digits_root))
+    given, losses = torch.nn.functional.cross_entropy, []
+
+    def recorded(*words):
+        losses.append(given(*words))
+        return losses[-1]
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", recorded)
+    torch.manual_seed(0)
+    exec(compile(codes[0][0].replace("range(5)", "range(2)"), "README.md", "exec"), {})
+    assert len(losses) >= 20
+    assert sum(losses[-5:]) < sum(losses[:5])
