@@ -4,6 +4,7 @@ The scripts in benchmarks/ end so too.
 What does not belong here: what a command does.
 """
 
+import errno
 import sys
 from collections.abc import Callable
 
@@ -29,6 +30,13 @@ def ended(do: Callable[[], int | None]) -> int:
         sys.stderr.close()
         return 0
     except OSError as problem:
+        if isinstance(problem, PermissionError) or problem.errno == errno.EROFS:
+            where = f"{problem.filename}: " if problem.filename else ""
+            return _fail(
+                f"{where}cannot be read or written ({problem.strerror}); it belongs to another user or is"
+                " read-only: choose another folder with --out or --root, or have its permissions changed",
+                1,
+            )
         if not is_full(problem):
             raise
         full = "the disk is full; make room, then the same command goes on"
