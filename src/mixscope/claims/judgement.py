@@ -20,6 +20,7 @@ from mixscope.errors import ConfigError, unknown
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
+from mixscope.study.claim import normalised
 
 T = TypeVar("T", bound="Verdict | Explored | Contrasted")
 
@@ -55,10 +56,12 @@ class Judgement(Sequence[T], Generic[T]):
     Attributes:
         title: What was judged, in a line.
         statements: A row of the table each, which can also say it in a sentence.
+        note: What stands below the table in Markdown and LaTeX.
     """
 
-    def __init__(self, title: str, items: Sequence[T], said: Sequence[Statement]) -> None:
+    def __init__(self, title: str, items: Sequence[T], said: Sequence[Statement], note: str = "") -> None:
         self.title = title
+        self.note = note
         self.statements = tuple(said)
         self._items = tuple(items)
 
@@ -87,11 +90,11 @@ class Judgement(Sequence[T], Generic[T]):
 
     def to_markdown(self) -> str:
         """The table for Markdown."""
-        return statements.to_markdown(self.statements)
+        return statements.to_markdown(self.statements, self.note)
 
     def to_latex(self) -> str:
         """The table for LaTeX (package booktabs)."""
-        return statements.to_latex(self.statements)
+        return statements.to_latex(self.statements, self.note)
 
     def sentences(self) -> list[str]:
         """Each row in a sentence that can be pasted into a paper."""
@@ -119,7 +122,8 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
     judged = verdicts.judge(results, checkpoint=checkpoint)
     said = statements.of_verdicts(judged, results.claims, results.roles)
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
-    return Judgement(f"{count}, {claims}", judged, said)
+    title = f"{count}, {claims}, verdict rules {statements.RULES}"
+    return Judgement(title, judged, said, statements.RULED)
 
 
 def contrast(
@@ -136,7 +140,7 @@ def contrast(
     Args:
         results: Of models trained anywhere.
         weights: `{factor: {level: weight}}`, for instance `{"augmentation": {"mixup": 1, "default": -1}}`;
-            the weights of a factor sum to 0.
+            the weights of a factor sum to 0, and are scaled so that their absolute values sum to 2.
         where: Levels at which other factors are held.
         checkpoint: "last" or "selected".
 
@@ -156,6 +160,9 @@ def contrast(
         if abs(sum(levels.values())) > 1e-9:
             total = sum(levels.values())
             raise ConfigError(f"contrast.{factor}: weights of a comparison sum to 0, these to {total:g}")
+        if not any(levels.values()):
+            raise ConfigError(f"contrast.{factor}: expected weights other than 0")
+    weights = {factor: normalised(levels) for factor, levels in weights.items()}
     for factor, level in (where or {}).items():
         if factor not in results.factors or factor in weights:
             others = [f for f in results.factors if f not in weights]

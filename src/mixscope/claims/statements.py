@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from mixscope.claims.contrasts import Interval
+from mixscope.claims.rules import RULES as RULES
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
 GAIN, DIFFERENCE, OF_GAINS, CONTRAST = "gain", "difference", "difference of gains", "contrast"
+RULED = f"Judged by version {RULES} of the verdict rules."
 HEADINGS = ("contrast", "estimate (pp)", "95 % CI", "seeds", "p (Holm)", "verdict")
 _LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
@@ -184,13 +186,14 @@ def to_text(statements: Sequence[Statement]) -> str:
     return _table([s.cells() for s in statements], HEADINGS, "plain")
 
 
-def to_markdown(statements: Sequence[Statement]) -> str:
-    """A table for Markdown, a row a statement."""
-    return _table([tuple(map(_markdown, s.cells())) for s in statements], HEADINGS, "pipe") + "\n"
+def to_markdown(statements: Sequence[Statement], note: str = "") -> str:
+    """A table for Markdown, a row a statement, and a note below."""
+    table = _table([tuple(map(_markdown, s.cells())) for s in statements], HEADINGS, "pipe") + "\n"
+    return f"{table}\n{_markdown(note)}\n" if note else table
 
 
-def to_latex(statements: Sequence[Statement]) -> str:
-    """A tabular for LaTeX (package booktabs), a row a statement."""
+def to_latex(statements: Sequence[Statement], note: str = "") -> str:
+    """A tabular for LaTeX (package booktabs), a row a statement, and a note below as a comment."""
     rows = []
     for statement in statements:
         name, estimate, ends, *rest = map(_latex, statement.cells())
@@ -199,7 +202,7 @@ def to_latex(statements: Sequence[Statement]) -> str:
     text = _table(rows, heads, "latex_raw")
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
         text = text.replace("\\hline", rule, 1)
-    return text + "\n"
+    return f"{text}\n% {note}\n" if note else text + "\n"
 
 
 def _table(rows: Sequence[Sequence[str]], heads: Sequence[str], style: str) -> str:

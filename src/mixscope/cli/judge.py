@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, exploratory, health, rules, statements, verdicts
+    from mixscope.claims import budget, exploratory, health, recorded, rules, statements, verdicts
 
     found = tables.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
@@ -58,6 +58,8 @@ def judge(arguments: argparse.Namespace) -> None:
                 "checkpoint": arguments.checkpoint,
                 "rules": rules.RULES,
                 "runs": {"done": done, "asked": asked},
+                "recorded": recorded.claimed(found),
+                "post_hoc": [gate.sentence for gate in recorded.edits(found)],
                 "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
                 "verdicts": [v.to_dict() for v in judged],
                 "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
@@ -69,16 +71,23 @@ def judge(arguments: argparse.Namespace) -> None:
         )
     if arguments.format != "text":
         said = [e.statement for e in explored] or statements.of_verdicts(judged, found.claims, found.roles)
-        print((statements.to_latex if arguments.format == "latex" else statements.to_markdown)(said), end="")
+        table = statements.to_latex if arguments.format == "latex" else statements.to_markdown
+        print(table(said, statements.RULED if judged else ""), end="")
         return
     words = spoken(arguments.lang)
     if found.plan is None:
         print(f"{arguments.results}: {_size(found, words)}")
         for line in tables.notes(found):
             print(line)
+        if judged:
+            print(words("answer.rules", rules=rules.RULES))
     else:
         about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
         print(words("judge.head", name=found.name, done=done, asked=asked, **about))
+        if judged and not recorded.claimed(found):
+            print(words("answer.unrecorded"))
+        for gate in recorded.edits(found):
+            print(words.render(gate.finding))
     if explored:
         tests = sum(e.p is not None for e in explored)
         print("\n" + words("judge.exploratory", tests=tests))

@@ -75,6 +75,7 @@ answer-look = judged at { $seeds } seeds by the { $level } % interval [{ $low },
 answer-look_next = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]; next look at { $next } seeds
 answer-rules = Judged by version { $rules } of the verdict rules.
 answer-edited = Claims edited after the first run
+answer-unrecorded = Claims of the study; that they were there before its first run is not recorded
 answer-seeds_needed = { $n } seeds per experiment would settle it either way (80 % power, if the effect is as estimated)
 answer-tipping = a standard deviation between runs of { $sd } pp would erase it
 answer-margin = margin { $margin } pp
@@ -105,6 +106,7 @@ gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
 gate-failed = planned runs failed or are damaged
 gate-claims = claims were edited after the first run
+gate-plan = the study was edited after its first run
 gate-copied = runs with identical predictions
 gate-settings = settings differ from the study's
 gate-code = different versions of the code
@@ -647,6 +649,16 @@ claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
 } had begun: post hoc
+seeds-edited = the study was edited after its first run: its seeds do not begin with those that { $count ->
+    [one] 1 run
+   *[other] { $count } runs
+} recorded: post hoc
+levels-gone = the study was edited after its first run: it no longer has { $levels }: post hoc
+runs-unasked = the study was edited after its first run: { $count ->
+    [one] 1 run was
+   *[other] { $count } runs were
+} begun for it that it no longer asks for ({ $runs }): post hoc
+runs-skipped = runs were not begun, or were deleted, that other seeds or experiments of the claim have: { $where }
 runs-copied = identical predictions: { $runs }
 one-of-strata = one of { $strata } strata: p { SIG($p) } alone is { SIG($corrected) } after correction, above { SIG($alpha) }
 on-this-test-set = predictions by example are not known: the interval is of more seeds on this test set

@@ -73,6 +73,17 @@ STATUS = {
     "device_bytes?": or_null(COUNT),
     "images_per_second?": or_null(AMOUNT),
 }
+STUDY = {
+    "name": TEXT,
+    "claims": TEXT,
+    "rules": COUNT,
+    "seeds": Value(  # earlier versions recorded how many there are
+        "a list of seeds, or their number",
+        lambda v: COUNT.fits(v) or (isinstance(v, list) and all(COUNT.fits(one) for one in v)),
+    ),
+    "looks": [COUNT],
+    "factors?": {"*": [TEXT]},
+}
 ENVIRONMENT = {
     "digest": TEXT,
     "code": {"digest": TEXT, "revision?": or_null(TEXT), "dirty?": or_null(TRUTH)},
@@ -87,7 +98,7 @@ ENVIRONMENT = {
     },
     "weights": {"weights": TEXT},
     "hardware?": {},
-    "study?": or_null({"name": TEXT, "claims": TEXT, "rules": COUNT, "seeds": COUNT, "looks": [COUNT]}),
+    "study?": or_null(STUDY),
     "compile?": or_null({"on": TRUTH, "why": TEXT}),
 }
 METRICS = {
