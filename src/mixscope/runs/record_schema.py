@@ -81,7 +81,7 @@ STUDY = {
         "a list of seeds, or their number",
         lambda v: COUNT.fits(v) or (isinstance(v, list) and all(COUNT.fits(one) for one in v)),
     ),
-    "looks": [COUNT],
+    "looks?": [COUNT],
     "factors?": {"*": [TEXT]},
 }
 ENVIRONMENT = {
