@@ -60,9 +60,15 @@ class Roles:
             known = self.augmentations or [x for each in self.factors.values() for x in each]
             raise ConfigError(unknown("--baseline", "level", level, known))
         factor = self.augmentation if self.augmentation in having else having[0]
-        taken = {r: None for r in ("model", "pretraining") if getattr(self, r) == factor}
-        taken |= {"scratch": None} if "pretraining" in taken else {}
-        return replace(self, augmentation=factor, baseline=level, **taken)
+        pretraining = None if self.pretraining == factor else self.pretraining
+        return replace(
+            self,
+            augmentation=factor,
+            baseline=level,
+            model=None if self.model == factor else self.model,
+            pretraining=pretraining,
+            scratch=self.scratch if pretraining else None,
+        )
 
     def levels(self, factor: str | None) -> tuple[str, ...]:
         """Levels of a factor, in order; none of no factor."""
