@@ -375,7 +375,9 @@ class _Opened:
         except zipfile.BadZipFile as problem:
             raise DataError(self._damaged(name)) from problem
         except (OSError, KeyError) as problem:
-            raise DataError(f"{self.path}: {name} cannot be read ({problem}); pack it again") from problem
+            raise DataError(
+                f"{self.path}: {name} is damaged or missing ({problem}); pack it again"
+            ) from problem
         if hashlib.sha256(content).hexdigest() != self._sums[name]:
             raise DataError(self._damaged(name))
         return content
