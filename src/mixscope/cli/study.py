@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mixscope import output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
 from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
 from mixscope.cli.power import declare_power, power_of_study
@@ -293,11 +294,12 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
-        print(f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds", flush=True)
+        told = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
+        output.line(told, work="study")
         code = _run(arguments, study, runs, out)
         now = deciding.standing(verdicts.judge(folders.study(out)))
         for line in deciding.lines(now):
-            print(line)
+            output.line(line, work="study")
         names = now.experiments
         if not names:
             break
@@ -314,9 +316,11 @@ def study_retry(arguments: argparse.Namespace) -> int:
         print_json([]) if arguments.json else print(f"no run of {study.name} has failed in {out}")
         return 0
     if not arguments.json:
-        print(f"trying {len(failed)} of {len(runs)} runs again, each from its last checkpoint")
+        output.line(
+            f"trying {len(failed)} of {len(runs)} runs again, each from its last checkpoint", work="study"
+        )
         for stands in failed:
-            print(f"again     {stands.run.directory}  {stands.error}", flush=True)
+            output.line(f"again     {stands.run.directory}  {stands.error}", work="study")
     return _run(arguments, study, [s.run for s in failed], out)
 
 

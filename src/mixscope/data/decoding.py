@@ -206,9 +206,9 @@ def _room_to_share(size: int) -> bool:
 
     A container often has 64 MB; multiprocessing then takes the folder for temporary files.
     """
-    for folder in ("/dev/shm", tempfile.gettempdir()):
-        with suppress(OSError):
-            if shutil.disk_usage(folder).free > size + SHARED_SPARE:
+    for folder in ("/dev/shm", ""):
+        with suppress(OSError):  # also where there is no folder for temporary files
+            if shutil.disk_usage(folder or tempfile.gettempdir()).free > size + SHARED_SPARE:
                 return True
     return False
 

@@ -492,21 +492,43 @@ def resampler(size: int) -> Kernel:
 class _Notice(event.Listener):  # type: ignore[misc]
     """Tells when a kernel is really compiled, and not found on disk."""
 
-    def __init__(self, kernel: Any, what: str) -> None:
-        self.kernel, self.what = kernel, what
+    def __init__(self, kernel: Any, what: str, *, kept: bool) -> None:
+        self.kernel, self.what, self.kept = kernel, what, kept
 
     def on_start(self, event: Any) -> None:
         if event.data["dispatcher"] is self.kernel:  # and not one of the functions that it calls
             # A warning, because that is what is shown where nobody has set up logging.
-            _log.warning("compiling the loader's kernel (%s); later starts find it on disk", self.what)
+            later = "; later starts find it on disk" if self.kept else ""
+            _log.warning("compiling the loader's kernel (%s)%s", self.what, later)
 
     def on_end(self, event: Any) -> None: ...
 
 
 def _compiled(function: Kernel, signature: Any, what: str) -> Kernel:
-    """`function` as machine code, from the disk cache where it is; says so when it has to compile."""
-    kernel: Any = numba.njit(**_OPTIONS)(function)
-    with event.install_listener("numba:compile", _Notice(kernel, what)):
+    """`function` as machine code, from the disk cache where it is; says so when it has to compile.
+
+    Where no folder for the cache can be written, the code is kept in memory.
+    """
+    try:
+        return _made(function, signature, what, **_OPTIONS)
+    except (OSError, RuntimeError) as problem:  # of numba's cache, before or after it compiles
+        if isinstance(problem, RuntimeError) and "no locator available" not in str(problem):
+            raise
+        _say_uncached()
+        return _made(function, signature, what, **{**_OPTIONS, "cache": False})
+
+
+def _made(function: Kernel, signature: Any, what: str, **options: Any) -> Kernel:
+    kernel: Any = numba.njit(**options)(function)
+    with event.install_listener("numba:compile", _Notice(kernel, what, kept=options["cache"])):
         kernel.compile(signature)
     kernel.disable_compile()
     return kernel  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _say_uncached() -> None:
+    _log.warning(
+        "no folder for compiled kernels can be written, so that every start compiles them anew (seconds); set"
+        " NUMBA_CACHE_DIR to a folder that can be written"
+    )

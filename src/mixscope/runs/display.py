@@ -4,14 +4,12 @@ health checks read.
 What does not belong here: what is said (loop.py and execute.py say it), and tables of results (cli.py).
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from mixscope import i18n
-from mixscope.errors import Interrupted
+from mixscope import i18n, output
 from mixscope.findings import Finding
 from mixscope.training.loop import Show
 
@@ -34,14 +32,7 @@ class Lines(Silent):
 
     def line(self, text: str) -> None:
         """One line on standard output, at once."""
-        try:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
-        except BrokenPipeError as problem:
-            sys.stdout = open(os.devnull, "w")
-            raise Interrupted(
-                "whoever read the output of this run has gone (as `| head` does); the same command resumes it"
-            ) from problem
+        output.line(text, work="run")
 
 
 class Live(Silent):

@@ -278,17 +278,22 @@ def prober(*, root: Path, threads: int, notice: Callable[[str], None]) -> Probe:
     notice: told what is measured. The probes raise RunFailed that says why one could not be made.
     """
     name_of = _namer(root, threads)
+    here: dict[str, Any] = {}  # what was measured, where it cannot be kept on disk
+    unkept: list[str] = []
 
     def probe(config: RunConfig) -> Mapping[str, Any]:
         name = name_of(config)
-        kept = _read()
+        kept = {**_read(), **here}
         if name not in kept:
             notice(
                 f"measuring {config.model.arch} on {config.data.name}, {config.train.precision}, batches of"
                 f" {config.train.batch_size}"
             )
-            kept = {**_read(), name: run_probe(config, root=root, threads=threads)}
-            _write(dict(list(kept.items())[-KEPT_PROBES:]))
+            here[name] = run_probe(config, root=root, threads=threads)
+            kept = {**_read(), **here}
+            if (problem := _write(dict(list(kept.items())[-KEPT_PROBES:]))) and not unkept:
+                unkept.append(problem)
+                notice(problem)
         figures: Mapping[str, Any] = kept[name]
         return figures
 
@@ -346,14 +351,19 @@ def _read() -> dict[str, Any]:
     """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
     try:
         kept = record_schema.parse(record_schema.read(cache_folder() / PROBES))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last of a user without a home folder
         return {}
     if not isinstance(kept, dict):
         return {}
     return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
 
 
-def _write(kept: Mapping[str, Any]) -> None:
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with replacing(cache_folder() / PROBES) as file:
-        file.write(json.dumps(kept, indent=1).encode())
+def _write(kept: Mapping[str, Any]) -> str:
+    """Keeps probes; returns why they cannot be kept, "" where they are."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with replacing(cache_folder() / PROBES) as file:
+            file.write(json.dumps(kept, indent=1).encode())
+    except (OSError, RuntimeError) as problem:
+        return f"what was measured cannot be kept ({problem}); set XDG_CACHE_HOME to a writable folder"
+    return ""

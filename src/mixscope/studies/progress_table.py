@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mixscope import output
 from mixscope.formatting import duration
 from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate, Probe
@@ -169,8 +170,7 @@ class Lines:
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         if event is not None:
             done = sum(s.state == "done" for s in found)
-            sys.stdout.write(f"{done:>3}/{len(found)}  {_told(event)}\n")
-            sys.stdout.flush()
+            output.line(f"{done:>3}/{len(found)}  {_told(event)}", work="study")
 
     def __enter__(self) -> "Lines":
         return self

@@ -123,13 +123,13 @@ class _Pool:
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
         previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
-            self._adopt()
-            self._pass_over()
             try:
+                self._adopt()
+                self._pass_over()
                 with room_for(self.out):
                     while self.stop_signal is None and self._step():
                         self._wait()
-            except DiskFull:
+            except (DiskFull, Interrupted):  # by whoever watches, when nobody reads what is told
                 self._stop_all()
                 raise
             if self.stop_signal is not None:
@@ -174,8 +174,10 @@ class _Pool:
 
     def _adopt(self) -> None:
         """Runs that an earlier scheduler left behind keep their process, and take a slot here."""
-        for planned, work in self.place.adopt(self.standings()):
+        adopted = self.place.adopt(self.standings())
+        for planned, work in adopted:
             self.jobs.append(_Job(planned, work, next(self._free_slots())))
+        for planned, work in adopted:
             self._tell("adopted", planned, **work.about)
 
     def _free_slots(self) -> Iterator[int]:
@@ -212,9 +214,13 @@ class _Pool:
 
     def _start(self, batch: Sequence[PlannedRun]) -> None:
         seated = list(zip(batch, self._free_slots(), strict=False))
-        for (planned, slot), work in zip(seated, self.place.start(seated) if seated else [], strict=True):
-            self.jobs.append(_Job(planned, work, slot))
-            self._tell("started", planned, **work.about, slot=slot)
+        started = [
+            _Job(planned, work, slot)
+            for (planned, slot), work in zip(seated, self.place.start(seated) if seated else [], strict=True)
+        ]
+        self.jobs += started  # all of them before one is told, which may raise
+        for job in started:
+            self._tell("started", job.run, **job.work.about, slot=job.slot)
 
     def _look_at(self, job: _Job) -> None:
         code = job.work.code()
