@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ def _require(holds: bool, sentence: str) -> None:
 
 
 _NEVER = object()
+_HUB = re.compile(r"^hf[-_]hub:timm/")  # how timm's own names are given for its weights on the hub
 
 # Settings that are younger than recorded runs: at these values they stay out of digests.
 LATER: dict[str, Any] = {
@@ -62,7 +64,8 @@ class Data:
 class Model:
     """Which network.
 
-    arch: any timm name. patch_size: of a vision transformer, in pixels; 0 keeps timm's.
+    arch: any timm name; hf_hub:timm/NAME is read as NAME.
+    patch_size: of a vision transformer, in pixels; 0 keeps timm's.
     stem: "imagenet" as timm has it, or "small": 3x3, stride 1, no max-pool, for small images.
     pretrained: false, true (timm's default weights), a timm tag, or a local weights file.
     kwargs: passed on to timm (embed_dim, depth, ...), for instance to make a model small enough for a CPU.
@@ -75,6 +78,9 @@ class Model:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "arch", _HUB.sub("", self.arch))
+        if isinstance(self.pretrained, str):
+            object.__setattr__(self, "pretrained", _HUB.sub("", self.pretrained))
         _require(bool(self.arch), "model.arch must name a timm model, for instance resnet50")
         _require(self.patch_size >= 0, f"model.patch_size must be 0 (timm's) or more, got {self.patch_size}")
 

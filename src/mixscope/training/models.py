@@ -162,16 +162,33 @@ def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
             f"model.patch_size: {patch[0]} does not divide the {image_size} px of the images, so that {arch}"
             f" would not see the last {image_size - grid[0] * patch[0]}; choose a divisor of {image_size}"
         )
-    module.eval()
+    for training in (False, True):
+        module.train(training)
+        try:
+            answer = _answer(module, 1 + training, image_size)
+        except Exception as problem:
+            # As in _create: whatever the layers run into.
+            raise ConfigError(
+                f"model.arch: {arch} cannot take images of {image_size} px ({_one_line(problem)})"
+            ) from problem
+        if not isinstance(answer, torch.Tensor) or answer.ndim != 2:
+            mode = "training" if training else "evaluation"
+            raise ConfigError(
+                f"model.arch: {arch} answers {type(answer).__name__} in {mode}"
+                " where one row of logits an image is expected; choose a network with a single classifier"
+            )
+
+
+def _answer(module: nn.Module, count: int, image_size: int) -> object:
+    """What a network answers to so many black images; it is left as it was, running statistics included."""
+    kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
     try:
-        with torch.no_grad():
-            module(torch.zeros(1, 3, image_size, image_size))
-    except Exception as problem:
-        # As in _create: whatever the layers run into.
-        raise ConfigError(
-            f"model.arch: {arch} cannot take images of {image_size} px ({_one_line(problem)})"
-        ) from problem
-    module.train()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            return module(torch.zeros(count, 3, image_size, image_size))
+    finally:
+        for name, buffer in module.named_buffers():
+            if name in kept:
+                buffer.copy_(kept[name])
 
 
 # --- from weights -------------------------------------------------------------------------------
