@@ -164,18 +164,9 @@ def test_damage_to_any_file_is_noticed_and_named(folder, tmp_path):
         spoilt[len(spoilt) // 2] ^= 1
         file.write_bytes(spoilt)
         name = file.relative_to(out).as_posix()
-        try:
-            found = bundle.read(out)
-        except DataError as problem:
-            assert str(out) in str(problem) and "damaged" in str(problem), name
-        else:
-            if name.startswith("arrays/"):
-                errors = [r.error for r in found.runs if r.state == "damaged"]
-                # An array that only another checkpoint has is found when that is asked for.
-                assert errors and all(name in e for e in errors), name
-            else:
-                with pytest.raises(DataError, match="damaged"):
-                    found.analysis("features")
+        with pytest.raises(DataError, match="damaged") as problem:
+            bundle.read(out)
+        assert str(out) in str(problem.value), name
         file.write_bytes(content)
     assert verdicts.judge(bundle.read(out)) == sound
 

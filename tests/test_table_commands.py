@@ -123,7 +123,7 @@ def test_bad_input_ends_with_one_sentence_and_its_code(
 
 def test_options_of_tables_are_refused_for_studies(capsys, tmp_path):
     study = Path(__file__).parent / "stored" / "study"
-    code, _, err = call(capsys, "judge", study, "--baseline", "default")
+    code, _, err = call(capsys, "judge", study, "--n-test", "100")
     assert code == 2 and "is a study" in err
 
 

@@ -39,7 +39,7 @@ def load(
             lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns. A table has one row a run,
             or one an experiment with mean and spread.
         claims: A file of claims that were written down before the results came (`mixscope claims new`).
-        baseline: Of a table, the level that augmentations are compared with, where it is not guessed.
+        baseline: The level that augmentations are compared with, where it is not found or another is meant.
         columns: Of a table, `{role: heading}`, for instance `{"accuracy": "val_acc"}`.
         n_test: Of a table, the number of test examples, where no column has it.
         checkpoint: Of a study, whose predictions are checked now: "last" or "selected".

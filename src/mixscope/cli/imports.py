@@ -59,6 +59,11 @@ def import_(arguments: argparse.Namespace) -> None:
     given = columns.declared(arguments.column)
     if arguments.out is None:
         raise ConfigError("--out: expected a file to write, for instance --out results.zip")
+    as_csv = arguments.out.suffix.lower() == ".csv"
+    if as_csv and arguments.out.exists():
+        raise ConfigError(f"{arguments.out}: is there already; delete it or give another --out")
+    if not as_csv:
+        bundle.check_place(arguments.out)
     if any(role != "accuracy" for role, _ in given) or len(given) > 1:
         raise ConfigError("--column: of logs, only accuracy=NAME can be named; --factor names settings")
     program, runs = trackers.read(arguments.source)
@@ -83,7 +88,7 @@ def import_(arguments: argparse.Namespace) -> None:
         name=name,
         notes=notes,
     )
-    if arguments.out.suffix.lower() == ".csv":
+    if as_csv:
         with replacing(arguments.out) as file:
             file.write(to_csv(found.table).encode())
     else:

@@ -21,7 +21,7 @@ def options(command: argparse.ArgumentParser) -> None:
         help="of a table: which column holds what, for instance accuracy=val_acc, seed=run, model=net,"
         " augmentation=aug, factor=lr or ignore=notes; may be repeated",
     )
-    command.add_argument("--baseline", metavar="LEVEL", help="of a table: the level to compare others with")
+    command.add_argument("--baseline", metavar="LEVEL", help="the level to compare others with")
     command.add_argument("--n-test", type=int, metavar="N", help="of a table: number of test examples")
     command.add_argument(
         "--n-seeds", type=int, metavar="N", help="of a table: number of runs behind each row"
@@ -52,8 +52,8 @@ def load(
         if value is not None and value < least:
             raise ConfigError(f"--{name.replace('_', '-')}: expected {least} or more, got {value}")
     claimed = None if arguments.claims is None else claims_files.read(arguments.claims)
-    given = {"column": arguments.column, "baseline": arguments.baseline, "n-test": arguments.n_test}
-    given |= {"n-seeds": arguments.n_seeds, "table": arguments.table, "claims": arguments.claims}
+    given = {"column": arguments.column, "n-test": arguments.n_test, "n-seeds": arguments.n_seeds}
+    given |= {"table": arguments.table, "claims": arguments.claims}
     reading = Reading(
         columns=columns.declared(arguments.column),
         baseline=arguments.baseline,

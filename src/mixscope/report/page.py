@@ -25,6 +25,7 @@ from mixscope.atomic import replacing
 from mixscope.claims import health as health_gates
 from mixscope.claims import verdicts
 from mixscope.claims.verdicts import Verdict
+from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.formatting import number, signed
 from mixscope.report import drawing, literature, story, tables
@@ -95,9 +96,11 @@ def write(
 
     A name that ends in .html is the page alone, which needs nothing beside it.
     reference, curves: files of published figures to be set beside ours. judge: whose verdicts are told.
-    Raises ConfigError for a language that is not there, DataError for a reference that cannot be read.
+    Raises ConfigError for a language that is not there and where files of somebody else would be lost,
+    DataError for a reference that cannot be read.
     """
     words = Words(language)
+    _check_place(out)
     told = story.gather(results, judge, reference=reference, curves=curves)
     context = _context(told, words, reference=reference, curves=curves)
     page = _environment(words).get_template("page.html").render(**context)
@@ -137,6 +140,17 @@ def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
     else:
         return []
     return [_write(place / f"{figure.id}.svg", drawing.alone(str(figure.svg))) for figure in drawn]
+
+
+def _check_place(out: Path) -> None:
+    """Raises ConfigError where files of somebody else would be lost."""
+    page = out if out.suffix == ".html" else out / "index.html"
+    if page.is_file():
+        with page.open("rb") as file:
+            if b'<meta name="generator" content="mixscope' not in file.read(4096):
+                raise ConfigError(
+                    f"{page}: is there already and is no report of mixscope; give another --out"
+                )
 
 
 def _write(path: Path, content: str | bytes) -> Path:

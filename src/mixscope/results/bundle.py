@@ -52,15 +52,15 @@ def write(results: Results, out: Path) -> Results:
     Raises:
         ConfigError: If there is something else at `out`, or a bundle that has runs which `results` lack.
     """
-    files, packed = _packed(results)
     before = _names(out)
+    files, packed = _packed(results)
     lost = sorted(name for name in before if name.startswith("runs/") and name not in files)
     if lost:
         raise ConfigError(
             f"{out}: holds {len(lost)} finished runs that {results.source} has not ({lost[0]}); packing only"
             " adds, so give another --out"
         )
-    if out.suffix == ".zip":
+    if out.suffix.lower() == ".zip":
         _write_zip(out, files)
     else:
         for name, content in files.items():
@@ -192,8 +192,15 @@ def _write_zip(out: Path, files: Files) -> None:
             zipped.writestr(entry, files[name], compresslevel=9)
 
 
+def check_place(out: Path) -> None:
+    """Raises ConfigError where no bundle can be written: another kind of file, or something else is there."""
+    _names(out)
+
+
 def _names(out: Path) -> set[str]:
     """The files of the bundle at `out`; none where there is nothing. Raises ConfigError for anything else."""
+    if out.suffix.lower() != ".zip" and re.fullmatch(r"\.[A-Za-z]\w*", out.suffix) and not out.is_dir():
+        raise ConfigError(f"{out}: a bundle is a file that ends in .zip, or a folder; give such an --out")
     if out.is_dir():
         if not (out / _INDEX).is_file() and any(out.iterdir()):
             raise ConfigError(f"{out}: is a folder of something else; give another --out")
@@ -202,8 +209,11 @@ def _names(out: Path) -> set[str]:
         return set()
     if not is_bundle(out):
         raise ConfigError(f"{out}: is there already and is no bundle; give another --out")
-    with zipfile.ZipFile(out) as zipped:
-        return set(zipped.namelist())
+    try:
+        with zipfile.ZipFile(out) as zipped:
+            return set(zipped.namelist())
+    except zipfile.BadZipFile as problem:
+        raise ConfigError(f"{out}: is a damaged bundle; delete it or give another --out") from problem
 
 
 # --- reading --------------------------------------------------------------------------------------------
@@ -216,16 +226,25 @@ def is_bundle(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as zipped:
             return _INDEX in zipped.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except zipfile.BadZipFile:
+        return _is_cut_off(path)
+    except OSError:
         return False
 
 
+def _is_cut_off(path: Path) -> bool:
+    """Whether a file that is no whole zip began as a bundle: the first name in it is a bundle's."""
+    with path.open("rb") as file:
+        start = file.read(200)
+    return start.startswith(b"PK\x03\x04") and start[30:].startswith((_SUMS.encode(), _INDEX.encode()))
+
+
 def read(path: Path, checkpoint: str = LAST) -> Results:
-    """Results from a bundle; outcomes are read when they are asked for.
+    """Results from a bundle; its checksums are compared now, outcomes are read when they are asked for.
 
     Args:
         path: Zip file or folder.
-        checkpoint: Whose outcomes are looked through now; a run of which they are damaged is "damaged".
+        checkpoint: Whose outcomes are looked through now.
 
     Raises:
         DataError: If it is no bundle, of a later schema, or damaged.
@@ -233,6 +252,7 @@ def read(path: Path, checkpoint: str = LAST) -> Results:
     if not is_bundle(path):
         raise DataError(f"{path}: is not a bundle; `mixscope study pack STUDY_DIR` makes one")
     opened = _Opened(path)
+    opened.check()
     index = opened.json(_INDEX)
     _schema(path, index)
     try:
@@ -267,13 +287,8 @@ def _unpacked(opened: "_Opened", listed: Mapping[str, Any], checkpoint: str) -> 
         )
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise DataError(f"{opened.path}: {listed['file']} is damaged ({problem})") from problem
-    try:
-        if checkpoint in document["outcomes"]:
-            run.outcomes(checkpoint)
-    except DataError as problem:
-        return dataclasses.replace(
-            run, state=DAMAGED, error=str(problem), finding=problem.finding, metrics={}
-        )
+    if checkpoint in document["outcomes"]:
+        run.outcomes(checkpoint)
     return run
 
 
@@ -342,7 +357,11 @@ class _Opened:
             self._sums = {line[66:]: line[:64] for line in lines}
             if any(name.startswith("/") or ".." in name.split("/") for name in self._sums):
                 raise ValueError("a name leads out of the bundle")
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+        except zipfile.BadZipFile as problem:
+            raise DataError(
+                f"{path}: is a bundle that is damaged or cut off ({problem}); copy it again, or pack it again"
+            ) from problem
+        except (OSError, KeyError, ValueError) as problem:
             raise DataError(f"{path}: has no readable {_SUMS}; the bundle is damaged") from problem
 
     def has(self, name: str) -> bool:
@@ -353,11 +372,25 @@ class _Opened:
             raise DataError(f"{self.path}: {name} is missing; the bundle is damaged")
         try:
             content = self._raw(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as problem:
-            raise DataError(f"{self.path}: {name} cannot be read ({problem}); pack it again") from problem
+        except zipfile.BadZipFile as problem:
+            raise DataError(self._damaged(name)) from problem
+        except (OSError, KeyError) as problem:
+            raise DataError(
+                f"{self.path}: {name} is damaged or missing ({problem}); pack it again"
+            ) from problem
         if hashlib.sha256(content).hexdigest() != self._sums[name]:
-            raise DataError(f"{self.path}: {name} is damaged, its checksum differs; pack it again")
+            raise DataError(self._damaged(name))
         return content
+
+    def check(self) -> None:
+        """Reads every file once, those too that nobody asks for. Raises DataError for a damaged one."""
+        for name in self._sums:
+            self.content(name)
+
+    def _damaged(self, name: str) -> str:
+        return (
+            f"{self.path}: {name} is damaged, its checksum differs; copy the bundle again, or pack it again"
+        )
 
     def json(self, name: str) -> dict[str, Any]:
         try:

@@ -67,7 +67,7 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
     return Results(
         name=planned.name,
         title=planned.title,
-        roles=roles.from_settings(planned.factors),
+        roles=roles.from_settings(planned.factors, planned.base),
         experiments=tuple(
             Experiment(
                 name=name,

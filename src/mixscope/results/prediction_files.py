@@ -126,7 +126,9 @@ def _of_npz(source: Source) -> dict[str, np.ndarray]:
     except FileNotFoundError as problem:
         raise DataError(_absent(source)) from problem
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as problem:
-        raise DataError(f"{source.file} ({source.said}): is no npz of arrays ({problem})") from problem
+        raise DataError(
+            f"{source.file} ({source.said}): is no npz of arrays ({problem}); write it again by numpy.savez"
+        ) from problem
 
 
 def _of_table(source: Source) -> dict[str, np.ndarray]:
@@ -168,11 +170,43 @@ def _check(arrays: dict[str, np.ndarray], source: Source) -> None:
                 raise DataError(f"{at}: {name} holds a value that is not finite; expected finite numbers")
         else:
             arrays[name] = _whole(array)
+    _check_classes(arrays, at)
     if n < 2:
         raise DataError(f"{at}: has {n} examples; expected two or more")
     values, counts = np.unique(arrays["ids"], return_counts=True)
     if len(values) < n:
         raise DataError(f"{at}: id {values[counts.argmax()]} stands there twice; expected one row an example")
+
+
+def _check_classes(arrays: Mapping[str, np.ndarray], at: str) -> None:
+    """Labels and predicted classes are of one kind: numbers of classes, or their names."""
+    both = {name: arrays[name] for name in ("labels", "predicted") if name in arrays}
+    for name, array in both.items():
+        if array.dtype.kind == "i":
+            if len(array) and array.min() < 0:
+                raise DataError(f"{at}: {name} holds {array.min()}; expected classes from 0, or their names")
+        elif array.size and all(_is_number(text) for text in np.unique(array)):
+            odd = next(text for text in array if not text.isdecimal())
+            raise DataError(
+                f"{at}: {name} holds {odd}; expected classes as whole numbers from 0, or their names"
+            )
+    if len(both) < 2:
+        return
+    labels, predicted = both["labels"], both["predicted"]
+    names = labels.dtype.kind == predicted.dtype.kind == "U"
+    if labels.dtype.kind != predicted.dtype.kind or (names and not np.isin(predicted, labels).any()):
+        raise DataError(
+            f"{at}: labels such as {labels[0]!s} and predicted classes such as {predicted[0]!s} are of two"
+            " kinds; expected both as numbers of classes or both as the same names; write both alike"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _yes_or_no(array: np.ndarray, name: str, at: str) -> np.ndarray:

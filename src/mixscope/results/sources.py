@@ -1,5 +1,6 @@
 """Results from wherever they lie: a study's folder, a run's folder, a bundle, a table, a data frame."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def load(
             lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns; one row a run, or an
             experiment with mean and spread.
         checkpoint: Of a study or bundle, whose predictions are looked through now.
-        reading: Of a table, what is not to be guessed.
+        reading: Of a table, what is not to be guessed; of a study or bundle, only the baseline counts.
 
     Raises:
         DataError: If there is no such file or folder, or it cannot be read.
@@ -41,14 +42,21 @@ def load(
         return runs_table.of_frame(source, reading)
     path = Path(source)
     if bundle.is_bundle(path):
-        return bundle.read(path, checkpoint)
+        return _compared(bundle.read(path, checkpoint), reading)
     if path.is_dir():
         if records.is_run(path) and not (path / matrix.KEPT).is_file():
             return folders.run(path, checkpoint)
-        return folders.study(path, checkpoint)
+        return _compared(folders.study(path, checkpoint), reading)
     if not path.exists():
         raise DataError(
             f"{path}: there is no such file or folder; expected a study's folder, a bundle or a table of"
             " results"
         )
     return runs_table.read(path, reading)
+
+
+def _compared(results: Results, reading: Reading) -> Results:
+    """With the baseline that was named, if one was."""
+    if reading.baseline is None:
+        return results
+    return dataclasses.replace(results, roles=results.roles.with_baseline(reading.baseline))

@@ -19,8 +19,11 @@ from mixscope.data.loader import Augmentation, Batch, Loader, Sampling, Workers
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
+from mixscope.hardware import cores
 from mixscope.study.config import RunConfig, clean_images
 from mixscope.training import health, hidden, models, pretraining_data, ranks
+
+MOST_THREADS = 64  # of a loader, or as many as there are cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,17 @@ class Ready:
 @contextmanager
 def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
     """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
+    _refuse_many_threads(config.run.loader_threads)
     store = Store.open(root, config.data.name)
     store.check()
     cue_store.refuse_moves(store, config.augment.base, config.augment.policy)
     built = models.build(config.model, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
     on_gpu, fraction = device.type == "cuda", config.data.val_fraction
     rows = _training_rows(store, config)
+    if min(config.train.batch_size, len(rows)) // ranks.count() < 2:
+        models.refuse_single_images(
+            built.module, config.model.arch, store.size, batch_size=config.train.batch_size
+        )
     mixer = mixing.make(
         config.augment,
         seed=config.seed,
@@ -114,6 +122,19 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
                 ),
                 health.pretraining(pretraining_data.remarks(built.provenance, store.name)),
             ],
+        )
+
+
+def _refuse_many_threads(threads: int) -> None:
+    """Raises ConfigError for more loader threads than any machine of this size has a use for.
+
+    Each keeps batches of its own in memory, 30 MB and more.
+    """
+    most = max(MOST_THREADS, cores())
+    if threads > most:
+        raise ConfigError(
+            f"run.loader_threads must be at most {most} on this machine of {cores()} cores, got {threads};"
+            " leave it out, and it is chosen"
         )
 
 

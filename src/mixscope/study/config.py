@@ -30,6 +30,8 @@ def _require(holds: bool, sentence: str) -> None:
         raise ConfigError(sentence)
 
 
+MOST_ALPHA = 1e9  # of a Beta distribution: all of lambda is then within 0.0001 of a half
+MOST_INT = 2**31 - 1  # of every whole number but the seed
 _NEVER = object()
 _HUB = re.compile(r"^hf[-_]hub:timm/")  # how timm's own names are given for its weights on the hub
 
@@ -141,10 +143,18 @@ class Augment:
                 value > 0,
                 f"augment.{name} must be above 0, got {value}; use augment.mix=none to switch mixing off",
             )
+            _require(
+                value <= MOST_ALPHA,
+                f"augment.{name} must be at most {MOST_ALPHA:.0e}, got {value}; lambda is 0.5 there",
+            )
         if self.switch:
             _require(
                 min(self.switch.values()) >= 0 and max(self.switch.values()) > 0,
                 f"augment.switch: shares must be 0 or more, and one above 0, got {dict(self.switch)}",
+            )
+            _require(
+                math.isfinite(sum(self.switch.values())),
+                f"augment.switch: shares must have a finite sum, got {dict(self.switch)}",
             )
             _require(
                 self.mix == "switch" and self.switch_prob == 0.5,
@@ -266,6 +276,10 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, f"seed must be 0 or more, got {self.seed}")
+        for key, value in self.flat().items():
+            if isinstance(value, int) and key != "seed" and not key.startswith("model.kwargs."):
+                # The number itself may be too long to print.
+                _require(value <= MOST_INT, f"{key} must be at most {MOST_INT}, got a larger number")
         _require(
             self.train.protocol == "published" or self.data.val_fraction > 0,
             "data.val_fraction must be above 0 under train.protocol=sound, which selects on validation",

@@ -5,7 +5,7 @@ study set, or from the names of factors and levels where results come without se
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mixscope.errors import ConfigError, unknown
@@ -49,6 +49,27 @@ class Roles:
             if level is not None and level not in self.levels(factor):
                 raise ConfigError(unknown(role, f"level of {factor}", level, self.levels(factor)))
 
+    def with_baseline(self, level: str) -> "Roles":
+        """The same with another baseline; the factor that has this level becomes the augmentation.
+
+        Raises:
+            ConfigError: If no factor has it.
+        """
+        having = [f for f in self.factors if level in self.factors[f]]
+        if not having:
+            known = self.augmentations or [x for each in self.factors.values() for x in each]
+            raise ConfigError(unknown("--baseline", "level", level, known))
+        factor = self.augmentation if self.augmentation in having else having[0]
+        pretraining = None if self.pretraining == factor else self.pretraining
+        return replace(
+            self,
+            augmentation=factor,
+            baseline=level,
+            model=None if self.model == factor else self.model,
+            pretraining=pretraining,
+            scratch=self.scratch if pretraining else None,
+        )
+
     def levels(self, factor: str | None) -> tuple[str, ...]:
         """Levels of a factor, in order; none of no factor."""
         return self.factors[factor] if factor else ()
@@ -73,28 +94,47 @@ class Roles:
         return tuple((f, level) for f, level in levels.items() if f not in factors)
 
 
-def from_settings(factors: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Roles:
-    """Roles by what levels set.
+def from_settings(
+    factors: Mapping[str, Mapping[str, Mapping[str, Any]]], base: Mapping[str, Any] | None = None
+) -> Roles:
+    """Roles by what levels set; a setting that a level leaves alone is that of the base, else the default.
+
+    Where no level sets the mixing method, the augmentation is the factor that is called so and sets
+    something of augmentation, and its baseline the level that is called so.
 
     Args:
         factors: `{factor: {level: {setting: value}}}`, as a study has them.
+        base: `{setting: value}` of every run.
     """
+    base = base or {}
     keys: dict[str, set[str]] = {f: set().union(*levels.values()) for f, levels in factors.items()}
     augmentation = next((f for f, mine in keys.items() if "augment.mix" in mine), None)
     model = next((f for f, mine in keys.items() if "model.arch" in mine), None)
     pretraining = next((f for f, mine in keys.items() if "model.pretrained" in mine and f != model), None)
 
-    def level(factor: str | None, key: str, value: object) -> str | None:
+    if augmentation is None:
+        setting = [f for f, mine in keys.items() if any(key.startswith("augment.") for key in mine)]
+        augmentation = _first(setting, AUGMENTATION)
+
+    def level(factor: str | None, key: str, value: object, names: Iterable[str]) -> str | None:
         levels = factors[factor] if factor else {}
-        return next((name for name, settings in levels.items() if settings.get(key) == value), None)
+        said = next((name for name, settings in levels.items() if settings.get(key) == value), None)
+        if said is not None or factor is None:
+            return said
+        silent = [
+            name for name, settings in levels.items() if settings.get(key, base.get(key, value)) == value
+        ]
+        if len(silent) == 1:
+            return silent[0]
+        return _first(silent or levels, names)
 
     return Roles(
         factors={f: tuple(levels) for f, levels in factors.items()},
         augmentation=augmentation,
-        baseline=level(augmentation, "augment.mix", "none"),
+        baseline=level(augmentation, "augment.mix", "none", BASELINE),
         model=model,
         pretraining=pretraining,
-        scratch=level(pretraining, "model.pretrained", False),
+        scratch=level(pretraining, "model.pretrained", False, SCRATCH),
     )
 
 
@@ -127,7 +167,7 @@ def from_names(factors: Mapping[str, Iterable[str]], **declared: str | None) -> 
     return Roles(factors=levels, **found)
 
 
-def _first(names: Iterable[str], known: tuple[str, ...]) -> str | None:
+def _first(names: Iterable[str], known: Iterable[str]) -> str | None:
     """The name that stands first in `known`, whatever its case and marks."""
     plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in names}
     return next((plain[word] for word in known if word in plain), None)

@@ -179,6 +179,18 @@ def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
             )
 
 
+def refuse_single_images(module: nn.Module, arch: str, image_size: int, *, batch_size: int) -> None:
+    """Raises ConfigError when a network cannot train on one image at a time, as batch norm on one value."""
+    try:
+        _answer(module, 1, image_size)
+    except Exception as problem:
+        # As in _create: whatever the layers run into.
+        raise ConfigError(
+            f"train.batch_size={batch_size}: leaves one image a batch, on which the batch norm of {arch}"
+            " cannot train; give at least two images to every rank, or a network without batch norm"
+        ) from problem
+
+
 def _answer(module: nn.Module, count: int, image_size: int) -> object:
     """What a network answers to so many black images; it is left as it was, running statistics included."""
     kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
@@ -256,8 +268,14 @@ def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]
     except Exception as problem:
         # Without weights the same network was built, so it is the file.
         raise ConfigError(f"model.pretrained: {file} does not fit {arch}: {_misfit(problem)}") from problem
-    state = {name: value for name, value in module.state_dict().items() if _inside(name, heads)}
-    state |= {name: value for name, value in twin.state_dict().items() if not _inside(name, heads)}
+    taken = {name: value for name, value in twin.state_dict().items() if not _inside(name, heads)}
+    broken = [name for name, value in taken.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise DataError(
+            f"model.pretrained: {file} holds values that are not finite, in {_few(broken)}; get the file"
+            " anew, or give another"
+        )
+    state = {name: value for name, value in module.state_dict().items() if _inside(name, heads)} | taken
     module.load_state_dict(state)
 
 

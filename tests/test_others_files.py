@@ -1,0 +1,199 @@
+"""Other people's files and folders: what cannot be right is refused, and nothing is overwritten."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import made_study
+import mixscope
+from mixscope import cli
+from mixscope.errors import ConfigError, DataError
+from mixscope.report import page
+from mixscope.results import bundle, folders, prediction_files, sources
+from mixscope.study import roles
+from mixscope.study.roles import Roles
+
+CASES = Path(__file__).parent / "cases"
+EXPORTS = Path(__file__).parent / "exports"
+STORED = Path(__file__).parent / "stored" / "bundle-1.zip"
+SILENT = """
+name: silent
+base: {data.name: digits, augment.base: none, train.epochs: 4}
+factors:
+  model: {resnet: {model.arch: resnet10t}, vit: {model.arch: vit_tiny_patch16_224}}
+  augmentation: {default: {}, mixup: {augment.mix: mixup}, cutmix: {augment.mix: cutmix}}
+seeds: [0, 1, 2]
+"""
+
+
+def call(capsys, *words):
+    code = cli.main([*map(str, words)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    """A study without claims whose baseline level sets nothing."""
+    place = tmp_path_factory.mktemp("made") / "study"
+    made_study.write(place, SILENT, made_study.Made(n=300, ill=-1))
+    return place
+
+
+# --- roles ---
+
+
+@pytest.mark.parametrize(
+    ("levels", "base", "baseline"),
+    [
+        ({"default": {}, "mixup": {"augment.mix": "mixup"}}, {}, "default"),
+        ({"mixup": {"augment.mix": "mixup"}, "quiet": {}}, {"augment.mix": "none"}, "quiet"),
+        ({"as-base": {}, "off": {"augment.mix": "none"}}, {"augment.mix": "cutmix"}, "off"),
+        ({"a": {}, "b": {"augment.mix": "mixup"}}, {"augment.mix": "cutmix"}, None),
+        ({"rrc": {"augment.base": "rrc"}, "default": {}, "m": {"augment.mix": "mixup"}}, {}, "default"),
+        ({"none": {"augment.base": "none"}, "rrc": {"augment.base": "rrc"}}, {}, "none"),
+    ],
+)
+def test_the_baseline_is_the_level_that_is_effectively_without_mixing(levels, base, baseline):
+    found = roles.from_settings({"augmentation": levels}, base)
+    assert (found.augmentation, found.baseline) == ("augmentation", baseline)
+
+
+def test_runs_without_a_setting_for_pretraining_are_from_scratch():
+    found = roles.from_settings({"weights": {"plain": {}, "imagenet": {"model.pretrained": True}}})
+    assert (found.pretraining, found.scratch) == ("weights", "plain")
+
+
+def test_a_named_baseline_takes_its_factor_along():
+    found = Roles(factors={"model": ("a", "b"), "mix": ("x", "y")}, augmentation="mix", model="model")
+    assert found.with_baseline("y").baseline == "y"
+    other = found.with_baseline("a")
+    assert (other.augmentation, other.model) == ("model", None)
+    with pytest.raises(ConfigError, match="--baseline"):
+        found.with_baseline("z")
+
+
+def test_a_study_without_claims_prints_exploratory_gains_from_folder_and_bundle(capsys, silent, tmp_path):
+    bundle.write(folders.study(silent), tmp_path / "b.zip")
+    for source in (silent, tmp_path / "b.zip"):
+        code, out, err = call(capsys, "judge", source)
+        assert code == 0 and "gain of mixup, resnet" in out and "Holm over 6 contrasts" in out, err
+
+
+def test_another_baseline_of_a_study_can_be_named(capsys, silent, tmp_path):
+    code, out, _ = call(capsys, "judge", silent, "--baseline", "mixup")
+    assert code == 0 and "gain of default, resnet" in out and "gain of mixup" not in out
+    assert mixscope.load(silent, baseline="cutmix").roles.baseline == "cutmix"
+    bundle.write(folders.study(silent), tmp_path / "b")
+    assert mixscope.load(tmp_path / "b", baseline="cutmix").roles.baseline == "cutmix"
+    code, _, err = call(capsys, "claims", "new", silent, "--baseline", "mixup", "--out", tmp_path / "c.yaml")
+    assert code == 0 and '"default": 1, "mixup": -1' in (tmp_path / "c.yaml").read_text(), err
+    code, _, err = call(capsys, "judge", silent, "--baseline", "nothing")
+    assert code == 2 and "--baseline" in err
+
+
+# --- what is there ---
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.zip", "x.txt"])
+def test_import_overwrites_no_file_of_others(capsys, tmp_path, name):
+    out = tmp_path / name
+    out.write_text("mine")
+    code, _, err = call(capsys, "import", EXPORTS / "timm", "--out", out)
+    assert code == 2 and ("another --out" in err or "such an --out" in err)
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.json", "x.tar.gz"])
+def test_a_bundle_is_a_zip_file_or_a_folder(capsys, tmp_path, name):
+    code, _, err = call(capsys, "import", EXPORTS / "timm", "--out", tmp_path / name)
+    assert code == 2 and ".zip" in err and not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["r", "r/index.html"])
+def test_a_report_overwrites_no_page_of_others_and_its_own_again(capsys, tmp_path, name):
+    out, mine = tmp_path / name, tmp_path / "r" / "index.html"
+    mine.parent.mkdir()
+    mine.write_text("<p>mine")
+    code, _, err = call(capsys, "report", CASES / "accuracies.csv", "--out", out)
+    assert code == 2 and "another --out" in err and mine.read_text() == "<p>mine"
+    assert list(mine.parent.iterdir()) == [mine]
+    mine.unlink()
+    for _ in range(2):
+        page.write(sources.load(CASES / "accuracies.csv"), out=out)
+
+
+# --- damage ---
+
+
+@pytest.mark.parametrize("command", ["judge", "report", "compare", "table"])
+def test_an_array_of_a_bundle_with_one_byte_flipped_is_refused(capsys, tmp_path, command, silent):
+    whole, out = tmp_path / "whole", tmp_path / "b"
+    bundle.write(folders.study(silent), whole)
+    bundle.write(folders.study(silent), out)
+    array = sorted((out / "arrays").iterdir())[0]
+    content = bytearray(array.read_bytes())
+    content[len(content) // 2] ^= 1
+    array.write_bytes(content)
+    words = {
+        "judge": ["judge", out],
+        "report": ["report", out, "--out", tmp_path / "page"],
+        "compare": ["compare", whole, out],
+        "table": ["study", "table", out],
+    }[command]
+    code, _, err = call(capsys, *words)
+    assert code == 4 and "checksum differs" in err and err.count("\n") == 1, err
+
+
+def test_a_zipped_array_with_one_byte_flipped_is_refused(capsys, tmp_path, silent):
+    bundle.write(folders.study(silent), tmp_path / "b.zip")
+    content = bytearray((tmp_path / "b.zip").read_bytes())
+    content[content.index(b".npz") + 200] ^= 1
+    (tmp_path / "b.zip").write_bytes(content)
+    code, _, err = call(capsys, "judge", tmp_path / "b.zip")
+    assert code == 4 and "checksum differs" in err
+
+
+def test_a_bundle_that_is_cut_off_is_called_so(capsys, tmp_path):
+    cut = tmp_path / "b.zip"
+    cut.write_bytes(STORED.read_bytes()[:3000])
+    code, _, err = call(capsys, "judge", cut)
+    assert code == 4 and "cut off" in err and "Excel" not in err
+    code, _, err = call(capsys, "import", EXPORTS / "timm", "--out", cut)
+    assert code == 2 and "damaged bundle" in err
+
+
+# --- predicted classes ---
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted"),
+    [
+        ([0, 1, 2, 1], ["cat", "dog", "cow", "dog"]),
+        (["cat", "dog", "cow", "dog"], [0, 1, 2, 1]),
+        (["cat", "dog", "cow", "dog"], ["Katze", "Hund", "Kuh", "Hund"]),
+        ([0, 1, 2, 1], [0.4, 1.3, 2.0, 0.1]),
+        ([0.5, 1.0, 2.0, 1.0], [0, 1, 2, 1]),
+        ([0, 1, 2, 1], [0, 1, 2, -1]),
+        ([0, 1, 2, 1], [0, 1, float("nan"), 1]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["npz", "csv"])
+def test_predicted_classes_of_another_kind_than_labels_are_refused(tmp_path, ending, labels, predicted):
+    import pandas as pd
+
+    file = tmp_path / f"p.{ending}"
+    if ending == "npz":
+        np.savez(file, label=np.array(labels), pred=np.array(predicted))
+    else:
+        pd.DataFrame({"label": labels, "pred": predicted}).to_csv(file, index=False, na_rep="nan")
+    with pytest.raises(DataError, match="expected") as problem:
+        prediction_files.read([prediction_files.Source(file, "line 2", {})])
+    assert str(file) in str(problem.value)
+
+
+def test_a_label_beyond_the_logits_is_refused(tmp_path):
+    np.savez(tmp_path / "p.npz", label=np.array([0, 5]), logits=np.zeros((2, 3)))
+    with pytest.raises(DataError, match=r"p\.npz.*label"):
+        prediction_files.read([prediction_files.Source(tmp_path / "p.npz", "line 2", {})])
