@@ -30,6 +30,12 @@ def test_its_length_is_the_number_of_batches(root):
     assert len(Loader("small", "train", batch_size=16, root=root, drop_last=True)) == TRAIN // 16
 
 
+def test_a_loader_says_what_it_draws_from_and_by_what(root):
+    loader = Loader("small", "val", batch_size=16, mix="cutmix", seed=3, val_fraction=0.25, root=root)
+    assert repr(loader).startswith(f"<Loader small val: {loader.examples} images, {len(loader)} batches")
+    assert "batch_size=16, mix='cutmix'" in repr(loader) and "seed=3" in repr(loader)
+
+
 def test_every_iteration_is_a_fresh_epoch_with_an_order_of_its_own(root):
     loader = Loader("small", "train", batch_size=16, seed=3, root=root)
     for _ in loader:

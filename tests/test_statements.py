@@ -58,7 +58,7 @@ def test_what_is_not_known_is_said():
 
 
 def test_names_of_levels_cannot_break_out_of_latex_or_markdown():
-    odd = statement(what="mix_up & 50%$x$", where="a|b*c^{2}\\", p_holm=0.2)
+    odd = statement(what="mix_up & 50%$x$", where="a|b*c^{2}\\", p_holm=0.2, verdict="better")
     assert r"mix\_up \& 50\%\$x\$" in odd.to_latex()
     assert r"a|b*c\textasciicircum{}\{2\}\textbackslash{}" in odd.to_latex()
     assert r"a\|b\*c" in odd.to_markdown() and r"mix\_up" in odd.to_markdown()

@@ -9,11 +9,16 @@ out otherwise if the study were made again: the seeds and the test examples. Bot
     V_e       = sum_c w_c^2 mean_i(s_ci^2) / (S_c n)     s_ci^2: variance over seeds of example i
     V         = max(V_example, V_seed + V_example - V_e)
 
-V_e is what both of the others contain: which examples a run gets wrong by chance. The interval is Student's.
-The part U = max(V_seed, V_e) of V comes from seeds and has the degrees of freedom of Welch (Biometrika 34,
-1947) and Satterthwaite (Biometrics 2, 1946), df_U = U^2 / sum_c (v_c^2 / (S_c - 1)), v_c the terms of V_seed.
-The rest comes from thousands of examples, so the whole has more; Satterthwaite's factor (V / U)^2 is too many
-where two degrees carry the most (coverage 0.921 of a nominal 0.95), so it is V / U (0.934; docs/log.md).
+V_e is what both of the others contain: which examples a run gets wrong by chance. The interval is Student's
+with
+
+    df = U V / sum_c (v_c^2 / (S_c - 1))                 U = max(V_seed, V_e), v_c the terms of V_seed
+
+degrees of freedom, not fewer than the least S_c - 1 and not more than those of the examples. U is the part of
+V that comes from seeds; U^2 in place of U V would be its degrees of freedom after Welch (Biometrika 34, 1947)
+and Satterthwaite (Biometrics 2, 1946). The rest comes from thousands of examples, so the whole has more:
+after Satterthwaite V^2. That is too many where two degrees carry the most (coverage 0.921 of a nominal 0.95),
+so the factor is V / U instead of (V / U)^2 (0.934; docs/log.md). With V = U the three are the same.
 
 Cells are always paired by test example. They are paired by seed only where the study says so before it runs:
 then the contrast of each seed is one observation, with S - 1 degrees of freedom.

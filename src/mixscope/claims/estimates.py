@@ -35,6 +35,17 @@ def points(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = F
     return accuracies.points(_with_sizes(reduced(cells), weights, paired), weights, paired=paired)
 
 
+def unassumed(cells: Sequence[Known], weights: Sequence[float]) -> Estimate:
+    """The contrast in percentage points, nothing assumed of the test set.
+
+    Its variance is infinite where no spread over seeds is known and the number of test examples is not.
+    """
+    whole = by_example(cells)
+    if whole is not None:
+        return contrasts.points(whole, weights)
+    return accuracies.points(reduced(cells), weights)
+
+
 def logits(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
     """The contrast of log-odds, by the finest that is known of all cells."""
     whole = by_example(cells)

@@ -7,18 +7,20 @@ file, to be edited before the next results come.
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mixscope import tabular
+from mixscope import i18n, tabular
 from mixscope.claims import contrasts, estimates, power, samples
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.estimates import Known
 from mixscope.claims.gates import FEWEST_SEEDS
+from mixscope.claims.statements import EXAMPLES_ONLY, Statement
 from mixscope.claims.statements import GAIN as SAID_GAIN
 from mixscope.claims.statements import OF_GAINS as SAID_OF_GAINS
-from mixscope.claims.statements import Statement
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
@@ -34,7 +36,9 @@ class Explored:
 
     Attributes:
         contrast: What is compared, and in which stratum.
-        interval: 95 % interval in percentage points; None without finished runs.
+        estimate: Percentage points; None without finished runs.
+        interval: 95 % interval in percentage points, over seeds; where no spread over seeds is known (`p` is
+            None) over test examples only. None where neither is known.
         bound: Where examples are not paired, the interval that counts other test examples too.
         seeds: Number of runs of the experiment that has fewest, and of the one that has most.
         p: Two-sided; None with one seed.
@@ -44,11 +48,12 @@ class Explored:
         examples_paired: Whether predictions by example were compared.
         seeds_needed: For 80 % power at the observed variance, where it is undecided; None beyond 1,000.
         tipping_sd: Without a spread, the standard deviation between runs, in percentage points, that would
-            take the interval to 0; None where test examples alone do.
+            take the interval to 0; None where test examples alone do. Their number counts where it is known.
         missing: Experiments without a finished run.
     """
 
     contrast: Contrast
+    estimate: float | None
     interval: Interval | None
     bound: Interval | None
     seeds: tuple[int, int]
@@ -76,34 +81,42 @@ class Explored:
             what=found.augmentation or "",
             where=where,
             other=other,
-            estimate=self.interval.estimate if self.interval else float("nan"),
+            estimate=float("nan") if self.estimate is None else self.estimate,
             interval=self.interval,
             seeds=self.seeds,
-            method="test examples only" if one else "Welch t",
+            method="Welch t" if not one else EXAMPLES_ONLY if self.interval else "",
             basis=("examples paired",) if self.examples_paired else ("on this test set",),
             p_holm=self.p_holm,
             verdict=self.said,
         )
 
     @property
-    def said(self) -> str:
-        """The verdict in words."""
+    def finding(self) -> Finding:
+        """The verdict as data, to be rendered in the reader's language."""
         found = self.contrast
         if self.verdict in (BETTER, WORSE):
             if found.kind == OF_GAINS:
-                return f"{found.model if self.verdict == BETTER else found.over} gains more"
-            return self.verdict
+                return Finding(
+                    "explored-gains-more",
+                    params={"model": found.model if self.verdict == BETTER else found.over},
+                )
+            return Finding("explored-better" if self.verdict == BETTER else "explored-worse")
         if self.verdict == UNDECIDED:
             if self.seeds[0] < FEWEST_SEEDS:
-                return f"undecided ({self.seeds[0]} seeds; a verdict needs {FEWEST_SEEDS})"
+                return Finding("explored-few-seeds", params={"seeds": self.seeds[0], "needed": FEWEST_SEEDS})
             if self.seeds_needed is None:
-                return "undecided (no number of seeds up to 1,000 would do)"
-            return f"undecided (about {self.seeds_needed} seeds for 80 % power)"
+                return Finding("explored-never")
+            return Finding("explored-undecided", params={"seeds": self.seeds_needed})
         if self.verdict == MISSING:
-            return f"no finished run of {', '.join(self.missing)}"
+            return Finding("explored-missing", params={"all_experiments": list(self.missing)})
         if self.tipping_sd is None:
-            return "no verdict (no spread between runs, and test examples alone leave it open)"
-        return f"no verdict (no spread between runs; one of {self.tipping_sd:.2f} pp would erase it)"
+            return Finding("explored-open")
+        return Finding("explored-tipping", params={"sd": self.tipping_sd})
+
+    @property
+    def said(self) -> str:
+        """The verdict in English."""
+        return i18n.render(self.finding).replace(i18n.NO_BREAK, " ")
 
 
 def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]:
@@ -144,6 +157,7 @@ def _explored(results: Results, contrast: Contrast, checkpoint: str) -> Explored
     missing = tuple(n for n, sample in known.items() if sample is None)
     nothing = Explored(
         contrast=contrast,
+        estimate=None,
         interval=None,
         bound=None,
         seeds=(0, 0),
@@ -159,17 +173,20 @@ def _explored(results: Results, contrast: Contrast, checkpoint: str) -> Explored
         return nothing
     own: list[Known] = [sample for sample in known.values() if sample is not None]
     weights = list(named.values())
-    found = estimates.points(own, weights)
+    found = estimates.unassumed(own, weights)
+    known_error = math.isfinite(found.variance)
     bound = estimates.bound(own, weights)
     squares = sum(w * w / c.n_seeds for c, w in zip(own, weights, strict=True))
     outlook = power.Outlook.of(found)
     tipping = None
     if found.conditional:
-        tipping = power.tipping_sd(found, squares, expect="none", margin=0.0)
+        bare = found if known_error else dataclasses.replace(found, examples=0.0)
+        tipping = power.tipping_sd(bare, squares, expect="none", margin=0.0)
     seeds = [c.n_seeds for c in own]
     return dataclasses.replace(
         nothing,
-        interval=found.interval(),
+        estimate=found.value,
+        interval=found.interval() if known_error else None,
         bound=None if bound is None else bound.interval(),
         seeds=(min(seeds), max(seeds)),
         p=None if found.conditional else min(1.0, 2 * min(found.p_above(), found.p_below())),
@@ -181,11 +198,11 @@ def _explored(results: Results, contrast: Contrast, checkpoint: str) -> Explored
 
 
 def _judged(one: Explored, p_holm: float | None) -> Explored:
-    if one.interval is None or p_holm is None:
+    if one.estimate is None or p_holm is None:
         return one
     verdict = UNDECIDED
     if p_holm <= LEVEL and one.seeds[0] >= FEWEST_SEEDS:
-        verdict = BETTER if one.interval.estimate > 0 else WORSE
+        verdict = BETTER if one.estimate > 0 else WORSE
     return dataclasses.replace(one, p_holm=p_holm, verdict=verdict)
 
 
@@ -245,17 +262,29 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def to_text(found: Sequence[Explored]) -> list[str]:
+def heading(found: Sequence[Explored], lang: str = "en") -> str:
+    """That nothing was claimed, and over how many contrasts p is corrected."""
+    return i18n.message("judge-exploratory", lang, tests=sum(one.p is not None for one in found))
+
+
+def to_text(found: Sequence[Explored], lang: str = "en") -> list[str]:
     """Lines for a terminal: name, estimate, interval, that of other test examples too, seeds, verdict."""
-    rows: list[tuple[str, ...]] = [("", "estimate", "95 % CI", "other examples too", "seeds", "verdict")]
+    heads = ("explored-estimate", "explored-interval", "explored-bound", "explored-seeds", "explored-verdict")
+    rows: list[tuple[str, ...]] = [("", *(i18n.message(head, lang) for head in heads))]
     for one in found:
         few, many = one.seeds
-        seeds = "" if one.interval is None else str(few) if few == many else f"{few}-{many}"
-        estimate = f"{one.interval.estimate:+.2f} pp" if one.interval else ""
-        rows.append((one.statement.name, estimate, _ends(one.interval), _ends(one.bound), seeds, one.said))
-    if not any(one.bound for one in found):
-        rows = [(*row[:3], *row[4:]) for row in rows]
-    return tabular.to_text(rows)
+        seeds = "" if one.estimate is None else str(few) if few == many else f"{few}-{many}"
+        estimate = "" if one.estimate is None else i18n.message("explored-points", lang, value=one.estimate)
+        ends = one.statement.ends(lang)
+        name = one.statement.called(lang)
+        rows.append((name, estimate, ends, _ends(one.bound), seeds, i18n.render(one.finding, lang)))
+    unknown = {
+        column
+        for column, values in ((2, [one.interval for one in found]), (3, [one.bound for one in found]))
+        if not any(values)
+    }
+    lines = tabular.to_text([[cell for i, cell in enumerate(row) if i not in unknown] for row in rows])
+    return [line.replace(i18n.NO_BREAK, " ") for line in lines]
 
 
 def _ends(interval: Interval | None) -> str:

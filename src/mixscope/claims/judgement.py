@@ -5,22 +5,24 @@ gains is shown, labelled exploratory. `contrast` estimates any weighted comparis
 """
 
 import html
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
 from tabulate import tabulate
 
-from mixscope.claims import estimates, exploratory, samples, statements, verdicts
+from mixscope.claims import estimates, exploratory, health, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
-from mixscope.claims.statements import CONTRAST, Statement
+from mixscope.claims.statements import CONTRAST, EXAMPLES_ONLY, Statement
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
 
+STYLES = {"text": Statement.to_text, "markdown": Statement.to_markdown, "latex": Statement.to_latex}
 T = TypeVar("T", bound="Verdict | Explored | Contrasted")
 
 
@@ -31,7 +33,9 @@ class Contrasted:
     Attributes:
         stratum: Level of every factor that is not compared.
         weights: Weight of each experiment.
-        interval: 95 %, in percentage points; None without finished runs.
+        estimate: Percentage points; None without finished runs.
+        interval: 95 %, in percentage points, over seeds; where no spread over seeds is known (`p` is None)
+            over test examples only. None where neither is known.
         bound: Where examples are not paired, the interval that counts other test examples too.
         p: Two-sided; None with one seed.
         seeds: Number of runs of the experiment that has fewest, and of the one that has most.
@@ -41,6 +45,7 @@ class Contrasted:
 
     stratum: Mapping[str, str]
     weights: Mapping[str, float]
+    estimate: float | None
     interval: Interval | None
     bound: Interval | None
     p: float | None
@@ -55,10 +60,15 @@ class Judgement(Sequence[T], Generic[T]):
     Attributes:
         title: What was judged, in a line.
         statements: A row of the table each, which can also say it in a sentence.
+        notes: What has to be said of all rows wherever the table goes: that it is exploratory, and what could
+            not be checked.
     """
 
-    def __init__(self, title: str, items: Sequence[T], said: Sequence[Statement]) -> None:
+    def __init__(
+        self, title: str, items: Sequence[T], said: Sequence[Statement], notes: Sequence[str] = ()
+    ) -> None:
         self.title = title
+        self.notes = tuple(notes)
         self.statements = tuple(said)
         self._items = tuple(items)
 
@@ -81,21 +91,32 @@ class Judgement(Sequence[T], Generic[T]):
         return f"{self.title}\n\n{statements.to_text(self.statements)}"
 
     def _repr_html_(self) -> str:
-        rows = [statement.cells() for statement in self.statements]
-        table = tabulate(rows, statements.HEADINGS, tablefmt="html", disable_numparse=True)
-        return f"<p>{html.escape(self.title)}</p>\n{table}"
+        heads, rows = statements.table(self.statements)
+        table = tabulate(rows, heads, tablefmt="html", disable_numparse=True)
+        below = "".join(f"\n<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<p>{html.escape(self.title)}</p>\n{table}{below}"
 
     def to_markdown(self) -> str:
-        """The table for Markdown."""
-        return statements.to_markdown(self.statements)
+        """The table for Markdown, its notes below."""
+        return statements.to_markdown(self.statements, self.notes)
 
     def to_latex(self) -> str:
-        """The table for LaTeX (package booktabs)."""
-        return statements.to_latex(self.statements)
+        """The table for LaTeX (package booktabs), its notes below."""
+        return statements.to_latex(self.statements, self.notes)
 
-    def sentences(self) -> list[str]:
-        """Each row in a sentence that can be pasted into a paper."""
-        return [statement.to_text() for statement in self.statements if statement.interval is not None]
+    def sentences(self, style: str = "text") -> list[str]:
+        """Each row in a sentence that can be pasted into a paper.
+
+        Args:
+            style: "text", "markdown" or "latex"; signs that either would take for markup are escaped.
+
+        Raises:
+            ConfigError: If there is no such style.
+        """
+        if style not in STYLES:
+            raise ConfigError(unknown("sentences", "style", style, STYLES))
+        said = [statement for statement in self.statements if not math.isnan(statement.estimate)]
+        return [STYLES[style](statement) for statement in said]
 
 
 def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | Judgement[Explored]":
@@ -115,11 +136,23 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
     if not results.claims:
         found = exploratory.explore(results, checkpoint=checkpoint)
         title = f"{count}, no claims: exploratory, p corrected by Holm over all rows"
-        return Judgement(title, found, [one.statement for one in found])
+        return Judgement(title, found, [one.statement for one in found], _notes(results, found))
     judged = verdicts.judge(results, checkpoint=checkpoint)
     said = statements.of_verdicts(judged, results.claims, results.roles)
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
-    return Judgement(f"{count}, {claims}", judged, said)
+    return Judgement(f"{count}, {claims}", judged, said, _notes(results))
+
+
+def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[str]:
+    """What a table may not lose on its way into a paper."""
+    notes = []
+    if found is not None:
+        heading = exploratory.heading(found)
+        notes.append(f"{heading[0].upper()}{heading[1:]}.")
+    unchecked = health.unchecked(results) if results.plan is None else ()
+    if unchecked:
+        notes.append(f"Not checked, because the results do not say: {', '.join(unchecked)}.")
+    return notes
 
 
 def contrast(
@@ -175,10 +208,11 @@ def contrast(
                 kind=CONTRAST,
                 what=name,
                 where=", ".join(stratum.values()),
-                estimate=one.interval.estimate if one.interval else float("nan"),
+                estimate=float("nan") if one.estimate is None else one.estimate,
                 interval=one.interval,
                 seeds=one.seeds,
-                method="test examples only" if one.p is None else "Welch t",
+                method="Welch t" if one.p is not None else EXAMPLES_ONLY if one.interval else "",
+                p=one.p,
                 basis=("examples paired",) if one.examples_paired else ("on this test set",),
                 verdict=f"no finished run of {', '.join(one.missing)}" if one.missing else "",
             )
@@ -196,6 +230,7 @@ def _contrasted(
         return Contrasted(
             stratum=stratum,
             weights=weights,
+            estimate=None,
             interval=None,
             bound=None,
             p=None,
@@ -204,12 +239,13 @@ def _contrasted(
             missing=missing,
         )
     each = list(weights.values())
-    made, bound = estimates.points(own, each), estimates.bound(own, each)
+    made, bound = estimates.unassumed(own, each), estimates.bound(own, each)
     seeds = [cell.n_seeds for cell in own]
     return Contrasted(
         stratum=stratum,
         weights=weights,
-        interval=made.interval(),
+        estimate=made.value,
+        interval=made.interval() if math.isfinite(made.variance) else None,
         bound=None if bound is None else bound.interval(),
         p=None if made.conditional else min(1.0, 2 * min(made.p_above(), made.p_below())),
         seeds=(min(seeds), max(seeds)),

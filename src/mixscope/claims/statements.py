@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+from mixscope import i18n
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
 GAIN, DIFFERENCE, OF_GAINS, CONTRAST = "gain", "difference", "difference of gains", "contrast"
+EXAMPLES_ONLY = "test examples only"  # method of an interval that counts no spread over seeds
 HEADINGS = ("contrast", "estimate (pp)", "95 % CI", "seeds", "p (Holm)", "verdict")
 _LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
@@ -37,6 +39,7 @@ class Statement:
         seeds: Number of runs of the experiment that has fewest, and of the one that has most.
         method: For instance "Welch t".
         basis: What else the interval rests on, for instance "examples paired".
+        p: Two-sided, of this contrast alone; None with one seed, and where `p_holm` is told.
         p_holm: Two-sided or of the claim, after Holm; None where there is none.
         verdict: One word or a few; "" without one.
     """
@@ -52,15 +55,21 @@ class Statement:
     basis: tuple[str, ...] = ()
     p_holm: float | None = None
     verdict: str = ""
+    p: float | None = None
 
     @property
     def name(self) -> str:
         """How tables call it, for instance "gain of cutmix, vit"."""
+        return self.called()
+
+    def called(self, lang: str = "en") -> str:
+        """The name in a language of the catalogues; names of levels stay as they are."""
         where = f", {self.where}" if self.where else ""
         if self.kind == GAIN:
-            return f"gain of {self.what}{where}"
+            return i18n.message("contrasts-gain_of", lang, what=self.what) + where
         if self.kind == OF_GAINS:
-            return f"difference of gains of {self.what}, {self.where} - {self.other}"
+            gains = i18n.message("contrasts-gains_of", lang, what=self.what)
+            return f"{gains}, {self.where} - {self.other}"
         return f"{self.what} - {self.other}{where}" if self.kind == DIFFERENCE else f"{self.what}{where}"
 
     def to_text(self) -> str:
@@ -86,6 +95,8 @@ class Statement:
         in_where = f" in {where}" if where else ""
         if self.seeds[0] == 1:
             return f"In single runs, which show no spread, {self._single(what, where, other)}"
+        if self.interval is None or self.method == EXAMPLES_ONLY:
+            return f"With no spread between runs known, {self._single(what, where, other)}"
         if self.kind == GAIN:
             target = where or "top-1 accuracy"
             if above:
@@ -121,6 +132,8 @@ class Statement:
             parts.append(
                 f"p {self.p_holm:.2g} after Holm" if self.p_holm >= 0.001 else "p < 0.001 after Holm"
             )
+        elif self.p is not None:
+            parts.append(f"p {self.p:.2g}" if self.p >= 0.001 else "p < 0.001")
         if self.interval is None:
             return f"no interval; {', '.join(p for p in parts if p)}"
         ends = f"{100 * self.interval.level:g} % CI {_end(self.interval.low)} to {_end(self.interval.high)}"
@@ -129,10 +142,19 @@ class Statement:
     def cells(self) -> tuple[str, ...]:
         """A row of a table, under `HEADINGS`."""
         few, many = self.seeds
-        ends = f"[{self.interval.low:+.2f}, {self.interval.high:+.2f}]" if self.interval else "-"
-        p = "-" if self.p_holm is None else f"{self.p_holm:.3f}" if self.p_holm >= 0.001 else "< 0.001"
+        told = self.p if self.p_holm is None else self.p_holm
+        p = "-" if told is None else f"{told:.3f}" if told >= 0.001 else "< 0.001"
         seeds = str(few) if few == many else f"{few}-{many}"
-        return (self.name, f"{self.estimate:+.2f}", ends, seeds, p, self.verdict)
+        return (self.name, f"{self.estimate:+.2f}", self.ends() or "-", seeds, p, self.verdict)
+
+    def ends(self, lang: str = "en") -> str:
+        """The interval, and that it counts test examples only where it does; "" where there is none."""
+        if self.interval is None:
+            return ""
+        ends = f"[{self.interval.low:+.2f}, {self.interval.high:+.2f}]"
+        return (
+            i18n.message("contrasts-examples_only", lang, ends=ends) if self.method == EXAMPLES_ONLY else ends
+        )
 
 
 def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Roles) -> list[Statement]:
@@ -179,27 +201,41 @@ def _pair(weights: Mapping[str, float]) -> tuple[str, str] | None:
     return (by_weight[1.0], by_weight[-1.0]) if set(by_weight) == {1.0, -1.0} and len(weights) == 2 else None
 
 
+def table(statements: Sequence[Statement]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Headings and rows. Without any verdict there is no column of them; p is of Holm or called p."""
+    heads, rows = list(HEADINGS), [statement.cells() for statement in statements]
+    if any(s.p is not None and s.p_holm is None for s in statements):
+        heads[heads.index("p (Holm)")] = "p"
+    if not any(statement.verdict for statement in statements):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    return heads, rows
+
+
 def to_text(statements: Sequence[Statement]) -> str:
     """A table for a terminal."""
-    return _table([s.cells() for s in statements], HEADINGS, "plain")
+    heads, rows = table(statements)
+    return _table(rows, heads, "plain")
 
 
-def to_markdown(statements: Sequence[Statement]) -> str:
-    """A table for Markdown, a row a statement."""
-    return _table([tuple(map(_markdown, s.cells())) for s in statements], HEADINGS, "pipe") + "\n"
+def to_markdown(statements: Sequence[Statement], notes: Sequence[str] = ()) -> str:
+    """A table for Markdown, a row a statement; below it what has to be said of all rows."""
+    heads, rows = table(statements)
+    text = _table([tuple(map(_markdown, row)) for row in rows], heads, "pipe") + "\n"
+    return text + "".join(f"\n{_markdown(note)}\n" for note in notes)
 
 
-def to_latex(statements: Sequence[Statement]) -> str:
-    """A tabular for LaTeX (package booktabs), a row a statement."""
+def to_latex(statements: Sequence[Statement], notes: Sequence[str] = ()) -> str:
+    """A tabular for LaTeX (package booktabs), a row a statement; below it what has to be said of all rows."""
+    heads, cells = table(statements)
     rows = []
-    for statement in statements:
-        name, estimate, ends, *rest = map(_latex, statement.cells())
+    for each in cells:
+        name, estimate, ends, *rest = map(_latex, each)
         rows.append((name, estimate.replace("-", "$-$"), ends.replace("-", "$-$"), *rest))
-    heads = [_latex(h).replace("95 \\%", "95\\,\\%") for h in HEADINGS]
-    text = _table(rows, heads, "latex_raw")
+    text = _table(rows, [_latex(h).replace("95 \\%", "95\\,\\%") for h in heads], "latex_raw")
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
         text = text.replace("\\hline", rule, 1)
-    return text + "\n"
+    below = "".join(f"\n\\par\\smallskip{{\\footnotesize {_latex(note)}\\par}}" for note in notes)
+    return text + below + "\n"
 
 
 def _table(rows: Sequence[Sequence[str]], heads: Sequence[str], style: str) -> str:

@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, exploratory, health, rules, statements, verdicts
+    from mixscope.claims import budget, exploratory, health, judgement, rules, verdicts
 
     found = tables.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
@@ -68,8 +68,8 @@ def judge(arguments: argparse.Namespace) -> None:
             }
         )
     if arguments.format != "text":
-        said = [e.statement for e in explored] or statements.of_verdicts(judged, found.claims, found.roles)
-        print((statements.to_latex if arguments.format == "latex" else statements.to_markdown)(said), end="")
+        made = judgement.judge(found, checkpoint=arguments.checkpoint)
+        print(made.to_latex() if arguments.format == "latex" else made.to_markdown(), end="")
         return
     words = spoken(arguments.lang)
     if found.plan is None:
@@ -80,9 +80,8 @@ def judge(arguments: argparse.Namespace) -> None:
         about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
         print(words("judge.head", name=found.name, done=done, asked=asked, **about))
     if explored:
-        tests = sum(e.p is not None for e in explored)
-        print("\n" + words("judge.exploratory", tests=tests))
-        print("\n".join(exploratory.to_text(explored)))
+        print("\n" + exploratory.heading(explored, words.language))
+        print("\n".join(exploratory.to_text(explored, words.language)))
     lost = "; ".join(f"{each.experiment} {each.lost}/{each.planned}" for each in health.lost(found))
     if lost:
         print(words("judge.lost", runs=lost))

@@ -76,8 +76,9 @@ def report(arguments: argparse.Namespace) -> None:
         words = spoken(arguments.lang)
         for line in _lines(made.story.verdicts, words):
             print(line)
-        if made.story.explored and arguments.lang == "en":
-            print("\n".join(exploratory.to_text(made.story.explored)))
+        if made.story.explored:
+            print(exploratory.heading(made.story.explored, words.language))
+            print("\n".join(exploratory.to_text(made.story.explored, words.language)))
         if not results.complete:
             told = words("partial.runs", done=runs["done"], all=runs["of"])
             print(f"{padded(words('partial.word'), 10)}{told}")

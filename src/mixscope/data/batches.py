@@ -105,12 +105,19 @@ class Loader:
             Augmentation(base=chosen.base, erase=chosen.erase, policy=chosen.policy, mixer=mixer),
             Workers(threads=threads),
         )
+        self._told = {"batch_size": batch_size, "mix": chosen.mix, "base": chosen.base, "seed": seed}
+        self._data, self._split = str(data), split
         self._reuse = reuse
         self._epoch = -1
         self.n_classes = store.n_classes
         self.class_names = store.class_names
         self.examples = self._loader.examples
         self.spec = self._loader.spec
+
+    def __repr__(self) -> str:
+        """Data set, split, batches of an epoch, and what they are drawn by."""
+        told = ", ".join(f"{name}={value!r}" for name, value in self._told.items())
+        return f"<Loader {self._data} {self._split}: {self.examples:,} images, {len(self):,} batches, {told}>"
 
     def __len__(self) -> int:
         """Batches of an epoch."""

@@ -147,8 +147,15 @@ contrasts-explored = Nothing was claimed before these runs, so this is explorato
 contrasts-explored_gain = Gain over { $baseline }
 contrasts-explored_difference = Difference of gains, from { $over }
 contrasts-explored_table = All gains and differences of gains
+contrasts-gain_of = gain of { $what }
+contrasts-gains_of = difference of gains of { $what }
+contrasts-examples_only = { $ends } (test examples only)
+contrasts-no_interval = { $value } (no interval)
+contrasts-lead_elsewhere = Each bar is a claimed difference in test top-1, in percentage points, with its 95 % interval; the strip is the margin of the claims file, small dots are single seeds. An interval that contains 0 does not show a direction.
 contrasts-hollow = A hollow marker is weaker evidence than it looks (one seed, or a check that limits the verdict); the inner thick bar is the 90 % interval of a claim of equivalence.
 contrasts-col-claim = Claim
+contrasts-col-contrast = Contrast
+contrasts-col-bound = Other test examples too, pp [95 %]
 contrasts-col-stratum = Stratum
 contrasts-col-verdict = Verdict
 contrasts-col-points = Estimate, pp [95 %]
@@ -164,6 +171,24 @@ contrasts-col-needed = Seeds for 80 % power
 contrasts-col-tipping = Tipping SD, pp
 contrasts-col-chosen = Epoch best on test, pp [95 %]
 contrasts-col-gates = Limits and notes
+
+## Without claims
+
+explored-estimate = estimate
+explored-interval = 95 % CI
+explored-bound = other examples too
+explored-seeds = seeds
+explored-verdict = verdict
+explored-points = { SIGNED($value) } pp
+explored-better = better
+explored-worse = worse
+explored-gains-more = { $model } gains more
+explored-few-seeds = undecided ({ $seeds } seeds; a verdict needs { $needed })
+explored-never = undecided (no number of seeds up to 1,000 would do)
+explored-undecided = undecided (about { $seeds } seeds for 80 % power)
+explored-missing = no finished run of { $all_experiments }
+explored-open = no verdict (no spread between runs, and test examples alone leave it open)
+explored-tipping = no verdict (no spread between runs; one of { FIXED($sd, digits: 2) } pp would erase it)
 
 ## Results
 
@@ -613,6 +638,23 @@ record-mend = { $record ->
 }
 record-not-json = { $path }: is not valid JSON, the file is damaged; { record-mend }
 record-misfit = { $path }: { $problem }; the file is damaged; { record-mend }
+record-value = { $key } is { $value }, expected { $expected }
+record-lacks = lacks { $keys }
+record-no-kind = no JSON object with a kind
+expected-text = a text
+expected-truth = true or false
+expected-whole = a whole number, { $least } or more
+expected-threads = a number of threads, 1 to { $most }
+expected-number = a finite number
+expected-amount = a finite number, 0 or more
+expected-rate = a finite number above 0
+expected-share = a number from 0 to 1
+expected-time = a time as 2026-01-31T12:00:00+0000
+expected-state = one of { $states }
+expected-mapping = a mapping
+expected-findings = findings of health checks
+expected-list = a list
+expected-or-null = { $expected } or null
 record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the folder and make the run again
 record-stranger = { $path }: holds the records of a run with other settings ({ $digest }, its name says { $own }): it was copied or renamed; remove the folder, and `mixscope study run` makes the run
 summary-stranger = { $path }: is of a run with other settings ({ $digest }); remove it, and `mixscope study run` writes it again from the checkpoint

@@ -147,8 +147,15 @@ contrasts-explored = 실행 전에 세운 가설이 없으므로 탐색적 분�
 contrasts-explored_gain = { $baseline } 대비 향상폭
 contrasts-explored_difference = { $over } 대비 향상폭의 차이
 contrasts-explored_table = 모든 향상폭과 향상폭의 차이
+contrasts-gain_of = { $what }의 향상폭
+contrasts-gains_of = { $what }의 향상폭 차이
+contrasts-examples_only = { $ends }(테스트 데이터의 오차만)
+contrasts-no_interval = { $value }(신뢰구간 없음)
+contrasts-lead_elsewhere = 막대 하나가 가설이 말하는 테스트 top-1 차이(%p)와 95% 신뢰구간을 나타냅니다. 띠는 가설 파일에 적힌 허용 한계, 작은 점은 개별 시드입니다. 신뢰구간이 0을 포함하면 방향을 알 수 없습니다.
 contrasts-hollow = 속이 빈 표시는 보기보다 약한 근거입니다(시드가 하나이거나 판정을 제한하는 항목이 있음). 안쪽의 굵은 막대는 동등성 가설의 90% 신뢰구간입니다.
 contrasts-col-claim = 가설
+contrasts-col-contrast = 대비
+contrasts-col-bound = 다른 테스트 데이터까지, %p [95%]
 contrasts-col-stratum = 층
 contrasts-col-verdict = 판정
 contrasts-col-points = 추정값, %p [95%]
@@ -164,6 +171,24 @@ contrasts-col-needed = 검정력 80%에 필요한 시드
 contrasts-col-tipping = 임계 표준편차, %p
 contrasts-col-chosen = 테스트 최고 에폭, %p [95%]
 contrasts-col-gates = 판정 제한과 참고 사항
+
+## 가설이 없을 때
+
+explored-estimate = 추정값
+explored-interval = 95% 신뢰구간
+explored-bound = 다른 테스트 데이터까지
+explored-seeds = 시드
+explored-verdict = 판정
+explored-points = { SIGNED($value) }%p
+explored-better = 더 좋음
+explored-worse = 더 나쁨
+explored-gains-more = { $model }의 향상폭이 더 큼
+explored-few-seeds = 미정(시드 { $seeds }개, 판정에는 { $needed }개 필요)
+explored-never = 미정(시드를 1,000개까지 늘려도 정해지지 않음)
+explored-undecided = 미정(검정력 80%에 시드 약 { $seeds }개 필요)
+explored-missing = 끝난 실행 없음: { $all_experiments }
+explored-open = 판정 없음(실행 간 변동을 알 수 없고, 테스트 데이터의 오차만으로도 결론을 낼 수 없음)
+explored-tipping = 판정 없음(실행 간 변동을 알 수 없음. 표준편차가 { FIXED($sd, digits: 2) }%p이면 차이가 사라짐)
 
 ## 결과
 
@@ -578,6 +603,23 @@ record-mend = { $record ->
 }
 record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-mend }
 record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-mend }
+record-value = { $key }의 값이 { $value }입니다(필요한 값: { $expected })
+record-lacks = { $keys }이(가) 없습니다
+record-no-kind = kind를 가진 JSON 객체가 아님
+expected-text = 문자열
+expected-truth = true 또는 false
+expected-whole = { $least } 이상의 정수
+expected-threads = 1에서 { $most } 사이의 스레드 수
+expected-number = 유한한 수
+expected-amount = 0 이상의 유한한 수
+expected-rate = 0보다 큰 유한한 수
+expected-share = 0에서 1 사이의 수
+expected-time = 2026-01-31T12:00:00+0000 형식의 시각
+expected-state = { $states } 중 하나
+expected-mapping = 매핑
+expected-findings = 검증 항목의 결과
+expected-list = 목록
+expected-or-null = { $expected } 또는 null
 record-chain = { $path }: config.yaml의 설정은 { $own }인데 { $record }은(는) { $digest } 실행의 것입니다. config.yaml을 고쳤거나 두 실행의 파일이 한 폴더에 있습니다. 되돌리거나 폴더를 지우고 다시 실행하세요
 record-stranger = { $path }: 설정이 다른 실행의 기록입니다({ $digest }, 이름은 { $own }). 폴더를 복사했거나 이름을 바꾸었습니다. 폴더를 지우면 `mixscope study run`이 다시 실행합니다
 summary-stranger = { $path }: 설정이 다른 실행({ $digest })의 것입니다. 지우면 `mixscope study run`이 체크포인트에서 다시 만듭니다

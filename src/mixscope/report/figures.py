@@ -20,19 +20,25 @@ class Figures(Mapping[str, Figure]):
 
     def __getitem__(self, name: str) -> Figure:
         found = self._figures.get(name)
+        found = self._first(name) if found is None else found
         if found is None:
-            start = f"{KINDS.get(name, name)}-"
-            found = next((f for key, f in self._figures.items() if key.startswith(start)), None)
-        if found is None:
-            raise KeyError(f"no figure {name!r}; there are: {', '.join(self._figures)}")
+            raise KeyError(f"no figure {name!r}; there are: {', '.join(self)}")
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._figures)
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._figures)
+        return len(self._names())
+
+    def _names(self) -> list[str]:
+        """Short names of the kinds that are there, then all ids."""
+        return [*(kind for kind in KINDS if self._first(kind) is not None), *self._figures]
+
+    def _first(self, name: str) -> Figure | None:
+        start = f"{KINDS.get(name, name)}-"
+        return next((f for key, f in self._figures.items() if key.startswith(start)), None)
 
     def __repr__(self) -> str:
         """The names of the charts."""
-        return f"<Figures: {', '.join(self._figures)}>"
+        return f"<Figures: {', '.join(self)}>"

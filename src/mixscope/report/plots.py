@@ -20,6 +20,7 @@ from mixscope.report import drawing
 
 WIDTH, HEIGHT = 360.0, 232.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 34.0
+BOLD = 1.1  # how much wider bold letters are
 SERIES = 8  # colours and shapes that style.css knows; later series begin again
 
 
@@ -321,7 +322,9 @@ def forest(
     marks: list[str] = []
     for bar in bars:
         if bar.group:
-            marks.append(label(6, y + 18, short(bar.group, WIDTH - 12), "group"))
+            group = short(bar.group, WIDTH - 12)
+            marks.append(box(3, y + 7, BOLD * wide(group) + 6, 19, "veil"))
+            marks.append(label(6, y + 18, group, "group"))
             y += heading
         middle = y + 22
         strip = at(bar.margin) - at(-bar.margin)

@@ -216,7 +216,9 @@ def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) ->
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise records.damaged("record-value", path=str(file), key="health", value=repr(problem)) from problem
+        wrong = record_schema.differs("health", str(problem), Finding("expected-findings"))
+        record = "summary" if rows else "run"
+        raise records.damaged("record-misfit", path=str(file), problem=wrong, record=record) from problem
 
 
 def _provenance(

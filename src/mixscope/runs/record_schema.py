@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mixscope.findings import Finding
+
 STATES = ("running", "interrupted", "failed", "done")
 TIME = "%Y-%m-%dT%H:%M:%S%z"
 MOST_BYTES = 1 << 28  # of a JSON file; a record of 100,000 classes has some megabytes
@@ -20,9 +22,9 @@ MOST_THREADS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value that is no mapping or list. expected: in words."""
+    """A value that is no mapping or list. expected: what it should be, a message of i18n."""
 
-    expected: str
+    expected: Finding
     fits: Callable[[Any], bool]
 
 
@@ -44,23 +46,28 @@ def _time(value: Any) -> bool:
 
 def or_null(shape: Any) -> Value:
     """The same, or null where it is not known."""
-    expected = shape.expected if isinstance(shape, Value) else f"a mapping with {', '.join(shape)}"
-    return Value(f"{expected} or null", lambda v: v is None or misfit(v, shape) is None)
+    expected = shape.expected if isinstance(shape, Value) else Finding("expected-mapping")
+    either = Finding("expected-or-null", params={"expected": expected})
+    return Value(either, lambda v: v is None or misfit(v, shape) is None)
 
 
-TEXT = Value("a text", lambda v: isinstance(v, str))
-TRUTH = Value("true or false", lambda v: isinstance(v, bool))
-COUNT = Value("a whole number, 0 or more", lambda v: _whole(v, 0, 2**63 - 1))
-PROCESS = Value("a process number", lambda v: _whole(v, 1, 2**31 - 1))
-THREADS = Value(f"a number of threads, 1 to {MOST_THREADS}", lambda v: _whole(v, 1, MOST_THREADS))
-NUMBER = Value("a finite number", _number)
-AMOUNT = Value("a finite number, 0 or more", lambda v: _number(v) and v >= 0)
-RATE = Value("a finite number above 0", lambda v: _number(v) and v > 0)
-SHARE = Value("a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1)
-MOMENT = Value("a time as 2026-01-31T12:00:00+0000", _time)
+def _value(code: str, fits: Callable[[Any], bool], **params: Any) -> Value:
+    return Value(Finding(code, params=params), fits)
+
+
+TEXT = _value("expected-text", lambda v: isinstance(v, str))
+TRUTH = _value("expected-truth", lambda v: isinstance(v, bool))
+COUNT = _value("expected-whole", lambda v: _whole(v, 0, 2**63 - 1), least=0)
+PROCESS = _value("expected-whole", lambda v: _whole(v, 1, 2**31 - 1), least=1)
+THREADS = _value("expected-threads", lambda v: _whole(v, 1, MOST_THREADS), most=MOST_THREADS)
+NUMBER = _value("expected-number", _number)
+AMOUNT = _value("expected-amount", lambda v: _number(v) and v >= 0)
+RATE = _value("expected-rate", lambda v: _number(v) and v > 0)
+SHARE = _value("expected-share", lambda v: _number(v) and 0 <= v <= 1)
+MOMENT = _value("expected-time", _time)
 
 STATUS = {
-    "state": Value(f"one of {', '.join(STATES)}", lambda v: isinstance(v, str) and v in STATES),
+    "state": _value("expected-state", lambda v: isinstance(v, str) and v in STATES, states=", ".join(STATES)),
     "epoch": COUNT,
     "step": COUNT,
     "starts": [{"time?": MOMENT, "host?": TEXT, "pid?": PROCESS, "code?": TEXT, "threads?": THREADS}],
@@ -91,7 +98,7 @@ ENVIRONMENT = {
     "compile?": or_null({"on": TRUTH, "why": TEXT}),
 }
 METRICS = {
-    "n": Value("a whole number, 1 or more", lambda v: _whole(v, 1, 2**63 - 1)),
+    "n": _value("expected-whole", lambda v: _whole(v, 1, 2**63 - 1), least=1),
     "top1": SHARE,
     "top5?": or_null(SHARE),
     "precision?": or_null(SHARE),
@@ -135,25 +142,30 @@ EPOCH = {
 }
 
 
-def misfit(value: Any, shape: Any, at: str = "") -> str | None:
-    """In what a value differs from its shape, in a few words; None where it fits."""
+def misfit(value: Any, shape: Any, at: str = "") -> Finding | None:
+    """In what a value differs from its shape, a message of i18n; None where it fits."""
     if isinstance(shape, Value):
-        return None if shape.fits(value) else f"{at or 'it'} is {shown(value)}, expected {shape.expected}"
+        return None if shape.fits(value) else differs(at, value, shape.expected)
     if isinstance(shape, list):
         if not isinstance(value, list):
-            return f"{at} is {shown(value)}, expected a list"
+            return differs(at, value, Finding("expected-list"))
         found = (misfit(item, shape[0], f"{at}[{i}]") for i, item in enumerate(value))
         return next(filter(None, found), None)
     if not isinstance(value, dict):
-        return f"{at or 'it'} is {shown(value)}, expected a mapping"
+        return differs(at, value, Finding("expected-mapping"))
     missing = [_below(at, key) for key in shape if not key.endswith(("?", "*")) and key not in value]
     if missing:
-        return f"lacks {', '.join(missing)}"
+        return Finding("record-lacks", params={"keys": ", ".join(missing)})
     for key, item in value.items():
         below = shape.get(key, shape.get(f"{key}?", shape.get("*")))
         if below is not None and (wrong := misfit(item, below, _below(at, key))) is not None:
             return wrong
     return None
+
+
+def differs(at: str, value: Any, expected: Finding) -> Finding:
+    """That the value at a dotted key is not what was expected."""
+    return Finding("record-value", params={"key": at or "*", "value": shown(value), "expected": expected})
 
 
 def _below(at: str, key: str) -> str:
@@ -163,7 +175,7 @@ def _below(at: str, key: str) -> str:
 def shown(value: Any) -> str:
     """A value in few characters, none of them a control character."""
     if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
+        return "{...}" if isinstance(value, dict) else "[...]"
     text = json.dumps(value, ensure_ascii=True) if not isinstance(value, int) else f"{value:.6g}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 

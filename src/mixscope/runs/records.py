@@ -511,7 +511,7 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
             rows.append((row["kind"], row))
             wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
         except (ValueError, TypeError, KeyError):
-            wrong = "no JSON object with a kind"
+            wrong = Finding("record-no-kind")
         if wrong is not None:
             raise damaged("record-event", path=str(file), line=number, problem=wrong, run=str(path))
     return [row for found, row in rows if kind is None or found == kind]

@@ -78,30 +78,27 @@ def explored(told: Story, words: Words) -> list[Figure]:
     roles = told.roles
     found = []
     for kind in (GAIN, OF_GAINS):
-        mine = [e for e in told.explored if e.contrast.kind == kind and e.interval is not None]
+        mine = [e for e in told.explored if e.contrast.kind == kind and e.estimate is not None]
         bars, rows, before = [], [], None
         for one in sorted(mine, key=lambda e: [*map(str, e.contrast.stratum.values()), e.contrast.model]):
             interval = one.interval
-            assert interval is not None
+            assert one.estimate is not None
             stratum = {f: v for f, v in one.contrast.stratum.items() if f != roles.model}
             group = ", ".join(map(words.level, filter(None, (one.contrast.model, *stratum.values()))))
             name = words.level(one.contrast.augmentation or "")
-            value = f"{signed(interval.estimate)} [{signed(interval.low)}, {signed(interval.high)}]"
-            rows.append(
-                words(
-                    "contrasts.row_text",
-                    name=f"{group}, {name}",
-                    value=signed(interval.estimate),
-                    low=signed(interval.low),
-                    high=signed(interval.high),
-                )
-            )
+            value, said = signed(one.estimate), f"{group}, {name}" if group else name
+            if interval is None:
+                rows.append(words("contrasts.row_short", name=said, value=value))
+            else:
+                low, high = signed(interval.low), signed(interval.high)
+                rows.append(words("contrasts.row_text", name=said, value=value, low=low, high=high))
+                value = f"{value} [{low}, {high}]"
             bars.append(
                 Bar(
                     name=name,
-                    estimate=interval.estimate,
-                    low=interval.low,
-                    high=interval.high,
+                    estimate=one.estimate,
+                    low=interval.low if interval else None,
+                    high=interval.high if interval else None,
                     value=value,
                     margin=0.0,
                     group=group if group != before else "",

@@ -50,6 +50,7 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
         )
         if seconds
         else "",
+        "recorded": told.results.plan is not None or bool(known),
         "runs": [_how_run(run, words) for run in told.results.runs],
     }
 

@@ -65,6 +65,13 @@ def charts(told: Story, words: Words) -> list[Figure]:
     return found
 
 
+def metrics(told: Story) -> list[str]:
+    """The metrics beside top-1 that have a column: all of a study's, else those that are known."""
+    every = ("top5", "precision", "recall", "f1", "nll", "ece")
+    planned = told.results.plan is not None
+    return [name for name in every if planned or any(cell.mean(name) is not None for cell in told.cells)]
+
+
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
     """A row a cell, those of a data set together."""
     best = {
