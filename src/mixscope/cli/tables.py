@@ -6,7 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mixscope.formatting import padded
+
 if TYPE_CHECKING:
+    from mixscope.report.words import Words
     from mixscope.results import Results
 
 RESULTS = "a study's folder, a bundle, or a table of results: CSV, TSV, JSON lines, Parquet, Markdown, HTML"
@@ -79,12 +82,13 @@ def load(
     return found if claimed is None or found.plan is not None else claimed.put_into(found)
 
 
-def notes(results: "Results") -> Iterator[str]:
-    """What was found out in reading a table, and what cannot be checked of it."""
+def notes(results: "Results", words: "Words") -> Iterator[str]:
+    """What was found out in reading a table (in English), and what cannot be checked of it."""
     from mixscope.claims import health
 
     for note in results.notes:
-        yield f"read      {note}"
+        yield f"{padded(words('judge.read'), 10)}{note}"
     unchecked = health.unchecked(results)
     if results.plan is None and unchecked:
-        yield f"unchecked {', '.join(unchecked)}"
+        kinds = [words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked]
+        yield f"{padded(words('judge.unchecked'), 10)}{', '.join(kinds)}"

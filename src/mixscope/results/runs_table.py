@@ -156,7 +156,6 @@ def of_table(
         runs.append(_run(row, called, outcomes.get(i), source))
     return Results(
         name=name,
-        title=f"results read from {source}",
         roles=design,
         experiments=tuple(experiments),
         runs=tuple(runs),
