@@ -52,6 +52,15 @@ def test_a_korean_page_and_table_have_no_english_names_or_verdicts(table, capsys
     for text in (shown, Path("a.html").read_text("utf-8"), capsys.readouterr().out):
         assert "cutmix의 향상폭, rn18" in text and "deit의 향상폭이 더 큼" in text
         assert not re.search(r"gain of|difference of gains|gains more|\bbetter\b|exploratory:", text)
+        assert "unchecked" not in text and "no copied runs" not in text and "results read from" not in text
+
+
+def test_the_folder_of_a_report_has_the_exploratory_table_as_a_file(table):
+    mixscope.report(table, "r")
+    rows = pd.read_csv("r/tables/exploratory.csv")
+    for row, one in zip(rows.itertuples(), mixscope.judge(table), strict=True):
+        assert row.contrast == one.statement.name and row.verdict == one.said
+        assert (row.low, row.bound_high) == pytest.approx((one.interval.low, one.bound.high), rel=1e-4)
 
 
 def test_claims_from_elsewhere_are_not_said_to_be_older_than_the_runs(table):

@@ -224,4 +224,12 @@ def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | No
     for name, array in (("first", a), ("second", b)):
         if array.ndim == 2 and len(array) > len(np.unique(array, axis=0)):
             said.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
+    if a.ndim == 2:
+        first = {row.tobytes(): i for i, row in enumerate(a.astype(bool), 1) if 0 < row.sum() < len(row)}
+        for j, row in enumerate(b.astype(bool), 1):
+            if row.tobytes() in first:
+                said.append(
+                    f"Run {first[row.tobytes()]} of the first model and run {j} of the second are right on"
+                    " the same examples: is one a copy?"
+                )
     return said

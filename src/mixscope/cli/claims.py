@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import Parser, declare
+from mixscope.cli.grammar import Parser, declare, spoken
 
 
 def add(commands: Any) -> None:
@@ -41,7 +41,7 @@ def new(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"{out}: is there already; give another --out, or edit it")
     with replacing(out) as file:
         file.write(text.encode())
-    for line in tables.notes(results):
+    for line in tables.notes(results, spoken("en")):
         print(line)
     print(f"claims    {out}")
     print("edit it before the next results come; claims written after them are not claims")

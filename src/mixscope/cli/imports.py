@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope.cli.grammar import declare
+
+if TYPE_CHECKING:
+    from mixscope.results import Results
+    from mixscope.results.table_files import Table
 
 
 def add(commands: Any) -> None:
@@ -17,9 +21,12 @@ def add(commands: Any) -> None:
         "  mixscope import output/train --out results.zip\n"
         "  mixscope import lightning_logs --out results.zip --column accuracy=val_acc\n"
         "  mixscope import mlruns --out results.zip --epoch best-on-validation\n"
+        "  mixscope import wandb-export.csv --out results.zip\n"
         "  mixscope judge results.zip",
     )
-    command.add_argument("source", type=Path, metavar="SOURCE", help="a folder of runs, or one log")
+    command.add_argument(
+        "source", type=Path, metavar="SOURCE", help="a folder of runs, one log, or an exported table of runs"
+    )
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="a bundle (.zip, or a folder) or a table (.csv)"
     )
@@ -34,7 +41,7 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="ROLE=NAME",
-        help="the logged accuracy: accuracy=NAME",
+        help="the logged accuracy: accuracy=NAME; of a table, any column, as in judge",
     )
     command.add_argument(
         "--factor",
@@ -49,11 +56,9 @@ def add(commands: Any) -> None:
 
 def import_(arguments: argparse.Namespace) -> None:
     """Writes the bundle and says what was found out."""
-    from mixscope.atomic import replacing
     from mixscope.errors import ConfigError
     from mixscope.results import bundle, columns, runs_table, trackers
     from mixscope.results.runs_table import Reading
-    from mixscope.results.table_files import to_csv
     from mixscope.results.trackers import runs as logged
 
     given = columns.declared(arguments.column)
@@ -64,6 +69,8 @@ def import_(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"{arguments.out}: is there already; delete it or give another --out")
     if not as_csv:
         bundle.check_place(arguments.out)
+    if arguments.source.is_file() and not trackers.kinds(arguments.source):
+        return _table(arguments, given, as_csv)
     if any(role != "accuracy" for role, _ in given) or len(given) > 1:
         raise ConfigError("--column: of logs, only accuracy=NAME can be named; --factor names settings")
     program, runs = trackers.read(arguments.source)
@@ -75,6 +82,12 @@ def import_(arguments: argparse.Namespace) -> None:
         source=str(arguments.source),
     )
     notes = [f"{program}: {found.notes[0]}", *found.notes[1:]]
+    others = [f"{len(files)} of {kind}" for kind, files in trackers.kinds(arguments.source).items()]
+    if len(others) > 1:
+        notes.append(
+            f"log files of several programs: {', '.join(others)}; those of {program} were taken, give the"
+            " folder of the others to import them"
+        )
     name = arguments.source.resolve().name if arguments.source.is_dir() else arguments.source.stem
     results = runs_table.of_table(
         found.table,
@@ -88,11 +101,39 @@ def import_(arguments: argparse.Namespace) -> None:
         name=name,
         notes=notes,
     )
-    if as_csv:
-        with replacing(arguments.out) as file:
-            file.write(to_csv(found.table).encode())
+    _write(arguments.out, results, found.table if as_csv else None)
+
+
+def _table(arguments: argparse.Namespace, given: list[tuple[str, str]], as_csv: bool) -> None:
+    """Imports a table of runs, such as a tracker's web page exports."""
+    from mixscope.errors import ConfigError
+    from mixscope.results import runs_table, table_files
+    from mixscope.results.runs_table import Reading
+
+    if arguments.epoch != "last":
+        raise ConfigError(f"--epoch {arguments.epoch}: a table of runs has no epochs; leave the option out")
+    results = runs_table.read(
+        arguments.source,
+        Reading(
+            columns=[*given, *(("factor", name) for name in arguments.factor)],
+            baseline=arguments.baseline,
+            n_test=arguments.n_test,
+        ),
+    )
+    _write(arguments.out, results, table_files.of_frame(results.to_frame()) if as_csv else None)
+
+
+def _write(out: Path, results: "Results", table: "Table | None") -> None:
+    """Writes the table, or else a bundle, and says what was read."""
+    from mixscope.atomic import replacing
+    from mixscope.results import bundle
+    from mixscope.results.table_files import to_csv
+
+    if table is None:
+        bundle.write(results, out)
     else:
-        bundle.write(results, arguments.out)
+        with replacing(out) as file:
+            file.write(to_csv(table).encode())
     for note in results.notes:
         print(f"read      {note}")
-    print(f"written   {arguments.out}: {len(results.done)} of {len(results.runs)} runs done")
+    print(f"written   {out}: {len(results.done)} of {len(results.runs)} runs done")

@@ -76,7 +76,7 @@ def judge(arguments: argparse.Namespace) -> None:
     words = spoken(arguments.lang)
     if found.plan is None:
         print(f"{arguments.results}: {_size(found, words)}")
-        for line in tables.notes(found):
+        for line in tables.notes(found, words):
             print(line)
         if judged:
             print(words("answer.rules", rules=rules.RULES))

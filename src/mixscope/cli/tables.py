@@ -2,10 +2,14 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mixscope.formatting import padded
+
 if TYPE_CHECKING:
+    from mixscope.report.words import Words
     from mixscope.results import Results
 
 RESULTS = "a study's folder, a bundle, or a table of results: CSV, TSV, JSON lines, Parquet, Markdown, HTML"
@@ -44,7 +48,7 @@ def load(
         beside: Whether the options may be meant for something else that is read, too.
     """
     from mixscope.errors import ConfigError
-    from mixscope.results import claims_files, columns, sources
+    from mixscope.results import bundle, claims_files, columns, sources
     from mixscope.results.runs_table import Reading
 
     for name, least in (("n_test", 2), ("n_seeds", 1), ("table", 1)):
@@ -62,7 +66,14 @@ def load(
         table=arguments.table,
         factors=() if claimed is None else claimed.factors,
     )
-    found = sources.load(source, checkpoint=checkpoint, reading=reading)
+    study = source.is_dir() or bundle.is_bundle(source)
+    try:
+        found = sources.load(source, checkpoint=checkpoint, reading=reading)
+    except ConfigError:
+        if not beside or reading.baseline is None or not study:
+            raise
+        # The baseline may be that of the table beside this study.
+        found = sources.load(source, checkpoint=checkpoint, reading=replace(reading, baseline=None))
     used = [f"--{name}" for name, value in given.items() if value]
     if found.plan is not None and used and not beside:
         raise ConfigError(
@@ -71,12 +82,13 @@ def load(
     return found if claimed is None or found.plan is not None else claimed.put_into(found)
 
 
-def notes(results: "Results") -> Iterator[str]:
-    """What was found out in reading a table, and what cannot be checked of it."""
+def notes(results: "Results", words: "Words") -> Iterator[str]:
+    """What was found out in reading a table (in English), and what cannot be checked of it."""
     from mixscope.claims import health
 
     for note in results.notes:
-        yield f"read      {note}"
+        yield f"{padded(words('judge.read'), 10)}{note}"
     unchecked = health.unchecked(results)
     if results.plan is None and unchecked:
-        yield f"unchecked {', '.join(unchecked)}"
+        kinds = [words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked]
+        yield f"{padded(words('judge.unchecked'), 10)}{', '.join(kinds)}"

@@ -7,6 +7,7 @@ page-skip = Skip to the answer
 page-contents = Contents
 page-theme = Light or dark
 page-made = mixscope { $version }; study { $name }, digest { $digest }
+page-read_from = results read from { $source }
 page-made_from = mixscope { $version }; results read from { $source }
 page-as_of = Records as of { $time }
 page-unit_pp = pp
@@ -175,6 +176,16 @@ contrasts-col-chosen = Epoch best on test, pp [95 %]
 contrasts-col-gates = Limits and notes
 
 ## Without claims
+
+unchecked-planned_runs_all_there = planned runs all there
+unchecked-claims_fixed_before_the_runs = claims fixed before the runs
+unchecked-settings = settings
+unchecked-code = code
+unchecked-training_data = training data
+unchecked-checkpoint_rule = checkpoint rule
+unchecked-health_of_training = health of training
+unchecked-same_test_examples = same test examples
+unchecked-no_copied_runs = no copied runs
 
 explored-estimate = estimate
 explored-interval = 95 % CI
@@ -914,6 +925,8 @@ judge-exploratory = exploratory: nothing was claimed before these runs; { $tests
     [one] Holm over 1 contrast
    *[other] Holm over { $tests } contrasts
 }
+judge-read = read
+judge-unchecked = unchecked
 judge-size = { $runs } finished runs{ $rows ->
     [0] { "" }
    *[other] , { $rows } rows with mean and spread

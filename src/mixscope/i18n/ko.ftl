@@ -7,6 +7,7 @@ page-skip = 결론으로 건너뛰기
 page-contents = 목차
 page-theme = 밝게 또는 어둡게
 page-made = mixscope { $version }, 연구 { $name }, 다이제스트 { $digest }
+page-read_from = { $source }에서 읽은 결과
 page-made_from = mixscope { $version }, 결과 파일 { $source }
 page-as_of = { $time } 기준 기록
 page-unit_pp = %p
@@ -175,6 +176,16 @@ contrasts-col-chosen = 테스트 최고 에폭, %p [95%]
 contrasts-col-gates = 판정 제한과 참고 사항
 
 ## 가설이 없을 때
+
+unchecked-planned_runs_all_there = 계획한 실행이 모두 있는지
+unchecked-claims_fixed_before_the_runs = 가설을 실행 전에 정했는지
+unchecked-settings = 설정
+unchecked-code = 코드
+unchecked-training_data = 학습 데이터
+unchecked-checkpoint_rule = 체크포인트 규칙
+unchecked-health_of_training = 학습 상태
+unchecked-same_test_examples = 테스트 데이터가 같은지
+unchecked-no_copied_runs = 복사된 실행이 없는지
 
 explored-estimate = 추정값
 explored-interval = 95% 신뢰구간
@@ -863,6 +874,8 @@ judge-exploratory = 탐색적: 실행 전에 세운 가설이 없습니다. { $t
     [0] 실행 간 변동을 알 수 없어 p가 없습니다
    *[other] 대비 { $tests }개에 대한 Holm 보정
 }
+judge-read = 읽음
+judge-unchecked = 확인 못 함
 judge-size = 끝난 실행 { $runs }개{ $rows ->
     [0] { "" }
    *[other] , 평균과 변동만 있는 행 { $rows }개

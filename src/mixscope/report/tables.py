@@ -23,6 +23,7 @@ def all_of(told: Story, words: Words) -> dict[str, str]:
         "results": _results(told),
         "runs": _runs(told),
         "contrasts": _contrasts(told),
+        "exploratory": _exploratory(told),
         "curves": _curves(told),
         "budget": _budget(told),
         "classes": _classes(told),
@@ -46,6 +47,29 @@ def _results(told: Story) -> list[dict[str, Any]]:
             row[name], row[f"{name}_sd"] = cell.mean(name), cell.deviation(name)
         row["published_top1"] = (cell.published or {}).get("top1")
         rows.append(row)
+    return rows
+
+
+def _exploratory(told: Story) -> list[dict[str, Any]]:
+    """Gains and differences of gains where nothing was claimed; `covers`: what the interval counts."""
+    rows = []
+    for one in told.explored:
+        known, bound = one.interval, one.bound
+        rows.append(
+            {
+                "contrast": one.statement.name,
+                "estimate": one.estimate,
+                "low": known.low if known else None,
+                "high": known.high if known else None,
+                "covers": one.statement.method if known else None,
+                "bound_low": bound.low if bound else None,
+                "bound_high": bound.high if bound else None,
+                "seeds": one.seeds[0],
+                "p": one.p,
+                "p_holm": one.p_holm,
+                "verdict": one.said,
+            }
+        )
     return rows
 
 

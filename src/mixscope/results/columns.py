@@ -26,6 +26,8 @@ RESULTS = ("accuracy", "error", "seed", "state", "predictions", "n_test", "sprea
 ROLES = (*RESULTS, "experiment", *FACTORS, *MANY)
 METRICS = ("top5", "precision", "recall", "f1", "nll", "brier", "ece", "classes_never_predicted")
 
+EPOCHS = ("epoch", "epochs", "step")  # headings, as `plain` has them
+
 _WORDS = {
     "state": ("state", "status", "run state", "상태", "状态", "状態"),
     "predictions": (
@@ -93,6 +95,7 @@ class Columns:
         spread_kind: Kind of the spread where its heading says so.
         best: Whether the accuracy is the best over epochs, as its heading says.
         validation: Whether it is of a validation split, as its heading says.
+        unused: Headings of columns that differ between rows and have no role.
         said: What was found out, a sentence for each column that is read.
     """
 
@@ -103,6 +106,7 @@ class Columns:
     spread_kind: str | None
     best: bool
     validation: bool
+    unused: tuple[str, ...]
     said: tuple[str, ...]
 
 
@@ -205,6 +209,16 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
         spread_kind=spread_kind if "std" not in spread.split() else None,
         best=best,
         validation=validation,
+        unused=tuple(
+            table.headings[at]
+            for at in range(len(headings))
+            if at not in (*of.values(), *factors.values(), *metrics.values())
+            and several.get(at) != "ignore"
+            and not (rank(headings[at]) and {"accuracy", "error"} & of.keys())
+            and not (ours and _foreign(headings[at]))
+            and headings[at] not in EPOCHS
+            and len({_cell(row.cells, at) for row in table.rows}) > 1
+        ),
         said=tuple(_said(table, headings, of)),
     )
 

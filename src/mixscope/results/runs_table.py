@@ -59,9 +59,7 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
         ConfigError: If a column, a baseline or a table is named that there is not.
     """
     document = table_files.read(path)
-    known = (*table_files.SEPARATED, *table_files.JSON_LINES, *table_files.PARQUET)
-    merged = path.suffix.lower() not in known
-    tables = [_one_accuracy_a_row(t, reading, merged=merged) for t in document.tables]
+    tables = [_one_accuracy_a_row(t, reading, merged=document.prose) for t in document.tables]
     numbers = [t.number for t in tables]
     if reading.table is not None and reading.table not in numbers:
         raise ConfigError(f"--table: {path} has tables 1 to {max(numbers)}, got {reading.table}")
@@ -95,7 +93,7 @@ def of_frame(frame: "pd.DataFrame | Mapping[str, Any]", reading: Reading = Readi
         table = table_files.of_frame(frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(dict(frame)))
     except ValueError as problem:
         raise DataError(
-            f"table: {problem}; expected arrays of one length, an entry for each run"
+            f"table: {problem}; expected one-dimensional arrays of one length, an entry for each run"
         ) from problem
     if not table.rows:
         raise DataError("table: has no row; expected one row a run")
@@ -123,6 +121,7 @@ def of_table(
         notes: What was found out before.
     """
     found = columns.find(table, reading.columns, reading.factors)
+    _check_headings(table, found, source)
     table, last = table_rows.last_epochs(table, found)
     if not {"accuracy", "error", "predictions"} & found.of.keys():
         raise DataError(
@@ -157,7 +156,6 @@ def of_table(
         runs.append(_run(row, called, outcomes.get(i), source))
     return Results(
         name=name,
-        title=f"results read from {source}",
         roles=design,
         experiments=tuple(experiments),
         runs=tuple(runs),
@@ -180,6 +178,18 @@ def _data_names(table: Table, rows: Sequence[Row]) -> dict[tuple[str, ...], str]
 def _quoted(headings: Sequence[str], most: int = 12) -> str:
     shown = ", ".join(f'"{h}"' for h in headings[:most])
     return shown + (f" and {len(headings) - most} more" if len(headings) > most else "")
+
+
+def _check_headings(table: Table, found: Columns, source: str) -> None:
+    """Refuses two columns of one name where one of them has a role."""
+    for at in (*found.of.values(), *found.factors.values(), *found.metrics.values()):
+        heading = table.headings[at]
+        if table.headings.count(heading) > 1:
+            places = " and ".join(str(i) for i, h in enumerate(table.headings, 1) if h == heading)
+            raise DataError(
+                f'{source}: columns {places} are both called "{heading}"; expected one of a name; rename or'
+                " delete the others"
+            )
 
 
 def _holds_accuracy(table: Table, reading: Reading) -> bool:
@@ -336,6 +346,11 @@ def _notes(
     outcomes: Mapping[int, Outcomes],
 ) -> Iterable[str]:
     yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies {_UNITS[unit]}" if unit else "")
+    if found.unused:
+        yield (
+            f"not used, though it differs between rows: {_quoted(found.unused)} (--column factor=HEADING"
+            " takes one as a factor)"
+        )
     if found.best:
         yield "the accuracy is the best over epochs, selected on what it reports: it flatters every run"
     if found.validation and not outcomes:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.errors import DataError
+from mixscope.errors import ConfigError, DataError
 from mixscope.results import bundle, folders, runs_table
 from mixscope.results.results import LAST, Results
 from mixscope.results.runs_table import Reading
@@ -33,19 +33,25 @@ def load(
 
     Raises:
         DataError: If there is no such file or folder, or it cannot be read.
-        ConfigError: If a column or baseline is named that there is not.
+        ConfigError: If `source` is none of these, or a column or baseline is named that there is not.
     """
     if isinstance(source, Results):
         return source
     reading = reading or Reading()
     if not isinstance(source, str | Path):
+        if not isinstance(source, Mapping) and not hasattr(source, "itertuples"):
+            raise ConfigError(
+                f"results: expected a path, results, a DataFrame or a mapping of columns, got a"
+                f" {type(source).__name__}; give arrays as {{'model': [...], 'accuracy': [...]}}, or to"
+                " contrast_arrays"
+            )
         return runs_table.of_frame(source, reading)
     path = Path(source)
     if bundle.is_bundle(path):
         return _compared(bundle.read(path, checkpoint), reading)
     if path.is_dir():
         if records.is_run(path) and not (path / matrix.KEPT).is_file():
-            return folders.run(path, checkpoint)
+            return _compared(folders.run(path, checkpoint), reading)
         return _compared(folders.study(path, checkpoint), reading)
     if not path.exists():
         raise DataError(

@@ -97,15 +97,18 @@ class Document:
         tables: Its tables, in order.
         sentences: The sentences of Markdown.
         encoding: How its text was decoded; "utf-8" unless something else was found out.
+        prose: Whether it is Markdown or HTML, where an empty cell may mean "as above".
     """
 
     tables: tuple[Table, ...] = ()
     sentences: tuple[Sentence, ...] = ()
     encoding: str = "utf-8"
+    prose: bool = False
 
 
 def read(path: Path) -> Document:
-    """Reads every table of a file; the end of its name says how (all but the known ends: Markdown).
+    """Reads every table of a file; the end of its name says how (all but the known ends: Markdown, or
+    values separated by tabs or the like where a .txt file holds no other table).
 
     Args:
         path: A CSV, TSV, JSON lines, Parquet, Markdown or HTML file.
@@ -133,15 +136,17 @@ def read(path: Path) -> Document:
         elif ending in JSON_LINES:
             document = json_lines(text)
         else:
-            document = markdown(text)
+            document = replace(markdown(text), prose=True)
+            if ending == ".txt" and not document.tables:
+                document = separated(text)
     except csv.Error as problem:
         raise DataError(f"{path}: is no CSV ({problem}); save it anew, separated by commas") from problem
     except ValueError as problem:
         raise DataError(f"{path}: {problem}") from problem
     if not document.tables:
-        expected = "a pipe table or an HTML table"
+        expected = "a pipe table or an HTML table; of values separated by commas, let the name end in .csv"
         if ending in (*SEPARATED, *JSON_LINES):
-            expected = "at least two headings and one row"
+            expected = "at least two headings and one row; save the table again, with its rows"
         raise DataError(f"{path}: holds no table; expected {expected}")
     return replace(document, encoding=encoding)
 
@@ -260,7 +265,9 @@ def json_lines(text: str) -> Document:
             try:
                 parsed.append((number, json.loads(line)))
             except (ValueError, RecursionError) as problem:
-                raise ValueError(f"line {number} is no JSON object ({problem})") from problem
+                raise ValueError(
+                    f"line {number} is no JSON object ({problem}); complete the line or delete it"
+                ) from problem
     return objects(parsed)
 
 
@@ -290,7 +297,7 @@ def _flat(row: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
 
 def cell(value: Any) -> str:
     """A value as a cell's text; a number comes back from it to the last bit, and a missing one is empty."""
-    if value is None or value != value:
+    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas.NA has no truth
         return ""
     return str(value).strip()
 
@@ -302,7 +309,9 @@ def _parquet(path: Path, data: bytes) -> Document:
     try:
         rows = pq.read_table(pa.BufferReader(data)).to_pylist()
     except (pa.ArrowException, OSError) as problem:
-        raise DataError(f"{path}: is no Parquet file ({problem}); write it anew") from problem
+        raise DataError(
+            f"{path}: is no Parquet file, or cut off; copy it again, or write it anew"
+        ) from problem
     document = objects(enumerate(rows, 1))
     if not document.tables:
         raise DataError(f"{path}: holds no table; expected at least two columns and one row")

@@ -82,7 +82,10 @@ def read(
         value = printed_values.read(cell("accuracy") or cell("error"))
         if value is None and (cell("accuracy") or cell("error")) and state == DONE:
             text = cell("accuracy") or cell("error")
-            raise DataError(f"{at}: {text!r} is no accuracy; expected a number, or a state such as failed")
+            raise DataError(
+                f"{at}: {text!r} is no accuracy; expected a number, or a state such as failed; correct"
+                " the cell"
+            )
         if value is None and state == DONE and not cell("predictions"):
             raise DataError(f"{at}: no accuracy and no predictions; expected one, or a state such as failed")
         printed.append(value)
@@ -95,7 +98,7 @@ def read(
                 raise DataError(f"{at}: a spread without its number of runs; give --n-seeds N")
         kind = cell("spread_kind") or found.spread_kind
         if kind and kind not in SPREADS:
-            raise DataError(unknown(f"{at}: spread_kind", "spread", kind, SPREADS))
+            raise DataError(unknown(f"{at}: spread_kind", "spread", kind, SPREADS) + "; write one of these")
         rows.append(
             Row(
                 line=line.number,
@@ -138,7 +141,7 @@ def _unit(
         if not 0 <= value.value <= 100:
             raise DataError(
                 f'{source} line {row.line}: {value.text} under "{heading}"; expected an accuracy of 0 to'
-                " 100 %, or of 0 to 1"
+                " 100 %, or of 0 to 1; correct the cell"
             )
     small = [(row, v) for row, v in bare if 0 < v.value <= 1]
     large = [(row, v) for row, v in values if v.value > 1]
@@ -186,9 +189,7 @@ def _metrics(line: Line, found: Columns) -> dict[str, float]:
 
 def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[str, ...]]:
     """Of a table with a row for each epoch of a run, the rows of the last epochs, and a note on it."""
-    at = next(
-        (i for i, h in enumerate(table.headings) if columns.plain(h) in ("epoch", "epochs", "step")), None
-    )
+    at = next((i for i, h in enumerate(table.headings) if columns.plain(h) in columns.EPOCHS), None)
     if at is None or at in found.factors.values() or "seed" not in found.of:
         return table, ()
     last: dict[tuple[str, ...], Line] = {}
@@ -226,7 +227,8 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
         unnamed = [row for row in mine if row.seed is None]
         if unnamed and len(unnamed) < len(mine):
             raise DataError(
-                f"{source} line {unnamed[0].line}: no seed; the other runs of {told(mine[0])} have one"
+                f"{source} line {unnamed[0].line}: no seed; the other runs of {told(mine[0])} have one; fill"
+                " in the seed, or read none by --column ignore=HEADING"
             )
         first: dict[int, Row] = {}
         for row in mine:

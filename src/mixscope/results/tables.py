@@ -193,7 +193,7 @@ def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
 def _markdown(results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
     head, *body = _cells(found, "±")
     right = [TITLES.get(m, m.capitalize()) for m in METRICS]
-    lines = [f"# {results.title}", "", tabular.to_markdown(head, body, right=right)]
+    lines = [f"# {results.title or results.name}", "", tabular.to_markdown(head, body, right=right)]
     lines += [f"{caption(found).replace('+-', '±')}. Study {results.name}, digest {results.digest}."]
     if missing:
         lines += ["", f"Not done: {', '.join(missing)}."]

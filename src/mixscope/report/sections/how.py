@@ -39,7 +39,7 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
     return {
         "commands": [*planned, f"mixscope report {folder}{language}{options}"],
         "notes": told.results.notes,
-        "unchecked": ", ".join(unchecked),
+        "unchecked": ", ".join(words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked),
         "groups": {name: rows for name, rows in groups.items() if rows},
         "cost": words(
             "how.cost_text",

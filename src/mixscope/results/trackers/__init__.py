@@ -48,17 +48,25 @@ def read(source: Path) -> tuple[str, list[LoggedRun]]:
     """
     if not source.exists():
         raise DataError(f"{source}: does not exist; expected a folder of runs")
-    for program, (patterns, reader) in _READERS.items():
-        if source.is_file():
-            files = [source] if any(source.match(p) for p in patterns) else []
-            folder = source.parent
-        else:
-            files = sorted({f for p in patterns for f in source.rglob(p) if f.is_file()})
-            folder = source
-        if files:
-            return program, reader(folder, files)
+    found = kinds(source)
+    if found:
+        program, files = next(iter(found.items()))
+        return program, _READERS[program][1](source.parent if source.is_file() else source, files)
     known = ", ".join(p for patterns, _ in _READERS.values() for p in patterns)
     raise DataError(
         f"{source}: holds no log that is known ({known}); a table of runs in CSV, one row a run, is read by"
         " `mixscope judge FILE` as it is"
     )
+
+
+def kinds(source: Path) -> dict[str, list[Path]]:
+    """The logs at or below a path by program, those that `read` takes first."""
+    found = {}
+    for program, (patterns, _) in _READERS.items():
+        if source.is_file():
+            files = [source] if any(source.match(p) for p in patterns) else []
+        else:
+            files = sorted({f for p in patterns for f in source.rglob(p) if f.is_file()})
+        if files:
+            found[program] = files
+    return found

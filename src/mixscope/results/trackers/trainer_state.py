@@ -42,4 +42,6 @@ def _state(file: Path) -> dict[str, Any]:
                 return dict(found)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise DataError(f"{file}: is no trainer_state.json; expected global_step and log_history; delete it")
+    raise DataError(
+        f"{file}: is no trainer_state.json, or cut off; expected global_step and log_history; copy it again"
+    )
