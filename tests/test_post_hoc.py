@@ -201,3 +201,25 @@ def test_claims_that_need_each_other_in_a_circle_are_refused():
     circle = other.replace("  b:\n", "    needs: [b]\n  b:\n")
     with pytest.raises(ConfigError, match=r"claims.gain.needs: gain needs itself by way of b"):
         matrix.parse(circle, file="study.yaml")
+
+
+def test_sentences_claim_no_more_than_the_verdict(tmp_path):
+    def sentences(name, text, edited=None, **states):
+        write(tmp_path / name, text, **states)
+        if edited:
+            edit(tmp_path / name, *edited)
+        return mixscope.judge(folders.study(tmp_path / name)).sentences()
+
+    assert all("improved" in said for said in sentences("good", TWO))
+    post_hoc = sentences("edited", TWO, ("margin: 1.0", "margin: 6.0"))
+    assert all(said.startswith("Post hoc (claims were edited") for said in post_hoc)
+    capped = sentences("failed", FOUR, resnet_cutmix_s3="failed", vit_cutmix_s3="failed")
+    assert all(said.startswith("Inconclusive (planned runs failed") for said in capped)
+    near = sentences("near", TWO.replace("margin: 1.0", "margin: 99.0"))
+    assert all("a difference within the margin of 99 pp" in said for said in near)
+    same = TWO.replace("margin: 1.0", "margin: 99.0").replace("above", "equivalent")
+    same = sentences("same", same)
+    assert all("equivalent to none within the margin of 99 pp (90 % CI" in said for said in same)
+    assert not any("improved" in said for said in (*post_hoc, *capped, *near, *same))
+    first = sentences("look", LOOKS.replace("[0, 1, 2, 3, 4]", "[0, 1, 2]"))
+    assert all("improved" in said and "(98.94 % CI" in said for said in first)

@@ -666,6 +666,7 @@ expected-time = a time as 2026-01-31T12:00:00+0000
 expected-state = one of { $states }
 expected-mapping = a mapping
 expected-findings = findings of health checks
+expected-seeds = a list of seeds, or their number
 expected-list = a list
 expected-or-null = { $expected } or null
 record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the folder and make the run again

@@ -631,6 +631,7 @@ expected-time = 2026-01-31T12:00:00+0000 형식의 시각
 expected-state = { $states } 중 하나
 expected-mapping = 매핑
 expected-findings = 검증 항목의 결과
+expected-seeds = 시드 목록 또는 시드 수
 expected-list = 목록
 expected-or-null = { $expected } 또는 null
 record-chain = { $path }: config.yaml의 설정은 { $own }인데 { $record }은(는) { $digest } 실행의 것입니다. config.yaml을 고쳤거나 두 실행의 파일이 한 폴더에 있습니다. 되돌리거나 폴더를 지우고 다시 실행하세요

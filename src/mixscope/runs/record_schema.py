@@ -84,8 +84,8 @@ STUDY = {
     "name": TEXT,
     "claims": TEXT,
     "rules": COUNT,
-    "seeds": Value(  # earlier versions recorded how many there are
-        "a list of seeds, or their number",
+    "seeds": _value(  # earlier versions recorded how many there are
+        "expected-seeds",
         lambda v: COUNT.fits(v) or (isinstance(v, list) and all(COUNT.fits(one) for one in v)),
     ),
     "looks?": [COUNT],
