@@ -147,6 +147,7 @@ contrasts-secondary = Secondary claims
 contrasts-details = All contrasts with their statistics
 contrasts-none = There is no contrast yet.
 contrasts-explored = Nothing was claimed before these runs, so this is exploratory: every gain over the baseline and every difference of gains, with 95 % intervals; p-values are corrected by Holm over all of them.
+contrasts-explored_no_p = Nothing was claimed before these runs, so this is exploratory: every gain over the baseline and every difference of gains. No spread between runs is known, so there is no p-value and no verdict.
 contrasts-explored_gain = Gain over { $baseline }
 contrasts-explored_difference = Difference of gains, from { $over }
 contrasts-explored_table = All gains and differences of gains

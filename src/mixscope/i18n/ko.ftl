@@ -147,6 +147,7 @@ contrasts-secondary = 이차 가설
 contrasts-details = 모든 대비와 통계량
 contrasts-none = 아직 대비가 없습니다.
 contrasts-explored = 실행 전에 세운 가설이 없으므로 탐색적 분석입니다. 기준 조건 대비 모든 향상폭과 향상폭의 차이를 95% 구간과 함께 보이며, p값은 이 모두에 대해 Holm 방법으로 보정했습니다.
+contrasts-explored_no_p = 실행 전에 세운 가설이 없으므로 탐색적 분석입니다. 기준 조건 대비 모든 향상폭과 향상폭의 차이를 보입니다. 실행 간 변동을 알 수 없어 p값과 판정이 없습니다.
 contrasts-explored_gain = { $baseline } 대비 향상폭
 contrasts-explored_difference = { $over } 대비 향상폭의 차이
 contrasts-explored_table = 모든 향상폭과 향상폭의 차이

@@ -244,6 +244,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "forests": forests[False],
         "forests_secondary": forests[True],
         "explored": contrasts.explored(told, words),
+        "explored_p": any(one.p is not None for one in told.explored),
         "explored_bounds": any(one.bound is not None for one in told.explored),
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
         "results": results_section.charts(told, words),
