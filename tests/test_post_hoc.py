@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
 import made_study
 import mixscope
+from mixscope import i18n
 from mixscope.claims import verdicts
 from mixscope.errors import ConfigError
 from mixscope.report import page
@@ -223,3 +225,15 @@ def test_sentences_claim_no_more_than_the_verdict(tmp_path):
     assert not any("improved" in said for said in (*post_hoc, *capped, *near, *same))
     first = sentences("look", LOOKS.replace("[0, 1, 2, 3, 4]", "[0, 1, 2]"))
     assert all("improved" in said and "(98.94 % CI" in said for said in first)
+
+
+def test_the_example_of_the_documents_has_the_lines_of_the_program():
+    text = (Path(__file__).parents[1] / "docs" / "claims.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    lines = [
+        i18n.message("why-crosses", level="99.68", margin="1"),
+        i18n.message("answer-seeds_needed", n="6-11"),
+        i18n.message("judge-paired", change="less", percent="20"),
+        i18n.message("judge-look", number=2, of=4, seeds=5, level="99.68", low=-3.57, high=0.17, next=8),
+    ]
+    for line in lines:
+        assert line.replace("\N{NO-BREAK SPACE}", " ") in text
