@@ -237,3 +237,14 @@ def test_the_example_of_the_documents_has_the_lines_of_the_program():
     ]
     for line in lines:
         assert line.replace("\N{NO-BREAK SPACE}", " ") in text
+
+
+def test_seeds_that_would_settle_a_claim_are_those_of_later_looks(tmp_path):
+    weak = dataclasses.replace(skill(**{"resnet-cutmix": 1.7, "vit-cutmix": 1.75}))
+    text = TWO.replace("claims:", "looks: [3, 5, 8, 12]\nclaims:")
+    made_study.write(tmp_path / "s", text, weak)
+    for reading in verdict(tmp_path / "s")[0].readings:
+        assert {reading.seeds_low, reading.seeds_needed, reading.seeds_high} <= {5, 8, 12, None}
+    made_study.write(tmp_path / "alone", TWO, weak)
+    free = [r.seeds_needed for r in verdict(tmp_path / "alone")[0].readings]
+    assert any(n not in (None, 5, 8, 12) for n in free)

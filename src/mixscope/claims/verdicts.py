@@ -302,7 +302,7 @@ class _Bench:
             *(Gate(p.kind, p.finding) for p in health.gates(runs, self._checkpoint)),
             *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
         ]
-        low, needed, high = self._outlook(claim, points)
+        low, needed, high = self._outlook(claim, points, look.seeds if reached else 0)
         squares = sum(w * w / c.n_seeds for c, w in zip(cells, each, strict=True))
         tipping = power.tipping_sd(points, squares, expect=claim.expect, margin=claim.margin)
         one = points.conditional
@@ -360,15 +360,28 @@ class _Bench:
         mine = [seed for seed in sample.seeds if seed in seeds]
         return sample if len(mine) == len(sample.seeds) else sample.only(mine) if mine else None
 
-    def _outlook(self, claim: Claim, points: Estimate) -> tuple[int | None, int | None, int | None]:
-        """Seeds that would settle the claim: few, at the observed variance, and many."""
+    def _outlook(
+        self, claim: Claim, points: Estimate, judged: int
+    ) -> tuple[int | None, int | None, int | None]:
+        """Seeds that would settle the claim: few, at the observed variance, and many.
+
+        A study that declares looks is judged at these alone: the next later look with as many seeds counts.
+        """
         outlook = power.Outlook.of(points)
         if outlook is None:
             return None, None, None
         tests = len(self._family) if claim in self._family else 1
-        return outlook.seeds_between(
+        low, needed, high = outlook.seeds_between(
             expect=claim.expect, margin=claim.margin, tests=tests, level=1 - 2 * self._looks[-1].level
         )
+        if not self._results.looks:
+            return low, needed, high
+        later = [each.seeds for each in self._looks if each.seeds > judged]
+
+        def at_a_look(seeds: int | None) -> int | None:
+            return None if seeds is None else next((n for n in later if n >= seeds), None)
+
+        return at_a_look(low), at_a_look(needed), at_a_look(high)
 
     def _resampled(
         self, weights: Mapping[str, float], cells: Sequence[Known], paired: bool

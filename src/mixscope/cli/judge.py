@@ -194,7 +194,8 @@ def _what_it_would_take(reading: Any, words: "Words") -> Iterator[str]:
         yield words("answer.open") if sd is None else words("answer.tipping", sd=f"{sd:.2f}")
     elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm", "unfinished"}:
         if reading.seeds_low is None:
-            yield words("judge.too_small")
+            if reading.look is None or reading.look.of == 1:
+                yield words("judge.too_small")
         else:
             low, high = reading.seeds_low, reading.seeds_high
             seeds = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
