@@ -87,7 +87,7 @@ def test_a_folder_a_bundle_and_loaded_results_are_judged_alike(folder, tmp_path)
 def test_verdicts_read_well_in_a_terminal_a_notebook_and_a_paper(folder):
     judged = mixscope.judge(mixscope.load(folder))
     text = repr(judged)
-    assert text.splitlines()[0] == "two: 12 of 12 runs done, 1 claim"
+    assert text.splitlines()[0] == "two: 12 of 12 runs done, 1 claim, verdict rules 2"
     reading = judged[0].readings[1]
     assert "gain of cutmix, vit" in text and f"{reading.points.estimate:+.2f}" in text
     html = judged._repr_html_()

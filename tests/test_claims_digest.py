@@ -167,7 +167,11 @@ def test_a_run_records_what_its_study_claimed_when_it_began(tmp_path):
     planned = made.expand()[0]
     path = out / planned.directory
     small_run.run(planned.config, tmp_path / "data", path)
-    expected = {"name": "small", "claims": made.claims_digest, "rules": 2, "seeds": 3, "looks": [3, 5]}
+    expected = {"name": "small", "claims": made.claims_digest, "rules": 2, "seeds": [0, 1, 2]}
+    expected |= {
+        "looks": [3, 5],
+        "factors": {"width": ["low", "high", "highest"], "augmentation": ["default", "mixup"]},
+    }
     assert records.read_environment(path)["study"] == expected
 
     file = out / matrix.KEPT

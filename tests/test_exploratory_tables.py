@@ -69,8 +69,9 @@ def test_claims_from_elsewhere_are_not_said_to_be_older_than_the_runs(table):
     assert "before the first run" not in page and "the margin of the claims file" in page
 
 
-def test_a_page_of_accuracies_has_no_column_without_a_value(table):
-    page = mixscope.report(table, "r.html").read_text("utf-8")
+@pytest.mark.parametrize("name", ["accuracies.csv", "deltas.md"])
+def test_a_page_of_accuracies_has_no_column_without_a_value(name, tmp_path):
+    page = mixscope.report(TABLE.parent / name, tmp_path / "r.html").read_text("utf-8")
     for found in re.findall(r"<table.*?</table>", page, re.DOTALL):
         rows = [
             [
@@ -80,7 +81,7 @@ def test_a_page_of_accuracies_has_no_column_without_a_value(table):
             for row in re.findall(r"<tr>.*?</tr>", found, re.DOTALL)
         ]
         for head, *values in zip(*rows, strict=True):
-            assert set(values) - {"–", "", "0 of 0"}, head
+            assert set(values) - {"–", "", "0 of 0", "– (–)"}, head
 
 
 def test_the_interval_over_seeds_does_not_depend_on_the_size_of_the_test_set():
@@ -90,16 +91,16 @@ def test_the_interval_over_seeds_does_not_depend_on_the_size_of_the_test_set():
 
 
 @pytest.mark.parametrize("frame", [SINGLE, MEANS], ids=["one seed", "no spread"])
-def test_without_spread_and_test_size_nothing_is_assumed(frame):
+def test_without_spread_and_test_size_nothing_is_assumed(frame, tmp_path):
     (one,) = mixscope.judge(frame)
+    page = mixscope.report(frame, tmp_path / "r.html").read_text("utf-8")
+    assert "no interval" in page and "with 95" not in page and "corrected by Holm" not in page
     assert one.interval is None and one.bound is None and one.p is None and one.verdict == "no-verdict"
     n = one.seeds[0]
     assert one.tipping_sd == pytest.approx(one.estimate / (1.959964 * math.sqrt(2 / n)), rel=1e-4)
     assert "95 % CI" not in "".join(exploratory.to_text([one]))
     assert "beyond noise" not in one.statement.to_text() and "no interval" in one.statement.to_text()
-    weights = {one.contrast.weights and next(iter(one.contrast.weights)): {}}
-    factor = next(iter(weights))
-    (same,) = mixscope.contrast(frame, {factor: one.contrast.weights[factor]})
+    (same,) = mixscope.contrast(frame, one.contrast.weights)
     assert same.interval is None and same.estimate == pytest.approx(one.estimate)
 
 
@@ -143,6 +144,12 @@ def test_a_contrast_prints_its_p_and_no_empty_column():
     assert f"{found[0].p:.3f}" in repr(found) and f"p {found[0].p:.2g}" in found.sentences()[0]
     for text in (repr(found), found.to_latex(), found.to_markdown(), found._repr_html_()):
         assert "verdict" not in text and "Holm" not in text
+
+
+def test_a_chart_as_a_file_has_the_background_of_what_covers_its_lines(table):
+    text = mixscope.figures(table)["forest"].save("x.svg").read_text("utf-8")
+    (ground,) = re.findall(r'<rect width="100%" height="100%" style="fill: ([^"]+)"', text)
+    assert f".veil {{ fill: {ground}; }}" in text
 
 
 def test_the_line_at_zero_does_not_strike_through_the_names_of_groups(table):

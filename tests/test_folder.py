@@ -99,14 +99,15 @@ def test_after_the_first_run_an_edit_is_refused_by_what_it_changed(tmp_path, cha
     assert matrix.load(str(tmp_path)).text == made().text
 
 
-def test_seeds_and_levels_may_be_added_and_runs_that_have_not_begun_left_out(tmp_path):
+def test_seeds_and_levels_may_be_added_and_no_seed_left_out(tmp_path):
     folder.keep(made(), tmp_path)
     begin(made(), tmp_path)
     models = {**TREE["factors"]["model"], "c": {"model.arch": "resnet34"}}
     more = made(factors={**TREE["factors"], "model": models}, seeds=[0, 1, 2])
     folder.keep(more, tmp_path)
     assert matrix.load(str(tmp_path)).digest == more.digest
-    folder.keep(made(seeds=[0]), tmp_path)
+    with pytest.raises(ConfigError, match="none goes"):
+        folder.keep(made(seeds=[0]), tmp_path)
 
 
 def test_a_folder_that_is_worked_on_keeps_its_study(tmp_path):

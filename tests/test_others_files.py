@@ -96,6 +96,17 @@ def test_another_baseline_of_a_study_can_be_named(capsys, silent, tmp_path):
     assert code == 2 and "--baseline" in err
 
 
+def test_a_baseline_of_the_table_beside_a_study_does_not_trouble_the_study(capsys, silent):
+    code, _, err = call(capsys, "compare", silent, CASES / "accuracies.csv", "--baseline", "none")
+    assert "--baseline" not in err, (code, err)
+
+
+def test_a_run_has_no_baseline_to_name(capsys, silent):
+    run = next(path for path in silent.iterdir() if path.is_dir() and path.name.startswith("resnet"))
+    code, _, err = call(capsys, "judge", run, "--baseline", "none")
+    assert code == 2 and "no factors" in err
+
+
 # --- what is there ---
 
 

@@ -343,14 +343,6 @@ def test_a_claim_holds_only_with_what_it_needs(tmp_path, default, said):
     assert main[1].verdict == SUPPORTED, "the other stratum has what it needs"
 
 
-def test_claims_that_need_each_other_are_judged_all_the_same(tmp_path):
-    text = NEEDS.replace(
-        "  helps:\n    en: CutMix helps", "  helps:\n    needs: [main]\n    en: CutMix helps"
-    )
-    found = judged(tmp_path / "s", text, skill())
-    assert set(found) == {"main", "helps"}
-
-
 def test_holm_caps_a_claim_that_is_supported_only_by_itself():
     claims = [dataclasses.replace(matrix.parse(TWO, file="s").claims[0], id=name) for name in ("a", "b")]
     look = looks.plan((), 3)[0]

@@ -225,11 +225,11 @@ def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | No
         if array.ndim == 2 and len(array) > len(np.unique(array, axis=0)):
             said.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
     if a.ndim == 2:
-        same = (a.astype(bool)[:, None, :] == b.astype(bool)[None, :, :]).all(axis=2)
-        if same.any() and not (a.all() and b.all()):
-            i, j = map(int, np.argwhere(same)[0])
-            said.append(
-                f"Run {i + 1} of the first model and run {j + 1} of the second are right on the same"
-                " examples: is one a copy?"
-            )
+        first = {row.tobytes(): i for i, row in enumerate(a.astype(bool), 1) if 0 < row.sum() < len(row)}
+        for j, row in enumerate(b.astype(bool), 1):
+            if row.tobytes() in first:
+                said.append(
+                    f"Run {first[row.tobytes()]} of the first model and run {j} of the second are right on"
+                    " the same examples: is one a copy?"
+                )
     return said

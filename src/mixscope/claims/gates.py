@@ -17,7 +17,7 @@ from mixscope.findings import Finding
 FEWEST_SEEDS = 3
 # Kinds, each one word; the report has a phrase for each.
 GATES = (
-    *("seeds", "unfinished", "failed", "claims", "copied", "settings", "code", "data"),
+    *("seeds", "unfinished", "failed", "claims", "plan", "copied", "settings", "code", "data"),
     *("checkpoint", "health", "scales", "holm", "needs"),
 )
 
@@ -65,6 +65,32 @@ def unfinished(look: Look, states: Mapping[str, Sequence[str]], ended: Sequence[
         return []
     code = "before-first-look" if look.of > 1 else "runs-unfinished"
     return [gate("unfinished", code, done=each.count("done"), planned=len(each), seeds=look.seeds)]
+
+
+def skipped(
+    look: Look, numbers: Sequence[int], states: Mapping[str, Sequence[str]], pending: str
+) -> list[Gate]:
+    """Runs that were not begun or were deleted while later seeds, or other experiments, have them.
+
+    An experiment may stop at a look, where no open claim needs it any more.
+
+    Args:
+        look: At which the claim is judged.
+        numbers: Of seeds, at all looks.
+        states: Of all planned runs of each experiment, in the order of seeds.
+        pending: The state of a run that was not begun.
+    """
+    own = {
+        n: max((i + 1 for i, s in enumerate(each) if s != pending), default=0) for n, each in states.items()
+    }
+    most = max(own.values(), default=0)
+    where = []
+    for name, each in states.items():
+        stopped = own[name] in numbers and own[name] >= look.seeds
+        missing = sum(s == pending for s in each[: own[name] if stopped else most])
+        if missing:
+            where.append(f"{name} {missing}/{most}")
+    return [gate("unfinished", "runs-skipped", where=", ".join(where))] if where else []
 
 
 def failed(states: Mapping[str, Sequence[str]], lost: Sequence[str]) -> list[Gate]:

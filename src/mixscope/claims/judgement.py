@@ -12,7 +12,7 @@ from typing import Generic, TypeVar, overload
 
 from tabulate import tabulate
 
-from mixscope.claims import estimates, exploratory, health, samples, statements, verdicts
+from mixscope.claims import estimates, exploratory, health, recorded, rules, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
 from mixscope.claims.statements import CONTRAST, EXAMPLES_ONLY, Statement
@@ -21,6 +21,7 @@ from mixscope.errors import ConfigError, unknown
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
+from mixscope.study.claim import normalised
 
 STYLES = {"text": Statement.to_text, "markdown": Statement.to_markdown, "latex": Statement.to_latex}
 T = TypeVar("T", bound="Verdict | Explored | Contrasted")
@@ -140,7 +141,8 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
     judged = verdicts.judge(results, checkpoint=checkpoint)
     said = statements.of_verdicts(judged, results.claims, results.roles)
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
-    return Judgement(f"{count}, {claims}", judged, said, _notes(results))
+    title = f"{count}, {claims}, verdict rules {rules.RULES}"
+    return Judgement(title, judged, said, _notes(results))
 
 
 def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[str]:
@@ -149,6 +151,9 @@ def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[st
     if found is not None:
         heading = exploratory.heading(found)
         notes.append(f"{heading[0].upper()}{heading[1:]}.")
+    else:
+        notes.append(f"Judged by version {rules.RULES} of the verdict rules.")
+        notes += [f"{gate.sentence[0].upper()}{gate.sentence[1:]}." for gate in recorded.edits(results)]
     unchecked = health.unchecked(results) if results.plan is None else ()
     if unchecked:
         notes.append(f"Not checked, because the results do not say: {', '.join(unchecked)}.")
@@ -169,7 +174,7 @@ def contrast(
     Args:
         results: Of models trained anywhere.
         weights: `{factor: {level: weight}}`, for instance `{"augmentation": {"mixup": 1, "default": -1}}`;
-            the weights of a factor sum to 0.
+            the weights of a factor sum to 0, and are scaled so that their absolute values sum to 2.
         where: Levels at which other factors are held.
         checkpoint: "last" or "selected".
 
@@ -189,6 +194,9 @@ def contrast(
         if abs(sum(levels.values())) > 1e-9:
             total = sum(levels.values())
             raise ConfigError(f"contrast.{factor}: weights of a comparison sum to 0, these to {total:g}")
+        if not any(levels.values()):
+            raise ConfigError(f"contrast.{factor}: expected weights other than 0")
+    weights = {factor: normalised(levels) for factor, levels in weights.items()}
     for factor, level in (where or {}).items():
         if factor not in results.factors or factor in weights:
             others = [f for f in results.factors if f not in weights]

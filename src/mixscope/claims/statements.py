@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from mixscope import i18n
 from mixscope.claims.contrasts import Interval
+from mixscope.claims.rules import INCONCLUSIVE, NEGLIGIBLE, POST_HOC, REFUTED, SCALE_DEPENDENT, SUPPORTED
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
@@ -42,6 +43,9 @@ class Statement:
         p: Two-sided, of this contrast alone; None with one seed, and where `p_holm` is told.
         p_holm: Two-sided or of the claim, after Holm; None where there is none.
         verdict: One word or a few; "" without one.
+        judged: The interval that the verdict rests on, where it is not `interval`; sentences have it.
+        before: What a sentence begins with where its verdict allows no direction.
+        after: What it ends with.
     """
 
     kind: str
@@ -55,6 +59,9 @@ class Statement:
     basis: tuple[str, ...] = ()
     p_holm: float | None = None
     verdict: str = ""
+    judged: Interval | None = None
+    before: str = ""
+    after: str = ""
     p: float | None = None
 
     @property
@@ -90,9 +97,13 @@ class Statement:
     def _said(self, what: str, where: str, other: str) -> str:
         size = f"{abs(self.estimate):.1f} pp"
         signed = f"{self.estimate:+.1f} pp"
-        above = self.interval is not None and self.interval.low > 0
-        below = self.interval is not None and self.interval.high < 0
+        rests = self.judged or self.interval
+        above = rests is not None and rests.low > 0
+        below = rests is not None and rests.high < 0
         in_where = f" in {where}" if where else ""
+        if self.before or self.after:
+            said = f"{self.before}{self._single(what, where, other)}{self.after}"
+            return said[0].upper() + said[1:] if said.startswith("the gains of") else said
         if self.seeds[0] == 1:
             return f"In single runs, which show no spread, {self._single(what, where, other)}"
         if self.interval is None or self.method == EXAMPLES_ONLY:
@@ -136,7 +147,8 @@ class Statement:
             parts.append(f"p {self.p:.2g}" if self.p >= 0.001 else "p < 0.001")
         if self.interval is None:
             return f"no interval; {', '.join(p for p in parts if p)}"
-        ends = f"{100 * self.interval.level:g} % CI {_end(self.interval.low)} to {_end(self.interval.high)}"
+        shown = self.judged or self.interval
+        ends = f"{100 * shown.level:.4g} % CI {_end(shown.low)} to {_end(shown.high)}"
         return f"{ends}; {', '.join(p for p in parts if p)}"
 
     def cells(self) -> tuple[str, ...]:
@@ -177,7 +189,31 @@ def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles)
         basis=("examples paired" if reading.bootstrap is not None else "on this test set",),
         p_holm=reading.p_holm,
         verdict=reading.verdict.lower().replace("-", " "),
+        judged=None if one else reading.judged,
+        before=_before(reading),
+        after=_after(reading, claim),
     )
+
+
+def _before(reading: Reading) -> str:
+    """What a verdict that allows no direction is said with; "" for the others."""
+    if reading.verdict in (INCONCLUSIVE, SCALE_DEPENDENT, POST_HOC):
+        word = reading.verdict.replace("-", " ").capitalize()
+        why = "; ".join(i18n.message(f"gate-{kind}") for kind in dict.fromkeys(reading.gate_kinds))
+        return f"{word} ({why}): " if why else f"{word}: "
+    return ""
+
+
+def _after(reading: Reading, claim: Claim) -> str:
+    """How an equivalence, or a difference inside the margin, is said; "" for a direction."""
+    margin = f"the margin of {claim.margin:g} pp"
+    if reading.verdict == NEGLIGIBLE:
+        return f", a difference within {margin}"
+    if claim.expect == "equivalent" and reading.verdict == SUPPORTED:
+        return f", equivalent to none within {margin}"
+    if claim.expect == "equivalent" and reading.verdict == REFUTED:
+        return f", not equivalent: beyond {margin}"
+    return ""
 
 
 def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, str, str]:

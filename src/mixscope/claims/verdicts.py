@@ -2,8 +2,8 @@
 
 What intervals say is in rules.py. Here a study is looked at: at which number of seeds (looks.py), from which
 runs, and what caps the verdict (gates.py, health.py). A capped verdict is INCONCLUSIVE, SCALE-DEPENDENT where
-log-odds alone speak against it, and POST HOC where claims were edited after the first run. With one seed a
-reading is EXPLORATORY. A claim that needs others is supported only with them.
+log-odds alone speak against it, and POST HOC where claims or the plan were edited after the first run. With
+one seed a reading is EXPLORATORY. A claim that needs others is supported only with them.
 
 What does not belong here: how an interval is computed (contrasts.py), and how a verdict looks (report).
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mixscope import i18n
-from mixscope.claims import contrasts, estimates, gates, health, looks, power, rules, samples
+from mixscope.claims import contrasts, estimates, gates, health, looks, power, recorded, rules, samples
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval
 from mixscope.claims.estimates import Known
@@ -187,7 +187,7 @@ def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
     settled = {
         claim.id: [_needs(r, claim, claims, corrected) for r in corrected[claim.id]] for claim in claims
     }
-    edited = bench.edited()
+    edited = recorded.edits(results)
     return [
         _over_strata(claim, [_post_hoc(r, edited) for r in settled[claim.id]], bench.heterogeneity(claim))
         for claim in claims
@@ -211,22 +211,10 @@ class _Bench:
         self._family = rules.family(results.claims)
         self._estimates: dict[str, list[Estimate]] = {}
         self._states = {(run.experiment, run.seed): run.state for run in results.runs}
-        self._recorded = [
-            run.provenance.study
-            for run in results.runs
-            if run.provenance is not None and run.provenance.study is not None
-        ]
-        first = [seeds for study in self._recorded if isinstance(seeds := study.get("seeds"), int)]
-        self._looks = looks.plan(results.looks, min([len(results.seeds), *first]))
+        self._looks = looks.plan(results.looks, recorded.first_seeds(results))
 
     def strata(self, claim: Claim) -> list[dict[str, str]]:
         return claim.strata(self._results.factors)
-
-    def edited(self) -> list[Gate]:
-        """Claims that are not those which runs recorded when they began."""
-        now = self._results.claims_digest
-        other = sum(study.get("claims") != now for study in self._recorded)
-        return [gates.gate("claims", "claims-edited", count=other)] if other and now is not None else []
 
     def heterogeneity(self, claim: Claim) -> float | None:
         """p of no difference between the strata of a claim that were read."""
@@ -253,13 +241,26 @@ class _Bench:
     def _found(self, names: Sequence[str]) -> tuple[Look, bool, dict[str, list[int]]]:
         """The same where no seeds were planned: those that were found, in their order."""
         every = {name: [run.seed for run in self._results.runs_of(name)] for name in names}
+        counts = [self._ended(name, every[name]) for name in names]
         if not self._results.looks:
-            return self._looks[0], True, every
-        summaries = {name: self._results.summary_of(name) for name in names}
-        counts = [s.n_seeds if s is not None else len(every[name]) for name, s in summaries.items()]
+            done = all(self._state(n, seed) in ENDED for n in names for seed in every[n])
+            return self._looks[0], done, every
         reached = [look for look in self._looks if look.seeds <= min(counts)]
         look = reached[-1] if reached else self._looks[0]
         return look, bool(reached), {name: seeds[: look.seeds] for name, seeds in every.items()}
+
+    def _ended(self, name: str, seeds: Sequence[int]) -> int:
+        """How many seeds of an experiment have ended before the first that has not."""
+        summary = self._results.summary_of(name)
+        if summary is not None:
+            return summary.n_seeds
+        return next((i for i, s in enumerate(seeds) if self._state(name, s) not in ENDED), len(seeds))
+
+    def _planned(self, name: str) -> list[str]:
+        """States of all planned runs of an experiment, those beyond the look included."""
+        if self._results.plan is None:
+            return [run.state for run in self._results.runs_of(name)]
+        return [self._state(name, seed) for seed in self._results.seeds]
 
     def _state(self, name: str, seed: int) -> str:
         return self._states.get((name, seed), PENDING)
@@ -270,11 +271,12 @@ class _Bench:
         found_samples = {name: self._sample(name, counted[name]) for name in weights}
         missing = tuple(name for name, sample in found_samples.items() if sample is None)
         states = {name: [self._state(name, seed) for seed in counted[name]] for name in weights}
-        if not reached:
+        planned = {name: self._planned(name) for name in weights}
+        if not reached and self._results.looks:
             for mine in states.values():
                 mine += [PENDING] * (look.seeds - len(mine))
         if missing:
-            return _nothing(claim, stratum, weights, missing, gates.failed(states, LOST))
+            return _nothing(claim, stratum, weights, missing, gates.failed(planned, LOST))
         cells = [sample for sample in found_samples.values() if sample is not None]
         common = contrasts.common_seeds(cells)
         if claim.pair_seeds:
@@ -294,8 +296,8 @@ class _Bench:
         uncapped = rule(claim.expect, claim.margin, judged, narrow, wide=wide)
         found = [
             *gates.few(seeds),
-            *([] if reached else gates.unfinished(look, states, ENDED)),
-            *gates.failed(states, LOST),
+            *(self._skipped(look, planned) if reached else gates.unfinished(look, states, ENDED)),
+            *gates.failed(planned, LOST),
             *copied(runs, self._checkpoint),
             *(Gate(p.kind, p.finding) for p in health.gates(runs, self._checkpoint)),
             *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
@@ -344,6 +346,11 @@ class _Bench:
             chosen_on_test=self._on_test(weights, counted, claim.pair_seeds),
             bound=None if bound is None else bound.interval(),
         )
+
+    def _skipped(self, look: Look, planned: Mapping[str, Sequence[str]]) -> list[Gate]:
+        if self._results.plan is None:
+            return []
+        return gates.skipped(look, [each.seeds for each in self._looks], planned, PENDING)
 
     def _sample(self, name: str, seeds: Sequence[int]) -> Known | None:
         """What the runs of an experiment with these seeds get right; None where there are none."""
@@ -584,9 +591,11 @@ def _all_needs(claim: Claim, claims: Mapping[str, Claim]) -> list[str]:
 
 def _post_hoc(reading: Reading, edited: Sequence[Gate]) -> Reading:
     """A reading of a claim that may have been fitted to what the runs showed."""
-    if not edited or reading.verdict in (MISSING, ESTIMATE):
+    if not edited or reading.verdict == MISSING:
         return reading
-    return dataclasses.replace(_gated(reading, edited[0]), verdict=POST_HOC)
+    for gate in edited:
+        reading = _gated(reading, gate)
+    return dataclasses.replace(reading, verdict=POST_HOC)
 
 
 def _over_strata(claim: Claim, readings: Sequence[Reading], heterogeneity: float | None) -> Verdict:

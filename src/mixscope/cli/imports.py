@@ -21,6 +21,7 @@ def add(commands: Any) -> None:
         "  mixscope import output/train --out results.zip\n"
         "  mixscope import lightning_logs --out results.zip --column accuracy=val_acc\n"
         "  mixscope import mlruns --out results.zip --epoch best-on-validation\n"
+        "  mixscope import wandb-export.csv --out results.zip\n"
         "  mixscope judge results.zip",
     )
     command.add_argument(

@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
-    from mixscope.claims import budget, exploratory, health, judgement, rules, verdicts
+    from mixscope.claims import budget, exploratory, health, judgement, recorded, rules, verdicts
 
     found = tables.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
@@ -58,6 +58,8 @@ def judge(arguments: argparse.Namespace) -> None:
                 "checkpoint": arguments.checkpoint,
                 "rules": rules.RULES,
                 "runs": {"done": done, "asked": asked},
+                "recorded": recorded.claimed(found),
+                "post_hoc": [gate.sentence for gate in recorded.edits(found)],
                 "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
                 "verdicts": [v.to_dict() for v in judged],
                 "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
@@ -76,9 +78,15 @@ def judge(arguments: argparse.Namespace) -> None:
         print(f"{arguments.results}: {_size(found, words)}")
         for line in tables.notes(found, words):
             print(line)
+        if judged:
+            print(words("answer.rules", rules=rules.RULES))
     else:
         about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
         print(words("judge.head", name=found.name, done=done, asked=asked, **about))
+        if judged and not recorded.claimed(found):
+            print(words("answer.unrecorded"))
+        for gate in recorded.edits(found):
+            print(words.render(gate.finding))
     if explored:
         print("\n" + exploratory.heading(explored, words.language))
         print("\n".join(exploratory.to_text(explored, words.language)))

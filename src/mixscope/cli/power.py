@@ -146,7 +146,8 @@ def _check(effect: float | None, sd: float | None) -> None:
 def _source(otherwise: Any, spreads: dict[str, Any]) -> str:
     known = otherwise.low == otherwise.high
     shown = f"{otherwise.low:.2f} pp" if known else f"{otherwise.low:.2f} to {otherwise.high:.2f} pp"
-    own = f"; {len(spreads)} experiments have one of their own" if spreads else ""
+    several = f"; {len(spreads)} experiments have one of their own"
+    own = "" if not spreads else "; 1 experiment has one of its own" if len(spreads) == 1 else several
     return f"standard deviation between runs: {shown}, {otherwise.source}{own}"
 
 

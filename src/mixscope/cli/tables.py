@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def load(
         beside: Whether the options may be meant for something else that is read, too.
     """
     from mixscope.errors import ConfigError
-    from mixscope.results import claims_files, columns, sources
+    from mixscope.results import bundle, claims_files, columns, sources
     from mixscope.results.runs_table import Reading
 
     for name, least in (("n_test", 2), ("n_seeds", 1), ("table", 1)):
@@ -65,7 +66,14 @@ def load(
         table=arguments.table,
         factors=() if claimed is None else claimed.factors,
     )
-    found = sources.load(source, checkpoint=checkpoint, reading=reading)
+    study = source.is_dir() or bundle.is_bundle(source)
+    try:
+        found = sources.load(source, checkpoint=checkpoint, reading=reading)
+    except ConfigError:
+        if not beside or reading.baseline is None or not study:
+            raise
+        # The baseline may be that of the table beside this study.
+        found = sources.load(source, checkpoint=checkpoint, reading=replace(reading, baseline=None))
     used = [f"--{name}" for name, value in given.items() if value]
     if found.plan is not None and used and not beside:
         raise ConfigError(

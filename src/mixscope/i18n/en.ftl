@@ -76,6 +76,7 @@ answer-look = judged at { $seeds } seeds by the { $level } % interval [{ $low },
 answer-look_next = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]; next look at { $next } seeds
 answer-rules = Judged by version { $rules } of the verdict rules.
 answer-edited = Claims edited after the first run
+answer-unrecorded = Claims of the study; that they were there before its first run is not recorded
 answer-seeds_needed = { $n } seeds per experiment would settle it either way (80 % power, if the effect is as estimated)
 answer-tipping = a standard deviation between runs of { $sd } pp would erase it
 answer-margin = margin { $margin } pp
@@ -106,6 +107,7 @@ gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
 gate-failed = planned runs failed or are damaged
 gate-claims = claims were edited after the first run
+gate-plan = the study was edited after its first run
 gate-copied = runs with identical predictions
 gate-settings = settings differ from the study's
 gate-code = different versions of the code
@@ -145,6 +147,7 @@ contrasts-secondary = Secondary claims
 contrasts-details = All contrasts with their statistics
 contrasts-none = There is no contrast yet.
 contrasts-explored = Nothing was claimed before these runs, so this is exploratory: every gain over the baseline and every difference of gains, with 95 % intervals; p-values are corrected by Holm over all of them.
+contrasts-explored_no_p = Nothing was claimed before these runs, so this is exploratory: every gain over the baseline and every difference of gains. No spread between runs is known, so there is no p-value and no verdict.
 contrasts-explored_gain = Gain over { $baseline }
 contrasts-explored_difference = Difference of gains, from { $over }
 contrasts-explored_table = All gains and differences of gains
@@ -664,6 +667,7 @@ expected-time = a time as 2026-01-31T12:00:00+0000
 expected-state = one of { $states }
 expected-mapping = a mapping
 expected-findings = findings of health checks
+expected-seeds = a list of seeds, or their number
 expected-list = a list
 expected-or-null = { $expected } or null
 record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the folder and make the run again
@@ -700,6 +704,16 @@ claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
 } had begun: post hoc
+seeds-edited = the study was edited after its first run: its seeds do not begin with those that { $count ->
+    [one] 1 run
+   *[other] { $count } runs
+} recorded: post hoc
+levels-gone = the study was edited after its first run: it no longer has { $levels }: post hoc
+runs-unasked = the study was edited after its first run: { $count ->
+    [one] 1 run was
+   *[other] { $count } runs were
+} begun for it that it no longer asks for ({ $runs }): post hoc
+runs-skipped = runs were not begun, or were deleted, that other seeds or experiments of the claim have: { $where }
 runs-copied = identical predictions: { $runs }
 one-of-strata = one of { $strata } strata: p { SIG($p) } alone is { SIG($corrected) } after correction, above { SIG($alpha) }
 on-this-test-set = predictions by example are not known: the interval is of more seeds on this test set

@@ -14,7 +14,7 @@ ENDINGS = (".svg", ".pdf", ".png")
 
 def alone(svg: str) -> str:
     """A chart as a file of its own, in light or dark as its reader prefers."""
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_styled(svg, _sheet(), "var(--page)")}\n'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_styled(svg, _sheet(), "var(--card)")}\n'
 
 
 def light(svg: str) -> str:

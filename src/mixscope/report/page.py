@@ -23,7 +23,7 @@ import mixscope
 from mixscope import i18n
 from mixscope.atomic import replacing
 from mixscope.claims import health as health_gates
-from mixscope.claims import verdicts
+from mixscope.claims import recorded, verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
@@ -237,12 +237,14 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
-        "edited": any(v.verdict == verdicts.POST_HOC for v in told.verdicts),
+        "edited": recorded.edits(told.results),
+        "recorded": recorded.claimed(told.results),
         "seeds_range": seeds_range,
         "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),
         "forests": forests[False],
         "forests_secondary": forests[True],
         "explored": contrasts.explored(told, words),
+        "explored_p": any(one.p is not None for one in told.explored),
         "explored_bounds": any(one.bound is not None for one in told.explored),
         "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
         "results": results_section.charts(told, words),

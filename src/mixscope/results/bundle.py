@@ -16,8 +16,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +252,12 @@ def read(path: Path, checkpoint: str = LAST) -> Results:
     if not is_bundle(path):
         raise DataError(f"{path}: is not a bundle; `mixscope study pack STUDY_DIR` makes one")
     opened = _Opened(path)
+    with opened.at_once():
+        return _read(opened, checkpoint)
+
+
+def _read(opened: "_Opened", checkpoint: str) -> Results:
+    path = opened.path
     opened.check()
     index = opened.json(_INDEX)
     _schema(path, index)
@@ -352,6 +358,7 @@ class _Opened:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._shared: dict[str, dict[str, np.ndarray]] = {}
+        self._zipped: zipfile.ZipFile | None = None
         try:
             lines = self._raw(_SUMS).decode().splitlines()
             self._sums = {line[66:]: line[:64] for line in lines}
@@ -363,6 +370,18 @@ class _Opened:
             ) from problem
         except (OSError, KeyError, ValueError) as problem:
             raise DataError(f"{path}: has no readable {_SUMS}; the bundle is damaged") from problem
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Keeps a zip file open in the block, where many of its files are read."""
+        if self.path.is_dir():
+            yield
+            return
+        with zipfile.ZipFile(self.path) as self._zipped:
+            try:
+                yield
+            finally:
+                self._zipped = None
 
     def has(self, name: str) -> bool:
         return name in self._sums
@@ -419,6 +438,8 @@ class _Opened:
         return self._shared[name]
 
     def _raw(self, name: str) -> bytes:
+        if self._zipped is not None:
+            return self._zipped.read(name)
         if self.path.is_dir():
             return (self.path / name).read_bytes()
         with zipfile.ZipFile(self.path) as zipped:

@@ -88,6 +88,7 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
         source=str(folder),
         folder=folder,
         plan=planned.text,
+        unasked=_unasked(folder, there - {run.directory for run in asked}),
         load_analysis=lambda name: analysis(folder, name),
     )
 
@@ -125,6 +126,18 @@ def analysis(folder: Path, name: str) -> dict[str, Any] | None:
             " again"
         ) from problem
     return found
+
+
+def _unasked(folder: Path, names: set[str]) -> tuple[str, ...]:
+    """The folders whose runs recorded that they were begun for a study; damaged ones cannot say so."""
+    found = []
+    for name in sorted(names):
+        try:
+            if isinstance(records.read_environment(folder / name).get("study"), dict):
+                found.append(name)
+        except DataError:
+            continue
+    return tuple(found)
 
 
 def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], shared: "_Shared") -> Run:

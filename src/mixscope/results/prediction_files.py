@@ -186,7 +186,7 @@ def _check_classes(arrays: Mapping[str, np.ndarray], at: str) -> None:
             if len(array) and array.min() < 0:
                 raise DataError(f"{at}: {name} holds {array.min()}; expected classes from 0, or their names")
         elif array.size and all(_is_number(text) for text in np.unique(array)):
-            odd = next(text for text in array if not text.isdecimal())
+            odd = next((text for text in array if not text.isdecimal()), array[0])
             raise DataError(
                 f"{at}: {name} holds {odd}; expected classes as whole numbers from 0, or their names"
             )

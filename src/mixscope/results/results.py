@@ -71,7 +71,7 @@ class Provenance:
         seconds: Training time; None where not known.
         images_per_second: Training throughput; None where not known.
         study: What the run recorded of its study when it began: name, claims (their digest), rules, seeds,
-            looks; None where it recorded nothing.
+            looks, factors; None where it recorded nothing.
     """
 
     config_digests: tuple[str, ...] = ()
@@ -253,6 +253,7 @@ class Results:
         folder: The study's folder; None for results from elsewhere.
         plan: Text of the study file; None without a plan.
         notes: What was found out or assumed in reading, one sentence each.
+        unasked: Folders of runs that were begun for this study and that its plan does not ask for now.
     """
 
     name: str
@@ -270,6 +271,7 @@ class Results:
     folder: Path | None = None
     plan: str | None = None
     notes: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     load_analysis: Callable[[str], Mapping[str, Any] | None] | None = field(
         default=None, repr=False, compare=False
     )

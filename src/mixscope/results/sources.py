@@ -51,7 +51,7 @@ def load(
         return _compared(bundle.read(path, checkpoint), reading)
     if path.is_dir():
         if records.is_run(path) and not (path / matrix.KEPT).is_file():
-            return folders.run(path, checkpoint)
+            return _compared(folders.run(path, checkpoint), reading)
         return _compared(folders.study(path, checkpoint), reading)
     if not path.exists():
         raise DataError(

@@ -80,6 +80,17 @@ STATUS = {
     "device_bytes?": or_null(COUNT),
     "images_per_second?": or_null(AMOUNT),
 }
+STUDY = {
+    "name": TEXT,
+    "claims": TEXT,
+    "rules": COUNT,
+    "seeds": _value(  # earlier versions recorded how many there are
+        "expected-seeds",
+        lambda v: COUNT.fits(v) or (isinstance(v, list) and all(COUNT.fits(one) for one in v)),
+    ),
+    "looks?": [COUNT],
+    "factors?": {"*": [TEXT]},
+}
 ENVIRONMENT = {
     "digest": TEXT,
     "code": {"digest": TEXT, "revision?": or_null(TEXT), "dirty?": or_null(TRUTH)},
@@ -94,7 +105,7 @@ ENVIRONMENT = {
     },
     "weights": {"weights": TEXT},
     "hardware?": {},
-    "study?": or_null({"name": TEXT, "claims": TEXT, "rules": COUNT, "seeds": COUNT, "looks": [COUNT]}),
+    "study?": or_null(STUDY),
     "compile?": or_null({"on": TRUTH, "why": TEXT}),
 }
 METRICS = {

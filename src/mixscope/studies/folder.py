@@ -64,7 +64,7 @@ def changes(before: Study, after: Study, begun: set[str]) -> list[str]:
 
     begun: the directories of those runs. More seeds, levels and experiments are no such change.
     """
-    return [*_claims(before, after), *_runs(before, after, begun)]
+    return [*_claims(before, after), *_seeds(before, after), *_runs(before, after, begun)]
 
 
 def _claims(before: Study, after: Study) -> list[str]:
@@ -79,6 +79,12 @@ def _claims(before: Study, after: Study) -> list[str]:
     if before.looks != after.looks:
         found.append(f"looks: {list(before.looks) or None} -> {list(after.looks) or None}")
     return found
+
+
+def _seeds(before: Study, after: Study) -> list[str]:
+    """Which seeds count at a look hangs on their order, so that new ones come after the old."""
+    old, new = list(before.seeds), list(after.seeds)
+    return [] if new[: len(old)] == old else [f"seeds: {old} -> {new} (new ones come last, none goes)"]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -128,7 +128,25 @@ def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
                     f"{document.where('claims', claim.id, 'needs')}: {needed} is claimed of other strata than"
                     f" {claim.id}, so that it would never count; change `where`, or leave it out"
                 )
+    _check_circles(claims, document)
     return claims
+
+
+def _check_circles(claims: Sequence[Claim], document: Document) -> None:
+    """Raises ConfigError for a claim that needs itself by way of others."""
+    needs = {claim.id: claim.needs for claim in claims}
+    for start in needs:
+        seen, waiting = set[str](), list(needs[start])
+        while waiting:
+            name = waiting.pop()
+            if name == start:
+                raise ConfigError(
+                    f"{document.where('claims', start, 'needs')}: {start} needs itself by way of"
+                    f" {', '.join(needs[start])}; claims need each other in one direction only"
+                )
+            if name not in seen:
+                seen.add(name)
+                waiting += needs[name]
 
 
 def read_looks(document: Document) -> tuple[int, ...]:

@@ -257,7 +257,8 @@ def around(run: Path) -> dict[str, Any] | None:
     """What a run records of the study in whose folder it stands; None for a run that belongs to none.
 
     name: of the study. claims: the digest of what it asserts. rules: the version of the verdict rules then.
-    seeds: how many it plans; looks: at how many of them it is judged.
+    seeds: those that it plans, in order; factors: their levels; looks: at how many seeds it is judged.
+    Earlier versions recorded the number of seeds, and no factors.
     """
     try:
         study = parse(document.read_text(run.parent / KEPT), file=str(run.parent / KEPT))
@@ -269,8 +270,9 @@ def around(run: Path) -> dict[str, Any] | None:
         "name": study.name,
         "claims": study.claims_digest,
         "rules": claim.RULES,
-        "seeds": len(study.seeds),
+        "seeds": list(study.seeds),
         "looks": list(study.looks),
+        "factors": {factor: list(levels) for factor, levels in study.factors.items()},
     }
 
 

@@ -55,6 +55,11 @@ class Roles:
         Raises:
             ConfigError: If no factor has it.
         """
+        if not self.factors:
+            raise ConfigError(
+                f"--baseline {level}: these results have no factors; give a study or a table with a column of"
+                " levels"
+            )
         having = [f for f in self.factors if level in self.factors[f]]
         if not having:
             known = self.augmentations or [x for each in self.factors.values() for x in each]

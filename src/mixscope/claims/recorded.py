@@ -1,0 +1,83 @@
+"""What runs recorded of their study when they began, held against the study as it is now.
+
+Claims, looks, the order of seeds and the levels of factors are fixed by the first run; seeds, levels and
+experiments may be added. Every other edit may have been made after a look at the runs: it is post hoc.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mixscope.claims import gates
+from mixscope.claims.gates import Gate
+from mixscope.results import Results
+from mixscope.study import claim
+
+
+def studies(results: Results) -> list[Mapping[str, Any]]:
+    """What each run recorded, in the order of runs; runs that recorded nothing are left out."""
+    found = [run.provenance.study for run in results.runs if run.provenance is not None]
+    return [study for study in found if study is not None]
+
+
+def first_seeds(results: Results) -> int:
+    """The number of seeds that was planned first, as far as it is recorded; else that of the results."""
+    counts = [_count(study.get("seeds")) for study in studies(results)]
+    return min([len(results.seeds), *(n for n in counts if n is not None)])
+
+
+def claimed(results: Results) -> bool:
+    """Whether a run recorded what was claimed when it began."""
+    return any(study.get("claims") for study in studies(results))
+
+
+def edits(results: Results) -> list[Gate]:
+    """Why claims are post hoc; none for results without a plan.
+
+    Claims are digested anew, so that neither a study file nor a bundle can be edited unseen.
+    """
+    if results.claims_digest is None:
+        return []
+    found = []
+    begun = studies(results)
+    now = claim.digest(results.claims, results.looks)
+    other = sum(study.get("claims") not in (None, now) for study in begun)
+    if not other and results.claims_digest != now:
+        other = len(results.runs)
+    if other:
+        found.append(gates.gate("claims", "claims-edited", count=other))
+    seeds = sum(not _begins(results.seeds, study.get("seeds")) for study in begun)
+    if seeds:
+        found.append(gates.gate("plan", "seeds-edited", count=seeds))
+    gone = dict.fromkeys(level for study in begun for level in _gone(results, study.get("factors")))
+    if gone:
+        found.append(gates.gate("plan", "levels-gone", levels=", ".join(gone)))
+    if results.unasked:
+        shown = ", ".join(results.unasked[:3]) + (", ..." if len(results.unasked) > 3 else "")
+        found.append(gates.gate("plan", "runs-unasked", count=len(results.unasked), runs=shown))
+    return found
+
+
+def _count(seeds: Any) -> int | None:
+    """Records of earlier versions have the number of seeds alone."""
+    if isinstance(seeds, int):
+        return seeds
+    return len(seeds) if isinstance(seeds, list | tuple) else None
+
+
+def _begins(now: Sequence[int], seeds: Any) -> bool:
+    """Whether the seeds of a study begin with those that a run recorded."""
+    if isinstance(seeds, list | tuple):
+        return list(now[: len(seeds)]) == list(seeds)
+    return not isinstance(seeds, int) or seeds <= len(now)
+
+
+def _gone(results: Results, factors: Any) -> list[str]:
+    """Levels that a run recorded and the study no longer has."""
+    if not isinstance(factors, Mapping):
+        return []
+    return [
+        f"{factor}={level}"
+        for factor, levels in factors.items()
+        for level in levels
+        if level not in results.factors.get(factor, ())
+    ]
