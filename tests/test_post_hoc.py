@@ -231,7 +231,7 @@ def test_the_example_of_the_documents_has_the_lines_of_the_program():
     text = (Path(__file__).parents[1] / "docs" / "claims.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
     lines = [
         i18n.message("why-crosses", level="99.68", margin="1"),
-        i18n.message("answer-seeds_needed", n="6-11"),
+        i18n.message("answer-seeds_needed", n="8-12"),
         i18n.message("judge-paired", change="less", percent="20"),
         i18n.message("judge-look", number=2, of=4, seeds=5, level="99.68", low=-3.57, high=0.17, next=8),
     ]
