@@ -3,8 +3,6 @@
 Counts of instructions do not depend on the clock or on what else runs; they do depend on the compiler, so the
 bounds are a quarter above what was counted. Ratios within one process depend on both, so theirs only catch
 what is plainly broken: a kernel that lost its vector operations has a tenth of its rate.
-
-What does not belong here: how the figures are got (guard.py).
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,6 @@
 """What the machine could do at most, for peers.py to measure beside the loaders: with all cores.
 
 The same functions as in `mixscope bench loader`, which has more such rows.
-
-What does not belong here: clocks and tables (peers.py), and anything that loads (peer_loaders.py).
 """
 
 from collections.abc import Callable

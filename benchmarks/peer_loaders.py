@@ -4,8 +4,6 @@ Each makes batches of 256 from the training split without end: zero padding of a
 crop, mirrored half of the time, normalised, float32 N,C,H,W; labels int64, or soft targets where it mixes.
 Each as its documentation has it, with the faster way where there are two. FFCV's are N,H,W,C in memory where
 a name says "channels last".
-
-What does not belong here: clocks, memory and tables (peers.py), and limits of the machine (peer_limits.py).
 """
 
 import functools

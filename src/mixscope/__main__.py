@@ -1,7 +1,4 @@
-"""Where every start begins: the console script, `python -m mixscope` and `torchrun -m mixscope`.
-
-What does not belong here: anything but the beginning (cli/ has the commands).
-"""
+"""Where every start begins: the console script, `python -m mixscope` and `torchrun -m mixscope`."""
 
 import signal
 import sys

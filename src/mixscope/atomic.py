@@ -2,8 +2,6 @@
 
 What is written goes beside its place, is flushed to disk, and is moved there in one step; a process
 that is killed in between leaves the file that was there before.
-
-What does not belong here: what is in the files.
 """
 
 import errno

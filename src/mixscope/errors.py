@@ -2,8 +2,6 @@
 
 A message names what is wrong, where, what was expected and how to mend it, in one sentence.
 The command line turns the class into an exit code; nothing else looks at the class.
-
-What does not belong here: errors that are ours (those are assertions).
 """
 
 import difflib

@@ -1,7 +1,6 @@
 """Figures from logits and labels: accuracy, macro averages, likelihood, calibration.
 
 Pure functions on numpy arrays. Logits are (n, n_classes), any float, finite; labels are integers (n,).
-What does not belong here: where the arrays come from (runs/records.py), and intervals (claims).
 """
 
 import numpy as np

@@ -4,8 +4,6 @@ A draw depends on where it is used (seed, stream, epoch or batch), never on what
 before it. So batches do not change with the number of threads or ranks, a run can be taken
 up in the middle, and two runs that share a seed share their images, crops and mixing
 (common random numbers), so that their difference is due to what differs.
-
-What does not belong here: what the numbers are used for.
 """
 
 import numpy as np

@@ -14,8 +14,6 @@ One file for each analysis, and its name and one line here. Such a module has
 
 subject.py opens a run, cells.py compares experiments, examine.py asks, keeps the answers and goes on where it
 was interrupted.
-
-What does not belong here: whether a study's claims hold (claims), and how a report looks (report).
 """
 
 ANALYSES = {

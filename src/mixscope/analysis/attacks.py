@@ -5,8 +5,6 @@ PGD (Madry et al., ICLR 2018, arXiv 1706.06083): several, from a random start wi
 after each. Both stay within the bytes that an image can have. The network sees normalised images, so a step
 in bytes is divided by 255 and by the standard deviation of its channel. Everything is done in float32,
 whatever precision the run had, and attacked images are not rounded to whole bytes.
-
-What does not belong here: which epsilons, and what is made of it (robustness.py).
 """
 
 import numpy as np

@@ -14,8 +14,6 @@ where: then it is drawn with its size beside it, and its figure is missing. Inte
 for each pixel always, and cost twelve times what the others cost together: they are taken of MOST images.
 
 Grad-CAM and integrated gradients need the extra `explain`.
-
-What does not belong here: the methods (saliency.py) and the drawing (sheets.py).
 """
 
 import importlib.util

@@ -13,8 +13,6 @@ temperature, and the scaled figures are missing, not zero.
 
 Bins, their signs and the temperature are taken as given in the intervals. The ECE of few images is too high,
 because noise has no sign: compare it between cells that were asked about the same images.
-
-What does not belong here: the arithmetic (mixscope/calibration.py, metrics.py).
 """
 
 from collections.abc import Mapping, Sequence

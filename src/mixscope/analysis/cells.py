@@ -8,8 +8,6 @@ Three kinds of contrast: "arm" (an augmentation less none, in one model), "model
 under one augmentation) and "did" (the difference of two such arms: what the augmentation does to one model
 more than to the other). Their intervals are 95 % each and not corrected for their number: they say where to
 look, and claims are judged elsewhere. With one seed an interval counts images only; `conditional` says so.
-
-What does not belong here: what the figures are (one file for each analysis), verdicts (claims).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -7,8 +7,6 @@ Strengths of the first four are those of CIFAR-10-C at severities 1 to 5 (Hendry
 arXiv 1903.12261; its make_cifar_c.py), for images of any size. Patches are shuffled on a grid as by Naseer et
 al. (NeurIPS 2021, arXiv 2105.10497), half of them dropped to the data's mean colour. Frequencies are cut at a
 share of Nyquist's, by a disc; the mean colour stays.
-
-What does not belong here: attacks that know the network (attacks.py), what is made of it (robustness.py).
 """
 
 from collections.abc import Callable, Mapping

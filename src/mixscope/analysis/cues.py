@@ -14,8 +14,6 @@ over seeds and images, a_L and a_G being 1 where a prediction changed, A_L and A
 Two accounts of what CutMix does are put to the test. The first: a ResNet is local, and cutting breaks that,
 so CutMix lowers the ResNet's LRI and leaves the ViT's. The second: an area label is right for texture and
 wrong for arrangement, whoever learns from it, so CutMix raises LRI in both.
-
-What does not belong here: how images are made (data/cues.py), how dials are matched (matching.py).
 """
 
 import functools

@@ -9,8 +9,6 @@
 The key says what the figures hang on: the analysis and its version, the run's settings, its predictions (and
 so its weights), its data, split and limit. A file with another key is made anew, one with the same is kept,
 so an interrupted analysis goes on with the run that it was at, which begins again.
-
-What does not belong here: what is measured (one file for each analysis), and how it is printed (cli).
 """
 
 import hashlib

@@ -18,8 +18,6 @@ image whose mean is its figure and varies as it does, to first order; pairs shar
 observation of a seed is the mean over its pairs (see `_reach`).
 
 At most 1,000 images are looked at, and 2,000 of the training split for knn and probe.
-
-What does not belong here: figures of predictions (calibration.py, robustness.py).
 """
 
 import functools

@@ -16,8 +16,6 @@ draws nothing:
 An accuracy is that of one training, or the mean of several, which differ in initial weights and order. Every
 training is an ordinary run in its own directory, so a search that is interrupted goes on. Scenes and seeds
 are not those of the study, and there are test images enough to tell points apart.
-
-What does not belong here: what the models then do with both cues (cues.py).
 """
 
 import dataclasses

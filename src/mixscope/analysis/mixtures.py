@@ -13,8 +13,6 @@ Gradients: the products of the loss's partial derivatives at two pixels, over al
 by that at distance 0 (after Park, Yun & Chun, NeurIPS 2022, arXiv 2208.09913, who find that CutMix
 regularises them by distance and MixUp regardless of it). near: the mean at distances 1 and 2; far: from a
 quarter of the image's side to a half.
-
-What does not belong here: how training mixes (mixing).
 """
 
 from collections.abc import Mapping, Sequence

@@ -8,8 +8,6 @@ and chance does not fall; so the clean accuracy stands beside it. Where too few 
 ratio's interval does not hold, and the area is missing.
 
 All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
-
-What does not belong here: how an image is corrupted or attacked.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Each gives a map that is nowhere negative, float32 (n, H, W) at the size of the images, of the true class's
 logit (rollout knows of no class). The first two are those of the packages grad-cam and captum, which the
 extra `explain` brings; they are loaded when they are asked for.
-
-What does not belong here: how maps are compared (attribution.py) and drawn (sheets.py).
 """
 
 import importlib

@@ -1,7 +1,4 @@
-"""Sheets of one image each: the original, then what every run says and looks at, beside each other.
-
-What does not belong here: what is drawn (attribution.py).
-"""
+"""Sheets of one image each: the original, then what every run says and looks at, beside each other."""
 
 import io
 from collections.abc import Sequence

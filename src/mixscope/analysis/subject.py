@@ -1,7 +1,4 @@
-"""A trained run, opened to be probed: its network, its data, and a way to ask it about images.
-
-What does not belong here: what is asked (one file for each analysis), and which runs (examine.py).
-"""
+"""A trained run, opened to be probed: its network, its data, and a way to ask it about images."""
 
 import dataclasses
 import time

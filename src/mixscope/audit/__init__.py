@@ -1,15 +1,13 @@
 """What is wrong in somebody's published table: contradictions, suspicions and notes.
 
-    entries.py   a table -> entries: one trained model each
-    repeats.py   rows of one experiment: seeds averaged, the last of many epochs
-    scales.py    figures in one unit, and misprints
-    bounds.py    which macro F1 goes with which precision and recall
-    rules.py     what the figures say about each other
-    noise.py     differences against the sampling error of the test set
-    prose.py     orders and differences stated in sentences
-    findings.py  what is found;  wording.py  how it is told
-
-What does not belong here: results of our own, which have predictions by example (the rest of claims).
+entries.py   a table -> entries: one trained model each
+repeats.py   rows of one experiment: seeds averaged, the last of many epochs
+scales.py    figures in one unit, and misprints
+bounds.py    which macro F1 goes with which precision and recall
+rules.py     what the figures say about each other
+noise.py     differences against the sampling error of the test set
+prose.py     orders and differences stated in sentences
+findings.py  what is found;  wording.py  how it is told
 """
 
 from collections.abc import Mapping

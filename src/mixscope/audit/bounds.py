@@ -28,8 +28,6 @@ the mean): a larger P loosens h(P, R) and R^2, and with a share q of classes in 
 - q, which is at least P + R - 1. They take F1 as the mean over all classes, 0 where a class is never
 predicted. The bounds for any test set hold for weighted averages as well, and h(P, R) itself, printed as
 F1, is allowed.
-
-What does not belong here: rounding (rules.py) and tables.
 """
 
 

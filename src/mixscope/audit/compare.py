@@ -7,8 +7,6 @@ Between two studies the interval of a difference counts seeds and test examples,
 figure has neither; it is taken for one more run on the same test set, so the question is whether one more run
 of ours would land so far away: the variance between our runs times (1 + 1/S), with S - 1 degrees of freedom.
 What the variance of theirs was, nobody knows. Holm's correction is made over all experiments that have a p.
-
-What does not belong here: whether a printed figure is possible (audit), and verdicts on claims (verdicts.py).
 """
 
 import dataclasses

@@ -2,8 +2,6 @@
 
 Columns are read by their headings, and by their cells where headings do not help. Cells that stand in the
 wrong column are reported and, where only one order makes sense, put right, so that one slip is one finding.
-
-What does not belong here: what figures say about each other (rules.py).
 """
 
 import itertools

@@ -10,8 +10,6 @@ erase it. Where every cell was trained with several seeds the interval is Welch'
     D_mixing    g(ViT) - g(ResNet)
     C           D_mixup - D_cutmix
     T           D pretrained - D from scratch
-
-What does not belong here: contrasts of runs of our own, with predictions by example (claims/contrasts.py).
 """
 
 import itertools

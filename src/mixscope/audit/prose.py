@@ -1,7 +1,4 @@
-"""Sentences with figures in them: orders ("A (x) > B (y)") and differences ("+19.9 p (23.8 -> 43.8)").
-
-What does not belong here: sentences without figures; nothing is guessed.
-"""
+"""Sentences with figures in them: orders ("A (x) > B (y)") and differences ("+19.9 p (23.8 -> 43.8)")."""
 
 import itertools
 import re

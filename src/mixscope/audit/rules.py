@@ -2,8 +2,6 @@
 
 A contradiction is reported only where no values that round to the printed figures could hold together. A
 figure that one rule has refuted proves nothing for the next: there, either reading counts.
-
-What does not belong here: how tables are read (entries.py), and differences between cells (noise.py).
 """
 
 import re

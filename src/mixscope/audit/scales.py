@@ -3,8 +3,6 @@
 A column is read as it is mostly printed: shares in 0 to 1, or percent. A figure that does not fit is a
 misprint where it cannot be anything else or another figure of its row confirms it, else a reason to look; a
 broken run may well be at 0.5 %.
-
-What does not belong here: what figures say about each other (rules.py).
 """
 
 import re

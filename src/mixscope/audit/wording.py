@@ -1,7 +1,4 @@
-"""An audit as text: contradictions first, then what to look at, then notes and contrasts.
-
-What does not belong here: what is found.
-"""
+"""An audit as text: contradictions first, then what to look at, then notes and contrasts."""
 
 from collections.abc import Iterable, Iterator
 

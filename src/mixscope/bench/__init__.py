@@ -2,6 +2,4 @@
 
 rounds.py measures rows in turn and compares them; every other file here makes the rows of one command.
 Comparisons with other packages need those packages and are scripts in benchmarks/, which use the same rounds.
-
-What does not belong here: anything that a training or a study needs.
 """

@@ -2,8 +2,6 @@
 
 Everything here makes batches of BATCH images from bytes in memory, and writes them to buffers that are used
 again. `Bytes` are the images of a store, or random ones where it does not matter what is on them.
-
-What does not belong here: the loader itself (loader.py), and what other packages do (benchmarks/).
 """
 
 import threading

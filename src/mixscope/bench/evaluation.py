@@ -2,8 +2,6 @@
 
 Ours keeps every example's id, label and logits, in order, and looks whether all are finite; the bare loop
 keeps logits. Both give the same ones.
-
-What does not belong here: what is made of logits (metrics.py).
 """
 
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Every row makes batches of 256 float32 images from the training split, in one random order unless it says
 otherwise, into buffers that are used again. Loaders are as in training: so many threads in the background,
 and a consumer that only takes batches, and so helps.
-
-What does not belong here: what the rows other than the loader's do (bare.py), and other packages.
 """
 
 import time

@@ -4,8 +4,6 @@ Pixels are mixed where the loader makes them, in the kernel that also gathers, c
 "mixing adds" is a plan and the kernel with it, less the kernel without mixing. A plan is asked for batch by
 batch, as the loader's threads do. Every row keeps one thread busy, and what is measured is the time that the
 processor gave to it, so that other work on the machine disturbs little.
-
-What does not belong here: the loss (training has to have one anyhow), and other packages (benchmarks/).
 """
 
 import time

@@ -3,8 +3,6 @@
 A row is a function that measures once and returns a rate (or a time). Within a round the rows come in a new
 random order each time, and ratios are taken within a round: of two rows that were measured a second apart.
 Absolute figures belong to one machine and one day; ratios are what may be quoted.
-
-What does not belong here: what is measured.
 """
 
 import json

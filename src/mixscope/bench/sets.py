@@ -1,7 +1,4 @@
-"""Which data set is measured with, where the user named none.
-
-What does not belong here: what is measured.
-"""
+"""Which data set is measured with, where the user named none."""
 
 from pathlib import Path
 

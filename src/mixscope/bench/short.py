@@ -1,7 +1,4 @@
-"""The loader in two seconds, for `mixscope doctor`: its rate, and what share of its bare kernel that is.
-
-What does not belong here: anything that takes longer, or needs data.
-"""
+"""The loader in two seconds, for `mixscope doctor`: its rate, and what share of its bare kernel that is."""
 
 import statistics
 from typing import Any

@@ -3,8 +3,6 @@
 The same small runs are executed by the scheduler and by hand, one after the other and several at once: what
 the scheduler adds to a run, and how near so many slots come to so many times the speed of one. A start is
 timed by processes that go so far and no further, each a fresh one on a warm page cache.
-
-What does not belong here: how many slots a machine should have (studies/slots.py).
 """
 
 import os

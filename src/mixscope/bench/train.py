@@ -4,8 +4,6 @@ The bare loop is what a person would write first: forward, loss, backward, step,
 Ours does the same on the same batches through `training.loop.train`, with its records, its learning rate of
 each step, its look at the loss; and once more on batches of the loader. Both begin with the same weights and
 end with the same. Only steps are timed, from the second on: the first one allocates what the optimiser keeps.
-
-What does not belong here: models to compare with each other, and ways to make steps faster.
 """
 
 import copy

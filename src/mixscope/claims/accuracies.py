@@ -15,6 +15,7 @@ always, it is too wide: up to 3 times the interval that pairs examples (docs/log
 Everything is a pure function; accuracies are shares in 0 to 1, and estimates carry the unit of their weights.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -160,7 +161,7 @@ def logits(
     scaled = [w * c.slope for c, w in zip(cells, weights, strict=True)]
     found = estimate(cells, scaled, paired=paired, new_examples=new_examples)
     value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
-    return _with_value(found, value)
+    return dataclasses.replace(found, value=value)
 
 
 def estimate(
@@ -211,18 +212,6 @@ def estimate(
         seeds_df=() if conditional else degrees,
         residual=0.0,
         conditional=conditional,
-    )
-
-
-def _with_value(found: Estimate, value: float) -> Estimate:
-    return Estimate(
-        value=value,
-        examples=found.examples,
-        examples_df=found.examples_df,
-        seeds=found.seeds,
-        seeds_df=found.seeds_df,
-        residual=found.residual,
-        conditional=found.conditional,
     )
 
 

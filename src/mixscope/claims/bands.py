@@ -3,8 +3,6 @@
 A figure outside its band is no error; it is a reason to look. The bands are those of models trained from
 scratch, of published recipes (CutMix, Yun et al., arXiv 1905.04899; OpenMixup's benchmark; CCT, Hassani et
 al., 2104.05704; Lee et al., 2112.13492; Wightman et al., 2110.00476), rounded outward to whole points.
-
-What does not belong here: what follows from a figure outside its band (health.py, audit).
 """
 
 from dataclasses import dataclass

@@ -9,8 +9,6 @@ Drawn naively, this counts too little and too much: S seeds drawn from S seeds v
 would count twice, or three times where both are drawn in one go (Owen, Ann. Appl. Stat. 1, 2007). So the
 deviations of seeds are spread by the one and shrunk by the other. Percentiles know nothing of Student's t
 either: with few seeds the interval is narrower than that of contrasts.py, and not the one to judge by.
-
-What does not belong here: the interval that verdicts use (contrasts.py).
 """
 
 import math

@@ -5,8 +5,6 @@ so these intervals count seeds only and are narrower than those of a verdict; no
 learning rate of an early epoch is still high: this is not what a shorter run would end with.
 
 Runs that are still going count as far as they have come. At each epoch those seeds count that every cell has.
-
-What does not belong here: verdicts, and curves of single runs.
 """
 
 import math

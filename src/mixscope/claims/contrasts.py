@@ -25,11 +25,9 @@ then the contrast of each seed is one observation, with S - 1 degrees of freedom
 
 Everything is a pure function of arrays; accuracies are shares in 0 to 1, and estimates carry the unit of
 their weights: weights times 100 make percentage points.
-
-What does not belong here: what an interval says of a claim (verdicts.py), and where arrays come from
-(samples.py).
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -242,15 +240,7 @@ def logits(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = 
     slope of the log-odds at each cell's accuracy (delta method), so that both scales share one formula."""
     found = estimate(cells, [w * c.slope for c, w in zip(cells, weights, strict=True)], paired=paired)
     value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
-    return Estimate(
-        value=value,
-        examples=found.examples,
-        examples_df=found.examples_df,
-        seeds=found.seeds,
-        seeds_df=found.seeds_df,
-        residual=found.residual,
-        conditional=found.conditional,
-    )
+    return dataclasses.replace(found, value=value)
 
 
 def estimate(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:

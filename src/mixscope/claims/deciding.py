@@ -1,7 +1,4 @@
-"""Which experiments still need seeds: a study that is run look by look stops what no open claim needs.
-
-What does not belong here: starting runs (runs/scheduler.py), and the levels of looks (looks.py).
-"""
+"""Which experiments still need seeds: a study that is run look by look stops what no open claim needs."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence

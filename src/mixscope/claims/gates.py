@@ -1,8 +1,6 @@
 """What caps a verdict, as data: a kind and a finding, whose text stands in the catalogues of i18n.
 
 A gate never makes a verdict better: it says why what an interval alone would say is not said.
-
-What does not belong here: gates that compare the records of runs (health.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,8 +6,6 @@ other code than the next one is reported, but caps nothing, because no figure is
 
 Some findings are for the reader and cap nothing: what pretrained weights have seen, a figure outside the
 literature's band, versions of packages or devices that differ.
-
-What does not belong here: the checks of a single run while it trains (training/health.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

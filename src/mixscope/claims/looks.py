@@ -6,8 +6,6 @@ as the square of the share of seeds (alpha spending, Lan and DeMets, Biometrika 
 those of normal theory: with three seeds the tails of the t statistic of a contrast depend on how the variance
 is spread over its experiments. So they come from simulated studies without an effect, of four patterns of
 variance, and the smallest level that any of the patterns asks for is taken.
-
-What does not belong here: what an interval says (rules.py).
 """
 
 import math

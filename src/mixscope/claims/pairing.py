@@ -9,8 +9,6 @@ every row. A contrast is a weight for each cell.
 Pairing takes the share `shared` off the variance (for two arms that vary equally it is their correlation) and
 leaves S - 1 degrees of freedom of cells * (S - 1), so that the interval becomes narrower only beyond
 `break_even`.
-
-What does not belong here: intervals of a contrast itself (contrasts.py), and where accuracies come from.
 """
 
 import itertools

@@ -4,8 +4,6 @@ What has to be known is the standard deviation of test accuracy between runs of 
 runs, from published ones, or assumed. None of them is exact, so power is a range. Studies are simulated with
 Welch's interval and the rules of verdicts, looks included; only seeds vary, so that test examples still add
 to what a real study sees.
-
-What does not belong here: what observed runs would need (power.py).
 """
 
 import csv

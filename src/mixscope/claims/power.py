@@ -3,8 +3,6 @@
 A claim is settled when the verdict rule says SUPPORTED, REFUTED or NEGLIGIBLE. `chance` is the probability of
 that if the truth were the estimate and the variances those observed: more seeds divide the part that comes
 from seeds, and leave the part that comes from test examples.
-
-What does not belong here: the rule itself (verdicts.py).
 """
 
 import dataclasses

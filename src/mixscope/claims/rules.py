@@ -12,8 +12,6 @@ so that more evidence never turns REFUTED into SUPPORTED. A claim is made in eve
 largest over strata, which needs no correction inside the claim (an intersection-union test, Berger,
 Technometrics 24, 1982), while one stratum of several is SUPPORTED or REFUTED by itself only at the level
 divided by their number. Holm's correction runs over the claims.
-
-What does not belong here: how intervals are computed (contrasts.py), and what caps a verdict (verdicts.py).
 """
 
 import math

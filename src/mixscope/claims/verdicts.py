@@ -4,8 +4,6 @@ What intervals say is in rules.py. Here a study is looked at: at which number of
 runs, and what caps the verdict (gates.py, health.py). A capped verdict is INCONCLUSIVE, SCALE-DEPENDENT where
 log-odds alone speak against it, and POST HOC where claims or the plan were edited after the first run. With
 one seed a reading is EXPLORATORY. A claim that needs others is supported only with them.
-
-What does not belong here: how an interval is computed (contrasts.py), and how a verdict looks (report).
 """
 
 import dataclasses

@@ -2,7 +2,6 @@
 
 Each noun has its file, which says what it adds to the grammar and does it; heavy imports stand inside
 the commands, so that `mixscope --help` answers at once.
-What does not belong here: anything that another program might want to call.
 """
 
 import argparse

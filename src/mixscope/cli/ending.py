@@ -1,7 +1,6 @@
 """How a command ends: with its exit code, and one sentence for every error that a user can mend.
 
 The scripts in benchmarks/ end so too.
-What does not belong here: what a command does.
 """
 
 import errno

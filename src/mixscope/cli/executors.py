@@ -1,7 +1,4 @@
-"""Where a study's runs are executed and who watches, as the user says it for `mixscope study run`.
-
-What does not belong here: what a cluster does (studies/backends/), and slots of this machine.
-"""
+"""Where a study's runs are executed and who watches, as the user says it for `mixscope study run`."""
 
 import argparse
 import functools

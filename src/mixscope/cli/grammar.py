@@ -1,8 +1,4 @@
-"""How commands are declared and how their results are printed: what all commands share.
-
-What does not belong here: any one command (its own file), and how a run or a study looks while it goes
-(runs/display.py).
-"""
+"""How commands are declared and how their results are printed: what all commands share."""
 
 import argparse
 import json

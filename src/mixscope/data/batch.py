@@ -1,7 +1,4 @@
-"""What the loader hands over: a batch, and what may be left to do to it.
-
-What does not belong here: how a batch comes about (batch_builder.py) and how it is finished (device.py).
-"""
+"""What the loader hands over: a batch, and what may be left to do to it."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

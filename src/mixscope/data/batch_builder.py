@@ -1,8 +1,4 @@
-"""One batch, from draws and stored bytes: a pure function of (epoch, batch).
-
-What does not belong here: the draws (order.py), the methods of mixing (mixing/), pixels (kernels.py), and
-who makes which batch when (buffer_pool.py).
-"""
+"""One batch, from draws and stored bytes: a pure function of (epoch, batch)."""
 
 import threading
 from dataclasses import dataclass, field

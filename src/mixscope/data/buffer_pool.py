@@ -7,8 +7,6 @@ that goes from core to core costs more than the work. Nothing waits on a clock.
 A batch of 256 small images goes through all of a core's nearest cache, so whatever is touched between two
 batches comes from further away, and costs several times what it costs in a loop of its own. Hence few
 objects, few calls and no lock on the way of a batch.
-
-What does not belong here: what is in a batch (batch_builder.py), and where in the epochs one is (loader.py).
 """
 
 import itertools

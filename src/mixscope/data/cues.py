@@ -10,8 +10,6 @@ A scene is everything but the two cues: phases, jitter, rotation, noise. It is a
 and index, and an image one of scene, L, G and dials; so do(L) and do(G) change one cue and nothing else, and
 all test splits show the same scenes. All arithmetic is on integers, on raw words of the generator: the same
 bits everywhere.
-
-What does not belong here: what a model makes of the images (analysis/cues.py).
 """
 
 import dataclasses

@@ -2,8 +2,6 @@
 
 The same result as the kernels within 1e-6, from the same draws, as batched torch operations that run on any
 device. Bytes are a quarter of the floats to copy.
-
-What does not belong here: draws (order.py), threads (loader.py).
 """
 
 from collections.abc import Iterator

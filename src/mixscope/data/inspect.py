@@ -1,7 +1,4 @@
-"""What is in a prepared data set: counts, balance, duplicates, and a sheet of its images.
-
-What does not belong here: preparing it (prepare.py) and checking its files (store.verify).
-"""
+"""What is in a prepared data set: counts, balance, duplicates, and a sheet of its images."""
 
 import hashlib
 from collections import defaultdict

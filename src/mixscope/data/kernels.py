@@ -7,8 +7,6 @@ is memory: images lie anywhere in the store, so everything about the next ones i
 
 Layout: images are planar bytes N,3,H,W; outputs float32 N,3,H,W. Zero padding is in pixel space, before
 normalisation, as in torchvision's RandomCrop. Flips act on bytes, where a pixel is cheapest to move.
-
-What does not belong here: draws (order.py, mixing/), and threads (loader.py).
 """
 
 # Bodies of kernels are typed by the signatures they are compiled for.

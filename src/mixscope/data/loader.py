@@ -7,9 +7,6 @@ draw has an address, so a batch is the same whoever makes it and whenever (batch
 Whole batches side by side, rather than one batch cut into parts: on two busy cores the same kernel in an
 OpenMP loop had a twelfth of the rate, because each batch (0.1 ms) waits for the slowest part; nor do these
 threads meddle with torch's.
-
-What does not belong here: which draws (order.py), pixels (kernels.py), mixing methods (mixing/), and what
-happens on a GPU (device.py).
 """
 
 import os

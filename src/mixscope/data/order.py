@@ -4,8 +4,6 @@ Pure functions of (seed, epoch) and sizes. Crops and flips belong to an example,
 split, so they stay the same whatever the batch size, the share held out for validation, the number of
 threads or of ranks. Per example the draws of an epoch take 8 bytes of order, 4 of crop (8 with random
 resized crops) and 1 of flip; an image of 32 pixels has 3072.
-
-What does not belong here: pixels (kernels.py) and threads (loader.py).
 """
 
 import math

@@ -1,8 +1,4 @@
-"""From a name to a prepared data set: find the source, unpack it, read it, pack it.
-
-What does not belong here: how to download (download.py), to unpack (archives.py), to read (formats.py) and
-to pack (store.py).
-"""
+"""From a name to a prepared data set: find the source, unpack it, read it, pack it."""
 
 import dataclasses
 import errno

@@ -3,8 +3,6 @@
 A prepared set is a folder ROOT/NAME with, for each stored split, images (N,3,H,W uint8), labels and, where
 the set has them, boxes, as .npy files, and a manifest.json with their checksums. It is made in a sibling
 folder and moved into place, so a folder under its final name is always whole.
-
-What does not belong here: the layouts that data sets come in (formats.py), and batches (loader.py).
 """
 
 import errno

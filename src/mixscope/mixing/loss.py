@@ -1,7 +1,4 @@
-"""The loss and the accuracy that mean something when an image has two labels.
-
-What does not belong here: draws and plans (they need no torch).
-"""
+"""The loss and the accuracy that mean something when an image has two labels."""
 
 from torch import Tensor
 from torch.nn import functional

@@ -2,7 +2,7 @@
 
 With a hundred classes some differ by luck, so differences are tested together (false discovery rate) and
 shown shrunken towards their mean, by as much as their noise says.
-Pure functions on arrays. What does not belong here: how they are drawn (plots.py).
+Pure functions on arrays.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Which cells stand together in a report, in which order and colour.
-
-What does not belong here: how they are called (naming.py).
-"""
+"""Which cells stand together in a report, in which order and colour."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

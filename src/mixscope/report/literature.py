@@ -1,7 +1,4 @@
-"""What papers say about the claims: literature.yaml, in one language.
-
-What does not belong here: our own figures.
-"""
+"""What papers say about the claims: literature.yaml, in one language."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

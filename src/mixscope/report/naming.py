@@ -1,8 +1,4 @@
-"""How a report writes figures and calls things: numbers, cells, classes, strata.
-
-What does not belong here: sentences and the names of levels (words.py), and which cells belong together
-(grouping.py).
-"""
+"""How a report writes figures and calls things: numbers, cells, classes, strata."""
 
 import re
 import zlib

@@ -3,9 +3,6 @@
 The page is one file without anything from outside: styles, scripts, charts and matrices are in it, so that it
 can be mailed and read anywhere. Everything that is not ours (names, sentences of records) is escaped by the
 templates, which escape by default.
-
-What does not belong here: figures as numbers (story.py), what a section shows (sections/), and
-sentences (words.py, text/).
 """
 
 import statistics

@@ -4,8 +4,6 @@ Every chart is a pure function of figures and words and returns a Figure. Colour
 never values; every colour comes with a shape or a dash. Text from outside is escaped here.
 A chart is drawn at the width of a phone, so that its letters stay readable there; pages set charts side by
 side.
-
-What does not belong here: where figures come from (story.py), and sentences about them (sections/).
 """
 
 import math

@@ -1,7 +1,4 @@
-"""Figures that somebody published, to be set beside ours: never expected values, never corrected.
-
-What does not belong here: how a published table is read and what contradicts itself in it (audit/).
-"""
+"""Figures that somebody published, to be set beside ours: never expected values, never corrected."""
 
 import csv
 import re

@@ -2,8 +2,6 @@
 
 What cannot be read becomes a sentence in the story, never an exception: a report of a partial or
 damaged study says so.
-
-What does not belong here: how figures are drawn or worded (plots.py, sections/), and verdicts (claims).
 """
 
 import statistics

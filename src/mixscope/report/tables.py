@@ -2,8 +2,6 @@
 
 CSV columns are named alike in every language and figures keep their digits; missing figures are empty. A text
 from outside that a spreadsheet would take for a formula gets an apostrophe in front.
-
-What does not belong here: how the page shows them (page.py).
 """
 
 from typing import Any

@@ -1,7 +1,4 @@
-"""Where a run is computed: its device, and its ranks under torchrun.
-
-What does not belong here: what is computed there.
-"""
+"""Where a run is computed: its device, and its ranks under torchrun."""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How a run looks while it goes: a live line on a terminal, plain lines elsewhere, or nothing; and how its
 health checks read.
-
-What does not belong here: what is said (loop.py and execute.py say it), and tables of results (cli.py).
 """
 
 import sys

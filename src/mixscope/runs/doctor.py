@@ -1,7 +1,4 @@
-"""What this machine has, and whether the whole chain works on it.
-
-What does not belong here: how fast the machine is (bench/ measures; the command asks both).
-"""
+"""What this machine has, and whether the whole chain works on it."""
 
 import platform
 import statistics

@@ -1,7 +1,4 @@
-"""Checkpoints of a run to predictions and figures: at its end, and again whenever somebody asks.
-
-What does not belong here: figures of predictions (metrics.py), and what they mean (claims/).
-"""
+"""Checkpoints of a run to predictions and figures: at its end, and again whenever somebody asks."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 `run` opens the data, builds the model, checks that training and evaluation agree, trains, and judges the
 checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its
 loader is made in evaluate.judge, after training.
-
-What does not belong here: the steps of training (training/loop.py), and many runs (studies/).
 """
 
 import dataclasses

@@ -3,8 +3,6 @@
 `python -m mixscope.runs.probe` reads a config from standard input and writes its figures to standard output.
 The network is trained from scratch, since where weights come from does not change what a step costs, and
 nothing is left behind.
-
-What does not belong here: what follows from the figures (estimate.py).
 """
 
 import dataclasses

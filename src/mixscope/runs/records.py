@@ -14,9 +14,6 @@ A run directory is all that later rooms see of a run:
 
 A file is whole or absent: it is written beside its place, flushed to disk, and moved there. Only
 events.jsonl grows; a run that is taken up again cuts it back to what its checkpoint knew.
-
-What does not belong here: anything that needs torch; what is in a checkpoint (training/checkpoint.py);
-what the figures mean (metrics, claims).
 """
 
 import io

@@ -1,7 +1,4 @@
-"""A run before its first step: data opened, network built, loaders made, and what is checked of them.
-
-What does not belong here: steps (training/loop.py), records, and the test split of a run that is not done.
-"""
+"""A run before its first step: data opened, network built, loaders made, and what is checked of them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager

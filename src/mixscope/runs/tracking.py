@@ -2,8 +2,6 @@
 
 A tracker is told what is recorded and decides nothing: one that fails is dropped with a warning, and the run
 goes on. What a run had recorded before it was taken up again is told to it anew.
-
-What does not belong here: records (records.py writes them first, always), and reports (report/).
 """
 
 import netrc

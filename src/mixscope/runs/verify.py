@@ -2,8 +2,6 @@
 
 A table is worth as much as the records it is made of: here a summary that its own checkpoints do not bear
 out is found, whoever changed which of the two.
-
-What does not belong here: the tables (results/tables.py), and how a checkpoint is evaluated (evaluate.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence

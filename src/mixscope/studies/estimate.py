@@ -3,8 +3,6 @@
 What runs of the study left behind is believed first: one of the same settings but its seed, then one of
 another arm, whose network, data, batch and epochs are the same. Where there is none, a probe of the same
 shape trains for some seconds (probe.py); its figures are kept for this machine and this code.
-
-What does not belong here: where runs stand (status.py), and which of them to start (scheduler.py).
 """
 
 import hashlib

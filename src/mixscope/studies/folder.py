@@ -3,8 +3,6 @@
 What is claimed is fixed before the first run. So a study that was edited replaces the one in its folder
 only when the edit adds to it: once a run has begun, its claims stay as they are, and every run that was
 begun keeps its name, its seed and its settings.
-
-What does not belong here: reading what the runs left (records.py, results/folders.py).
 """
 
 import re

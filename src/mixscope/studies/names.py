@@ -1,8 +1,5 @@
 """What a study names and other rooms know: mixing methods, data sets, networks. Looked up before it begins,
 so that a slip of the pen is answered with its line in the study's file and not by run after run.
-
-What does not belong here: settings and how a study is written (study/), and whether a network can be built
-with the settings that it is given (training/models.py).
 """
 
 import importlib.util

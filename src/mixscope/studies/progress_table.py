@@ -1,8 +1,4 @@
-"""How a study looks while it goes: a live table on a terminal, a line for every change elsewhere.
-
-What does not belong here: what is shown (status.py and estimate.py say it), how one run looks
-(runs/display.py), and tables of results (tables.py).
-"""
+"""How a study looks while it goes: a live table on a terminal, a line for every change elsewhere."""
 
 import sys
 import time

@@ -4,9 +4,6 @@ Every run is a process of its own (`mixscope train`), in a process group of its 
 status.json where it stands. The scheduler only starts, watches and stops processes: it can be killed at
 any moment, and the next one adopts what still runs and starts what is left. Where a process runs is up to
 a `Backend` (backends/).
-
-What does not belong here: where a run stands (status.py), and how a study looks on a terminal
-(progress_table.py).
 """
 
 import itertools

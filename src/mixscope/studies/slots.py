@@ -3,8 +3,6 @@
 `--slots auto` begins with one run (one for each GPU) and adds another as long as all together get faster by
 it. Speeds of different networks cannot be added up, so that each is compared with itself: if every run goes
 at the share s of its rate when n + 1 go at once instead of n, all together go (n + 1) / n * s times as fast.
-
-What does not belong here: starting and stopping runs (scheduler.py).
 """
 
 import os

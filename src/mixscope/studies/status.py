@@ -1,7 +1,4 @@
-"""Where the runs of a study stand, from their records alone: read by anyone, at any time, without a trace.
-
-What does not belong here: running them (scheduler.py), and how long what is left will take (estimate.py).
-"""
+"""Where the runs of a study stand, from their records alone: read by anyone, at any time, without a trace."""
 
 import dataclasses
 import json

@@ -17,8 +17,6 @@
 A claim is made in every stratum: every combination of the factors that its contrast leaves alone.
 
 Claims are fixed before the first run: every run of a study records their digest, so that a later edit shows.
-
-What does not belong here: whether a claim is true (claims/).
 """
 
 import hashlib

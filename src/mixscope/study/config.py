@@ -3,8 +3,6 @@
 A `RunConfig` is built from defaults, a YAML file and `key=value` pairs, in that order. Every
 default stands here and nowhere else. The digest names a run by the settings that change its
 result; where and how fast it runs (`run.*`) does not belong to it.
-
-What does not belong here: studies of many runs (matrix.py), and anything that needs torch.
 """
 
 import dataclasses

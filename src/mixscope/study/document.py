@@ -2,8 +2,6 @@
 
 Keys are taken as they are written (`no` is the word no, not false), a key that stands twice is refused,
 and values are plain: nothing, true or false, numbers, text, lists and mappings.
-
-What does not belong here: what the keys mean (config.py, matrix.py).
 """
 
 from collections.abc import Mapping

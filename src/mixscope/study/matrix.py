@@ -1,21 +1,19 @@
 """A study: one YAML file that names factors, seeds and experiments, expanded into runs.
 
-    name: my-study
-    title: What is compared, in one line
-    base: {train.epochs: 50, ...}              settings of every run
-    factors:                                   each level is a set of settings
-      model: {resnet50: {model.arch: resnet50}, vit: {model.arch: vit_small_patch16_224}}
-    rules:                                     settings that hang on several levels
-      - {when: {model: vit, data: tiny}, set: {model.patch_size: 8}}
-    seeds: [0, 1, 2]
-    names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
-    claims: {H1: ...}                          what is asserted, see claim.py; or a set of claims that stands
-                                               in a file of its own, see claim_sets.py
-    looks: [3, 5, 8, 12]                       numbers of seeds at which claims are judged, if more than once
-    extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
-                                               wins, key by key; lists are replaced whole
-
-What does not belong here: running (studies/scheduler.py), and the settings themselves (config.py).
+name: my-study
+title: What is compared, in one line
+base: {train.epochs: 50, ...}              settings of every run
+factors:                                   each level is a set of settings
+  model: {resnet50: {model.arch: resnet50}, vit: {model.arch: vit_small_patch16_224}}
+rules:                                     settings that hang on several levels
+  - {when: {model: vit, data: tiny}, set: {model.patch_size: 8}}
+seeds: [0, 1, 2]
+names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
+claims: {H1: ...}                          what is asserted, see claim.py; or a set of claims that stands
+                                           in a file of its own, see claim_sets.py
+looks: [3, 5, 8, 12]                       numbers of seeds at which claims are judged, if more than once
+extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
+                                           wins, key by key; lists are replaced whole
 """
 
 import dataclasses

@@ -1,10 +1,8 @@
 """Checkpoints: everything that moves in a run, saved whole and restored strictly.
 
-    last.pt        what going on needs: model, average, optimiser, where the run stands, best so far
-    previous.pt    the one before, while the run lasts: what is left when the disk damages the last
-    <name>.pt      the weights that were selected (selected, best-on-test), and nothing else
-
-What does not belong here: when to save (loop.py), and the other files of a run directory (runs/records.py).
+last.pt        what going on needs: model, average, optimiser, where the run stands, best so far
+previous.pt    the one before, while the run lasts: what is left when the disk damages the last
+<name>.pt      the weights that were selected (selected, best-on-test), and nothing else
 """
 
 import os

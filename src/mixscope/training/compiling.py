@@ -3,8 +3,6 @@
 The rule needs one measurement, the seconds of a step as it is, and two figures that were measured once
 (docs/log.md): the share of a step that compiling saves, and the seconds that it takes for each layer. Both
 differ between machines and versions of torch, so that it must save PAYS times what it costs.
-
-What does not belong here: compiling itself (loop.py), and where the choice is kept (runs/execute.py).
 """
 
 import copy

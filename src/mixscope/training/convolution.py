@@ -6,7 +6,7 @@ window of one pixel is a matrix wherever it lies. Libraries of convolutions are 
 whose maps are a single pixel hold a sixth of a ResNet50's arithmetic at 32 px, and took a third of the time
 of its convolutions (docs/performance.md).
 
-Results are those of the convolution but for rounding. What does not belong here: which networks there are.
+Results are those of the convolution but for rounding.
 """
 
 from collections.abc import Sequence

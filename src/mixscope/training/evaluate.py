@@ -1,7 +1,4 @@
-"""What a model says about every image of a split, by example id.
-
-What does not belong here: metrics (metrics.py compute them from what is said here), and files.
-"""
+"""What a model says about every image of a split, by example id."""
 
 import numpy as np
 import torch

@@ -3,9 +3,6 @@
 It reads from top to bottom: an epoch is its batches, a batch is forward, loss, backward, step; after
 the batches the model is judged, one row is recorded, and a checkpoint is saved. A run that is killed
 anywhere goes on from its last checkpoint and ends like one that was never disturbed.
-
-What does not belong here: what a batch is (data, mixing), what a model is (models.py), the run
-directory (runs/records.py), and the test split, unless the protocol says that it is looked at.
 """
 
 import math

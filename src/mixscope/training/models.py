@@ -1,8 +1,4 @@
-"""Networks: timm's, with a stem or patch that suits small images, from scratch or from weights.
-
-What does not belong here: where weights come from and what they have seen (weights.py), and how they move
-(optim.py).
-"""
+"""Networks: timm's, with a stem or patch that suits small images, from scratch or from weights."""
 
 import inspect
 import math

@@ -1,7 +1,4 @@
-"""How weights move: optimisers, the learning rate of each step, the running average of weights.
-
-What does not belong here: when a step is made (loop.py).
-"""
+"""How weights move: optimisers, the learning rate of each step, the running average of weights."""
 
 import copy
 import math

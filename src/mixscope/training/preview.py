@@ -1,7 +1,4 @@
-"""What a network is fed: the same images under each arm, drawn from the real loader.
-
-What does not belong here: contact sheets of what a data set holds (data/inspect.py).
-"""
+"""What a network is fed: the same images under each arm, drawn from the real loader."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Several processes, one run: who am I, and what do the others say.
 
 A run alone is rank 0 of 1, and nothing here costs anything then.
-
-What does not belong here: how the processes are started (runs/execute.py).
 """
 
 import time

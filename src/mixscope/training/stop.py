@@ -1,8 +1,6 @@
 """Being asked to stop: a signal sets a flag, and the loop looks at it when it is safe to leave.
 
 It is listened to before the heavy libraries are imported, so this file imports none of them.
-
-What does not belong here: what is saved then (loop.py).
 """
 
 import signal

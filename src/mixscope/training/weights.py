@@ -2,8 +2,6 @@
 
 Whether weights already saw MixUp, CutMix or the very classes of the test set decides what a comparison
 with them can say, so it is recorded with every run.
-
-What does not belong here: putting them into a network (models.py).
 """
 
 import fnmatch

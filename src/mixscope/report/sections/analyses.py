@@ -3,9 +3,6 @@
 The same charts stand in the report and, in English, beside each analysis. What is compared: arms within a
 model, models under an arm, and what an arm does to one model more than to the other. Intervals are those
 that the summary has.
-
-What does not belong here: how anything is measured (mixscope/analysis), the cues (cues.py), and markup
-(templates/analyses.html).
 """
 
 import base64

@@ -1,7 +1,4 @@
-"""The answer: what stands beside every verdict, and the best cells.
-
-What does not belong here: markup (templates/answer.html), and how charts are drawn (plots.py).
-"""
+"""The answer: what stands beside every verdict, and the best cells."""
 
 from collections.abc import Sequence
 

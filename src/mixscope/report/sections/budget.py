@@ -1,7 +1,4 @@
-"""Gain against budget: contrasts and gains after every epoch.
-
-What does not belong here: markup (templates/budget.html), and how charts are drawn (plots.py).
-"""
+"""Gain against budget: contrasts and gains after every epoch."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,4 @@
-"""Calibration: reliability diagrams, and what temperature scaling mends.
-
-What does not belong here: markup (templates/calibration.html), and how charts are drawn (plots.py).
-"""
+"""Calibration: reliability diagrams, and what temperature scaling mends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

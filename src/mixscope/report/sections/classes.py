@@ -1,7 +1,4 @@
-"""Gains by class: sorted bars, a map of superclasses, and who gains most and least.
-
-What does not belong here: markup (templates/classes.html), and how charts are drawn (plots.py).
-"""
+"""Gains by class: sorted bars, a map of superclasses, and who gains most and least."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,7 +1,4 @@
-"""What is taken for what: the pairs confused most, and matrices without annotations.
-
-What does not belong here: markup (templates/confusion.html), and how charts are drawn (plots.py).
-"""
+"""What is taken for what: the pairs confused most, and matrices without annotations."""
 
 import base64
 import io

@@ -1,7 +1,4 @@
-"""The contrasts: a forest plot a claim.
-
-What does not belong here: markup (templates/contrasts.html), and how charts are drawn (plots.py).
-"""
+"""The contrasts: a forest plot a claim."""
 
 from collections.abc import Mapping, Sequence
 

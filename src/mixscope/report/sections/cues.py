@@ -2,8 +2,6 @@
 
 Told from the summary that `mixscope analyze STUDY_DIR --what cues` left; the docstring of `compare` in
 analysis/cues.py says what is in it.
-
-What does not belong here: how the figures are found (analysis/cues.py), and markup (templates/cues.html).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""Training curves: loss, accuracy, learning rate and throughput, a curve a run.
-
-What does not belong here: markup (templates/curves.html), and how charts are drawn (plots.py).
-"""
+"""Training curves: loss, accuracy, learning rate and throughput, a curve a run."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,4 @@
-"""Health checks: by cell, in sentences, what they cap, and what choosing an epoch is worth.
-
-What does not belong here: markup (templates/health.html), and how charts are drawn (plots.py).
-"""
+"""Health checks: by cell, in sentences, what they cap, and what choosing an epoch is worth."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""How it was run: commands, versions, hardware, digests and cost.
-
-What does not belong here: markup (templates/how.html), and how charts are drawn (plots.py).
-"""
+"""How it was run: commands, versions, hardware, digests and cost."""
 
 import shlex
 import statistics

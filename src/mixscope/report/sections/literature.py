@@ -1,7 +1,4 @@
-"""Theory and literature for each claim, and what our figures say about it.
-
-What does not belong here: markup (templates/literature.html), and how charts are drawn (plots.py).
-"""
+"""Theory and literature for each claim, and what our figures say about it."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""The effect of pretraining: every cell from scratch and from pretrained weights.
-
-What does not belong here: markup (templates/pretraining.html), and how charts are drawn (plots.py).
-"""
+"""The effect of pretraining: every cell from scratch and from pretrained weights."""
 
 from mixscope.formatting import number, signed
 from mixscope.report import plots

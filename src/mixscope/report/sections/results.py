@@ -1,7 +1,4 @@
-"""The results: a dot plot a data set, and the table of all cells.
-
-What does not belong here: markup (templates/results.html), and how charts are drawn (plots.py).
-"""
+"""The results: a dot plot a data set, and the table of all cells."""
 
 from typing import Any
 

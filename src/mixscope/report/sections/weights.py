@@ -1,7 +1,4 @@
-"""What the pretrained weights had seen.
-
-What does not belong here: markup (templates/weights.html), and how charts are drawn (plots.py).
-"""
+"""What the pretrained weights had seen."""
 
 from typing import Any
 

@@ -4,8 +4,6 @@ A run is a Ray task that executes the same `mixscope train` as a process of its 
 codes and taking up again are those of any run. Where the node sees the study's folder (shared storage) the
 run writes there; elsewhere it writes beside, and what changes is sent home every few seconds. A run whose
 node dies is started again on another one, from its last checkpoint.
-
-What does not belong here: the order of runs, retries and what counts as hung (scheduler.py).
 """
 
 import ctypes

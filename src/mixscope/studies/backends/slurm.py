@@ -4,8 +4,6 @@ What is to be run becomes one array; each element executes the same `mixscope tr
 study's folder on storage that all nodes share. A run that is preempted or out of time saves itself and is
 put into the queue again under its number. Jobs live on without the scheduler; the next one finds their
 numbers in scheduler.jsonl and adopts them.
-
-What does not belong here: the order of runs, retries and what counts as hung (scheduler.py).
 """
 
 import os
