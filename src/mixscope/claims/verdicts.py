@@ -133,6 +133,14 @@ class Reading:
     bound: Interval | None = None
 
     @property
+    def quotable_p(self) -> float | None:
+        """p after correction where a text may quote it: not beside a verdict that a gate caps.
+
+        Holm's correction is no such gate: it is in p.
+        """
+        return self.p_holm if set(self.gate_kinds) <= {"holm"} else None
+
+    @property
     def seeds_would_settle(self) -> tuple[int, int | None] | None:
         """From how many to how many seeds, where it is seeds that an inconclusive reading lacks.
 
