@@ -146,7 +146,7 @@ def test_a_new_method_has_rows_in_the_bench(file):
 
 
 def test_the_page_on_mixing_lists_every_method_and_its_example_works(tmp_path):
-    page = (Path(__file__).parents[1] / "docs" / "mixing.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "guides" / "mixing.md").read_text()
     assert set(methods.builtin()) <= set(re.findall(r"`([a-z-]+)`", page))
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "mymix.py").write_text(code)

@@ -93,6 +93,12 @@ def add(commands: Any) -> None:
                 action="store_true",
                 help="run look by look, and start no run that no open claim needs",
             )
+            command.add_argument(
+                "--packed",
+                type=Path,
+                metavar="BUNDLE",
+                help="leave out runs that a bundle of this study has, made on another machine",
+            )
 
 
 def _add_new(verbs: Any) -> None:
@@ -129,7 +135,8 @@ def _add_pack(verbs: Any) -> None:
         "pack",
         study_pack,
         "pack a study's results into one small file, without weights and images",
-        "  mixscope study pack runs/quickstart\n  mixscope judge runs/quickstart.zip",
+        "  mixscope study pack runs/quickstart\n  mixscope judge runs/quickstart.zip\n"
+        "a bundle that is there keeps its runs: pack into it from every machine that has a part of the study",
     )
     command.add_argument(
         "folder", type=Path, metavar="STUDY_DIR", help="a study's folder; runs that are not done are listed"
@@ -286,7 +293,25 @@ def study_run(arguments: argparse.Namespace) -> int:
     study, runs, out = _planned(arguments)
     if arguments.until_decided:
         return _until_decided(arguments, study, out)
+    if arguments.packed is not None:
+        runs = _not_packed(runs, arguments)
+        if not runs:
+            return 0
     return _run(arguments, study, runs, out)
+
+
+def _not_packed(runs: Any, arguments: argparse.Namespace) -> Any:
+    """The runs that a bundle has not, said in a line."""
+    from mixscope.results import bundle
+
+    there = {run.directory for run in bundle.read(arguments.packed).done}
+    left = [run for run in runs if run.directory not in there]
+    done = f"{len(runs) - len(left)} of {len(runs)} runs are done in {arguments.packed}"
+    if not arguments.json:
+        output.line(f"packed    {done}; {len(left)} left", work="study")
+    elif not left:
+        print_json([])
+    return left
 
 
 def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
@@ -294,9 +319,11 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     from mixscope.claims import deciding, verdicts
     from mixscope.results import folders
 
-    if arguments.only or arguments.seeds is not None or arguments.json or arguments.dry_run:
+    chosen = (arguments.only, arguments.json, arguments.dry_run, arguments.seeds is not None)
+    if any(chosen) or arguments.packed is not None:
         raise ConfigError(
-            "--until-decided: chooses the runs itself; leave out --only, --seeds, --json and --dry-run"
+            "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
+            " --dry-run"
         )
     study = deciding.extended(study)
     names = {name for name, _ in study.cells()}

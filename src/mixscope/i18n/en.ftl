@@ -1,5 +1,5 @@
 # English texts of mixscope, in Project Fluent's format (https://projectfluent.org/fluent/guide).
-# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/glossary.md.
+# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/reference/glossary.md.
 
 ## The report's frame
 

@@ -1,5 +1,5 @@
 # mixscope의 한국어 문구. 형식은 Project Fluent(https://projectfluent.org/fluent/guide)입니다.
-# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/glossary.md를 따릅니다.
+# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/reference/glossary.md를 따릅니다.
 
 ## 보고서의 틀
 
