@@ -1,5 +1,7 @@
 """Levels of looks: what is spent over all of them, the published table, and what stopping early costs."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -62,10 +64,60 @@ def test_levels_are_those_of_the_published_table(plan, levels):
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", looks.KNOWN)
 def test_kept_levels_are_what_the_simulation_finds(plan):
-    known = looks.KNOWN[plan]
-    tails = looks._tails(plan, looks.STUDIES, 0)
-    for j, total in enumerate((looks.ONE_SIDED, looks.EQUIVALENCE)):
-        assert looks.spend(tails, plan, total) == pytest.approx([each[j] for each in known])
+    assert looks.simulated(plan) == looks.KNOWN[plan]
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """The file of kept levels, and how often a plan was simulated (with few studies)."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(looks, "STUDIES", 2000)
+    counted, simulated = [], looks.simulated
+    monkeypatch.setattr(looks, "simulated", lambda plan: counted.append(plan) or simulated(plan))
+    looks._kept.cache_clear()
+    yield tmp_path / "cache" / "mixscope" / looks.CACHE, counted
+    looks._kept.cache_clear()
+
+
+def test_levels_are_simulated_once_and_kept_for_later_commands(cached):
+    file, counted = cached
+    found = []
+    for _ in range(3):
+        found.append(looks.levels((4, 9)))
+        looks._kept.cache_clear()  # another command
+    assert found == [found[0]] * 3 and counted == [(4, 9)]
+    assert looks.levels((4, 10)) != found[0] and counted == [(4, 9), (4, 10)]
+    assert looks.levels((3, 5)) == looks.KNOWN[3, 5] and len(counted) == 2
+    assert len(json.loads(file.read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage", ["{", "[]", '{"NAME": [[0.9, 0.9], [0.9, 0.9]]}', '{"NAME": [[0.01, 0.02]]}']
+)
+def test_kept_levels_that_are_damaged_or_cannot_be_are_simulated_anew(cached, damage):
+    file, counted = cached
+    found = looks.levels((4, 9))
+    (name,) = json.loads(file.read_text())
+    file.write_text(damage.replace("NAME", name))
+    looks._kept.cache_clear()
+    assert looks.levels((4, 9)) == found and len(counted) == 2
+
+
+def test_levels_that_were_found_by_other_code_are_not_used(cached, monkeypatch):
+    _, counted = cached
+    looks.levels((4, 9))
+    looks._kept.cache_clear()
+    monkeypatch.setattr(looks.np, "__version__", "0")
+    looks.levels((4, 9))
+    assert counted == [(4, 9)] * 2
+
+
+def test_levels_need_no_folder_that_can_be_written(cached, tmp_path):
+    _, counted = cached
+    (tmp_path / "cache").write_text("")
+    found = looks.levels((4, 9))
+    looks._kept.cache_clear()
+    assert looks.levels((4, 9)) == found and len(counted) == 2
 
 
 def test_one_look_has_the_whole_level():
