@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from scipy import special
 
 from mixscope.claims import looks
+from mixscope.study import matrix
 
 DEFAULT = (3, 5, 8, 12)
 # (looks, one-sided levels): from an independent simulation.
@@ -140,3 +142,33 @@ def test_stopping_when_decided_keeps_the_power_at_less_cost():
     power = float(hit.any(axis=0).mean())
     seeds = np.where(hit.any(axis=0), np.asarray(DEFAULT)[hit.argmax(axis=0)], 12).mean()
     assert power > fixed - 0.02 and seeds < 9.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("noisy", "shape", "low", "high"),
+    [(2.0, 4.0, 0.028, 0.038), (4.0, 4.0, 0.047, 0.058), (4.0, 1.0, 0.082, 0.098), (1.0, 4.0, 0.015, 0.025)],
+)
+def test_skewed_runs_of_one_noisy_experiment_exceed_the_levels_as_documented(noisy, shape, low, high):
+    """docs/guides/claims.md says by how much: the table there is of this pattern."""
+    draws = np.random.default_rng(5)
+    runs = draws.standard_normal((STUDIES, 4, 12))
+    skewed = slice(0, 1) if noisy > 1 else slice(0, 4)
+    gamma = draws.standard_gamma(shape, runs[:, skewed].shape)
+    runs[:, skewed] = noisy * (shape - gamma) / shape**0.5
+    runs *= np.array([1.0, -1.0, -1.0, 1.0])[:, None]
+    ever = np.zeros(STUDIES, dtype=bool)
+    for n, level in zip(DEFAULT, one_sided(DEFAULT), strict=True):
+        terms = runs[:, :, :n].var(axis=2, ddof=1) / n
+        variance = terms.sum(axis=1)
+        df = variance**2 / (terms**2).sum(axis=1) * (n - 1)
+        ever |= special.stdtr(df, -runs[:, :, :n].mean(axis=2).sum(axis=1) / np.sqrt(variance)) <= level
+    assert low < ever.mean() < high
+
+
+def test_built_in_studies_look_as_often_as_their_seeds_allow():
+    found = {name: matrix.load(name) for name in matrix.builtin()}
+    assert len(found) >= 8
+    for name, study in found.items():
+        planned = () if study.seeds == [223] else (3, 5) if len(study.seeds) == 5 else (3, 5, 8, 12)
+        assert study.looks == planned, name
