@@ -8,15 +8,35 @@ from typing import Any
 
 from mixscope import output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
-from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
+from mixscope.cli.grammar import (
+    ascii_only,
+    declare,
+    declare_group,
+    language,
+    print_json,
+    root_and_json,
+    spoken,
+    table,
+)
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
 
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
-    verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = declare_group(
+        commands,
+        "study",
+        "plan, run and tabulate many runs from one file",
+        "  mixscope study plan quickstart\n"
+        "  mixscope study run quickstart --slots 2\n"
+        "  mixscope study status quickstart --watch\n"
+        "  mixscope study table quickstart\n"
+        "  mixscope study new mine --from resnet-vs-vit",
+        more="STUDY is a built-in study, a .yaml file, or a folder of its runs. Built in are quickstart,"
+        " resnet-vs-vit, resnet-vs-vit-published, resnet-vs-vit-small-images, resnet-vs-vit-two-cores,"
+        " resnet-vs-vit-two-cores-short, mixing-zoo and local-global.",
+    )
     _add_new(verbs)
     _add_export(verbs)
     _add_pack(verbs)
@@ -190,6 +210,9 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     from mixscope.study.config import split_pair
 
     study = matrix.load(arguments.study)
+    if arguments.study in matrix.builtin() and Path(arguments.study).exists():
+        name = arguments.study
+        print(f"note: {name} is the built-in study; for what is at ./{name}, write ./{name}", file=sys.stderr)
     folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
@@ -341,11 +364,12 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
-    rows = tables.rows(folders.of_plan(study, out), _kept(runs))
+    results = folders.of_plan(study, out)
+    rows = tables.rows(results, _kept(runs))
     if arguments.json:
         print_json(rows)
     else:
-        print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        print(f"\n{_shown(results, rows)}; records in {out}")
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
@@ -362,12 +386,25 @@ def study_table(arguments: argparse.Namespace) -> None:
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
             raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
-        rows = tables.rows(sources.load(file))
+        results = sources.load(file)
+        rows = tables.rows(results)
     else:
         study, runs, out = _planned(arguments)
         _pass_over(standings(runs, out))
-        rows = tables.rows(folders.of_plan(study, out), _kept(runs))
-    print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
+        results = folders.of_plan(study, out)
+        rows = tables.rows(results, _kept(runs))
+    if arguments.json:
+        return print_json(rows)
+    print(tables.text(results, rows, spoken(arguments.lang).language, ascii=ascii_only()))
+
+
+def _shown(results: Any, rows: Any) -> str:
+    """The overall table with its caption, as this terminal can show it."""
+    from mixscope.results import tables
+
+    plain = ascii_only()
+    caption = tables.caption(rows)
+    return f"{tables.text(results, rows, ascii=plain)}\n\n{caption if plain else caption.replace('+-', '±')}"
 
 
 def _pass_over(found: Any) -> None:
@@ -406,7 +443,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
     rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
         return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
-    print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+    print(f"\n{_shown(results, rows)}")
     if missing:
         print(f"not done  {', '.join(missing)}")
     print(f"tables    {out / 'tables'}")
