@@ -201,7 +201,7 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, names
+    from mixscope.studies import estimate, names, probes
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -213,7 +213,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     probe = None
     if not arguments.no_probe:
         threads = max(1, cores() // arguments.slots)
-        probe = estimate.prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
+        probe = probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
     costs = estimate.estimates(found, root=root, probe=probe)
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
@@ -252,7 +252,7 @@ def _cost_row(cost: Any) -> dict[str, Any]:
 def study_status(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, progress_table
+    from mixscope.studies import estimate, probes, progress_table
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -263,7 +263,7 @@ def study_status(arguments: argparse.Namespace) -> None:
         return progress_table.watch(runs, out, root=root)
     found = standings(runs, out)
     running = sum(s.state == "running" for s in found) or 1
-    probe = estimate.remembering(root=root, threads=max(1, cores() // running))
+    probe = probes.Remembered(threads=max(1, cores() // running))
     costs = estimate.estimates(found, root=root, probe=probe, disk=False)
     rows, total = progress_table.rows(found, costs), progress_table.total(found, costs, slots=running)
     if arguments.json:
