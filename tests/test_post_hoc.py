@@ -228,7 +228,11 @@ def test_sentences_claim_no_more_than_the_verdict(tmp_path):
 
 
 def test_the_example_of_the_documents_has_the_lines_of_the_program():
-    text = (Path(__file__).parents[1] / "docs" / "claims.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    text = (
+        (Path(__file__).parents[1] / "docs" / "guides" / "claims.md")
+        .read_text()
+        .replace("\N{NO-BREAK SPACE}", " ")
+    )
     lines = [
         i18n.message("why-crosses", level="99.68", margin="1"),
         i18n.message("answer-seeds_needed", n="8-12"),

@@ -1,5 +1,5 @@
 # English texts of mixscope, in Project Fluent's format (https://projectfluent.org/fluent/guide).
-# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/glossary.md.
+# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/reference/glossary.md.
 
 ## The report's frame
 
@@ -688,6 +688,20 @@ predictions-stranger = { $path }: is of a run with settings { $digest }, and thi
 predictions-contradict = { $path }: is damaged (top-1 is { FIXED($top1, digits: 2) } % of { $images } images where summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }); `mixscope eval { $run }` evaluates the checkpoints again
 predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
 runs-other-examples = evaluated on different examples: { $runs }
+
+## What runs lack before they start
+
+missing-title = { $count } things are missing, so that nothing was started:
+missing-data = data { $data } is not prepared under { $root }: run `mixscope data prepare { $data }`, or give a copy with --source
+missing-data-damaged = { $problem }
+missing-weights = { $problem }
+missing-weights-unchecked = the pretrained weights could not be checked ({ $problem })
+missing-disk = disk: { $runs ->
+    [one] 1 run that has not begun leaves
+   *[other] { $runs } runs that have not begun leave
+} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
+missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
 
 ## Gates of verdicts
 

@@ -1,5 +1,5 @@
 # mixscope의 한국어 문구. 형식은 Project Fluent(https://projectfluent.org/fluent/guide)입니다.
-# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/glossary.md를 따릅니다.
+# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/reference/glossary.md를 따릅니다.
 
 ## 보고서의 틀
 
@@ -653,6 +653,17 @@ predictions-stranger = { $path }: 설정이 { $digest }인 실행의 것이고 �
 predictions-contradict = { $path }: 손상되었습니다(이미지 { $images }장에서 top-1 { FIXED($top1, digits: 2) } %, summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %). `mixscope eval { $run }`이 체크포인트를 다시 평가합니다
 predictions-other-examples = { $path }: 테스트 데이터가 같은 실험의 다른 실행과 다릅니다
 runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: { $runs }
+
+## 시작 전에 부족한 것
+
+missing-title = 부족한 것이 { $count }가지 있어 아무것도 시작하지 않았습니다:
+missing-data = { $root }에 데이터 { $data }이(가) 준비되어 있지 않습니다. `mixscope data prepare { $data }`을(를) 실행하거나 --source로 사본을 지정하십시오
+missing-data-damaged = { $problem }
+missing-weights = { $problem }
+missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니다 ({ $problem })
+missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하십시오
+missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
+missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
 
 ## 판정 제한
 
