@@ -391,11 +391,11 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
 
 def _refuse_missing(runs: Any, out: Path, *, root: Path, slots: int, threads: int) -> None:
     """Raises DataError or RunFailed for all that some run cannot do without, and says what else is short."""
-    from mixscope.studies import estimate, missing
+    from mixscope.studies import estimate, missing, probes
     from mixscope.studies.status import standings
 
     found = standings(runs, out)
-    costs = estimate.estimates(found, root=root, probe=estimate.remembering(root=root, threads=threads))
+    costs = estimate.estimates(found, root=root, probe=probes.Remembered(threads=threads))
     lacking = missing.missing(found, costs, root=root, out=out, slots=slots)
     for finding in lacking:
         if finding.severity == "warn":
