@@ -4,13 +4,16 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope import i18n, output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
 from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.results import Results
 
 
 def add(commands: Any) -> None:
@@ -380,11 +383,14 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
-    rows = tables.rows(folders.of_plan(study, out), _kept(runs))
+    results = folders.of_plan(study, out)
+    rows = tables.rows(results, _kept(runs))
     if arguments.json:
         print_json(rows)
     else:
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        for note in _notes(results):
+            print(note)
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
@@ -415,12 +421,26 @@ def study_table(arguments: argparse.Namespace) -> None:
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
             raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
-        rows = tables.rows(sources.load(file))
+        results = sources.load(file)
+        rows = tables.rows(results)
     else:
         study, runs, out = _planned(arguments)
         _pass_over(standings(runs, out))
-        rows = tables.rows(folders.of_plan(study, out), _kept(runs))
-    print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
+        results = folders.of_plan(study, out)
+        rows = tables.rows(results, _kept(runs))
+    if arguments.json:
+        return print_json(rows)
+    language = spoken(arguments.lang).language
+    print("\n\n".join([tables.text(rows, language), *_notes(results, language)]))
+
+
+def _notes(results: "Results", language: str = "en") -> list[str]:
+    """What a table of means has to say of the claims: which finished seeds count for none."""
+    from mixscope import i18n
+    from mixscope.claims import recorded
+
+    left_out = recorded.uncounted(results)
+    return [] if left_out is None else [i18n.render(left_out, language)]
 
 
 def _pass_over(found: Any) -> None:
@@ -455,11 +475,15 @@ def study_eval(arguments: argparse.Namespace) -> None:
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
-    files = tables.write(results, out, kept)
+    notes = _notes(results)
+    files = tables.write(results, out, kept, notes=notes)
     rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
-        return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
+        files_named = [str(file) for file in files]
+        return print_json({"rows": rows, "not_done": missing, "notes": notes, "files": files_named})
     print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+    for note in notes:
+        print(note)
     if missing:
         print(f"not done  {', '.join(missing)}")
     print(f"tables    {out / 'tables'}")

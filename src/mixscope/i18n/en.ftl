@@ -714,6 +714,11 @@ scales-disagree = log-odds say otherwise: { SIGNED($low, digits: 3) } to { SIGNE
 runs-unfinished = { $done } of { $planned } runs are done; the verdict is given at { $seeds } seeds
 before-first-look = { $done } of { $planned } runs are done; the first look is at { $seeds } seeds
 runs-lost = { $failed } of { $planned } planned runs did not finish ({ $where }); the estimate is of runs that finish
+seeds-uncounted = no looks are declared, so claims are judged at the seeds that were planned first ({ $seeds }); { $left ->
+    [0] later seeds do not count ({ $later })
+    [one] one finished seed is left out ({ $later })
+   *[other] { $left } finished seeds are left out ({ $later })
+}
 claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs

@@ -673,6 +673,10 @@ scales-disagree = 로그 오즈로는 결과가 다릅니다: { SIGNED($points_p
 runs-unfinished = 실행 { $planned }개 중 { $done }개가 끝났습니다. 판정은 시드 { $seeds }개에서 합니다
 before-first-look = 실행 { $planned }개 중 { $done }개가 끝났습니다. 첫 판정은 시드 { $seeds }개에서 합니다
 runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못했습니다({ $where }). 추정은 끝난 실행에 대한 것입니다
+seeds-uncounted = 판정 시점(looks)을 정하지 않았으므로 처음 계획한 시드({ $seeds })로만 판정합니다. { $left ->
+    [0] 나중에 더한 시드({ $later })는 세지 않습니다
+   *[other] 완료된 시드 { $left }개({ $later })는 제외됩니다
+}
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
 seeds-edited = 첫 실행 뒤에 연구를 고쳤습니다. 시드 목록이 실행 { $count }개가 기록한 시드로 시작하지 않습니다: 사후 가설
 levels-gone = 첫 실행 뒤에 연구를 고쳤습니다. { $levels }이(가) 더는 없습니다: 사후 가설
