@@ -309,6 +309,6 @@ factors:
 """
     study = matrix.parse(text, file="own.yaml")
     with pytest.raises(ConfigError, match=r"own\.yaml, line 6: .*augment\.mix: .*bad\.py: answers NoneType"):
-        names.check(study, study.expand(), root=tmp_path, prepared=False)
+        names.check(study, study.expand(), root=tmp_path)
     with pytest.raises(ConfigError, match=r"own\.yaml, line 6: .*the method file .*gone\.py does not exist"):
         matrix.parse(text.replace("bad.py", "gone.py"), file="own.yaml")

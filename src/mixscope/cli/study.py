@@ -4,13 +4,16 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mixscope import output
+from mixscope import i18n, output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
 from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.results import Results
 
 
 def add(commands: Any) -> None:
@@ -84,6 +87,9 @@ def add(commands: Any) -> None:
             )
             declare_executor(command)
             declare_track(command)
+            command.add_argument(
+                "--dry-run", action="store_true", help="check what the runs need, and start none"
+            )
         if name == "run":
             command.add_argument(
                 "--until-decided",
@@ -208,14 +214,14 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, names
+    from mixscope.studies import estimate, missing, names
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
     root = data_root(arguments.root)
-    names.check(study, runs, root=root, prepared=False)
+    names.check(study, runs, root=root)
     found = standings(runs, out)
     probe = None
     if not arguments.no_probe:
@@ -225,6 +231,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
+    lacking = missing.missing(found, costs, root=root, out=out, slots=arguments.slots)
     if arguments.json:
         rows = [
             {
@@ -238,11 +245,14 @@ def study_plan(arguments: argparse.Namespace) -> None:
             }
             for s, cost in zip(found, costs, strict=True)
         ]
-        return print_json({"study": study.name, "out": str(out), "runs": rows, "total": totals})
+        about = {"study": study.name, "out": str(out), "runs": rows, "total": totals}
+        return print_json(about | {"missing": [finding.to_dict() for finding in lacking]})
     print(table([{**_about(s), **_cost_row(c)} for s, c in zip(found, costs, strict=True)]))
     print(f"\n{len(found)} runs of {len({r.name for r in runs})} experiments, in {out}")
     for sentence in estimate.sentences(costs, totals, slots=arguments.slots):
         print(sentence)
+    for finding in lacking:
+        print(f"missing   {i18n.render(finding)}")
 
 
 def _cost_row(cost: Any) -> dict[str, Any]:
@@ -312,9 +322,11 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     from mixscope.claims import deciding, verdicts
     from mixscope.results import folders
 
-    if arguments.only or arguments.seeds is not None or arguments.json or arguments.packed is not None:
+    chosen = (arguments.only, arguments.json, arguments.dry_run, arguments.seeds is not None)
+    if any(chosen) or arguments.packed is not None:
         raise ConfigError(
-            "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed and --json"
+            "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
+            " --dry-run"
         )
     study = deciding.extended(study)
     names = {name for name, _ in study.cells()}
@@ -359,8 +371,11 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     run, options, fixed = chosen(arguments, len(runs))
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
-    # A node of a cluster may keep its data elsewhere.
-    names.check(study, runs, root=root, prepared=arguments.executor == "local")
+    names.check(study, runs, root=root)
+    if arguments.executor == "local":  # a node of a cluster may keep its data elsewhere
+        _refuse_missing(runs, out, root=root, slots=fixed or 1, threads=options.threads)
+    if arguments.dry_run:
+        return 0
     folder.keep(study, out)
     if arguments.json:
         watcher: progress_table.Lines = progress_table.Silent()
@@ -368,13 +383,30 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
-    rows = tables.rows(folders.of_plan(study, out), _kept(runs))
+    results = folders.of_plan(study, out)
+    rows = tables.rows(results, _kept(runs))
     if arguments.json:
         print_json(rows)
     else:
         print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        for note in _notes(results):
+            print(note)
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
+
+
+def _refuse_missing(runs: Any, out: Path, *, root: Path, slots: int, threads: int) -> None:
+    """Raises DataError or RunFailed for all that some run cannot do without, and says what else is short."""
+    from mixscope.studies import estimate, missing
+    from mixscope.studies.status import standings
+
+    found = standings(runs, out)
+    costs = estimate.estimates(found, root=root, probe=estimate.remembering(root=root, threads=threads))
+    lacking = missing.missing(found, costs, root=root, out=out, slots=slots)
+    for finding in lacking:
+        if finding.severity == "warn":
+            print(f"warning   {i18n.render(finding)}", file=sys.stderr)
+    missing.refuse(lacking)
 
 
 def _kept(runs: Any) -> set[tuple[str, int]]:
@@ -389,12 +421,26 @@ def study_table(arguments: argparse.Namespace) -> None:
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
             raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
-        rows = tables.rows(sources.load(file))
+        results = sources.load(file)
+        rows = tables.rows(results)
     else:
         study, runs, out = _planned(arguments)
         _pass_over(standings(runs, out))
-        rows = tables.rows(folders.of_plan(study, out), _kept(runs))
-    print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
+        results = folders.of_plan(study, out)
+        rows = tables.rows(results, _kept(runs))
+    if arguments.json:
+        return print_json(rows)
+    language = spoken(arguments.lang).language
+    print("\n\n".join([tables.text(rows, language), *_notes(results, language)]))
+
+
+def _notes(results: "Results", language: str = "en") -> list[str]:
+    """What a table of means has to say of the claims: which finished seeds count for none."""
+    from mixscope import i18n
+    from mixscope.claims import recorded
+
+    left_out = recorded.uncounted(results)
+    return [] if left_out is None else [i18n.render(left_out, language)]
 
 
 def _pass_over(found: Any) -> None:
@@ -429,11 +475,15 @@ def study_eval(arguments: argparse.Namespace) -> None:
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
-    files = tables.write(results, out, kept)
+    notes = _notes(results)
+    files = tables.write(results, out, kept, notes=notes)
     rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
-        return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
+        files_named = [str(file) for file in files]
+        return print_json({"rows": rows, "not_done": missing, "notes": notes, "files": files_named})
     print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+    for note in notes:
+        print(note)
     if missing:
         print(f"not done  {', '.join(missing)}")
     print(f"tables    {out / 'tables'}")

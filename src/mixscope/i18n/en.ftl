@@ -689,6 +689,20 @@ predictions-contradict = { $path }: is damaged (top-1 is { FIXED($top1, digits: 
 predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
 runs-other-examples = evaluated on different examples: { $runs }
 
+## What runs lack before they start
+
+missing-title = { $count } things are missing, so that nothing was started:
+missing-data = data { $data } is not prepared under { $root }: run `mixscope data prepare { $data }`, or give a copy with --source
+missing-data-damaged = { $problem }
+missing-weights = { $problem }
+missing-weights-unchecked = the pretrained weights could not be checked ({ $problem })
+missing-disk = disk: { $runs ->
+    [one] 1 run that has not begun leaves
+   *[other] { $runs } runs that have not begun leave
+} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
+missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
+
 ## Gates of verdicts
 
 too-few-seeds = { $seeds ->
@@ -700,6 +714,11 @@ scales-disagree = log-odds say otherwise: { SIGNED($low, digits: 3) } to { SIGNE
 runs-unfinished = { $done } of { $planned } runs are done; the verdict is given at { $seeds } seeds
 before-first-look = { $done } of { $planned } runs are done; the first look is at { $seeds } seeds
 runs-lost = { $failed } of { $planned } planned runs did not finish ({ $where }); the estimate is of runs that finish
+seeds-uncounted = no looks are declared, so claims are judged at the seeds that were planned first ({ $seeds }); { $left ->
+    [0] later seeds do not count ({ $later })
+    [one] one finished seed is left out ({ $later })
+   *[other] { $left } finished seeds are left out ({ $later })
+}
 claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs

@@ -654,6 +654,17 @@ predictions-contradict = { $path }: 손상되었습니다(이미지 { $images }�
 predictions-other-examples = { $path }: 테스트 데이터가 같은 실험의 다른 실행과 다릅니다
 runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: { $runs }
 
+## 시작 전에 부족한 것
+
+missing-title = 부족한 것이 { $count }가지 있어 아무것도 시작하지 않았습니다:
+missing-data = { $root }에 데이터 { $data }이(가) 준비되어 있지 않습니다. `mixscope data prepare { $data }`을(를) 실행하거나 --source로 사본을 지정하십시오
+missing-data-damaged = { $problem }
+missing-weights = { $problem }
+missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니다 ({ $problem })
+missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하십시오
+missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
+missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
+
 ## 판정 제한
 
 too-few-seeds = 시드가 { $seeds }개입니다. 판정에는 { $needed }개가 필요합니다
@@ -662,6 +673,10 @@ scales-disagree = 로그 오즈로는 결과가 다릅니다: { SIGNED($points_p
 runs-unfinished = 실행 { $planned }개 중 { $done }개가 끝났습니다. 판정은 시드 { $seeds }개에서 합니다
 before-first-look = 실행 { $planned }개 중 { $done }개가 끝났습니다. 첫 판정은 시드 { $seeds }개에서 합니다
 runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못했습니다({ $where }). 추정은 끝난 실행에 대한 것입니다
+seeds-uncounted = 판정 시점(looks)을 정하지 않았으므로 처음 계획한 시드({ $seeds })로만 판정합니다. { $left ->
+    [0] 나중에 더한 시드({ $later })는 세지 않습니다
+   *[other] 완료된 시드 { $left }개({ $later })는 제외됩니다
+}
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
 seeds-edited = 첫 실행 뒤에 연구를 고쳤습니다. 시드 목록이 실행 { $count }개가 기록한 시드로 시작하지 않습니다: 사후 가설
 levels-gone = 첫 실행 뒤에 연구를 고쳤습니다. { $levels }이(가) 더는 없습니다: 사후 가설

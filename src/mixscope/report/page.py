@@ -235,6 +235,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
         "edited": recorded.edits(told.results),
+        "uncounted": recorded.uncounted(told.results),
         "recorded": recorded.claimed(told.results),
         "seeds_range": seeds_range,
         "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),

@@ -157,10 +157,10 @@ def _shown(mean: float | None, sd: float | None, plus_minus: str) -> str:
 # --- files ----------------------------------------------------------------------------------------------
 
 
-def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
+def write(results: Results, out: Path, kept: Kept = None, *, notes: Sequence[str] = ()) -> list[Path]:
     """OUT/tables: overall.{md,csv,json}, one {md,csv} a data set, and pretrained.{md,csv} of pretrained runs.
 
-    A run that is not done is named below every table that it belongs to.
+    A run that is not done is named below every table that it belongs to; notes, sentences, stand there, too.
 
     Returns:
         The files.
@@ -180,9 +180,9 @@ def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
             continue
         mine = {(r.experiment, r.seed) for r in runs}
         found, missing = rows(results, mine), not_done(results, mine)
-        contents = {"md": _markdown(results, found, missing), "csv": _csv(found)}
+        contents = {"md": _markdown(results, found, missing, notes), "csv": _csv(found)}
         if name == "overall":
-            contents["json"] = _json(results, found, missing)
+            contents["json"] = _json(results, found, missing, notes)
         for ending, content in contents.items():
             files.append(folder / f"{name}.{ending}")
             with replacing(files[-1]) as file:
@@ -190,13 +190,17 @@ def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
     return files
 
 
-def _markdown(results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
+def _markdown(
+    results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str], notes: Sequence[str]
+) -> str:
     head, *body = _cells(found, "±")
     right = [TITLES.get(m, m.capitalize()) for m in METRICS]
     lines = [f"# {results.title or results.name}", "", tabular.to_markdown(head, body, right=right)]
     lines += [f"{caption(found).replace('+-', '±')}. Study {results.name}, digest {results.digest}."]
     if missing:
         lines += ["", f"Not done: {', '.join(missing)}."]
+    for note in notes:
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 
@@ -204,12 +208,15 @@ def _csv(found: Sequence[dict[str, Any]]) -> str:
     return tabular.to_csv([{k: v for k, v in row.items() if k != "runs"} for row in found], number=".4f")
 
 
-def _json(results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
+def _json(
+    results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str], notes: Sequence[str]
+) -> str:
     tree = {
         "study": results.name,
         "digest": results.digest,
         "caption": caption(found),
         "rows": list(found),
         "not_done": list(missing),
+        "notes": list(notes),
     }
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
