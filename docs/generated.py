@@ -15,8 +15,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
+# Links to what a page is made from lead to the page; elsewhere, as on GitHub, to the source.
+PAGES = {"src/mixscope/cli": "reference/commands.md", "src/mixscope/study/config.py": "reference/settings.md"}
 COLAB = "https://colab.research.google.com/github/{repository}/blob/main/examples/{name}.ipynb"
 
 
@@ -27,9 +30,15 @@ def commands() -> str:
     from mixscope.cli.grammar import EXIT
 
     top = parser()
-    lines = ["# Commands", "", f"`{top.prog} COMMAND --help` prints the same. {EXIT[0].upper()}{EXIT[1:]}.", ""]
-    for command in _leaves(top):
-        lines += _command(command)
+    lines = [
+        "# Commands",
+        "",
+        f"`{top.prog} COMMAND --help` prints the same. {EXIT[0].upper()}{EXIT[1:]}.",
+        "",
+    ]
+    with patch.dict(os.environ, COLUMNS="100"):  # the width of usage lines
+        for command in _leaves(top):
+            lines += _command(command)
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +69,9 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 
 
 def _argument(action: argparse.Action) -> str:
-    value = action.metavar or ("{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest)
+    value = action.metavar or (
+        "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest
+    )
     if not action.option_strings:
         return f"`{value}`"
     takes = "" if action.nargs == 0 else f" {value}"
@@ -74,7 +85,7 @@ def settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Of `mixscope train KEY=VALUE ...`, of a `--config` file, and of the `base` and the levels of a study.",
+        "Of `mixscope train KEY=VALUE ...`, a `--config` file, and `base` and the levels of a study.",
         "`run.*` says where and how fast; every other setting changes results and is part of a run's name.",
         "",
     ]
@@ -94,9 +105,7 @@ def _settings(kind: type, prefix: str, only: tuple[str, ...] = ()) -> list[str]:
         made = field.default_factory
         default = made() if made is not dataclasses.MISSING else field.default
         written = json.dumps(default)
-        lines.append(
-            f"| `{prefix}{field.name}` | `{written}` | {_cell(meanings[field.name])} |"
-        )
+        lines.append(f"| `{prefix}{field.name}` | `{written}` | {_cell(meanings[field.name])} |")
     return [*lines, ""]
 
 
@@ -146,7 +155,7 @@ def _cell(text: str) -> str:
 
 
 def repository() -> str | None:
-    """`owner/name` of the GitHub repository that this checkout came from; None where it came from elsewhere."""
+    """`owner/name` of the GitHub repository that this checkout came from, or None."""
     asked = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
     try:
         url = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
@@ -177,7 +186,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Adds the generated pages and the notebooks."""
     from mkdocs.structure.files import File
 
-    made = {"reference/commands.md": commands(), "reference/settings.md": settings()}
+    made = dict(zip(PAGES.values(), (commands(), settings()), strict=True))
     for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
         made[f"examples/{notebook.stem}.md"] = example(notebook.stem, repository())
         files.append(File.generated(config, f"examples/{notebook.name}", abs_src_path=str(notebook)))
@@ -189,11 +198,17 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Leads links to files outside docs/ to the repository, and puts signatures into the page of the API."""
 
+    made_from = {ROOT / source: made for source, made in PAGES.items()}
+    made_from |= {file: f"examples/{file.stem}.md" for file in (ROOT / "examples").glob("*.ipynb")}
+
     def outside(found: re.Match[str]) -> str:
         text, link = found.groups()
-        target = Path(config.docs_dir, page.file.src_uri).parent.joinpath(link).resolve()
+        folder = Path(config.docs_dir, page.file.src_uri).parent
+        target = folder.joinpath(link).resolve()
         if re.match(r"\w+:|#", link) or target.is_relative_to(config.docs_dir):
             return found.group(0)
+        if target in made_from:
+            return f"[{text}]({os.path.relpath(Path(config.docs_dir, made_from[target]), folder)})"
         if config.repo_url is None:
             return text
         return f"[{text}]({config.repo_url}/blob/main/{target.relative_to(ROOT)})"
@@ -211,6 +226,8 @@ def _with_signature(section: str) -> str:
 
     heading, _, said = section.partition("\n")
     name = re.findall(r"mixscope\.(\w+)", heading)[0]
-    place = f"{mixscope._HOMES[name]}.{name}" if name in mixscope._HOMES else "mixscope.report._Report.__call__"
+    place = (
+        f"{mixscope._HOMES[name]}.{name}" if name in mixscope._HOMES else "mixscope.report._Report.__call__"
+    )
     signature = f"```python\n{heading.removeprefix('## ').strip('`')}\n```\n" if "(" in heading else ""
     return f"## mixscope.{name}\n{signature}{said.rstrip()}\n\n::: {place}\n\n"

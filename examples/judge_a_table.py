@@ -33,8 +33,8 @@ for note in results.notes:
 
 # %% [markdown]
 # ## Is the difference real?
-# Nothing was claimed before these runs, so every gain is shown, corrected by Holm, and called exploratory. (The
-# accuracies are invented.)
+# Nothing was claimed before these runs, so every gain is shown, corrected by Holm, and called exploratory.
+# (The accuracies are invented.)
 
 # %%
 judged = mixscope.judge(results)
@@ -63,8 +63,8 @@ print(mixscope.judge(mixscope.load("results.csv", claims="claims.yaml")))
 
 # %% [markdown]
 # ## From arrays
-# With correctness by test example, two models are paired on the test set, and the interval counts seeds and test
-# examples.
+# With correctness by test example, two models are paired on the test set, and the interval counts seeds and
+# test examples.
 
 # %%
 random = np.random.default_rng(0)

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The loader in your own loop
 #
-# Batches come cropped, flipped, normalised and mixed, with soft targets. Two runs with one seed see the same images
-# in the same order, whatever is mixed, so that their difference is that of mixing.
+# Batches come cropped, flipped, normalised and mixed, with soft targets. Two runs with one seed see the same
+# images in the same order, whatever is mixed, so that their difference is that of mixing.
 #
 # In Colab, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first.
 
@@ -43,9 +43,7 @@ def train(mix, seed, epochs=2):
     model.eval()
     with torch.no_grad():
         test = mixscope.Loader("digits", "test", batch_size=128)
-        return [
-            right for b in test for right in (model(b.images).argmax(1) == b.labels).tolist()
-        ]
+        return [right for b in test for right in (model(b.images).argmax(1) == b.labels).tolist()]
 
 
 # %% [markdown]

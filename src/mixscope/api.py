@@ -93,7 +93,8 @@ def contrast(
 
     Args:
         results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
-        weights: `{factor: {level: weight}}`. Weights of a factor sum to 0 and are scaled to a difference of means.
+        weights: `{factor: {level: weight}}`. Weights of a factor sum to 0 and are scaled to a difference of
+            means.
         where: `{factor: level}` of the strata to estimate it in; default: all.
         checkpoint: "last" or "selected" (by validation).
 

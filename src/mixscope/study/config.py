@@ -70,7 +70,7 @@ class Model:
         patch_size: Of a vision transformer, in pixels; 0 keeps timm's.
         stem: "imagenet" as timm has it, or "small": 3x3, stride 1, no max-pool, for small images.
         pretrained: false, true (timm's default weights), a timm tag, or a local weights file.
-        kwargs: Passed on to timm (embed_dim, depth, ...), for instance to make a model small enough for a CPU.
+        kwargs: Passed on to timm (embed_dim, depth, ...), for instance to make a model small.
     """
 
     arch: str = "resnet50"
