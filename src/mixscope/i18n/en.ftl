@@ -891,8 +891,8 @@ factor-data = Data set
 factor-model = Model
 factor-augmentation = Augmentation
 factor-pretrained = Weights
-level-cifar10 = CIFAR-10
-level-cifar100 = CIFAR-100
+level-cifar10 = CIFAR10
+level-cifar100 = CIFAR100
 level-tiny-imagenet = Tiny-ImageNet
 level-digits = digits
 level-resnet = ResNet
@@ -904,6 +904,7 @@ level-cutmix = CutMix
 level-switch = MixUp or CutMix
 level-scratch = from scratch
 level-imagenet = pretrained
+level-pretrained = pretrained
 
 ## Titles of the built-in studies
 
@@ -973,6 +974,9 @@ table-dataset = Dataset
 table-model = Model
 table-augmentation = Augmentation
 table-pretrained = Pretrained
+table-top1 = Top-1 Acc
+table-top5 = Top-5 Acc
+table-f1 = F1-score
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds

@@ -837,8 +837,8 @@ factor-data = 데이터셋
 factor-model = 모델
 factor-augmentation = 증강
 factor-pretrained = 가중치
-level-cifar10 = CIFAR-10
-level-cifar100 = CIFAR-100
+level-cifar10 = CIFAR10
+level-cifar100 = CIFAR100
 level-tiny-imagenet = Tiny-ImageNet
 level-digits = 손글씨 숫자
 level-resnet = ResNet
@@ -850,6 +850,7 @@ level-cutmix = CutMix
 level-switch = MixUp 또는 CutMix
 level-scratch = 처음부터
 level-imagenet = 사전 학습
+level-pretrained = 사전 학습
 
 ## 내장 연구의 제목
 
@@ -918,6 +919,9 @@ table-dataset = 데이터셋
 table-model = 모델
 table-augmentation = 증강
 table-pretrained = 사전 학습
+table-top1 = Top-1 Acc
+table-top5 = Top-5 Acc
+table-f1 = F1-score
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드
