@@ -106,7 +106,7 @@ why-strata-alike = a difference between strata is not shown (p { SIG($p, digits:
 gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
 gate-failed = planned runs failed or are damaged
-gate-claims = claims were edited after the first run
+gate-claims = claims were written or edited after the first run
 gate-plan = the study was edited after its first run
 gate-copied = runs with identical predictions
 gate-settings = settings differ from the study's
@@ -704,6 +704,10 @@ claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
 } had begun: post hoc
+claims-beside = the claims of { $file } are none that { $count ->
+    [one] the run
+   *[other] the { $count } runs
+} recorded when they began: post hoc
 seeds-edited = the study was edited after its first run: its seeds do not begin with those that { $count ->
     [one] 1 run
    *[other] { $count } runs

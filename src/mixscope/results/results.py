@@ -269,7 +269,8 @@ class Results:
         seeds: Planned seeds; those that were found where nothing was planned.
         claims: What was claimed beforehand; empty without claims.
         looks: Numbers of seeds at which claims are judged; empty where nothing says so.
-        claims_digest: Of claims and looks; None without a plan.
+        claims_digest: Of claims and looks of the plan; None without a plan.
+        claims_file: Where the claims were read, if not in the plan; "" otherwise.
         digest: Of the plan, claims included; None without a plan.
         source: Where it was read, for messages.
         folder: The study's folder; None for results from elsewhere.
@@ -288,6 +289,7 @@ class Results:
     claims: tuple[Claim, ...] = ()
     looks: tuple[int, ...] = ()
     claims_digest: str | None = None
+    claims_file: str = ""
     digest: str | None = None
     source: str = ""
     folder: Path | None = None
