@@ -92,7 +92,9 @@ def published(data: str | None = None) -> Spread:
     rows = list(csv.DictReader(text.splitlines()))
     mine = [row for row in rows if row["data"] == data] or rows
     found = sorted(float(row["sd_pp"]) for row in mine)
-    source = f"{len(found)} published or measured standard deviations (claims/published_sd.csv)"
+    own = sum(row["kind"] == "measured" for row in mine)
+    counts = f"{len(mine) - own} published" + (f", {own} measured by this project" if own else "")
+    source = f"the range of {len(mine)} standard deviations ({counts}; claims/published_sd.csv)"
     return Spread(low=found[0], middle=statistics.median(found), high=found[-1], source=source)
 
 
