@@ -702,6 +702,10 @@ missing-disk = disk: { $runs ->
 } about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
+instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
+instead-seeds = --seeds 1: { $time }; it gives estimates, but no verdict, which needs { $needed } seeds
+instead-two-cores = mixscope study run { $study }: the same experiments with narrow networks on fewer images, sized to finish on two CPU cores
+instead-quickstart = mixscope study run quickstart: the whole procedure in minutes, on handwritten digits
 
 ## Gates of verdicts
 
