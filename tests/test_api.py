@@ -16,7 +16,7 @@ from mixscope.errors import ConfigError
 from mixscope.results import bundle, folders
 from test_verdicts import TWO
 
-DOCS = Path(__file__).parents[1] / "docs" / "api.md"
+DOCS = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from mixscope.results import table_files as reading
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
-PAGE = Path(__file__).parents[1] / "docs" / "audit-published.md"
+PAGE = Path(__file__).parents[1] / "docs" / "notes" / "audit-published.md"
 EXAMPLES = settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 SEEDS = st.integers(0, 30)
 AT = st.integers(0, 11)

@@ -135,12 +135,47 @@ def test_a_run_with_damaged_predictions_is_left_out_and_named(folder, tmp_path):
     assert "test-selected" in next(r.error for r in ours.runs if r.state == "damaged")
 
 
-def test_a_bundle_that_lost_a_run_of_the_folder_is_not_overwritten(folder, tmp_path):
+def test_a_bundle_with_a_run_that_is_not_planned_is_not_overwritten(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "s")
     bundle.write(folders.study(tmp_path / "s"), tmp_path / "b.zip")
-    shutil.rmtree(next((tmp_path / "s").glob("vit-cutmix-s1-*")))
-    with pytest.raises(ConfigError, match=r"1 finished runs that .* has not .*another --out"):
+    kept = tmp_path / "s" / "study.yaml"
+    kept.write_text(kept.read_text().replace("seeds: [0, 1, 2]", "seeds: [0, 1]"))
+    with pytest.raises(ConfigError, match=r"finished runs that .* does not plan.*another --out"):
         bundle.write(folders.study(tmp_path / "s"), tmp_path / "b.zip")
+
+
+@pytest.mark.parametrize("name", ["b.zip", "b"])
+def test_a_study_run_in_parts_is_packed_into_one_bundle(folder, tmp_path, name):
+    """Each machine has some of the runs; the bundle of both is the bundle of the whole, byte for byte."""
+    for part in ("first", "second"):
+        shutil.copytree(folder, tmp_path / part / "study")
+    for place in (tmp_path / "first" / "study").glob("vit-*"):
+        shutil.rmtree(place)
+    for place in (tmp_path / "second" / "study").glob("resnet-*"):
+        shutil.rmtree(place)
+    shutil.rmtree(tmp_path / "second" / "study" / "analysis")
+    bundle.write(folders.study(tmp_path / "first" / "study"), tmp_path / name)
+    packed = bundle.write(folders.study(tmp_path / "second" / "study"), tmp_path / name)
+    assert len(packed.done) == 12
+    bundle.write(folders.study(folder), tmp_path / f"whole-{name}")
+    assert contents(tmp_path / name) == contents(tmp_path / f"whole-{name}")
+
+
+def test_a_run_that_failed_since_is_not_covered_by_the_packed_one(tmp_path):
+    made_study.write(tmp_path / "s", TWO, made_study.Made(n=50, ill=-1))
+    bundle.write(folders.study(tmp_path / "s"), tmp_path / "b.zip")
+    shutil.rmtree(tmp_path / "s")
+    made_study.write(tmp_path / "s", TWO, made_study.Made(n=50, ill=-1, states={"vit-cutmix-s1": "failed"}))
+    with pytest.raises(ConfigError, match="1 finished runs"):
+        bundle.write(folders.study(tmp_path / "s"), tmp_path / "b.zip")
+
+
+def test_runs_that_are_packed_are_not_run_again(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bundle.write(folders.study(folder), tmp_path / "b.zip")
+    code = cli.main(["study", "run", str(folder), "--out", str(tmp_path / "new"), "--packed", "b.zip"])
+    assert code == 0 and "12 of 12 runs are done in b.zip; 0 left" in capsys.readouterr().out
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_is_no_bundle_is_not_overwritten(folder, tmp_path):

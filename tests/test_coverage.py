@@ -1,6 +1,6 @@
 """How often intervals hold the truth, and how often verdicts are wrong, in drawn studies.
 
-The large simulations are slow; small ones with the same seeds run each time. docs/log.md has the figures.
+The large simulations are slow; small ones with the same seeds run each time. Figures: docs/notes/log.md.
 """
 
 import itertools

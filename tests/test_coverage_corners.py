@@ -1,6 +1,7 @@
-"""Where the interval is known to be too narrow, and that it is no narrower than docs/claims.md says.
+"""Where the interval is known to be too narrow, and that it is no narrower than docs/guides/claims.md says.
 
-The figures of the table in docs/claims.md are those of the slow tests; `pytest -m slow -s` prints them.
+The figures of the table in docs/guides/claims.md are those of the slow tests; `pytest -m slow -s` prints
+them.
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ import pytest
 from mixscope import cli
 
 HERE = Path(__file__).parents[1]
-PAGES = ("docs/results-from-elsewhere.md", "README.md", "README.ko.md")
+PAGES = ("docs/guides/results-from-elsewhere.md", "README.md", "README.ko.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

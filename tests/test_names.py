@@ -3,7 +3,7 @@
 import pytest
 
 from mixscope import cli
-from mixscope.errors import ConfigError, DataError
+from mixscope.errors import ConfigError
 from mixscope.studies import names
 from mixscope.study import matrix
 
@@ -20,9 +20,9 @@ seeds: [0]
 """
 
 
-def check(text, root, *, prepared=False):
+def check(text, root):
     study = matrix.parse(text, file="s.yaml")
-    names.check(study, study.expand(), root=root, prepared=prepared)
+    names.check(study, study.expand(), root=root)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_name_that_nobody_knows_is_answered_with_its_line(tmp_path, wrong, pla
 def test_every_built_in_study_names_what_is_known(tmp_path):
     for name in matrix.builtin():
         study = matrix.load(name)
-        names.check(study, study.expand(), root=tmp_path, prepared=False)
+        names.check(study, study.expand(), root=tmp_path)
 
 
 def test_data_of_ones_own_are_known_once_they_are_prepared(tmp_path, digits_root):
@@ -61,8 +61,6 @@ def test_tags_and_networks_from_elsewhere_are_left_to_timm(tmp_path):
 
 
 def test_a_study_without_its_data_is_refused_before_it_begins(tmp_path, capsys):
-    with pytest.raises(DataError, match="mixscope data prepare digits"):
-        check(STUDY, tmp_path, prepared=True)
     (tmp_path / "s.yaml").write_text(STUDY)
     words = [
         "study",

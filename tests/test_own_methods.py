@@ -146,7 +146,7 @@ def test_a_new_method_has_rows_in_the_bench(file):
 
 
 def test_the_page_on_mixing_lists_every_method_and_its_example_works(tmp_path):
-    page = (Path(__file__).parents[1] / "docs" / "mixing.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "guides" / "mixing.md").read_text()
     assert set(methods.builtin()) <= set(re.findall(r"`([a-z-]+)`", page))
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "mymix.py").write_text(code)
@@ -309,6 +309,6 @@ factors:
 """
     study = matrix.parse(text, file="own.yaml")
     with pytest.raises(ConfigError, match=r"own\.yaml, line 6: .*augment\.mix: .*bad\.py: answers NoneType"):
-        names.check(study, study.expand(), root=tmp_path, prepared=False)
+        names.check(study, study.expand(), root=tmp_path)
     with pytest.raises(ConfigError, match=r"own\.yaml, line 6: .*the method file .*gone\.py does not exist"):
         matrix.parse(text.replace("bad.py", "gone.py"), file="own.yaml")

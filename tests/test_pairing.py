@@ -99,7 +99,7 @@ def test_a_control_variate_that_says_nothing_leaves_all_on_average():
 
 @pytest.mark.slow
 def test_the_bootstrap_over_eight_seeds_covers_as_often_as_documented():
-    # docs/science-per-compute.md says so: percentiles of eight seeds are narrower than they claim.
+    # docs/notes/science-per-compute.md says so: percentiles of eight seeds are narrower than they claim.
     inside, rounds = 0, 300
     for number in range(rounds):
         before = arms(0.3, 8, cells=6, seed=2 * number)

@@ -61,7 +61,7 @@ def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
     assert [line.split(" | ")[0] for line in markdown if line.startswith(("| Control", "| Exp-"))] == [
         f"| {name}" for name in ROWS
     ]
-    assert f"| {value:.2f} | – |" in next(line for line in markdown if line.startswith("| Exp-9 "))
+    assert f"| {value:.2f}% | - |" in next(line for line in markdown if line.startswith("| Exp-9 "))
 
 
 def test_there_is_a_table_for_each_data_set_and_one_for_pretrained(tmp_path):
@@ -131,7 +131,7 @@ def test_the_table_of_a_report_is_the_table_of_results(tmp_path):
                 for name in (metric, f"{metric}_sd"):
                     assert row[name] == ("" if mine[name] is None else f"{mine[name]:.6g}")
         assert rows[told[0]["experiment"]]["top1_sd"] is not None, "the spread of a mean is one too"
-        for line in tables.markdown(list(rows.values())).splitlines():
+        for line in tables.markdown(results, list(rows.values())).splitlines():
             assert line in made["results.md"].read_text().splitlines()
 
 

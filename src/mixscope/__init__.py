@@ -6,7 +6,7 @@
     mixscope.judge(r)                     # verdicts, readable in a terminal and a notebook
     mixscope.report(r, "report.html")
 
-`docs/api.md` lists what is public: the names in `__all__`. Everything else may change.
+`docs/reference/api.md` lists what is public: the names in `__all__`. Everything else may change.
 """
 
 import importlib

@@ -1,9 +1,11 @@
-"""What the machine offers to this process: processors and their model."""
+"""What the machine offers to this process: processors, their model, and memory."""
 
 import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 
 def cores(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
@@ -31,6 +33,11 @@ def processor() -> str | None:
     return platform.processor() or None
 
 
+def memory(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes of memory that the processes of this control group may hold; arguments as of `cores`."""
+    return min([int(psutil.virtual_memory().total), *_limits(proc, cgroups)])
+
+
 def _quotas(proc: Path, cgroups: Path) -> Iterator[float]:
     """Quotas of this process's control group and of those around it, in processors."""
     for line in _read(proc / "self" / "cgroup").splitlines():
@@ -42,6 +49,20 @@ def _quotas(proc: Path, cgroups: Path) -> Iterator[float]:
         elif "cpu" in controllers.split(","):
             for folder in _around(cgroups / controllers, path):
                 yield from _share(_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us"))
+
+
+def _limits(proc: Path, cgroups: Path) -> Iterator[int]:
+    """Limits of memory of this process's control group and of those around it, in bytes."""
+    for line in _read(proc / "self" / "cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2
+            limits = [_read(folder / "memory.max") for folder in _around(cgroups, path)]
+        elif "memory" in controllers.split(","):
+            around = _around(cgroups / controllers, path)
+            limits = [_read(folder / "memory.limit_in_bytes") for folder in around]
+        else:
+            continue
+        yield from (int(limit) for limit in limits if limit.strip().isdecimal())
 
 
 def _around(top: Path, path: str) -> Iterator[Path]:

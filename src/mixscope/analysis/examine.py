@@ -32,7 +32,10 @@ from mixscope.runs import records
 from mixscope.study.config import RunConfig
 
 SPLITS = ("test", "val", "train")
-QUICKEST, SLOWEST = 0.5, 2.5  # of the time by the pace: five analyses took 0.5 to 2.3 of it (docs/log.md)
+QUICKEST, SLOWEST = (
+    0.5,
+    2.5,
+)  # of the time by the pace: five analyses took 0.5 to 2.3 of it (docs/notes/log.md)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +178,7 @@ def _cost(
     request: Request,
 ) -> str:
     """What an analysis will take, before it begins: images, and time by the pace of a small batch of each
-    kind of network on this machine now, as the range in which measured times fell (docs/log.md): larger
+    kind of network on this machine now, as the range in which measured times fell (docs/notes/log.md): larger
     batches are quicker than the small one, gradients and what an analysis does besides are slower."""
     paces: dict[tuple[str, str], float] = {}
     images, seconds = 0, 0.0

@@ -10,7 +10,7 @@ Another test set would give something else. How much, pairing by example would t
     V + sum_c w_c^2 p_c (1 - p_c) / n_c
 
 takes the examples of every experiment as drawn anew. Where experiments share a test set, which is nearly
-always, it is too wide: up to 3 times the interval that pairs examples (docs/log.md: coverage of both).
+always, it is too wide: up to 3 times the interval that pairs examples (docs/notes/log.md: coverage of both).
 
 Everything is a pure function; accuracies are shares in 0 to 1, and estimates carry the unit of their weights.
 """

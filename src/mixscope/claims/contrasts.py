@@ -18,7 +18,7 @@ degrees of freedom, not fewer than the least S_c - 1 and not more than those of 
 V that comes from seeds; U^2 in place of U V would be its degrees of freedom after Welch (Biometrika 34, 1947)
 and Satterthwaite (Biometrics 2, 1946). The rest comes from thousands of examples, so the whole has more:
 after Satterthwaite V^2. That is too many where two degrees carry the most (coverage 0.921 of a nominal 0.95),
-so the factor is V / U instead of (V / U)^2 (0.934; docs/log.md). With V = U the three are the same.
+so the factor is V / U instead of (V / U)^2 (0.934; docs/notes/log.md). With V = U the three are the same.
 
 Cells are always paired by test example. They are paired by seed only where the study says so before it runs:
 then the contrast of each seed is one observation, with S - 1 degrees of freedom.

@@ -4,19 +4,42 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mixscope import output
+from mixscope import i18n, output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
-from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
+from mixscope.cli.grammar import (
+    ascii_only,
+    declare,
+    declare_group,
+    language,
+    print_json,
+    root_and_json,
+    spoken,
+    table,
+)
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.results import Results
 
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
-    verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = declare_group(
+        commands,
+        "study",
+        "plan, run and tabulate many runs from one file",
+        "  mixscope study plan quickstart\n"
+        "  mixscope study run quickstart --slots 2\n"
+        "  mixscope study status quickstart --watch\n"
+        "  mixscope study table quickstart\n"
+        "  mixscope study new mine --from resnet-vs-vit",
+        more="STUDY is a built-in study, a .yaml file, or a folder of its runs. Built in are quickstart,"
+        " resnet-vs-vit, resnet-vs-vit-published, resnet-vs-vit-small-images, resnet-vs-vit-two-cores,"
+        " resnet-vs-vit-two-cores-short, mixing-zoo and local-global.",
+    )
     _add_new(verbs)
     _add_export(verbs)
     _add_pack(verbs)
@@ -84,11 +107,22 @@ def add(commands: Any) -> None:
             )
             declare_executor(command)
             declare_track(command)
+            command.add_argument(
+                "--dry-run",
+                action="store_true",
+                help="say what the runs take and what they lack, and start none",
+            )
         if name == "run":
             command.add_argument(
                 "--until-decided",
                 action="store_true",
                 help="run look by look, and start no run that no open claim needs",
+            )
+            command.add_argument(
+                "--packed",
+                type=Path,
+                metavar="BUNDLE",
+                help="leave out runs that a bundle of this study has, made on another machine",
             )
 
 
@@ -126,7 +160,8 @@ def _add_pack(verbs: Any) -> None:
         "pack",
         study_pack,
         "pack a study's results into one small file, without weights and images",
-        "  mixscope study pack runs/quickstart\n  mixscope judge runs/quickstart.zip",
+        "  mixscope study pack runs/quickstart\n  mixscope judge runs/quickstart.zip\n"
+        "a bundle that is there keeps its runs: pack into it from every machine that has a part of the study",
     )
     command.add_argument(
         "folder", type=Path, metavar="STUDY_DIR", help="a study's folder; runs that are not done are listed"
@@ -190,6 +225,9 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     from mixscope.study.config import split_pair
 
     study = matrix.load(arguments.study)
+    if arguments.study in matrix.builtin() and Path(arguments.study).exists():
+        name = arguments.study
+        print(f"note: {name} is the built-in study; for what is at ./{name}, write ./{name}", file=sys.stderr)
     folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
@@ -201,23 +239,24 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, names
+    from mixscope.studies import estimate, missing, names, probes, start_check
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
     root = data_root(arguments.root)
-    names.check(study, runs, root=root, prepared=False)
+    names.check(study, runs, root=root)
     found = standings(runs, out)
     probe = None
     if not arguments.no_probe:
         threads = max(1, cores() // arguments.slots)
-        probe = estimate.prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
+        probe = probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
     costs = estimate.estimates(found, root=root, probe=probe)
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
+    lacking = missing.missing(found, costs, root=root, out=out, slots=arguments.slots)
     if arguments.json:
         rows = [
             {
@@ -231,11 +270,16 @@ def study_plan(arguments: argparse.Namespace) -> None:
             }
             for s, cost in zip(found, costs, strict=True)
         ]
-        return print_json({"study": study.name, "out": str(out), "runs": rows, "total": totals})
+        about = {"study": study.name, "out": str(out), "runs": rows, "total": totals}
+        return print_json(about | {"missing": [finding.to_dict() for finding in lacking]})
     print(table([{**_about(s), **_cost_row(c)} for s, c in zip(found, costs, strict=True)]))
     print(f"\n{len(found)} runs of {len({r.name for r in runs})} experiments, in {out}")
     for sentence in estimate.sentences(costs, totals, slots=arguments.slots):
         print(sentence)
+    for finding in lacking:
+        print(f"missing   {i18n.render(finding)}")
+    for finding in start_check.instead(study, found, costs, slots=arguments.slots):
+        print(f"instead   {i18n.render(finding)}")
 
 
 def _cost_row(cost: Any) -> dict[str, Any]:
@@ -252,7 +296,7 @@ def _cost_row(cost: Any) -> dict[str, Any]:
 def study_status(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, progress_table
+    from mixscope.studies import estimate, probes, progress_table
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -263,7 +307,7 @@ def study_status(arguments: argparse.Namespace) -> None:
         return progress_table.watch(runs, out, root=root)
     found = standings(runs, out)
     running = sum(s.state == "running" for s in found) or 1
-    probe = estimate.remembering(root=root, threads=max(1, cores() // running))
+    probe = probes.Remembered(threads=max(1, cores() // running))
     costs = estimate.estimates(found, root=root, probe=probe, disk=False)
     rows, total = progress_table.rows(found, costs), progress_table.total(found, costs, slots=running)
     if arguments.json:
@@ -279,7 +323,25 @@ def study_run(arguments: argparse.Namespace) -> int:
     study, runs, out = _planned(arguments)
     if arguments.until_decided:
         return _until_decided(arguments, study, out)
+    if arguments.packed is not None:
+        runs = _not_packed(runs, arguments)
+        if not runs:
+            return 0
     return _run(arguments, study, runs, out)
+
+
+def _not_packed(runs: Any, arguments: argparse.Namespace) -> Any:
+    """The runs that a bundle has not, said in a line."""
+    from mixscope.results import bundle
+
+    there = {run.directory for run in bundle.read(arguments.packed).done}
+    left = [run for run in runs if run.directory not in there]
+    done = f"{len(runs) - len(left)} of {len(runs)} runs are done in {arguments.packed}"
+    if not arguments.json:
+        output.line(f"packed    {done}; {len(left)} left", work="study")
+    elif not left:
+        print_json([])
+    return left
 
 
 def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
@@ -287,8 +349,12 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     from mixscope.claims import deciding, verdicts
     from mixscope.results import folders
 
-    if arguments.only or arguments.seeds is not None or arguments.json:
-        raise ConfigError("--until-decided: chooses the runs itself; leave out --only, --seeds and --json")
+    chosen = (arguments.only, arguments.json, arguments.dry_run, arguments.seeds is not None)
+    if any(chosen) or arguments.packed is not None:
+        raise ConfigError(
+            "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
+            " --dry-run"
+        )
     study = deciding.extended(study)
     names = {name for name, _ in study.cells()}
     code, last = 0, study.looks[-1]
@@ -332,8 +398,13 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     run, options, fixed = chosen(arguments, len(runs))
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
-    # A node of a cluster may keep its data elsewhere.
-    names.check(study, runs, root=root, prepared=arguments.executor == "local")
+    names.check(study, runs, root=root)
+    if arguments.executor == "local":  # a node of a cluster may keep its data elsewhere
+        _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads)
+    if arguments.dry_run:
+        if not arguments.json:
+            print("dry run   nothing was started")
+        return 0
     folder.keep(study, out)
     if arguments.json:
         watcher: progress_table.Lines = progress_table.Silent()
@@ -341,13 +412,55 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
-    rows = tables.rows(folders.of_plan(study, out), _kept(runs))
+    results = folders.of_plan(study, out)
+    rows = tables.rows(results, _kept(runs))
     if arguments.json:
         print_json(rows)
     else:
-        print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        print(f"\n{_shown(results, rows)}; records in {out}")
+        for note in _notes(results):
+            print(note)
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
+
+
+def _check_start(
+    arguments: argparse.Namespace,
+    study: Any,
+    runs: Any,
+    out: Path,
+    *,
+    root: Path,
+    slots: int,
+    threads: int,
+) -> None:
+    """Says what the runs take and lack. Raises DataError or RunFailed for all that one cannot do without.
+
+    slots: how many go at once; 0 where that is found out on the way, and one with all cores is as fast.
+    """
+    from mixscope.hardware import cores
+    from mixscope.studies import missing, probes, start_check
+
+    threads = threads if slots else cores()
+    found = start_check.check(
+        study,
+        runs,
+        out,
+        root=root,
+        slots=slots or 1,
+        prober=probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr)),
+        remembered=probes.Remembered(threads=threads),
+    )
+    if not arguments.json:
+        for line in found.lines():
+            output.line(line, work="study")
+    elif arguments.dry_run:
+        print_json(found.to_dict())
+    else:
+        for finding in found.lacking:
+            if finding.severity == "warn":
+                print(f"warning   {i18n.render(finding)}", file=sys.stderr)
+    missing.refuse(found.lacking)
 
 
 def _kept(runs: Any) -> set[tuple[str, int]]:
@@ -362,12 +475,36 @@ def study_table(arguments: argparse.Namespace) -> None:
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
             raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
-        rows = tables.rows(sources.load(file))
+        results = sources.load(file)
+        rows = tables.rows(results)
     else:
         study, runs, out = _planned(arguments)
         _pass_over(standings(runs, out))
-        rows = tables.rows(folders.of_plan(study, out), _kept(runs))
-    print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
+        results = folders.of_plan(study, out)
+        rows = tables.rows(results, _kept(runs))
+    if arguments.json:
+        return print_json(rows)
+    language = spoken(arguments.lang).language
+    text = tables.text(results, rows, language, ascii=ascii_only())
+    print("\n\n".join([text, *_notes(results, language)]))
+
+
+def _shown(results: Any, rows: Any) -> str:
+    """The overall table with its caption, as this terminal can show it."""
+    from mixscope.results import tables
+
+    plain = ascii_only()
+    caption = tables.caption(rows)
+    return f"{tables.text(results, rows, ascii=plain)}\n\n{caption if plain else caption.replace('+-', '±')}"
+
+
+def _notes(results: "Results", language: str = "en") -> list[str]:
+    """What a table of means has to say of the claims: which finished seeds count for none."""
+    from mixscope import i18n
+    from mixscope.claims import recorded
+
+    left_out = recorded.uncounted(results)
+    return [] if left_out is None else [i18n.render(left_out, language)]
 
 
 def _pass_over(found: Any) -> None:
@@ -402,11 +539,15 @@ def study_eval(arguments: argparse.Namespace) -> None:
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
-    files = tables.write(results, out, kept)
+    notes = _notes(results)
+    files = tables.write(results, out, kept, notes=notes)
     rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
-        return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
-    print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+        files_named = [str(file) for file in files]
+        return print_json({"rows": rows, "not_done": missing, "notes": notes, "files": files_named})
+    print(f"\n{_shown(results, rows)}")
+    for note in notes:
+        print(note)
     if missing:
         print(f"not done  {', '.join(missing)}")
     print(f"tables    {out / 'tables'}")

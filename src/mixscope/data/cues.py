@@ -110,7 +110,7 @@ class Dials:
 
 
 # Set for the models of the study local-global: contrasts and the share of images with glyphs so that a model
-# reads either cue alone about equally well, predictivities by the rule in docs/local-global.md.
+# reads either cue alone about equally well, predictivities by the rule in docs/notes/local-global.md.
 BUILT_IN = {
     "cues": Dials(),
     "cues-resnet": Dials(
@@ -133,7 +133,7 @@ BUILT_IN = {
     ),
 }
 # What `mixscope cues match` found at these dials: the share that the model gets right when trained on one cue
-# alone, right in every image, as the mean of so many trainings (docs/local-global.md).
+# alone, right in every image, as the mean of so many trainings (docs/notes/local-global.md).
 MATCHED: dict[str, dict[str, float]] = {
     "cues-resnet": {"local": 0.640, "global": 0.648, "trainings": 1},
     "cues-vit": {"local": 0.776, "global": 0.794, "trainings": 1},

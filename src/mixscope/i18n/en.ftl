@@ -1,5 +1,5 @@
 # English texts of mixscope, in Project Fluent's format (https://projectfluent.org/fluent/guide).
-# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/glossary.md.
+# ko.ftl has the same messages with the same parameters; a test compares them. Terms: docs/reference/glossary.md.
 
 ## The report's frame
 
@@ -689,6 +689,24 @@ predictions-contradict = { $path }: is damaged (top-1 is { FIXED($top1, digits: 
 predictions-other-examples = { $path }: its test examples differ from those of the experiment's other runs
 runs-other-examples = evaluated on different examples: { $runs }
 
+## What runs lack before they start
+
+missing-title = { $count } things are missing, so that nothing was started:
+missing-data = data { $data } is not prepared under { $root }: run `mixscope data prepare { $data }`, or give a copy with --source
+missing-data-damaged = { $problem }
+missing-weights = { $problem }
+missing-weights-unchecked = the pretrained weights could not be checked ({ $problem })
+missing-disk = disk: { $runs ->
+    [one] 1 run that has not begun leaves
+   *[other] { $runs } runs that have not begun leave
+} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
+missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
+instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
+instead-seeds = --seeds 1: { $time }; it gives estimates, but no verdict, which needs { $needed } seeds
+instead-two-cores = mixscope study run { $study }: the same experiments with narrow networks on fewer images, sized to finish on two CPU cores
+instead-quickstart = mixscope study run quickstart: the whole procedure in minutes, on handwritten digits
+
 ## Gates of verdicts
 
 too-few-seeds = { $seeds ->
@@ -700,6 +718,11 @@ scales-disagree = log-odds say otherwise: { SIGNED($low, digits: 3) } to { SIGNE
 runs-unfinished = { $done } of { $planned } runs are done; the verdict is given at { $seeds } seeds
 before-first-look = { $done } of { $planned } runs are done; the first look is at { $seeds } seeds
 runs-lost = { $failed } of { $planned } planned runs did not finish ({ $where }); the estimate is of runs that finish
+seeds-uncounted = no looks are declared, so claims are judged at the seeds that were planned first ({ $seeds }); { $left ->
+    [0] later seeds do not count ({ $later })
+    [one] one finished seed is left out ({ $later })
+   *[other] { $left } finished seeds are left out ({ $later })
+}
 claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
@@ -876,8 +899,8 @@ factor-data = Data set
 factor-model = Model
 factor-augmentation = Augmentation
 factor-pretrained = Weights
-level-cifar10 = CIFAR-10
-level-cifar100 = CIFAR-100
+level-cifar10 = CIFAR10
+level-cifar100 = CIFAR100
 level-tiny-imagenet = Tiny-ImageNet
 level-digits = digits
 level-resnet = ResNet
@@ -889,6 +912,7 @@ level-cutmix = CutMix
 level-switch = MixUp or CutMix
 level-scratch = from scratch
 level-imagenet = pretrained
+level-pretrained = pretrained
 
 ## Titles of the built-in studies
 
@@ -958,6 +982,11 @@ table-dataset = Dataset
 table-model = Model
 table-augmentation = Augmentation
 table-pretrained = Pretrained
+table-top1 = Top-1 Acc
+table-top5 = Top-5 Acc
+table-f1 = F1-score
+table-nll = NLL
+table-ece = ECE
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds

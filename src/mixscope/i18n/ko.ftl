@@ -1,5 +1,5 @@
 # mixscope의 한국어 문구. 형식은 Project Fluent(https://projectfluent.org/fluent/guide)입니다.
-# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/glossary.md를 따릅니다.
+# en.ftl과 같은 메시지, 같은 매개변수를 가집니다(테스트가 비교합니다). 용어는 docs/reference/glossary.md를 따릅니다.
 
 ## 보고서의 틀
 
@@ -654,6 +654,21 @@ predictions-contradict = { $path }: 손상되었습니다(이미지 { $images }�
 predictions-other-examples = { $path }: 테스트 데이터가 같은 실험의 다른 실행과 다릅니다
 runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: { $runs }
 
+## 시작 전에 부족한 것
+
+missing-title = 부족한 것이 { $count }가지 있어 아무것도 시작하지 않았습니다:
+missing-data = { $root }에 데이터 { $data }이(가) 준비되어 있지 않습니다. `mixscope data prepare { $data }`을(를) 실행하거나 --source로 사본을 지정하십시오
+missing-data-damaged = { $problem }
+missing-weights = { $problem }
+missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니다 ({ $problem })
+missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하십시오
+missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
+missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
+instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
+instead-seeds = --seeds 1: { $time }. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
+instead-two-cores = mixscope study run { $study }: 좁은 네트워크와 적은 이미지로 하는 같은 실험이며, CPU 코어 2개로 끝낼 수 있는 크기입니다
+instead-quickstart = mixscope study run quickstart: 손글씨 숫자로 전체 과정을 몇 분 만에 돌려 봅니다
+
 ## 판정 제한
 
 too-few-seeds = 시드가 { $seeds }개입니다. 판정에는 { $needed }개가 필요합니다
@@ -662,6 +677,10 @@ scales-disagree = 로그 오즈로는 결과가 다릅니다: { SIGNED($points_p
 runs-unfinished = 실행 { $planned }개 중 { $done }개가 끝났습니다. 판정은 시드 { $seeds }개에서 합니다
 before-first-look = 실행 { $planned }개 중 { $done }개가 끝났습니다. 첫 판정은 시드 { $seeds }개에서 합니다
 runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못했습니다({ $where }). 추정은 끝난 실행에 대한 것입니다
+seeds-uncounted = 판정 시점(looks)을 정하지 않았으므로 처음 계획한 시드({ $seeds })로만 판정합니다. { $left ->
+    [0] 나중에 더한 시드({ $later })는 세지 않습니다
+   *[other] 완료된 시드 { $left }개({ $later })는 제외됩니다
+}
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
 claims-beside = { $file }의 가설은 실행 { $count }개가 시작할 때 기록한 가설이 아닙니다: 사후 가설
 seeds-edited = 첫 실행 뒤에 연구를 고쳤습니다. 시드 목록이 실행 { $count }개가 기록한 시드로 시작하지 않습니다: 사후 가설
@@ -823,8 +842,8 @@ factor-data = 데이터셋
 factor-model = 모델
 factor-augmentation = 증강
 factor-pretrained = 가중치
-level-cifar10 = CIFAR-10
-level-cifar100 = CIFAR-100
+level-cifar10 = CIFAR10
+level-cifar100 = CIFAR100
 level-tiny-imagenet = Tiny-ImageNet
 level-digits = 손글씨 숫자
 level-resnet = ResNet
@@ -836,6 +855,7 @@ level-cutmix = CutMix
 level-switch = MixUp 또는 CutMix
 level-scratch = 처음부터
 level-imagenet = 사전 학습
+level-pretrained = 사전 학습
 
 ## 내장 연구의 제목
 
@@ -904,6 +924,11 @@ table-dataset = 데이터셋
 table-model = 모델
 table-augmentation = 증강
 table-pretrained = 사전 학습
+table-top1 = Top-1 Acc
+table-top5 = Top-5 Acc
+table-f1 = F1-score
+table-nll = NLL
+table-ece = ECE
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드

@@ -30,7 +30,9 @@ def all_of(told: Story, words: Words) -> dict[str, str]:
         "health": _health(told),
     }
     files = {f"{name}.csv": tabular.to_csv(rows) for name, rows in found.items() if rows}
-    files["results.md"] = tables.markdown([tables.row(cell) for cell in told.cells], words.language)
+    files["results.md"] = tables.markdown(
+        told.results, [tables.row(cell) for cell in told.cells], words.language
+    )
     if told.verdicts:
         files["contrasts.md"] = _contrasts_text(told, words)
     return files
@@ -106,8 +108,8 @@ def _contrasts(told: Story) -> list[dict[str, Any]]:
                 "seeds": r.seeds,
                 "paired": r.paired,
                 "shared_by_pairing": r.shared,
-                "p": r.p,
-                "p_holm": r.p_holm,
+                "p": None if r.quotable_p is None else r.p,
+                "p_holm": r.quotable_p,
                 "seeds_needed": r.seeds_needed,
                 "seeds_low": r.seeds_low,
                 "seeds_high": r.seeds_high,

@@ -7,7 +7,8 @@
     analysis/NAME.json summaries of analyses
     SHA256SUMS         checksums of all of these, as sha256sum writes them
 
-Equal results give equal bytes, and packing again after more runs adds files and changes only bundle.json.
+Equal results give equal bytes, and packing again after more runs adds files and changes only bundle.json. A
+run that is packed stays packed: its folder may be on another machine, or gone.
 """
 
 import dataclasses
@@ -28,7 +29,7 @@ from mixscope.atomic import replacing
 from mixscope.errors import ConfigError, DataError
 from mixscope.results.outcomes import Outcomes
 from mixscope.results.plain import from_plain, to_plain
-from mixscope.results.results import DAMAGED, LAST, Results, Run, Scaled
+from mixscope.results.results import DAMAGED, LAST, PENDING, Results, Run, Scaled
 
 SCHEMA = 1
 ANALYSES = ("cues", "robustness", "mixtures", "calibration", "attribution", "features")
@@ -44,21 +45,26 @@ Files = Mapping[str, bytes]
 def write(results: Results, out: Path) -> Results:
     """Packs results into a zip file (a name that ends in .zip) or a folder.
 
-    Of runs that are not done, only the state is packed.
+    Of runs that are not done, only the state is packed. Where there is a bundle at `out`, runs that it has
+    and that have not begun in `results` are kept, and so are its analyses: a study can be run in parts, on
+    several machines.
 
     Returns:
         What was packed. A run whose predictions turned out damaged is "damaged" in it.
 
     Raises:
-        ConfigError: If there is something else at `out`, or a bundle that has runs which `results` lack.
+        ConfigError: If there is something else at `out`, or a bundle with runs that are none of `results`.
+        DataError: If the bundle at `out` is damaged.
     """
     before = _names(out)
+    if before:
+        results = _with_earlier(results, read(out))
     files, packed = _packed(results)
     lost = sorted(name for name in before if name.startswith("runs/") and name not in files)
     if lost:
         raise ConfigError(
-            f"{out}: holds {len(lost)} finished runs that {results.source} has not ({lost[0]}); packing only"
-            " adds, so give another --out"
+            f"{out}: holds {len(lost)} finished runs that {results.source} does not plan, or has begun"
+            f" again ({lost[0]}); packing only adds, so give another --out"
         )
     if out.suffix.lower() == ".zip":
         _write_zip(out, files)
@@ -69,6 +75,18 @@ def write(results: Results, out: Path) -> Results:
                 with replacing(out / name) as file:
                     file.write(content)
     return packed
+
+
+def _with_earlier(results: Results, earlier: Results) -> Results:
+    """Adds the runs of an earlier bundle; the name of a folder holds the digest of its settings."""
+    kept = {run.directory: run for run in earlier.done if run.directory}
+
+    def analysis(name: str) -> Mapping[str, Any] | None:
+        found = results.analysis(name)
+        return earlier.analysis(name) if found is None else found
+
+    runs = tuple(kept.get(run.directory, run) if run.state == PENDING else run for run in results.runs)
+    return dataclasses.replace(results, runs=runs, load_analysis=analysis)
 
 
 def _packed(results: Results) -> tuple[dict[str, bytes], Results]:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from mixscope import mixing
 from mixscope.data import formats
-from mixscope.data.store import Store, is_prepared
+from mixscope.data.store import is_prepared
 from mixscope.errors import ConfigError, unknown
+from mixscope.study import display_names
 from mixscope.study.matrix import PlannedRun, Study
 
 
-def check(study: Study, runs: Sequence[PlannedRun], *, root: Path, prepared: bool) -> None:
-    """Looks up every name once. root: of prepared data. prepared: whether every data set must be.
+def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:
+    """Looks up every name once. root: of prepared data.
 
-    Raises ConfigError with file, line and key for a name that is not known, DataError for data that are not
-    prepared.
+    Raises ConfigError with file, line and key for a name that is not known.
     """
     sources = _networks()
     firsts = {(r.config.augment.mix, r.config.data.name, r.config.model.arch): r for r in reversed(runs)}
@@ -38,12 +38,12 @@ def check(study: Study, runs: Sequence[PlannedRun], *, root: Path, prepared: boo
         if data not in formats.SETS and not is_prepared(root, data):
             known = {*formats.SETS, *(p.parent.name for p in root.glob("*/manifest.json"))}
             raise ConfigError(unknown(study.where(run.cell, "data.name"), "data set", data, known))
-        if prepared:
-            Store.open(root, data)
         name = arch.partition(".")[0]
         if sources and not re.search(rf"\b{re.escape(name)}\b", sources):
             networks = re.findall(r"@register_model\s+def (\w+)\(", sources)
-            raise ConfigError(unknown(study.where(run.cell, "model.arch"), "timm model", name, networks))
+            raise ConfigError(
+                display_names.unknown_network(study.where(run.cell, "model.arch"), name, networks)
+            )
 
 
 def _networks() -> str:

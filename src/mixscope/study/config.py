@@ -96,8 +96,8 @@ class Augment:
     "cutout" (half of the side) or "random-erasing".
     repeats: so many copies of each image in a batch, each with a crop and flip of its own; an epoch has as
     many batches as ever, and so a part of the images.
-    mix: "none", a mixing method ("mixup", "cutmix", ...; docs/mixing.md lists them), one of a file of your
-    own (path/to/mymix.py:function) or of an installed package (by its name among the entry points
+    mix: "none", a mixing method ("mixup", "cutmix", ...; docs/guides/mixing.md lists them), one of a file
+    of your own (path/to/mymix.py:function) or of an installed package (by its name among the entry points
     mixscope.methods), or "switch" (one of several for each batch).
     mixup_alpha, cutmix_alpha: Beta(alpha, alpha) of lambda; alpha: the same by name for every other method, 1
     where it is not named. per: one lambda a batch or one a sample. grid: pixels of a patch for methods on a

@@ -1,8 +1,8 @@
 """Whether torch.compile pays for a run: what it saves over all steps against what it costs before the first.
 
 The rule needs one measurement, the seconds of a step as it is, and two figures that were measured once
-(docs/log.md): the share of a step that compiling saves, and the seconds that it takes for each layer. Both
-differ between machines and versions of torch, so that it must save PAYS times what it costs.
+(docs/notes/log.md): the share of a step that compiling saves, and the seconds that it takes for each layer.
+Both differ between machines and versions of torch, so that it must save PAYS times what it costs.
 """
 
 import copy
@@ -64,7 +64,7 @@ def choose(
     layers = [each for each in module.modules() if not any(True for _ in each.children())]
     convolutional = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in layers)
     if convolutional and device.type == "cpu":
-        # docs/log.md: a ResNet50 takes a quarter longer, a network of a few channels would take less.
+        # docs/notes/log.md: a ResNet50 takes a quarter longer, a network of a few channels would take less.
         why = "no: on a CPU convolutions of small maps are matrix products, which compiling makes slower"
         return Choice(on=False, why=why)
     cost = SECONDS_AT_LEAST + SECONDS_A_LAYER[convolutional] * len(layers)

@@ -4,7 +4,7 @@ Networks made for 224 px end in maps of 2 x 2 and 1 x 1 pixels when images are s
 pixel sees every input pixel, so that the convolution is a matrix, whose entries are taps of the window; a
 window of one pixel is a matrix wherever it lies. Libraries of convolutions are made for large maps: layers
 whose maps are a single pixel hold a sixth of a ResNet50's arithmetic at 32 px, and took a third of the time
-of its convolutions (docs/performance.md).
+of its convolutions (docs/notes/performance.md).
 
 Results are those of the convolution but for rounding.
 """

@@ -15,6 +15,7 @@ from torch import nn
 
 from mixscope import rng
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.study import display_names
 from mixscope.study.config import Model
 from mixscope.training import convolution, weights
 
@@ -52,7 +53,7 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
     """
     arch, _, tag = model.arch.partition(".")
     if not timm.is_model(arch):
-        raise ConfigError(unknown("model.arch", "timm model", arch, timm.list_models()))
+        raise ConfigError(display_names.unknown_network("model.arch", arch, timm.list_models()))
     for key in model.kwargs:
         if key in DECIDED:
             raise ConfigError(f"model.kwargs.{key}: is decided by {DECIDED[key]}; leave it out")
@@ -62,6 +63,8 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
             " with; use model.stem=imagenet, or model.pretrained=false"
         )
     name, file = _weights(arch, tag, model.pretrained)
+    if name and file is None:
+        file = weights.fetch(name)
     arguments = _arguments(model, arch, image_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.integer(seed, "init"))
@@ -76,6 +79,16 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
     if file is not None:
         provenance = weights.provenance(name, file, declared=_is_file(model.pretrained))
     return Built(module, provenance, sum(p.numel() for p in module.parameters()))
+
+
+def missing_weights(model: Model) -> bool:
+    """Whether the weights of a network are yet to be downloaded.
+
+    Raises ConfigError and DataError, as `build` does, for weights that cannot be had.
+    """
+    arch, _, tag = model.arch.partition(".")
+    name, file = _weights(arch, tag, model.pretrained)
+    return bool(name) and file is None and weights.locate(name)[2] is not None
 
 
 def patch(module: nn.Module) -> int:
@@ -208,9 +221,9 @@ def _is_file(pretrained: bool | str) -> bool:
 
 
 def _weights(arch: str, tag: str, pretrained: bool | str) -> tuple[str, Path | None]:
-    """The full timm name of the wanted weights ("" of a file that nobody described) and their file.
+    """The full timm name of the wanted weights ("" of a file that nobody described), and a local file.
 
-    A tag in model.arch beside a local file says what the file is.
+    A tag in model.arch beside a local file says what the file is. A name without a file is the hub's.
     """
     where = "model.arch"
     if isinstance(pretrained, str) and not _is_file(pretrained):
@@ -227,7 +240,7 @@ def _weights(arch: str, tag: str, pretrained: bool | str) -> tuple[str, Path | N
             f"model.pretrained: timm has no weights for {arch}; give a file, or model.pretrained=false"
         )
     name = f"{arch}.{tag or timm.get_pretrained_cfg(arch).tag}"
-    return name, weights.fetch(name)
+    return name, None
 
 
 def _local(file: Path) -> Path:

@@ -83,6 +83,22 @@ def fetch(name: str) -> Path:
     """The weights of a timm tag as a file, from the hub's local cache or else from the hub.
 
     name: a timm name with its tag ("resnet50.a1_in1k").
+    Raises DataError as `locate` does, and when the download fails.
+    """
+    repository, file, url = locate(name)
+    if url is None:
+        return file
+    try:
+        return Path(huggingface_hub.hf_hub_download(repository, file.name))
+    except Exception as problem:  # as in `locate`
+        raise _unreachable(name, url, problem) from problem
+
+
+def locate(name: str) -> tuple[str, Path, str | None]:
+    """Where the weights of a timm tag are; downloads nothing.
+
+    Returns the hub's repository, the file (its path in the local cache, or its name on the hub), and its
+    address on the hub, None where it is in the cache.
     Raises DataError, which names the local-file way, at once when the hub cannot be reached: the hub's own
     client tries for most of a minute.
     """
@@ -93,14 +109,14 @@ def fetch(name: str) -> Path:
     for file in HUB_FILES:
         cached = huggingface_hub.try_to_load_from_cache(repository, file)
         if isinstance(cached, str):
-            return Path(cached)
+            return repository, Path(cached), None
     url = ""
     problem: Exception | None = None
     for file in HUB_FILES:
         url = huggingface_hub.hf_hub_url(repository, file)
         try:
             huggingface_hub.get_hf_file_metadata(url, timeout=HUB_SECONDS)
-            return Path(huggingface_hub.hf_hub_download(repository, file))
+            return repository, Path(file), url
         except EntryNotFoundError as absent:
             problem = absent
         except Exception as unreachable:
@@ -108,10 +124,14 @@ def fetch(name: str) -> Path:
             # between its versions; to the user they are one: the file cannot be had.
             problem = unreachable
             break
-    raise DataError(
+    raise _unreachable(name, url, problem) from problem
+
+
+def _unreachable(name: str, url: str, problem: Exception | None) -> DataError:
+    return DataError(
         f"model.pretrained: the weights {name} cannot be had from the hub ({type(problem).__name__});"
         f" {_mend(name, url)}"
-    ) from problem
+    )
 
 
 def _mend(name: str, url: str) -> str:

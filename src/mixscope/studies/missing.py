@@ -1,0 +1,134 @@
+"""What runs of a study need and this machine lacks, found before the first of them starts, all at once."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mixscope import hardware, i18n
+from mixscope.data.store import Store, is_prepared
+from mixscope.errors import ConfigError, DataError, RunFailed
+from mixscope.findings import Finding
+from mixscope.formatting import size
+from mixscope.studies.estimate import Estimate
+from mixscope.studies.status import Standing
+
+WEIGHTS_SECONDS = 600.0  # a check of weights that takes longer is given up
+DATA = ("missing-data", "missing-data-damaged", "missing-weights")  # exit code 4, as for one run alone
+
+
+def missing(
+    found: Sequence[Standing], costs: Sequence[Estimate], *, root: Path, out: Path, slots: int
+) -> list[Finding]:
+    """What the runs that are not done need and do not find on this machine.
+
+    "fail" is what some run cannot do without. "warn" is what all of them together lack: disk that can be
+    made while they run, memory that fewer runs at once do with. Nothing is written or downloaded.
+
+    Args:
+        found: Where each run stands.
+        costs: What each run costs, in the same order; what is not known is not compared.
+        root: The data folder.
+        out: The study's folder, which need not be there yet.
+        slots: Runs at once.
+
+    Returns:
+        One finding for each data set, each network with weights, disk and memory, at most.
+    """
+    left = [(s, c) for s, c in zip(found, costs, strict=True) if s.state != "done"]
+    runs = [stands for stands, _ in left]
+    stores, lacking = _data(runs, root)
+    return [*lacking, *_weights(runs, stores), *_disk(left, out), *_memory(left, slots)]
+
+
+def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[Finding]]:
+    """The stores that can be read, by name, and what is wrong with the others."""
+    stores, lacking = dict[str, Store](), list[Finding]()
+    for name in dict.fromkeys(s.run.config.data.name for s in runs):
+        if not is_prepared(root, name):
+            lacking.append(Finding("missing-data", "fail", {"data": name, "root": str(root)}))
+            continue
+        try:
+            store = Store.open(root, name)
+            store.check()
+        except (ConfigError, DataError) as problem:
+            lacking.append(Finding("missing-data-damaged", "fail", {"problem": str(problem)}))
+        else:
+            stores[name] = store
+    return stores, lacking
+
+
+def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Finding]:
+    """Weights are looked at in a process of their own, since it takes timm, and only where there are any."""
+    asked: dict[str, dict[str, Any]] = {}
+    for config in (s.run.config for s in runs):
+        if config.model.pretrained:
+            store = stores.get(config.data.name)
+            about = {
+                "model": dataclasses.asdict(config.model),
+                "classes": store.n_classes if store else None,
+                "size": store.size if store else None,
+            }
+            asked.setdefault(json.dumps(about, sort_keys=True), about)
+    if not asked:
+        return []
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mixscope.runs.weights_check"],
+            input=json.dumps(list(asked.values())),
+            capture_output=True,
+            text=True,
+            timeout=WEIGHTS_SECONDS,
+            check=True,
+        )
+        problems = [text for text in json.loads(done.stdout) if text is not None]
+    except (OSError, ValueError, subprocess.SubprocessError) as problem:
+        said = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()
+        return [Finding("missing-weights-unchecked", "warn", {"problem": said[-1]})]
+    return [Finding("missing-weights", "fail", {"problem": text}) for text in dict.fromkeys(problems)]
+
+
+def _disk(left: Sequence[tuple[Standing, Estimate]], out: Path) -> list[Finding]:
+    """What runs leave that have not begun; of those that have, a part is there already."""
+    needed = [c.disk_bytes for s, c in left if c.disk_bytes is not None and s.state == "pending"]
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if sum(needed) <= free:
+        return []
+    params = {
+        "folder": str(there),
+        "runs": len(needed),
+        "needed": size(sum(needed)),
+        "free": size(free),
+    }
+    return [Finding("missing-disk", "fail" if max(needed) > free else "warn", params)]
+
+
+def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Finding]:
+    """The largest runs at once against all the memory there is; what others hold now may be free later."""
+    known = sorted(((c.memory_bytes, s.run.name) for s, c in left if c.memory_bytes), reverse=True)
+    held, limit = [most for most, _ in known[:slots]], hardware.memory()
+    if sum(held) <= limit:
+        return []
+    params = {"name": known[0][1], "needed": size(held[0]), "all": size(sum(held)), "limit": size(limit)}
+    alone = held[0] > limit
+    code = "missing-memory" if alone else "missing-memory-together"
+    return [Finding(code, "fail" if alone else "warn", params | {"slots": len(held)})]
+
+
+def refuse(found: Sequence[Finding]) -> None:
+    """Raises one error for all that fails: DataError where data or weights are among it, else RunFailed."""
+    failed = [finding for finding in found if finding.severity == "fail"]
+    if not failed:
+        return
+    lines = [i18n.render(finding) for finding in failed]
+    text = (
+        lines[0]
+        if len(lines) == 1
+        else "\n  ".join([i18n.message("missing-title", count=len(lines)), *lines])
+    )
+    raise (DataError if any(finding.code in DATA for finding in failed) else RunFailed)(text)
