@@ -1,7 +1,7 @@
-"""Lines on standard output of work that takes long; a reader that has gone ends the work.
+"""Progress lines on standard output; the work is interrupted when the reader closes the pipe.
 
-`train ... | head -1` closes the pipe after a line: the work is then interrupted and can be taken up again,
-in place of ending with exit code 0 unfinished.
+After `train ... | head -1` the run is interrupted and can be resumed, instead of ending unfinished with exit
+code 0.
 """
 
 import os
@@ -11,14 +11,14 @@ from mixscope.errors import Interrupted
 
 
 def line(text: str, *, work: str) -> None:
-    """Writes one line at once.
+    """Writes a line and flushes it.
 
     Args:
         text: The line.
-        work: What is going on, for the message ("run", "study").
+        work: What is running, for the message ("run", "study").
 
     Raises:
-        Interrupted: If whoever read standard output has gone; later lines go nowhere.
+        Interrupted: If the reader of standard output has closed the pipe; later lines are discarded.
     """
     try:
         sys.stdout.write(f"{text}\n")
