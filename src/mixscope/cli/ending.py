@@ -7,12 +7,25 @@ import errno
 import sys
 from collections.abc import Callable
 
+from mixscope import output
 from mixscope.atomic import is_full
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
 
 
 def ended(do: Callable[[], int | None]) -> int:
     """Carries out a command and returns its exit code."""
+    try:
+        code = _carried_out(do)
+    except SystemExit as left:  # by argparse, which has printed its help or what it does not understand
+        problem = output.finish()
+        if problem is None or left.code:
+            raise
+        return _fail(_unwritten(problem), 1)
+    problem = output.finish()
+    return code if problem is None or code else _fail(_unwritten(problem), 1)
+
+
+def _carried_out(do: Callable[[], int | None]) -> int:
     try:
         return int(do() or 0)
     except ConfigError as problem:
@@ -25,9 +38,6 @@ def ended(do: Callable[[], int | None]) -> int:
         return _fail(problem, 75)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
-        return 0
     except OSError as problem:
         if isinstance(problem, PermissionError) or problem.errno == errno.EROFS:
             where = f"{problem.filename}: " if problem.filename else ""
@@ -40,6 +50,10 @@ def ended(do: Callable[[], int | None]) -> int:
             raise
         full = "the disk is full; make room, then the same command goes on"
         return _fail(problem if isinstance(problem, DiskFull) else full, 1)
+
+
+def _unwritten(problem: OSError) -> str:
+    return f"standard output cannot be written ({problem.strerror}); give it another place"
 
 
 def _fail(problem: object, code: int) -> int:

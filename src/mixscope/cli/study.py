@@ -451,7 +451,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
         nonlocal seen
         seen += 1
         if not arguments.json:
-            print(f"{seen:>3}/{len(done)}  sound  {path.name}", flush=True)
+            output.line(f"{seen:>3}/{len(done)}  sound  {path.name}", work="evaluation")
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
