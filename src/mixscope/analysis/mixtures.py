@@ -41,8 +41,9 @@ NAMES = {
 
 
 def refusal(run: PlannedRun, store: Store) -> str | None:
-    """Any model can be asked about mixed images."""
-    return None
+    """Any model can be asked about mixed images, where there are images of two classes to mix."""
+    one = f"{store.name} has one class; mixing images needs a second one"
+    return one if store.n_classes < 2 else None
 
 
 def images(store: Store, n: int) -> int:
