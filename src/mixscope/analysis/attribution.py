@@ -48,6 +48,7 @@ NAMES = {
     },
     "area": "box",
 }
+BOUNDS = {name: (-1.0 if name.startswith(("over", "follows")) else 0.0, 1.0) for name in NAMES}
 
 
 def refusal(run: PlannedRun, store: Store) -> str | None:
@@ -222,7 +223,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         [(planned, {**one, "usable": usable.get(planned.config.data.name, {})}) for planned, one in found],
         _values,
     )
-    document = cells.document(made)
+    document = cells.document(made, BOUNDS)
     document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
     return {
         "what": "attribution",

@@ -15,6 +15,7 @@ regularises them by distance and MixUp regardless of it). near: the mean at dist
 quarter of the image's side to a half.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ NAMES = {
     "near": "gradients near",
     "far": "gradients far",
 }
+BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0)) | dict.fromkeys(("near", "far"), (-math.inf, math.inf))
 
 
 def refusal(run: PlannedRun, store: Store) -> str | None:
@@ -166,7 +168,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         "what": "mixtures",
         "study": results.name,
         "runs": len(found),
-        **cells.document(made),
+        **cells.document(made, BOUNDS),
         "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},
         "gradients": {cell.experiment: _gradients(cell) for cell in made},
         "with_gradient": {cell.experiment: cell.founds[0]["gradients"].shape[1] for cell in made},
@@ -201,7 +203,7 @@ def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
         said = {}
         for name in ("own", "partner"):
             values = np.stack([one[f"{kind}-{name}"][at] for one in cell.founds]).astype(np.float64)
-            said[name] = cells.interval([Sample(values, cell.seeds)], [1.0])
+            said[name] = cells.mean(Sample(values, cell.seeds))
         rows.append({"share": share, **said})
     return rows
 
