@@ -3,6 +3,7 @@ once from a real one."""
 
 import dataclasses
 import os
+import time
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from made_summary import summary
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
-from mixscope.runs import records
-from mixscope.studies import estimate
+from mixscope.runs import record_schema, records
+from mixscope.studies import estimate, probes
 from mixscope.studies.status import Standing, standings
 from mixscope.study import matrix
 from small_run import config, run, store
@@ -27,6 +28,29 @@ FIGURES = {
     "checkpoint_bytes": 3_000_000,
     "weights_bytes": 1_000_000,
 }
+
+
+MEASURED = {
+    "time": "2026-11-30T06:00:00+0000",
+    "machine": "here",
+    "cores": 2,
+    "threads": 1,
+    "busy_cores": 0.0,
+}
+
+
+class Pretended:
+    """Probes that cost nothing. asked: what was measured. known: figures from earlier, by architecture."""
+
+    def __init__(self, made=FIGURES, known=None):
+        self.made, self.known, self.asked = made, known or {}, []
+
+    def figures(self, config, size):
+        return self.known.get(config.model.arch)
+
+    def measure(self, wanted):
+        self.asked += [config.model.arch for config, _ in wanted.values()]
+        return dict.fromkeys(wanted, self.made)
 
 
 def done(planned, seconds, **more):
@@ -59,12 +83,7 @@ def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_
     tmp_path, digits_root
 ):
     runs = {(r.name, r.seed): r for r in STUDY.expand()}
-    asked = []
-
-    def probe(config):
-        asked.append(config.model.arch)
-        return FIGURES
-
+    probe = Pretended()
     found = [Standing(r, tmp_path, "pending", epochs=12) for r in runs.values()]
     (tmp_path / "file").write_bytes(bytes(7))
     at = list(runs).index(("resnet-mixup", 1))
@@ -76,13 +95,13 @@ def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_
         "remembered", 30.0, 500, 7,
     )  # fmt: skip
     assert (costs["resnet-cutmix", 0].source, costs["resnet-cutmix", 0].seconds) == ("other arm", 30.0)
-    assert costs["vit-default", 0].source == "measured" and asked == ["vit_tiny_patch16_224"]
+    assert costs["vit-default", 0].source == "measured" and probe.asked == ["vit_tiny_patch16_224"]
 
 
 def test_without_a_probe_nothing_is_made_up(tmp_path):
     found = [Standing(r, tmp_path, "pending") for r in STUDY.expand()]
     costs = estimate.estimates(found, root=tmp_path, probe=None)
-    assert {dataclasses.astuple(c) for c in costs} == {(None,) * 7}
+    assert {dataclasses.astuple(c) for c in costs} == {(None,) * 9}
     totals = estimate.totals(costs, slots=2)
     assert totals == {
         "slots": 2, "unknown": 18, "left_seconds": None, "eta_seconds": None, "disk_bytes": None,
@@ -92,9 +111,7 @@ def test_without_a_probe_nothing_is_made_up(tmp_path):
 
 @pytest.mark.parametrize("prepared", [False, True])
 def test_why_a_figure_is_unknown_is_said(tmp_path, digits_root, prepared):
-    def probe(config):
-        raise RunFailed("no memory for that")
-
+    probe = Pretended("no memory for that")
     found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
     costs = estimate.estimates(found, root=digits_root if prepared else tmp_path, probe=probe)
     said = "\n".join(estimate.sentences(costs, estimate.totals(costs, slots=1), slots=1))
@@ -125,30 +142,121 @@ def test_totals_are_of_what_is_left_and_the_largest_runs_at_once():
     assert totals["memory_bytes"] == 500 and totals["device_bytes"] is None
 
 
+def prober(tmp_path, *, told=None, threads=1, busy=0.0, ran=None):
+    ran = [] if ran is None else ran
+    return probes.Prober(
+        root=tmp_path,
+        threads=threads,
+        notice=[].append if told is None else told.append,
+        run=lambda configs: ran.extend(configs) or [FIGURES for _ in configs],
+        busy=lambda: busy,
+    )
+
+
+def asked(probe, *configs):
+    """One after the other, as of images of 16 pixels."""
+    return [probe.measure({"": (each, 16)})[""] for each in configs]
+
+
 def test_what_was_measured_once_on_this_machine_is_not_measured_again(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     ran, told = [], []
-    monkeypatch.setattr(estimate, "run_probe", lambda config, **_: ran.append(config) or FIGURES)
 
-    def ask(given, threads=1):
-        return estimate.prober(root=tmp_path, threads=threads, notice=told.append)(given)
+    def again(*configs, threads=1):
+        return asked(prober(tmp_path, told=told, threads=threads, ran=ran), *configs)
 
-    assert ask(config()) == FIGURES and ask(config("seed=3", "augment.mix=none")) == FIGURES
-    assert len(ran) == len(told) == 1 and "vit_tiny_patch16_224 on small" in told[0]
-    ask(config("train.batch_size=8")), ask(config(), threads=2)
+    first, second = again(config()) + again(config("seed=3", "augment.mix=none"))
+    assert first == second and {k: first[k] for k in FIGURES} == FIGURES
+    assert len(ran) == len(told) == 1 and "vit_tiny_patch16_224 at 16 px" in told[0]
+    again(config("train.batch_size=8")), again(config(), threads=2)
     assert len(ran) == 3
-    assert estimate.remembering(root=tmp_path, threads=1)(config()) == FIGURES
-    with pytest.raises(RunFailed, match="not measured yet"):
-        estimate.remembering(root=tmp_path, threads=3)(config())
+    assert probes.Remembered(threads=1).figures(config(), 16) == first
+    assert probes.Remembered(threads=1).figures(config(), 32) is None, "of other images"
+    assert "not measured yet" in asked(probes.Remembered(threads=3), config())[0]
     (tmp_path / "mixscope" / "probes.json").write_text("{")
-    assert ask(config()) == FIGURES and len(ran) == 4
+    assert {k: again(config())[0][k] for k in FIGURES} == FIGURES and len(ran) == 4
+
+
+def test_a_probe_says_when_where_with_how_many_threads_and_beside_what_it_was_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked(prober(tmp_path, threads=2, busy=1.25), config())
+    measured = probes.Remembered(threads=2).figures(config(), 16)["measured"]
+    assert (measured["threads"], measured["busy_cores"]) == (2, 1.25) and measured["machine"]
+    assert record_schema.misfit(measured, probes.PROBE["measured"]) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "then", "now", "why"),
+    [
+        (1, 0.0, 0.2, ""),
+        (1, 1.5, 1.2, ""),
+        (8, 0.0, 0.0, "8 days ago"),
+        (-1, 0.0, 0.0, "days ago"),
+        (1, 0.0, 1.5, "use 1.5 cores"),
+        (1, 1.5, 0.0, "used 1.5 then"),
+    ],
+)
+def test_an_old_probe_and_one_of_another_load_are_measured_again(tmp_path, monkeypatch, days, then, now, why):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    ran, told = [], []
+    asked(prober(tmp_path, busy=then), config())
+    later = time.time() + days * 86400
+    monkeypatch.setattr(time, "time", lambda: later)
+    asked(prober(tmp_path, busy=now, ran=ran, told=told), config())
+    assert len(ran) == (why != "") and (told == [] if why == "" else why in told[0])
+
+
+def test_one_probe_is_made_of_networks_that_differ_in_nothing_that_a_step_costs(tmp_path, digits_root):
+    """Of the quickstart's 6 experiments, two networks at one size."""
+    probe = Pretended()
+    found = [Standing(r, tmp_path, "pending") for r in STUDY.expand()]
+    costs = estimate.estimates(found, root=digits_root, probe=probe)
+    assert {c.source for c in costs} == {"measured"} and len(costs) == 18
+    assert sorted(probe.asked) == ["resnet10t", "vit_tiny_patch16_224"]
+
+
+def test_data_sets_of_one_size_share_a_probe():
+    shapes = {probes.shape_of_size(config(f"data.name={name}"), 16) for name in ("cifar10", "cifar100")}
+    assert len(shapes) == 1
+    assert len({probes.shape_of_size(config(), size) for size in (16, 32)}) == 2
+
+
+def test_runs_that_train_correct_what_probes_said_of_their_network_and_of_the_others(tmp_path, digits_root):
+    runs = {r.name: r for r in STUDY.expand(seeds=1)}
+    at_rate = Standing(runs["resnet-default"], tmp_path, "running", epochs=12, images_per_second=50.0)
+    others = [Standing(r, tmp_path, "pending") for name, r in runs.items() if name != "resnet-default"]
+    figures = {**FIGURES, "measured": MEASURED}
+    plain = estimate.estimates(others, root=digits_root, probe=Pretended(figures))
+    corrected = estimate.estimates([at_rate, *others], root=digits_root, probe=Pretended(figures))[1:]
+    for before, after in zip(plain, corrected, strict=True):
+        assert after.seconds - 5 == pytest.approx(2 * (before.seconds - 5)), "5 s are its start"
+        assert (before.correction, after.correction) == (None, 2.0)
+    said = "\n".join(estimate.sentences(corrected, estimate.totals(corrected, slots=1), slots=1))
+    assert "2.00 times as long" in said and "loaded" not in said and "2026-11-30 06:00 with 1 threads" in said
+
+
+def test_a_run_whose_probe_is_not_known_corrects_nothing(tmp_path, digits_root):
+    runs = {r.name: r for r in STUDY.expand(seeds=1)}
+    trained = done(runs["vit-default"], 30.0, path=tmp_path, images_per_second=1.0)
+    waiting = Standing(runs["resnet-default"], tmp_path, "pending")
+    for known, factor in (({}, None), ({"vit_tiny_patch16_224": FIGURES}, 100.0)):
+        cost = estimate.estimates([trained, waiting], root=digits_root, probe=Pretended(known=known))[1]
+        assert cost.correction == factor
+
+
+def test_an_estimate_made_under_load_says_so(tmp_path, digits_root):
+    probe = Pretended({**FIGURES, "measured": {**MEASURED, "busy_cores": 1.4}})
+    found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
+    costs = estimate.estimates(found, root=digits_root, probe=probe)
+    said = "\n".join(estimate.sentences(costs, estimate.totals(costs, slots=1), slots=1))
+    assert "other programs used 1.4 of 2 cores" in said
 
 
 def test_what_a_step_costs_hangs_on_its_shape_alone():
     same = ["seed=5", "augment.mix=mixup", "train.epochs=7", "optim.lr=0.5", "model.pretrained=true"]
-    assert {estimate.shape(config(pair)) for pair in same} == {estimate.shape(config())}
+    assert {probes.shape(config(pair)) for pair in same} == {probes.shape(config())}
     other = ["data.name=x", "model.patch_size=8", "train.precision=bf16", "optim.name=sgd", "run.device=cuda"]
-    assert len({estimate.shape(config(pair)) for pair in [*other, "seed=0"]}) == 6
+    assert len({probes.shape(config(pair)) for pair in [*other, "seed=0"]}) == 6
 
 
 @pytest.mark.slow
@@ -157,7 +265,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     given = config("train.epochs=1")
-    figures = estimate.run_probe(given, root=tmp_path / "data", threads=1)
+    figures = probes.run_probe(given, root=tmp_path / "data", threads=1)
     assert os.listdir(tmp_path / "tmp") == [] and all(v is None or v > 0 for v in figures.values())
     run(given, tmp_path / "data", tmp_path / "run")
     counts = {s: len(Store.open(tmp_path / "data", "small").rows(s, val_fraction=0.2)[1]) for s in
@@ -166,7 +274,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
     left = sum(f.stat().st_size for f in (tmp_path / "run").rglob("*") if f.suffix in (".pt", ".npz"))
     assert foretold == pytest.approx(left, rel=0.15)
     with pytest.raises(RunFailed, match='no data set "nothing" is known'):
-        estimate.run_probe(config("data.name=nothing"), root=tmp_path / "data", threads=1)
+        probes.run_probe(config("data.name=nothing"), root=tmp_path / "data", threads=1)
 
 
 def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):

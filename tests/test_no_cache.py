@@ -12,7 +12,7 @@ import yaml
 
 import mixscope
 import small_study
-from mixscope.studies import estimate
+from mixscope.studies import probes
 
 ROW = {"startup_seconds": 1.0}
 
@@ -63,8 +63,14 @@ def test_a_user_without_a_home_folder_measures_each_shape_once(monkeypatch, tmp_
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     measured, said = [], []
-    monkeypatch.setattr(estimate, "run_probe", lambda config, **_: measured.append(config) or ROW)
-    probe = estimate.prober(root=tmp_path, threads=1, notice=said.append)
-    config = small_study.runs()[0].config
-    assert probe(config) == probe(config) == ROW
+    probe = probes.Prober(
+        root=tmp_path,
+        threads=1,
+        notice=said.append,
+        run=lambda configs: measured.extend(configs) or [ROW for _ in configs],
+        busy=lambda: 0.0,
+    )
+    wanted = {"small": (small_study.runs()[0].config, 8)}
+    first, second = probe.measure(wanted), probe.measure(wanted)
+    assert first == second and first["small"]["startup_seconds"] == 1.0
     assert len(measured) == 1 and sum("cannot be kept" in text for text in said) == 1

@@ -1,5 +1,6 @@
 """Power against seeds: against the noncentral t, from every source of spread, and as a user sees it."""
 
+import dataclasses
 import json
 import math
 
@@ -8,6 +9,7 @@ from scipy import stats
 
 import made_study
 from mixscope.claims import looks, planning
+from mixscope.errors import ConfigError
 from mixscope.results import folders
 from mixscope.study import matrix
 from test_judge_command import call
@@ -16,9 +18,30 @@ from test_verdicts import skill
 SD = planning.assumed(0.5)
 
 
-def curve(**more):
+AB, CD = {"a": 1.0, "b": -1.0}, {"c": 1.0, "d": -1.0}
+
+
+def target(*strata, name="H", **more):
     given = {"expect": "above", "margin": 0.1, "effect": 0.8, "paired": True} | more
-    return planning.curve("H", [{"a": 1.0, "b": -1.0}], {}, SD, **given)
+    return planning.Target(name=name, strata=strata or [({}, AB)], **given)
+
+
+def curve(*strata, plan=(), needs=(), **more):
+    return planning.curve(target(*strata, **more), {}, SD, plan=plan, needs=needs)
+
+
+def of_study(study, spreads, otherwise=SD, **more):
+    names = {tuple(cell.values()): name for name, cell in study.cells()}
+    found = planning.of_claims(
+        study.claims,
+        study.factors,
+        lambda cells: {names[tuple(cell.values())]: w for cell, w in cells},
+        spreads,
+        otherwise,
+        looks_at=study.looks,
+        **more,
+    )
+    return {one.claim: one for one in found}
 
 
 @pytest.mark.parametrize("tests", [1, 3])
@@ -41,16 +64,7 @@ def test_an_equivalence_is_supported_as_often_as_two_one_sided_tests():
 
 def test_every_stratum_has_to_be_supported():
     one = curve()
-    two = planning.curve(
-        "H",
-        [{"a": 1.0, "b": -1.0}, {"c": 1.0, "d": -1.0}],
-        {},
-        SD,
-        expect="above",
-        margin=0.1,
-        effect=0.8,
-        paired=True,
-    )
+    two = curve(({"x": "1"}, AB), ({"x": "2"}, CD))
     assert two.middle == pytest.approx([p * p for p in one.middle], abs=0.04)
 
 
@@ -69,7 +83,7 @@ def test_what_is_not_known_of_a_spread_makes_power_a_range(tmp_path):
     assert len(spreads) == 12 and otherwise.low < otherwise.middle < otherwise.high
     wide = next(iter(spreads.values()))
     assert wide.high / wide.low > 4, "three seeds know a standard deviation within a factor of about 5"
-    found = {one.claim: one for one in planning.of_study(study, spreads, otherwise)}
+    found = of_study(study, spreads, otherwise)
     assert set(found) == {"main", "H1", "H3-mixup"} and found["main"].strata == 2
     for one in found.values():
         assert all(a <= b <= c for a, b, c in zip(one.low, one.middle, one.high, strict=True))
@@ -89,7 +103,14 @@ def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
     assert "H1: power at a true effect of 1 pp" in text and "12 seeds" in text
     assert "standard deviation between runs: 0.40 pp, given: 0.4 pp" in text
     assert "cost: not known" in text and "counts seeds alone" in text
-    assert figure.read_text().count('class="ribbon') == 5
+    drawn = figure.read_text()
+    panels = drawn.split('<g transform="translate(')[1:]
+    assert len({panel.split(")")[0] for panel in panels}) == len(panels) == 5, "a panel for each claim"
+    for panel in panels:
+        assert panel.count('class="ribbon') == 1
+        ticks = [panel.split(f">{n}</text>")[0][-60:] for n in (3, 5, 8, 12)]
+        assert all('class="tick" text-anchor="middle"' in tick for tick in ticks), "ticks stand at the looks"
+        assert not any(f'middle">{n}</text>' in panel for n in (4, 6, 10))
     code, text, _ = call(capsys, *words, "--out", tmp_path / "out", "--json")
     found = json.loads(text)
     assert [one["claim"] for one in found["power"]] == ["main", "H1", "H2", "within-resnet", "within-vit"]
@@ -122,15 +143,110 @@ def test_power_of_results_trained_elsewhere(tmp_path, capsys):
 
 def test_a_study_extends_power_over_its_whole_family():
     study = matrix.load("quickstart")
-    found = {one.claim: one for one in planning.of_study(study, {}, SD)}
-    alone = planning.curve(
-        "H1",
-        [{"a": 1.0, "b": -1.0, "c": 1.0, "d": -1.0}],
-        {},
-        SD,
-        expect="below",
-        margin=1.0,
-        effect=1.0,
-        plan=looks.plan(study.looks, 3),
-    )
+    found = of_study(study, {})
+    weights = {"a": 1.0, "b": -1.0, "c": -1.0, "d": 1.0}
+    plan = looks.plan(study.looks, 3)
+    alone = curve(({}, weights), expect="below", margin=1.0, effect=1.0, paired=False, plan=plan)
     assert found["H1"].middle[1] < alone.middle[1], "three claims share the correction"
+
+
+# --- a claim together with what it needs -----------------------------------------------------------------
+
+
+def test_a_claim_and_an_independent_need_are_both_supported_as_often_as_the_product():
+    one, both = curve(), curve(needs=[target(({}, CD), name="B")])
+    assert both.middle == pytest.approx([p * p for p in one.middle], abs=0.03)
+    assert both.needs == {"B": 0.8} and both.effect == 0.8
+
+
+def test_a_need_that_is_the_claim_itself_costs_nothing():
+    assert curve(needs=[target(name="B")]).middle == curve().middle
+    other_side = target(({}, {"a": -1.0, "b": 1.0}), name="B", expect="below")
+    assert curve(needs=[other_side]).middle == curve().middle
+
+
+def test_a_need_counts_in_the_strata_that_it_shares():
+    two = [({"x": "1"}, AB), ({"x": "2"}, CD)]
+    third = ({"x": "3"}, {"e": 1.0, "f": -1.0})
+    assert curve(*two, needs=[target(third, name="B")]).middle == curve(*two).middle
+    in_one = curve(*two, needs=[target(({"x": "1"}, {"e": 1.0, "f": -1.0}), name="B")])
+    assert in_one.middle == pytest.approx([p**1.5 for p in curve(*two).middle], abs=0.03)
+
+
+def test_looks_count_where_a_claim_is_supported_beside_its_needs():
+    plan = looks.plan((3, 5, 8, 12), 12)
+    alone, both = curve(plan=plan), curve(plan=plan, needs=[target(({}, CD), name="B")])
+    assert list(both.middle) == sorted(both.middle) and both.average > alone.average
+    assert all(p * p - 0.05 < b <= p for p, b in zip(alone.middle, both.middle, strict=True))
+
+
+def test_the_main_claim_of_a_study_has_no_more_power_than_the_claims_that_it_needs():
+    study = matrix.load("quickstart")
+    assert study.claims[0].needs == ("H1", "H2")
+    found = of_study(study, {})
+    main, without = found["main"], of_study(free(study), {})["main"]
+    # H1 and H2 of 1 pp each make the contrast of the main claim 2 pp.
+    assert main.needs == {"H1": 1.0, "H2": 1.0} and (main.effect, without.effect) == (2.0, 1.0)
+    for k in range(4):
+        assert main.middle[k] <= min(found["H1"].middle[k], found["H2"].middle[k]) + 1e-12
+        assert main.middle[k] >= found["H1"].middle[k] + found["H2"].middle[k] - 1 - 0.03
+    assert any("H1 (1 pp), H2 (1 pp), which it needs" in line for line in planning.lines([main]))
+
+
+def free(study):
+    """The study without what its claims need."""
+    return dataclasses.replace(
+        study, claims=tuple(dataclasses.replace(claim, needs=()) for claim in study.claims)
+    )
+
+
+def test_what_a_need_needs_counts_too():
+    study = matrix.load("quickstart")
+    main, h1, h2, *rest = study.claims
+    chained = (
+        dataclasses.replace(main, needs=("H1",)),
+        dataclasses.replace(h1, needs=("H2",)),
+        h2,
+        *rest,
+    )
+    found = of_study(dataclasses.replace(study, claims=chained), {})
+    assert found["main"].middle == of_study(study, {})["main"].middle
+
+
+def test_needs_that_contradict_a_claim_are_answered_with_a_sentence():
+    same = target(name="B", expect="equivalent", effect=0.0)
+    with pytest.raises(ConfigError, match=r"claims.H: no accuracies are such that it and all that it needs"):
+        curve(needs=[same])
+
+
+def test_claims_of_results_from_elsewhere_have_their_power(tmp_path, capsys):
+    table, claims = tmp_path / "t.csv", tmp_path / "claims.yaml"
+    rows = [
+        f"{model},{aug},{seed},{70 + math.sin(9 * seed + len(aug) + len(model))}"
+        for model in ("vit", "resnet")
+        for aug in ("default", "cutmix")
+        for seed in range(4)
+    ]
+    table.write_text("model,augmentation,seed,accuracy\n" + "\n".join(rows) + "\n")
+    claims.write_text(
+        """
+looks: [4, 8]
+claims:
+  gain:
+    en: CutMix helps
+    contrast: {augmentation: {cutmix: 1, default: -1}}
+    expect: above
+    margin: 1.5
+  more:
+    en: CutMix helps the ViT more
+    contrast: {model: {vit: 1, resnet: -1}, augmentation: {cutmix: 1, default: -1}}
+    expect: above
+    margin: 1.0
+    needs: [gain]
+"""
+    )
+    code, text, err = call(capsys, "power", table, "--claims", claims)
+    assert code == 0, err
+    assert "gain: power at a true effect of 1.5 pp, in all 2 strata" in text
+    assert "more: power at a true effect of 1 pp, together with gain (1.5 pp), which it needs" in text
+    assert "   8 seeds" in text and "gain cutmix" not in text

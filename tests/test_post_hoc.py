@@ -252,3 +252,60 @@ def test_seeds_that_would_settle_a_claim_are_those_of_later_looks(tmp_path):
     made_study.write(tmp_path / "alone", TWO, weak)
     free = [r.seeds_needed for r in verdict(tmp_path / "alone")[0].readings]
     assert any(n not in (None, 5, 8, 12) for n in free)
+
+
+def test_a_capped_verdict_stands_without_a_p_to_quote(tmp_path):
+    def made(name, text, edited=None, **states):
+        write(tmp_path / name, text, **states)
+        if edited:
+            edit(tmp_path / name, *edited)
+        results = folders.study(tmp_path / name)
+        kept = page.write(results, out=tmp_path / f"{name}-report", language="en")
+        rows = next(kept.page.parent.rglob("contrasts.csv")).read_text().splitlines()
+        columns = dict(
+            zip(rows[0].split(","), zip(*(row.split(",") for row in rows[1:]), strict=True), strict=True)
+        )
+        return mixscope.judge(results), columns["p_holm"], kept.page.read_text()
+
+    judged, column, _ = made("good", TWO)
+    assert all(one.p_holm is not None for one in judged.statements) and all(column)
+    assert all(", p " in said and "after Holm" in said for said in judged.sentences())
+    for name, text, edited, states in (
+        ("edited", TWO, ("margin: 1.0", "margin: 6.0"), {}),
+        ("failed", FOUR, None, {"resnet_cutmix_s3": "failed", "vit_cutmix_s3": "failed"}),
+    ):
+        judged, column, _ = made(name, text, edited, **states)
+        assert [one.cells()[4] for one in judged.statements] == ["-", "-"], name
+        assert not any("after Holm" in said for said in judged.sentences()), name
+        assert not any(column), name
+    # Correction is in p itself: the p of a claim that fails only by it may be quoted.
+    reading = dataclasses.replace(verdict(tmp_path / "good")[0].readings[0], gate_kinds=("holm",))
+    assert reading.quotable_p == reading.p_holm
+
+
+def test_seeds_that_count_for_no_verdict_are_told_everywhere(tmp_path, capsys):
+    write(tmp_path / "s")
+    told = "no looks are declared, so claims are judged at the seeds that were planned first (0, 1, 2)"
+    assert told not in call(capsys, "judge", tmp_path / "s")[1]
+    longer = made_study.write(
+        tmp_path / "t", TWO.replace("[0, 1, 2]", "[0, 1, 2, 3, 4]"), dataclasses.replace(skill(**GOOD))
+    )
+    for path in records.list_runs(tmp_path / "t"):
+        file = path / "environment.json"
+        first = {"name": longer.name, "claims": longer.claims_digest, "rules": 2, "seeds": [0, 1, 2]}
+        records.write_json(file, json.loads(file.read_text()) | {"study": first})
+    line = f"{told}; 2 finished seeds are left out (3, 4)"
+    assert line in call(capsys, "judge", tmp_path / "t")[1]
+    assert line in call(capsys, "study", "table", tmp_path / "t", "--out", tmp_path / "t")[1]
+    found = json.loads(call(capsys, "judge", tmp_path / "t", "--json")[1])["uncounted"]
+    assert found["left"] == 2 and found["sentence"] == line
+    results = folders.study(tmp_path / "t")
+    assert f"{line[0].upper()}{line[1:]}." in mixscope.judge(results).to_markdown()
+    assert line in page.write(results, out=tmp_path / "out", language="en").page.read_text()
+    korean = page.write(results, out=tmp_path / "ko", language="ko").page.read_text()
+    assert "완료된 시드 2개(3, 4)는 제외됩니다" in korean
+    bundle.write(results, tmp_path / "t.zip")
+    assert line in call(capsys, "judge", tmp_path / "t.zip")[1]
+    looks = TWO.replace("seeds: [0, 1, 2]", "seeds: [0, 1, 2, 3]\nlooks: [3, 5]")
+    write(tmp_path / "u", looks)
+    assert "no looks are declared" not in call(capsys, "judge", tmp_path / "u")[1]

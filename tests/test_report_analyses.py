@@ -120,7 +120,7 @@ def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, 
 def test_arms_models_and_their_differences_are_compared_in_each_stratum(place, summaries):
     part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "calibration")
     drawn = [f for f in part.figures if f.id.startswith("differences-calibration-ece")]
-    assert [f.title for f in drawn] == ["digits · ECE", "CIFAR-100 · ECE"]
+    assert [f.title for f in drawn] == ["digits · ECE", "CIFAR100 · ECE"]
     for text in ("ResNet: CutMix − Default", "Default: ViT − ResNet", "CutMix: ViT − ResNet"):
         assert text in str(drawn[0].svg)
     one = next(c for c in summaries["calibration"]["contrasts"] if c["kind"] == "did")

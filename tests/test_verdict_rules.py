@@ -386,9 +386,10 @@ def test_lost_runs_are_counted_by_experiment(tmp_path, capsys):
 def test_a_table_counts_runs_that_failed(tmp_path):
     made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s1": "failed"})
     made_study.write(tmp_path / "s", TWO, made)
-    found = tables.rows(folders.study(tmp_path / "s"))
+    results = folders.study(tmp_path / "s")
+    found = tables.rows(results)
     assert {row["experiment"]: row["failed"] for row in found if row["failed"]} == {"vit-cutmix": 1}
-    assert "2/3, 1 failed" in tables.text(found)
+    assert "2/3, 1 failed" in tables.text(results, found)
     assert "means are of runs that finish" in tables.caption(found)
 
 

@@ -12,12 +12,14 @@ from typing import Generic, TypeVar, overload
 
 from tabulate import tabulate
 
+from mixscope import i18n
 from mixscope.claims import estimates, exploratory, health, recorded, rules, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
 from mixscope.claims.statements import CONTRAST, EXAMPLES_ONLY, Statement
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError, unknown
+from mixscope.findings import Finding
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
@@ -153,11 +155,19 @@ def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[st
         notes.append(f"{heading[0].upper()}{heading[1:]}.")
     else:
         notes.append(f"Judged by version {rules.RULES} of the verdict rules.")
-        notes += [f"{gate.sentence[0].upper()}{gate.sentence[1:]}." for gate in recorded.edits(results)]
+        notes += [sentence(gate.finding) for gate in recorded.edits(results)]
+        left_out = recorded.uncounted(results)
+        notes += [] if left_out is None else [sentence(left_out)]
     unchecked = health.unchecked(results) if results.plan is None else ()
     if unchecked:
         notes.append(f"Not checked, because the results do not say: {', '.join(unchecked)}.")
     return notes
+
+
+def sentence(finding: Finding) -> str:
+    """A finding in English, as a sentence of its own."""
+    text = i18n.render(finding)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def contrast(

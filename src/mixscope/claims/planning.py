@@ -2,28 +2,30 @@
 
 What has to be known is the standard deviation of test accuracy between runs of each experiment: from earlier
 runs, from published ones, or assumed. None of them is exact, so power is a range. Studies are simulated with
-Welch's interval and the rules of verdicts, looks included; only seeds vary, so that test examples still add
-to what a real study sees.
+Welch's interval and the rules of verdicts, with looks and with what a claim needs; only seeds vary, so that
+test examples still add to what a real study sees. Holm's correction is counted as Bonferroni's, its hardest
+step, so that power is a little more than is shown.
 """
 
 import csv
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from mixscope import rng
 from mixscope.claims import looks, rules
 from mixscope.claims.contrasts import POINTS
 from mixscope.claims.looks import Look
-from mixscope.errors import DataError
+from mixscope.errors import ConfigError, DataError
 from mixscope.results import Results
 from mixscope.results.results import LAST
-from mixscope.study.matrix import Study
+from mixscope.study.claim import Claim, agree
+from mixscope.study.gains import Levels
 
 STUDIES = 4000
 SHOWN = tuple(range(3, 21))  # seeds that are shown where a study declares no looks
@@ -53,9 +55,11 @@ class Curve:
 
     Attributes:
         claim: Its id, or the name of a contrast.
-        effect: The true contrast in every stratum, percentage points; 0 for an equivalence.
+        effect: The true contrast, percentage points, in the stratum where it is least; 0 for an equivalence.
+        needs: Claims that have to be supported with it, and the true contrast of each.
         strata: In how many strata it has to be shown.
         seeds: Numbers of seeds.
+        looks: Whether these are looks, at which or before which the claim is supported.
         low: Power with each of them at the upper end of the standard deviations, 0 to 1.
         middle: At their estimates.
         high: At their lower end.
@@ -64,8 +68,10 @@ class Curve:
 
     claim: str
     effect: float
+    needs: Mapping[str, float]
     strata: int
     seeds: tuple[int, ...]
+    looks: bool
     low: tuple[float, ...]
     middle: tuple[float, ...]
     high: tuple[float, ...]
@@ -135,141 +141,218 @@ def _between(variance: float, df: int, source: str) -> Spread:
 # --- power ----------------------------------------------------------------------------------------------
 
 
-def of_study(
-    study: Study, spreads: Mapping[str, Spread], otherwise: Spread, *, effect: float | None = None
-) -> list[Curve]:
-    """Power of every claim of a study that is not an estimate.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A claim whose power is asked for, in all of its strata.
 
-    Args:
-        study: With its claims and looks.
-        spreads: By experiment.
-        otherwise: For experiments without one.
-        effect: True effect of directional claims, percentage points; default: the margin of each claim, the
-            smallest effect that matters. An equivalence has none.
-    """
-    names = {tuple(cell.items()): name for name, cell in study.cells()}
-    family = rules.family(study.claims)
-    plan = looks.plan(study.looks, len(study.seeds)) if study.looks else ()
-    curves = []
-    for claim in study.claims:
-        if claim.expect == "none":
-            continue
-        strata = [
-            {names[tuple(cell.items())]: w for cell, w in claim.weights(stratum, study.factors)}
-            for stratum in claim.strata(study.factors)
-        ]
-        truth = 0.0 if claim.expect == "equivalent" else claim.margin if effect is None else effect
-        curves.append(
-            curve(
-                claim.id,
-                strata,
-                spreads,
-                otherwise,
-                expect=claim.expect,
-                margin=claim.margin,
-                effect=truth,
-                tests=len(family) if claim in family else 1,
-                paired=claim.pair_seeds,
-                plan=plan,
-            )
-        )
-    return curves
-
-
-def curve(
-    name: str,
-    strata: Sequence[Mapping[str, float]],
-    spreads: Mapping[str, Spread],
-    otherwise: Spread,
-    *,
-    expect: str,
-    margin: float,
-    effect: float,
-    tests: int = 1,
-    paired: bool = False,
-    plan: Sequence[Look] = (),
-) -> Curve:
-    """Power of one claim, which has to be supported in all of its strata.
-
-    Args:
+    Attributes:
         name: What it is called.
-        strata: Weight of each experiment, for every stratum.
-        spreads: By experiment.
-        otherwise: For experiments without one.
+        strata: For each of them its levels by factor, and the weight of each experiment.
         expect: "above", "below" or "equivalent".
         margin: Percentage points that matter.
-        effect: The size of the true contrast, on the claimed side.
+        effect: The least true contrast, on the claimed side; an equivalence has none.
         tests: Claims that share Holm's correction, counted as Bonferroni's.
         paired: Whether seeds are paired. Nothing is known of how experiments move together, so the variance
             is the same and only degrees of freedom are lost.
-        plan: Looks; empty for one look at any number of seeds.
     """
-    found = {}
-    averages = []
-    for end in ("high", "middle", "low"):
-        whole = 1.0
-        stopped: np.ndarray | None = None
-        for i, weights in enumerate(strata):
-            each = [abs(w) * getattr(spreads.get(n, otherwise), end) for n, w in weights.items()]
-            sds = [math.sqrt(math.fsum(s * s for s in each))] if paired else each
-            said = _supported(sds, expect, margin, effect, tests, plan, seed=i)
-            stopped = said if stopped is None else stopped & said
-            whole = whole * said.mean(axis=1)
-        found[end] = whole
-        if plan and end == "middle" and stopped is not None:
-            numbers = np.array([look.seeds for look in plan])
-            at = np.where(stopped.any(axis=0), numbers[stopped.argmax(axis=0)], numbers[-1])
-            averages.append(float(at.mean()))
-    seeds = tuple(look.seeds for look in plan) or SHOWN
-    return Curve(
-        claim=name,
-        effect=effect,
-        strata=len(strata),
-        seeds=seeds,
-        low=tuple(np.atleast_1d(found["high"]).tolist()),
-        middle=tuple(np.atleast_1d(found["middle"]).tolist()),
-        high=tuple(np.atleast_1d(found["low"]).tolist()),
-        average=averages[0] if averages else None,
-    )
+
+    name: str
+    strata: Sequence[tuple[Mapping[str, str], Mapping[str, float]]]
+    expect: str
+    margin: float
+    effect: float
+    tests: int = 1
+    paired: bool = False
+
+    @property
+    def side(self) -> float:
+        """1 or -1: the claimed side of 0."""
+        return -1.0 if self.expect == "below" else 1.0
 
 
-def _supported(
-    sds: Sequence[float],
-    expect: str,
-    margin: float,
-    effect: float,
-    tests: int,
-    plan: Sequence[Look],
+def of_claims(
+    claims: Sequence[Claim],
+    factors: Levels,
+    named: Callable[[Sequence[tuple[dict[str, str], float]]], Mapping[str, float]],
+    spreads: Mapping[str, Spread],
+    otherwise: Spread,
     *,
-    seed: int,
-) -> np.ndarray:
-    """Whether simulated studies support a claim, bool (numbers of seeds, studies); with looks, at that look
-    or an earlier one."""
+    looks_at: Sequence[int] = (),
+    effect: float | None = None,
+) -> list[Curve]:
+    """Power of every claim that is not an estimate, together with the claims that it needs.
+
+    Args:
+        claims: All of a study, or of a file of claims.
+        factors: Levels of every factor.
+        named: Gives weights by levels (`Claim.weights`) as weights by experiment.
+        spreads: By experiment.
+        otherwise: For experiments without one.
+        looks_at: Numbers of seeds at which claims are judged; empty without looks.
+        effect: True effect of directional claims, percentage points; default: the margin of each claim, the
+            smallest effect that matters. An equivalence has none.
+
+    Raises:
+        ConfigError: If no accuracies are such that a claim and all that it needs are true.
+    """
+    family = rules.family(claims)
+    plan = looks.plan(looks_at, looks_at[-1]) if looks_at else ()
+    by_id = {claim.id: claim for claim in claims}
+
+    def target(claim: Claim) -> Target:
+        strata = [(stratum, named(claim.weights(stratum, factors))) for stratum in claim.strata(factors)]
+        return Target(
+            name=claim.id,
+            strata=strata,
+            expect=claim.expect,
+            margin=claim.margin,
+            effect=0.0 if claim.expect == "equivalent" else claim.margin if effect is None else effect,
+            tests=len(family) if claim in family else 1,
+            paired=claim.pair_seeds,
+        )
+
+    return [
+        curve(
+            target(claim),
+            spreads,
+            otherwise,
+            needs=[target(by_id[name]) for name in rules.all_needs(claim, by_id)],
+            plan=plan,
+        )
+        for claim in claims
+        if claim.expect != "none"
+    ]
+
+
+def curve(
+    target: Target,
+    spreads: Mapping[str, Spread],
+    otherwise: Spread,
+    *,
+    needs: Sequence[Target] = (),
+    plan: Sequence[Look] = (),
+) -> Curve:
+    """Power of one claim, which has to be supported in all of its strata, and all that it needs with it.
+
+    Runs of all experiments are drawn together, so that a claim and what it needs share them as they do in a
+    study. A claim that needs others counts at the look at which they are supported beside it.
+
+    Args:
+        target: The claim.
+        spreads: By experiment.
+        otherwise: For experiments without one.
+        needs: Every claim that it needs, and what these need.
+        plan: Looks; empty for one look at any number of seeds.
+
+    Raises:
+        ConfigError: If no accuracies are such that the claim and all that it needs are true.
+    """
     steps = list(plan) or [
         Look(number=1, of=1, seeds=n, level=looks.ONE_SIDED, narrow=looks.EQUIVALENCE, next=None)
         for n in SHOWN
     ]
-    draws = rng.generator(seed, "bootstrap", 4)
-    runs = draws.standard_normal((STUDIES, len(sds), steps[-1].seeds)) * np.asarray(sds)[:, None]
-    found = np.zeros((len(steps), STUDIES), dtype=bool)
+    every = [target, *needs]
+    names = list(dict.fromkeys(n for one in every for _, weights in one.strata for n in weights))
+    truth = _truth(every, names)
+    draws = rng.generator(0, "bootstrap", 4)
+    runs = draws.standard_normal((len(names), STUDIES, steps[-1].seeds))
+    found = {}
+    average = None
+    for end in ("high", "middle", "low"):
+        sds = np.array([getattr(spreads.get(name, otherwise), end) for name in names])
+        accuracies = truth[:, None, None] + sds[:, None, None] * runs
+        said = np.ones((len(steps), STUDIES), dtype=bool)
+        for levels, weights in target.strata:
+            mine = _supported(target, _row(weights, names), accuracies, steps)
+            for other in needs:
+                for theirs, each in other.strata:
+                    if agree(levels, theirs):
+                        mine &= _supported(other, _row(each, names), accuracies, steps)
+            said &= np.logical_or.accumulate(mine) if plan else mine
+        found[end] = tuple(said.mean(axis=1).tolist())
+        if plan and end == "middle":
+            numbers = np.array([look.seeds for look in plan])
+            average = float(np.where(said.any(axis=0), numbers[said.argmax(axis=0)], numbers[-1]).mean())
+    return Curve(
+        claim=target.name,
+        effect=_least(target, names, truth),
+        needs={other.name: _least(other, names, truth) for other in needs},
+        strata=len(target.strata),
+        seeds=tuple(step.seeds for step in steps),
+        looks=bool(plan),
+        low=found["high"],
+        middle=found["middle"],
+        high=found["low"],
+        average=average,
+    )
+
+
+def _row(weights: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
+    """Weights of all experiments, float64 (experiments,)."""
+    return np.array([weights.get(name, 0.0) for name in names])
+
+
+def _truth(targets: Sequence[Target], names: Sequence[str]) -> np.ndarray:
+    """The least accuracies (sum of squares) with which every claim has its effect, float64 (experiments,).
+
+    Solved as a least distance problem (Lawson and Hanson, Solving Least Squares Problems, 1974, chapter 23).
+    """
+    rows, least = [], []
+    for one in targets:
+        sides = (1.0, -1.0) if one.expect == "equivalent" else (one.side,)
+        for _, weights in one.strata:
+            rows += [side * _row(weights, names) for side in sides]
+            least += [one.effect] * len(sides)
+    bounded = np.vstack([np.array(rows).T, least])
+    dual, _ = optimize.nnls(bounded, np.array([0.0] * len(names) + [1.0]))
+    residual = bounded @ dual
+    residual[-1] -= 1.0
+    if -residual[-1] < 1e-9:
+        raise ConfigError(
+            f"claims.{targets[0].name}: no accuracies are such that it and all that it needs are true;"
+            " it has no power"
+        )
+    return np.asarray(-residual[:-1] / residual[-1])
+
+
+def _least(target: Target, names: Sequence[str], truth: np.ndarray) -> float:
+    """The true contrast on the claimed side, in the stratum where it is least."""
+    if target.expect == "equivalent":
+        return 0.0
+    return round(min(target.side * float(_row(w, names) @ truth) for _, w in target.strata), 9)
+
+
+def _supported(
+    target: Target, weights: np.ndarray, accuracies: np.ndarray, steps: Sequence[Look]
+) -> np.ndarray:
+    """Whether simulated studies support a claim in one stratum, bool (steps, studies).
+
+    Args:
+        target: The claim.
+        weights: float64 (experiments,).
+        accuracies: Percentage points, float64 (experiments, studies, seeds).
+        steps: Numbers of seeds with their levels.
+    """
+    own = np.flatnonzero(weights)
+    runs = (target.side * weights[own])[:, None, None] * accuracies[own]
+    runs = runs.sum(axis=0, keepdims=True) if target.paired else runs
+    found = np.zeros((len(steps), accuracies.shape[1]), dtype=bool)
     for k, step in enumerate(steps):
         now = runs[:, :, : step.seeds]
         terms = now.var(axis=2, ddof=1) / step.seeds
-        variance = np.maximum(terms.sum(axis=1), 1e-300)
-        df = variance**2 / np.maximum((terms**2).sum(axis=1), 1e-300) * (step.seeds - 1)
-        value, error = effect + now.mean(axis=2).sum(axis=1), np.sqrt(variance)
+        variance = np.maximum(terms.sum(axis=0), 1e-300)
+        df = variance**2 / np.maximum((terms**2).sum(axis=0), 1e-300) * (step.seeds - 1)
+        value, error = now.mean(axis=2).sum(axis=0), np.sqrt(variance)
 
         def beyond(level: float, df: np.ndarray = df) -> np.ndarray:
             limit: np.ndarray = -special.stdtrit(df, level)
             return limit
 
-        if expect == "equivalent":
-            found[k] = np.abs(value) + beyond(step.narrow) * error < margin
+        if target.expect == "equivalent":
+            found[k] = np.abs(value) + beyond(step.narrow) * error < target.margin
         else:
-            inside = np.abs(value) + beyond(step.level) * error < margin
-            found[k] = (value - beyond(step.level / tests) * error > 0) & ~inside
-        if plan and k:
-            found[k] |= found[k - 1]
+            inside = np.abs(value) + beyond(step.level) * error < target.margin
+            found[k] = (value - beyond(step.level / target.tests) * error > 0) & ~inside
     return found
 
 
@@ -278,10 +361,14 @@ def lines(curves: Sequence[Curve]) -> list[str]:
     said = []
     for one in curves:
         strata = f", in all {one.strata} strata" if one.strata > 1 else ""
-        said.append(f"{one.claim}: power at a true effect of {one.effect:g} pp{strata}")
+        needs = ", ".join(f"{name} ({effect:g} pp)" for name, effect in one.needs.items())
+        said.append(
+            f"{one.claim}: power at a true effect of {one.effect:g} pp{strata}"
+            + (f", together with {needs}, which it needs" if needs else "")
+        )
         for n, low, middle, high in zip(one.seeds, one.low, one.middle, one.high, strict=True):
             bar = "#" * round(30 * middle)
-            ends = f"{100 * low:.0f} to {100 * high:.0f} %" if low < high else f"{100 * middle:.0f} %"
+            ends = " to ".join(dict.fromkeys(f"{100 * end:.0f}" for end in (low, high))) + " %"
             said.append(f"  {n:>4} seeds  {bar:<30}  {ends}")
         if one.average is not None:
             said.append(f"  stopping when decided: {one.average:.1f} seeds on average")

@@ -9,6 +9,7 @@ from typing import Any
 
 from mixscope.claims import gates
 from mixscope.claims.gates import Gate
+from mixscope.findings import Finding
 from mixscope.results import Results
 from mixscope.study import claim
 
@@ -23,6 +24,27 @@ def first_seeds(results: Results) -> int:
     """The number of seeds that was planned first, as far as it is recorded; else that of the results."""
     counts = [_count(study.get("seeds")) for study in studies(results)]
     return min([len(results.seeds), *(n for n in counts if n is not None)])
+
+
+def uncounted(results: Results) -> Finding | None:
+    """Seeds that were added to a study without looks, of which no verdict counts any; None without such."""
+    first = first_seeds(results)
+    later = results.seeds[first:]
+    if results.plan is None or results.looks or not later:
+        return None
+    if all(each.expect == "none" for each in results.claims):
+        return None
+    finished = {run.seed for run in results.done}
+    left = [seed for seed in later if seed in finished]
+    return Finding(
+        "seeds-uncounted",
+        params={
+            "counted": first,
+            "seeds": ", ".join(map(str, results.seeds[:first])),
+            "left": len(left),
+            "later": ", ".join(map(str, left or later)),
+        },
+    )
 
 
 def claimed(results: Results) -> bool:

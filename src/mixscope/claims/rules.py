@@ -113,6 +113,18 @@ def family(claims: Sequence[Claim]) -> list[Claim]:
     return [c for c in claims if c.expect in ("above", "below") and not c.secondary]
 
 
+def all_needs(claim: Claim, claims: Mapping[str, Claim]) -> list[str]:
+    """What a claim needs, and what that needs in turn; each once, itself left out."""
+    found: list[str] = []
+    waiting = list(claim.needs)
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found and name != claim.id:
+            found.append(name)
+            waiting += claims[name].needs
+    return found
+
+
 def corrected(p: Mapping[str, Sequence[float]]) -> tuple[dict[str, float], dict[str, list[float]]]:
     """p-values of claims after Holm's correction, and those of single strata.
 

@@ -41,7 +41,7 @@ class Statement:
         method: For instance "Welch t".
         basis: What else the interval rests on, for instance "examples paired".
         p: Two-sided, of this contrast alone; None with one seed, and where `p_holm` is told.
-        p_holm: Two-sided or of the claim, after Holm; None where there is none.
+        p_holm: Two-sided or of the claim, after Holm; None where there is none, and beside a capped verdict.
         verdict: One word or a few; "" without one.
         judged: The interval that the verdict rests on, where it is not `interval`; sentences have it.
         before: What a sentence begins with where its verdict allows no direction.
@@ -187,7 +187,7 @@ def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles)
         seeds=(reading.seeds, reading.seeds),
         method="test examples only" if one else "paired t" if reading.paired else "Welch t",
         basis=("examples paired" if reading.bootstrap is not None else "on this test set",),
-        p_holm=reading.p_holm,
+        p_holm=reading.quotable_p,
         verdict=reading.verdict.lower().replace("-", " "),
         judged=None if one else reading.judged,
         before=_before(reading),

@@ -41,7 +41,7 @@ from mixscope.claims.rules import (
 )
 from mixscope.findings import Finding
 from mixscope.results.results import BEST_ON_TEST, DAMAGED, DONE, FAILED, PENDING, Results, Run
-from mixscope.study.claim import Claim
+from mixscope.study.claim import Claim, agree
 
 __all__ = [
     "ESTIMATE",
@@ -131,6 +131,14 @@ class Reading:
     uncapped: str | None = None
     chosen_on_test: Interval | None = None
     bound: Interval | None = None
+
+    @property
+    def quotable_p(self) -> float | None:
+        """p after correction where a text may quote it: not beside a verdict that a gate caps.
+
+        Holm's correction is no such gate: it is in p.
+        """
+        return self.p_holm if set(self.gate_kinds) <= {"holm"} else None
 
     @property
     def seeds_would_settle(self) -> tuple[int, int | None] | None:
@@ -576,9 +584,9 @@ def _needs(
 
     Compared are the strata of the needed claim that agree with this one in every factor that both have.
     """
-    for name in _all_needs(claim, {c.id: c for c in claims}):
+    for name in rules.all_needs(claim, {c.id: c for c in claims}):
         for other in readings[name]:
-            if any(reading.stratum.get(f, level) != level for f, level in other.stratum.items()):
+            if not agree(reading.stratum, other.stratum):
                 continue
             gate = gates.gate("needs", "needs-claim", claim=name, verdict=Finding(f"verdict-{other.verdict}"))
             if other.verdict == REFUTED and reading.verdict not in (EXPLORATORY, MISSING, REFUTED):
@@ -586,18 +594,6 @@ def _needs(
             elif other.verdict != SUPPORTED and reading.verdict == SUPPORTED:
                 reading = _gated(reading, gate)
     return reading
-
-
-def _all_needs(claim: Claim, claims: Mapping[str, Claim]) -> list[str]:
-    """What a claim needs, and what that needs in turn; each once, itself left out."""
-    found: list[str] = []
-    waiting = list(claim.needs)
-    while waiting:
-        name = waiting.pop(0)
-        if name not in found and name != claim.id:
-            found.append(name)
-            waiting += claims[name].needs
-    return found
 
 
 def _post_hoc(reading: Reading, edited: Sequence[Gate]) -> Reading:

@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
 
 def judge(arguments: argparse.Namespace) -> None:
     """Prints a study's verdicts, with what caps them and what they would take."""
+    from mixscope import i18n
     from mixscope.claims import budget, exploratory, health, judgement, recorded, rules, verdicts
 
     found = tables.load(arguments, arguments.results, arguments.checkpoint)
@@ -51,7 +52,9 @@ def judge(arguments: argparse.Namespace) -> None:
     problems = health.examine(found, arguments.checkpoint)
     done, asked = health.complete(found)
     budgets = budget.follow(found) if arguments.budget or arguments.json else []
+    left_out = recorded.uncounted(found)
     if arguments.json:
+        uncounted = left_out and {**left_out.params, "sentence": i18n.render(left_out)}
         return print_json(
             {
                 "study": found.name,
@@ -60,6 +63,7 @@ def judge(arguments: argparse.Namespace) -> None:
                 "runs": {"done": done, "asked": asked},
                 "recorded": recorded.claimed(found),
                 "post_hoc": [gate.sentence for gate in recorded.edits(found)],
+                "uncounted": uncounted,
                 "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
                 "verdicts": [v.to_dict() for v in judged],
                 "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
@@ -87,6 +91,8 @@ def judge(arguments: argparse.Namespace) -> None:
             print(words("answer.unrecorded"))
         for gate in recorded.edits(found):
             print(words.render(gate.finding))
+        if left_out is not None:
+            print(words.render(left_out))
     if explored:
         print("\n" + exploratory.heading(explored, words.language))
         print("\n".join(exploratory.to_text(explored, words.language)))

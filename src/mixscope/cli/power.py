@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli import tables
 from mixscope.cli.grammar import declare, print_json
 from mixscope.errors import ConfigError
+
+COUNTED = "power counts seeds alone: the examples of the test set add to what a real study sees"
+NOTHING = "nothing is claimed that power could be computed for: estimates have none"
 
 
 def add(commands: Any) -> None:
@@ -18,14 +22,14 @@ def add(commands: Any) -> None:
         commands,
         "power",
         power,
-        "power against seeds for the contrasts of results that were trained anywhere",
-        "  mixscope power results.csv\n  mixscope power results.csv --effect 0.5 --figure power.svg",
+        "power against seeds for the claims, or all gains, of results that were trained anywhere",
+        "  mixscope power results.csv\n"
+        "  mixscope power results.csv --effect 0.5 --figure power.svg\n"
+        "  mixscope power results.csv --claims claims.yaml",
     )
-    command.add_argument(
-        "results", type=Path, metavar="RESULTS", help="a table of results, a study or a bundle"
-    )
+    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
+    tables.options(command)
     _declare_effect(command)
-    command.add_argument("--baseline", metavar="LEVEL", help="the level that gains are measured from")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
@@ -46,7 +50,9 @@ def _declare_effect(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--effect", type=float, metavar="PP", help="true effect, in pp (default: the smallest that matters)"
     )
-    command.add_argument("--figure", type=Path, metavar="SVG", help="write the curves as a chart, too")
+    command.add_argument(
+        "--figure", type=Path, metavar="FILE", help="write the curves as a chart, too: .svg, .pdf or .png"
+    )
 
 
 def power_of_study(
@@ -65,7 +71,16 @@ def power_of_study(
     else:
         sets = {stands.run.config.data.name for stands in found}
         otherwise = planning.published(sets.pop() if len(sets) == 1 else None)
-    curves = planning.of_study(study, spreads, otherwise, effect=arguments.effect)
+    names = {tuple(cell.values()): name for name, cell in study.cells()}
+    curves = planning.of_claims(
+        study.claims,
+        study.factors,
+        lambda cells: {names[tuple(cell.values())]: weight for cell, weight in cells},
+        spreads,
+        otherwise,
+        looks_at=study.looks,
+        effect=arguments.effect,
+    )
     seeds = curves[0].seeds if curves else ()
     hours = _hours(found, costs, seeds)
     known = {name: s for name, s in spreads.items() if name in {stands.run.name for stands in found}}
@@ -82,11 +97,11 @@ def power_of_study(
             }
         )
     print(_source(otherwise, known))
-    print("power counts seeds alone: the examples of the test set add to what a real study sees\n")
+    print(f"{COUNTED}\n")
     for line in planning.lines(curves):
         print(line)
     if not curves:
-        print("the study claims nothing that power could be computed for")
+        print(NOTHING)
     if any(value is not None for value in hours.values()):
         print(
             "\ncost in hours: " + ", ".join(f"{n} seeds {h:.3g}" for n, h in hours.items() if h is not None)
@@ -98,21 +113,38 @@ def power_of_study(
 
 
 def power(arguments: argparse.Namespace) -> None:
-    """Prints power against seeds for gains and differences of gains of any results."""
+    """Prints power against seeds for the claims of any results, or for gains where nothing was claimed."""
     from mixscope.claims import planning
-    from mixscope.results import sources
-    from mixscope.results.runs_table import Reading
 
-    effect = 1.0 if arguments.effect is None else arguments.effect
-    _check(effect, None)
-    found = sources.load(arguments.results, reading=Reading(baseline=arguments.baseline))
+    _check(arguments.effect, None)
+    found = tables.load(arguments, arguments.results)
     spreads, otherwise = planning.observed(found)
-    curves = [
-        planning.curve(
-            _name(contrast), [weights], spreads, otherwise, expect="above", margin=effect, effect=effect
+    if found.claims:
+        curves = planning.of_claims(
+            found.claims,
+            found.factors,
+            found.weights,
+            spreads,
+            otherwise,
+            looks_at=found.looks,
+            effect=arguments.effect,
         )
-        for contrast, weights in found.contrasts("gain", "difference of gains")
-    ]
+    else:
+        effect = 1.0 if arguments.effect is None else arguments.effect
+        curves = [
+            planning.curve(
+                planning.Target(
+                    name=_name(contrast),
+                    strata=[(contrast.stratum, weights)],
+                    expect="above",
+                    margin=effect,
+                    effect=effect,
+                ),
+                spreads,
+                otherwise,
+            )
+            for contrast, weights in found.contrasts("gain", "difference of gains")
+        ]
     if arguments.figure is not None:
         _draw(arguments.figure, curves, found.title or found.name)
     if arguments.json:
@@ -124,9 +156,12 @@ def power(arguments: argparse.Namespace) -> None:
             }
         )
     print(_source(otherwise, spreads))
+    print(f"{COUNTED}\n")
     for line in planning.lines(curves):
         print(line)
-    if not curves:
+    if not curves and found.claims:
+        print(NOTHING)
+    elif not curves:
         print("no augmentation stands beside a baseline in these results; name it with --baseline LEVEL")
 
 
@@ -165,11 +200,7 @@ def _hours(found: Sequence[Any], costs: Sequence[Any], seeds: Sequence[int]) -> 
 
 
 def _draw(file: Path, curves: Sequence[Any], title: str) -> None:
-    from mixscope.report import drawing, power_figure
+    from mixscope.report import power_figure
 
-    if not curves:
-        return
-    try:
-        file.write_text(drawing.alone(power_figure.chart(curves, title=title).svg), encoding="utf-8")
-    except OSError as problem:
-        raise ConfigError(f"--figure: {file} cannot be written ({problem.strerror})") from problem
+    if curves:
+        power_figure.chart(curves, title=title).save(file)

@@ -4,19 +4,42 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixscope import i18n, output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
-from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
+from mixscope.cli.grammar import (
+    ascii_only,
+    declare,
+    declare_group,
+    language,
+    print_json,
+    root_and_json,
+    spoken,
+    table,
+)
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mixscope.results import Results
 
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
-    verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = declare_group(
+        commands,
+        "study",
+        "plan, run and tabulate many runs from one file",
+        "  mixscope study plan quickstart\n"
+        "  mixscope study run quickstart --slots 2\n"
+        "  mixscope study status quickstart --watch\n"
+        "  mixscope study table quickstart\n"
+        "  mixscope study new mine --from resnet-vs-vit",
+        more="STUDY is a built-in study, a .yaml file, or a folder of its runs. Built in are quickstart,"
+        " resnet-vs-vit, resnet-vs-vit-published, resnet-vs-vit-small-images, resnet-vs-vit-two-cores,"
+        " resnet-vs-vit-two-cores-short, mixing-zoo and local-global.",
+    )
     _add_new(verbs)
     _add_export(verbs)
     _add_pack(verbs)
@@ -200,6 +223,9 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     from mixscope.study.config import split_pair
 
     study = matrix.load(arguments.study)
+    if arguments.study in matrix.builtin() and Path(arguments.study).exists():
+        name = arguments.study
+        print(f"note: {name} is the built-in study; for what is at ./{name}, write ./{name}", file=sys.stderr)
     folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
@@ -211,7 +237,7 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, missing, names
+    from mixscope.studies import estimate, missing, names, probes
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -223,7 +249,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     probe = None
     if not arguments.no_probe:
         threads = max(1, cores() // arguments.slots)
-        probe = estimate.prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
+        probe = probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
     costs = estimate.estimates(found, root=root, probe=probe)
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
@@ -266,7 +292,7 @@ def _cost_row(cost: Any) -> dict[str, Any]:
 def study_status(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, progress_table
+    from mixscope.studies import estimate, probes, progress_table
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -277,7 +303,7 @@ def study_status(arguments: argparse.Namespace) -> None:
         return progress_table.watch(runs, out, root=root)
     found = standings(runs, out)
     running = sum(s.state == "running" for s in found) or 1
-    probe = estimate.remembering(root=root, threads=max(1, cores() // running))
+    probe = probes.Remembered(threads=max(1, cores() // running))
     costs = estimate.estimates(found, root=root, probe=probe, disk=False)
     rows, total = progress_table.rows(found, costs), progress_table.total(found, costs, slots=running)
     if arguments.json:
@@ -380,22 +406,25 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
-    rows = tables.rows(folders.of_plan(study, out), _kept(runs))
+    results = folders.of_plan(study, out)
+    rows = tables.rows(results, _kept(runs))
     if arguments.json:
         print_json(rows)
     else:
-        print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        print(f"\n{_shown(results, rows)}; records in {out}")
+        for note in _notes(results):
+            print(note)
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
 
 def _refuse_missing(runs: Any, out: Path, *, root: Path, slots: int, threads: int) -> None:
     """Raises DataError or RunFailed for all that some run cannot do without, and says what else is short."""
-    from mixscope.studies import estimate, missing
+    from mixscope.studies import estimate, missing, probes
     from mixscope.studies.status import standings
 
     found = standings(runs, out)
-    costs = estimate.estimates(found, root=root, probe=estimate.remembering(root=root, threads=threads))
+    costs = estimate.estimates(found, root=root, probe=probes.Remembered(threads=threads))
     lacking = missing.missing(found, costs, root=root, out=out, slots=slots)
     for finding in lacking:
         if finding.severity == "warn":
@@ -415,12 +444,36 @@ def study_table(arguments: argparse.Namespace) -> None:
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
             raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
-        rows = tables.rows(sources.load(file))
+        results = sources.load(file)
+        rows = tables.rows(results)
     else:
         study, runs, out = _planned(arguments)
         _pass_over(standings(runs, out))
-        rows = tables.rows(folders.of_plan(study, out), _kept(runs))
-    print_json(rows) if arguments.json else print(tables.text(rows, spoken(arguments.lang).language))
+        results = folders.of_plan(study, out)
+        rows = tables.rows(results, _kept(runs))
+    if arguments.json:
+        return print_json(rows)
+    language = spoken(arguments.lang).language
+    text = tables.text(results, rows, language, ascii=ascii_only())
+    print("\n\n".join([text, *_notes(results, language)]))
+
+
+def _shown(results: Any, rows: Any) -> str:
+    """The overall table with its caption, as this terminal can show it."""
+    from mixscope.results import tables
+
+    plain = ascii_only()
+    caption = tables.caption(rows)
+    return f"{tables.text(results, rows, ascii=plain)}\n\n{caption if plain else caption.replace('+-', '±')}"
+
+
+def _notes(results: "Results", language: str = "en") -> list[str]:
+    """What a table of means has to say of the claims: which finished seeds count for none."""
+    from mixscope import i18n
+    from mixscope.claims import recorded
+
+    left_out = recorded.uncounted(results)
+    return [] if left_out is None else [i18n.render(left_out, language)]
 
 
 def _pass_over(found: Any) -> None:
@@ -455,11 +508,15 @@ def study_eval(arguments: argparse.Namespace) -> None:
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
-    files = tables.write(results, out, kept)
+    notes = _notes(results)
+    files = tables.write(results, out, kept, notes=notes)
     rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
-        return print_json({"rows": rows, "not_done": missing, "files": [str(f) for f in files]})
-    print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+        files_named = [str(file) for file in files]
+        return print_json({"rows": rows, "not_done": missing, "notes": notes, "files": files_named})
+    print(f"\n{_shown(results, rows)}")
+    for note in notes:
+        print(note)
     if missing:
         print(f"not done  {', '.join(missing)}")
     print(f"tables    {out / 'tables'}")

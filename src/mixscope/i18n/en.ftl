@@ -714,6 +714,11 @@ scales-disagree = log-odds say otherwise: { SIGNED($low, digits: 3) } to { SIGNE
 runs-unfinished = { $done } of { $planned } runs are done; the verdict is given at { $seeds } seeds
 before-first-look = { $done } of { $planned } runs are done; the first look is at { $seeds } seeds
 runs-lost = { $failed } of { $planned } planned runs did not finish ({ $where }); the estimate is of runs that finish
+seeds-uncounted = no looks are declared, so claims are judged at the seeds that were planned first ({ $seeds }); { $left ->
+    [0] later seeds do not count ({ $later })
+    [one] one finished seed is left out ({ $later })
+   *[other] { $left } finished seeds are left out ({ $later })
+}
 claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
@@ -886,8 +891,8 @@ factor-data = Data set
 factor-model = Model
 factor-augmentation = Augmentation
 factor-pretrained = Weights
-level-cifar10 = CIFAR-10
-level-cifar100 = CIFAR-100
+level-cifar10 = CIFAR10
+level-cifar100 = CIFAR100
 level-tiny-imagenet = Tiny-ImageNet
 level-digits = digits
 level-resnet = ResNet
@@ -899,6 +904,7 @@ level-cutmix = CutMix
 level-switch = MixUp or CutMix
 level-scratch = from scratch
 level-imagenet = pretrained
+level-pretrained = pretrained
 
 ## Titles of the built-in studies
 
@@ -970,6 +976,9 @@ table-dataset = Dataset
 table-model = Model
 table-augmentation = Augmentation
 table-pretrained = Pretrained
+table-top1 = Top-1 Acc
+table-top5 = Top-5 Acc
+table-f1 = F1-score
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds

@@ -673,6 +673,10 @@ scales-disagree = 로그 오즈로는 결과가 다릅니다: { SIGNED($points_p
 runs-unfinished = 실행 { $planned }개 중 { $done }개가 끝났습니다. 판정은 시드 { $seeds }개에서 합니다
 before-first-look = 실행 { $planned }개 중 { $done }개가 끝났습니다. 첫 판정은 시드 { $seeds }개에서 합니다
 runs-lost = 계획한 실행 { $planned }개 중 { $failed }개가 끝나지 못했습니다({ $where }). 추정은 끝난 실행에 대한 것입니다
+seeds-uncounted = 판정 시점(looks)을 정하지 않았으므로 처음 계획한 시드({ $seeds })로만 판정합니다. { $left ->
+    [0] 나중에 더한 시드({ $later })는 세지 않습니다
+   *[other] 완료된 시드 { $left }개({ $later })는 제외됩니다
+}
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
 seeds-edited = 첫 실행 뒤에 연구를 고쳤습니다. 시드 목록이 실행 { $count }개가 기록한 시드로 시작하지 않습니다: 사후 가설
 levels-gone = 첫 실행 뒤에 연구를 고쳤습니다. { $levels }이(가) 더는 없습니다: 사후 가설
@@ -833,8 +837,8 @@ factor-data = 데이터셋
 factor-model = 모델
 factor-augmentation = 증강
 factor-pretrained = 가중치
-level-cifar10 = CIFAR-10
-level-cifar100 = CIFAR-100
+level-cifar10 = CIFAR10
+level-cifar100 = CIFAR100
 level-tiny-imagenet = Tiny-ImageNet
 level-digits = 손글씨 숫자
 level-resnet = ResNet
@@ -846,6 +850,7 @@ level-cutmix = CutMix
 level-switch = MixUp 또는 CutMix
 level-scratch = 처음부터
 level-imagenet = 사전 학습
+level-pretrained = 사전 학습
 
 ## 내장 연구의 제목
 
@@ -916,6 +921,9 @@ table-dataset = 데이터셋
 table-model = 모델
 table-augmentation = 증강
 table-pretrained = 사전 학습
+table-top1 = Top-1 Acc
+table-top5 = Top-5 Acc
+table-f1 = F1-score
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드

@@ -96,7 +96,7 @@ def write(
     Raises ConfigError for a language that is not there and where files of somebody else would be lost,
     DataError for a reference that cannot be read.
     """
-    words = Words(language)
+    words = Words(language, results)
     _check_place(out)
     told = story.gather(results, judge, reference=reference, curves=curves)
     context = _context(told, words, reference=reference, curves=curves)
@@ -123,7 +123,7 @@ def write(
 
 def figures(results: Results, language: str = "en") -> Figures:
     """The charts of the report. Raises ConfigError for a language that is not there."""
-    words = Words(language)
+    words = Words(language, results)
     told = story.gather(results, verdicts.judge)
     return Figures(_all_figures(_context(told, words, reference=None, curves=None)))
 
@@ -235,6 +235,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
         "best": answer.best_cells(told, words),
         "edited": recorded.edits(told.results),
+        "uncounted": recorded.uncounted(told.results),
         "recorded": recorded.claimed(told.results),
         "seeds_range": seeds_range,
         "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),

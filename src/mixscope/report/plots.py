@@ -231,6 +231,37 @@ def lines(
 
     ribbons: intervals behind the curves; they do not widen the axis beyond four times what the curves need.
     """
+    drawn = plane(
+        curves=curves,
+        x_name=x_name,
+        unit=unit,
+        zero=zero,
+        band=band,
+        y_limits=y_limits,
+        x_limits=x_limits,
+        width=width,
+        height=height,
+        ribbons=ribbons,
+    )
+    heading = [label(6, 15, short(title, width - 12), "head"), *_legend(keys, 32, width)]
+    return figure(id, title, text, [*heading, *drawn], width=width, height=height)
+
+
+def plane(
+    *,
+    curves: Sequence[Line],
+    x_name: str,
+    unit: str,
+    zero: bool = False,
+    band: float | None = None,
+    y_limits: tuple[float, float] | None = None,
+    x_limits: tuple[float, float] | None = None,
+    x_ticks: Sequence[float] | None = None,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    ribbons: Sequence[Ribbon] = (),
+) -> list[str]:
+    """Axes and curves of a chart as `lines` draws it, without its heading. x_ticks: default: round values."""
     xs = [x for curve in curves for x, _ in curve.points]
     ys = [y for curve in curves for _, y in curve.points if math.isfinite(y)]
     x_low, x_high = x_limits or ((min(xs), max(xs)) if xs else (0.0, 1.0))
@@ -245,7 +276,7 @@ def lines(
         )
     at_x = _scale(x_low, x_high, LEFT, width - RIGHT)
     at_y = _scale(y_low, y_high, height - BOTTOM, TOP)
-    parts = [label(6, 15, short(title, width - 12), "head"), *_legend(keys, 32, width)]
+    parts = []
     if band is not None:
         top, bottom = at_y(min(band, y_high)), at_y(max(-band, y_low))
         parts.append(box(LEFT, top, width - RIGHT - LEFT, bottom - top, "band"))
@@ -258,8 +289,9 @@ def lines(
         lower = [(at_x(x), at_y(min(max(low, y_low), y_high))) for x, low, _ in ribbon.points]
         around = " ".join(f"{_n(x)},{_n(y)}" for x, y in [*upper, *reversed(lower)])
         parts.append(f'<polygon points="{around}" class="ribbon f{ribbon.series % SERIES}"/>')
-    whole = [t for t in ticks(x_low, x_high, 6 if width > 300 else 4) if t == int(t)] or [x_low]
-    parts += [label(at_x(value), height - BOTTOM + 14, shown(value), "tick", "middle") for value in whole]
+    found = [t for t in ticks(x_low, x_high, 6 if width > 300 else 4) if t == int(t)] or [x_low]
+    for value in found if x_ticks is None else x_ticks:
+        parts.append(label(at_x(value), height - BOTTOM + 14, shown(value), "tick", "middle"))
     parts.append(label(width - RIGHT, height - 4, x_name, "small", "end"))
     parts.append(label(6, height - 4, unit, "small"))
     for curve in curves:
@@ -270,7 +302,29 @@ def lines(
         if curve.dots or len(points) == 1:
             size = 3.2 if curve.look == "bold" else 2.0
             parts += [dot(x, y, series, size=size, kind=curve.look, hint=curve.hint) for x, y in points]
-    return figure(id, title, text, parts, width=width, height=height)
+    return parts
+
+
+def panels(
+    id: str,
+    each: Sequence[Sequence[str]],
+    *,
+    title: str,
+    text: str,
+    below: str,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    columns: int = 2,
+) -> Figure:
+    """Charts of one size in rows under one title (small multiples). below: what all of them show."""
+    across = min(columns, len(each)) * width
+    parts = [label(6, 17, short(title, across / BOLD - 12), "head")]
+    for i, drawn in enumerate(each):
+        x, y = i % columns * width, 26 + i // columns * height
+        parts.append(f'<g transform="translate({_n(x)} {_n(y)})">{"".join(drawn)}</g>')
+    down = 26 + -(-len(each) // columns) * height + 22
+    parts.append(label(6, down - 8, short(below, across - 12), "small"))
+    return figure(id, title, text, parts, width=across, height=down)
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:

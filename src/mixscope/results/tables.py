@@ -13,9 +13,9 @@ from typing import Any
 from mixscope import i18n, tabular
 from mixscope.atomic import replacing
 from mixscope.results.results import BEST_ON_TEST, FAILED, LAST, Experiment, Results, Run
+from mixscope.study import display_names
 
 METRICS = ("top1", "top5", "recall", "precision", "f1")
-TITLES = {"top1": "Top-1", "top5": "Top-5", "f1": "F1"}
 PUBLISHED_FACTORS = ("model", "augmentation", "pretrained")  # other factors come after these
 NOT_SHOWN = ("checkpoint", "of", "runs", "seeds", "failed")  # what a table for a person has no column for
 
@@ -104,11 +104,21 @@ def not_done(results: Results, kept: Kept = None) -> list[str]:
 # --- for a person ---------------------------------------------------------------------------------------
 
 
-def text(found: Sequence[dict[str, Any]], lang: str = "en") -> str:
-    """The rows for a terminal: percent, mean +- standard deviation over seeds."""
+def text(results: Results, found: Sequence[dict[str, Any]], lang: str = "en", *, ascii: bool = False) -> str:
+    """The rows for a terminal: names for readers, percent, mean ± standard deviation over seeds.
+
+    Args:
+        results: That the rows are of.
+        found: The rows.
+        lang: The reader's language.
+        ascii: Whether the terminal can show nothing else: yes and no for check marks, +- for ±.
+    """
     if not found:
         return ""
-    head, *body = _cells(found, "+-", lang)
+    head, *body = _cells(results, found, lang)
+    if ascii:
+        signs = {"±": "+-", display_names.CHECK: "yes", display_names.CROSS: "no"}
+        body = [[signs.get(cell, cell).replace("±", "+-") for cell in row] for row in body]
     return "\n".join(tabular.to_text(body, head))
 
 
@@ -120,21 +130,34 @@ def caption(found: Sequence[dict[str, Any]]) -> str:
     }
     which = "; ".join(said[name] for name in dict.fromkeys(row["checkpoint"] for row in found))
     lost = "; means are of runs that finish" if any(row["failed"] for row in found) else ""
-    return f"Test split, percent, mean +- standard deviation over seeds; {which}{lost}"
+    several = any(row["top1_sd"] is not None for row in found)
+    spread = ", mean +- standard deviation over seeds" if several else ""
+    return f"Test split, percent{spread}; {which}{lost}"
 
 
-def _cells(found: Sequence[dict[str, Any]], plus_minus: str, lang: str = "en") -> list[list[str]]:
+def _cells(results: Results, found: Sequence[dict[str, Any]], lang: str = "en") -> list[list[str]]:
     about = [k for k in found[0] if k not in METRICS and k not in NOT_SHOWN and not k.endswith("_sd")]
     titles = [_title(k, lang) for k in (*about, *METRICS, "seeds")]
     body = [
         [
-            *(str(row[k]) for k in about),
-            *(_shown(row[m], row[f"{m}_sd"], plus_minus) for m in METRICS),
+            *_names(results, row, about, lang),
+            *(_shown(row[m], row[f"{m}_sd"]) for m in METRICS),
             _count(row, lang),
         ]
         for row in found
     ]
     return [titles, *body]
+
+
+def _names(results: Results, row: dict[str, Any], about: Sequence[str], lang: str) -> list[str]:
+    """Experiment and levels of a row as readers know them."""
+    experiment = results.experiment(row["experiment"])
+    roles, levels, config = results.roles, dict(experiment.levels), experiment.config
+    names = display_names.of_experiment(roles, levels, config, lang)
+    if (factor := roles.pretraining) is not None and factor in levels:
+        names[factor] = display_names.mark(roles, levels[factor], config) or names[factor]
+    dataset = names.get("data", display_names.named(row["dataset"], lang))
+    return [dataset if k == "dataset" else names.get(k, str(row[k])) for k in about]
 
 
 def _count(row: dict[str, Any], lang: str) -> str:
@@ -143,24 +166,24 @@ def _count(row: dict[str, Any], lang: str) -> str:
 
 
 def _title(key: str, lang: str) -> str:
-    """The heading of a column; in English as files have it."""
+    """The heading of a column."""
     known = f"table.{key}"
-    return i18n.message(known, lang) if i18n.has(known, lang) else TITLES.get(key, key.capitalize())
+    return i18n.message(known, lang) if i18n.has(known, lang) else key.capitalize()
 
 
-def _shown(mean: float | None, sd: float | None, plus_minus: str) -> str:
+def _shown(mean: float | None, sd: float | None) -> str:
     if mean is None:
         return "-"
-    return f"{mean:.2f}" if sd is None else f"{mean:.2f} {plus_minus} {sd:.2f}"
+    return f"{mean:.2f}%" if sd is None else f"{mean:.2f} ± {sd:.2f}%"
 
 
 # --- files ----------------------------------------------------------------------------------------------
 
 
-def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
+def write(results: Results, out: Path, kept: Kept = None, *, notes: Sequence[str] = ()) -> list[Path]:
     """OUT/tables: overall.{md,csv,json}, one {md,csv} a data set, and pretrained.{md,csv} of pretrained runs.
 
-    A run that is not done is named below every table that it belongs to.
+    A run that is not done is named below every table that it belongs to; notes, sentences, stand there, too.
 
     Returns:
         The files.
@@ -180,9 +203,9 @@ def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
             continue
         mine = {(r.experiment, r.seed) for r in runs}
         found, missing = rows(results, mine), not_done(results, mine)
-        contents = {"md": _markdown(results, found, missing), "csv": _csv(found)}
+        contents = {"md": _markdown(results, found, missing, notes), "csv": _csv(found)}
         if name == "overall":
-            contents["json"] = _json(results, found, missing)
+            contents["json"] = _json(results, found, missing, notes)
         for ending, content in contents.items():
             files.append(folder / f"{name}.{ending}")
             with replacing(files[-1]) as file:
@@ -190,13 +213,17 @@ def write(results: Results, out: Path, kept: Kept = None) -> list[Path]:
     return files
 
 
-def _markdown(results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
-    head, *body = _cells(found, "±")
-    right = [TITLES.get(m, m.capitalize()) for m in METRICS]
+def _markdown(
+    results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str], notes: Sequence[str]
+) -> str:
+    head, *body = _cells(results, found)
+    right = [_title(m, "en") for m in METRICS]
     lines = [f"# {results.title or results.name}", "", tabular.to_markdown(head, body, right=right)]
     lines += [f"{caption(found).replace('+-', '±')}. Study {results.name}, digest {results.digest}."]
     if missing:
         lines += ["", f"Not done: {', '.join(missing)}."]
+    for note in notes:
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 
@@ -204,12 +231,15 @@ def _csv(found: Sequence[dict[str, Any]]) -> str:
     return tabular.to_csv([{k: v for k, v in row.items() if k != "runs"} for row in found], number=".4f")
 
 
-def _json(results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
+def _json(
+    results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str], notes: Sequence[str]
+) -> str:
     tree = {
         "study": results.name,
         "digest": results.digest,
         "caption": caption(found),
         "rows": list(found),
         "not_done": list(missing),
+        "notes": list(notes),
     }
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"

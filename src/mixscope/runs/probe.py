@@ -1,6 +1,8 @@
-"""What a run costs here: the training loop itself on a few images, for some seconds, in a process of its own.
+"""What a run costs here: some of its steps and a look at a few images, in a process of their own.
 
-`python -m mixscope.runs.probe` reads a config from standard input and writes its figures to standard output.
+`python -m mixscope.runs.probe` reads {"root": DIR, "configs": [...]} from standard input and writes a line
+of JSON for each config as soon as it is known: its figures, or {"error": why there are none}. Libraries are
+imported once; every config is then measured in a fork of its own, so that none finds the memory of another.
 The network is trained from scratch, since where weights come from does not change what a step costs, and
 nothing is left behind.
 """
@@ -8,6 +10,9 @@ nothing is left behind.
 import dataclasses
 import json
 import math
+import os
+import select
+import signal
 import statistics
 import sys
 import tempfile
@@ -16,32 +21,50 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
+from mixscope.data.device import feed
+from mixscope.data.order import Position
 from mixscope.data.store import Store
-from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
+from mixscope.errors import ConfigError, DataError, RunFailed
 from mixscope.runs import device as devices
-from mixscope.runs import display, records, setup
+from mixscope.runs import records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import loop
-from mixscope.training.stop import Stop
+from mixscope.training import checkpoint, loop
+from mixscope.training.evaluate import predict
+from mixscope.training.loop import Training
 
-SECONDS = 3.0  # of training after the first epoch, which warms everything up; and one epoch at least
-IMAGES = 256  # of an epoch, where batches are small
+SECONDS = 1.5  # of steps, or one step where it takes longer
+JUDGING_SECONDS = 0.5  # of evaluation, as well
+LARGE, IMAGES = (
+    256,
+    2048,
+)  # an epoch has one batch, or where that is small so many images, not to begin anew often
+FEW = 8  # images of the pass that loads libraries and chooses their algorithms
+WATCHED = 3  # steps after which memory has reached its most
+LONGEST = 600.0  # seconds after which a probe is given up
 
 
-def measure(config: RunConfig, *, root: Path) -> dict[str, Any]:
+def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     """The figures of a run in this process, as plain values.
 
-    startup_seconds: from the start of the process to the first step. train_rate, judge_rate: images per
-    second. memory_bytes: of the process, without the files it maps. device_bytes: of its GPU, None on a CPU.
-    checkpoint_bytes: of last.pt. weights_bytes: of the weights alone.
-    Raises ConfigError, DataError and RunFailed as a run does.
+    Args:
+        config: Settings of the run.
+        root: Of prepared data.
+        began: When the process began its work, on the clock of time.time.
+
+    Returns:
+        startup_seconds: from there to the first step. train_rate, judge_rate: images per second.
+        memory_bytes: of the process, without the files it maps. device_bytes: of its GPU, None on a CPU.
+        checkpoint_bytes: of last.pt. weights_bytes: of the weights alone.
+
+    Raises:
+        ConfigError, DataError, RunFailed: As a run does.
     """
     store = Store.open(root, config.data.name)
-    few = math.ceil(max(config.train.batch_size, IMAGES) / store.n_classes)
+    batch = config.train.batch_size
+    few = math.ceil((batch if batch >= LARGE else IMAGES) / store.n_classes)
     small = dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, per_class=min(few, config.data.per_class or few)),
@@ -50,79 +73,142 @@ def measure(config: RunConfig, *, root: Path) -> dict[str, Any]:
         optim=dataclasses.replace(config.optim, warmup_epochs=0.0),
         train=dataclasses.replace(config.train, epochs=1000),
     )
-    stop = Stop()
-    tape = _Tape(stop)
-    with (
-        devices.processes(small.run.device) as device,
-        setup.ready_for(small, root, device) as ready,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        startup = time.time() - float(psutil.Process().create_time())
-        module = ready.built.module
-        try:
-            loop.train(
-                small,
-                module,
-                loader=ready.loader,
-                clean=ready.clean,
-                judges={},
-                findings=[],
-                device=device,
-                folder=Path(folder),
-                record=tape,
-                show=display.silent(),
-                stop=stop,
-            )
-        except Interrupted:
-            pass  # by the tape, which has seen enough
-        checkpoint_bytes = (Path(folder) / "last.pt").stat().st_size
-    rows = tape.rows[1:]
+    with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
+        startup = time.time() - began
+        training = loop.prepare(small, ready.built.module, device=device, compiled=None)
+        step, memory = _step(training, ready)
+        judging = _judging(training, ready)
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint_bytes = _saved(training, Path(folder))
+        weights = training.judged.state_dict().values()
     return {
         "startup_seconds": startup,
-        "train_rate": statistics.median(row["images_per_second"] for row in rows),
-        "judge_rate": ready.clean.examples / statistics.median(row["judging_seconds"] for row in rows),
-        "memory_bytes": tape.memory,
+        "train_rate": ready.loader.global_size(0) / step,
+        "judge_rate": ready.clean.examples / judging,
+        "memory_bytes": memory,
         "device_bytes": torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None,
         "checkpoint_bytes": checkpoint_bytes,
-        "weights_bytes": sum(v.numel() * v.element_size() for v in module.state_dict().values()),
+        "weights_bytes": sum(value.numel() * value.element_size() for value in weights),
     }
 
 
-class _Tape:
-    """What training writes to instead of a run directory; it ends the training when it has seen enough."""
+def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
+    """Median seconds of a step of a whole batch, and the most memory that the process held."""
+    loader, device, took, memory = ready.loader, training.device, list[float](), 0
+    warm = training.quick is training.forward  # what is compiled is so in its first whole batch
+    training.module.train()
+    while not took or sum(took) < SECONDS:
+        loader.position = Position(training.state.epoch, 0)
+        tally = loop.tally_of(training, time.monotonic())
+        for at, batch in enumerate(feed(loader, device)):
+            images = loader.global_size(at)
+            if images < loader.global_size(0):
+                break
+            if not training.state.step and warm:
+                _pass(training, batch.images[:FEW])
+            if not at:
+                last = time.perf_counter()
+            loop.set_rate(training, loader.batches)
+            loop.backward(training, batch, tally, images=images)
+            loop.check_loss(training, tally, Path(), None)  # waits for the device
+            if len(took) < WATCHED:
+                memory = max(memory, records.memory_bytes())
+            loop.update(training)
+            now = time.perf_counter()
+            if warm:
+                took.append(now - last)
+            warm, last = True, now
+            training.state.step += 1
+            if sum(took) >= SECONDS:
+                break
+        loader.close()
+        training.state.epoch += 1
+    return statistics.median(took), max(memory, records.memory_bytes())
 
-    events_bytes = 0
 
-    def __init__(self, stop: Stop) -> None:
-        self.stop, self.rows, self.memory = stop, list[Mapping[str, Any]](), 0
-        self.since = 0.0
+def _pass(training: Training, images: torch.Tensor) -> None:
+    """Forward and backward on a few images, without a step."""
+    with training.autocast:
+        logits = training.forward(images.contiguous(memory_format=training.layout)).float()
+    torch.autograd.backward(logits.sum())
 
-    def event(self, kind: str, values: Mapping[str, Any]) -> None:
-        self.rows.append(values)
-        if len(self.rows) == 1:
-            self.since = time.monotonic()
-        elif time.monotonic() - self.since >= SECONDS:
-            self.stop.asked = "the probe"
 
-    def status(self, state: str, *, epoch: int, step: int) -> None:
-        self.memory = max(self.memory, records.memory_bytes())
+def _judging(training: Training, ready: setup.Ready) -> float:
+    """Seconds that the clean training images take to be evaluated, the quickest of some times."""
+    took = list[float]()
+    while not took or sum(took) < JUDGING_SECONDS:
+        start = time.perf_counter()
+        predict(training.judged, ready.clean, device=training.device, config=training.config.train)
+        took.append(time.perf_counter() - start)
+    return min(took)
 
-    def heartbeat(self, **_: object) -> None:
-        self.memory = max(self.memory, records.memory_bytes())
 
-    def cut(self, length: int) -> None:
-        pass
+def _saved(training: Training, folder: Path) -> int:
+    """Bytes of a checkpoint."""
+    checkpoint.save(
+        folder,
+        training.state,
+        config=training.config,
+        module=training.module,
+        ema=training.ema,
+        optimiser=training.optimiser,
+        scaler=training.scaler,
+        name="last",
+    )
+    return (folder / "last.pt").stat().st_size
+
+
+# --- the process --------------------------------------------------------------------------------
+
+
+def answer(asked: Mapping[str, Any], root: Path, began: float) -> dict[str, Any]:
+    """The figures of one config, or {"error": what a user can mend}."""
+    try:
+        return measure(settings.from_dict(dict(asked)), root=root, began=began)
+    except (ConfigError, DataError, RunFailed) as problem:
+        return {"error": str(problem)}
+
+
+def forked(asked: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """As `answer`, in a fork of this process, which must have no other thread."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            found = answer(asked, root, time.time())
+            with open(writing, "w", encoding="utf-8") as file:
+                json.dump(found, file)
+            os._exit(0)
+        except BaseException as problem:
+            said = str(problem).strip().splitlines() or [""]
+            sys.stderr.write(f"{type(problem).__name__}: {said[-1]}\n")
+            sys.stderr.flush()
+            os._exit(1)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as file:
+        in_time, _, _ = select.select([file], [], [], LONGEST)
+        if not in_time:
+            os.kill(child, signal.SIGKILL)
+        text = file.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not in_time:
+        return {"error": f"the probe took longer than {LONGEST:.0f} s"}
+    if code != 0 or not text:
+        return {
+            "error": f"the probe ended with code {code}" + (f"; {records.LESS_MEMORY}" if code == -9 else "")
+        }
+    made: dict[str, Any] = json.loads(text)
+    return made
 
 
 def main() -> int:
-    """One config in, its figures out; what a user can mend is one sentence on standard error."""
+    """As the module says."""
     asked = json.load(sys.stdin)
-    try:
-        found = measure(settings.from_dict(asked["config"]), root=Path(asked["root"]))
-    except (ConfigError, DataError, RunFailed) as problem:
-        sys.stderr.write(f"{problem}\n")
-        return 1
-    json.dump(found, sys.stdout)
+    began, root = time.time(), Path(asked["root"])
+    for config in asked["configs"]:
+        found = forked(config, root) if hasattr(os, "fork") else answer(config, root, began)
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
     return 0
 
 

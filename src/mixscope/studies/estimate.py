@@ -2,59 +2,25 @@
 
 What runs of the study left behind is believed first: one of the same settings but its seed, then one of
 another arm, whose network, data, batch and epochs are the same. Where there is none, a probe of the same
-shape trains for some seconds (probe.py); its figures are kept for this machine and this code.
+shape trains for some seconds (probes.py), and runs of the study that train, or have trained, correct it.
 """
 
-import hashlib
+import dataclasses
 import heapq
 import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixscope.atomic import replacing
 from mixscope.data.store import Store
-from mixscope.errors import DataError, RunFailed
+from mixscope.errors import DataError
 from mixscope.formatting import duration, size
-from mixscope.hardware import processor
-from mixscope.runs import code_version, record_schema
-from mixscope.runs.record_schema import AMOUNT, COUNT, RATE, or_null
-from mixscope.studies import backends
+from mixscope.studies import probes
+from mixscope.studies.probes import Figures, Probe, shape
 from mixscope.studies.status import Standing
 from mixscope.study.config import RunConfig, clean_images
-
-PROBE_SECONDS = 600.0  # a probe that takes longer is given up
-PROBES, KEPT_PROBES = "probes.json", 200
-PROBE = {
-    "startup_seconds": AMOUNT,
-    "train_rate": RATE,
-    "judge_rate": RATE,
-    "memory_bytes": COUNT,
-    "device_bytes": or_null(COUNT),
-    "checkpoint_bytes": COUNT,
-    "weights_bytes": COUNT,
-}
-# What the speed of a step hangs on; the arm, the seed and the first weights do not.
-SHAPE = (
-    "data.name",
-    "augment.policy",
-    "model.",
-    "run.device",
-    "train.batch_size",
-    "train.accumulate",
-    "train.precision",
-    "train.channels_last",
-    "train.compile",
-    "optim.name",
-)
-
-Probe = Callable[[RunConfig], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +30,8 @@ class Estimate:
     seconds: the whole of it. left_seconds: what is left. memory_bytes, device_bytes: the most it holds, of
     the machine and of its GPU. disk_bytes: what it leaves. source: "remembered" (a run of the same settings
     but its seed), "other arm", "measured" (a probe) or None. why: what stands in the way of knowing.
+    measured: when a probe was made, where and under what load (probes.py). correction: how many times as long
+    runs of this study take as their probes, None where none has trained.
     """
 
     seconds: float | None = None
@@ -73,37 +41,32 @@ class Estimate:
     disk_bytes: int | None = None
     source: str | None = None
     why: str | None = None
+    measured: Mapping[str, Any] | None = None
+    correction: float | None = None
 
 
 def estimates(
     found: Sequence[Standing], *, root: Path, probe: Probe | None, disk: bool = True
 ) -> list[Estimate]:
-    """What each run costs. probe: measures a config, or None to do without; asked once for each shape.
+    """What each run costs. probe: measures configs, or None to do without; asked once, one of each shape.
     disk: false spares looking at every file of the runs that are done.
 
     Reads records and the sizes of data sets; writes nothing.
     """
     exact = _remembered(found, _but_seed, "remembered", disk)
     arms = _remembered(found, _shape_and_length, "other arm", disk)
-    probed: dict[str, Mapping[str, Any] | str] = {}
+    known = [exact.get(_but_seed(s.run.config)) or arms.get(_shape_and_length(s.run.config)) for s in found]
+    needed = [
+        s
+        for s, cost in zip(found, known, strict=True)
+        if cost is None and s.state != "done" and probe is not None
+    ]
+    made = iter(_measured(needed, found, root, probe) if probe is not None else ())
+    asked = {id(s) for s in needed}
     rows = []
-    for stands in found:
-        config = stands.run.config
-        known = exact.get(_but_seed(config)) or arms.get(_shape_and_length(config))
-        if known is None and stands.state != "done" and probe is not None:
-            known = _measured(config, root, probe, probed)
-        known = known or Estimate()
-        rows.append(
-            Estimate(
-                seconds=known.seconds,
-                left_seconds=left(stands, known.seconds),
-                memory_bytes=known.memory_bytes,
-                device_bytes=known.device_bytes,
-                disk_bytes=known.disk_bytes,
-                source=known.source,
-                why=known.why,
-            )
-        )
+    for stands, cost in zip(found, known, strict=True):
+        cost = cost or (next(made) if id(stands) in asked else Estimate())
+        rows.append(dataclasses.replace(cost, left_seconds=left(stands, cost.seconds)))
     return rows
 
 
@@ -168,7 +131,32 @@ def sentences(costs: Sequence[Estimate], totals: Mapping[str, Any], *, slots: in
     said = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]
     said += [f"{counts[None]} unknown"] if counts[None] else []
     lines.append(f"figures   {', '.join(said)}")
+    lines += _circumstances(costs)
     lines += [f"unknown   {why}" for why in dict.fromkeys(c.why for c in costs) if why is not None]
+    return lines
+
+
+def _circumstances(costs: Sequence[Estimate]) -> list[str]:
+    """When and under what load probes were made, and by what they are corrected."""
+    lines = []
+    measured = [c.measured for c in costs if c.measured is not None]
+    if measured:
+        moments = sorted({str(m["time"])[:16].replace("T", " ") for m in measured})
+        since = moments[0] if len(moments) == 1 else f"{moments[0]} to {moments[-1]}"
+        threads = "/".join(map(str, sorted({int(m["threads"]) for m in measured})))
+        lines.append(f"measured  {since} with {threads} threads on {measured[-1]['machine']}")
+        busy = max(measured, key=lambda m: float(m["busy_cores"]))
+        if busy["busy_cores"] >= probes.BUSY:
+            lines.append(
+                f"loaded    other programs used {busy['busy_cores']:.1f} of {busy['cores']} cores when this"
+                " was measured, so that it may go faster; plan again when they have ended"
+            )
+    factors = [c.correction for c in costs if c.correction is not None]
+    if factors:
+        lines.append(
+            f"corrected steps of this study's own runs take {statistics.median(factors):.2f} times as long as"
+            " in their probes, and estimates from probes are multiplied by it"
+        )
     return lines
 
 
@@ -178,12 +166,6 @@ def _sum(values: Sequence[Any]) -> Any:
 
 def _but_seed(config: RunConfig) -> str:
     return json.dumps({k: v for k, v in config.semantic().items() if k != "seed"}, sort_keys=True)
-
-
-def shape(config: RunConfig) -> str:
-    """Names what the speed of a step hangs on."""
-    kept = {k: v for k, v in config.flat().items() if k.startswith(SHAPE) and k != "model.pretrained"}
-    return json.dumps({**kept, "averaged": config.optim.ema_decay > 0}, sort_keys=True)
 
 
 def _shape_and_length(config: RunConfig) -> str:
@@ -222,23 +204,88 @@ def _disk(folder: Path) -> int:
 
 
 def _measured(
-    config: RunConfig, root: Path, probe: Probe, probed: dict[str, Mapping[str, Any] | str]
+    needed: Sequence[Standing], found: Sequence[Standing], root: Path, probe: Probe
+) -> list[Estimate]:
+    """What probes say of the runs that are needed, each shape measured once for all of them.
+
+    found: every run of the study; those that train or have trained correct the figures.
+    """
+    stores: dict[str, Store | str] = {}
+    wanted: dict[str, tuple[RunConfig, int]] = {}
+    for stands in needed:
+        store = _store(stands.run.config, root, stores)
+        if not isinstance(store, str):
+            wanted.setdefault(
+                probes.shape_of_size(stands.run.config, store.size), (stands.run.config, store.size)
+            )
+    figures = dict(probe.measure(wanted)) if wanted else {}
+    factors, general = _corrections(found, root, stores, probe, figures)
+    return [_from_probes(stands.run.config, root, stores, figures, factors, general) for stands in needed]
+
+
+def _store(config: RunConfig, root: Path, stores: dict[str, Store | str]) -> Store | str:
+    """The data of a run, opened once; a sentence where it cannot be."""
+    name = config.data.name
+    if name not in stores:
+        try:
+            stores[name] = Store.open(root, name)
+        except DataError as problem:
+            stores[name] = str(problem)
+    return stores[name]
+
+
+def _corrections(
+    found: Sequence[Standing],
+    root: Path,
+    stores: dict[str, Store | str],
+    probe: Probe,
+    figures: Mapping[str, Figures | str],
+) -> tuple[dict[str, float], float | None]:
+    """How many times as long a step of the study's own runs takes as in their probes.
+
+    Returns:
+        The median of the runs of each shape, from their heartbeats, and the median of all shapes; None where
+        no run of the study has trained whose probe is known.
+    """
+    ratios: dict[str, list[float]] = {}
+    for stands in found:
+        if not stands.images_per_second:
+            continue
+        store = _store(stands.run.config, root, stores)
+        if isinstance(store, str):
+            continue
+        name = probes.shape_of_size(stands.run.config, store.size)
+        known = figures.get(name) or probe.figures(stands.run.config, store.size)
+        if known is not None and not isinstance(known, str):
+            ratios.setdefault(name, []).append(known["train_rate"] / stands.images_per_second)
+    factors = {name: statistics.median(each) for name, each in ratios.items()}
+    return factors, statistics.median(factors.values()) if factors else None
+
+
+def _from_probes(
+    config: RunConfig,
+    root: Path,
+    stores: dict[str, Store | str],
+    figures: Mapping[str, Figures | str],
+    factors: Mapping[str, float],
+    general: float | None,
 ) -> Estimate:
-    """What a probe of the same shape says of a run."""
-    name = shape(config)
+    store = _store(config, root, stores)
+    if isinstance(store, str):
+        return Estimate(why=store)
+    name = probes.shape_of_size(config, store.size)
+    made = figures[name]
+    if isinstance(made, str):
+        return Estimate(why=made)
+    factor = factors.get(name, general)
+    if factor is not None:
+        made = {**made, **{key: made[key] / factor for key in ("train_rate", "judge_rate")}}
     try:
-        store = Store.open(root, config.data.name)
-        if name not in probed:
-            try:
-                probed[name] = probe(config)
-            except RunFailed as problem:
-                probed[name] = str(problem)
-        figures = probed[name]
-        if isinstance(figures, str):
-            return Estimate(why=figures)
-        return from_probe(config, figures, counts=_counts(config, store), classes=store.n_classes)
+        counts = _counts(config, store)
     except DataError as problem:
         return Estimate(why=str(problem))
+    told = from_probe(config, made, counts=counts, classes=store.n_classes)
+    return dataclasses.replace(told, measured=made.get("measured"), correction=factor)
 
 
 def _counts(config: RunConfig, store: Store) -> dict[str, int]:
@@ -250,9 +297,7 @@ def _counts(config: RunConfig, store: Store) -> dict[str, int]:
     return counts
 
 
-def from_probe(
-    config: RunConfig, figures: Mapping[str, Any], *, counts: Mapping[str, int], classes: int
-) -> Estimate:
+def from_probe(config: RunConfig, figures: Figures, *, counts: Mapping[str, int], classes: int) -> Estimate:
     """The cost of a run with these images, by split, from the rates of a probe."""
     published = config.train.protocol == "published"
     watched = clean_images(counts["train"]) + counts["val"] + (counts["test"] if published else 0)
@@ -268,100 +313,3 @@ def from_probe(
         + judged * (4 * classes + 16),
         source="measured",
     )
-
-
-def prober(*, root: Path, threads: int, notice: Callable[[str], None]) -> Probe:
-    """Probes in a process of their own, with so many threads; what was measured once is not measured again.
-
-    notice: told what is measured. The probes raise RunFailed that says why one could not be made.
-    """
-    name_of = _namer(root, threads)
-    here: dict[str, Any] = {}  # what was measured, where it cannot be kept on disk
-    unkept: list[str] = []
-
-    def probe(config: RunConfig) -> Mapping[str, Any]:
-        name = name_of(config)
-        kept = {**_read(), **here}
-        if name not in kept:
-            notice(
-                f"measuring {config.model.arch} on {config.data.name}, {config.train.precision}, batches of"
-                f" {config.train.batch_size}"
-            )
-            here[name] = run_probe(config, root=root, threads=threads)
-            kept = {**_read(), **here}
-            if (problem := _write(dict(list(kept.items())[-KEPT_PROBES:]))) and not unkept:
-                unkept.append(problem)
-                notice(problem)
-        figures: Mapping[str, Any] = kept[name]
-        return figures
-
-    return probe
-
-
-def remembering(*, root: Path, threads: int) -> Probe:
-    """Probes that give what was measured here earlier, and measure nothing."""
-    kept, name_of = _read(), _namer(root, threads)
-
-    def probe(config: RunConfig) -> Mapping[str, Any]:
-        try:
-            figures: Mapping[str, Any] = kept[name_of(config)]
-            return figures
-        except KeyError as problem:
-            raise RunFailed("not measured yet; `mixscope study plan` does") from problem
-
-    return probe
-
-
-def _namer(root: Path, threads: int) -> Callable[[RunConfig], str]:
-    """What names a probe: this machine and this code, the data, the threads, and the shape of the run."""
-    machine = f"{platform.node()} {processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
-    about = f"{machine} {code_version.digest()} {root}"
-    return lambda config: hashlib.sha256(f"{about} {shape(config)}".encode()).hexdigest()[:16]
-
-
-def run_probe(config: RunConfig, *, root: Path, threads: int) -> dict[str, Any]:
-    """The figures of one probe (probe.measure). Raises RunFailed that says why there are none."""
-    asked = json.dumps({"config": config.to_dict(), "root": str(root)})
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "mixscope.runs.probe"],
-            input=asked,
-            capture_output=True,
-            text=True,
-            timeout=PROBE_SECONDS,
-            env={**os.environ, **backends.threads(threads)},
-        )
-    except subprocess.TimeoutExpired as problem:
-        raise RunFailed(f"the probe took longer than {PROBE_SECONDS:.0f} s") from problem
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
-        raise RunFailed(said[-1])
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
-
-
-def cache_folder() -> Path:
-    """Where mixscope keeps what can be made again: $XDG_CACHE_HOME, else a folder of the user's own."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mixscope"
-
-
-def _read() -> dict[str, Any]:
-    """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
-    try:
-        kept = record_schema.parse(record_schema.read(cache_folder() / PROBES))
-    except (OSError, ValueError, RuntimeError):  # the last of a user without a home folder
-        return {}
-    if not isinstance(kept, dict):
-        return {}
-    return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
-
-
-def _write(kept: Mapping[str, Any]) -> str:
-    """Keeps probes; returns why they cannot be kept, "" where they are."""
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with replacing(cache_folder() / PROBES) as file:
-            file.write(json.dumps(kept, indent=1).encode())
-    except (OSError, RuntimeError) as problem:
-        return f"what was measured cannot be kept ({problem}); set XDG_CACHE_HOME to a writable folder"
-    return ""

@@ -14,7 +14,8 @@ from mixscope import output
 from mixscope.errors import Interrupted
 from mixscope.formatting import duration
 from mixscope.studies import estimate
-from mixscope.studies.estimate import Estimate, Probe
+from mixscope.studies.estimate import Estimate
+from mixscope.studies.probes import Probe, Remembered
 from mixscope.studies.status import Standing, standings
 from mixscope.study.matrix import PlannedRun
 
@@ -159,7 +160,7 @@ def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
     """Who is told how a study goes, on a terminal or, with `live` false, in a log."""
     if not live:
         return Lines()
-    return Board(Console(), probe=estimate.remembering(root=root, threads=threads), root=root, slots=slots)
+    return Board(Console(), probe=Remembered(threads=threads), root=root, slots=slots)
 
 
 class Lines:

@@ -18,7 +18,7 @@ import psutil
 
 from mixscope.errors import ConfigError
 from mixscope.formatting import size
-from mixscope.studies import estimate
+from mixscope.studies import probes
 from mixscope.studies.status import Standing
 
 GAIN = 0.05  # one more run is kept when all together are faster by this share at least
@@ -148,7 +148,7 @@ class Ladder:
             name = stands.run.directory
             if self.heard.get(name) != stands.step and stands.images_per_second:
                 self.heard[name] = stands.step
-                shape = estimate.shape(stands.run.config)
+                shape = probes.shape(stands.run.config)
                 at_once = self.rates.setdefault(len(running), {})
                 at_once.setdefault(shape, []).append(stands.images_per_second)
 

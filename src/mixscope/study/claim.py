@@ -121,7 +121,7 @@ def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
                 where = document.where("claims", claim.id, "needs")
                 raise ConfigError(unknown(where, "other claim", needed, others))
             other = next(c for c in claims if c.id == needed)
-            if not any(_agree(a, b) for a in claim.strata(factors) for b in other.strata(factors)):
+            if not any(agree(a, b) for a in claim.strata(factors) for b in other.strata(factors)):
                 raise ConfigError(
                     f"{document.where('claims', claim.id, 'needs')}: {needed} is claimed of other strata than"
                     f" {claim.id}, so that it would never count; change `where`, or leave it out"
@@ -165,7 +165,7 @@ def read_looks(document: Document) -> tuple[int, ...]:
     return tuple(looks)
 
 
-def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+def agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two strata have the same level of every factor that both have."""
     return all(other.get(factor, level) == level for factor, level in one.items())
 

@@ -1,0 +1,244 @@
+"""What steps cost on this machine, as measured, and when, and beside what: kept, and measured again.
+
+A probe (runs/probe.py) is named by what the cost hangs on: network, size of images, batch, precision, device,
+threads, machine, code and version of torch. It is measured again when it is old, or when other programs used
+another share of the cores then than they do now.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from mixscope.atomic import replacing
+from mixscope.errors import RunFailed
+from mixscope.hardware import cores, processor
+from mixscope.runs import code_version, record_schema
+from mixscope.runs.environment import versions
+from mixscope.runs.record_schema import AMOUNT, COUNT, MOMENT, RATE, TEXT, THREADS, or_null
+from mixscope.studies import backends
+from mixscope.study.config import RunConfig
+
+PROBES, KEPT = "probes.json", 200
+STALE_DAYS = 7.0
+OTHER_LOAD = 0.5  # cores that other programs may use more or less than when it was measured
+BUSY = 0.3  # cores that other programs use at least where an estimate says that it was made under load
+LOOK_SECONDS = 0.3  # how long other programs are watched
+PROBE = {
+    "startup_seconds": AMOUNT,
+    "train_rate": RATE,
+    "judge_rate": RATE,
+    "memory_bytes": COUNT,
+    "device_bytes": or_null(COUNT),
+    "checkpoint_bytes": COUNT,
+    "weights_bytes": COUNT,
+    "measured": {"time": MOMENT, "machine": TEXT, "cores": THREADS, "threads": THREADS, "busy_cores": AMOUNT},
+}
+# What the speed of a step hangs on; the arm, the seed and the first weights do not.
+SHAPE = (
+    "data.name",
+    "augment.policy",
+    "model.",
+    "run.device",
+    "train.batch_size",
+    "train.accumulate",
+    "train.precision",
+    "train.channels_last",
+    "train.compile",
+    "optim.name",
+)
+
+Figures = Mapping[str, Any]
+Measure = Callable[[Sequence[RunConfig]], Sequence[Figures | str]]
+
+
+class Probe(Protocol):
+    """Where figures of probes are from."""
+
+    def figures(self, config: RunConfig, size: int) -> Figures | None:
+        """What is known already. size: of images, in pixels."""
+
+    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
+        """Figures by the same keys, or why there are none; configs with the size of their images."""
+
+
+def shape(config: RunConfig) -> str:
+    """Names what the speed of a step hangs on."""
+    kept = {k: v for k, v in config.flat().items() if k.startswith(SHAPE) and k != "model.pretrained"}
+    return json.dumps({**kept, "averaged": config.optim.ema_decay > 0}, sort_keys=True)
+
+
+def shape_of_size(config: RunConfig, size: int) -> str:
+    """The same for all data sets whose images have one size in pixels."""
+    return json.dumps({**json.loads(shape(config)), "data.name": size}, sort_keys=True)
+
+
+class Remembered:
+    """Probes that give what was measured here earlier, and measure nothing."""
+
+    def __init__(self, *, threads: int) -> None:
+        """threads: of a run."""
+        # CUDA_VISIBLE_DEVICES: GPUs of one machine may differ.
+        machine = f"{platform.node()} {processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
+        self.about = f"{machine} {code_version.digest()} {versions(('torch',))}"
+        self.kept = _read()
+
+    def figures(self, config: RunConfig, size: int) -> Figures | None:
+        """What is known already. size: of images, in pixels."""
+        return self.kept.get(self.name(config, size))
+
+    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
+        """What is known already."""
+        unknown = "not measured yet; `mixscope study plan` does"
+        return {key: self.figures(*about) or unknown for key, about in wanted.items()}
+
+    def name(self, config: RunConfig, size: int) -> str:
+        """Names a probe, in 16 hexadecimal digits."""
+        return hashlib.sha256(f"{self.about} {shape_of_size(config, size)}".encode()).hexdigest()[:16]
+
+
+class Prober(Remembered):
+    """Probes in processes of their own; what was measured lately, at the same load, is not measured again."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        threads: int,
+        notice: Callable[[str], None],
+        run: Measure | None = None,
+        busy: Callable[[], float] | None = None,
+    ) -> None:
+        """What is to be measured, and how.
+
+        Args:
+            root: Of prepared data.
+            threads: Of a run.
+            notice: Told what is measured, and why again.
+            run: Makes probes; None makes them in processes of their own.
+            busy: Says how many cores other programs use; None watches them for a moment.
+        """
+        super().__init__(threads=threads)
+        self.threads, self.notice = threads, notice
+        self.run = run or (lambda configs: run_probes(configs, root=root, threads=threads))
+        self.busy = busy or busy_cores
+
+    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
+        """Figures by the same keys, or why there are none; those that are made are kept for later."""
+        if not wanted:
+            return {}
+        busy, found, missing = self.busy(), dict[str, Figures | str](), dict[str, tuple[RunConfig, int]]()
+        for key, (config, size) in wanted.items():
+            known = self.figures(config, size)
+            again = "" if known is None else doubt(known["measured"], busy=busy, now=time.time())
+            if known is not None and not again:
+                found[key] = known
+                continue
+            missing[key] = (config, size)
+            self.notice(
+                f"measuring {config.model.arch} at {size} px, {config.train.precision}, batches of"
+                f" {config.train.batch_size}{again}"
+            )
+        about = {
+            "time": time.strftime(record_schema.TIME),
+            "machine": f"{platform.node()}, {processor()}",
+            "cores": cores(),
+            "threads": self.threads,
+            "busy_cores": round(busy, 2),
+        }
+        for (key, (config, size)), made in zip(
+            missing.items(), self.run([config for config, _ in missing.values()]), strict=True
+        ):
+            found[key] = made
+            if not isinstance(made, str):
+                found[key] = self.kept[self.name(config, size)] = {**made, "measured": about}
+        if missing and (problem := _write(dict(list(self.kept.items())[-KEPT:]))):
+            self.notice(problem)
+        return found
+
+
+def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
+    """Why a probe is made again, as it follows what is measured; "" where it is good.
+
+    Args:
+        measured: When and under what load it was made.
+        busy: Cores that other programs use now.
+        now: On the clock of time.time.
+    """
+    days = (now - datetime.strptime(measured["time"], record_schema.TIME).timestamp()) / 86400
+    if not 0 <= days < STALE_DAYS:
+        return f" again: it was measured {days:.0f} days ago"
+    if abs(busy - measured["busy_cores"]) > OTHER_LOAD:
+        return f" again: other programs use {busy:.1f} cores, and used {measured['busy_cores']:.1f} then"
+    return ""
+
+
+def busy_cores() -> float:
+    """How many cores' worth of time other programs use now; this one waits meanwhile."""
+    return float(psutil.cpu_percent(interval=LOOK_SECONDS)) / 100 * (psutil.cpu_count() or 1)
+
+
+def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> list[Figures | str]:
+    """The figures of probes (runs/probe.py), or a sentence that says why there are none.
+
+    Libraries are loaded once for all of them.
+    """
+    if not configs:
+        return []
+    asked = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
+    done = subprocess.run(
+        [sys.executable, "-m", "mixscope.runs.probe"],
+        input=asked,
+        capture_output=True,
+        text=True,
+        # numpy's library would start its threads when it is loaded, before the process is forked.
+        env={**os.environ, **backends.threads(threads), "OPENBLAS_NUM_THREADS": "1"},
+    )
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
+    made += [{"error": said[-1]}] * (len(configs) - len(made))
+    return [each["error"] if "error" in each else each for each in made]
+
+
+def run_probe(config: RunConfig, *, root: Path, threads: int) -> Figures:
+    """The figures of one probe. Raises RunFailed that says why there are none."""
+    made = run_probes([config], root=root, threads=threads)[0]
+    if isinstance(made, str):
+        raise RunFailed(made)
+    return made
+
+
+def cache_folder() -> Path:
+    """Where mixscope keeps what can be made again: $XDG_CACHE_HOME, else a folder of the user's own."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mixscope"
+
+
+def _read() -> dict[str, Figures]:
+    """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
+    try:
+        kept = record_schema.parse(record_schema.read(cache_folder() / PROBES))
+    except (OSError, ValueError, RuntimeError):  # the last of a user without a home folder
+        return {}
+    if not isinstance(kept, dict):
+        return {}
+    return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
+
+
+def _write(kept: Mapping[str, Figures]) -> str:
+    """Keeps probes; returns why they cannot be kept, "" where they are."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with replacing(cache_folder() / PROBES) as file:
+            file.write(json.dumps(kept, indent=1).encode())
+    except (OSError, RuntimeError) as problem:
+        return f"what was measured cannot be kept ({problem}); set XDG_CACHE_HOME to a writable folder"
+    return ""
