@@ -50,7 +50,6 @@ class Cell:
 
 Values = Mapping[str, np.ndarray | None]
 Bounds = Mapping[str, tuple[float, float]]  # of figures; two numbers between which all values lie
-Bounds = Mapping[str, tuple[float, float]]  # of figures
 
 
 def gather(found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]) -> list[Cell]:
