@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 import small_study
+from mixscope import cli
+from mixscope.report import plots
 
 # Without PYTHONUNBUFFERED, as users have it: what is printed is written when the command has ended.
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -67,3 +69,20 @@ def test_a_study_whose_reader_leaves_at_the_table_ends_as_its_runs_did(tmp_path,
     words = f"study run small.yaml --out out --root {digits_root} --json --slots 2"
     code, said = mixscope(f"$M {words} | true; exit ${{PIPESTATUS[0]}}", cwd=tmp_path)
     assert code == 1 and "Traceback" not in said and "Exception" not in said, said
+
+
+def test_control_characters_in_what_is_typed_are_refused_and_not_printed(capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["study", "new", "mine", "--out", "a\x1b[31mb"])
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and "\x1b" not in said and r"a\x1b[31mb: holds control characters" in said
+
+
+def test_control_characters_of_files_reach_neither_terminal_nor_chart(tmp_path, capsys):
+    rows = ["model,augmentation,seed,top1"]
+    rows += [f"a\x1b[31mb,{arm},{seed},{70 + seed}" for arm in ("none", "mix\x9bup") for seed in (0, 1)]
+    (tmp_path / "r.csv").write_text("\n".join(rows))
+    assert cli.main(["judge", str(tmp_path / "r.csv"), "--baseline", "none"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\x9b" not in said and r"a\x1b[31mb" in said
+    assert "\x1b" not in plots.label(0, 0, "a\x1b[31mb")

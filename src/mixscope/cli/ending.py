@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 
 from mixscope import output
-from mixscope.atomic import is_full
+from mixscope.atomic import no_room
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
+from mixscope.formatting import printable
 
 
 def ended(do: Callable[[], int | None]) -> int:
@@ -46,9 +47,9 @@ def _carried_out(do: Callable[[], int | None]) -> int:
                 " read-only: choose another folder with --out or --root, or have its permissions changed",
                 1,
             )
-        if not is_full(problem):
+        full = no_room(problem)
+        if full is None:
             raise
-        full = "the disk is full; make room, then the same command goes on"
         return _fail(problem if isinstance(problem, DiskFull) else full, 1)
 
 
@@ -57,5 +58,5 @@ def _unwritten(problem: OSError) -> str:
 
 
 def _fail(problem: object, code: int) -> int:
-    print(f"error: {problem}     [exit {code}]", file=sys.stderr)
+    print(f"error: {printable(str(problem))}     [exit {code}]", file=sys.stderr)
     return code

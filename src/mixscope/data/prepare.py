@@ -94,13 +94,13 @@ def prepare(
             _make(folder, name, place, spec, root, source, wanted, progress)
         return Store.open(root, place)
     except OSError as problem:
-        if is_full(problem):
-            raise
         if problem.errno == errno.EFBIG:
             raise DataError(
                 "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
                 path=root,
             ) from problem
+        if is_full(problem):
+            raise
         where = problem.filename or root
         raise DataError(
             f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
