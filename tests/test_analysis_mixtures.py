@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import planned
 from mixscope.analysis import attacks
 from mixscope.analysis import mixtures as analysis
 from mixscope.analysis.subject import Chosen, Subject
 from mixscope.data.content import Content, Split
 from mixscope.data.store import write
-from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 
 SIZE = 20
@@ -58,10 +58,8 @@ def test_who_reads_the_shares_is_never_off_and_gives_them_all_its_mass(store):
         shares = np.array(found["shares"][kind])
         assert np.abs(found[f"{kind}-own"] - shares[:, None]).max() < 0.01
         assert np.abs(found[f"{kind}-own"] + found[f"{kind}-partner"] - 1).max() < 1e-5
-    study = matrix.parse(
-        "name: x\nfactors: {augmentation: {plain: {augment.mix: none}}}\nseeds: [0]", file="x"
-    )
-    compared = analysis.compare(study, [(study.expand()[0], found)])
+    study = planned.results("name: x\nfactors: {augmentation: {plain: {augment.mix: none}}}\nseeds: [0]")
+    compared = analysis.compare(study, [(study.runs[0], found)])
     figures = compared["cells"][0]["figures"]
     for kind in analysis.KINDS:
         assert figures[f"off-{kind}"]["estimate"] < 0.005
@@ -141,14 +139,13 @@ def test_a_gradient_that_is_zero_is_not_known():
 
 
 def test_gradients_are_compared_over_images_that_every_run_has_one_of(store):
-    study = matrix.parse(
+    study = planned.results(
         "name: x\nfactors: {augmentation: {plain: {augment.mix: none}, cut: {augment.mix: cutmix}}}\n"
-        "seeds: [0]",
-        file="x",
+        "seeds: [0]"
     )
     draws = np.random.default_rng(0)
     of_image, found = draws.random(30), []
-    for at, run in enumerate(study.expand()):
+    for at, run in enumerate(study.runs):
         one = measured(store, ReadsShares(store))
         reached = np.tile(of_image, (11, 1)) + 0.1 * at
         reached[:, at] = np.nan  # another image of each run

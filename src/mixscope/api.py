@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mixscope.claims import judgement
 from mixscope.claims.judgement import Contrasted, Judgement
-from mixscope.errors import ConfigError
 from mixscope.results import Results, claims_files
 from mixscope.results.results import LAST
 from mixscope.results.runs_table import Reading
@@ -38,7 +37,8 @@ def load(
         source: A study's folder (also while it runs), a run's folder, a bundle, a table (CSV, TSV, JSON
             lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns. A table has one row a run,
             or one an experiment with mean and spread.
-        claims: A file of claims that were written down before the results came (`mixscope claims new`).
+        claims: A file of claims that were written down before the results came (`mixscope claims new`). In
+            place of a study's own claims they are post hoc, unless its runs recorded the same.
         baseline: The level that augmentations are compared with, where it is not found or another is meant.
         columns: Of a table, `{role: heading}`, for instance `{"accuracy": "val_acc"}`.
         n_test: Of a table, the number of test examples, where no column has it.
@@ -59,11 +59,7 @@ def load(
         factors=() if claimed is None else claimed.factors,
     )
     found = read(source, checkpoint=checkpoint, reading=reading)
-    if claimed is None:
-        return found
-    if found.plan is not None:
-        raise ConfigError(f"claims: {found.source} is of a study, which has claims of its own")
-    return claimed.put_into(found)
+    return found if claimed is None else claimed.put_into(found)
 
 
 def judge(results: Source, *, checkpoint: str = LAST) -> "Judgement[Any]":

@@ -10,10 +10,12 @@ _CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\
 def duration(seconds: float) -> str:
     """Time.
 
-    >>> duration(10_700)
-    '2 h 58 min'
+    >>> duration(10_700), duration(1_000_000)
+    ('2 h 58 min', '11 d 14 h')
     """
-    minutes = round(seconds / 60)
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if hours >= 72:
+        return f"{hours // 24} d {hours % 24} h"
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -28,7 +28,7 @@ from mixscope.data.store import Store
 from mixscope.errors import DataError
 from mixscope.results import Results
 from mixscope.runs import records
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
@@ -37,7 +37,7 @@ HIGHEST = {"ece": 1.0, "nll": math.inf, "brier": 2.0}
 BOUNDS = {name: (0.0, HIGHEST[name.removesuffix("-scaled")]) for name in NAMES}
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """Every run that is done has predictions."""
     return None
 
@@ -124,12 +124,12 @@ def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of the six figures; diagrams: for each experiment, its seeds'
     diagrams pooled bin by bin, as `measure` gives one; temperatures: for each, one a seed."""
-    made = cells.gather(found, _values)
+    made = cells.gather(results, found, _values)
     return {
         "what": "calibration",
         "study": results.name,
         "runs": len(found),
-        **cells.document(made, BOUNDS),
+        **cells.document(results, made, BOUNDS),
         "diagrams": {cell.experiment: _pooled(cell.founds) for cell in made},
         "temperatures": {cell.experiment: [one["temperature"] for one in cell.founds] for cell in made},
     }

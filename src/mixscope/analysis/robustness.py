@@ -21,7 +21,7 @@ from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -45,7 +45,7 @@ NAMES = {"clean": "clean"} | {f"area-{name}": name for name in CURVES}
 BOUNDS = dict.fromkeys(NAMES, (0.0, math.inf)) | {"clean": (0.0, 1.0)}
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """Patches have to be cut, so the grids must divide the images."""
     if store.size % max(GRIDS):
         return f"{store.name}: a grid of {max(GRIDS)} patches a side does not divide its {store.size} px"
@@ -101,12 +101,12 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of the clean accuracy and each curve's area; curves: {experiment:
     {curve: [{level, estimate, low, high, conditional}]}}, the accuracy at each strength, the clean first
     (level null)."""
-    made = cells.gather(found, _values)
+    made = cells.gather(results, found, _values)
     return {
         "what": "robustness",
         "study": results.name,
         "runs": len(found),
-        **cells.document(made, BOUNDS),
+        **cells.document(results, made, BOUNDS),
         "curves": {cell.experiment: {name: _curve(cell, name) for name in CURVES} for cell in made},
     }
 

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "  mixscope cues draw --sheet cues.png\n"
         "  mixscope cues match local-global --only model=vit --to dials.yaml",
         more="Each image has a local cue (texture) and a global one (arrangement), so that it shows which of"
-        " the two a model goes by; docs/local-global.md says how the set is made.",
+        " the two a model goes by; docs/notes/local-global.md says how the set is made.",
     )
     command = declare(
         verbs,

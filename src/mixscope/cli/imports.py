@@ -21,11 +21,15 @@ def add(commands: Any) -> None:
         "  mixscope import output/train --out results.zip\n"
         "  mixscope import lightning_logs --out results.zip --column accuracy=val_acc\n"
         "  mixscope import mlruns --out results.zip --epoch best-on-validation\n"
-        "  mixscope import wandb-export.csv --out results.zip\n"
+        "  mixscope import wandb-runs.csv --out results.zip             # exported table of runs\n"
+        "  mixscope import wandb-chart.csv --out results.zip            # exported chart: a row a step\n"
         "  mixscope judge results.zip",
     )
     command.add_argument(
-        "source", type=Path, metavar="SOURCE", help="a folder of runs, one log, or an exported table of runs"
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a folder of runs, one log, or an exported chart or table of runs",
     )
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="a bundle (.zip, or a folder) or a table (.csv)"

@@ -108,7 +108,9 @@ def add(commands: Any) -> None:
             declare_executor(command)
             declare_track(command)
             command.add_argument(
-                "--dry-run", action="store_true", help="check what the runs need, and start none"
+                "--dry-run",
+                action="store_true",
+                help="say what the runs take and what they lack, and start none",
             )
         if name == "run":
             command.add_argument(
@@ -240,7 +242,7 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, missing, names, probes
+    from mixscope.studies import estimate, missing, names, probes, start_check
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -279,6 +281,8 @@ def study_plan(arguments: argparse.Namespace) -> None:
         print(sentence)
     for finding in lacking:
         print(f"missing   {i18n.render(finding)}")
+    for finding in start_check.instead(study, found, costs, slots=arguments.slots):
+        print(f"instead   {i18n.render(finding)}")
 
 
 def _cost_row(cost: Any) -> dict[str, Any]:
@@ -399,8 +403,10 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     root, live = data_root(arguments.root), sys.stdout.isatty()
     names.check(study, runs, root=root)
     if arguments.executor == "local":  # a node of a cluster may keep its data elsewhere
-        _refuse_missing(runs, out, root=root, slots=fixed or 1, threads=options.threads)
+        _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads)
     if arguments.dry_run:
+        if not arguments.json:
+            print("dry run   nothing was started")
         return 0
     folder.keep(study, out)
     if arguments.json:
@@ -421,18 +427,43 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     return 0 if all(s.state == "done" for s in found) else 1
 
 
-def _refuse_missing(runs: Any, out: Path, *, root: Path, slots: int, threads: int) -> None:
-    """Raises DataError or RunFailed for all that some run cannot do without, and says what else is short."""
-    from mixscope.studies import estimate, missing, probes
-    from mixscope.studies.status import standings
+def _check_start(
+    arguments: argparse.Namespace,
+    study: Any,
+    runs: Any,
+    out: Path,
+    *,
+    root: Path,
+    slots: int,
+    threads: int,
+) -> None:
+    """Says what the runs take and lack. Raises DataError or RunFailed for all that one cannot do without.
 
-    found = standings(runs, out)
-    costs = estimate.estimates(found, root=root, probe=probes.Remembered(threads=threads))
-    lacking = missing.missing(found, costs, root=root, out=out, slots=slots)
-    for finding in lacking:
-        if finding.severity == "warn":
-            print(f"warning   {i18n.render(finding)}", file=sys.stderr)
-    missing.refuse(lacking)
+    slots: how many go at once; 0 where that is found out on the way, and one with all cores is as fast.
+    """
+    from mixscope.hardware import cores
+    from mixscope.studies import missing, probes, start_check
+
+    threads = threads if slots else cores()
+    found = start_check.check(
+        study,
+        runs,
+        out,
+        root=root,
+        slots=slots or 1,
+        prober=probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr)),
+        remembered=probes.Remembered(threads=threads),
+    )
+    if not arguments.json:
+        for line in found.lines():
+            output.line(line, work="study")
+    elif arguments.dry_run:
+        print_json(found.to_dict())
+    else:
+        for finding in found.lacking:
+            if finding.severity == "warn":
+                print(f"warning   {i18n.render(finding)}", file=sys.stderr)
+    missing.refuse(found.lacking)
 
 
 def _kept(runs: Any) -> set[tuple[str, int]]:

@@ -106,7 +106,7 @@ why-strata-alike = a difference between strata is not shown (p { SIG($p, digits:
 gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
 gate-failed = planned runs failed or are damaged
-gate-claims = claims were edited after the first run
+gate-claims = claims were written or edited after the first run
 gate-plan = the study was edited after its first run
 gate-copied = runs with identical predictions
 gate-settings = settings differ from the study's
@@ -702,6 +702,10 @@ missing-disk = disk: { $runs ->
 } about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
+instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
+instead-seeds = --seeds 1: { $time }; it gives estimates, but no verdict, which needs { $needed } seeds
+instead-two-cores = mixscope study run { $study }: the same experiments with narrow networks on fewer images, sized to finish on two CPU cores
+instead-quickstart = mixscope study run quickstart: the whole procedure in minutes, on handwritten digits
 
 ## Gates of verdicts
 
@@ -723,6 +727,10 @@ claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
 } had begun: post hoc
+claims-beside = the claims of { $file } are none that { $count ->
+    [one] the run
+   *[other] the { $count } runs
+} recorded when they began: post hoc
 seeds-edited = the study was edited after its first run: its seeds do not begin with those that { $count ->
     [one] 1 run
    *[other] { $count } runs
@@ -979,6 +987,8 @@ table-pretrained = Pretrained
 table-top1 = Top-1 Acc
 table-top5 = Top-5 Acc
 table-f1 = F1-score
+table-nll = NLL
+table-ece = ECE
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds

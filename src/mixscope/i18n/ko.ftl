@@ -106,7 +106,7 @@ why-strata-alike = 층 사이의 차이는 확인되지 않습니다(p { SIG($p,
 gate-seeds = 시드가 3개 미만
 gate-unfinished = 계획한 실행이 끝나지 않음
 gate-failed = 계획한 실행이 실패하거나 손상됨
-gate-claims = 첫 실행 뒤에 가설을 고침
+gate-claims = 첫 실행 뒤에 가설을 쓰거나 고침
 gate-plan = 첫 실행 뒤에 연구를 고침
 gate-copied = 예측이 동일한 실행이 있음
 gate-settings = 설정이 연구와 다름
@@ -664,6 +664,10 @@ missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니
 missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하십시오
 missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
 missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
+instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
+instead-seeds = --seeds 1: { $time }. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
+instead-two-cores = mixscope study run { $study }: 좁은 네트워크와 적은 이미지로 하는 같은 실험이며, CPU 코어 2개로 끝낼 수 있는 크기입니다
+instead-quickstart = mixscope study run quickstart: 손글씨 숫자로 전체 과정을 몇 분 만에 돌려 봅니다
 
 ## 판정 제한
 
@@ -678,6 +682,7 @@ seeds-uncounted = 판정 시점(looks)을 정하지 않았으므로 처음 계�
    *[other] 완료된 시드 { $left }개({ $later })는 제외됩니다
 }
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
+claims-beside = { $file }의 가설은 실행 { $count }개가 시작할 때 기록한 가설이 아닙니다: 사후 가설
 seeds-edited = 첫 실행 뒤에 연구를 고쳤습니다. 시드 목록이 실행 { $count }개가 기록한 시드로 시작하지 않습니다: 사후 가설
 levels-gone = 첫 실행 뒤에 연구를 고쳤습니다. { $levels }이(가) 더는 없습니다: 사후 가설
 runs-unasked = 첫 실행 뒤에 연구를 고쳤습니다. 이 연구를 위해 시작한 실행 { $count }개({ $runs })를 더는 요구하지 않습니다: 사후 가설
@@ -924,6 +929,8 @@ table-pretrained = 사전 학습
 table-top1 = Top-1 Acc
 table-top5 = Top-5 Acc
 table-f1 = F1-score
+table-nll = NLL
+table-ece = ECE
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드

@@ -17,6 +17,7 @@ from mixscope.results.outcomes import Outcomes
 from mixscope.results.results import DONE, FAILED, LAST, Experiment, Results, Run, Summary
 from mixscope.results.table_files import Table
 from mixscope.results.table_rows import Row
+from mixscope.results.trackers import wandb_charts
 from mixscope.study import roles
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
         ConfigError: If a column, a baseline or a table is named that there is not.
     """
     document = table_files.read(path)
+    if any(wandb_charts.is_chart(table.headings) for table in document.tables):
+        raise DataError(
+            f"{path}: is a chart that W&B exported, a row a step; expected one row a run: `mixscope import"
+            f" {path} --out results.zip` reads it"
+        )
     tables = [_one_accuracy_a_row(t, reading, merged=document.prose) for t in document.tables]
     numbers = [t.number for t in tables]
     if reading.table is not None and reading.table not in numbers:
