@@ -137,7 +137,7 @@ def _files(split: Path, names: list[str], top: Path, notes: list[str]) -> tuple[
         skipped += [place / each for each in others]
     if skipped:
         first = skipped[0].relative_to(top).as_posix()
-        notes.append(f"{len(skipped):,} files that are no images were left out, the first is {first}")
+        notes.append(f"files that are no images, left out: {len(skipped):,}, the first is {first}")
     hidden = listing.hidden_folders(split)
     if hidden:
         notes.append(f"hidden folders of {split.name} were left out: {listing.few(hidden)}")
