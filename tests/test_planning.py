@@ -142,6 +142,26 @@ def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
     assert [one["claim"] for one in found["power"]] == ["main", "H1", "H2", "within-resnet", "within-vit"]
 
 
+def test_a_standard_deviation_can_be_given_for_each_experiment(tmp_path, capsys, digits_root):
+    words = ("study", "plan", "quickstart", "--root", digits_root, "--no-probe", "--power", "--json")
+
+    def power(*more):
+        code, text, err = call(capsys, *words, "--out", tmp_path / "out", *more)
+        assert code == 0, err
+        return {one["claim"]: one["middle"] for one in json.loads(text)["power"]}
+
+    plain, noisy = power("--sd", "0.4"), power("--sd", "0.4", "--sd", "vit-mixup=2")
+    assert noisy["H1"] == plain["H1"] and noisy["H2"][-1] < plain["H2"][-1] / 2
+    for wrong, told in (
+        ("vit-mixpu=2", '--sd: no experiment "vit-mixpu" is known (nearest: vit-mixup'),
+        ("much", "--sd: expected PP or EXPERIMENT=PP"),
+        ("vit-mixup=-1", "--sd: expected percentage points above 0"),
+        ("nan", "--sd: expected percentage points above 0"),
+    ):
+        code, _, err = call(capsys, *words, "--sd", wrong)
+        assert code == 2 and told in err, wrong
+
+
 def test_cost_stands_beside_power_where_runs_have_been_made(tmp_path, capsys, digits_root):
     made_study.write(tmp_path / "s", made_study.SMALL, skill())
     words = ("study", "plan", tmp_path / "s", "--root", digits_root, "--no-probe", "--power")

@@ -63,7 +63,18 @@ def load(
 
 
 def judge(results: Source, *, checkpoint: str = LAST) -> "Judgement[Any]":
-    """Judges claims, or explores all gains where nothing was claimed. See `claims.judgement.judge`."""
+    """Judges claims, or explores all gains where nothing was claimed.
+
+    Args:
+        results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
+        checkpoint: "last" or "selected" (by validation).
+
+    Returns:
+        A sequence of verdicts that prints as a table and has `to_markdown()`, `to_latex()` and `sentences()`.
+
+    Raises:
+        DataError: If results cannot be read or there is nothing to judge.
+    """
     return judgement.judge(read(results, checkpoint=checkpoint), checkpoint=checkpoint)
 
 
@@ -74,7 +85,22 @@ def contrast(
     where: Mapping[str, str] | None = None,
     checkpoint: str = LAST,
 ) -> Judgement[Contrasted]:
-    """Estimates a weighted comparison in every stratum. See `claims.judgement.contrast`."""
+    """Estimates a weighted comparison in every stratum.
+
+    Args:
+        results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
+        weights: `{factor: {level: weight}}`. Weights of a factor sum to 0 and are scaled to a difference of
+            means.
+        where: `{factor: level}` of the strata to estimate it in; default: all.
+        checkpoint: "last" or "selected" (by validation).
+
+    Returns:
+        One estimate a stratum, in percentage points, with its 95 % interval and two-sided p.
+
+    Raises:
+        ConfigError: If a factor or level is not there, or weights do not sum to 0.
+        DataError: If results cannot be read.
+    """
     found = read(results, checkpoint=checkpoint)
     return judgement.contrast(found, weights, where=where, checkpoint=checkpoint)
 

@@ -689,9 +689,10 @@ runs-unasked = 첫 실행 뒤에 연구를 고쳤습니다. 이 연구를 위해
 runs-skipped = 다른 시드나 같은 가설의 다른 실험에는 있는 실행이 시작되지 않았거나 삭제되었습니다: { $where }
 runs-copied = 예측이 동일합니다: { $runs }
 one-of-strata = 층 { $strata }개 중 하나입니다. 단독 p는 { SIG($p) }, 보정 후에는 { SIG($corrected) }(으)로 { SIG($alpha) }보다 큽니다
-on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
+on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트 세트에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
+one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하십시오
 opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
@@ -898,7 +899,7 @@ judge-exploratory = 탐색적: 실행 전에 세운 가설이 없습니다. { $t
    *[other] 대비 { $tests }개에 대한 Holm 보정
 }
 judge-read = 읽음
-judge-unchecked = 확인 못 함
+judge-unchecked = 미확인
 judge-size = 끝난 실행 { $runs }개{ $rows ->
     [0] { "" }
    *[other] , 평균과 변동만 있는 행 { $rows }개
@@ -917,6 +918,8 @@ compare-p = Holm 보정 후 p { SIG($p) }: { $said }
 compare-within-noise = 변동 범위 이내
 compare-beyond-noise = 변동 범위 초과
 compare-unknown = 알 수 없음
+compare-alike = 동일
+compare-same = 시드별 결과가 모두 같아 신뢰구간이 없습니다
 compare-total = 실험 { $n }개: { $counts }
 table-failed = { $count }개 실패
 table-experiment = 실험
@@ -967,10 +970,10 @@ said-capped-why = { $verdict } ({ $all_why }): { $said }
 said-negligible = { $said }. 허용 한계 { $margin }%p 안의 차이입니다
 said-equivalent = { $said }. 허용 한계 { $margin }%p 안에서 차이가 없다고 볼 수 있습니다
 said-not-equivalent = { $said }. 허용 한계 { $margin }%p를 벗어나 차이가 없다고 볼 수 없습니다
-said-ends = { $level }% 신뢰구간 { FIXED($low, digits: 1) }~{ FIXED($high, digits: 1) }
+said-ends = { $level }% 신뢰구간 { FIXED($low, digits: 1) }에서 { FIXED($high, digits: 1) }
 said-no-interval = 신뢰구간 없음
 said-seeds = 시드 { $few }개
-said-seeds-range = 시드 { $few }~{ $many }개
+said-seeds-range = 시드 { $few }-{ $many }개
 said-method-welch = Welch t
 said-method-paired = 대응 t
 said-method-examples = 테스트 데이터의 오차만 반영
