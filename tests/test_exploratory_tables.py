@@ -168,9 +168,7 @@ def test_the_line_at_zero_does_not_strike_through_the_names_of_groups(table):
         assert left <= x < at < left + width and top < y - 8 and y < top + height
 
 
-ENGLISH = re.compile(
-    r"\b(accuracies|baseline|factor|seeds|runs are|not used|verdict|gain of|Holm over)\b"
-)
+ENGLISH = re.compile(r"\b(accuracies|baseline|factor|seeds|runs are|not used|verdict|gain of|Holm over)\b")
 
 
 @pytest.mark.parametrize("style", ["latex", "markdown", "text"])
