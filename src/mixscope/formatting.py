@@ -1,6 +1,10 @@
 """Values as text: durations, sizes, numbers, signed differences."""
 
+import re
 import unicodedata
+
+# Control characters but tab and line feed, lone surrogates, and what XML leaves out.
+_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
 def duration(seconds: float) -> str:
@@ -57,3 +61,12 @@ def width(text: str) -> int:
 def padded(text: str, columns: int) -> str:
     """Pads a text with spaces to a number of terminal columns."""
     return text + " " * max(0, columns - width(text))
+
+
+def printable(text: str) -> str:
+    """A text from outside without control characters, which a terminal would obey and no XML file may hold.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    return _CONTROL.sub(lambda sign: repr(sign[0])[1:-1], text)

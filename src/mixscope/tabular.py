@@ -11,6 +11,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from mixscope.formatting import printable
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # characters that start a formula in a spreadsheet
 
 
@@ -49,7 +51,7 @@ def _entry(value: Any, number: str) -> Any:
 
 def to_text(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> list[str]:
     """Formats rows of equal length as lines with aligned columns, below a header (if any) and a rule."""
-    cells = [list(map(str, row)) for row in rows]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     style = "simple" if head else "plain"
     text = tabulate(cells, headers=list(head), tablefmt=style, disable_numparse=True)
     return [line.rstrip() for line in text.splitlines()]

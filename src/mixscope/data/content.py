@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+WHITE = "#ffffff"  # default background of transparent pixels
 SPLIT_SEED = 20_240_601  # of validation and drawn test splits: fixed, so that all runs share them
 
 
@@ -16,10 +17,17 @@ class Wanted:
     Attributes:
         size: Side of the images in pixels.
         test_fraction: Fraction of each class held out for a test split where there is none.
+        background: Colour behind transparent pixels, as "#rrggbb"; None for white.
     """
 
     size: int | None = None
     test_fraction: float | None = None
+    background: str | None = None
+
+    def made_with(self, *, divided: bool) -> dict[str, Any]:
+        """What the manifest records of it; divided: whether a test split was held out."""
+        told = {"test_fraction": self.test_fraction} if divided else {}
+        return told if self.background in (None, WHITE) else told | {"background": self.background}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +60,8 @@ class Content:
         class_ids: The data set's own identifiers of its classes, where they differ from the names.
         notes: Sentences that a user should read.
         late_notes: The same, known only after all images are read.
-        made_with: Plain values for the manifest that describe how a generated data set was made.
+        made_with: Plain values for the manifest: the user's choices, or the parameters of a generated data
+            set.
     """
 
     size: int

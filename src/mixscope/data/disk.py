@@ -1,4 +1,4 @@
-"""Free disk space, and atomic creation of folders with a lock between processes."""
+"""Free disk space, and atomic writing of images and folders, with a lock between processes."""
 
 import os
 import re
@@ -6,11 +6,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from mixscope.atomic import sync_folder
+from mixscope.atomic import replacing, sync_folder
 from mixscope.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def need_room(folder: Path, size: int) -> None:
@@ -26,6 +30,18 @@ def need_room(folder: Path, size: int) -> None:
             "make room, or choose another place",
             path=folder,
         )
+
+
+def save_picture(image: "Image", file: Path, **options: object) -> None:
+    """Writes an image atomically, in the format of its file ending.
+
+    Raises:
+        DiskFull: If the disk is full.
+    """
+    from PIL import Image
+
+    with replacing(file) as beside:
+        image.save(beside, Image.registered_extensions()[file.suffix.lower()], **options)
 
 
 @contextmanager

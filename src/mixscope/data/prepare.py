@@ -15,7 +15,7 @@ from typing import Any
 
 from mixscope.atomic import is_full
 from mixscope.data import archives, cue_store, cues, download, formats
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.disk import appearing
 from mixscope.data.listing import is_junk
 from mixscope.data.readers.image_files import check_fraction
@@ -41,6 +41,7 @@ def prepare(
     size: int | None = None,
     called: str | None = None,
     test_fraction: float | None = None,
+    background: str | None = None,
     progress: Progress | None = None,
 ) -> Store:
     """Decodes a data set once into ROOT/NAME; a prepared data set is left as it is.
@@ -53,13 +54,14 @@ def prepare(
             name.
         called: Another name for the prepared data set, to keep several versions of one set.
         test_fraction: Fraction of each class held out as the test split of an image folder without one.
+        background: Colour behind transparent pixels of an image folder, as "#rrggbb"; None for white.
         progress: Called with bytes done and total bytes (None while unknown).
 
     Returns:
         The prepared data set.
 
     Raises:
-        ConfigError: If a name is unknown or taken, or a size or fraction is invalid.
+        ConfigError: If a name is unknown or taken, or a size, fraction or colour is invalid.
         DataError: If the data are missing, damaged or do not fit on the disk.
         RunFailed: If a decoding process is killed.
     """
@@ -77,7 +79,15 @@ def prepare(
         if spec is None or not spec.divisible:
             raise ConfigError(f"--test-fraction: {name} has a test split; it is for imagefolder")
         check_fraction(test_fraction)
-    wanted = Wanted(size=size, test_fraction=test_fraction)
+    if background is not None:
+        if spec is None or not spec.divisible:
+            raise ConfigError(f"--background: {name} has no transparent pixels; it is for imagefolder")
+        if not re.fullmatch("#[0-9a-fA-F]{6}", background):
+            raise ConfigError(
+                f"--background: expected a colour as '#rrggbb', for instance '#000000', got {background}"
+            )
+        background = background.lower()
+    wanted = Wanted(size=size, test_fraction=test_fraction, background=background)
     source = None if source is None else expanded(source)
     if source is not None:
         _check_source(source)
@@ -95,13 +105,13 @@ def prepare(
             _make(folder, name, place, spec, root, source, wanted, progress)
         return Store.open(root, place)
     except OSError as problem:
-        if is_full(problem):
-            raise
         if problem.errno == errno.EFBIG:
             raise DataError(
                 "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
                 path=root,
             ) from problem
+        if is_full(problem):
+            raise
         where = problem.filename or root
         raise DataError(
             f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
@@ -214,6 +224,8 @@ def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Stor
         told.append(f"at {store.size} px, not {wanted.size}")
     if wanted.test_fraction is not None and wanted.test_fraction != made_of.get("test_fraction"):
         told.append(f"with a test fraction of {made_of.get('test_fraction')}, not {wanted.test_fraction}")
+    if wanted.background is not None and wanted.background != made_of.get("background", WHITE):
+        told.append(f"with transparent pixels on {made_of.get('background', WHITE)}, not {wanted.background}")
     if told:
         raise DataError(
             f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"
