@@ -92,7 +92,7 @@ class Augment:
     """Augmentation of training batches.
 
     Attributes:
-        base: Base augmentation of all images: "none", "crop-flip" (zero padding, random crop, horizontal flip)
+        base: Base augmentation: "none", "crop-flip" (zero padding, random crop, horizontal flip)
             or "rrc" (random resized crop and flip).
         policy: Operations on bytes before the crop: "none", "trivialaugment" (Wide) or "randaugment" (2
             operations of magnitude 9).

@@ -14,7 +14,7 @@ def unprintable(name: str) -> str | None:
     r"""Why a name cannot be printed; None if it can.
 
     >>> unprintable("resnet\x1b[31m")
-    "holds the control character '\\\x1b'"
+    "holds the control character '\\x1b'"
     """
     for character in name:
         if unicodedata.category(character) in _HIDDEN or character in _TURNS:
