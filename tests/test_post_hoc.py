@@ -288,6 +288,10 @@ def test_seeds_that_would_settle_a_claim_are_those_of_later_looks(tmp_path):
     made_study.write(tmp_path / "s", text, weak)
     for reading in verdict(tmp_path / "s")[0].readings:
         assert {reading.seeds_low, reading.seeds_needed, reading.seeds_high} <= {5, 8, 12, None}
+    # Settled by 3 seeds at the level of the last look, and not at that of the first: 3 is over.
+    made_study.write(tmp_path / "near", text, dataclasses.replace(skill(**{"vit-cutmix": 4.0})))
+    vit = verdict(tmp_path / "near")[0].readings[1]
+    assert (vit.look.seeds, vit.verdict, vit.seeds_low) == (3, "INCONCLUSIVE", 5)
     made_study.write(tmp_path / "alone", TWO, weak)
     free = [r.seeds_needed for r in verdict(tmp_path / "alone")[0].readings]
     assert any(n not in (None, 5, 8, 12) for n in free)
