@@ -35,6 +35,9 @@ RATES = {
 }
 
 
+HIT = {"hit": (0.0, 1.0)}
+
+
 def found(seeds=3, images=400):
     draws = np.random.default_rng(0)
     return [
@@ -55,7 +58,7 @@ def values(founds):
 
 
 def test_arms_models_and_differences_of_differences_are_compared_within_their_stratum():
-    document = cells.document(STUDY, cells.gather(STUDY, found(), values))
+    document = cells.document(STUDY, cells.gather(STUDY, found(), values), HIT)
     made = {(c["kind"], *sorted(c["weights"].items())): c for c in document["contrasts"]}
     assert len(document["contrasts"]) == 2 * (2 + 2 + 1), "of each data set"
     did = next(c for c in document["contrasts"] if c["kind"] == "did" and c["where"] == {"data": "small"})
@@ -71,20 +74,20 @@ def test_intervals_are_those_of_the_claims_room():
     gathered = cells.gather(STUDY, found(), values)
     sample = Sample(values(gathered[0].founds)["hit"], (0, 1, 2))
     reach = contrasts.estimate([sample], [1.0]).interval(0.95)
-    figure = cells.document(STUDY, gathered)["cells"][0]["figures"]["hit"]
+    figure = cells.document(STUDY, gathered, HIT)["cells"][0]["figures"]["hit"]
     assert (figure["estimate"], figure["low"], figure["high"]) == (reach.estimate, reach.low, reach.high)
     assert figure["by_seed"] == sample.by_seed.tolist() and not figure["conditional"]
 
 
 def test_with_one_seed_the_interval_counts_images_and_says_so():
-    document = cells.document(STUDY, cells.gather(STUDY, found(seeds=1), values))
+    document = cells.document(STUDY, cells.gather(STUDY, found(seeds=1), values), HIT)
     assert all(c["conditional"] and c["low"] < c["high"] for c in document["contrasts"])
     assert "one seed" in cells.lines(document, {"hit": "hits"})[0]
 
 
 def test_a_figure_that_no_cell_has_is_missing_and_not_zero():
     document = cells.document(
-        STUDY, cells.gather(STUDY, found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {})
+        STUDY, cells.gather(STUDY, found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}), HIT
     )
     assert [c["figures"]["hit"] is None for c in document["cells"]].count(True) == 2
     assert all(c["images"] == 400 for c in document["cells"]), "which were looked at all the same"
@@ -104,12 +107,12 @@ seeds: [0]
 """
     )
     found = [(run, {"images": 50, "hit": np.arange(50) % 2 == 0}) for run in results.runs]
-    document = cells.document(results, cells.gather(results, found, values))
+    document = cells.document(results, cells.gather(results, found, values), HIT)
     assert document["factors"] == {"arm": "augmentation", "model": "network"}
     said = {(c["kind"], c["model"], c["arm"], c["plain"]) for c in document["contrasts"]}
     assert {("arm", "conv", "flips", "none"), ("did", "attend", "flips", "none")} <= said
     part = [each for each in found if planned.levels(results, each[0])["network"] == "attend"]
-    document = cells.document(results, cells.gather(results, part, values))
+    document = cells.document(results, cells.gather(results, part, values), HIT)
     assert document["factors"] == {"arm": "augmentation", "model": None}
     assert [(c["kind"], c["model"], c["weights"]) for c in document["contrasts"]] == [
         ("arm", "attend", {"attend-flips": 1.0, "attend-none": -1.0})

@@ -221,6 +221,8 @@ def test_a_model_that_never_changes_its_mind_has_no_lri():
     cell = next(c for c in compared["cells"] if c["experiment"] == "conv-default")
     assert cell["figures"]["lri"] is None and cell["by_seed"]["lri"] == [None] * 3
     assert compared["accounts"] == [] and "not judged" in compared["reading"]
+    never = cell["figures"]["local"]  # of so many scenes, which are not all that there are
+    assert never["estimate"] == never["low"] == 0 and 0 < never["high"] < 0.1
     assert any(line.split()[:1] == ["conv-default"] and " - " in line for line in analysis.lines(compared))
 
 

@@ -43,6 +43,10 @@ class ReadsShares(nn.Module):
         return torch.log(colour[:, [0, 2]])
 
 
+def test_two_classes_are_enough(store):
+    assert analysis.refusal(None, store) is None
+
+
 def measured(store, module, limit=30):
     subject = Subject(store.folder, RunConfig(), store, module.eval(), torch.device("cpu"))
     return analysis.measure(subject, split="test", limit=limit, progress=lambda *_: None)
@@ -72,6 +76,14 @@ def test_the_share_of_a_box_is_the_fraction_of_pixels_left(share, seed):
     said, mixed = analysis.mixture("cutmix", own, other, share, analysis.corners(np.arange(seed, seed + 3)))
     assert ((mixed == 0).mean(axis=(1, 2, 3)) == pytest.approx(said)) and abs(said - share) < 1.2 / SIZE
     assert not own.any(), "the images are left as they were"
+
+
+def test_a_set_of_one_class_is_refused_in_place_of_looking_for_a_partner_for_ever(tmp_path):
+    images, labels = np.zeros((4, 3, 4, 4), np.uint8), np.zeros(4, np.int64)
+    parts = {name: Split(count=4, images=[images], labels=labels) for name in ("train", "test")}
+    content = Content(size=4, class_names=("red",), splits=parts)
+    made = write(content, root=tmp_path, name="one", source={}, progress=None)
+    assert "one has one class" in analysis.refusal(None, made)
 
 
 def test_partners_have_another_class_and_are_the_same_however_many_are_asked_for(store):

@@ -48,6 +48,7 @@ NAMES = {
     },
     "area": "box",
 }
+BOUNDS = {name: (-1.0 if name.startswith(("over", "follows")) else 0.0, 1.0) for name in NAMES}
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
@@ -223,7 +224,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         [(run, {**one, "usable": usable.get(_data(results, run), {})}) for run, one in found],
         _values,
     )
-    document = cells.document(results, made)
+    document = cells.document(results, made, BOUNDS)
     document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
     return {
         "what": "attribution",

@@ -15,6 +15,7 @@ Bins, their signs and the temperature are taken as given in the intervals. The E
 because noise has no sign: compare it between cells that were asked about the same images.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ from mixscope.study.config import RunConfig
 VERSION = 1
 FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
 NAMES = FIGURES | {f"{name}-scaled": f"{said} scaled" for name, said in FIGURES.items()}
+HIGHEST = {"ece": 1.0, "nll": math.inf, "brier": 2.0}
+BOUNDS = {name: (0.0, HIGHEST[name.removesuffix("-scaled")]) for name in NAMES}
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
@@ -126,7 +129,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         "what": "calibration",
         "study": results.name,
         "runs": len(found),
-        **cells.document(results, made),
+        **cells.document(results, made, BOUNDS),
         "diagrams": {cell.experiment: _pooled(cell.founds) for cell in made},
         "temperatures": {cell.experiment: [one["temperature"] for one in cell.founds] for cell in made},
     }

@@ -57,6 +57,7 @@ class Cell:
 
 
 Values = Mapping[str, np.ndarray | None]
+Bounds = Mapping[str, tuple[float, float]]  # of figures; two numbers between which all values lie
 
 
 def gather(
@@ -127,8 +128,8 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
     return found
 
 
-def document(results: Results, cells: Sequence[Cell]) -> dict[str, Any]:
-    """Cells and contrasts as plain values.
+def document(results: Results, cells: Sequence[Cell], bounds: Bounds) -> dict[str, Any]:
+    """Cells and contrasts as plain values. bounds: between which the values of each figure lie.
 
     factors     {"arm" and "model": the factor whose levels they are, or null}
     cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low, high,
@@ -143,12 +144,12 @@ def document(results: Results, cells: Sequence[Cell]) -> dict[str, Any]:
     compared = {"arm": roles.augmentation, "model": roles.model}
     return {
         "factors": {role: f if len(roles.levels(f)) > 1 else None for role, f in compared.items()},
-        "cells": [_cell_document(cell, figures) for cell in cells],
+        "cells": [_cell_document(cell, figures, bounds) for cell in cells],
         "contrasts": [row for figure in figures for row in _contrasts(results, cells, figure)],
     }
 
 
-def _cell_document(cell: Cell, figures: Sequence[str]) -> dict[str, Any]:
+def _cell_document(cell: Cell, figures: Sequence[str], bounds: Bounds) -> dict[str, Any]:
     return {
         "experiment": cell.experiment,
         "levels": dict(cell.levels),
@@ -160,7 +161,7 @@ def _cell_document(cell: Cell, figures: Sequence[str]) -> dict[str, Any]:
         "figures": {
             name: None
             if (sample := cell.samples.get(name)) is None
-            else interval([sample], [1.0]) | {"by_seed": sample.by_seed.tolist()}
+            else mean(sample, *bounds[name]) | {"by_seed": sample.by_seed.tolist()}
             for name in figures
         },
     }
@@ -172,6 +173,13 @@ def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, A
     made = contrasts.estimate(samples, weights)
     reach = made.interval(LEVEL)
     return {"estimate": made.value, "low": reach.low, "high": reach.high, "conditional": made.conditional}
+
+
+def mean(sample: Sample, low: float = 0.0, high: float = 1.0) -> dict[str, Any]:
+    """The mean of a cell, as `interval` gives a contrast; low, high: between which its values lie."""
+    reach = contrasts.mean(sample, low, high, level=LEVEL)
+    alone = len(sample.seeds) == 1
+    return {"estimate": reach.estimate, "low": reach.low, "high": reach.high, "conditional": alone}
 
 
 _KINDS = {GAIN: "arm", MODEL: "model", OF_GAINS: "did"}

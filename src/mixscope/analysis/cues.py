@@ -227,8 +227,23 @@ def _cell_document(cell: Cell) -> dict[str, Any]:
             "global": glob,
             "lri": [index(a, b) for a, b in zip(local, glob, strict=True)],
         },
-        "figures": {"lri": None}
-        | {name: _interval(contrasts.estimate([s], [1.0])) for name, s in cell.samples.items()},
+        "figures": {"lri": None} | {name: _mean(name, cell) for name in cell.samples},
+    }
+
+
+def _mean(name: str, cell: Cell) -> dict[str, float | None]:
+    """A figure of a cell with its interval; with one seed what seeds do is not known, and there is none."""
+    sample = cell.samples[name]
+    if name == "lri":  # which rests on the scenes where a cue changed a prediction
+        changed = cell.samples["local"].correct.any(axis=0) | cell.samples["global"].correct.any(axis=0)
+        found = contrasts.mean(sample, -1.0, 1.0, trials=int(changed.sum()))
+    else:
+        found = contrasts.mean(sample)
+    alone = len(sample.seeds) == 1
+    return {
+        "estimate": found.estimate,
+        "low": None if alone else found.low,
+        "high": None if alone else found.high,
     }
 
 

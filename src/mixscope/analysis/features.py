@@ -50,6 +50,7 @@ NEIGHBOURS = 10
 STRENGTHS = tuple(np.logspace(-1, 6, 15))
 PICTURED, OF_EACH = 10, 50  # classes and images of each in a map
 NAMES = {"accuracy": "accuracy", "knn": "k-NN", "probe": "probe"}
+BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0))
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
@@ -243,7 +244,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     maps          {experiment: {"classes", "pca", "tsne"}} of the first seed
     """
     made = cells.gather(results, found, _values)
-    document = cells.document(results, made)
+    document = cells.document(results, made, BOUNDS)
     by_data: dict[str, list[cells.Cell]] = {}
     for cell in made:
         by_data.setdefault(cell.data, []).append(cell)

@@ -15,6 +15,7 @@ regularises them by distance and MixUp regardless of it). near: the mean at dist
 quarter of the image's side to a half.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,11 +39,13 @@ NAMES = {
     "near": "gradients near",
     "far": "gradients far",
 }
+BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0)) | dict.fromkeys(("near", "far"), (-math.inf, math.inf))
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """Any model can be asked about mixed images."""
-    return None
+    """Any model can be asked about mixed images, where there are images of two classes to mix."""
+    one = f"{store.name} has one class; mixing images needs a second one"
+    return one if store.n_classes < 2 else None
 
 
 def images(store: Store, n: int) -> int:
@@ -165,7 +168,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         "what": "mixtures",
         "study": results.name,
         "runs": len(found),
-        **cells.document(results, made),
+        **cells.document(results, made, BOUNDS),
         "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},
         "gradients": {cell.experiment: _gradients(cell) for cell in made},
         "with_gradient": {cell.experiment: cell.founds[0]["gradients"].shape[1] for cell in made},
@@ -200,7 +203,7 @@ def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
         said = {}
         for name in ("own", "partner"):
             values = np.stack([one[f"{kind}-{name}"][at] for one in cell.founds]).astype(np.float64)
-            said[name] = cells.interval([Sample(values, cell.seeds)], [1.0])
+            said[name] = cells.mean(Sample(values, cell.seeds))
         rows.append({"share": share, **said})
     return rows
 

@@ -10,6 +10,7 @@ ratio's interval does not hold, and the area is missing.
 All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ PLAIN = 1 + sum(len(levels) for name, levels in CURVES.items() if name not in AT
 GRADIENT = 3  # a gradient, in forward passes
 COST = PLAIN + GRADIENT + len(FGSM) + len(PGD) * (1 + GRADIENT * attacks.STEPS)
 NAMES = {"clean": "clean"} | {f"area-{name}": name for name in CURVES}
+BOUNDS = dict.fromkeys(NAMES, (0.0, math.inf)) | {"clean": (0.0, 1.0)}
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
@@ -104,7 +106,7 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         "what": "robustness",
         "study": results.name,
         "runs": len(found),
-        **cells.document(results, made),
+        **cells.document(results, made, BOUNDS),
         "curves": {cell.experiment: {name: _curve(cell, name) for name in CURVES} for cell in made},
     }
 
@@ -124,7 +126,7 @@ def _curve(cell: cells.Cell, name: str) -> list[dict[str, Any]]:
     clean = np.stack([one["clean"] for one in cell.founds])
     rows: list[tuple[float | None, np.ndarray]] = [(None, clean)]
     rows += [(level, np.stack([f[name][at] for f in cell.founds])) for at, level in enumerate(CURVES[name])]
-    return [{"level": level, **cells.interval([Sample(hits, cell.seeds)], [1.0])} for level, hits in rows]
+    return [{"level": level, **cells.mean(Sample(hits, cell.seeds))} for level, hits in rows]
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:

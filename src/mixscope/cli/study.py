@@ -19,7 +19,7 @@ from mixscope.cli.grammar import (
     table,
 )
 from mixscope.cli.power import declare_power, power_of_study
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, DiskFull
 
 if TYPE_CHECKING:
     from mixscope.results import Results
@@ -203,15 +203,18 @@ def study_export(arguments: argparse.Namespace) -> None:
 
 
 def study_new(arguments: argparse.Namespace) -> None:
+    from mixscope.atomic import replacing
     from mixscope.study import matrix
 
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
+    if file.exists() or file.is_symlink():
+        raise ConfigError(f"{file}: is there already; give another --out, or remove it")
     try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError as problem:
-        raise ConfigError(f"{file}: is there already; give another --out, or remove it") from problem
+        with replacing(file) as opened:
+            opened.write(text.encode())
+    except DiskFull:
+        raise
     except OSError as problem:
         raise ConfigError(f"{file}: cannot be written ({problem.strerror}); give another --out") from problem
     if arguments.json:
@@ -535,7 +538,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
         nonlocal seen
         seen += 1
         if not arguments.json:
-            print(f"{seen:>3}/{len(done)}  sound  {path.name}", flush=True)
+            output.line(f"{seen:>3}/{len(done)}  sound  {path.name}", work="evaluation")
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
