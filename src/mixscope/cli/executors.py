@@ -84,6 +84,7 @@ def _here(arguments: argparse.Namespace, many: int | None, runs: int) -> tuple[C
         hang_seconds=arguments.hang_seconds,
         environments=environments,
         pace=pace,
+        fork=not arguments.no_fork_server,
     )
     return scheduler.run, options, 0 if many is None else most
 

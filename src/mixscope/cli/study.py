@@ -85,6 +85,11 @@ def add(commands: Any) -> None:
                 metavar="S",
                 help="kill a run that is silent so long",
             )
+            command.add_argument(
+                "--no-fork-server",
+                action="store_true",
+                help="start each run as a process that imports everything anew",
+            )
             declare_executor(command)
             declare_track(command)
             command.add_argument(

@@ -63,6 +63,7 @@ FILES = (
     "runs/records.py",
     "runs/setup.py",
 )
+_held: dict[str, Any] = {}  # what `hold` has noted
 EQUIVALENT = Path(__file__).with_name("equivalent_code.yaml")
 
 
@@ -108,6 +109,11 @@ def _is_docstring(node: object) -> bool:
     )
 
 
+def hold() -> None:
+    """Notes the version now, for `current`: of code that this process and its forks have imported by now."""
+    _held.update(current())
+
+
 def current() -> dict[str, Any]:
     """The version of the installed code, and the git revision of its source files if there is one.
 
@@ -115,6 +121,8 @@ def current() -> dict[str, Any]:
         "digest", "revision" (None without git) and "dirty": whether source files, these or others, differ
         from that revision; None without one.
     """
+    if _held:
+        return dict(_held)
     source = Path(mixscope.__file__).parent
     found: dict[str, Any] = {"digest": digest(), "revision": None, "dirty": None}
     # A package installed somewhere below another project's repository must not take that one's revision.

@@ -10,7 +10,7 @@ import itertools
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from mixscope.atomic import room_for
 from mixscope.errors import DataError, DiskFull, Interrupted
 from mixscope.runs import records
 from mixscope.studies.backends import Backend, Work
+from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
 from mixscope.studies.status import Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
@@ -55,7 +56,8 @@ class Options:
     retries: how often a run that failed is started again; backoff: seconds before the first of them, doubled
     each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
     environments: extra environment of each slot, for instance which GPU it sees. pace: says how many of the
-    slots are used, None for all.
+    slots are used, None for all. fork: whether runs of this machine start as forks of a process that has
+    imported everything, where the system can (backends/forked.py).
     """
 
     slots: int = 1
@@ -65,6 +67,7 @@ class Options:
     hang_seconds: float = 900.0
     environments: Sequence[Mapping[str, str]] = field(default_factory=lambda: [{}])
     pace: Pace | None = None
+    fork: bool = True
 
 
 Notice = Callable[[Sequence[Standing], Mapping[str, Any] | None], None]
@@ -90,8 +93,16 @@ def run(
     run has saved itself.
     """
     with records.hold(out):
-        here = Local(out, root, threads=options.threads, environments=options.environments, extra=extra)
-        return _Pool(runs, out, options, notice, place or here).work()
+        here = Local(
+            out,
+            root,
+            threads=options.threads,
+            environments=options.environments,
+            extra=extra,
+            fork=options.fork,
+        )
+        with closing(here):
+            return _Pool(runs, out, options, notice, place or here).work()
 
 
 class _Pool:
@@ -146,7 +157,7 @@ class _Pool:
         Clusters are not asked so often.
         """
         until = time.monotonic() + POLL_SECONDS
-        here = [job.work for job in self.jobs if isinstance(job.work, Process)]
+        here = [job.work for job in self.jobs if isinstance(job.work, Process | Forked)]
         while self.stop_signal is None and (left := until - time.monotonic()) > 0:
             time.sleep(min(END_SECONDS, left))
             if any(work.code() is not None for work in here):
