@@ -1,6 +1,7 @@
 """`mixscope train`, `mixscope eval` and `mixscope export`: one run, and finished runs again."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -78,13 +79,21 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace, stop: Stop) -> None:
+    from mixscope import threads
     from mixscope.data.store import data_root
-    from mixscope.runs import display, execute
+    from mixscope.runs import records
     from mixscope.study import config
 
     settings = config.load(arguments.config, arguments.settings)
+    place = arguments.out if arguments.out is not None else Path("runs") / records.name_of(settings)
+    decided = threads.decide(begun=_begun(place))
+    decided.settle()  # before torch is imported
+    from mixscope.runs import display, execute
+
     root = data_root(arguments.root)
     show = display.silent() if arguments.json else display.terminal()
+    if os.environ.get("RANK", "0") == "0":
+        show.line(f"threads   {decided.why}")
     asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
     if arguments.dry_run:
         plan = execute.describe(settings, **asked)
@@ -92,6 +101,17 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
     summary = execute.run(settings, **asked, track=arguments.track)
     if arguments.json:
         print_json(summary)
+
+
+def _begun(place: Path) -> int | None:
+    """The threads that the run there began with on a CPU; None where there is none."""
+    from mixscope.runs import records
+
+    try:
+        device = records.read_environment(place)["device"]
+    except (DataError, OSError):
+        return None  # what is wrong with its records is said where they are taken up
+    return None if device.get("type") == "cuda" else int(device["threads"])
 
 
 def evaluate(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,10 @@ def examine(root: Path) -> dict[str, Any]:
 
     Every package missing here is null. Seconds of work: importing torch.
     """
+    from mixscope import threads
+
+    decided = threads.decide()
+    decided.settle()  # before torch is imported
     import psutil
     import torch
 
@@ -52,6 +56,7 @@ def examine(root: Path) -> dict[str, Any]:
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_available_gib": round(memory.available / 2**30, 1),
         "torch_threads": torch.get_num_threads(),
+        "threads_why": decided.why,
         "cuda": [torch.cuda.get_device_name(device) for device in devices],
         "bf16": [precision.emulated(device) or "native" for device in devices],
         "data_root": str(root),

@@ -23,6 +23,7 @@ from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
 from mixscope.studies.status import Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
+from mixscope.threads import Threads, keep
 
 POLL_SECONDS = 0.5  # between two looks at the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
@@ -57,7 +58,8 @@ class Options:
     each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
     environments: extra environment of each slot, for instance which GPU it sees. pace: says how many of the
     slots are used, None for all. fork: whether runs of this machine start as forks of a process that has
-    imported everything, where the system can (backends/forked.py).
+    imported everything, where the system can (backends/forked.py). decided: the cores that all slots share,
+    which the study's folder keeps for its later runs; None keeps nothing.
     """
 
     slots: int = 1
@@ -68,6 +70,7 @@ class Options:
     environments: Sequence[Mapping[str, str]] = field(default_factory=lambda: [{}])
     pace: Pace | None = None
     fork: bool = True
+    decided: Threads | None = None
 
 
 Notice = Callable[[Sequence[Standing], Mapping[str, Any] | None], None]
@@ -129,6 +132,8 @@ class _Pool:
     def work(self) -> list[Standing]:
         refuse_conflicts(self.standings())
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
+        if self.options.decided is not None:
+            keep(self.out, self.options.decided)
         previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             try:

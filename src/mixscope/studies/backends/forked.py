@@ -87,8 +87,7 @@ class ForkServer:
             except BlockingIOError:
                 return
             if not heard:
-                self.ended = True
-                self.process.wait()
+                self._over()
                 return
             *lines, self._half = (self._half + heard).split(b"\n")
             for answer in map(json.loads, lines):
@@ -100,19 +99,25 @@ class ForkServer:
 
     def close(self) -> None:
         """Ends the server; runs that it has started go on."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
-        if not self.ready:
-            self.process.terminate()
-        self.process.wait()
+        if not self.ended:
+            if not self.ready:
+                self.process.terminate()  # which it does not heed once it is
+            self._over()
+
+    def _over(self) -> None:
         self.ended = True
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(BrokenPipeError):
+                pipe.close()  # type: ignore[union-attr]
+        self.process.wait()
 
     def kill(self) -> None:
         """Ends a server that does not answer."""
         self.process.kill()
 
     def _say(self, **order: Any) -> None:
+        if self.ended:
+            return
         line = memoryview(json.dumps(order).encode() + b"\n")
         with suppress(BrokenPipeError):  # it has ended, which `look` finds out
             while line:
