@@ -87,7 +87,7 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
         state = "partial"
     elif state == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
         state = "partial"
-    if state == "done" and (digest := records.read_summary(path)["digest"]) != run.config.digest:
+    if state == "done" and (digest := records.read_summary(path)["digest"]) != run.digest:
         raise records.damaged("summary-stranger", path=str(path / "summary.json"), digest=digest)
     rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
     last = rows[-1] if rows else {}
@@ -187,8 +187,8 @@ def _refuse_stranger(run: PlannedRun, path: Path) -> None:
     """Raises DataError for a folder whose records are those of other settings, as when it was copied."""
     if (path / "environment.json").exists():
         digest = records.read_environment(path)["digest"]
-        if digest != run.config.digest:
-            about = {"digest": digest, "own": run.config.digest}
+        if digest != run.digest:
+            about = {"digest": digest, "own": run.digest}
             raise records.damaged("record-stranger", path=str(path), **about)
 
 
