@@ -56,18 +56,24 @@ def test_what_the_user_says_wins_and_nobody_is_watched():
     assert decided(0.0, environment={"OMP_NUM_THREADS": "many"}).count is None
 
 
-def test_on_a_quiet_machine_nothing_is_changed(monkeypatch):
-    monkeypatch.setattr(os, "environ", {})
-    decided(0.1).settle()
-    assert os.environ == {"MIXSCOPE_THREADS_WHY": "one for each of 2 cores"}
+def test_on_a_quiet_machine_nothing_is_changed():
+    assert decided(0.1).environment == {"MIXSCOPE_THREADS_WHY": "one for each of 2 cores"}
 
 
 @pytest.mark.parametrize("said", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
-def test_threads_wait_shortly_beside_other_programs_unless_the_user_says_how(monkeypatch, said):
-    monkeypatch.setattr(os, "environ", dict(said))
-    decided(1.0, there=8, environment=said).settle()
-    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "7"
-    assert {k: v for k, v in os.environ.items() if k in threads.WAITS} == (said or threads.SHORT_WAIT)
+def test_threads_wait_shortly_beside_other_programs_unless_the_user_says_how(said):
+    made = decided(1.0, there=8, environment=said).environment
+    assert made["OMP_NUM_THREADS"] == made["MKL_NUM_THREADS"] == "7"
+    assert {k: v for k, v in made.items() if k in threads.WAITS} == ({} if said else threads.SHORT_WAIT)
+
+
+def test_what_is_decided_holds_for_one_command(monkeypatch):
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = dict(os.environ)
+    with decided(1.0).settled():
+        assert os.environ["OMP_NUM_THREADS"] == "1" and os.environ["GOMP_SPINCOUNT"] == "100"
+    assert dict(os.environ) == before
 
 
 def test_a_run_that_is_taken_up_keeps_its_threads_whatever_others_do():

@@ -13,8 +13,8 @@ threads.json of its folder. How threads wait changes no result.
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,10 +49,25 @@ class Threads:
     busy: float | None = None
     waits: Mapping[str, str] = field(default_factory=dict)
 
-    def settle(self) -> None:
-        """Makes it so in this process and those that it starts, if torch is not yet imported."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes it so in a process that has not imported torch."""
         counts = {} if self.count is None else dict.fromkeys(COUNTS, str(self.count))
-        os.environ.update({**counts, WHY: self.why, **self.waits})
+        return {**counts, WHY: self.why, **self.waits}
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Within the block it is so, in this process and those that it starts."""
+        before = {name: os.environ.get(name) for name in self.environment}
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def decide(

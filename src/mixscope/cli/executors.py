@@ -1,7 +1,6 @@
 """Where a study's runs are executed and who watches, as the user says it for `mixscope study run`."""
 
 import argparse
-import dataclasses
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -87,7 +86,6 @@ def _here(
     most, each, environments, pace = slots.plan(
         many, runs=runs, cores=decided.count or cores(), clock=time.monotonic
     )
-    dataclasses.replace(decided, count=None, why=f"a slot's share of {decided.why}").settle()
     options = scheduler.Options(
         slots=most,
         threads=each,

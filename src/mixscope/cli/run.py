@@ -87,18 +87,18 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
     settings = config.load(arguments.config, arguments.settings)
     place = arguments.out if arguments.out is not None else Path("runs") / records.name_of(settings)
     decided = threads.decide(begun=_begun(place))
-    decided.settle()  # before torch is imported
-    from mixscope.runs import display, execute
+    with decided.settled():  # before torch is imported
+        from mixscope.runs import display, execute
 
-    root = data_root(arguments.root)
-    show = display.silent() if arguments.json else display.terminal()
-    if os.environ.get("RANK", "0") == "0":
-        show.line(f"threads   {decided.why}")
-    asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
-    if arguments.dry_run:
-        plan = execute.describe(settings, **asked)
-        return print_json(plan) if arguments.json else None
-    summary = execute.run(settings, **asked, track=arguments.track)
+        root = data_root(arguments.root)
+        show = display.silent() if arguments.json else display.terminal()
+        if os.environ.get("RANK", "0") == "0":
+            show.line(f"threads   {decided.why}")
+        asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
+        if arguments.dry_run:
+            plan = execute.describe(settings, **asked)
+            return print_json(plan) if arguments.json else None
+        summary = execute.run(settings, **asked, track=arguments.track)
     if arguments.json:
         print_json(summary)
 

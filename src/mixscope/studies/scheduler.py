@@ -103,6 +103,7 @@ def run(
             environments=options.environments,
             extra=extra,
             fork=options.fork,
+            decided=options.decided,
         )
         with closing(here):
             return _Pool(runs, out, options, notice, place or here).work()

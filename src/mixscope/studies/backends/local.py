@@ -1,5 +1,6 @@
 """A study's runs on this machine: a process for each, in a process group of its own."""
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from mixscope.studies.backends import Work, command, threads
 from mixscope.studies.backends.forked import Forked, ForkServer, left_behind, possible
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
+from mixscope.threads import Threads
 
 
 @dataclass(slots=True)
@@ -129,6 +131,7 @@ class Local:
     """This machine: a process for each run, with the threads and the environment of its slot.
 
     fork: whether runs start as forks of a process that has imported everything, where the system can.
+    decided: the cores that all slots share, and how their threads wait.
     """
 
     def __init__(
@@ -140,11 +143,16 @@ class Local:
         environments: Sequence[Mapping[str, str]],
         extra: Sequence[str],
         fork: bool = False,
+        decided: Threads | None = None,
     ) -> None:
         self.out, self.root, self.extra = out, root, extra
         self.threads, self.environments = threads, environments
         self.fork = fork and possible()
         self.server: ForkServer | None = None
+        self.settings: dict[str, str] = {}
+        if decided is not None:
+            why = f"a slot's share of {decided.why}"
+            self.settings = dataclasses.replace(decided, count=None, why=why).environment
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
         """Runs of this machine that are trained now, also those that have not written a record yet."""
@@ -168,7 +176,7 @@ class Local:
         line = command(planned, out=self.out, root=self.root, extra=self.extra)
         share = self.environments[slot % len(self.environments)]
         log = self.out / "logs" / f"{planned.directory}.log"
-        environment = {**os.environ, **threads(self.threads)}
+        environment = {**os.environ, **self.settings, **threads(self.threads)}
 
         def spawn() -> Process:
             file = log.open("ab")
