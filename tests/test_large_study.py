@@ -9,8 +9,8 @@ import yaml
 import made_study
 from mixscope.report import grouping, page
 from mixscope.results import folders, tables
-from mixscope.studies import estimate
-from mixscope.studies.status import standings
+from mixscope.studies import estimate, scheduler
+from mixscope.studies.status import JOURNAL, Ledger, note, standings
 from mixscope.study import document, matrix
 
 FEW, MANY = 4, 16  # seeds of twelve experiments
@@ -47,6 +47,34 @@ def test_the_work_for_each_run_is_the_same_whatever_their_number(studies, work):
     work(*studies[0])  # what is done once
     few, many = (calls(work, folder, study) / len(study.expand()) for folder, study in studies)
     assert many < 1.1 * few, "calls a run"
+
+
+def test_a_later_look_of_the_scheduler_reads_nothing_of_runs_that_are_done(studies):
+    counted = []
+    for folder, study in studies:
+        pool = scheduler._Pool(study.expand(), folder, scheduler.Options(), lambda *_: None, place=None)
+        assert {s.state for s in pool.standings()} == {"done"}
+        profile = cProfile.Profile()
+        profile.runcall(pool.standings)
+        counted.append(pstats.Stats(profile).total_calls)
+    assert counted[0] == counted[1] < 200
+
+
+def test_of_the_journal_a_later_look_reads_what_is_new(tmp_path):
+    ledger = Ledger(tmp_path)
+    assert ledger.given_up() == {}
+    for event, run, expected in (
+        ("gave up", "a", {"a"}), ("gave up", "b", {"a", "b"}), ("started", "a", {"b"}), ("done", "a", {"b"}),
+    ):  # fmt: skip
+        note(tmp_path, {"event": event, "run": run, "reason": "why"})
+        at = ledger.read
+        assert set(ledger.given_up()) == set(Ledger(tmp_path).given_up()) == expected
+        assert at < ledger.read == (tmp_path / JOURNAL).stat().st_size
+    with (tmp_path / JOURNAL).open("ab") as file:
+        file.write(b'{"event": "gave up", "ru')  # of a scheduler that was killed
+    assert set(ledger.given_up()) == {"b"}
+    note(tmp_path, {"event": "gave up", "run": "c"})
+    assert set(ledger.given_up()) == {"b", "c"}
 
 
 def test_a_run_of_other_settings_is_still_found_beside_its_successor(studies, tmp_path):

@@ -21,7 +21,7 @@ from mixscope.runs import records
 from mixscope.studies.backends import Backend, Work
 from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
-from mixscope.studies.status import Standing, note, refuse_conflicts, standing, standings
+from mixscope.studies.status import Ledger, Places, Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
 from mixscope.threads import Threads, keep
 
@@ -127,6 +127,8 @@ class _Pool:
         self.not_before: dict[str, float] = {}
         self.given_up: set[str] = set()
         self.done: dict[str, Standing] = {}
+        self.places: Places | None = None
+        self.ledger = Ledger(out)
         self.stop_signal: int | None = None
         self.reason = ""
 
@@ -171,7 +173,13 @@ class _Pool:
 
     def standings(self) -> list[Standing]:
         """Where every run stands; one that is done stays so, and is not read again."""
-        left = standings([r for r in self.runs if r.directory not in self.done], self.out)
+        left = standings(
+            [r for r in self.runs if r.directory not in self.done],
+            self.out,
+            places=self.places,
+            ledger=self.ledger,
+        )
+        self.places = {}  # nobody else writes here, so that places are looked for once
         self.done |= {s.run.directory: s for s in left if s.state == "done"}
         found = {s.run.directory: s for s in left} | self.done
         return [found[r.directory] for r in self.runs]
@@ -239,7 +247,7 @@ class _Pool:
     def _look_at(self, job: _Job) -> None:
         code = job.work.code()
         if code is None:
-            beat = standing(job.run, self.out).beat_age
+            beat = standing(job.run, self.out, {}).beat_age
             # A heartbeat older than the process is that of an earlier start.
             silent = job.work.age() if beat is None else min(beat, job.work.age())
             if silent > self.options.hang_seconds and not job.hung:
@@ -253,7 +261,7 @@ class _Pool:
 
     def _ended(self, job: _Job, code: int) -> None:
         name = job.run.directory
-        found = standing(job.run, self.out)
+        found = standing(job.run, self.out, {})
         if found.state == "done":
             self._tell("done", job.run)
             return
