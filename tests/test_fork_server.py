@@ -91,6 +91,18 @@ def test_an_order_that_is_taken_back_before_the_server_is_ready_is_never_carried
     server.close()
 
 
+def test_a_server_that_hangs_is_killed_with_the_run_that_waits_for_it(tmp_path):
+    server = ForkServer(log=tmp_path / "server.log", environment=dict(os.environ))
+    os.kill(server.process.pid, signal.SIGSTOP)
+    number = server.start(["--version"], log=tmp_path / "log", environment={})
+    work = Forked(server, number, spawn=lambda: pytest.fail("x"), asked=time.monotonic() - 100)
+    assert work.code() is None and work.age() > 99
+    work.send(signal.SIGKILL)
+    wait_for(lambda: work.code() is not None)
+    assert work.code() == -signal.SIGKILL
+    server.close()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """One that is ready."""

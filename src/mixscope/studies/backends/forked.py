@@ -128,7 +128,8 @@ class ForkServer:
 class Forked:
     """A run that a fork server starts, or, where the server ends before it has, a fresh process.
 
-    spawn: starts that process, a Work. asked: when it was ordered.
+    spawn: starts that process, a Work. asked: when it was ordered. stopped: the signal that was sent to it
+    before it had a process.
     """
 
     server: ForkServer
@@ -136,7 +137,7 @@ class Forked:
     spawn: Spawn
     asked: float = field(default_factory=time.monotonic)
     instead: Any = None
-    stopped: bool = False
+    stopped: int = 0
 
     @property
     def pid(self) -> int | None:
@@ -167,7 +168,7 @@ class Forked:
         if self.pid is not None:  # nobody is left who could tell how it ended; its records can
             return None if _lives(self.pid) else 0
         if self.stopped:
-            return -signal.SIGTERM
+            return -self.stopped
         self.instead = self.spawn()
         return None
 
@@ -189,11 +190,9 @@ class Forked:
         elif self.pid is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
-        elif number == signal.SIGKILL:
-            self.server.kill()
         else:
-            self.stopped = True
-            self.server.drop(self.number)
+            self.stopped = number
+            self.server.kill() if number == signal.SIGKILL else self.server.drop(self.number)
 
     def close(self) -> None:
         if self.instead is not None:
