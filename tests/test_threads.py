@@ -31,7 +31,26 @@ def decided(busy, *, there=2, allowed=None, usual=None, environment=NOTHING, beg
 def test_every_core_that_others_use_is_a_thread_less(there, busy, count):
     found = decided(busy, there=there)
     assert found.count == count
-    assert (f"other programs use {busy:.1f} of {there} cores" == found.why) == (count is not None)
+    others = f"other programs use {busy:.1f} of {there} cores"
+    assert (others == found.why) == (busy >= threads.BUSY and there > 1)
+
+
+@pytest.mark.parametrize(
+    ("there", "busy", "options"),
+    [(2, 0.0, ()), (2, 1.0, (1, 2)), (2, 2.0, (1, 2)), (8, 3.0, (1, 5, 8)), (1, 1.0, ())],
+)
+def test_beside_other_programs_the_quickest_number_of_threads_is_chosen(there, busy, options):
+    found = decided(busy, there=there)
+    assert found.options == options
+    rates = {count: 100.0 * (count % 5) for count in options}
+    if options:
+        timed = found.timed(rates)
+        assert (
+            timed.count == max(rates, key=rates.get) and f"{max(rates.values()):,.0f} images/s" in timed.why
+        )
+        assert timed.waits == found.waits
+    assert found.timed({}) == found, "what cannot be timed is as it was decided"
+    assert decided(busy, there=there, begun=2).options == ()
 
 
 def test_a_quota_counts_as_cores_and_second_threads_of_a_core_do_not():
@@ -127,17 +146,16 @@ def test_a_run_says_and_records_its_threads_and_goes_on_with_them(tmp_path):
     busy = "threads.used = lambda: float(len(threads.affinity()))"
     done = train(root, out, "train.epochs=1", lines=busy)
     assert done.returncode == 0, done.stderr
-    there = len(threads.affinity())
-    assert done.stdout.startswith(
-        f"threads   other programs use {there}.0 of {there} cores" if there > 1 else "threads"
-    )
     kept = records.read_environment(out)
-    assert kept["device"]["threads"] == 1 and kept["hardware"]["threads_why"] in done.stdout
-    # Stopped before its end, it goes on with one thread on a quiet machine.
+    count = kept["device"]["threads"]
+    if len(threads.affinity()) > 1:
+        assert "images/s with 1" in done.stdout.splitlines()[0], "it was timed"
+    assert done.stdout.startswith("threads   ") and kept["hardware"]["threads_why"] in done.stdout
+    # Stopped before its end, it goes on with as many on a quiet machine.
     status = json.loads((out / "status.json").read_text())
     (out / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
     (out / "summary.json").unlink()
     again = train(root, out, "train.epochs=1", lines="threads.used = lambda: 0.0")
     assert again.returncode == 0 and again.stdout.startswith("threads   as this run began"), again.stderr
     assert "bits may differ" not in again.stdout
-    assert [start["threads"] for start in records.read_status(out)["starts"]] == [1, 1]
+    assert [start["threads"] for start in records.read_status(out)["starts"]] == [count, count]

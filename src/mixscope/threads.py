@@ -2,9 +2,9 @@
 
 Threads of one operation wait for the slowest of them. Where another program holds one of the cores, the
 thread that has none keeps all others waiting, and those that wait spin on the cores that are there: two
-threads beside one busy program are a tenth as fast as one. So other programs are watched for a moment, every
-core that they use is one thread less, and on a busy machine threads that wait give their core away soon. On
-a quiet one nothing is changed.
+threads beside one busy program are a tenth as fast as one. So other programs are watched for a moment. On a
+quiet machine nothing is changed; on a busy one threads that wait give their core away soon, every core that
+others use is one thread less, and where a run alone is started some numbers are timed.
 
 A result depends on the number of threads in its last bits. So the number is fixed for as long as a run goes
 on, is recorded, and is what it goes on with after a restart; a study decides once, and keeps that in
@@ -42,12 +42,22 @@ class Threads:
         why: One sentence without its full stop.
         busy: Cores that other programs used, None where nobody looked.
         waits: Environment that says how threads wait; empty where that is left as it is.
+        options: Numbers of threads that are worth being timed; none where there is nothing to choose.
     """
 
     count: int | None
     why: str
     busy: float | None = None
     waits: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[int, ...] = ()
+
+    def timed(self, rates: Mapping[int, float]) -> "Threads":
+        """The quickest of its options, by images per second; as it is where nothing was timed."""
+        if not rates:
+            return self
+        best = max(rates, key=lambda count: rates[count])
+        said = ", ".join(f"{rate:,.0f} images/s with {count}" for count, rate in sorted(rates.items()))
+        return replace(self, count=best, why=f"{self.why}; {said}")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -100,14 +110,16 @@ def decide(
     if begun is not None:
         return Threads(count=begun, why="as this run began", busy=busy, waits=waits)
     usual = min(there, psutil.cpu_count(logical=False) or there) if usual is None else usual
-    free = max(1, min(allowed, usual, round(there - busy)))
-    if free == usual:
-        return Threads(count=None, why=f"one for each of {usual} cores", busy=busy, waits=waits)
-    if free < allowed:
-        why = f"other programs use {busy:.1f} of {there} cores"
-    else:
-        why = f"a quota allows {allowed} of {there} cores"
-    return Threads(count=free, why=why, busy=busy, waits=waits)
+    most = min(allowed, usual)
+    free = max(1, min(most, round(there - busy)))
+    if busy >= BUSY and most > 1:
+        why, options = f"other programs use {busy:.1f} of {there} cores", tuple(sorted({1, free, most}))
+        return Threads(
+            count=None if free == usual else free, why=why, busy=busy, waits=waits, options=options
+        )
+    if most < usual:
+        return Threads(count=most, why=f"a quota allows {allowed} of {there} cores", busy=busy, waits=waits)
+    return Threads(count=None, why=f"one for each of {usual} cores", busy=busy, waits=waits)
 
 
 def used() -> float:

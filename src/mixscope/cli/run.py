@@ -92,6 +92,14 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
 
         root = data_root(arguments.root)
         show = display.silent() if arguments.json else display.terminal()
+        if decided.options and not arguments.dry_run and _may_time(settings.run.device):
+            import torch
+
+            from mixscope.runs import probe
+
+            decided = decided.timed(probe.rates(settings, root=root, counts=decided.options))
+            os.environ[threads.WHY] = decided.why
+            torch.set_num_threads(decided.count or torch.get_num_threads())
         if os.environ.get("RANK", "0") == "0":
             show.line(f"threads   {decided.why}")
         asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
@@ -101,6 +109,13 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
         summary = execute.run(settings, **asked, track=arguments.track)
     if arguments.json:
         print_json(summary)
+
+
+def _may_time(device: str) -> bool:
+    """Whether steps can be timed in forks of this process: not where CUDA may be needed."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    on_cpu = device == "cpu" or (device == "auto" and not Path("/dev/nvidiactl").exists())
+    return hasattr(os, "fork") and alone and on_cpu
 
 
 def _begun(place: Path) -> int | None:
