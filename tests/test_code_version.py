@@ -25,7 +25,7 @@ BYSTANDERS = """
     data.decoding data.disk data.download data.formats data.inspect data.listing data.prepare data.readers
     data.resizing runs.code_version runs.display runs.doctor runs.environment runs.export runs.health_records
     runs.probe runs.record_schema runs.tracking runs.verify runs.weights_check
-    training.pretraining_data training.preview
+    study.display_names study.roles training.pretraining_data training.preview
 """.split()
 COMMENT, CODE = "# edited\n", "\nEDITED = 1\n"
 SOURCE = b"""

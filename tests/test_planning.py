@@ -1,8 +1,13 @@
 """Power against seeds: against the noncentral t, from every source of spread, and as a user sees it."""
 
+import csv
 import dataclasses
 import json
 import math
+import re
+import statistics
+from importlib import resources
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -91,8 +96,29 @@ def test_what_is_not_known_of_a_spread_makes_power_a_range(tmp_path):
 
 def test_published_spreads_have_sources():
     found = planning.published("cifar100")
-    assert 0 < found.low < found.middle < found.high < 2 and "published_sd.csv" in found.source
+    assert 0 < found.low < found.middle < found.high < 2
+    assert "9 published, 6 measured by this project; claims/published_sd.csv" in found.source
+    assert "published; claims" in planning.published("cifar10").source
     assert planning.published("no such set") == planning.published()
+
+
+def test_every_shipped_spread_is_of_a_paper_or_can_be_computed_again():
+    table = resources.files("mixscope.claims") / "published_sd.csv"
+    measured: dict[tuple[str, str], list[float]] = {}
+    own = Path(__file__).parents[1] / "docs" / "studies" / "seeds.csv"
+    for row in csv.DictReader(own.read_text().splitlines()):
+        measured.setdefault((row["model"], row["arm"]), []).append(float(row["last"]))
+    for row in csv.DictReader(table.read_text().splitlines()):
+        if row["kind"] == "published":
+            assert re.search(r"arXiv \d{4}\.\d{5} table \d", row["source"])
+            continue
+        assert (row["kind"], row["source"]) == ("measured", "docs/studies/seeds.csv column last")
+        name = "resnet" if "ResNet" in row["model"] else "vit"
+        values = measured.pop((name, row["augmentation"]))
+        assert len(values) == int(row["seeds"])
+        assert statistics.stdev(values) == pytest.approx(float(row["sd_pp"]), abs=6e-4)
+        assert statistics.fmean(values) == pytest.approx(float(row["accuracy"]), abs=6e-3)
+    assert not measured
 
 
 def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
@@ -114,6 +140,26 @@ def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
     code, text, _ = call(capsys, *words, "--out", tmp_path / "out", "--json")
     found = json.loads(text)
     assert [one["claim"] for one in found["power"]] == ["main", "H1", "H2", "within-resnet", "within-vit"]
+
+
+def test_a_standard_deviation_can_be_given_for_each_experiment(tmp_path, capsys, digits_root):
+    words = ("study", "plan", "quickstart", "--root", digits_root, "--no-probe", "--power", "--json")
+
+    def power(*more):
+        code, text, err = call(capsys, *words, "--out", tmp_path / "out", *more)
+        assert code == 0, err
+        return {one["claim"]: one["middle"] for one in json.loads(text)["power"]}
+
+    plain, noisy = power("--sd", "0.4"), power("--sd", "0.4", "--sd", "vit-mixup=2")
+    assert noisy["H1"] == plain["H1"] and noisy["H2"][-1] < plain["H2"][-1] / 2
+    for wrong, told in (
+        ("vit-mixpu=2", '--sd: no experiment "vit-mixpu" is known (nearest: vit-mixup'),
+        ("much", "--sd: expected PP or EXPERIMENT=PP"),
+        ("vit-mixup=-1", "--sd: expected percentage points above 0"),
+        ("nan", "--sd: expected percentage points above 0"),
+    ):
+        code, _, err = call(capsys, *words, "--sd", wrong)
+        assert code == 2 and told in err, wrong
 
 
 def test_cost_stands_beside_power_where_runs_have_been_made(tmp_path, capsys, digits_root):

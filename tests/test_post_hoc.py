@@ -136,6 +136,37 @@ def test_a_bundle_whose_claims_were_edited_is_post_hoc(tmp_path):
     assert zipfile.is_zipfile(zipped)
 
 
+def test_claims_beside_a_study_are_post_hoc_unless_its_runs_recorded_them(tmp_path, capsys):
+    """A claims file made of what a study found is read like any, and confirms nothing."""
+    write(tmp_path / "s")
+    bundle.write(folders.study(tmp_path / "s"), tmp_path / "s.zip")
+    claims = tmp_path / "claims.yaml"
+    assert call(capsys, "claims", "new", tmp_path / "s", "--out", claims)[0] == 0
+    for source in (tmp_path / "s", tmp_path / "s.zip"):
+        code, text, err = call(capsys, "judge", source, "--claims", claims)
+        assert code == 0 and not err and "gain-cutmix  " in text, err
+        assert f"the claims of {claims} are none that the 12 runs recorded" in text
+        judged = mixscope.judge(mixscope.load(source, claims=claims))
+        assert {v.verdict for v in judged} == {"POST-HOC"}
+        assert "post hoc" in judged.to_markdown() and "Post hoc (" in judged.sentences()[0]
+    own = matrix.KEPT
+    claims.write_text(TWO[TWO.index("claims:") :])
+    for file in (tmp_path / "s" / own, claims):
+        found = mixscope.load(tmp_path / "s", claims=file)
+        assert [v.verdict for v in verdicts.judge(found)] == ["SUPPORTED"], "the same claims are as early"
+    for form in ("judge", "report"):
+        _, text, _ = call(capsys, form, tmp_path / "s", "--claims", claims)
+        assert "post hoc" not in text
+    claims.write_text("claims: {extends: mixup-and-cutmix}\n")
+    code, _, err = call(capsys, "judge", tmp_path / "s", "--claims", claims)
+    assert code in (0, 2) and "Traceback" not in err
+    page_ = tmp_path / "post-hoc"
+    call(capsys, "claims", "new", tmp_path / "s", "--out", tmp_path / "new.yaml")
+    assert call(capsys, "report", tmp_path / "s", "--claims", tmp_path / "new.yaml", "--out", page_)[0] == 0
+    told = (page_ / "index.html").read_text()
+    assert "are none that the 12 runs recorded" in told and "written down before" not in told
+
+
 def test_a_run_that_a_bundle_no_longer_asks_for_is_told_by_it_too(tmp_path):
     write(tmp_path / "s", FOUR)
     edit(tmp_path / "s", "train.epochs: 4", "train.epochs: 5")
@@ -214,7 +245,7 @@ def test_sentences_claim_no_more_than_the_verdict(tmp_path):
 
     assert all("improved" in said for said in sentences("good", TWO))
     post_hoc = sentences("edited", TWO, ("margin: 1.0", "margin: 6.0"))
-    assert all(said.startswith("Post hoc (claims were edited") for said in post_hoc)
+    assert all(said.startswith("Post hoc (claims were written or edited") for said in post_hoc)
     capped = sentences("failed", FOUR, resnet_cutmix_s3="failed", vit_cutmix_s3="failed")
     assert all(said.startswith("Inconclusive (planned runs failed") for said in capped)
     near = sentences("near", TWO.replace("margin: 1.0", "margin: 99.0"))

@@ -87,6 +87,24 @@ def test_a_log_gets_a_line_for_every_change_and_nothing_in_between(found, capsys
     assert capsys.readouterr().out == "  8/18  done     Exp-1\n"
 
 
+def test_a_log_gets_a_line_with_progress_and_eta_at_least_every_few_minutes(
+    found, tmp_path, monkeypatch, capsys
+):
+
+    monkeypatch.setattr(progress_table.time, "monotonic", lambda: 0.0)
+    with progress_table.Lines(root=tmp_path, slots=2) as notice:
+        notice(found[:11], None)
+        assert capsys.readouterr().out == ""
+        monkeypatch.setattr(progress_table.time, "monotonic", lambda: 181.0)
+        notice(found[:11], None)
+        line = capsys.readouterr().out
+        notice(found[:11], None)
+        assert capsys.readouterr().out == ""
+    assert line.startswith("  8/11  running  ") and f"{RUNS[8].directory} epoch 3/12" in line
+    assert line.endswith("  200 img/s  eta 19 s\n")
+    assert progress_table.LINE_SECONDS <= 300
+
+
 def test_watching_ends_when_all_is_done_and_says_only_what_changed(found, tmp_path, monkeypatch, capsys):
     looks = iter([found, found, [standing(i, "done", tmp_path) for i in range(18)]])
     monkeypatch.setattr(progress_table, "standings", lambda runs, out: next(looks))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import made_study
+import planned
 from mixscope.analysis import summary as typed
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
@@ -16,10 +17,9 @@ from mixscope.report import page
 from mixscope.report.sections import analyses
 from mixscope.report.words import Words
 from mixscope.results import Results, folders
-from mixscope.study import matrix
 from mixscope.study.roles import Roles
 
-STUDY = matrix.parse(
+STUDY = planned.results(
     """
 name: planned
 factors:
@@ -33,8 +33,7 @@ factors:
     default: {augment.mix: none}
     cutmix: {augment.mix: cutmix}
 seeds: [0, 1]
-""",
-    file="planned.yaml",
+"""
 )
 N = 30
 
@@ -70,7 +69,7 @@ def one_run(what, draws):
 def summary(what, seeds=2):
     draws = np.random.default_rng(0)
     module = importlib.import_module(f"mixscope.analysis.{what}")
-    found = [(run, one_run(what, draws)) for run in STUDY.expand() if run.seed < seeds]
+    found = [(run, one_run(what, draws)) for run in STUDY.runs if run.seed < seeds]
     return json.loads(json.dumps(module.compare(STUDY, found), allow_nan=False))
 
 
@@ -120,7 +119,7 @@ def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, 
 def test_arms_models_and_their_differences_are_compared_in_each_stratum(place, summaries):
     part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "calibration")
     drawn = [f for f in part.figures if f.id.startswith("differences-calibration-ece")]
-    assert [f.title for f in drawn] == ["digits · ECE", "CIFAR-100 · ECE"]
+    assert [f.title for f in drawn] == ["digits · ECE", "CIFAR100 · ECE"]
     for text in ("ResNet: CutMix − Default", "Default: ViT − ResNet", "CutMix: ViT − ResNet"):
         assert text in str(drawn[0].svg)
     one = next(c for c in summaries["calibration"]["contrasts"] if c["kind"] == "did")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+NAMES = ("run_cifar.sh", "run_tiny.sh", "eval.sh")
 
 
 @pytest.fixture
@@ -48,7 +49,42 @@ def test_eval_evaluates_the_study_and_passes_its_arguments_on(script):
     assert script("eval.sh", STUDY="runs/mine", code=1) == (1, ["study eval runs/mine"])
 
 
-@pytest.mark.parametrize("name", ["run_cifar.sh", "run_tiny.sh", "eval.sh"])
+def test_a_dry_run_prepares_nothing(script):
+    assert script("run_cifar.sh", "--dry-run") == (
+        0,
+        ["study run resnet-vs-vit --only data=cifar100 --slots auto --dry-run"],
+    )
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A PATH with what the scripts need and no mixscope, and copies of the scripts."""
+    (tmp_path / "bin").mkdir()
+    for program in ("bash", "dirname"):
+        (tmp_path / "bin" / program).symlink_to(shutil.which(program))
+    for name in NAMES:
+        shutil.copy(ROOT / name, tmp_path)
+    return {**os.environ, "PATH": str(tmp_path / "bin")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_run_as_typed_finds_mixscope_where_make_installs_it(tmp_path, bare, name):
+    program = tmp_path / ".venv" / "bin" / "mixscope"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run([tmp_path / name], env=bare, cwd="/", capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and "study" in done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_mixscope_a_script_says_how_to_install_it(tmp_path, bare, name):
+    done = subprocess.run([tmp_path / name], env=bare, capture_output=True, text=True)
+    assert done.returncode == 127 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert "`pip install -r requirements.txt`" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_who_stops_a_script_stops_the_study(tmp_path, name):
     """The process of the script becomes that of the command, so that `kill` reaches it."""
     program = tmp_path / "mixscope"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mixscope.claims import judgement
 from mixscope.claims.judgement import Contrasted, Judgement
-from mixscope.errors import ConfigError
 from mixscope.results import Results, claims_files
 from mixscope.results.results import LAST
 from mixscope.results.runs_table import Reading
@@ -38,7 +37,8 @@ def load(
         source: A study's folder (also while it runs), a run's folder, a bundle, a table (CSV, TSV, JSON
             lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns. A table has one row a run,
             or one an experiment with mean and spread.
-        claims: A file of claims that were written down before the results came (`mixscope claims new`).
+        claims: A file of claims that were written down before the results came (`mixscope claims new`). In
+            place of a study's own claims they are post hoc, unless its runs recorded the same.
         baseline: The level that augmentations are compared with, where it is not found or another is meant.
         columns: Of a table, `{role: heading}`, for instance `{"accuracy": "val_acc"}`.
         n_test: Of a table, the number of test examples, where no column has it.
@@ -59,15 +59,22 @@ def load(
         factors=() if claimed is None else claimed.factors,
     )
     found = read(source, checkpoint=checkpoint, reading=reading)
-    if claimed is None:
-        return found
-    if found.plan is not None:
-        raise ConfigError(f"claims: {found.source} is of a study, which has claims of its own")
-    return claimed.put_into(found)
+    return found if claimed is None else claimed.put_into(found)
 
 
 def judge(results: Source, *, checkpoint: str = LAST) -> "Judgement[Any]":
-    """Judges claims, or explores all gains where nothing was claimed. See `claims.judgement.judge`."""
+    """Judges claims, or explores all gains where nothing was claimed.
+
+    Args:
+        results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
+        checkpoint: "last" or "selected" (by validation).
+
+    Returns:
+        A sequence of verdicts that prints as a table and has `to_markdown()`, `to_latex()` and `sentences()`.
+
+    Raises:
+        DataError: If results cannot be read or there is nothing to judge.
+    """
     return judgement.judge(read(results, checkpoint=checkpoint), checkpoint=checkpoint)
 
 
@@ -78,7 +85,22 @@ def contrast(
     where: Mapping[str, str] | None = None,
     checkpoint: str = LAST,
 ) -> Judgement[Contrasted]:
-    """Estimates a weighted comparison in every stratum. See `claims.judgement.contrast`."""
+    """Estimates a weighted comparison in every stratum.
+
+    Args:
+        results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
+        weights: `{factor: {level: weight}}`. Weights of a factor sum to 0 and are scaled to a difference of
+            means.
+        where: `{factor: level}` of the strata to estimate it in; default: all.
+        checkpoint: "last" or "selected" (by validation).
+
+    Returns:
+        One estimate a stratum, in percentage points, with its 95 % interval and two-sided p.
+
+    Raises:
+        ConfigError: If a factor or level is not there, or weights do not sum to 0.
+        DataError: If results cannot be read.
+    """
     found = read(results, checkpoint=checkpoint)
     return judgement.contrast(found, weights, where=where, checkpoint=checkpoint)
 

@@ -42,18 +42,24 @@ def room_for(path: Path) -> Iterator[None]:
     except Exception as problem:
         if isinstance(problem, DiskFull) or not is_full(problem):
             raise
-        raise DiskFull(
-            f"{path}: cannot be written, the disk is full; make room, then the same command goes on"
-        ) from problem
+        raise DiskFull(f"{path}: cannot be written, {no_room(problem)}") from problem
 
 
 def is_full(problem: BaseException | None) -> bool:
     """Whether an error comes from a disk or quota without room, also one that a library has wrapped."""
+    return no_room(problem) is not None
+
+
+def no_room(problem: BaseException | None) -> str | None:
+    """Why there is no room, and the mend, as the end of a sentence; None for any other error."""
     while problem is not None:
-        if isinstance(problem, DiskFull) or getattr(problem, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            return True
+        number = getattr(problem, "errno", None)
+        if number == errno.EFBIG:
+            return "a file would be larger than this shell allows; raise `ulimit -f`, then start it again"
+        if isinstance(problem, DiskFull) or number in (errno.ENOSPC, errno.EDQUOT):
+            return "the disk is full; make room, then the same command goes on"
         problem = problem.__cause__ or problem.__context__
-    return False
+    return None
 
 
 def sync_folder(folder: Path) -> None:

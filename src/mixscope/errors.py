@@ -11,6 +11,8 @@ from pathlib import Path
 from mixscope import i18n
 from mixscope.findings import Finding
 
+MOST_LISTED = 12  # known names that a message lists where none is near
+
 
 class _Located(ValueError):
     """An error that knows where it is.
@@ -79,12 +81,33 @@ class DiskFull(OSError):
 
 
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> str:
-    """The sentence for a name that is not among `known`, with the nearest ones.
+    """The sentence for a name that is not among `known`, with the nearest ones; all where they are few.
 
     >>> unknown("data.name", "data set", "cifar10O", ["cifar10", "cifar100", "digits"])
     'data.name: no data set "cifar10O" is known (nearest: cifar10, cifar100)'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    near = nearest(str(name), names)
+    if not near and len(names) > MOST_LISTED:
+        near = difflib.get_close_matches(_plain(str(name)), names, n=3, cutoff=0.0)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(names)}"
     return f'{where}: no {kind} "{name}" is known ({hint})'
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The names that are most like one, three at most; case and marks count for nothing.
+
+    >>> nearest("CIFAR-100", ["cifar10", "cifar100"]), nearest("x", ["cifar10"])
+    (['cifar100'], [])
+    """
+    by_plain: dict[str, str] = {}
+    for each in known:
+        by_plain.setdefault(_plain(each), each)
+    plain = _plain(name)
+    if plain in by_plain:
+        return [by_plain[plain]]
+    return [by_plain[each] for each in difflib.get_close_matches(plain, by_plain, n=3, cutoff=0.5)]
+
+
+def _plain(name: str) -> str:
+    return "".join(sign for sign in name.lower() if sign.isalnum())

@@ -1,15 +1,21 @@
 """Values as text: durations, sizes, numbers, differences with their sign."""
 
+import re
 import unicodedata
+
+# Control characters but tab and line feed, lone surrogates, and what XML leaves out.
+_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
 def duration(seconds: float) -> str:
     """Time.
 
-    >>> duration(10_700)
-    '2 h 58 min'
+    >>> duration(10_700), duration(1_000_000)
+    ('2 h 58 min', '11 d 14 h')
     """
-    minutes = round(seconds / 60)
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if hours >= 72:
+        return f"{hours // 24} d {hours % 24} h"
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
@@ -49,3 +55,12 @@ def width(text: str) -> int:
 def padded(text: str, columns: int) -> str:
     """A text with blanks behind it up to so many columns of a terminal."""
     return text + " " * max(0, columns - width(text))
+
+
+def printable(text: str) -> str:
+    """A text from outside without control characters, which a terminal would obey and no XML file may hold.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    return _CONTROL.sub(lambda sign: repr(sign[0])[1:-1], text)

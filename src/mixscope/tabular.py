@@ -10,6 +10,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from mixscope.formatting import printable
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for the beginning of a formula
 
 
@@ -48,7 +50,7 @@ def _entry(value: Any, number: str) -> Any:
 
 def to_text(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> list[str]:
     """Rows of equal length as lines whose columns stand below each other, below a head and a rule."""
-    cells = [list(map(str, row)) for row in rows]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     style = "simple" if head else "plain"
     text = tabulate(cells, headers=list(head), tablefmt=style, disable_numparse=True)
     return [line.rstrip() for line in text.splitlines()]

@@ -8,20 +8,25 @@ is spread over its experiments. So they come from simulated studies without an e
 variance, and the smallest level that any of the patterns asks for is taken.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy
 from scipy import special
 
-from mixscope import rng
+from mixscope import rng, user_cache
 from mixscope.claims.contrasts import LEVEL, NARROW
 
 ONE_SIDED, EQUIVALENCE = (1 - LEVEL) / 2, (1 - NARROW) / 2  # what is spent in all
 STUDIES = 100_000
 CHUNK = 10_000
+CACHE, KEPT_PLANS = "look_levels.json", 200
 # Standard deviations between the runs of each experiment; paired by seed a contrast is a single one.
 PATTERNS = {
     "paired": (1.0,),
@@ -85,10 +90,39 @@ def levels(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     """(one-sided, equivalence) level of every look."""
     if len(looks) == 1:
         return ((ONE_SIDED, EQUIVALENCE),)
-    if looks in KNOWN:
-        return KNOWN[looks]
-    tails = _tails(looks, STUDIES, 0)
-    return tuple(zip(spend(tails, looks, ONE_SIDED), spend(tails, looks, EQUIVALENCE), strict=True))
+    return KNOWN[looks] if looks in KNOWN else _kept(looks)
+
+
+@cache
+def _kept(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """Levels of a plan from the cache of the user, else from a simulation, which takes some seconds."""
+    code = b"".join(Path(file).read_bytes() for file in (__file__, rng.__file__))
+    about = f"{np.__version__} {scipy.__version__} {hashlib.sha256(code).hexdigest()} {looks}"
+    name = hashlib.sha256(about.encode()).hexdigest()[:16]
+    kept = user_cache.read(CACHE)
+    if (found := _fitting(kept.get(name), looks)) is not None:
+        return found
+    found = simulated(looks)
+    user_cache.write(CACHE, dict([*kept.items(), (name, found)][-KEPT_PLANS:]))  # kept or not, it is the same
+    return found
+
+
+def _fitting(kept: Any, looks: tuple[int, ...]) -> tuple[tuple[float, float], ...] | None:
+    """Levels as they were kept; None where they are none, or more than can be spent."""
+    try:
+        found = tuple((float(one), float(both)) for one, both in kept)
+    except (TypeError, ValueError):
+        return None
+    fit = len(found) == len(looks) and all(0 <= a <= ONE_SIDED and 0 <= b <= EQUIVALENCE for a, b in found)
+    return found if fit else None
+
+
+def simulated(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """(one-sided, equivalence) level of every look from 100,000 studies of each pattern, seeded."""
+    each = [
+        tails(looks, spreads, studies=STUDIES, seed=1000 * i) for i, spreads in enumerate(PATTERNS.values())
+    ]
+    return tuple(zip(spend(each, looks, ONE_SIDED), spend(each, looks, EQUIVALENCE), strict=True))
 
 
 def spend(tails: Sequence[np.ndarray], looks: Sequence[int], total: float) -> list[float]:
@@ -126,14 +160,6 @@ def _down(level: float) -> float:
     digits = max(4, -math.floor(math.log10(level)))
     scale = 10.0**digits
     return math.floor(level * scale) / scale
-
-
-@cache
-def _tails(looks: tuple[int, ...], studies: int, seed: int) -> tuple[np.ndarray, ...]:
-    return tuple(
-        tails(looks, spreads, studies=studies, seed=seed + 1000 * i)
-        for i, spreads in enumerate(PATTERNS.values())
-    )
 
 
 def tails(

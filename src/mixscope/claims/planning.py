@@ -92,7 +92,9 @@ def published(data: str | None = None) -> Spread:
     rows = list(csv.DictReader(text.splitlines()))
     mine = [row for row in rows if row["data"] == data] or rows
     found = sorted(float(row["sd_pp"]) for row in mine)
-    source = f"{len(found)} published or measured standard deviations (claims/published_sd.csv)"
+    own = sum(row["kind"] == "measured" for row in mine)
+    counts = f"{len(mine) - own} published" + (f", {own} measured by this project" if own else "")
+    source = f"the range of {len(mine)} standard deviations ({counts}; claims/published_sd.csv)"
     return Spread(low=found[0], middle=statistics.median(found), high=found[-1], source=source)
 
 
@@ -115,14 +117,8 @@ def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread
         summary = results.summary_of(experiment.name)
         if len(values) > 1:
             variances[experiment.name] = statistics.variance(values), len(values) - 1
-        elif summary is not None and summary.spread is not None and summary.n_seeds > 1:
-            factor = {
-                "sd": 1.0,
-                "sd0": math.sqrt(summary.n_seeds / (summary.n_seeds - 1)),
-                "se": math.sqrt(summary.n_seeds),
-                "ci95": math.sqrt(summary.n_seeds) / float(stats.t.ppf(0.975, summary.n_seeds - 1)),
-            }[summary.spread_kind or "sd"]
-            variances[experiment.name] = (POINTS * factor * summary.spread) ** 2, summary.n_seeds - 1
+        elif summary is not None and summary.sd is not None:
+            variances[experiment.name] = (POINTS * summary.sd) ** 2, summary.n_seeds - 1
     if not variances:
         raise DataError(f"{results.source}: no experiment has two finished runs, so no spread between runs")
     freedom = sum(df for _, df in variances.values())

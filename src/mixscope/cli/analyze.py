@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mixscope import output
 from mixscope.analysis import ANALYSES
 from mixscope.cli.grammar import bar, declare, print_json, root_and_json
 
@@ -64,7 +65,7 @@ def analyze(arguments: argparse.Namespace) -> None:
         arguments.folder,
         request,
         root=data_root(arguments.root),
-        say=(lambda line: None) if quiet else partial(print, flush=True),
+        say=(lambda line: None) if quiet else partial(output.line, work="analysis"),
         bar=partial(bar, quiet=quiet),
     ):
         page.write_analysis(compared, arguments.folder / "analysis" / what)
@@ -73,6 +74,6 @@ def analyze(arguments: argparse.Namespace) -> None:
             print(f"\n{what}")
             for line in examine.lines(what, compared):
                 print(f"  {line}".rstrip())
-            print(f"\nfiles     {arguments.folder / 'analysis' / what}\n", flush=True)
+            output.line(f"\nfiles     {arguments.folder / 'analysis' / what}\n", work="analysis")
     if quiet:
         print_json(document)

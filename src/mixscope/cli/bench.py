@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mixscope.cli.grammar import EXIT, bar, declare, print_json
+from mixscope.cli.grammar import bar, declare, declare_group, print_json
 from mixscope.errors import ConfigError, Interrupted
 from mixscope.signals import leave
 from mixscope.training.stop import Stop, listening
@@ -39,19 +39,17 @@ HELP = {
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    bench = commands.add_parser(
+    verbs = declare_group(
+        commands,
         "bench",
-        help="measure mixscope on this machine, as ratios to what the machine could do",
-        description="Measure mixscope on this machine. Rows take turns and ratios are taken within a round,"
-        " so they may be quoted; rates belong to this machine and this hour. Close what else runs.",
-        epilog="examples:\n"
+        "measure mixscope on this machine, as ratios to what the machine could do",
         "  mixscope bench loader --quick\n"
         "  mixscope bench train --arch resnet18\n"
-        "  mixscope bench study --slots 4\n" + EXIT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "  mixscope bench study --slots 4",
+        more="Rows take turns and ratios are taken within a round, so they may be quoted; rates belong to"
+        " this machine and this hour. Close what else runs.",
+        verbs="WHAT",
     )
-    verbs = bench.add_subparsers(dest="verb", required=True, metavar="WHAT")
     made = {}
     for name, do in {
         "loader": loader, "mixing": mixing, "train": train, "eval": evaluate, "study": study

@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import Parser, declare, spoken
+from mixscope.cli.grammar import declare, declare_group, spoken
 
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    noun = commands.add_parser("claims", help="write down what is claimed before results come")
-    verbs = noun.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    verbs = declare_group(
+        commands,
+        "claims",
+        "write down what is claimed before results come",
+        "  mixscope claims new results.csv --out claims.yaml\n"
+        "  mixscope judge next-results.csv --claims claims.yaml",
+    )
     command = declare(
         verbs,
         "new",

@@ -5,13 +5,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, picture, print_json
+from mixscope import output
+from mixscope.cli.grammar import declare, declare_group, picture, print_json
 
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    noun = commands.add_parser("cues", help="draw the set of local and global cues, and match its dials")
-    verbs = noun.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = declare_group(
+        commands,
+        "cues",
+        "draw the set of local and global cues, and match its dials",
+        "  mixscope cues draw --sheet cues.png\n"
+        "  mixscope cues match local-global --only model=vit --to dials.yaml",
+        more="Each image has a local cue (texture) and a global one (arrangement), so that it shows which of"
+        " the two a model goes by; docs/notes/local-global.md says how the set is made.",
+    )
     command = declare(
         verbs,
         "match",
@@ -84,7 +92,7 @@ def match(arguments: argparse.Namespace) -> int:
             cell.config,
             seeds=arguments.seeds,
             work=work,
-            say=(lambda line: None) if arguments.json else partial(print, flush=True),
+            say=(lambda line: None) if arguments.json else partial(output.line, work="search"),
         ),
         matching.start(cell.config, arguments.source),
         target=arguments.target,

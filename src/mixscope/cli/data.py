@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import EXIT, bar, declare, picture, print_json, root_and_json
+from mixscope.cli.grammar import bar, declare, declare_group, picture, print_json, root_and_json
 
 NOTE_WIDTH = 300  # characters; with --json they are whole
 EXAMPLES = {
@@ -15,7 +15,7 @@ EXAMPLES = {
     "  mixscope data prepare cifar100 --size 64 --as cifar100-64px\n"
     "  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers\n"
     "  mixscope data prepare imagefolder --source ~/pets --test-fraction 0.2 --as pets\n"
-    "  mixscope data prepare tiny-imagenet --source ~/hub/tiny-imagenet (a folder of Parquet files)\n"
+    "  mixscope data prepare tiny-imagenet --source ~/hub/tiny-imagenet  # a folder of Parquet files\n"
     "  mixscope data prepare cues --source dials.yaml --as cues-mine",
     "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",
     "info": "  mixscope data info digits\n  mixscope data info cifar100 --sheet cifar100.png",
@@ -24,18 +24,14 @@ EXAMPLES = {
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    data = commands.add_parser(
+    verbs = declare_group(
+        commands,
         "data",
-        help="prepare, check and look at data sets",
-        description="Prepare, check and look at data sets.",
-        epilog="examples:\n"
+        "prepare, check and look at data sets",
         "  mixscope data list\n"
         "  mixscope data prepare cifar100\n"
-        "  mixscope data info cifar100 --sheet cifar100.png\n" + EXIT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "  mixscope data info cifar100 --sheet cifar100.png",
     )
-    verbs = data.add_subparsers(dest="verb", required=True, metavar="VERB")
     listing = declare(verbs, "list", data_list, "show the data sets that are known", "  mixscope data list")
     root_and_json(listing)
     for name, do, help in (
@@ -56,6 +52,11 @@ def add(commands: Any) -> None:
                 type=float,
                 metavar="F",
                 help="of an image folder without a test split: hold out this share of each class",
+            )
+            command.add_argument(
+                "--background",
+                metavar="'#RRGGBB'",
+                help="of an image folder: the colour behind transparent pixels (default: white)",
             )
             command.add_argument("--as", dest="called", metavar="NAME", help="prepare it under another name")
         if name == "info":
@@ -104,6 +105,7 @@ def data_prepare(arguments: argparse.Namespace) -> None:
             source=arguments.source,
             size=arguments.size,
             test_fraction=arguments.test_fraction,
+            background=arguments.background,
             called=arguments.called,
             progress=progress,
         )

@@ -9,11 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import ConfigError
+from mixscope.formatting import printable
 
 if TYPE_CHECKING:
     from mixscope.report.words import Words
+    from mixscope.results import Results
 
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
+
+
+# Settings by the names that other tools give them.
+_SETTINGS = {
+    "model": "model.arch",
+    "arch": "model.arch",
+    "data": "data.name",
+    "dataset": "data.name",
+    "opt": "optim.name",
+    "optimizer": "optim.name",
+    "scheduler": "optim.schedule",
+    "learning_rate": "optim.lr",
+    "mix": "augment.mix",
+    "augmentation": "augment.mix",
+    "device": "run.device",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,7 +48,32 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, of the words with all that have no option's name side by side."""
         words = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(words if self._subparsers else self._parted(words), namespace)
+        odd = next((word for word in words if printable(word) != word), None)
+        if odd is not None:
+            self.error(f"{printable(odd)}: holds control characters, which no name or path of ours has")
+        if self._subparsers:
+            return super().parse_known_args(words, namespace)
+        found, left = super().parse_known_args(self._parted(words), namespace)
+        options = words[: words.index("--")] if "--" in words else words
+        unknown = [i for i, word in enumerate(options) if word in left and word.startswith("-")]
+        if unknown:
+            self.error("; ".join(self._refusal(options, i) for i in unknown))
+        return found, left
+
+    def _refusal(self, words: Sequence[str], at: int) -> str:
+        """What to write for an option that is not there: the option or the setting that was meant."""
+        from mixscope.errors import nearest
+
+        name, given, value = words[at].partition("=")
+        if not given:
+            following = words[at + 1 : at + 2]
+            value = "" if not following or following[0].startswith("-") else following[0]
+        said = f"no option {name}"
+        if any(action.metavar == "key=value" and not action.option_strings for action in self._actions):
+            if (key := setting_called(name.lstrip("-"))) is not None:
+                return f"{said}; settings are written without hyphens: {key}={value or '...'}"
+        near = nearest(name, self._option_string_actions)
+        return f"{said} (nearest: {', '.join(near)})" if near else said
 
     def _parted(self, words: Sequence[str]) -> list[str]:
         named: list[str] = []
@@ -48,6 +91,46 @@ class Parser(argparse.ArgumentParser):
             ):  # options take one value or none (a test sees to it)
                 named += [value for value in (next(before, None),) if value is not None]
         return [*named, "--", *others, *after] if after else others + named
+
+
+def setting_called(name: str) -> str | None:
+    """The setting that a user means by a name without its group, or by the name that other tools give it.
+
+    >>> setting_called("lr"), setting_called("batch-size"), setting_called("model"), setting_called("foo")
+    ('optim.lr', 'train.batch_size', 'model.arch', None)
+    """
+    from mixscope.errors import nearest
+    from mixscope.study.config import RunConfig
+
+    wanted = name.replace("-", "_").lower()
+    keys = {key.rpartition(".")[2]: key for key in RunConfig().flat()}
+    if wanted in keys.values() or wanted in _SETTINGS:
+        return _SETTINGS.get(wanted, wanted)
+    near = nearest(wanted, keys)
+    return keys[near[0]] if near else None
+
+
+def declare_group(
+    commands: Any, name: str, help: str, examples: str, *, more: str = "", verbs: str = "VERB"
+) -> Any:
+    """Adds a command that has commands of its own; returns what they are added to.
+
+    Args:
+        commands: What add_subparsers gave.
+        name: Of the command.
+        help: One sentence without its full stop.
+        examples: Lines, indented.
+        more: Further sentences of its description.
+        verbs: What stands for its commands in the usage line.
+    """
+    made = commands.add_parser(
+        name,
+        help=help,
+        description=" ".join(filter(None, (f"{help[0].upper()}{help[1:]}.", more))),
+        epilog=f"examples:\n{examples}\n{EXIT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return made.add_subparsers(dest="verb", required=True, metavar=verbs)
 
 
 def declare(
@@ -114,14 +197,14 @@ def language(command: argparse.ArgumentParser) -> None:
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
 
 
-def spoken(lang: str) -> "Words":
+def spoken(lang: str, results: "Results | None" = None) -> "Words":
     """The texts for the terminal: English where its encoding has no Korean, which is said once.
 
     Raises ConfigError for a language that is not there.
     """
     from mixscope.report.words import Words
 
-    words = Words(lang)
+    words = Words(lang, results)
     try:
         words("page.title-sign").encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -129,8 +212,17 @@ def spoken(lang: str) -> "Words":
             f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
             " gets English; PYTHONUTF8=1 makes it UTF-8\n"
         )
-        return Words("en")
+        return Words("en", results)
     return words
+
+
+def ascii_only() -> bool:
+    """Whether the terminal's encoding has no check marks and no ±."""
+    try:
+        "✓✗±".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return False
 
 
 def print_json(value: Any) -> None:

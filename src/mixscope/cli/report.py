@@ -73,7 +73,7 @@ def report(arguments: argparse.Namespace) -> None:
             }
         )
     else:
-        words = spoken(arguments.lang)
+        words = spoken(arguments.lang, results)
         for line in _lines(made.story.verdicts, words):
             print(line)
         if made.story.explored:

@@ -139,8 +139,22 @@ def evaluate(arguments: argparse.Namespace) -> int:
     rows = evaluate.evaluate(done, split=arguments.split, root=root, damaged=damaged.append)
     for line in [*left, *damaged]:
         print(f"passed over: {line}", file=sys.stderr)
-    print_json(rows) if arguments.json else print(table(rows))
+    print_json(rows) if arguments.json else print(table([_in_percent(row) for row in rows]))
     return 4 if damaged else 0
+
+
+def _in_percent(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a checkpoint with the headings and the unit of a study's table."""
+    from mixscope import i18n
+    from mixscope.results.tables import METRICS
+
+    shown: dict[str, Any] = {}
+    for key, value in row.items():
+        if key in METRICS:
+            shown[i18n.message(f"table.{key}")] = None if value is None else f"{100 * value:.2f}%"
+        else:
+            shown[key.replace("_", " ")] = value
+    return shown
 
 
 def export(arguments: argparse.Namespace) -> None:

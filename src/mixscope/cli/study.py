@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from mixscope import i18n, output
 from mixscope.cli.executors import chosen, declare_executor, declare_track, tracked
-from mixscope.cli.grammar import declare, language, print_json, root_and_json, spoken, table
+from mixscope.cli.grammar import (
+    ascii_only,
+    declare,
+    declare_group,
+    language,
+    print_json,
+    root_and_json,
+    spoken,
+    table,
+)
 from mixscope.cli.power import declare_power, power_of_study
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, DiskFull
 
 if TYPE_CHECKING:
     from mixscope.results import Results
@@ -18,8 +27,19 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """What this file adds to the grammar."""
-    study = commands.add_parser("study", help="plan, run and tabulate many runs from one file")
-    verbs = study.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = declare_group(
+        commands,
+        "study",
+        "plan, run and tabulate many runs from one file",
+        "  mixscope study plan quickstart\n"
+        "  mixscope study run quickstart --slots 2\n"
+        "  mixscope study status quickstart --watch\n"
+        "  mixscope study table quickstart\n"
+        "  mixscope study new mine --from resnet-vs-vit",
+        more="STUDY is a built-in study, a .yaml file, or a folder of its runs. Built in are quickstart,"
+        " resnet-vs-vit, resnet-vs-vit-published, resnet-vs-vit-small-images, resnet-vs-vit-two-cores,"
+        " resnet-vs-vit-two-cores-short, mixing-zoo and local-global.",
+    )
     _add_new(verbs)
     _add_export(verbs)
     _add_pack(verbs)
@@ -93,7 +113,9 @@ def add(commands: Any) -> None:
             declare_executor(command)
             declare_track(command)
             command.add_argument(
-                "--dry-run", action="store_true", help="check what the runs need, and start none"
+                "--dry-run",
+                action="store_true",
+                help="say what the runs take and what they lack, and start none",
             )
         if name == "run":
             command.add_argument(
@@ -186,15 +208,18 @@ def study_export(arguments: argparse.Namespace) -> None:
 
 
 def study_new(arguments: argparse.Namespace) -> None:
+    from mixscope.atomic import replacing
     from mixscope.study import matrix
 
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
+    if file.exists() or file.is_symlink():
+        raise ConfigError(f"{file}: is there already; give another --out, or remove it")
     try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError as problem:
-        raise ConfigError(f"{file}: is there already; give another --out, or remove it") from problem
+        with replacing(file) as opened:
+            opened.write(text.encode())
+    except DiskFull:
+        raise
     except OSError as problem:
         raise ConfigError(f"{file}: cannot be written ({problem.strerror}); give another --out") from problem
     if arguments.json:
@@ -208,6 +233,9 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     from mixscope.study.config import split_pair
 
     study = matrix.load(arguments.study)
+    if arguments.study in matrix.builtin() and Path(arguments.study).exists():
+        name = arguments.study
+        print(f"note: {name} is the built-in study; for what is at ./{name}, write ./{name}", file=sys.stderr)
     folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
@@ -219,7 +247,7 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
-    from mixscope.studies import estimate, missing, names, probes
+    from mixscope.studies import estimate, missing, names, probes, start_check
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -258,6 +286,8 @@ def study_plan(arguments: argparse.Namespace) -> None:
         print(sentence)
     for finding in lacking:
         print(f"missing   {i18n.render(finding)}")
+    for finding in start_check.instead(study, found, costs, slots=arguments.slots):
+        print(f"instead   {i18n.render(finding)}")
 
 
 def _cost_row(cost: Any) -> dict[str, Any]:
@@ -378,8 +408,10 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     root, live = data_root(arguments.root), sys.stdout.isatty()
     names.check(study, runs, root=root)
     if arguments.executor == "local":  # a node of a cluster may keep its data elsewhere
-        _refuse_missing(runs, out, root=root, slots=fixed or 1, threads=options.threads)
+        _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads)
     if arguments.dry_run:
+        if not arguments.json:
+            print("dry run   nothing was started")
         return 0
     folder.keep(study, out)
     if arguments.json:
@@ -393,25 +425,50 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     if arguments.json:
         print_json(rows)
     else:
-        print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}; records in {out}")
+        print(f"\n{_shown(results, rows)}; records in {out}")
         for note in _notes(results):
             print(note)
         print(f"`mixscope report {out}` tells what they say")
     return 0 if all(s.state == "done" for s in found) else 1
 
 
-def _refuse_missing(runs: Any, out: Path, *, root: Path, slots: int, threads: int) -> None:
-    """Raises DataError or RunFailed for all that some run cannot do without, and says what else is short."""
-    from mixscope.studies import estimate, missing, probes
-    from mixscope.studies.status import standings
+def _check_start(
+    arguments: argparse.Namespace,
+    study: Any,
+    runs: Any,
+    out: Path,
+    *,
+    root: Path,
+    slots: int,
+    threads: int,
+) -> None:
+    """Says what the runs take and lack. Raises DataError or RunFailed for all that one cannot do without.
 
-    found = standings(runs, out)
-    costs = estimate.estimates(found, root=root, probe=probes.Remembered(threads=threads))
-    lacking = missing.missing(found, costs, root=root, out=out, slots=slots)
-    for finding in lacking:
-        if finding.severity == "warn":
-            print(f"warning   {i18n.render(finding)}", file=sys.stderr)
-    missing.refuse(lacking)
+    slots: how many go at once; 0 where that is found out on the way, and one with all cores is as fast.
+    """
+    from mixscope.hardware import cores
+    from mixscope.studies import missing, probes, start_check
+
+    threads = threads if slots else cores()
+    found = start_check.check(
+        study,
+        runs,
+        out,
+        root=root,
+        slots=slots or 1,
+        prober=probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr)),
+        remembered=probes.Remembered(threads=threads),
+    )
+    if not arguments.json:
+        for line in found.lines():
+            output.line(line, work="study")
+    elif arguments.dry_run:
+        print_json(found.to_dict())
+    else:
+        for finding in found.lacking:
+            if finding.severity == "warn":
+                print(f"warning   {i18n.render(finding)}", file=sys.stderr)
+    missing.refuse(found.lacking)
 
 
 def _kept(runs: Any) -> set[tuple[str, int]]:
@@ -436,7 +493,17 @@ def study_table(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(rows)
     language = spoken(arguments.lang).language
-    print("\n\n".join([tables.text(rows, language), *_notes(results, language)]))
+    text = tables.text(results, rows, language, ascii=ascii_only())
+    print("\n\n".join([text, *_notes(results, language)]))
+
+
+def _shown(results: Any, rows: Any) -> str:
+    """The overall table with its caption, as this terminal can show it."""
+    from mixscope.results import tables
+
+    plain = ascii_only()
+    caption = tables.caption(rows)
+    return f"{tables.text(results, rows, ascii=plain)}\n\n{caption if plain else caption.replace('+-', '±')}"
 
 
 def _notes(results: "Results", language: str = "en") -> list[str]:
@@ -476,7 +543,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
         nonlocal seen
         seen += 1
         if not arguments.json:
-            print(f"{seen:>3}/{len(done)}  sound  {path.name}", flush=True)
+            output.line(f"{seen:>3}/{len(done)}  sound  {path.name}", work="evaluation")
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)
@@ -486,7 +553,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
     if arguments.json:
         files_named = [str(file) for file in files]
         return print_json({"rows": rows, "not_done": missing, "notes": notes, "files": files_named})
-    print(f"\n{tables.text(rows)}\n\n{tables.caption(rows)}")
+    print(f"\n{_shown(results, rows)}")
     for note in notes:
         print(note)
     if missing:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+WHITE = "#ffffff"  # what is put behind transparent pixels where nothing else is asked for
 SPLIT_SEED = 20_240_601  # of validation and drawn test splits: fixed, so that all runs of a set have the same
 
 
@@ -16,10 +17,17 @@ class Wanted:
     Attributes:
         size: Side of the images, in pixels.
         test_fraction: Share of each class to hold out for a test split where there is none.
+        background: Colour behind transparent pixels, as "#rrggbb"; None for white.
     """
 
     size: int | None = None
     test_fraction: float | None = None
+    background: str | None = None
+
+    def made_with(self, *, divided: bool) -> dict[str, Any]:
+        """What the manifest records of it; divided: whether a test split was held out."""
+        told = {"test_fraction": self.test_fraction} if divided else {}
+        return told if self.background in (None, WHITE) else told | {"background": self.background}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +51,7 @@ class Content:
     superclass_of: int (n_classes,), or empty. class_ids: what the set itself calls its classes, where that is
     not their names. notes: what a user should know of it, a sentence each.
     late_notes: the same, of what is known only when all images were read.
-    made_with: plain values that the manifest keeps beside its source, of a set that is made and not read.
+    made_with: plain values that the manifest keeps beside its source: what was asked for, or dials.
     """
 
     size: int

@@ -25,6 +25,7 @@ import numpy as np
 
 from mixscope import rng
 from mixscope.data.content import Content, Split
+from mixscope.data.disk import save_picture
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import document
 
@@ -461,4 +462,4 @@ def sheet(dials: Dials, file: Path) -> None:
         for column, image in enumerate(split(dials, name, np.arange(CLASSES)).images[:, 0]):
             large = Image.fromarray(image).resize((tile, tile), Image.Resampling.NEAREST)
             drawn.paste(large, (left + column * (tile + gap), y))
-    drawn.save(file, optimize=True)
+    save_picture(drawn, file, optimize=True)

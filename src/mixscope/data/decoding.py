@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mixscope.data.content import WHITE
 from mixscope.errors import DataError
 from mixscope.hardware import cores
 
@@ -58,7 +59,7 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 NOTES = {  # what was done to images, by how it is counted
     "turned": "images turned as their EXIF orientation says",
-    "alpha": "images with transparent pixels, put on white",
+    "alpha": "images with transparent pixels, put on {background}",
     "animated": "animations and files of several pages, of which the first was taken",
     "deep": "images of 16 bits a channel, scaled to 8",
     "cut": "damaged or cut files, read as far as they go",
@@ -94,6 +95,7 @@ class Report:
         faults: Of images that cannot be used, the name and why, MOST_NAMED at most.
         faulty: How many there are.
         sizes: Width and height of images that have another size than the one expected.
+        background: Colour that is put behind transparent pixels, as "#rrggbb".
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -101,6 +103,7 @@ class Report:
     faults: list[tuple[str, str]] = field(default_factory=list)
     faulty: int = 0
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    background: str = WHITE
 
     def add(self, other: "Report") -> None:
         """Takes in what was found about later images."""
@@ -118,8 +121,9 @@ class Report:
 
     def notes(self) -> list[str]:
         """A line for each thing that was done to images."""
+        shown = "white" if self.background == WHITE else self.background
         return [
-            f"{what}: {self.counts[kind]:,}, the first is {_short(self.first[kind])}"
+            f"{what.format(background=shown)}: {self.counts[kind]:,}, the first is {_short(self.first[kind])}"
             for kind, what in NOTES.items()
             if self.counts[kind]
         ]
@@ -219,7 +223,7 @@ def _decoded_here(
     for files, part in blocks:
         some = files[part]
         block = np.empty((len(some), 3, size, size), np.uint8)
-        report.add(_decode(some, block, exact))
+        report.add(_decode(some, block, exact, report.background))
         yield block
 
 
@@ -240,7 +244,7 @@ def _decoded_in_processes(
     def submit(at: int) -> tuple[int, Future[Report]]:
         files, part = blocks[at]
         some = files[part]
-        return len(some), pool.submit(_decode_into, at % ahead, some, exact)
+        return len(some), pool.submit(_decode_into, at % ahead, some, exact, report.background)
 
     try:
         with _deaf_to_interrupts():  # all workers start with the first blocks
@@ -265,8 +269,10 @@ def _begin(shared: Any, shape: tuple[int, ...]) -> None:
     _end_with_parent()
 
 
-def _decode_into(place: int, files: Sequence[str] | Sequence[Encoded], exact: bool) -> Report:
-    return _decode(files, _places[place, : len(files)], exact)
+def _decode_into(
+    place: int, files: Sequence[str] | Sequence[Encoded], exact: bool, background: str
+) -> Report:
+    return _decode(files, _places[place, : len(files)], exact, background)
 
 
 def _end_with_parent() -> None:
@@ -318,7 +324,9 @@ def decode(
     return block
 
 
-def _decode(files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: bool) -> Report:
+def _decode(
+    files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: bool, background: str = WHITE
+) -> Report:
     """Fills `block`; what stands in it for images that cannot be used is undefined."""
     from PIL import Image
 
@@ -329,7 +337,7 @@ def _decode(files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: 
             name, content = (file, None) if isinstance(file, str) else (file.name, file.content)
             try:
                 content = _content(name) if content is None else content
-                pixels, kinds = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(content)
+                pixels, kinds = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(content, background)
             except (*_UNREADABLE, Image.DecompressionBombError) as problem:
                 report.fault(name, _why(content, problem))
                 continue
@@ -407,7 +415,7 @@ def _orientation(content: bytes) -> int:
         return 1
 
 
-def _pillow(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
+def _pillow(content: bytes, background: str = WHITE) -> tuple[np.ndarray, tuple[str, ...]]:
     """Pixels, uint8 (H,W,3), and what was done to them."""
     from PIL import Image
 
@@ -434,8 +442,7 @@ def _pillow(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
                 clear = image.convert("RGBA")
                 if clear.getchannel("A").getextrema()[0] != 255:
                     kinds.append("alpha")
-                    white = Image.new("RGBA", clear.size, "white")
-                    clear = Image.alpha_composite(white, clear)
+                    clear = Image.alpha_composite(Image.new("RGBA", clear.size, background), clear)
                 pixels = np.asarray(clear.convert("RGB"))
             else:
                 pixels = np.asarray(image.convert("RGB"))

@@ -1,4 +1,4 @@
-"""Room on a disk, and folders that appear whole: one process at a time makes one and moves it into place."""
+"""Room on a disk, and pictures and folders that appear whole: one process at a time makes a folder."""
 
 import os
 import re
@@ -6,11 +6,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from mixscope.atomic import sync_folder
+from mixscope.atomic import replacing, sync_folder
 from mixscope.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def need_room(folder: Path, size: int) -> None:
@@ -22,6 +26,14 @@ def need_room(folder: Path, size: int) -> None:
             "make room, or choose another place",
             path=folder,
         )
+
+
+def save_picture(image: "Image", file: Path, **options: object) -> None:
+    """Writes a picture whole or not at all, in the format of its ending. Raises DiskFull."""
+    from PIL import Image
+
+    with replacing(file) as beside:
+        image.save(beside, Image.registered_extensions()[file.suffix.lower()], **options)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mixscope.data.disk import save_picture
 from mixscope.data.store import SPLITS, Store
 
 SHEET_CLASSES = 20
@@ -82,4 +83,4 @@ def contact_sheet(store: Store, file: Path) -> None:
             tile = Image.fromarray(np.ascontiguousarray(images[at].transpose(1, 2, 0)))
             tile = tile.resize((TILE, TILE), Image.Resampling.NEAREST)
             sheet.paste(tile, (CAPTION + column * step, row * step))
-    sheet.save(file)
+    save_picture(sheet, file)

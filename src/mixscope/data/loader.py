@@ -70,7 +70,7 @@ class Loader:
         workers: Threads, ranks and memory; batches do not depend on threads and memory.
 
     Raises:
-        ConfigError: If the split gives no batch.
+        ConfigError: If the split gives no batch, or the test split is asked for as one trains on it.
         DataError: If the store does not have the rows of the split.
     """
 
@@ -84,6 +84,10 @@ class Loader:
     ) -> None:
         augmentation, workers = augmentation or Augmentation(), workers or Workers()
         batch_size, mixer = sampling.batch_size, augmentation.mixer
+        if split == "test" and (sampling.shuffle or mixer is not None):
+            raise ConfigError(
+                "the test split is for evaluation, so it is neither shuffled nor mixed; train on split train"
+            )
         stored, rows = store.rows(split, val_fraction=sampling.val_fraction, per_class=sampling.per_class)
         # Plain arrays, marked read-only: a map is an array too, but a slower one to pass to compiled code.
         images = store.images(stored).view(np.ndarray)

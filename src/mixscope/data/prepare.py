@@ -15,7 +15,7 @@ from typing import Any
 
 from mixscope.atomic import is_full
 from mixscope.data import archives, cue_store, cues, download, formats
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.disk import appearing
 from mixscope.data.listing import is_junk
 from mixscope.data.readers.image_files import check_fraction
@@ -41,6 +41,7 @@ def prepare(
     size: int | None = None,
     called: str | None = None,
     test_fraction: float | None = None,
+    background: str | None = None,
     progress: Progress | None = None,
 ) -> Store:
     """Decodes a data set once into ROOT/NAME; what is prepared already is left as it is.
@@ -49,6 +50,7 @@ def prepare(
     a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
     size: side of the prepared images in pixels; a set with a size of its own is resized, under another name.
     test_fraction: share of each class to hold out as the test split of an image folder that has none.
+    background: colour behind transparent pixels of an image folder, as "#rrggbb"; white without it.
     Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for
     everything wrong with the data, RunFailed when a process that decodes is killed.
     """
@@ -66,7 +68,15 @@ def prepare(
         if spec is None or not spec.divisible:
             raise ConfigError(f"--test-fraction: {name} has a test split; it is for imagefolder")
         check_fraction(test_fraction)
-    wanted = Wanted(size=size, test_fraction=test_fraction)
+    if background is not None:
+        if spec is None or not spec.divisible:
+            raise ConfigError(f"--background: {name} has no transparent pixels; it is for imagefolder")
+        if not re.fullmatch("#[0-9a-fA-F]{6}", background):
+            raise ConfigError(
+                f"--background: expected a colour as '#rrggbb', for instance '#000000', got {background}"
+            )
+        background = background.lower()
+    wanted = Wanted(size=size, test_fraction=test_fraction, background=background)
     source = None if source is None else expanded(source)
     if source is not None:
         _check_source(source)
@@ -84,13 +94,13 @@ def prepare(
             _make(folder, name, place, spec, root, source, wanted, progress)
         return Store.open(root, place)
     except OSError as problem:
-        if is_full(problem):
-            raise
         if problem.errno == errno.EFBIG:
             raise DataError(
                 "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
                 path=root,
             ) from problem
+        if is_full(problem):
+            raise
         where = problem.filename or root
         raise DataError(
             f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
@@ -200,6 +210,8 @@ def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Stor
         told.append(f"at {store.size} px, not {wanted.size}")
     if wanted.test_fraction is not None and wanted.test_fraction != made_of.get("test_fraction"):
         told.append(f"with a test fraction of {made_of.get('test_fraction')}, not {wanted.test_fraction}")
+    if wanted.background is not None and wanted.background != made_of.get("background", WHITE):
+        told.append(f"with transparent pixels on {made_of.get('background', WHITE)}, not {wanted.background}")
     if told:
         raise DataError(
             f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"

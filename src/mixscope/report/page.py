@@ -49,6 +49,7 @@ from mixscope.report.sections import results as results_section
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import Results
+from mixscope.results import tables as results_tables
 from mixscope.runs import code_version
 
 SECTIONS = (
@@ -96,7 +97,7 @@ def write(
     Raises ConfigError for a language that is not there and where files of somebody else would be lost,
     DataError for a reference that cannot be read.
     """
-    words = Words(language)
+    words = Words(language, results)
     _check_place(out)
     told = story.gather(results, judge, reference=reference, curves=curves)
     context = _context(told, words, reference=reference, curves=curves)
@@ -123,7 +124,7 @@ def write(
 
 def figures(results: Results, language: str = "en") -> Figures:
     """The charts of the report. Raises ConfigError for a language that is not there."""
-    words = Words(language)
+    words = Words(language, results)
     told = story.gather(results, verdicts.judge)
     return Figures(_all_figures(_context(told, words, reference=None, curves=None)))
 
@@ -187,17 +188,16 @@ def _plain(value: float | None) -> str:
 
 def _value(cell: Cell, figure: str) -> Markup:
     """A table cell with mean and standard deviation over seeds."""
-    mean, deviation = cell.mean(figure), cell.deviation(figure)
-    digits = 3 if figure == "nll" else 2
-    spread = f" ± {number(deviation, digits)}" if deviation is not None else ""
-    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean, digits), spread)
+    mean = cell.mean(figure)
+    text = results_tables.shown(figure, mean, cell.deviation(figure))
+    return Markup('<td class="n" data-sort="{}">{}</td>').format(_plain(mean), text)
 
 
 def _values(found: Sequence[float]) -> Markup:
     """A table cell with mean and standard deviation of these."""
     mean = statistics.fmean(found) if found else None
-    spread = f" ± {number(statistics.stdev(found))}" if len(found) > 1 else ""
-    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean), spread)
+    text = results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None)
+    return Markup('<td class="n" data-sort="{}">{}</td>').format(_plain(mean), text)
 
 
 def _cite(paper: literature.Paper) -> Markup:

@@ -42,20 +42,28 @@ class Reference:
 def table(file: Path) -> Reference:
     """The tables of a CSV or Markdown file, as the audit reads them, and what the audit says of each row.
 
-    Raises DataError where there is no table, or none of its rows names an experiment.
+    An experiment may stand in several tables, as in an overall one and one a data set: the first that prints
+    a number counts, and the audit says where others contradict it. Tables without numbers, as of a design,
+    count for nothing.
+
+    Raises:
+        DataError: If there is no table, or no row with a number names its experiment.
     """
     document = table_files.read(file)
     values: dict[str, dict[str, float | None]] = {}
     for one in document.tables:
         for entry in entries.read(one)[0]:
-            if entry.experiment is not None:
-                figures = {name: entry.figures.get(name) for name in FIGURES}
-                values[entry.experiment] = {
-                    name: float(figure.value) if figure is not None and 0 <= figure.value <= 100 else None
-                    for name, figure in figures.items()
-                }
+            figures = {name: entry.figures.get(name) for name in FIGURES}
+            if entry.experiment is None or entry.experiment in values or not any(figures.values()):
+                continue
+            values[entry.experiment] = {
+                name: float(figure.value) if figure is not None and 0 <= figure.value <= 100 else None
+                for name, figure in figures.items()
+            }
     if not values:
-        raise DataError(f"{file}: no row of its tables names an experiment, which is how they find ours")
+        raise DataError(
+            f"{file}: no row of its tables has a number and names its experiment, which is how rows find ours"
+        )
     doubts: dict[str, list[AuditFinding]] = {}
     for finding in audit.document(document).findings:
         if finding.row in values and finding.severity != findings.NOTE:

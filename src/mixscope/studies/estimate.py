@@ -117,8 +117,21 @@ def totals(costs: Sequence[Estimate], *, slots: int) -> dict[str, Any]:
     }
 
 
-def sentences(costs: Sequence[Estimate], totals: Mapping[str, Any], *, slots: int) -> list[str]:
-    """The totals for a person, and where the figures are from."""
+def sentences(
+    costs: Sequence[Estimate],
+    totals: Mapping[str, Any],
+    *,
+    slots: int,
+    there: Mapping[str, int] | None = None,
+) -> list[str]:
+    """The totals for a person, and where the figures are from.
+
+    Args:
+        costs: Of each run.
+        totals: Of all runs.
+        slots: Runs at once.
+        there: How much memory and free disk the machine has, under the keys of the totals.
+    """
     lines = []
     if totals["eta_seconds"] is not None:
         at_once = f"{slots} at once" if slots > 1 else "one after the other"
@@ -129,7 +142,8 @@ def sentences(costs: Sequence[Estimate], totals: Mapping[str, Any], *, slots: in
         lines.append(f"time left unknown for {totals['unknown']} of {len(costs)} runs{others}")
     for key, word in (("memory_bytes", "memory"), ("device_bytes", "GPU"), ("disk_bytes", "disk")):
         if totals[key] is not None:
-            lines.append(f"{word:<9} {size(totals[key])}")
+            of = f" of {size(there[key])}" if there and key in there else ""
+            lines.append(f"{word:<9} {size(totals[key])}{of}{' free' if of and word == 'disk' else ''}")
     origin = {"remembered": "of other seeds", "other arm": "of another arm", "measured": "on this machine"}
     counts = {s: sum(c.source == s for c in costs) for s in (*origin, None)}
     said = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]

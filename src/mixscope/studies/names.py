@@ -11,6 +11,7 @@ from mixscope import mixing
 from mixscope.data import formats
 from mixscope.data.store import is_prepared
 from mixscope.errors import ConfigError, unknown
+from mixscope.study import display_names
 from mixscope.study.matrix import PlannedRun, Study
 
 
@@ -40,7 +41,9 @@ def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:
         name = arch.partition(".")[0]
         if sources and not re.search(rf"\b{re.escape(name)}\b", sources):
             networks = re.findall(r"@register_model\s+def (\w+)\(", sources)
-            raise ConfigError(unknown(study.where(run.cell, "model.arch"), "timm model", name, networks))
+            raise ConfigError(
+                display_names.unknown_network(study.where(run.cell, "model.arch"), name, networks)
+            )
 
 
 def _networks() -> str:

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mixscope.atomic import replacing
+from mixscope import user_cache
 from mixscope.errors import RunFailed
 from mixscope.hardware import cores, processor
 from mixscope.runs import code_version, record_schema
@@ -215,28 +215,13 @@ def run_probe(config: RunConfig, *, root: Path, threads: int) -> Figures:
     return made
 
 
-def cache_folder() -> Path:
-    """Where mixscope keeps what can be made again: $XDG_CACHE_HOME, else a folder of the user's own."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mixscope"
-
-
 def _read() -> dict[str, Figures]:
-    """Earlier probes; of a file that is missing or damaged none, since all can be made again."""
-    try:
-        kept = record_schema.parse(record_schema.read(cache_folder() / PROBES))
-    except (OSError, ValueError, RuntimeError):  # the last of a user without a home folder
-        return {}
-    if not isinstance(kept, dict):
-        return {}
+    """Earlier probes that fit."""
+    kept = user_cache.read(PROBES)
     return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
 
 
 def _write(kept: Mapping[str, Figures]) -> str:
     """Keeps probes; returns why they cannot be kept, "" where they are."""
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with replacing(cache_folder() / PROBES) as file:
-            file.write(json.dumps(kept, indent=1).encode())
-    except (OSError, RuntimeError) as problem:
-        return f"what was measured cannot be kept ({problem}); set XDG_CACHE_HOME to a writable folder"
-    return ""
+    problem = user_cache.write(PROBES, kept)
+    return f"what was measured cannot be kept: {problem}" if problem else ""

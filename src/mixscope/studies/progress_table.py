@@ -1,6 +1,5 @@
 """How a study looks while it goes: a live table on a terminal, a line for every change elsewhere."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mixscope import output
+from mixscope.errors import Interrupted
 from mixscope.formatting import duration
 from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
@@ -20,6 +20,8 @@ from mixscope.studies.status import Standing, standings
 from mixscope.study.matrix import PlannedRun
 
 REFRESH_SECONDS = 2.0
+LINE_SECONDS = 180.0  # a log gets a line at least this often
+TOLD_RUNS = 3  # running runs that such a line names
 FRESH_BEAT = 30.0  # the rate of a run that was silent longer says nothing about now
 # Which runs are shown first where there is no room for all of them.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
@@ -146,8 +148,10 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
             notice(found, None)
             counts = sentence({"runs": len(found), "states": _states(found)})
             if not console.is_terminal and counts != said:
-                sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {counts}\n")
-                sys.stdout.flush()
+                try:
+                    output.line(f"{time.strftime('%H:%M:%S')}  {counts}", work="study")
+                except Interrupted:  # nobody watches any more
+                    return
             said = counts
             if all(s.state == "done" for s in found):
                 return
@@ -156,18 +160,41 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
 
 def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
     """Who is told how a study goes, on a terminal or, with `live` false, in a log."""
-    if not live:
-        return Lines()
-    return Board(Console(), probe=Remembered(threads=threads), root=root, slots=slots)
+    probe = Remembered(threads=threads)
+    if live:
+        return Board(Console(), probe=probe, root=root, slots=slots)
+    return Lines(probe=probe, root=root, slots=slots)
 
 
 class Lines:
-    """A line for every change, and nothing in between: for logs and pipes."""
+    """For logs and pipes: a line for every change, and one every few minutes in between.
+
+    probe, root, slots: as of Board; without a root there are no lines in between.
+    """
+
+    def __init__(self, *, probe: Probe | None = None, root: Path | None = None, slots: int = 0) -> None:
+        self.probe, self.root, self.slots = probe, root, slots
+        self.said_at = time.monotonic()
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
-        if event is not None:
-            done = sum(s.state == "done" for s in found)
-            output.line(f"{done:>3}/{len(found)}  {_told(event)}", work="study")
+        due = self.root is not None and time.monotonic() - self.said_at >= LINE_SECONDS
+        if event is None and not due:
+            return
+        done = sum(s.state == "done" for s in found)
+        told = self._under_way(found) if event is None else _told(event)
+        output.line(f"{done:>3}/{len(found)}  {told}", work="study")
+        if due:
+            self.said_at = time.monotonic()
+
+    def _under_way(self, found: Sequence[Standing]) -> str:
+        """What runs, how far it is, and when all is done."""
+        assert self.root is not None
+        running = [s for s in found if s.state == "running"]
+        slots = self.slots or len(running) or 1
+        costs = estimate.estimates(found, root=self.root, probe=self.probe, disk=False)
+        each = [f"{s.run.directory} epoch {s.epoch}/{s.epochs}" for s in running[:TOLD_RUNS]]
+        each += [f"{len(running) - TOLD_RUNS} more"] if len(running) > TOLD_RUNS else []
+        return f"running  {', '.join(each) or 'none'}; {sentence(total(found, costs, slots=slots))}"
 
     def __enter__(self) -> "Lines":
         return self
@@ -190,8 +217,8 @@ class Board(Lines):
     """
 
     def __init__(self, console: Console, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
+        super().__init__(probe=probe, root=root, slots=slots)
         self.live = Live(console=console, auto_refresh=False)
-        self.probe, self.root, self.slots = probe, root, slots
         self.drawn_at = -REFRESH_SECONDS
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
@@ -199,6 +226,7 @@ class Board(Lines):
             self.live.console.print(_told(event), markup=False, highlight=False, soft_wrap=True)
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
             return
+        assert self.root is not None
         costs = estimate.estimates(found, root=self.root, probe=self.probe, disk=False)
         slots = self.slots or sum(s.state == "running" for s in found) or 1
         height = self.live.console.height

@@ -27,6 +27,7 @@ from mixscope.threads import Threads, keep
 
 POLL_SECONDS = 0.5  # between two looks at the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
+WATCHED_SECONDS = 3 * records.HEARTBEAT_SECONDS  # in which a run that lives gives a sign of it
 FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
 
 
@@ -38,6 +39,7 @@ class _Job:
     work: Work
     slot: int
     hung: bool = False
+    silent: float | None = None  # on the clock of time.monotonic, since when no heartbeat is fresh
 
 
 class Pace(Protocol):
@@ -250,7 +252,12 @@ class _Pool:
             beat = standing(job.run, self.out, {}).beat_age
             # A heartbeat older than the process is that of an earlier start.
             silent = job.work.age() if beat is None else min(beat, job.work.age())
-            if silent > self.options.hang_seconds and not job.hung:
+            now = time.monotonic()
+            job.silent = (job.silent or now) if silent > self.options.hang_seconds else None
+            # Also looked at for a while: after a sleep of the machine, or a change of its clock, every
+            # heartbeat is old until the next one.
+            watched = 0.0 if job.silent is None else now - job.silent
+            if not job.hung and job.silent and watched >= min(self.options.hang_seconds, WATCHED_SECONDS):
                 job.hung = True
                 self._tell("hung", job.run, silent_seconds=round(silent))
                 job.work.send(signal.SIGKILL)

@@ -15,6 +15,7 @@ from torch import nn
 
 from mixscope import rng
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.study import display_names
 from mixscope.study.config import Model
 from mixscope.training import convolution, weights
 
@@ -52,7 +53,7 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
     """
     arch, _, tag = model.arch.partition(".")
     if not timm.is_model(arch):
-        raise ConfigError(unknown("model.arch", "timm model", arch, timm.list_models()))
+        raise ConfigError(display_names.unknown_network("model.arch", arch, timm.list_models()))
     for key in model.kwargs:
         if key in DECIDED:
             raise ConfigError(f"model.kwargs.{key}: is decided by {DECIDED[key]}; leave it out")

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mixscope import mixing
+from mixscope.data.disk import save_picture
 from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.data.store import Store
 from mixscope.study import methods
@@ -45,7 +46,7 @@ def mixing_sheet(
             sheet.paste(tile, (left, top))
             for line, words in enumerate(captions[column]):
                 draw.text((left, top + TILE + 2 + 13 * line), words[:20], fill="#444444", font=small)
-    sheet.save(file)
+    save_picture(sheet, file)
 
 
 def _first_batch(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mixscope.data import decoding, listing
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.readers import parquet
 from mixscope.data.readers.image_files import (
     class_notes,
@@ -75,7 +75,7 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
         )
     if wanted.size is not None:
         notes.append(f"images resized to {side} px where they had another size")
-    report = decoding.Report()
+    report = decoding.Report(background=wanted.background or WHITE)
     return Content(
         size=side,
         class_names=tuple(names),
@@ -87,7 +87,7 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
         ),
         notes=(*notes, *class_notes(names)),
         late_notes=report.notes,
-        made_with={} if held is not None else {"test_fraction": wanted.test_fraction},
+        made_with=wanted.made_with(divided=held is None),
     )
 
 
@@ -137,7 +137,7 @@ def _files(split: Path, names: list[str], top: Path, notes: list[str]) -> tuple[
         skipped += [place / each for each in others]
     if skipped:
         first = skipped[0].relative_to(top).as_posix()
-        notes.append(f"{len(skipped):,} files that are no images were left out, the first is {first}")
+        notes.append(f"files that are no images, left out: {len(skipped):,}, the first is {first}")
     hidden = listing.hidden_folders(split)
     if hidden:
         notes.append(f"hidden folders of {split.name} were left out: {listing.few(hidden)}")

@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from mixscope.data import decoding, listing
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.decoding import Encoded
 from mixscope.data.readers.image_files import class_notes, held_out, holdout_note, splits_of
 from mixscope.errors import ConfigError, DataError
@@ -87,7 +87,7 @@ def read(
     side = size or wanted.size or decoding.side(kept[0].again())
     if wanted.size is not None and size is None:
         notes.append(f"images resized to {side} px where they had another size")
-    report = decoding.Report()
+    report = decoding.Report(background=wanted.background or WHITE)
     superclass_names, superclass_of = _superclasses(kept, labels, coarse, len(names)) if coarse else ((), ())
     return Content(
         size=side,
@@ -102,7 +102,7 @@ def read(
         superclass_of=superclass_of,
         notes=(*notes, *class_notes(names)),
         late_notes=report.notes,
-        made_with={} if held is not None else {"test_fraction": wanted.test_fraction},
+        made_with=wanted.made_with(divided=held is None),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mixscope.claims import contrasts, samples, verdicts
+from mixscope.claims.contrasts import POINTS
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
@@ -77,9 +78,11 @@ def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> s
     known = [sample for sample in found if sample is not None]
     if len(known) < len(cells):
         return ""
+    if len(known) == 1:
+        share = contrasts.mean(known[0])
+        return f" [{number(POINTS * share.low)}, {number(POINTS * share.high)}]"
     interval = contrasts.points(known, list(weights)).interval()
-    shown = number if len(cells) == 1 else signed
-    return f" [{shown(interval.low)}, {shown(interval.high)}]"
+    return f" [{signed(interval.low)}, {signed(interval.high)}]"
 
 
 def best_cells(told: Story, words: Words) -> list[str]:

@@ -11,6 +11,7 @@ from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Row
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+from mixscope.results import tables
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
@@ -32,14 +33,13 @@ def charts(told: Story, words: Words) -> list[Figure]:
                 else cell.experiment
             )
             mean = cell.mean("top1")
-            deviation = cell.deviation("top1")
             rows.append(
                 Row(
                     name=name,
                     series=series_of(told, cell.levels.get(told.roles.augmentation or "")),
                     seeds={words("page.seed", seed=s): v for s, v in some(cell.by_seed["top1"].items())},
                     mean=mean if cell.seeds > 1 else None,
-                    value=number(mean) + (f" ± {number(deviation)}" if deviation is not None else ""),
+                    value=tables.shown("top1", mean, cell.deviation("top1")),
                     published=(cell.published or {}).get("top1"),
                     group=group if group != before else "",
                 )
@@ -64,9 +64,12 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 def metrics(told: Story) -> list[str]:
     """The metrics beside top-1 that have a column: all of a study's, else those that are known."""
-    every = ("top5", "precision", "recall", "f1", "nll", "ece")
     planned = told.results.plan is not None
-    return [name for name in every if planned or any(cell.mean(name) is not None for cell in told.cells)]
+    return [
+        name
+        for name in tables.METRICS[1:]
+        if planned or any(cell.mean(name) is not None for cell in told.cells)
+    ]
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
