@@ -163,7 +163,7 @@ class Shares:
         self._added = self._counted = 0
 
     def add(self, rows: np.ndarray, maps: np.ndarray, covers: np.ndarray | None) -> None:
-        """Adds maps, float (k, size, size), of images `rows`, and the pixels of their boxes if there are any."""
+        """Adds maps, float (k, size, size), of images `rows`, and the pixels of their boxes (if any)."""
         mass = maps.sum(axis=(1, 2), dtype=np.float64)
         self._added += len(maps)
         self._counted += int((mass > 0).sum())

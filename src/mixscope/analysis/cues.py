@@ -312,7 +312,7 @@ def _arm(cell: Cell) -> str:
 def _accounts(
     gathered: Sequence[Cell], compared: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Verdicts on what each hypothesis predicts for CutMix, and the decision, by the rule for claims (verdicts.py)."""
+    """Verdicts on what each hypothesis predicts for CutMix, by the rule for claims, and the decision."""
     effects: dict[str, Mapping[str, Any]] = {}
     for family in ("resnet", "vit"):
         mine = [c.experiment for c in gathered if _family(c) == family and c.arm == "cutmix"]
