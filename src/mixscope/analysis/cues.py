@@ -306,7 +306,7 @@ def _arm(cell: Cell) -> str:
     return WORDS.get(cell.arm, cell.arm)
 
 
-# --- the two hypotheses ---------------------------------------------------------------------------
+# --- the two hypotheses -------------------------------------------------------------------------
 
 
 def _accounts(
@@ -380,7 +380,7 @@ def _reading(decision: Mapping[str, Any]) -> str:
     )
 
 
-# --- text output -------------------------------------------------------------------------------
+# --- text output --------------------------------------------------------------------------------
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:

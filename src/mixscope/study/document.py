@@ -4,6 +4,7 @@ Keys are read literally (`no` is the word no, not false), duplicate keys are rej
 null, booleans, numbers, text, lists and mappings.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from mixscope.errors import ConfigError
 Key = tuple[str | int, ...]  # path to a value: keys, and list indices
 
 MERGE = "tag:yaml.org,2002:merge"
+MOST_FLAT = 64  # a text with fewer brackets cannot be nested deeply
+_INDENTED = re.compile(rf"^[ \t?:-]{{{MOST_FLAT}}}", re.MULTILINE)  # lines that may be nested deeply
 MOST_NODES = 100_000  # nested aliases can expand a short file without bound
 
 
@@ -111,8 +114,7 @@ def _document(text: str, file: str) -> Document:
     words: dict[Key, str] = {}
     loader = None
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
+        loader, node = _nodes(text)
         tree = None if node is None else _Reader(loader, file, places, words).value(node, ())
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
@@ -127,12 +129,30 @@ def _document(text: str, file: str) -> Document:
     return Document(file, tree, places, words)
 
 
+def _nodes(text: str) -> tuple[Any, yaml.Node | None]:
+    """Returns a loader and the root node of a text. Raises yaml.YAMLError and RecursionError.
+
+    libyaml is ten times as fast, which matters where thousands of runs are read. It is not used for deeply
+    nested texts, which would crash the process, nor for error messages, which differ.
+    """
+    if yaml.__with_libyaml__ and _is_flat(text):
+        loader = yaml.CSafeLoader(text)
+        try:
+            return loader, loader.get_single_node()
+        except yaml.YAMLError:
+            loader.dispose()
+    pure = yaml.SafeLoader(text)
+    return pure, pure.get_single_node()
+
+
+def _is_flat(text: str) -> bool:
+    return text.count("[") + text.count("{") < MOST_FLAT and _INDENTED.search(text) is None
+
+
 class _Reader:
     """Converts nodes to values and records their locations."""
 
-    def __init__(
-        self, loader: yaml.SafeLoader, file: str, places: dict[Key, str], words: dict[Key, str]
-    ) -> None:
+    def __init__(self, loader: Any, file: str, places: dict[Key, str], words: dict[Key, str]) -> None:
         self.loader, self.file, self.places, self.words = loader, file, places, words
         self.pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
         self.merged = 0
