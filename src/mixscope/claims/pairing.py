@@ -90,7 +90,7 @@ def break_even(seeds: int, cells: int, *, level: float = LEVEL) -> float:
 
 
 def worth(share: float, seeds: int, cells: int, *, level: float = LEVEL) -> int:
-    """Number of seeds for which the unpaired interval is as narrow as the paired one of `seeds`, on average."""
+    """Number of seeds for which the unpaired interval is as narrow as the paired one of `seeds`."""
     goal = half_width(1.0 - share, seeds, seeds - 1, level=level)
     return next(s for s in itertools.count(2) if half_width(1.0, s, cells * (s - 1), level=level) <= goal)
 

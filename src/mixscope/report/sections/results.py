@@ -1,4 +1,4 @@
-"""The results: a dot plot a data set, and the table of all cells."""
+"""Section on results: one dot plot per data set, and the table of all experiments."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from mixscope.results import tables
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
-    """A dot plot a data set: every cell a row, every seed a mark."""
+    """One dot plot per data set: experiments as rows, seeds as marks."""
     found = []
     for data, cells in by_data(told).items():
         values = [v for c in cells for v in (*c.by_seed["top1"].values(), (c.published or {}).get("top1"))]
@@ -63,7 +63,7 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 
 def metrics(told: Story) -> list[str]:
-    """The metrics beside top-1 that have a column: all of a study's, else those that are known."""
+    """The metrics besides top-1 that have a column: all for a study, else those that are known."""
     planned = told.results.plan is not None
     return [
         name
@@ -73,7 +73,7 @@ def metrics(told: Story) -> list[str]:
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
-    """A row a cell, those of a data set together."""
+    """One row per experiment, grouped by data set."""
     best = {
         max(known, key=lambda c: c.mean("top1") or 0.0).experiment
         for cells in by_data(told).values()
@@ -99,7 +99,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
 
 
 def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Markup:
-    """Every seed as a mark on a small axis that the cells of a data set share."""
+    """Seeds as marks on a small axis shared by the experiments of a data set."""
     series = series_of(told, cell.levels.get(told.roles.augmentation or ""))
     marks = [
         plots.dot(
