@@ -124,3 +124,15 @@ def test_every_pinned_package_of_the_docs_is_a_range_of_the_package():
     names = {re.split(r"[<>=\[]", line)[0].lower() for line in ranges}
     pinned = re.findall(r"^([\w.-]+)==", (HERE / "docs" / "requirements.txt").read_text(), re.MULTILINE)
     assert pinned and {name.lower() for name in pinned} <= names
+
+
+def test_nothing_claims_to_be_on_a_package_index():
+    files = [*HERE.glob("*.md"), *(HERE / "docs").rglob("*.md"), *(HERE / "src").rglob("*.*")]
+    said = [
+        (file.name, line.strip())
+        for file in files
+        if file.suffix in {".md", ".py", ".ftl", ".yaml", ".html"}
+        for line in file.read_text("utf-8").splitlines()
+        if re.search(r"pip install [\"']?mixscope|img\.shields\.io/pypi", line)
+    ]
+    assert said == []
