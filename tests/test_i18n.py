@@ -94,7 +94,7 @@ def test_korean_texts_use_the_words_of_the_field():
 # Messages whose names are put together: a group and the name of a level, a state, a metric, a code.
 BUILT = (
     "verdict meaning gate why problem state factor level check check how literature cues analyses curves"
-    " study table compare band runs unchecked"
+    " study table compare band runs unchecked said read-factor read-metric read-unit"
     " results-col weights-col contrasts-col budget-split answer-expect health-checkpoint metric"
 ).split()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mixscope import cli
+from mixscope import cli, i18n
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import runs_table, trackers
 from mixscope.results.trackers import runs as runs_of
@@ -46,14 +46,14 @@ def test_the_last_epoch_counts_by_default(program):
     added = LAST - 1 if program == "lightning" else LAST  # which logs a test accuracy one point below
     assert accuracies(found) == expected(added)
     assert found.roles.baseline == "none" and all(run.done for run in found.runs)
-    assert "last epoch" in found.notes[0] or "logged once" in found.notes[0]
+    assert "last epoch" in found.said()[0] or "logged once" in found.said()[0]
 
 
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if p != "lightning"])
 def test_the_best_epoch_on_validation_is_said_to_be_selected_on_what_it_reports(program):
     found = imported(EXPORTS / program, epoch="best-on-validation")
     assert accuracies(found) == expected(BEST)
-    assert any("selected on what it reports" in note for note in found.notes)
+    assert any("selected on what it reports" in note for note in found.said())
 
 
 def test_a_test_accuracy_at_the_best_validation_epoch_is_not_flagged():
@@ -64,8 +64,8 @@ def test_a_test_accuracy_at_the_best_validation_epoch_is_not_flagged():
     both = [run("none", [(0.5, 0.61), (0.7, 0.62), (0.6, 0.63)]), run("mixup", [(0.8, 0.71), (0.7, 0.72)])]
     found = runs_of.table(both, epoch="best-on-validation")
     assert [row.cells[-1] for row in found.table.rows] == ["0.62", "0.71"]
-    assert not any("selected" in note for note in found.notes)
-    assert any("different epochs (1 to 2)" in note for note in runs_of.table(both).notes)
+    assert not any("selected" in i18n.render(note) for note in found.notes)
+    assert any("different epochs (1 to 2)" in i18n.render(note) for note in runs_of.table(both).notes)
 
 
 def test_another_metric_and_other_settings_can_be_named():
@@ -170,10 +170,10 @@ def test_a_chart_that_wandb_exported_is_read_with_the_rule_which_epoch_counts(tm
     file = chart(tmp_path / "wandb_export_2026-01-05T10_00_00.csv")
     found = imported(file)
     assert accuracies(found) == {("none", 0): 68, ("none", 1): 71, ("mixup", 0): 72, ("mixup", 1): 75}
-    assert found.roles.baseline == "none" and any("different epochs (4 to 5)" in n for n in found.notes)
+    assert found.roles.baseline == "none" and any("different epochs (4 to 5)" in n for n in found.said())
     best = imported(file, epoch="best-on-validation")
     assert accuracies(best)["none", 1] == 71 and accuracies(best)["none", 0] == 68
-    assert any("selected on what it reports" in note for note in best.notes)
+    assert any("selected on what it reports" in note for note in best.said())
     assert cli.main(["import", str(file), "--out", str(tmp_path / "r.zip")]) == 0
     assert "val_acc at the last epoch of 4 runs" in capsys.readouterr().out
     assert cli.main(["judge", str(tmp_path / "r.zip")]) == 0
@@ -188,7 +188,7 @@ def test_charts_of_several_metrics_are_read_together(tmp_path):
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
     found = imported(tmp_path, epoch="best-on-validation")
     assert accuracies(found)["mixup", 1] == 65, "the test accuracy where the validation accuracy is best"
-    assert not any("selected" in note for note in found.notes)
+    assert not any("selected" in note for note in found.said())
 
 
 @pytest.mark.parametrize(

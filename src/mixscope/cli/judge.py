@@ -69,13 +69,14 @@ def judge(arguments: argparse.Namespace) -> None:
                 "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
                 "exploratory": [dataclasses.asdict(e) | {"said": e.said} for e in explored],
-                "notes": found.notes,
+                "notes": found.said(),
                 "unchecked": health.unchecked(found),
             }
         )
     if arguments.format != "text":
         made = judgement.judge(found, checkpoint=arguments.checkpoint)
-        print(made.to_latex() if arguments.format == "latex" else made.to_markdown(), end="")
+        lang = spoken(arguments.lang).language
+        print(made.to_latex(lang) if arguments.format == "latex" else made.to_markdown(lang), end="")
         return
     words = spoken(arguments.lang)
     if found.plan is None:

@@ -87,11 +87,11 @@ def load(
 
 
 def notes(results: "Results", words: "Words") -> Iterator[str]:
-    """What was found out in reading a table (in English), and what cannot be checked of it."""
+    """What was found out in reading a table, and what cannot be checked of it."""
     from mixscope.claims import health
 
     for note in results.notes:
-        yield f"{padded(words('judge.read'), 10)}{note}"
+        yield f"{padded(words('judge.read'), 10)}{words.render(note)}"
     unchecked = health.unchecked(results)
     if results.plan is None and unchecked:
         kinds = [words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked]

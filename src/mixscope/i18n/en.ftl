@@ -993,3 +993,93 @@ table-ece = ECE
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds
+
+## Sentences and tables for papers
+
+said-head-contrast = contrast
+said-head-estimate = estimate (pp)
+said-head-interval = 95 % CI
+said-head-seeds = seeds
+said-head-p_holm = p (Holm)
+said-head-p = p
+said-head-verdict = verdict
+said-accuracy = top-1 accuracy
+said-in = { " " }in { $where }
+said-gain-up = { $what } improved { $where } by { FIXED($size, digits: 1) } pp
+said-gain-down = { $what } lowered { $where } by { FIXED($size, digits: 1) } pp
+said-gain-open = { $what } changed { $where } by { SIGNED($value, digits: 1) } pp, which does not differ from 0 beyond noise
+said-gain-single = { $what } changed { $where } by { SIGNED($value, digits: 1) } pp
+said-difference-up = { $what } was { FIXED($size, digits: 1) } pp above { $other }{ $in }
+said-difference-down = { $what } was { FIXED($size, digits: 1) } pp below { $other }{ $in }
+said-difference-open = { $what } and { $other } differed by { SIGNED($value, digits: 1) } pp{ $in }, not beyond noise
+said-difference-single = { $what } and { $other } differed by { SIGNED($value, digits: 1) } pp{ $in }
+said-gains-up = { $what } gained { FIXED($size, digits: 1) } pp more in { $where } than in { $other }
+said-gains-down = { $what } gained { FIXED($size, digits: 1) } pp less in { $where } than in { $other }
+said-gains-open = The gains of { $what } in { $where } and { $other } differed by { SIGNED($value, digits: 1) } pp, not beyond noise
+said-gains-single = the gains of { $what } in { $where } and { $other } differed by { SIGNED($value, digits: 1) } pp
+said-gains-single-first = The gains of { $what } in { $where } and { $other } differed by { SIGNED($value, digits: 1) } pp
+said-contrast-beyond = { $what }{ $in } was { SIGNED($value, digits: 1) } pp
+said-contrast-open = { $what }{ $in } was { SIGNED($value, digits: 1) } pp, not beyond noise
+said-contrast-single = { $what }{ $in } was { SIGNED($value, digits: 1) } pp
+said-one-run = In single runs, which show no spread, { $said }
+said-no-spread = With no spread between runs known, { $said }
+said-capped = { $verdict }: { $said }
+said-capped-why = { $verdict } ({ $all_why }): { $said }
+said-negligible = { $said }, a difference within the margin of { $margin } pp
+said-equivalent = { $said }, equivalent to none within the margin of { $margin } pp
+said-not-equivalent = { $said }, not equivalent: beyond the margin of { $margin } pp
+said-ends = { $level } % CI { FIXED($low, digits: 1) } to { FIXED($high, digits: 1) }
+said-no-interval = no interval
+said-seeds = { $few ->
+    [one] one seed
+   *[other] { $few } seeds
+}
+said-seeds-range = { $few } to { $many } seeds
+said-method-welch = Welch t
+said-method-paired = paired t
+said-method-examples = test examples only
+said-basis-examples = examples paired
+said-basis-set = on this test set
+said-p = p { $p }
+said-p-small = p < 0.001
+said-p_holm = p { $p } after Holm
+said-p_holm-small = p < 0.001 after Holm
+said-unchecked = Not checked, because the results do not say: { $all_kinds }
+
+## What was found out in reading a table or logs
+
+read-table = { $all_parts }
+read-role = { $role } = "{ $heading }"
+read-left-out = left out: { $headings }
+read-factor = factor "{ $factor }"
+read-factor-model = factor "{ $factor }" (model)
+read-factor-pretraining = factor "{ $factor }" (pretraining)
+read-factor-augmentation = factor "{ $factor }" (augmentation, baseline { $baseline })
+read-factor-no-baseline = factor "{ $factor }" (augmentation, no baseline found: --baseline LEVEL)
+read-unit-percent = accuracies in percent
+read-unit-share = accuracies as shares of 1
+read-unused = not used, though it differs between rows: { $headings } (--column factor=HEADING takes one as a factor)
+read-best = the accuracy is the best over epochs, selected on what it reports: it flatters every run
+read-validation = the accuracy is of a validation split: if epochs or settings were chosen on it, it flatters
+read-spread-kind = kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))
+read-no-seeds = no column of seeds: runs are numbered in order and not paired
+read-no-n_test = number of test examples not known (--n-test N): no bound for other test examples
+read-single = one run of { $experiments }{ $more ->
+    [0] { "" }
+   *[other] { " " }and { $more } more
+}: a verdict needs 3 seeds; train more or take it as exploratory
+read-empty = no finished run of { $experiments }{ $more ->
+    [0] { "" }
+   *[other] { " " }and { $more } more
+}: nothing that needs it can be judged
+read-encoding = text decoded as { $encoding }
+read-which-table = table { $number } of { $count } (--table N takes another)
+read-last-epoch = a row for each "{ $heading }" of a run: the last one counts
+read-logged = { $program }: { $what }
+read-metric-last = { $metric } at the last epoch of { $runs } runs
+read-metric-best = { $metric } at the epoch with the best { $by } of { $runs } runs
+read-metric-once = { $metric } as logged once in each of { $runs } runs
+read-selected = { $metric } is selected on what it reports: the best of its own epochs flatters every run
+read-ends = runs end at different epochs ({ $first } to { $last }): unfinished or stopped early?
+read-names = settings are not recorded or do not vary: experiments are told apart by their names
+read-programs = log files of several programs: { $counts }; those of { $program } were taken, give the folder of the others to import them

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixscope import i18n
 from mixscope.errors import DataError, unknown
 from mixscope.findings import Finding
 from mixscope.results.outcomes import Outcomes
@@ -275,7 +276,7 @@ class Results:
         source: Where it was read, for messages.
         folder: The study's folder; None for results from elsewhere.
         plan: Text of the study file; None without a plan.
-        notes: What was found out or assumed in reading, one sentence each.
+        notes: What was found out or assumed in reading; `said` gives the sentences.
         unasked: Folders of runs that were begun for this study and that its plan does not ask for now.
     """
 
@@ -294,7 +295,7 @@ class Results:
     source: str = ""
     folder: Path | None = None
     plan: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Finding, ...] = ()
     unasked: tuple[str, ...] = ()
     load_analysis: Callable[[str], Mapping[str, Any] | None] | None = field(
         default=None, repr=False, compare=False
@@ -330,6 +331,10 @@ class Results:
         """Name, size and source; the data are in `to_frame()`."""
         count = f"{len(self.done)} of {len(self.runs)} runs done"
         return f"<Results {self.name}: {len(self.experiments)} experiments, {count}, from {self.source}>"
+
+    def said(self, lang: str = "en") -> list[str]:
+        """The notes in sentences, in English ("en") or Korean ("ko")."""
+        return [i18n.render(note, lang) for note in self.notes]
 
     @property
     def factors(self) -> Mapping[str, tuple[str, ...]]:
