@@ -1,7 +1,7 @@
 """Gains by class and confused classes, from per-example correctness.
 
 With a hundred classes some differ by chance, so differences are tested with control of the false discovery
-rate and shown shrunken towards their mean, according to their noise. Pure functions on arrays.
+rate and shown shrunken towards each other, according to their noise. Pure functions on arrays.
 """
 
 from dataclasses import dataclass
@@ -100,12 +100,12 @@ def _variance(values: np.ndarray, labels: np.ndarray, there: np.ndarray) -> np.n
 
 
 def shrink(gain: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Shrinks estimates towards their mean by the fraction of their variance that is noise; nan is kept.
+    """Shrinks estimates towards each other by the fraction of their variance that is noise; nan is kept.
 
     Normal-normal empirical Bayes; the variance between classes by unweighted moments (Hedges and Olkin,
-    Statistical Methods for Meta-Analysis, 1985, chapter 9). All classes have equal weight whatever their
-    error: one without a change is the most certain and not informative about the others. The mean is kept, so
-    that it is the gain in macro recall.
+    Statistical Methods for Meta-Analysis, 1985, chapter 9), so that it is not dominated by classes without a
+    change, the most certain ones. The centre weights each class by its shrinkage, so that the mean of all,
+    the gain in macro recall, is kept.
 
     Args:
         gain: float64 (n_classes,).
@@ -117,9 +117,9 @@ def shrink(gain: np.ndarray, error: np.ndarray) -> np.ndarray:
         return result
     g, v = gain[known], error[known] ** 2
     between = max(0.0, float(g.var(ddof=1) - v.mean())) if len(g) > 1 else 0.0
-    share = np.divide(between, between + v, out=np.zeros_like(v), where=between + v > 0)
-    drawn = share * (g - g.mean())
-    result[known] = g.mean() + drawn - drawn.mean()
+    noise = np.divide(v, between + v, out=np.ones_like(v), where=between + v > 0)
+    centre = (noise * g).sum() / noise.sum() if noise.any() else g.mean()
+    result[known] = (1.0 - noise) * g + noise * centre
     return result
 
 

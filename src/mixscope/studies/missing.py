@@ -24,28 +24,37 @@ WEIGHTS_SECONDS = 600.0  # timeout of the check of weights
 DATA = ("missing-data", "missing-data-damaged", "missing-weights")  # exit code 4, as for one run alone
 
 
-def missing(
-    found: Sequence[Standing], costs: Sequence[Estimate], *, root: Path, out: Path, slots: int
-) -> list[Finding]:
-    """Finds requirements of the unfinished runs that this machine lacks.
+def things(found: Sequence[Standing], root: Path) -> list[Finding]:
+    """Finds data and pretrained weights that unfinished runs need and that are not available.
+
+    Nothing is written or downloaded.
+
+    Args:
+        found: Status of each run.
+        root: Folder of prepared data sets.
+
+    Returns:
+        At most one finding for each data set and each network with weights.
+    """
+    runs = [stands for stands in found if stands.state != "done"]
+    stores, lacking = _data(runs, root)
+    return [*lacking, *_weights(runs, stores)]
+
+
+def room(found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int) -> list[Finding]:
+    """Finds disk and memory that unfinished runs need and this machine lacks.
 
     "fail": some run cannot work without it. "warn": all of them together lack it, such as disk space that can
-    be freed meanwhile, or memory that suffices for fewer parallel runs. Nothing is written or downloaded.
+    be freed meanwhile, or memory that suffices for fewer parallel runs.
 
     Args:
         found: Status of each run.
         costs: Cost of each run, in the same order; unknown costs are ignored.
-        root: Folder of prepared data sets.
         out: Folder of the study, which need not exist.
         slots: Number of parallel runs.
-
-    Returns:
-        At most one finding for each data set, each network with weights, disk and memory.
     """
     left = [(s, c) for s, c in zip(found, costs, strict=True) if s.state != "done"]
-    runs = [stands for stands, _ in left]
-    stores, lacking = _data(runs, root)
-    return [*lacking, *_weights(runs, stores), *_disk(left, out), *_memory(left, slots)]
+    return [*_disk(left, out), *_memory(left, slots)]
 
 
 def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[Finding]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
-from mixscope.errors import DataError
+from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.formatting import duration
 from mixscope.studies import estimate, missing, probes
@@ -41,7 +41,7 @@ class StartCheck:
         costs: Cost of each.
         slots: Number of parallel runs assumed for the time.
         totals: Totals of the unfinished runs (estimate.totals).
-        lacking: Missing requirements (missing.missing).
+        lacking: Missing requirements (missing.py).
         instead: Alternatives if it takes long.
     """
 
@@ -101,10 +101,13 @@ def check(
         root: Folder of prepared data sets.
         slots: Number of parallel runs.
         prober: Measures unknown costs.
-        remembered: Cached measurements; used where there is too little to do to measure.
+        remembered: Cached measurements; used where there is too little to do to measure, or where the runs
+            cannot start.
     """
     found = standings(runs, out)
-    probe = remembered if _images(found, root) < FEW_IMAGES else prober
+    lacking = missing.things(found, root)
+    short = any(finding.severity == "fail" for finding in lacking) or _images(found, root) < FEW_IMAGES
+    probe = remembered if short else prober
     costs = estimate.estimates(found, root=root, probe=probe)
     totals = estimate.totals(costs, slots=slots)
     return StartCheck(
@@ -114,7 +117,7 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=missing.missing(found, costs, root=root, out=out, slots=slots),
+        lacking=[*lacking, *missing.room(found, costs, out=out, slots=slots)],
         instead=instead(study, found, costs, slots=slots),
     )
 
@@ -156,7 +159,7 @@ def _images(found: Sequence[Standing], root: Path) -> int:
         if name not in stores:
             try:
                 stores[name] = Store.open(root, name)
-            except DataError:
+            except (ConfigError, DataError):
                 stores[name] = None
         if (store := stores[name]) is not None:
             total += config.train.epochs * len(store.labels("train"))
