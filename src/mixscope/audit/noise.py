@@ -6,10 +6,10 @@ where they do, the true error is smaller. Variation between training runs is not
 all. So every verdict here is EXPLORATORY, and stands beside the standard deviation between runs that would
 erase it. Where every cell was trained with several seeds the interval is Welch's over seeds instead.
 
-    gain        g(model, mixing) = top-1 with mixing - top-1 without
-    D_mixing    g(ViT) - g(ResNet)
-    C           D_mixup - D_cutmix
-    T           D pretrained - D from scratch
+    gain    g(model, augmentation) = top-1 with the augmentation - top-1 of the baseline
+    D       g(ViT) - g(ResNet), of each augmentation that the table has
+    C       D_mixup - D_cutmix
+    T       D pretrained - D from scratch
 """
 
 import itertools
@@ -29,15 +29,16 @@ from mixscope.study import gains
 from mixscope.study.gains import Weights
 
 Z95 = 1.959963984540054
-MIXING = ("mixup", "cutmix")
+BASELINE = "default"
+FIRST = ("mixup", "cutmix")  # in this order, then the table's other augmentations in its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contrast:
     """One weighted sum of top-1 figures, in percentage points.
 
-    name: "gain", "D_mixup", "D_cutmix", "C", "T_mixup", "T_cutmix". stratum: the facets that are common to
-    its cells. estimate, standard_error, low, high: percentage points; low and high end the 95 % interval
+    name: "gain", "C", or "D_" or "T_" with an augmentation, as in "D_mixup". stratum: the facets that are
+    common to its cells. estimate, standard_error, low, high: percentage points; low and high end the 95 % interval
     given these models. lean: "above", "below" or "covers" zero. logit: the same contrast of logits;
     scales_agree: whether its sign is the same. tipping_sd: standard deviation between runs, in percentage
     points, from which on the interval covers zero; 0 where it does already. cells: weights by label.
@@ -88,7 +89,9 @@ def contrasts(
     vits = [m for m in models if words.family(m) == "vit"]
     nets = [m for m in models if words.family(m) in ("resnet50", "resnet")]
     named: list[tuple[str, Stratum, dict[str, str], Weighted]] = []
-    against = {x: {"augmentation": {x: 1.0, "default": -1.0}} for x in MIXING}
+    printed = dict.fromkeys(a for _, _, a in cells if a != BASELINE)
+    augmentations = [*(x for x in FIRST if x in printed), *(x for x in printed if x not in FIRST)]
+    against = {x: {"augmentation": {x: 1.0, BASELINE: -1.0}} for x in augmentations}
     for s in strata:
         for m in models:
             for x, gain in against.items():
