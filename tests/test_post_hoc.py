@@ -10,7 +10,7 @@ import pytest
 import made_study
 import mixscope
 from mixscope import i18n
-from mixscope.claims import verdicts
+from mixscope.claims import recorded, verdicts
 from mixscope.errors import ConfigError
 from mixscope.report import page
 from mixscope.results import bundle, claims_files, folders, sources
@@ -82,6 +82,12 @@ def test_seeds_and_levels_may_be_added(tmp_path):
     assert said(tmp_path / "s") == [("SUPPORTED",)]
     edit(tmp_path / "s", "[0, 1, 2]", "[0, 1, 2, 8, 3]")
     assert said(tmp_path / "s") == [("SUPPORTED",)]
+    edit(
+        tmp_path / "s",
+        "cutmix: {augment.mix: cutmix}}",
+        "cutmix: {augment.mix: cutmix}, mixup: {augment.mix: mixup}}",
+    )
+    assert said(tmp_path / "s") == [("SUPPORTED",)]
 
 
 def test_records_of_earlier_versions_have_the_number_of_seeds(tmp_path):
@@ -94,6 +100,8 @@ def test_records_of_earlier_versions_have_the_number_of_seeds(tmp_path):
     assert said(tmp_path / "s") == [("SUPPORTED",)]
     edit(tmp_path / "s", "[0, 1, 2, 3]", "[0, 1, 2]")
     assert said(tmp_path / "s")[0][0] == "POST-HOC"
+    codes = [gate.finding.code for gate in recorded.edits(folders.study(tmp_path / "s"))]
+    assert codes == ["seeds-edited", "runs-unasked"]
 
 
 def test_a_study_with_runs_does_not_take_another_order_of_seeds(tmp_path):
@@ -280,6 +288,10 @@ def test_seeds_that_would_settle_a_claim_are_those_of_later_looks(tmp_path):
     made_study.write(tmp_path / "s", text, weak)
     for reading in verdict(tmp_path / "s")[0].readings:
         assert {reading.seeds_low, reading.seeds_needed, reading.seeds_high} <= {5, 8, 12, None}
+    # Settled by 3 seeds at the level of the last look, and not at that of the first: 3 is over.
+    made_study.write(tmp_path / "near", text, dataclasses.replace(skill(**{"vit-cutmix": 4.0})))
+    vit = verdict(tmp_path / "near")[0].readings[1]
+    assert (vit.look.seeds, vit.verdict, vit.seeds_low) == (3, "INCONCLUSIVE", 5)
     made_study.write(tmp_path / "alone", TWO, weak)
     free = [r.seeds_needed for r in verdict(tmp_path / "alone")[0].readings]
     assert any(n not in (None, 5, 8, 12) for n in free)

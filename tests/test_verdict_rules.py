@@ -293,6 +293,14 @@ def test_how_many_seeds_would_settle_it_is_a_range(tmp_path):
     assert any(r.seeds_low is not None and r.seeds_low != r.seeds_high for r in found.readings)
 
 
+def test_seeds_that_have_been_run_are_not_said_to_settle_it(tmp_path, capsys):
+    folder = tmp_path / "s"
+    made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s3": "pending"})
+    made_study.write(folder, TWO.replace("[0, 1, 2]", "[0, 1, 2, 3]"), made)
+    text = call(capsys, "judge", folder)[1]
+    assert "7 of 8 runs are done" in text and "would settle it" not in text
+
+
 # --- weights ---------------------------------------------------------------------------------------------
 
 

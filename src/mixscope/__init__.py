@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
-# Where each public name lives: imported when it is asked for, so that `import mixscope` is quick.
+# Module of each public name, imported on first access to keep `import mixscope` fast.
 _HOMES = {
     "load": "mixscope.api",
     "judge": "mixscope.api",

@@ -1,8 +1,7 @@
-"""Standard output and error: whoever reads them may leave, their disk may be full, or they are closed.
+"""Standard output and error that tolerate a reader that leaves, a full disk, or closed streams.
 
-`train ... | head -1` closes the pipe after a line. Work that takes long is then interrupted and can be taken
-up again, in place of ending with exit code 0 unfinished; all else goes on, and ends with the code that it
-ends with otherwise.
+After `train ... | head -1` the run is interrupted and can be resumed, instead of ending unfinished with exit
+code 0; short commands continue and end with their usual exit code.
 """
 
 import io
@@ -14,17 +13,17 @@ from mixscope.errors import Interrupted
 
 
 class Stream(io.TextIOWrapper):
-    """A standard stream that outlives its reader: later text goes nowhere.
+    """A standard stream that discards text once its reader has closed the pipe.
 
     Attributes:
-        gone: Whether the reader has gone.
+        gone: Whether the reader has closed the pipe.
         told: Whether work was interrupted because of it.
     """
 
     gone = told = False
 
     def write(self, text: str) -> int:
-        """As of any text stream."""
+        """As io.TextIOWrapper.write."""
         try:
             return super().write(text)
         except BrokenPipeError:
@@ -32,7 +31,7 @@ class Stream(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """As of any text stream."""
+        """As io.TextIOWrapper.flush."""
         try:
             super().flush()
         except BrokenPipeError:
@@ -44,23 +43,23 @@ class Stream(io.TextIOWrapper):
 
 
 def silence(stream: TextIO) -> None:
-    """Leads the file of a stream nowhere, with what is buffered for it."""
+    """Redirects the file of a stream, and what is buffered for it, to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def install() -> None:
-    """Makes standard output and error streams of this kind, and opens what was closed (`>&-`).
+    """Replaces standard output and error by `Stream`, and opens closed ones (`>&-`).
 
-    The number of a closed stream would be given to the next file that is opened. Signs that a terminal does
-    not have are written as escapes.
+    The file descriptor of a closed stream would be reused by the next opened file. Characters that a terminal
+    cannot display are written as escapes.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -77,19 +76,19 @@ def install() -> None:
                     write_through=stream.write_through,
                 ),
             )
-        elif isinstance(stream, io.TextIOWrapper):  # as of another program that calls this one
+        elif isinstance(stream, io.TextIOWrapper):  # replaced by an embedding program
             stream.reconfigure(errors="backslashreplace")
 
 
 def line(text: str, *, work: str) -> None:
-    """Writes one line of work that takes long, at once.
+    """Writes a progress line of long work and flushes it.
 
     Args:
         text: The line.
-        work: What is going on, for the message ("run", "study").
+        work: What is running, for the message ("run", "study").
 
     Raises:
-        Interrupted: Once, if whoever read standard output has gone; later lines go nowhere.
+        Interrupted: Once, if the reader of standard output has closed the pipe; later lines are discarded.
     """
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -102,7 +101,7 @@ def line(text: str, *, work: str) -> None:
 
 
 def finish() -> OSError | None:
-    """Writes what is buffered; returns why it cannot be written, as where the disk is full."""
+    """Flushes standard output; returns the error if that fails, for instance on a full disk."""
     try:
         sys.stdout.flush()
     except OSError as problem:

@@ -145,10 +145,14 @@ class Reading:
     def seeds_would_settle(self) -> tuple[int, int | None] | None:
         """From how many to how many seeds, where it is seeds that an inconclusive reading lacks.
 
-        None where it is not; the second is None where even 1,000 might be too few.
+        None where it is not, or where as many have been run; the second is None where even 1,000 might be too
+        few.
         """
         lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm", "unfinished"}
-        return (self.seeds_low, self.seeds_high) if lacks_seeds and self.seeds_low is not None else None
+        if not lacks_seeds or self.seeds_low is None:
+            return None
+        there = self.seeds_high is not None and self.seeds_high <= self.seeds
+        return None if there else (self.seeds_low, self.seeds_high)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

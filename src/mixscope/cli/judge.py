@@ -203,8 +203,8 @@ def _what_it_would_take(reading: Any, words: "Words") -> Iterator[str]:
         if reading.seeds_low is None:
             if reading.look is None or reading.look.of == 1:
                 yield words("judge.too_small")
-        else:
-            low, high = reading.seeds_low, reading.seeds_high
+        elif (settling := reading.seeds_would_settle) is not None:
+            low, high = settling
             seeds = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
             yield words("answer.seeds_needed", n=seeds)
 

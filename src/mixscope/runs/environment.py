@@ -1,4 +1,4 @@
-"""What a run is made with: versions, hardware, code, data and weights, as environment.json has it."""
+"""The content of environment.json: versions, hardware, code, data and weights of a run."""
 
 import platform
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "p
 def environment(
     *, config: RunConfig, data: Mapping[str, Any], weights: Mapping[str, Any], device: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of environment.json, as plain values; what is not known is null.
+    """Collects the content of environment.json, as plain values; unknown values are None.
 
     Args:
         config: Settings of the run.
-        data: Name and digest of the prepared data set, and its classes and superclasses by name, so that
-            tables need not open it again.
-        weights: Where the model's first weights came from.
-        device: What computes and with how many threads.
+        data: Name and digest of the prepared data set, and its class and superclass names, so that tables
+            need not open it again.
+        weights: Origin of the initial weights.
+        device: Device and number of threads.
     """
     return {
         "schema": records.SCHEMA,
@@ -47,7 +47,7 @@ def environment(
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str | None]:
-    """The installed version of each package; None where it is not installed."""
+    """The installed version of each package, None where it is not installed."""
     return {name: _version(name) for name in packages}
 
 
