@@ -22,6 +22,16 @@ def test_docs_are_in_their_folders():
     assert {page for page in PAGES if page.count("/") == 1} <= {"docs/index.md", "docs/results.md"}
 
 
+def test_every_page_has_its_place_on_the_site():
+    placed = set(
+        re.findall(r"^ +- .+: ([\w/-]+\.md)$", (HERE / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    )
+    written = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
+    made = {"reference/commands.md", "reference/settings.md"}
+    assert written - placed <= {"results.md", "ko/results.md"}, "see nav in mkdocs.yml"
+    assert {page for page in placed - written - made if not page.startswith("examples/")} == set()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_a_page_lead_to_files(page):
     text = re.sub(r"^```.*?^```", "", (HERE / page).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)

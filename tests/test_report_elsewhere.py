@@ -91,6 +91,6 @@ def test_predictions_from_elsewhere_have_matrices_and_calibration_and_gains_by_c
 @pytest.mark.parametrize("name", ["notes.txt", "notes.txt/report", "notes.txt/report.html"])
 def test_a_report_in_place_of_a_file_is_refused_and_the_file_stays(accuracies, tmp_path, name):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="notes.txt: is a file; expected a folder"):
+    with pytest.raises(ConfigError, match=r"notes\.txt: is a file; expected a folder"):
         mixscope.report(accuracies, tmp_path / name)
     assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -18,8 +18,14 @@ def cores(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup"))
         proc: Mount point of procfs.
         cgroups: Mount point of the cgroup file system.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([allowed, *(int(share) for share in _quotas(proc, cgroups))]))
+    return max(1, min([len(affinity()), *(int(share) for share in _quotas(proc, cgroups))]))
+
+
+def affinity() -> set[int]:
+    """Numbers of the processors that this process may use, whatever quotas say."""
+    if hasattr(os, "sched_getaffinity"):
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))
 
 
 def processor() -> str | None:

@@ -105,6 +105,11 @@ def add(commands: Any) -> None:
                 metavar="S",
                 help="kill a run that is silent so long",
             )
+            command.add_argument(
+                "--no-fork-server",
+                action="store_true",
+                help="start each run as a process that imports everything anew",
+            )
             declare_executor(command)
             declare_track(command)
             command.add_argument(
@@ -259,14 +264,14 @@ def study_plan(arguments: argparse.Namespace) -> None:
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
-    lacking = missing.missing(found, costs, root=root, out=out, slots=arguments.slots)
+    lacking = [*missing.things(found, root), *missing.room(found, costs, out=out, slots=arguments.slots)]
     if arguments.json:
         rows = [
             {
                 "name": s.run.name,
                 "cell": dict(s.run.cell),
                 "seed": s.run.seed,
-                "digest": s.run.config.digest,
+                "digest": s.run.digest,
                 "state": s.state,
                 **dataclasses.asdict(cost),
                 "settings": s.run.config.semantic(),
@@ -398,7 +403,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     from mixscope.results import folders, tables
     from mixscope.studies import folder, names, progress_table
 
-    run, options, fixed = chosen(arguments, len(runs))
+    run, options, fixed = chosen(arguments, len(runs), out)
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
     names.check(study, runs, root=root)

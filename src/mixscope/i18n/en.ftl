@@ -16,6 +16,7 @@ page-no = no
 page-unknown = not known
 page-none = none
 page-seed = seed { $seed }
+page-some_seeds = Charts show the first { $shown } of up to { $seeds } seeds of an experiment; means, intervals and tables are of all.
 page-of = { $done } of { $all }
 
 partial-title = This report is partial

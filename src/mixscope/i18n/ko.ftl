@@ -16,6 +16,7 @@ page-no = 아니요
 page-unknown = 알 수 없음
 page-none = 없음
 page-seed = 시드 { $seed }
+page-some_seeds = 차트에는 실험마다 시드 최대 { $seeds }개 중 처음 { $shown }개만 나타냅니다. 평균, 구간, 표는 모든 시드로 계산했습니다.
 page-of = { $all }개 중 { $done }개
 
 partial-title = 아직 완료되지 않은 보고서입니다

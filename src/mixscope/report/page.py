@@ -25,7 +25,7 @@ from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.formatting import number, signed
-from mixscope.report import drawing, literature, story, tables
+from mixscope.report import drawing, grouping, literature, story, tables
 from mixscope.report.figures import Figures
 from mixscope.report.naming import seeds_range
 from mixscope.report.plots import Figure
@@ -261,6 +261,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
             v for v in told.verdicts if v.claim in pretraining.claims_about(told, told.roles.pretraining)
         ],
         "curves": training.charts(told, words),
+        "crowded": grouping.left_out(told),
         "curve_split": next((s for r in told.results.runs if (s := training.judged_split(r))), "train"),
         "published_logs": sum(len(cell.published_curves) for cell in told.cells),
         "budget_gains": budget.gains(told, words),

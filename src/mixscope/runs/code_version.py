@@ -62,6 +62,7 @@ FILES = (
     "runs/records.py",
     "runs/setup.py",
 )
+_held: dict[str, Any] = {}  # what `hold` has noted
 EQUIVALENT = Path(__file__).with_name("equivalent_code.yaml")
 
 
@@ -107,6 +108,11 @@ def _is_docstring(node: object) -> bool:
     )
 
 
+def hold() -> None:
+    """Notes the version now, for `current`: of code that this process and its forks have imported by now."""
+    _held.update(current())
+
+
 def current() -> dict[str, Any]:
     """Returns the version of the installed code, and its git revision if there is one.
 
@@ -114,6 +120,8 @@ def current() -> dict[str, Any]:
         "digest", "revision" (None without git) and "dirty", whether source files differ from that revision
         (None without git).
     """
+    if _held:
+        return dict(_held)
     source = Path(mixscope.__file__).parent
     found: dict[str, Any] = {"digest": digest(), "revision": None, "dirty": None}
     # A package installed inside another project's repository must not report that revision.

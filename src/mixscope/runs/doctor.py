@@ -19,6 +19,14 @@ def examine(root: Path) -> dict[str, Any]:
 
     Packages that are not installed are None. Takes seconds: torch is imported.
     """
+    from mixscope import threads
+
+    decided = threads.decide()
+    with decided.settled():  # before torch is imported
+        return _examined(root, decided.why)
+
+
+def _examined(root: Path, why: str) -> dict[str, Any]:
     import psutil
     import torch
 
@@ -52,6 +60,7 @@ def examine(root: Path) -> dict[str, Any]:
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_available_gib": round(memory.available / 2**30, 1),
         "torch_threads": torch.get_num_threads(),
+        "threads_why": why,
         "cuda": [torch.cuda.get_device_name(device) for device in devices],
         "bf16": [precision.emulated(device) or "native" for device in devices],
         "data_root": str(root),

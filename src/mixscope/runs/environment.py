@@ -1,5 +1,6 @@
 """The content of environment.json: versions, hardware, code, data and weights of a run."""
 
+import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib import metadata
@@ -8,6 +9,7 @@ from typing import Any
 import psutil
 
 import mixscope
+from mixscope import threads
 from mixscope.hardware import cores, processor
 from mixscope.runs import code_version, records
 from mixscope.study.config import RunConfig
@@ -39,6 +41,7 @@ def environment(
             "cpu": processor(),
             "cores": cores(),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+            "threads_why": os.environ.get(threads.WHY),
         },
         "device": dict(device),
         "data": dict(data),

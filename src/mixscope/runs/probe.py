@@ -9,6 +9,7 @@ from scratch, since weights do not change the cost of a step, and nothing is lef
 """
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -18,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +64,7 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     Raises:
         ConfigError, DataError, RunFailed: As a run.
     """
-    store = Store.open(root, config.data.name)
-    batch = config.train.batch_size
-    few = math.ceil((batch if batch >= LARGE else IMAGES) / store.n_classes)
-    small = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, per_class=min(few, config.data.per_class or few)),
-        model=dataclasses.replace(config.model, pretrained=False),
-        augment=dataclasses.replace(config.augment, off_epochs=0),
-        optim=dataclasses.replace(config.optim, warmup_epochs=0.0),
-        train=dataclasses.replace(config.train, epochs=1000),
-    )
+    small = _few_images(config, root)
     with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
         startup = time.time() - began
         training = loop.prepare(small, ready.built.module, device=device, compiled=None)
@@ -91,6 +82,30 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
         "checkpoint_bytes": checkpoint_bytes,
         "weights_bytes": sum(value.numel() * value.element_size() for value in weights),
     }
+
+
+def rate(config: RunConfig, *, root: Path, threads: int) -> float:
+    """Images per second of training with `threads` threads. Raises as `measure` does."""
+    torch.set_num_threads(threads)
+    small = _few_images(config, root)
+    with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
+        training = loop.prepare(small, ready.built.module, device=device, compiled=False)
+        return ready.loader.global_size(0) / _step(training, ready)[0]
+
+
+def _few_images(config: RunConfig, root: Path) -> RunConfig:
+    """The same network and batches on few images, and an endless number of epochs."""
+    batch = config.train.batch_size
+    classes = Store.open(root, config.data.name).n_classes
+    few = math.ceil((batch if batch >= LARGE else IMAGES) / classes)
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, per_class=min(few, config.data.per_class or few)),
+        model=dataclasses.replace(config.model, pretrained=False),
+        augment=dataclasses.replace(config.augment, off_epochs=0),
+        optim=dataclasses.replace(config.optim, warmup_epochs=0.0),
+        train=dataclasses.replace(config.train, epochs=1000),
+    )
 
 
 def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
@@ -162,28 +177,31 @@ def _saved(training: Training, folder: Path) -> int:
 # --- the process --------------------------------------------------------------------------------
 
 
-def answer(asked: Mapping[str, Any], root: Path, began: float) -> dict[str, Any]:
-    """The values of one config, or {"error": reason}."""
-    try:
-        return measure(settings.from_dict(dict(asked)), root=root, began=began)
-    except (ConfigError, DataError, RunFailed) as problem:
-        return {"error": str(problem)}
+def rates(config: RunConfig, *, root: Path, counts: Iterable[int]) -> dict[int, float]:
+    """Training speed for several numbers of threads, in images per second; failed measurements are left out.
+
+    Each is measured in a fork, so this process stays single-threaded.
+    """
+
+    def work(count: int) -> dict[str, Any]:
+        return {"rate": rate(config, root=root, threads=count)}
+
+    made = {count: forked(functools.partial(work, count)) for count in counts}
+    return {count: found["rate"] for count, found in made.items() if "rate" in found}
 
 
-def forked(asked: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """As `answer`, in a fork of this process, which must be single-threaded."""
+def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Result of `work` in a fork of this process, which must be single-threaded, or {"error": reason}."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            found = answer(asked, root, time.time())
             with open(writing, "w", encoding="utf-8") as file:
-                json.dump(found, file)
+                json.dump(_told(work), file)
             os._exit(0)
         except BaseException as problem:
             said = str(problem).strip().splitlines() or [""]
-            sys.stderr.write(f"{type(problem).__name__}: {said[-1]}\n")
-            sys.stderr.flush()
+            os.write(2, f"{type(problem).__name__}: {said[-1]}\n".encode())
             os._exit(1)
     os.close(writing)
     with open(reading, encoding="utf-8") as file:
@@ -202,12 +220,24 @@ def forked(asked: Mapping[str, Any], root: Path) -> dict[str, Any]:
     return made
 
 
+def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return work()
+    except (ConfigError, DataError, RunFailed) as problem:
+        return {"error": str(problem)}
+
+
 def main() -> int:
     """Reads configs from standard input and prints a line of JSON for each; returns the exit code."""
     asked = json.load(sys.stdin)
-    began, root = time.time(), Path(asked["root"])
+    root = Path(asked["root"])
     for config in asked["configs"]:
-        found = forked(config, root) if hasattr(os, "fork") else answer(config, root, began)
+        began = time.time()
+
+        def work(config: Any = config, began: float = began) -> dict[str, Any]:
+            return measure(settings.from_dict(config), root=root, began=began)
+
+        found = forked(work) if hasattr(os, "fork") else _told(work)
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
     return 0

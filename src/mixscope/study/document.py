@@ -1,9 +1,10 @@
-"""YAML that knows its lines, so that a mistake in a file is answered with the place where it stands.
+"""Reads YAML with line numbers, so that errors in a file can be located.
 
-Keys are taken as they are written (`no` is the word no, not false), a key that stands twice is refused,
-and values are plain: nothing, true or false, numbers, text, lists and mappings.
+Keys are read literally (`no` is the word no, not false), duplicate keys are rejected, and values are plain:
+null, booleans, numbers, text, lists and mappings.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +14,23 @@ import yaml
 
 from mixscope.errors import ConfigError
 
-Key = tuple[str | int, ...]  # the way from the top to a value: names, and numbers in lists
+Key = tuple[str | int, ...]  # path to a value: keys, and list indices
 
 MERGE = "tag:yaml.org,2002:merge"
-MOST_NODES = 100_000  # aliases of aliases can make a short file endless
+MOST_FLAT = 64  # a text with fewer brackets cannot be nested deeply
+_INDENTED = re.compile(rf"^[ \t?:-]{{{MOST_FLAT}}}", re.MULTILINE)  # lines that may be nested deeply
+MOST_NODES = 100_000  # nested aliases can expand a short file without bound
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file that was read.
+    """A parsed YAML file.
 
-    tree: its plain values. places: where each key or list item stands, as `file, line 12`. words: the scalars
-    as they are written, whatever YAML makes of them.
+    Attributes:
+        file: Name of the file for messages.
+        tree: Its plain values.
+        places: Location of each key or list item, as `file, line 12`.
+        words: Scalars as written, before YAML interprets them.
     """
 
     file: str
@@ -33,11 +39,11 @@ class Document:
     words: Mapping[Key, str]
 
     def own(self, *key: str | int) -> bool:
-        """Whether a key stands in this file itself, not in one that it is laid over."""
+        """Whether a key is in this file itself, not in one that it extends."""
         return self.places.get(key, "").startswith(f"{self.file}, ")
 
     def where(self, *key: str | int) -> str:
-        """`file, line 12: factors.model.vit`; of a key that is not there, the line of what it belongs to."""
+        """`file, line 12: factors.model.vit`; for a missing key the line of its parent."""
         known = (self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places)
         place = next(known, self.file)
         dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
@@ -45,7 +51,7 @@ class Document:
 
 
 def over(parent: Document, child: Document) -> Document:
-    """The parent with what the child says instead and in addition: mappings key by key, all else whole."""
+    """The parent overridden and extended by the child: mappings key by key, everything else as a whole."""
     places, words = dict(parent.places), dict(parent.words)
 
     def lay(above: Any, below: Any, key: Key) -> Any:
@@ -61,15 +67,20 @@ def over(parent: Document, child: Document) -> Document:
 
 
 def read(file: Path) -> Document:
-    """A YAML file whose top level is a mapping; an empty file is an empty one.
+    """Reads a YAML file whose top level is a mapping; an empty file gives an empty mapping.
 
-    Raises ConfigError with file and line.
+    Raises:
+        ConfigError: If it is invalid; with file and line.
     """
     return parse(read_text(file), file=str(file))
 
 
 def read_text(file: Path) -> str:
-    """A text file. Raises ConfigError."""
+    """Reads a text file.
+
+    Raises:
+        ConfigError: If it cannot be read or is not UTF-8.
+    """
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as problem:
@@ -79,7 +90,15 @@ def read_text(file: Path) -> str:
 
 
 def parse(text: str, *, file: str) -> Document:
-    """YAML text whose top level is a mapping; `file` is what messages call it. Raises ConfigError."""
+    """Parses YAML text whose top level is a mapping.
+
+    Args:
+        text: The text.
+        file: Name of the file for messages.
+
+    Raises:
+        ConfigError: If it is invalid.
+    """
     document = _document(text, file)
     if document.tree is None:
         return Document(file, {}, {}, {})
@@ -95,8 +114,7 @@ def _document(text: str, file: str) -> Document:
     words: dict[Key, str] = {}
     loader = None
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
+        loader, node = _nodes(text)
         tree = None if node is None else _Reader(loader, file, places, words).value(node, ())
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
@@ -111,12 +129,30 @@ def _document(text: str, file: str) -> Document:
     return Document(file, tree, places, words)
 
 
-class _Reader:
-    """Makes values of nodes, noting where they stand."""
+def _nodes(text: str) -> tuple[Any, yaml.Node | None]:
+    """Returns a loader and the root node of a text. Raises yaml.YAMLError and RecursionError.
 
-    def __init__(
-        self, loader: yaml.SafeLoader, file: str, places: dict[Key, str], words: dict[Key, str]
-    ) -> None:
+    libyaml is ten times as fast, which matters where thousands of runs are read. It is not used for deeply
+    nested texts, which would crash the process, nor for error messages, which differ.
+    """
+    if yaml.__with_libyaml__ and _is_flat(text):
+        loader = yaml.CSafeLoader(text)
+        try:
+            return loader, loader.get_single_node()
+        except yaml.YAMLError:
+            loader.dispose()
+    pure = yaml.SafeLoader(text)
+    return pure, pure.get_single_node()
+
+
+def _is_flat(text: str) -> bool:
+    return text.count("[") + text.count("{") < MOST_FLAT and _INDENTED.search(text) is None
+
+
+class _Reader:
+    """Converts nodes to values and records their locations."""
+
+    def __init__(self, loader: Any, file: str, places: dict[Key, str], words: dict[Key, str]) -> None:
         self.loader, self.file, self.places, self.words = loader, file, places, words
         self.pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
         self.merged = 0
@@ -129,7 +165,7 @@ class _Reader:
         self.words[key] = str(node.value)
         try:
             made = self.loader.construct_object(node)
-        except ValueError as problem:  # what looks like a date or a number and is none
+        except ValueError as problem:  # an invalid date or number
             raise ConfigError(
                 f"{self.file}, line {node.start_mark.line + 1}: {node.value!r} is not a value YAML can read"
                 " (quote it if it is a text)"
@@ -141,9 +177,9 @@ class _Reader:
         return {word: self._below(name, below, (*key, word)) for word, (name, below) in pairs.items()}
 
     def _pairs(self, node: yaml.MappingNode, key: Key) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """Keys and values of a mapping, those that are merged into it by `<<` included, by the key's word.
+        """Keys and values of a mapping, including those merged by `<<`, by literal key.
 
-        PyYAML's flatten_mapping keeps what is overridden, so that a chain of merges doubles at every link.
+        PyYAML's flatten_mapping keeps overridden values, so that a chain of merges doubles at every link.
         """
         if id(node) in self.pairs:
             return self.pairs[id(node)]
@@ -152,7 +188,7 @@ class _Reader:
         own = [(name, below) for name, below in node.value if name.tag != MERGE]
         for name, below in node.value:
             if name.tag == MERGE:
-                # Of mappings in a list the first wins.
+                # The first of several merged mappings takes precedence.
                 listed = reversed(below.value) if isinstance(below, yaml.SequenceNode) else (below,)
                 for one in listed:
                     if not isinstance(one, yaml.MappingNode):
