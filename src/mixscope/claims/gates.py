@@ -13,11 +13,6 @@ from mixscope.claims.rules import NEGLIGIBLE, REFUTED, SUPPORTED
 from mixscope.findings import Finding
 
 FEWEST_SEEDS = 3
-# Kinds of gates; the report has a phrase for each.
-GATES = (
-    *("seeds", "unfinished", "failed", "claims", "plan", "copied", "settings", "code", "data"),
-    *("checkpoint", "health", "scales", "holm", "needs"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +20,8 @@ class Gate:
     """One reason why a verdict is capped.
 
     Attributes:
-        kind: One of `GATES`.
+        kind: "seeds", "unfinished", "failed", "claims", "plan", "copied", "settings", "code", "data",
+            "checkpoint", "health", "scales", "holm" or "needs"; the report has a phrase for each.
         finding: The observation.
     """
 

@@ -109,7 +109,7 @@ class Reading:
         paired_points: Interval for paired seeds, if the other is too narrow (`caveats` explain why).
         cells: Weight of each experiment.
         by_seed: The contrast of each seed common to all experiments, in percentage points.
-        gate_kinds: For each gate one word of GATES.
+        gate_kinds: Kind of each gate, see gates.Gate.
         findings: The gates as data.
         caveats: Remarks that do not cap the verdict.
         warnings: Reasons why the interval is too narrow.

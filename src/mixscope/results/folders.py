@@ -235,10 +235,6 @@ def _told(status: Mapping[str, Any]) -> Finding | None:
     return Finding.from_dict(found) if found else None
 
 
-def _damaged_predictions(file: Path, path: Path, reason: str) -> DataError:
-    return records.damaged("predictions-damaged", path=str(file), reason=reason, run=str(path))
-
-
 def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) -> tuple[Finding, ...]:
     """Findings of health checks, of an unfinished run those so far."""
     rows = (summary or {}).get("health")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixscope import user_cache
-from mixscope.errors import RunFailed
 from mixscope.hardware import cores, processor
 from mixscope.runs import code_version, record_schema
 from mixscope.runs.environment import versions
@@ -205,18 +204,6 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None)
     said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
     made += [{"error": said[-1]}] * (len(configs) - len(made))
     return [each["error"] if "error" in each else each for each in made]
-
-
-def run_probe(config: RunConfig, *, root: Path, threads: int) -> Figures:
-    """The values of one probe.
-
-    Raises:
-        RunFailed: If it fails; with the reason.
-    """
-    made = run_probes([config], root=root, threads=threads)[0]
-    if isinstance(made, str):
-        raise RunFailed(made)
-    return made
 
 
 def _read() -> dict[str, Figures]:
