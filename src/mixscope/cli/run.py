@@ -139,7 +139,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     root = data_root(arguments.root)
     rows = evaluate.evaluate(done, split=arguments.split, root=root, damaged=damaged.append)
     for line in [*left, *damaged]:
-        print(f"passed over: {line}", file=sys.stderr)
+        print(f"skipped: {line}", file=sys.stderr)
     print_json(rows) if arguments.json else print(table([_in_percent(row) for row in rows]))
     return 4 if damaged else 0
 
@@ -195,7 +195,7 @@ def _done_runs(given: list[Path]) -> tuple[list[Path], list[str], list[str]]:
             if state == "done":
                 done.append(path)
             else:
-                left.append(f"{path}: is {state}; `mixscope train` takes it up")
+                left.append(f"{path}: is {state}; `mixscope train` resumes it")
     if not done:
         others = [*damaged, *left]
         more = f" (and {len(others) - 1} more that cannot be evaluated)" if len(others) > 1 else ""

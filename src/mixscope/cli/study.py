@@ -217,7 +217,7 @@ def study_new(arguments: argparse.Namespace) -> None:
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
     if file.exists() or file.is_symlink():
-        raise ConfigError(f"{file}: is there already; give another --out, or remove it")
+        raise ConfigError(f"{file}: already exists; give another --out, or remove it")
     try:
         with replacing(file) as opened:
             opened.write(text.encode())
@@ -527,7 +527,7 @@ def _pass_over(found: Any) -> None:
     """Prints which runs are excluded from a table because their records are damaged."""
     for stands in found:
         if stands.state in ("damaged", "conflict"):
-            print(f"passed over: {stands.error}", file=sys.stderr)
+            print(f"skipped: {stands.error}", file=sys.stderr)
 
 
 def study_eval(arguments: argparse.Namespace) -> None:
@@ -543,7 +543,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
     done = [s.path for s in found if s.state == "done"]
     for stands in found:
         if stands.state in ("damaged", "conflict"):
-            print(f"passed over: {stands.error}", file=sys.stderr)
+            print(f"skipped: {stands.error}", file=sys.stderr)
     if not done:
         raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
     seen = 0

@@ -170,7 +170,7 @@ def _check_place(out: Path) -> None:
         with page.open("rb") as file:
             if b'<meta name="generator" content="mixscope' not in file.read(4096):
                 raise ConfigError(
-                    f"{page}: is there already and is no report of mixscope; give another --out"
+                    f"{page}: already exists and is not a report of mixscope; give another --out"
                 )
 
 

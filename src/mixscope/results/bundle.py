@@ -232,7 +232,7 @@ def _names(out: Path) -> set[str]:
     if not out.exists():
         return set()
     if not is_bundle(out):
-        raise ConfigError(f"{out}: is there already and is no bundle; give another --out")
+        raise ConfigError(f"{out}: already exists and is not a bundle; give another --out")
     try:
         with zipfile.ZipFile(out) as zipped:
             return set(zipped.namelist())
