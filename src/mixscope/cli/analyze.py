@@ -71,8 +71,9 @@ def analyze(arguments: argparse.Namespace) -> None:
         document[what] = compared
         if not quiet:
             print(f"\n{what}")
-            for line in examine.lines(what, compared):
+            for line in examine.summary(what, compared):
                 print(f"  {line}".rstrip())
-            print(f"\nfiles     {arguments.folder / 'analysis' / what}\n", flush=True)
+            place = arguments.folder / "analysis" / what
+            print(f"all       {place / 'summary.md'}, tables and charts beside it", flush=True)
     if quiet:
         print_json(document)
