@@ -5,6 +5,7 @@ can be mailed and read anywhere. Everything that is not ours (names, sentences o
 templates, which escape by default.
 """
 
+import itertools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,15 +190,21 @@ def _value(cell: Cell, figure: str) -> Markup:
     """A table cell with mean and standard deviation over seeds."""
     mean, deviation = cell.mean(figure), cell.deviation(figure)
     digits = 3 if figure == "nll" else 2
-    spread = f" ± {number(deviation, digits)}" if deviation is not None else ""
+    return _cell(mean, deviation, digits)
+
+
+def _cell(mean: float | None, deviation: float | None, digits: int = 2) -> Markup:
+    """A table cell that sorts by the mean; the line may be broken before the deviation."""
+    spread = Markup("")
+    if deviation is not None:
+        spread = Markup(' <span class="sd">± {}</span>').format(number(deviation, digits))
     return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean, digits), spread)
 
 
 def _values(found: Sequence[float]) -> Markup:
     """A table cell with mean and standard deviation of these."""
     mean = statistics.fmean(found) if found else None
-    spread = f" ± {number(statistics.stdev(found))}" if len(found) > 1 else ""
-    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean), spread)
+    return _cell(mean, statistics.stdev(found) if len(found) > 1 else None)
 
 
 def _cite(paper: literature.Paper) -> Markup:
@@ -218,7 +225,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
     }
     css = _text("figure.css") + _text("style.css")
     of_cues = cues.part(told.results, words)
-    return {
+    context = {
         "story": told,
         "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
         "version": mixscope.__version__,
@@ -282,6 +289,24 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "background": literature.background([v.claim for v in told.verdicts], words.language),
         "how": how.told_how(told, words, reference=reference, curves=curves),
     }
+    return {**context, "absent": _absent(context)}
+
+
+def _absent(context: Mapping[str, Any]) -> list[str]:
+    """The sections that have nothing to show, each of which says why in a sentence."""
+    told: Story = context["story"]
+    empty = {
+        "pretraining": told.roles.pretraining is None or not context["pretraining"],
+        "curves": not context["curves"],
+        "budget": not context["budget_gains"] and not context["budget_contrasts"],
+        "classes": not context["class_gains"],
+        "confusion": not context["confusion"],
+        "calibration": not context["reliabilities"],
+        "analyses": not context["analyses"],
+        "health": not context["health"]["runs"],
+        "weights": not context["weights"]["known"] or not context["weights"]["rows"],
+    }
+    return [name for name in context["sections"] if empty.get(name)]
 
 
 def _as_of(told: Story) -> str | None:
@@ -296,7 +321,11 @@ def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
     found += context["explored"]
     found += [*context["results"], *context["pretraining"]]
     found += [figure for charts in context["curves"].values() for figure in charts]
-    found += [*context["budget_contrasts"], *context["budget_gains"], *context["class_maps"].values()]
+    found += [
+        *context["budget_contrasts"],
+        *context["budget_gains"],
+        *itertools.chain(*context["class_maps"].values()),
+    ]
     found += [item["figure"] for items in context["class_gains"].values() for item in items]
     found += [item["figure"] for item in context["reliabilities"]]
     found += context["cues"].figures if context["cues"] is not None else ()
