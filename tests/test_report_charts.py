@@ -68,6 +68,22 @@ def test_a_legend_names_every_series(tmp_path):
     assert len({place[:2] for place in places}) == 4 and len({place[1] for place in places}) > 1
 
 
+def test_names_of_a_forest_are_whole_however_long_they_are():
+    bars = [
+        plots.Bar(
+            name=f"Tiny-ImageNet, ViT-Small/16, {weights}",
+            estimate=0.0,
+            low=-1.0,
+            high=1.0,
+            value="v" * 22,
+            margin=1.0,
+        )
+        for weights in ("from scratch", "pretrained")
+    ]
+    figure = plots.forest("a", bars, title="a", text="", unit="pp", below="less", above="more")
+    assert all(bar.name in " ".join(texts(figure)) for bar in bars) and "…" not in str(figure.svg)
+
+
 def test_names_of_a_map_are_whole_and_narrow_cells_have_whole_numbers():
     rows = ["large omnivores and herbivores", "large man-made outdoor things"]
     columns = [f"{mix} ViT-Small/16 from scratch" for mix in ("MixUp", "CutMix")] * 4
@@ -95,7 +111,7 @@ def test_the_best_carries_its_interval_and_says_when_it_is_a_tie(small):
     words = Words("en", small)
     found = answer.best(page.story.gather(small, made_study.verdicts))["digits"]
     (sentence,) = answer.best_cells(page.story.gather(small, made_study.verdicts), words)
-    assert re.search(r"%\stop-1 \[[\d.]+, [\d.]+\] \(mean of 3 seeds\); next: .* pp lower \[", sentence)
+    assert re.search(r"%\stop-1 \[[\d.]+, [\d.]+\] \(mean of 3 seeds\); next: .*\spp lower \[", sentence)
     apart = [interval.low <= 0 <= interval.high for interval in found.apart]
     assert 0 < found.tied == sum(apart) < len(apart)
     assert found.tied == 1, "the other network with the same skill"

@@ -180,6 +180,10 @@ contrasts-col-needed = Seeds for 80 % power
 contrasts-col-tipping = Tipping SD, pp
 contrasts-col-chosen = Epoch best on test, pp [95 %]
 contrasts-col-gates = Limits and notes
+contrasts-notes = { $count ->
+    [one] 1 note
+   *[other] { $count } notes
+}
 
 ## Without claims
 

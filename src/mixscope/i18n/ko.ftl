@@ -177,6 +177,7 @@ contrasts-col-needed = 검정력 80%에 필요한 시드
 contrasts-col-tipping = 임계 표준편차, %p
 contrasts-col-chosen = 테스트 최고 에폭, %p [95%]
 contrasts-col-gates = 판정 제한과 참고 사항
+contrasts-notes = 참고 사항 { $count }개
 
 ## 가설이 없을 때
 

@@ -413,28 +413,33 @@ def forest(
 
     below, above: what a value on either side of 0 means.
     """
-    row, heading, top, bottom = 34.0, 26.0, 26.0, 40.0
+    row, heading, top, bottom, line = 34.0, 26.0, 26.0, 40.0, 13.0
+    left, right = 14.0, WIDTH - 14.0
+    names = [wrapped(bar.name, right - left - wide(bar.value) - 10) for bar in bars]
     height = top + bottom + sum(row + (heading if bar.group else 0) for bar in bars)
+    height += sum(line * (len(lines) - 1) for lines in names)
     values = [v for b in bars for v in (b.estimate, b.low, b.high, *b.seeds) if v is not None]
     margin = max((b.margin for b in bars), default=0.0)
     low, high = span([*values, margin, -margin], around=0.0, pad=0.04)
-    left, right = 14.0, WIDTH - 14.0
     at = _scale(low, high, left, right)
     parts = []
     body = top + 4, height - bottom
     y = top
     bands: list[str] = []
     marks: list[str] = []
-    for bar in bars:
+    for bar, lines in zip(bars, names, strict=True):
         if bar.group:
             group = short(bar.group, WIDTH - 12)
             marks.append(box(3, y + 7, BOLD * wide(group) + 6, 19, "veil"))
             marks.append(label(6, y + 18, group, "group"))
             y += heading
+        for part in lines[:-1]:
+            marks += [box(left - 3, y, wide(part) + 6, 14, "veil"), label(left, y + 11, part, "small")]
+            y += line
         middle = y + 22
         strip = at(bar.margin) - at(-bar.margin)
         bands.append(box(at(-bar.margin), y + 15, strip, 14, "band", f"± {bar.margin:g}"))
-        name = short(bar.name, 196)
+        name = lines[-1]
         for x, text in ((left, name), (right - wide(bar.value), bar.value)):
             marks.append(box(x - 3, y, wide(text) + 6, 14, "veil"))
         marks.append(label(left, y + 11, name, "small"))
