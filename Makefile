@@ -5,8 +5,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Documentation and packages are built in an environment of their own, which needs no PyTorch.
+DOCS   := $(VENV)-docs
+CODE   := src tests benchmarks examples docs results
 
-.PHONY: quickstart test test-slow check lint format types contracts bench bench-guard clean
+.PHONY: quickstart test test-slow check lint format types contracts coverage examples notebooks docs package \
+        bench bench-guard clean
 
 quickstart: $(READY)
 	$(BIN)/mixscope data prepare digits
@@ -19,15 +23,38 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/pytest -m "slow and not gpu"
 
-check: lint types contracts test
+check: lint types contracts coverage
+
+# The tests, and what share of the statements of each package they run. Kernels are compiled and not counted.
+coverage: $(READY)
+	$(BIN)/pytest --cov=mixscope --cov-report=
+	$(BIN)/python tests/coverage_table.py
+
+# The scripts and notebooks of examples/, each executed.
+examples: $(READY)
+	$(BIN)/pytest -m examples
+
+# Makes the notebooks anew from the scripts.
+notebooks: $(READY)
+	$(BIN)/python examples/build.py
+
+docs: $(DOCS)/.ready
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+# The source distribution and the wheel, built and checked.
+package: $(DOCS)/.ready
+	rm -rf dist
+	$(DOCS)/bin/python -m build --outdir dist .
+	$(DOCS)/bin/twine check --strict dist/*
 
 lint: $(READY)
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 
 format: $(READY)
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
 
 types: $(READY)
 	$(BIN)/mypy
@@ -52,5 +79,10 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/pip install -q -r requirements.txt
 	touch $(READY)
 
+$(DOCS)/.ready: docs/requirements.txt
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install -q -r docs/requirements.txt
+	touch $(DOCS)/.ready
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info
+	rm -rf $(VENV) $(DOCS) site dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info

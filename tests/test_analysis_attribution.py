@@ -10,13 +10,13 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+import planned
 from mixscope.analysis import attribution as analysis
 from mixscope.analysis import saliency
 from mixscope.analysis.subject import Subject
 from mixscope.data.content import Content, Split
 from mixscope.data.store import Store, write
 from mixscope.errors import ConfigError
-from mixscope.study import matrix
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import models
 
@@ -251,7 +251,7 @@ class SeesBright(nn.Module):
         return functional.relu(self.stage(images) - 2).mean(dim=(2, 3))
 
 
-STUDY = matrix.parse(
+STUDY = planned.results(
     """
 name: two
 factors:
@@ -259,8 +259,7 @@ factors:
     conv: {model.arch: resnet10t}
     attend: {model.arch: vit_tiny_patch16_224}
 seeds: [0]
-""",
-    file="two.yaml",
+"""
 )
 
 
@@ -271,8 +270,8 @@ def found(store):
     made_for = {"n_classes": 2, "image_size": SIZE, "seed": 0}
     nets = {"conv": SeesBright().eval(), "attend": models.build(attend, **made_for).module.eval()}
     made = []
-    for run in STUDY.expand():
-        subject = Subject(store.folder, RunConfig(), store, nets[run.name], CPU)
+    for run in STUDY.runs:
+        subject = Subject(store.folder, RunConfig(), store, nets[run.experiment], CPU)
         made.append((run, analysis.measure(subject, split="test", limit=16, progress=lambda *_: None)))
     return made
 
@@ -311,7 +310,7 @@ def test_integrated_gradients_are_taken_of_few_and_the_others_of_all_that_were_a
     assert (few["pictures"] == found["pictures"]).all(), "what is drawn has all maps"
     assert few["map-integrated"] == pytest.approx(found["map-integrated"])
     assert said[-1] == (analysis.images(store, 24),) * 2
-    compared = analysis.compare(STUDY, [(STUDY.expand()[0], found)])
+    compared = analysis.compare(STUDY, [(STUDY.runs[0], found)])
     assert compared["notes"]["conv"]["integrated"] == "rests on 8 of 24 images, 8 at most"
     assert compared["cells"][0]["images"] == 24
 
@@ -322,7 +321,7 @@ def test_a_map_on_the_object_follows_it(found):
 
 
 def test_a_sheet_shows_every_run_beside_the_original(found):
-    drawn = analysis.pictures(found)
+    drawn = analysis.pictures(STUDY, found)
     assert sorted(drawn) == [f"digits-{at}.png" for at in range(1, 7)]
     with Image.open(io.BytesIO(drawn["digits-1.png"])) as sheet:
         pixels = np.asarray(sheet)
@@ -331,9 +330,8 @@ def test_a_sheet_shows_every_run_beside_the_original(found):
 
 
 def test_without_the_extra_it_is_named(monkeypatch, store):
-    run = STUDY.expand()[0]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'mixscope[explain]'" in analysis.refusal(run, store)
+    assert "pip install 'mixscope[explain]'" in analysis.refusal(RunConfig(), store)
 
     def gone(name):
         raise ImportError(name)

@@ -6,12 +6,12 @@ import io
 import numpy as np
 import pytest
 
+import planned
 from mixscope.analysis import cells
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
-from mixscope.study import matrix
 
-STUDY = matrix.parse(
+STUDY = planned.results(
     """
 name: two
 factors:
@@ -25,8 +25,7 @@ factors:
     default: {augment.mix: none}
     cutmix: {augment.mix: cutmix}
 seeds: [0, 1, 2]
-""",
-    file="two.yaml",
+"""
 )
 RATES = {
     ("conv", "default"): 0.5,
@@ -36,6 +35,9 @@ RATES = {
 }
 
 
+HIT = {"hit": (0.0, 1.0)}
+
+
 def found(seeds=3, images=400):
     draws = np.random.default_rng(0)
     return [
@@ -43,10 +45,10 @@ def found(seeds=3, images=400):
             run,
             {
                 "images": images,
-                "hit": draws.random(images) < RATES[run.cell["model"], run.cell["augmentation"]],
+                "hit": draws.random(images) < RATES[tuple(planned.levels(STUDY, run).values())[1:]],
             },
         )
-        for run in STUDY.expand()
+        for run in STUDY.runs
         if run.seed < seeds
     ]
 
@@ -56,7 +58,7 @@ def values(founds):
 
 
 def test_arms_models_and_differences_of_differences_are_compared_within_their_stratum():
-    document = cells.document(cells.gather(found(), values))
+    document = cells.document(STUDY, cells.gather(STUDY, found(), values), HIT)
     made = {(c["kind"], *sorted(c["weights"].items())): c for c in document["contrasts"]}
     assert len(document["contrasts"]) == 2 * (2 + 2 + 1), "of each data set"
     did = next(c for c in document["contrasts"] if c["kind"] == "did" and c["where"] == {"data": "small"})
@@ -69,26 +71,52 @@ def test_arms_models_and_differences_of_differences_are_compared_within_their_st
 
 
 def test_intervals_are_those_of_the_claims_room():
-    gathered = cells.gather(found(), values)
+    gathered = cells.gather(STUDY, found(), values)
     sample = Sample(values(gathered[0].founds)["hit"], (0, 1, 2))
     reach = contrasts.estimate([sample], [1.0]).interval(0.95)
-    figure = cells.document(gathered)["cells"][0]["figures"]["hit"]
+    figure = cells.document(STUDY, gathered, HIT)["cells"][0]["figures"]["hit"]
     assert (figure["estimate"], figure["low"], figure["high"]) == (reach.estimate, reach.low, reach.high)
     assert figure["by_seed"] == sample.by_seed.tolist() and not figure["conditional"]
 
 
 def test_with_one_seed_the_interval_counts_images_and_says_so():
-    document = cells.document(cells.gather(found(seeds=1), values))
+    document = cells.document(STUDY, cells.gather(STUDY, found(seeds=1), values), HIT)
     assert all(c["conditional"] and c["low"] < c["high"] for c in document["contrasts"])
     assert "one seed" in cells.lines(document, {"hit": "hits"})[0]
 
 
 def test_a_figure_that_no_cell_has_is_missing_and_not_zero():
-    document = cells.document(cells.gather(found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}))
+    document = cells.document(
+        STUDY, cells.gather(STUDY, found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}), HIT
+    )
     assert [c["figures"]["hit"] is None for c in document["cells"]].count(True) == 2
     assert all(c["images"] == 400 for c in document["cells"]), "which were looked at all the same"
     rows = list(csv.DictReader(io.StringIO(cells.tables(document)["cells.csv"])))
     assert sorted(row["estimate"] == "" for row in rows) == [False] * 6 + [True] * 2
+
+
+def test_roles_of_factors_are_those_of_the_study_whatever_its_levels_set():
+    """An augmentation that is no mixing method has gains; a part of a study compares what is there."""
+    results = planned.results(
+        """
+name: crops
+factors:
+  network: {conv: {model.arch: resnet10t}, attend: {model.arch: vit_tiny_patch16_224}}
+  augmentation: {none: {augment.base: none}, flips: {augment.base: crop-flip}}
+seeds: [0]
+"""
+    )
+    found = [(run, {"images": 50, "hit": np.arange(50) % 2 == 0}) for run in results.runs]
+    document = cells.document(results, cells.gather(results, found, values), HIT)
+    assert document["factors"] == {"arm": "augmentation", "model": "network"}
+    said = {(c["kind"], c["model"], c["arm"], c["plain"]) for c in document["contrasts"]}
+    assert {("arm", "conv", "flips", "none"), ("did", "attend", "flips", "none")} <= said
+    part = [each for each in found if planned.levels(results, each[0])["network"] == "attend"]
+    document = cells.document(results, cells.gather(results, part, values), HIT)
+    assert document["factors"] == {"arm": "augmentation", "model": None}
+    assert [(c["kind"], c["model"], c["weights"]) for c in document["contrasts"]] == [
+        ("arm", "attend", {"attend-flips": 1.0, "attend-none": -1.0})
+    ]
 
 
 @pytest.mark.parametrize("seeds", [1, 4])

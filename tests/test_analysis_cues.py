@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import planned
 from mixscope.analysis import cues as analysis
 from mixscope.analysis.subject import Subject
 from mixscope.claims import contrasts
@@ -16,9 +17,7 @@ from mixscope.claims.contrasts import Sample
 from mixscope.data import cues
 from mixscope.data.store import Store, write
 from mixscope.errors import ConfigError, DataError
-from mixscope.study import matrix
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun
 
 DIALS = cues.Dials(local_contrast=40, global_contrast=80, noise=12, train=60, test=120)
 
@@ -114,9 +113,8 @@ def test_a_limit_takes_the_first_scenes(store):
 def test_another_split_and_another_data_set_are_refused_with_the_reason(store, digits_root):
     with pytest.raises(ConfigError, match="test scenes"):
         measured(store, SaysOne(), split="val")
-    planned = PlannedRun(name="x", cell={}, seed=0, config=RunConfig())
-    assert "has no cues" in analysis.refusal(planned, Store.open(digits_root, "digits"))
-    assert analysis.refusal(planned, store) is None
+    assert "has no cues" in analysis.refusal(RunConfig(), Store.open(digits_root, "digits"))
+    assert analysis.refusal(RunConfig(), store) is None
 
 
 def test_a_store_that_was_made_by_other_code_is_noticed(store):
@@ -129,7 +127,7 @@ def test_a_store_that_was_made_by_other_code_is_noticed(store):
 
 # --- all runs -----------------------------------------------------------------------------------
 
-STUDY = matrix.parse(
+STUDY = planned.results(
     """
 name: two
 factors:
@@ -141,8 +139,7 @@ factors:
     mixup: {augment.mix: mixup}
     cutmix: {augment.mix: cutmix}
 seeds: [0, 1, 2]
-""",
-    file="two.yaml",
+"""
 )
 SCENES = 400
 
@@ -151,10 +148,10 @@ def made(rates, *, seeds=3, wobble=0.0, noise=0):
     """What `measure` would give: {(model, arm): (A_L, A_G)} as the rates at which predictions change."""
     draws = np.random.default_rng(noise)
     found = []
-    for run in STUDY.expand():
+    for run in STUDY.runs:
         if run.seed >= seeds:
             continue
-        a, b = rates[run.cell["model"], run.cell["augmentation"]]
+        a, b = rates[tuple(planned.levels(STUDY, run).values())]
         a = min(1, max(0, a + wobble * draws.standard_normal()))
         local = (draws.random(SCENES) < a).astype(int).tolist()
         glob = (draws.random(SCENES) < b).astype(int).tolist()
@@ -188,7 +185,7 @@ EVEN = (0.6, 0.4)  # LRI 0.2
 def test_lri_is_that_of_the_pooled_shares_and_of_each_seed():
     found = made(rates((EVEN, EVEN), (EVEN, EVEN)))
     compared = analysis.compare(STUDY, found)
-    mine = [one for run, one in found if run.name == "conv-default"]
+    mine = [one for run, one in found if run.experiment == "conv-default"]
     a = np.mean([one["changed"]["local"] for one in mine])
     b = np.mean([one["changed"]["global"] for one in mine])
     cell = next(c for c in compared["cells"] if c["experiment"] == "conv-default")
@@ -224,6 +221,8 @@ def test_a_model_that_never_changes_its_mind_has_no_lri():
     cell = next(c for c in compared["cells"] if c["experiment"] == "conv-default")
     assert cell["figures"]["lri"] is None and cell["by_seed"]["lri"] == [None] * 3
     assert compared["accounts"] == [] and "not judged" in compared["reading"]
+    never = cell["figures"]["local"]  # of so many scenes, which are not all that there are
+    assert never["estimate"] == never["low"] == 0 and 0 < never["high"] < 0.1
     assert any(line.split()[:1] == ["conv-default"] and " - " in line for line in analysis.lines(compared))
 
 

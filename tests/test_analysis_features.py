@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import planned
 from mixscope.analysis import features as analysis
 from mixscope.analysis.subject import Subject
 from mixscope.data.store import Store
-from mixscope.study import matrix
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import models
 
@@ -125,7 +125,7 @@ SMALL = {
         arch="vit_tiny_patch16_224", patch_size=8, kwargs={"embed_dim": 16, "depth": 2, "num_heads": 2}
     ),
 }
-STUDY = matrix.parse(
+STUDY = planned.results(
     """
 name: two
 factors:
@@ -133,8 +133,7 @@ factors:
     conv: {model.arch: resnet10t}
     attend: {model.arch: vit_tiny_patch16_224}
 seeds: [0, 1]
-""",
-    file="two.yaml",
+"""
 )
 
 
@@ -142,9 +141,9 @@ seeds: [0, 1]
 def found(digits_root):
     store = Store.open(digits_root, "digits")
     made = []
-    for run in STUDY.expand():
+    for run in STUDY.runs:
         net = models.build(
-            SMALL[run.cell["model"]], n_classes=10, image_size=store.size, seed=run.seed
+            SMALL[planned.levels(STUDY, run)["model"]], n_classes=10, image_size=store.size, seed=run.seed
         ).module
         subject = Subject(store.folder, RunConfig(), store, net.eval(), torch.device("cpu"))
         one = analysis.measure(subject, split="test", limit=80, progress=lambda *_: None)
@@ -155,7 +154,7 @@ def found(digits_root):
 
 
 def of(found, name, seed=0):
-    return next(one for run, one in found if (run.name, run.seed) == (name, seed))
+    return next(one for run, one in found if (run.experiment, run.seed) == (name, seed))
 
 
 def test_features_of_both_families_are_taken_behind_every_layer(found):

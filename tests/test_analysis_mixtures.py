@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import planned
 from mixscope.analysis import attacks
 from mixscope.analysis import mixtures as analysis
 from mixscope.analysis.subject import Chosen, Subject
 from mixscope.data.content import Content, Split
 from mixscope.data.store import write
-from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 
 SIZE = 20
@@ -43,6 +43,10 @@ class ReadsShares(nn.Module):
         return torch.log(colour[:, [0, 2]])
 
 
+def test_two_classes_are_enough(store):
+    assert analysis.refusal(None, store) is None
+
+
 def measured(store, module, limit=30):
     subject = Subject(store.folder, RunConfig(), store, module.eval(), torch.device("cpu"))
     return analysis.measure(subject, split="test", limit=limit, progress=lambda *_: None)
@@ -54,10 +58,8 @@ def test_who_reads_the_shares_is_never_off_and_gives_them_all_its_mass(store):
         shares = np.array(found["shares"][kind])
         assert np.abs(found[f"{kind}-own"] - shares[:, None]).max() < 0.01
         assert np.abs(found[f"{kind}-own"] + found[f"{kind}-partner"] - 1).max() < 1e-5
-    study = matrix.parse(
-        "name: x\nfactors: {augmentation: {plain: {augment.mix: none}}}\nseeds: [0]", file="x"
-    )
-    compared = analysis.compare(study, [(study.expand()[0], found)])
+    study = planned.results("name: x\nfactors: {augmentation: {plain: {augment.mix: none}}}\nseeds: [0]")
+    compared = analysis.compare(study, [(study.runs[0], found)])
     figures = compared["cells"][0]["figures"]
     for kind in analysis.KINDS:
         assert figures[f"off-{kind}"]["estimate"] < 0.005
@@ -74,6 +76,14 @@ def test_the_share_of_a_box_is_the_fraction_of_pixels_left(share, seed):
     said, mixed = analysis.mixture("cutmix", own, other, share, analysis.corners(np.arange(seed, seed + 3)))
     assert ((mixed == 0).mean(axis=(1, 2, 3)) == pytest.approx(said)) and abs(said - share) < 1.2 / SIZE
     assert not own.any(), "the images are left as they were"
+
+
+def test_a_set_of_one_class_is_refused_in_place_of_looking_for_a_partner_for_ever(tmp_path):
+    images, labels = np.zeros((4, 3, 4, 4), np.uint8), np.zeros(4, np.int64)
+    parts = {name: Split(count=4, images=[images], labels=labels) for name in ("train", "test")}
+    content = Content(size=4, class_names=("red",), splits=parts)
+    made = write(content, root=tmp_path, name="one", source={}, progress=None)
+    assert "one has one class" in analysis.refusal(None, made)
 
 
 def test_partners_have_another_class_and_are_the_same_however_many_are_asked_for(store):
@@ -129,14 +139,13 @@ def test_a_gradient_that_is_zero_is_not_known():
 
 
 def test_gradients_are_compared_over_images_that_every_run_has_one_of(store):
-    study = matrix.parse(
+    study = planned.results(
         "name: x\nfactors: {augmentation: {plain: {augment.mix: none}, cut: {augment.mix: cutmix}}}\n"
-        "seeds: [0]",
-        file="x",
+        "seeds: [0]"
     )
     draws = np.random.default_rng(0)
     of_image, found = draws.random(30), []
-    for at, run in enumerate(study.expand()):
+    for at, run in enumerate(study.runs):
         one = measured(store, ReadsShares(store))
         reached = np.tile(of_image, (11, 1)) + 0.1 * at
         reached[:, at] = np.nan  # another image of each run

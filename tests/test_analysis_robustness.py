@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import planned
 from mixscope.analysis import attacks, corruptions
 from mixscope.analysis import robustness as analysis
 from mixscope.analysis.subject import Subject
 from mixscope.data.store import Store
-from mixscope.study import matrix
 from mixscope.study.config import RunConfig
 
 IDS = np.arange(6)
@@ -153,10 +153,8 @@ def test_who_goes_by_the_mean_does_not_mind_where_patches_are(found):
 
 def test_areas_are_mean_accuracies_over_the_clean_one(found, monkeypatch):
     monkeypatch.setattr(analysis, "LEAST", 1)
-    study = matrix.parse(
-        "name: one\nseeds: [0]\nfactors: {augmentation: {default: {augment.mix: none}}}", file="x"
-    )
-    compared = analysis.compare(study, [(study.expand()[0], found)])
+    study = planned.results("name: one\nseeds: [0]\nfactors: {augmentation: {default: {augment.mix: none}}}")
+    compared = analysis.compare(study, [(study.runs[0], found)])
     figures = compared["cells"][0]["figures"]
     assert figures["area-shuffle"]["estimate"] == pytest.approx(1.0)
     exact = found["noise"].mean() / found["clean"].mean()
@@ -168,9 +166,9 @@ def test_areas_are_mean_accuracies_over_the_clean_one(found, monkeypatch):
 
 
 def test_too_few_right_answers_give_no_area(found):
-    study = matrix.parse("name: one\nseeds: [0]\nfactors: {augmentation: {a: {augment.mix: none}}}", file="x")
+    study = planned.results("name: one\nseeds: [0]\nfactors: {augmentation: {a: {augment.mix: none}}}")
     assert found["clean"].sum() < analysis.LEAST
-    compared = analysis.compare(study, [(study.expand()[0], found)])
+    compared = analysis.compare(study, [(study.runs[0], found)])
     assert set(compared["cells"][0]["figures"]) == {"clean"} and compared["curves"]["a"]["noise"]
     assert analysis.lines(compared)
 

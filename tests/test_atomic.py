@@ -1,6 +1,9 @@
 """A file is whole or absent, and a disk without room is said in one sentence."""
 
 import errno
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -48,3 +51,38 @@ def test_the_command_line_ends_with_the_sentence_and_code_1(monkeypatch, capsys)
         monkeypatch.setattr(matrix, "load", lambda study, problem=problem: (_ for _ in ()).throw(problem))
         assert cli.main(["study", "table", "quickstart"]) == 1
         assert said in capsys.readouterr().err
+
+
+def test_a_limit_on_the_size_of_files_is_no_full_disk(tmp_path):
+    with pytest.raises(DiskFull, match="larger than this shell allows; raise `ulimit -f`"):
+        with replacing(tmp_path / "file"):
+            raise OSError(errno.EFBIG, "File too large")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["study", "new", "mine", "--from", "mixing-zoo", "--out", "mine.yaml"],
+        ["data", "info", "digits", "--sheet", "sheet.png"],
+        ["show", "mixing", "digits", "--sheet", "sheet.png"],
+        ["cues", "draw", "--sheet", "sheet.png"],
+    ],
+)
+def test_what_cannot_be_written_whole_leaves_nothing_and_keeps_what_was_there(tmp_path, digits_root, words):
+    """Under a limit of 1 kB, as on a full disk."""
+    if words[0] in ("data", "show"):
+        words = [*words, "--root", str(digits_root)]
+    line = f"ulimit -f 1; exec {sys.executable} -m mixscope {shlex.join(words)}"
+
+    def tried():
+        return subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+
+    done = tried()
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "raise `ulimit -f`" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+    if "--sheet" in words:
+        (tmp_path / "sheet.png").write_bytes(b"before")
+        assert tried().returncode == 1
+        assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"before"]

@@ -1,6 +1,9 @@
 """Claims that stand once: sets that studies extend, with other names of levels."""
 
+from importlib import resources
+
 import pytest
+import yaml
 
 from mixscope.errors import ConfigError
 from mixscope.study import matrix
@@ -83,3 +86,14 @@ def test_a_file_of_claims_can_be_extended(tmp_path):
 def test_a_mistake_is_answered_with_file_line_and_key(wrong, sentence):
     with pytest.raises(ConfigError, match=sentence):
         matrix.parse(STUDY.replace(*wrong), file="mine.yaml")
+
+
+def test_claims_of_the_built_in_studies_stand_once():
+    folder = resources.files("mixscope.study") / "builtin"
+    stands = []
+    for file in [*folder.iterdir(), *(folder / "claims").iterdir()]:
+        if file.is_file() and file.name.endswith(".yaml"):
+            tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+            claims = tree.get("claims") or {} if "name" in tree else tree
+            stands += [name for name, claim in claims.items() if isinstance(claim, dict) and "en" in claim]
+    assert len(stands) > 10 and len(stands) == len(set(stands))

@@ -11,7 +11,7 @@ from mixscope import cli
 from mixscope.audit import compare
 from mixscope.claims import samples
 from mixscope.errors import DataError
-from mixscope.results import folders
+from mixscope.results import folders, sources
 from mixscope.runs import records
 from test_verdicts import TWO, edit, skill
 
@@ -28,8 +28,7 @@ def test_a_study_is_like_itself(tmp_path):
     first, _ = pair(tmp_path)
     found = compare.studies(first, first)
     assert (found.settings, found.made_with, found.only_first, found.only_second) == ((), (), (), ())
-    assert {row.said for row in found.results} == {compare.WITHIN}
-    assert all(row.interval.estimate == 0 and row.p_holm == 1.0 for row in found.results)
+    assert {row.said for row in found.results} == {compare.ALIKE}
 
 
 def test_two_folders_of_one_study_are_told_apart(tmp_path):
@@ -72,12 +71,30 @@ def test_what_they_were_made_with_is_compared(tmp_path):
     assert set(found.made_with) == {f"code: {'c0de' * 4} -> {'f' * 16}", "torch: 2.14.1 -> 2.15.0"}
 
 
+def test_the_same_runs_have_no_interval_between_them(tmp_path, capsys):
+    first, _ = pair(tmp_path)
+    found = compare.studies(first, first)
+    assert {(row.said, row.interval, row.p) for row in found.results} == {(compare.ALIKE, None, None)}
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "a")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("+0.00  the same results, seed by seed") == len(found.results)
+    assert f"{len(found.results)} experiments: {len(found.results)} alike" in said
+
+
+def test_the_same_accuracies_have_no_interval_between_them(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "model,augmentation,seed,top1\na,x,0,70.0\na,x,1,71.0\na,y,0,72\na,y,1,73\n"
+    )
+    known = sources.load(tmp_path / "a.csv")
+    assert {row.said for row in compare.studies(known, known).results} == {compare.ALIKE}
+
+
 def test_only_a_difference_beyond_noise_is_called_one(tmp_path):
-    first, second = pair(tmp_path, made=skill(**{"vit-cutmix": 4.0}))
+    first, second = pair(tmp_path, made=skill(**{"vit-cutmix": 4.0, "vit-default": 1.52}))
     said = {row.experiment: row for row in compare.studies(first, second).results}
     assert said["vit-cutmix"].said == compare.BEYOND and said["vit-cutmix"].interval.low > 5
     assert said["vit-default"].said == compare.WITHIN
-    assert said["vit-cutmix"].p_holm == pytest.approx(4 * said["vit-cutmix"].p)
+    assert said["vit-cutmix"].p_holm == pytest.approx(2 * said["vit-cutmix"].p)
 
 
 def test_experiments_find_each_other_by_levels_when_names_differ(tmp_path):
@@ -144,7 +161,7 @@ def test_a_table_of_other_experiments_is_refused(tmp_path):
 
 
 def test_the_command_speaks_to_people_and_to_machines(tmp_path, capsys):
-    pair(tmp_path, made=skill(**{"vit-cutmix": 4.0}))
+    pair(tmp_path, made=skill(**{"vit-cutmix": 4.0, "vit-default": 1.52}))
     words = ["compare", str(tmp_path / "a"), str(tmp_path / "b")]
     assert cli.main(words) == 0
     text = capsys.readouterr().out

@@ -264,3 +264,20 @@ def test_arms_that_move_together_leave_no_fewer_degrees_than_a_cell_has():
     assert found.degrees >= 1
     reach = found.interval()
     assert reach.high - reach.low <= 2 * contrasts.t_factor(0.95, 1) * found.standard_error * 1.000001
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_share_of_which_nothing_varies_has_the_exact_interval_of_its_examples(value, seeds):
+    found = contrasts.mean(Sample(np.full((seeds, 50), value), tuple(range(seeds))))
+    low, high = stats.binomtest(int(50 * value), 50).proportion_ci(0.95, method="exact")
+    assert (found.estimate, found.low, found.high) == pytest.approx((value, low, high))
+
+
+@pytest.mark.parametrize("accuracy", [0.02, 0.98])
+def test_an_interval_of_a_share_stays_between_0_and_1(accuracy):
+    correct = np.random.default_rng(1).random((3, 40)) < accuracy
+    sample = Sample(correct, (0, 1, 2))
+    plain, found = contrasts.estimate([sample], [1.0]).interval(), contrasts.mean(sample)
+    assert plain.low < 0 or plain.high > 1, "an example that would leave the bounds"
+    assert found.low == max(plain.low, 0) and found.high == min(plain.high, 1)

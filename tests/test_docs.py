@@ -1,9 +1,16 @@
 """The pages of docs: links lead somewhere, and what source, tests and pages name exists."""
 
+import importlib.util
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import mixscope
+from mixscope import cli
+from mixscope.study.config import RunConfig
 
 HERE = Path(__file__).parents[1]
 PAGES = sorted(page.relative_to(HERE).as_posix() for page in [*HERE.glob("*.md"), *HERE.glob("docs/**/*.md")])
@@ -13,6 +20,16 @@ def test_docs_are_in_their_folders():
     folders = {"tutorial", "guides", "reference", "notes", "ko"}
     assert {page.split("/")[1] for page in PAGES if page.count("/") > 1} <= folders
     assert {page for page in PAGES if page.count("/") == 1} <= {"docs/index.md", "docs/results.md"}
+
+
+def test_every_page_has_its_place_on_the_site():
+    placed = set(
+        re.findall(r"^ +- .+: ([\w/-]+\.md)$", (HERE / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    )
+    written = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
+    made = {"reference/commands.md", "reference/settings.md"}
+    assert written - placed <= {"results.md", "ko/results.md"}, "see nav in mkdocs.yml"
+    assert {page for page in placed - written - made if not page.startswith("examples/")} == set()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -34,4 +51,76 @@ def test_pages_that_source_and_pages_name_exist():
         if file.suffix in {".md", ".py", ".ftl", ".csv"} and file.is_file() and file != Path(__file__)
         for page in re.findall(r"\bdocs/[\w/-]+\.md", file.read_text("utf-8", errors="replace"))
     }
-    assert {(file, page) for file, page in named if not (HERE / page).is_file()} == set()
+    later = {"docs/results.md"}  # written when the study is done
+    assert {
+        (file, page) for file, page in named if page not in later and not (HERE / page).is_file()
+    } == set()
+
+
+def shown_commands():
+    """(page, command) of every line of a code block that calls mixscope, as one would type it."""
+    for page in ("README.md", "README.ko.md", *PAGES):
+        if "/notes/" in page or page == "CHANGELOG.md":
+            continue
+        text = (HERE / page).read_text("utf-8").replace("\\\n", " ")
+        for block in re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            for line in re.findall(r"(?m)^(?:\$ )?mixscope (.*)$", block):
+                yield from ((page, part.strip()) for part in re.split(r"\s&&\s|\s{4,}mixscope ", line))
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(set(shown_commands())))
+def test_commands_of_pages_are_ones_that_there_are(page, command):
+    words = shlex.split(command, comments=True)
+    if words[0] in ("...", "tensorboard"):
+        return
+    assert cli.parser().parse_args(words).do is not None
+
+
+@pytest.fixture(scope="module")
+def generated():
+    spec = importlib.util.spec_from_file_location("generated", HERE / "docs" / "generated.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_commands_has_each_with_its_options(generated):
+    page = generated.commands()
+    for command in ("data prepare", "study run", "judge", "train", "doctor"):
+        assert f"\n## mixscope {command}\n" in page
+    assert "| `--source PATH` | an archive or an unpacked folder" in page
+    assert "None" not in page and "%(" not in page
+
+
+def test_the_page_of_settings_says_what_each_means(generated):
+    page = generated.settings()
+    said = dict(re.findall(r"^\| `([\w.]+)` \| `.*?` \| (.*) \|$", page, re.MULTILINE))
+    containers = {"model.kwargs", "augment.alpha", "augment.switch"}
+    assert set(said) == set(RunConfig().flat()) | containers
+    assert all(len(text) > 5 and text.endswith(".") for text in said.values()), said
+
+
+def test_one_version_in_package_citation_and_changelog():
+    assert f"version: {mixscope.__version__}\n" in (HERE / "CITATION.cff").read_text()
+    releases = re.findall(r"^## \[?([\d.]+)", (HERE / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert releases[0] == mixscope.__version__
+
+
+def test_the_changelog_has_one_line_a_change_in_the_known_form():
+    text = (HERE / "CHANGELOG.md").read_text("utf-8")
+    _, *versions = re.split(r"(?m)^## ", text)
+    assert versions[0].startswith("[Unreleased]")
+    for version in versions:
+        heading, *lines = [line for line in version.splitlines() if line]
+        assert re.fullmatch(r"\[Unreleased\]|\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", heading), heading
+        kinds = r"### (Added|Changed|Deprecated|Removed|Fixed|Security)"
+        odd = [line for line in lines if not re.fullmatch(rf"{kinds}|- .{{10,250}}", line)]
+        assert odd == []
+
+
+def test_every_pinned_package_of_the_docs_is_a_range_of_the_package():
+    project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
+    ranges = [*project["dependencies"], *project["optional-dependencies"]["docs"]]
+    names = {re.split(r"[<>=\[]", line)[0].lower() for line in ranges}
+    pinned = re.findall(r"^([\w.-]+)==", (HERE / "docs" / "requirements.txt").read_text(), re.MULTILINE)
+    assert pinned and {name.lower() for name in pinned} <= names

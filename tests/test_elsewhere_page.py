@@ -9,7 +9,13 @@ import pytest
 from mixscope import cli
 
 HERE = Path(__file__).parents[1]
-PAGES = ("docs/guides/results-from-elsewhere.md", "README.md", "README.ko.md")
+PAGES = (
+    "docs/guides/results-from-elsewhere.md",
+    "docs/tutorial/results-from-elsewhere.md",
+    "docs/ko/tutorial/results-from-elsewhere.md",
+    "README.md",
+    "README.ko.md",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -159,7 +159,7 @@ def test_a_wrong_request_is_named(place, request_, sentence):
 
 
 def test_an_analysis_that_does_not_suit_is_refused_when_named_and_left_out_when_not(place, monkeypatch):
-    monkeypatch.setattr(analysis, "refusal", lambda run, store: "its images have no cues")
+    monkeypatch.setattr(analysis, "refusal", lambda config, store: "its images have no cues")
     with pytest.raises(ConfigError, match="--what cues: conv-default seed 0: its images have no cues"):
         ask(place, what=("cues",))
     said = Told()
@@ -175,13 +175,13 @@ def test_arrays_are_kept_beside_and_belong_to_their_key(place, monkeypatch):
         asked.append(opened.path.name)
         return {"values": np.arange(5) + len(asked), "plain": 1}
 
-    def compare(study, found):
+    def compare(results, found):
         return {"cells": [], "contrasts": [], "values": [one["values"].tolist() for _, one in found]}
 
     monkeypatch.setattr(analysis, "measure", measure)
     monkeypatch.setattr(analysis, "compare", compare)
     monkeypatch.setattr(analysis, "lines", lambda compared: [])
-    monkeypatch.setattr(analysis, "pictures", lambda found: {"a.png": b"drawn"}, raising=False)
+    monkeypatch.setattr(analysis, "pictures", lambda results, found: {"a.png": b"drawn"}, raising=False)
     first = ask(place)["cues"]["values"]
     assert first == [[1, 2, 3, 4, 5], [2, 3, 4, 5, 6], [3, 4, 5, 6, 7]]
     assert ask(place)["cues"]["values"] == first and len(asked) == 3
@@ -237,7 +237,7 @@ def test_the_command_prints_ten_lines_and_where_the_rest_is(place, capsys):
 @pytest.mark.parametrize(("split", "limit", "n"), [("test", None, 24), ("val", None, 6), ("train", 5, 5)])
 def test_the_cost_is_that_of_the_split_that_is_asked_for(place, monkeypatch, split, limit, n):
     monkeypatch.setattr(analysis, "measure", lambda opened, **_: {"images": n})
-    monkeypatch.setattr(analysis, "refusal", lambda run, store: None)
+    monkeypatch.setattr(analysis, "refusal", lambda config, store: None)
     monkeypatch.setattr(analysis, "compare", lambda study, found: {"cells": [], "contrasts": []})
     monkeypatch.setattr(analysis, "lines", lambda compared: [])
     monkeypatch.setattr(analysis, "images", lambda store, n: n)

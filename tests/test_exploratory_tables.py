@@ -11,6 +11,7 @@ import mixscope
 from mixscope import cli, i18n
 from mixscope.claims import exploratory
 from mixscope.errors import ConfigError
+from mixscope.results import Results, plain
 
 TABLE = Path(__file__).parent / "cases" / "accuracies.csv"
 SEEDS = pd.DataFrame(
@@ -165,3 +166,30 @@ def test_the_line_at_zero_does_not_strike_through_the_names_of_groups(table):
         )
         left, top, width, height = map(float, veils[-1])
         assert left <= x < at < left + width and top < y - 8 and y < top + height
+
+
+ENGLISH = re.compile(r"\b(accuracies|baseline|factor|seeds|runs are|not used|verdict|gain of|Holm over)\b")
+
+
+@pytest.mark.parametrize("style", ["latex", "markdown", "text"])
+def test_tables_and_what_was_read_are_there_in_korean(table, style, capsys):
+    assert cli.main(["judge", table, "--format", style, "--lang", "ko"]) == 0
+    text = capsys.readouterr().out
+    assert "탐색적" in text and "cutmix" in text and not ENGLISH.search(text), ENGLISH.search(text)
+    judged = mixscope.judge(table)
+    if style != "text":
+        assert text == (judged.to_latex("ko") if style == "latex" else judged.to_markdown("ko"))
+    with pytest.raises(ConfigError, match="fr"):
+        judged.to_markdown("fr")
+    assert all(said.endswith(").") and "%p" in said for said in judged.sentences(lang="ko"))
+    results = mixscope.load(table)
+    assert len(results.said("ko")) == len(results.said()) == len(results.notes)
+    assert not any(ENGLISH.search(note) for note in results.said("ko"))
+
+
+def test_notes_of_a_bundle_that_an_earlier_version_wrote_are_read_as_they_stand(table, tmp_path):
+    results = mixscope.load(table)
+    tree = plain.to_plain(results)
+    assert plain.from_plain(Results, tree).said() == results.said()
+    tree["notes"] = ["text decoded as cp949"]
+    assert plain.from_plain(Results, tree).said("ko") == ["text decoded as cp949"]

@@ -103,6 +103,28 @@ def test_transparent_pixels_are_white_and_opaque_ones_keep_their_colour():
     assert found[:, 4, 0].tolist() == [244, 204, 204]  # a fifth of it over white
 
 
+def test_the_colour_behind_transparent_pixels_can_be_chosen_and_is_recorded(tmp_path, command):
+    source = odd_files.image_folder(tmp_path / "src")
+    (source / "train" / "rose" / "clear.png").write_bytes(odd_files.clear("RGBA"))
+    made = prepared(tmp_path, source, background="#00FF00")
+    assert made.images("train")[2].transpose(1, 2, 0).reshape(-1, 3).tolist() == [[0, 255, 0]] * 64
+    assert "images with transparent pixels, put on #00ff00: 1" in notes(made)
+    assert made.manifest["source"]["background"] == "#00ff00"
+    white = prepare("imagefolder", root=tmp_path / "white", source=source, background="#ffffff")
+    assert (white.images("train")[2] == 255).all() and "background" not in white.manifest["source"]
+    with pytest.raises(DataError, match="with transparent pixels on #00ff00, not #000000"):
+        prepared(tmp_path, source, background="#000000")
+
+
+@pytest.mark.parametrize(
+    ("name", "colour", "said"),
+    [("imagefolder", "lime", "'#rrggbb'"), ("digits", "#000000", "no transparent")],
+)
+def test_a_colour_that_cannot_be_is_refused(tmp_path, name, colour, said):
+    with pytest.raises(ConfigError, match=said):
+        prepare(name, root=tmp_path, background=colour)
+
+
 @pytest.mark.parametrize(("deep", "byte"), [(0, 0), (128, 0), (129, 1), (30_000, 117), (65_535, 255)])
 def test_16_bits_are_scaled_to_the_nearest_of_8(deep, byte):
     found = decoding.decode([Encoded("x", odd_files.deep_grey(deep))], size=8, exact=True)

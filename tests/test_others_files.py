@@ -220,7 +220,7 @@ def test_import_says_which_of_several_kinds_of_logs_it_takes(capsys, tmp_path):
     shutil.copytree(EXPORTS / "timm", tmp_path / "two" / "timm")
     shutil.copytree(EXPORTS / "lightning", tmp_path / "two" / "lightning")
     code, out, _ = call(capsys, "import", tmp_path / "two", "--out", tmp_path / "b.zip")
-    assert code == 0 and "of timm" in out and "of Lightning" in out and "those of timm were taken" in out
+    assert code == 0 and "timm 4, Lightning 4; those of timm were taken" in out
     code, out, _ = call(capsys, "import", EXPORTS / "timm", "--out", tmp_path / "one.zip")
     assert code == 0 and "several programs" not in out
 
@@ -268,10 +268,10 @@ def test_columns_that_differ_and_are_not_used_are_named(tmp_path):
         ["r", aug, seed, "70", lr, "a", "x"] for aug, lr in (("none", "1"), ("mixup", "2")) for seed in "01"
     ]
     (tmp_path / "a.csv").write_text("\n".join(",".join(row) for row in rows))
-    said = next(note for note in sources.load(tmp_path / "a.csv").notes if "not used" in note)
+    said = next(note for note in sources.load(tmp_path / "a.csv").said() if "not used" in note)
     assert '"lr"' in said and "gpu" not in said and "notes" not in said
     given = Reading(columns=[("ignore", "lr")])
-    assert not any("not used" in n for n in sources.load(tmp_path / "a.csv", reading=given).notes)
+    assert not any("not used" in n for n in sources.load(tmp_path / "a.csv", reading=given).said())
     given = Reading(columns=[("factor", "lr")])
     assert "lr" in sources.load(tmp_path / "a.csv", reading=given).factors
 

@@ -102,6 +102,8 @@ def test_a_path_may_be_a_str(root):
         ({"mix": "cutmx"}, "cutmx"),
         ({"base": "flip"}, "base"),
         ({"batch_size": 0}, "batch_size"),
+        ({"split": "test", "shuffle": True}, "the test split is for evaluation"),
+        ({"split": "test", "mix": "cutmix"}, "the test split is for evaluation"),
         ({"augment": Augment(off_epochs=2)}, "off_epochs: say how many epochs"),
     ],
 )

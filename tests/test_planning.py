@@ -9,11 +9,14 @@ import statistics
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 from scipy import stats
 
 import made_study
-from mixscope.claims import looks, planning
+import mixscope
+from mixscope.claims import looks, planning, verdicts
 from mixscope.errors import ConfigError
 from mixscope.results import folders
 from mixscope.study import matrix
@@ -142,6 +145,26 @@ def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
     assert [one["claim"] for one in found["power"]] == ["main", "H1", "H2", "within-resnet", "within-vit"]
 
 
+def test_a_standard_deviation_can_be_given_for_each_experiment(tmp_path, capsys, digits_root):
+    words = ("study", "plan", "quickstart", "--root", digits_root, "--no-probe", "--power", "--json")
+
+    def power(*more):
+        code, text, err = call(capsys, *words, "--out", tmp_path / "out", *more)
+        assert code == 0, err
+        return {one["claim"]: one["middle"] for one in json.loads(text)["power"]}
+
+    plain, noisy = power("--sd", "0.4"), power("--sd", "0.4", "--sd", "vit-mixup=2")
+    assert noisy["H1"] == plain["H1"] and noisy["H2"][-1] < plain["H2"][-1] / 2
+    for wrong, told in (
+        ("vit-mixpu=2", '--sd: no experiment "vit-mixpu" is known (nearest: vit-mixup'),
+        ("much", "--sd: expected PP or EXPERIMENT=PP"),
+        ("vit-mixup=-1", "--sd: expected percentage points above 0"),
+        ("nan", "--sd: expected percentage points above 0"),
+    ):
+        code, _, err = call(capsys, *words, "--sd", wrong)
+        assert code == 2 and told in err, wrong
+
+
 def test_cost_stands_beside_power_where_runs_have_been_made(tmp_path, capsys, digits_root):
     made_study.write(tmp_path / "s", made_study.SMALL, skill())
     words = ("study", "plan", tmp_path / "s", "--root", digits_root, "--no-probe", "--power")
@@ -213,8 +236,9 @@ def test_the_main_claim_of_a_study_has_no_more_power_than_the_claims_that_it_nee
     main, without = found["main"], of_study(free(study), {})["main"]
     # H1 and H2 of 1 pp each make the contrast of the main claim 2 pp.
     assert main.needs == {"H1": 1.0, "H2": 1.0} and (main.effect, without.effect) == (2.0, 1.0)
+    h1, h2 = (of_study(dataclasses.replace(study, claims=(c,)), {})[c.id] for c in study.claims[1:3])
     for k in range(4):
-        assert main.middle[k] <= min(found["H1"].middle[k], found["H2"].middle[k]) + 1e-12
+        assert main.middle[k] <= min(h1.middle[k], h2.middle[k]) + 1e-12, "H1 without any correction"
         assert main.middle[k] >= found["H1"].middle[k] + found["H2"].middle[k] - 1 - 0.03
     assert any("H1 (1 pp), H2 (1 pp), which it needs" in line for line in planning.lines([main]))
 
@@ -224,6 +248,50 @@ def free(study):
     return dataclasses.replace(
         study, claims=tuple(dataclasses.replace(claim, needs=()) for claim in study.claims)
     )
+
+
+def test_simulated_studies_are_supported_as_judge_supports_them(tmp_path):
+    """The same accuracies, judged by verdicts, Holm's correction included."""
+    claims = tmp_path / "claims.yaml"
+    names = [f"{m}-{a}" for m in ("resnet", "vit") for a in ("default", "mixup", "cutmix")]
+    between = "model: {vit: 1, resnet: -1}"
+    texts = {
+        "main": f"{{{between}, augmentation: {{mixup: 1, cutmix: -1}}}}, expect: above, needs: [H1, H2]",
+        "H1": f"{{{between}, augmentation: {{cutmix: 1, default: -1}}}}, expect: below",
+        "H2": f"{{{between}, augmentation: {{mixup: 1, default: -1}}}}, expect: above",
+    }
+    claims.write_text(
+        "claims:\n" + "".join(f"  {n}: {{en: {n}, margin: 1.0, contrast: {t}}}\n" for n, t in texts.items())
+    )
+    weights = {
+        "main": [0.0, -1.0, 1.0, 0.0, 1.0, -1.0],
+        "H1": [1.0, 0.0, -1.0, -1.0, 0.0, 1.0],
+        "H2": [1.0, -1.0, 0.0, -1.0, 1.0, 0.0],
+    }
+    targets = [
+        target(
+            ({}, dict(zip(names, w, strict=True))),
+            expect="below" if n == "H1" else "above",
+            margin=1.0,
+            paired=False,
+            tests=3,
+        )
+        for n, w in weights.items()
+    ]
+    draws = np.random.default_rng(3)
+    truth = np.array([70.0, 70.0, 71.2, 70.0, 71.2, 70.0])[:, None, None]
+    accuracies = truth + 0.45 * draws.standard_normal((6, 40, 5))
+    simulated = planning.decided(targets, names, accuracies, looks.plan((), 5))[0].tolist()
+    judged = []
+    for i in range(40):
+        rows = [
+            {"model": n.split("-")[0], "augmentation": n.split("-")[1], "seed": k, "accuracy": x / 100}
+            for n, mine in zip(names, accuracies[:, i], strict=True)
+            for k, x in enumerate(mine)
+        ]
+        found = verdicts.judge(mixscope.load(pandas.DataFrame(rows), claims=claims, baseline="default"))
+        judged.append(found[0].verdict == "SUPPORTED")
+    assert judged == simulated and 10 < sum(judged) < 30
 
 
 def test_what_a_need_needs_counts_too():

@@ -10,7 +10,7 @@ import pytest
 import made_study
 import mixscope
 from mixscope import i18n
-from mixscope.claims import verdicts
+from mixscope.claims import recorded, verdicts
 from mixscope.errors import ConfigError
 from mixscope.report import page
 from mixscope.results import bundle, claims_files, folders, sources
@@ -82,6 +82,12 @@ def test_seeds_and_levels_may_be_added(tmp_path):
     assert said(tmp_path / "s") == [("SUPPORTED",)]
     edit(tmp_path / "s", "[0, 1, 2]", "[0, 1, 2, 8, 3]")
     assert said(tmp_path / "s") == [("SUPPORTED",)]
+    edit(
+        tmp_path / "s",
+        "cutmix: {augment.mix: cutmix}}",
+        "cutmix: {augment.mix: cutmix}, mixup: {augment.mix: mixup}}",
+    )
+    assert said(tmp_path / "s") == [("SUPPORTED",)]
 
 
 def test_records_of_earlier_versions_have_the_number_of_seeds(tmp_path):
@@ -94,6 +100,8 @@ def test_records_of_earlier_versions_have_the_number_of_seeds(tmp_path):
     assert said(tmp_path / "s") == [("SUPPORTED",)]
     edit(tmp_path / "s", "[0, 1, 2, 3]", "[0, 1, 2]")
     assert said(tmp_path / "s")[0][0] == "POST-HOC"
+    codes = [gate.finding.code for gate in recorded.edits(folders.study(tmp_path / "s"))]
+    assert codes == ["seeds-edited", "runs-unasked"]
 
 
 def test_a_study_with_runs_does_not_take_another_order_of_seeds(tmp_path):
@@ -134,6 +142,37 @@ def test_a_bundle_whose_claims_were_edited_is_post_hoc(tmp_path):
     zipped = tmp_path / "b.zip"
     bundle.write(folders.study(tmp_path / "s"), zipped)
     assert zipfile.is_zipfile(zipped)
+
+
+def test_claims_beside_a_study_are_post_hoc_unless_its_runs_recorded_them(tmp_path, capsys):
+    """A claims file made of what a study found is read like any, and confirms nothing."""
+    write(tmp_path / "s")
+    bundle.write(folders.study(tmp_path / "s"), tmp_path / "s.zip")
+    claims = tmp_path / "claims.yaml"
+    assert call(capsys, "claims", "new", tmp_path / "s", "--out", claims)[0] == 0
+    for source in (tmp_path / "s", tmp_path / "s.zip"):
+        code, text, err = call(capsys, "judge", source, "--claims", claims)
+        assert code == 0 and not err and "gain-cutmix  " in text, err
+        assert f"the claims of {claims} are none that the 12 runs recorded" in text
+        judged = mixscope.judge(mixscope.load(source, claims=claims))
+        assert {v.verdict for v in judged} == {"POST-HOC"}
+        assert "post hoc" in judged.to_markdown() and "Post hoc (" in judged.sentences()[0]
+    own = matrix.KEPT
+    claims.write_text(TWO[TWO.index("claims:") :])
+    for file in (tmp_path / "s" / own, claims):
+        found = mixscope.load(tmp_path / "s", claims=file)
+        assert [v.verdict for v in verdicts.judge(found)] == ["SUPPORTED"], "the same claims are as early"
+    for form in ("judge", "report"):
+        _, text, _ = call(capsys, form, tmp_path / "s", "--claims", claims)
+        assert "post hoc" not in text
+    claims.write_text("claims: {extends: mixup-and-cutmix}\n")
+    code, _, err = call(capsys, "judge", tmp_path / "s", "--claims", claims)
+    assert code in (0, 2) and "Traceback" not in err
+    page_ = tmp_path / "post-hoc"
+    call(capsys, "claims", "new", tmp_path / "s", "--out", tmp_path / "new.yaml")
+    assert call(capsys, "report", tmp_path / "s", "--claims", tmp_path / "new.yaml", "--out", page_)[0] == 0
+    told = (page_ / "index.html").read_text()
+    assert "are none that the 12 runs recorded" in told and "written down before" not in told
 
 
 def test_a_run_that_a_bundle_no_longer_asks_for_is_told_by_it_too(tmp_path):
@@ -214,7 +253,7 @@ def test_sentences_claim_no_more_than_the_verdict(tmp_path):
 
     assert all("improved" in said for said in sentences("good", TWO))
     post_hoc = sentences("edited", TWO, ("margin: 1.0", "margin: 6.0"))
-    assert all(said.startswith("Post hoc (claims were edited") for said in post_hoc)
+    assert all(said.startswith("Post hoc (claims were written or edited") for said in post_hoc)
     capped = sentences("failed", FOUR, resnet_cutmix_s3="failed", vit_cutmix_s3="failed")
     assert all(said.startswith("Inconclusive (planned runs failed") for said in capped)
     near = sentences("near", TWO.replace("margin: 1.0", "margin: 99.0"))
@@ -249,6 +288,10 @@ def test_seeds_that_would_settle_a_claim_are_those_of_later_looks(tmp_path):
     made_study.write(tmp_path / "s", text, weak)
     for reading in verdict(tmp_path / "s")[0].readings:
         assert {reading.seeds_low, reading.seeds_needed, reading.seeds_high} <= {5, 8, 12, None}
+    # Settled by 3 seeds at the level of the last look, and not at that of the first: 3 is over.
+    made_study.write(tmp_path / "near", text, dataclasses.replace(skill(**{"vit-cutmix": 4.0})))
+    vit = verdict(tmp_path / "near")[0].readings[1]
+    assert (vit.look.seeds, vit.verdict, vit.seeds_low) == (3, "INCONCLUSIVE", 5)
     made_study.write(tmp_path / "alone", TWO, weak)
     free = [r.seeds_needed for r in verdict(tmp_path / "alone")[0].readings]
     assert any(n not in (None, 5, 8, 12) for n in free)

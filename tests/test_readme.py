@@ -32,8 +32,8 @@ def test_both_languages_list_the_same():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_readme_opens_with_a_sentence_a_picture_and_two_commands(page):
-    title, sentence, picture, commands, *_ = (HERE / page).read_text().split("\n\n")
+def test_a_readme_opens_with_a_sentence_two_commands_and_a_picture(page):
+    title, sentence, commands, picture, *_ = (HERE / page).read_text().split("\n\n")
     assert title == "# mixscope"
     assert len(re.findall(r"[.?](?:\s|$)", sentence)) == 1
     assert re.fullmatch(r"!\[.+\]\((.+)\)", picture)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import made_study
+import planned
 from mixscope.analysis import summary as typed
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
@@ -16,10 +17,9 @@ from mixscope.report import page
 from mixscope.report.sections import analyses
 from mixscope.report.words import Words
 from mixscope.results import Results, folders
-from mixscope.study import matrix
 from mixscope.study.roles import Roles
 
-STUDY = matrix.parse(
+STUDY = planned.results(
     """
 name: planned
 factors:
@@ -33,8 +33,7 @@ factors:
     default: {augment.mix: none}
     cutmix: {augment.mix: cutmix}
 seeds: [0, 1]
-""",
-    file="planned.yaml",
+"""
 )
 N = 30
 
@@ -70,7 +69,7 @@ def one_run(what, draws):
 def summary(what, seeds=2):
     draws = np.random.default_rng(0)
     module = importlib.import_module(f"mixscope.analysis.{what}")
-    found = [(run, one_run(what, draws)) for run in STUDY.expand() if run.seed < seeds]
+    found = [(run, one_run(what, draws)) for run in STUDY.runs if run.seed < seeds]
     return json.loads(json.dumps(module.compare(STUDY, found), allow_nan=False))
 
 

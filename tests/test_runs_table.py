@@ -43,7 +43,7 @@ def test_a_plain_table_of_runs_is_read_without_being_told():
     assert accuracies(found)["rn18", "cutmix"] == [79.0, 79.6, 79.3]
     assert {run.metrics["test"]["last"]["n"] for run in found.runs} == {10_000}
     assert found.seeds == (0, 1, 2) and len(found.experiments) == 4
-    assert 'accuracy = "Top-1 (%)"' in found.notes[0] and "baseline none" in found.notes[0]
+    assert 'accuracy = "Top-1 (%)"' in found.said()[0] and "baseline none" in found.said()[0]
 
 
 def test_rows_in_another_order_are_the_same_results():
@@ -134,9 +134,9 @@ def test_the_test_split_comes_before_validation_and_the_last_epoch_before_the_be
     found = runs_table.read(written(tmp_path, text))
     assert accuracies(found) == {("none",): [72.0], ("mixup",): [74.0]}
     best = runs_table.read(tmp_path / "r.csv", Reading(columns=[("accuracy", "best_test_acc")]))
-    assert accuracies(best)["none",] == [75.0] and any("flatters" in n for n in best.notes)
+    assert accuracies(best)["none",] == [75.0] and any("flatters" in n for n in best.said())
     val = runs_table.read(tmp_path / "r.csv", Reading(columns=[("accuracy", "val_acc")]))
-    assert any("validation split" in n for n in val.notes)
+    assert any("validation split" in n for n in val.said())
 
 
 def test_columns_that_say_nothing_of_the_experiment_are_no_factors(tmp_path):
@@ -223,7 +223,7 @@ def test_a_spread_in_the_cell_is_a_spread_whose_kind_is_not_known(tmp_path):
     assert [(s.mean, s.spread, s.spread_kind) for s in found.summaries][1] == pytest.approx(
         (0.781, 0.004, "sd0")
     )
-    assert any("sqrt" in note for note in found.notes)
+    assert any("sqrt" in note for note in found.said())
     assert parts(found) == (None, "Method", "ERM")
     assert found.factors["dataset"] == ("CIFAR-10", "CIFAR-100")
     assert [s.n_test for s in found.summaries] == [10_000] * 4
@@ -282,8 +282,8 @@ def test_bad_input_is_one_sentence_with_file_line_and_what_was_expected(tmp_path
 def test_one_run_and_no_finished_run_are_said(tmp_path):
     text = "aug,top1,state\nnone,70,done\nmixup,71,done\nmixup,72,done\ncutmix,,crashed\n"
     found = runs_table.read(written(tmp_path, text))
-    assert any("one run of none: a verdict needs 3 seeds" in n for n in found.notes)
-    assert any("no finished run of cutmix" in n for n in found.notes)
+    assert any("one run of none: a verdict needs 3 seeds" in n for n in found.said())
+    assert any("no finished run of cutmix" in n for n in found.said())
     assert [r.state for r in found.runs] == ["done", "done", "done", "failed"]
 
 
@@ -471,7 +471,7 @@ def test_of_a_table_by_epoch_the_last_one_counts_and_budgets_are_factors(tmp_pat
     text = "aug,seed,epoch,test_acc\n" + "".join(f"{a},{s},{e},{60 + e + s}\n" for a, s, e in rows)
     found = runs_table.read(written(tmp_path, text))
     assert accuracies(found) == {("none",): [62.0, 63.0], ("mixup",): [62.0, 63.0]}
-    assert any("the last one counts" in note for note in found.notes)
+    assert any("the last one counts" in note for note in found.said())
     budgets = runs_table.read(written(tmp_path, text.replace("epoch", "epochs")))
     assert "epochs" in budgets.factors and len(budgets.runs) == len(rows)
 
@@ -479,7 +479,7 @@ def test_of_a_table_by_epoch_the_last_one_counts_and_budgets_are_factors(tmp_pat
 def test_other_columns_of_accuracies_are_said_to_be_left_out(tmp_path):
     text = "aug,test_acc,val_acc\nnone,70,71\nmixup,72,73\n"
     found = runs_table.read(written(tmp_path, text))
-    assert 'left out: "val_acc"' in found.notes[0]
+    assert 'left out: "val_acc"' in found.said()[0]
 
 
 def test_a_role_that_there_is_not_is_answered_from_python_too():

@@ -320,7 +320,7 @@ def test_what_is_no_image_is_left_out_with_a_note_and_hidden_files_without(tmp_p
     assert made.class_names == ("rose", "tulip") and len(made.labels("train")) == 4
     assert made.manifest["notes"][:2] == [
         "val was left out: test is the test split, and validation is carved out of train",
-        "1 files that are no images were left out, the first is train/rose/licence.txt",
+        "files that are no images, left out: 1, the first is train/rose/licence.txt",
     ]
 
 

@@ -1,10 +1,14 @@
 """Sentences and tables for papers: they say what the interval allows, and survive LaTeX and Markdown."""
 
+import re
+
 import pytest
 
 from mixscope.claims import statements
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.statements import CONTRAST, DIFFERENCE, GAIN, OF_GAINS, Statement
+from mixscope.errors import ConfigError
+from mixscope.findings import Finding
 
 
 def statement(kind=GAIN, estimate=2.1, low=1.4, high=2.8, **more):
@@ -58,7 +62,9 @@ def test_what_is_not_known_is_said():
 
 
 def test_names_of_levels_cannot_break_out_of_latex_or_markdown():
-    odd = statement(what="mix_up & 50%$x$", where="a|b*c^{2}\\", p_holm=0.2, verdict="better")
+    odd = statement(
+        what="mix_up & 50%$x$", where="a|b*c^{2}\\", p_holm=0.2, verdict=Finding("explored-better")
+    )
     assert r"mix\_up \& 50\%\$x\$" in odd.to_latex()
     assert r"a|b*c\textasciicircum{}\{2\}\textbackslash{}" in odd.to_latex()
     assert r"a\|b\*c" in odd.to_markdown() and r"mix\_up" in odd.to_markdown()
@@ -73,3 +79,42 @@ def test_names_of_levels_cannot_break_out_of_latex_or_markdown():
         1,
         0,
     ]
+
+
+HANGUL = re.compile("[\uac00-\ud7a3]")
+ENGLISH = re.compile(
+    r"\b(improved|lowered|changed|differed|gained|above|seeds?|noise|margin|examples|after)\b"
+)
+
+
+@pytest.mark.parametrize("kind", [GAIN, DIFFERENCE, OF_GAINS, CONTRAST])
+@pytest.mark.parametrize(("low", "high"), [(1, 2), (-2, -1), (-2, 1)])
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 3), (3, 5)])
+@pytest.mark.parametrize(
+    "framed", [None, "said-capped", "said-negligible", "said-equivalent", "said-not-equivalent"]
+)
+def test_every_sentence_is_there_in_korean(kind, low, high, seeds, framed):
+    told = None
+    if framed is not None:
+        told = Finding(framed, params={"verdict": Finding("verdict-INCONCLUSIVE"), "margin": "1"})
+    one = statement(
+        kind, (low + high) / 2, low, high, seeds=seeds, other="vit", p_holm=0.01, framed=told, where="conv"
+    )
+    korean, english = one.to_text("ko"), one.to_text()
+    assert HANGUL.search(korean) and not ENGLISH.search(korean), korean
+    assert not HANGUL.search(english) and english[-2:] == korean[-2:] == ").", english
+    size = f"{abs(one.estimate):.1f}"
+    assert size in korean and size in english and "CutMix" in korean and "conv" in korean
+    assert f"{size}\\%p" in one.to_latex("ko"), "a percent sign would begin a comment"
+
+
+def test_tables_are_there_in_korean_with_the_package_that_they_take():
+    one = statement(p_holm=0.2, verdict=Finding("verdict-INCONCLUSIVE"))
+    for text in (statements.to_markdown([one], lang="ko"), statements.to_latex([one], lang="ko")):
+        assert "판정 보류" in text and "신뢰구간" in text and "verdict" not in text and "CutMix" in text
+    assert statements.to_latex([one], lang="ko").startswith(
+        "% \\usepackage{booktabs,kotex}\n\\begin{tabular}"
+    )
+    assert not HANGUL.search(statements.to_latex([one])) and "kotex" not in statements.to_latex([one])
+    with pytest.raises(ConfigError, match="fr"):
+        statements.known("fr")

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from mixscope.errors import DataError
-from mixscope.results import DataSet, Experiment, Provenance, Results, Run, folders, tables
+from mixscope.report import page
+from mixscope.results import DataSet, Experiment, Provenance, Results, Run, folders, sources, tables
 from mixscope.runs import evaluate, records, verify
 from mixscope.study import matrix
 from mixscope.study.roles import Roles
@@ -111,6 +112,27 @@ def test_mean_and_spread_are_those_of_the_seeds(tmp_path):
     a, b = (100 * random.Random(f"Exp-4 {seed}").random() for seed in (0, 1))
     assert row["top1"] == pytest.approx((a + b) / 2) and row["top1_sd"] == pytest.approx(abs(a - b) / 2**0.5)
     assert row["top5"] is None and row["top5_sd"] is None and [r["seed"] for r in row["runs"]] == [0, 1]
+
+
+def test_the_table_of_a_report_is_the_table_of_results(tmp_path):
+    """Of a study and of means from elsewhere: one builder, whoever shows the table."""
+    source = tmp_path / "means.csv"
+    source.write_text("model,aug,acc,se,n_seeds\nvit,none,70.0,0.4,4\nvit,mixup,72.0,0.5,4\n")
+    study = dataclasses.replace(study_of(tmp_path, "quickstart", seeds=2)[0], claims=())
+    for results in (study, sources.load(source)):
+        made = {file.name: file for file in page.write(results, out=tmp_path / results.name).tables}
+        with made["results.csv"].open() as file:
+            told = list(csv.DictReader(file))
+        rows = {row["experiment"]: row for row in tables.rows(results)}
+        assert len(told) == len(rows)
+        for row in told:
+            mine = rows[row["experiment"]]
+            for metric in tables.METRICS:
+                for name in (metric, f"{metric}_sd"):
+                    assert row[name] == ("" if mine[name] is None else f"{mine[name]:.6g}")
+        assert rows[told[0]["experiment"]]["top1_sd"] is not None, "the spread of a mean is one too"
+        for line in tables.markdown(results, list(rows.values())).splitlines():
+            assert line in made["results.md"].read_text().splitlines()
 
 
 def test_runs_that_are_not_done_are_named(tmp_path):

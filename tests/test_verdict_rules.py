@@ -293,6 +293,14 @@ def test_how_many_seeds_would_settle_it_is_a_range(tmp_path):
     assert any(r.seeds_low is not None and r.seeds_low != r.seeds_high for r in found.readings)
 
 
+def test_seeds_that_have_been_run_are_not_said_to_settle_it(tmp_path, capsys):
+    folder = tmp_path / "s"
+    made = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s3": "pending"})
+    made_study.write(folder, TWO.replace("[0, 1, 2]", "[0, 1, 2, 3]"), made)
+    text = call(capsys, "judge", folder)[1]
+    assert "7 of 8 runs are done" in text and "would settle it" not in text
+
+
 # --- weights ---------------------------------------------------------------------------------------------
 
 
@@ -357,11 +365,27 @@ def test_arms_that_move_against_each_other_are_warned_of_with_the_paired_interva
     weights = [1.0, -1.0]
     shared = contrasts.shared(cells, weights)
     assert shared == pytest.approx(-1.0)
-    beside, why = verdicts._too_narrow(cells, weights, shared, False)
+    beside, why = verdicts._too_narrow(cells, {"a": 1.0, "b": -1.0}, shared, False, (1.0, 1.0))
     unpaired = contrasts.points(cells, weights).interval()
     assert beside.high - beside.low > unpaired.high - unpaired.low
     assert [finding.code for finding in why] == ["opposed-arms"]
     assert why[0].params["added"] == pytest.approx(100.0)
+
+
+def test_one_noisy_experiment_of_four_is_warned_of_with_the_paired_interval():
+    noise = np.array([0.00, 0.01, -0.01, 0.02])
+    cells = [
+        Sample(np.arange(1000)[None, :] < 1000 * (0.5 + scale * noise)[:, None], (0, 1, 2, 3))
+        for scale in (8.0, 1.0, -1.0, 1.0)
+    ]
+    named = dict(zip("abcd", (1.0, -1.0, -1.0, 1.0), strict=True))
+    points = contrasts.points(cells, [100 * w for w in named.values()])
+    beside, (why,) = verdicts._too_narrow(cells, named, 0.0, False, points.seeds)
+    assert why.code == "one-noisy" and why.params["experiment"] == "a" and why.params["share"] > 90
+    assert beside is not None and "look at its single runs" in i18n.render(why)
+    even = contrasts.points([cells[1]] * 4, list(named.values()))
+    assert verdicts._too_narrow([cells[1]] * 4, named, 0.0, False, even.seeds) == (None, ())
+    assert verdicts._too_narrow(cells, named, 0.0, True, points.seeds)[1] == ()
 
 
 def test_few_errors_a_run_are_warned_of(tmp_path):

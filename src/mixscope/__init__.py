@@ -12,9 +12,9 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-# Where each public name lives: imported when it is asked for, so that `import mixscope` is quick.
+# Module of each public name, imported on first access to keep `import mixscope` fast.
 _HOMES = {
     "load": "mixscope.api",
     "judge": "mixscope.api",

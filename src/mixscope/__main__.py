@@ -1,19 +1,19 @@
-"""Where every start begins: the console script, `python -m mixscope` and `torchrun -m mixscope`."""
+"""Entry point of the console script, `python -m mixscope` and `torchrun -m mixscope`."""
 
 import signal
 import sys
 
 from mixscope.signals import leave
 
-# Ctrl-C is not among them: Python makes an exception of it by itself.
+# Not SIGINT, which Python raises as KeyboardInterrupt.
 EARLY = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def main() -> int:
-    """As cli.main; a signal is one sentence also while the grammar is imported.
+    """Runs cli.main; a signal during imports ends with one sentence too.
 
-    Only the interpreter's own start, some 20 ms, comes before. When the command begins, signals do what they
-    did before, until the command itself listens (training/stop.py).
+    Only the start of the interpreter, about 20 ms, comes before. When the command begins, the previous
+    handlers are restored until the command installs its own (training/stop.py).
     """
     before = {number: signal.signal(number, lambda number, _: leave(number)) for number in EARLY}
     try:

@@ -1,6 +1,6 @@
-"""The functions of `import mixscope`: each takes results, or whatever results can be read from.
+"""The functions of `import mixscope`: each takes results, or anything results can be read from.
 
-`mixscope.report` is in the package of that name, which can be called.
+`mixscope.report` is the package of that name, which is callable.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mixscope.claims import judgement
 from mixscope.claims.judgement import Contrasted, Judgement
-from mixscope.errors import ConfigError
 from mixscope.results import Results, claims_files
 from mixscope.results.results import LAST
 from mixscope.results.runs_table import Reading
@@ -32,23 +31,25 @@ def load(
     n_test: int | None = None,
     checkpoint: str = LAST,
 ) -> Results:
-    """Reads results, whoever trained the models.
+    """Reads results of trained models, from mixscope or elsewhere.
 
     Args:
-        source: A study's folder (also while it runs), a run's folder, a bundle, a table (CSV, TSV, JSON
-            lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns. A table has one row a run,
-            or one an experiment with mean and spread.
-        claims: A file of claims that were written down before the results came (`mixscope claims new`).
-        baseline: The level that augmentations are compared with, where it is not found or another is meant.
-        columns: Of a table, `{role: heading}`, for instance `{"accuracy": "val_acc"}`.
-        n_test: Of a table, the number of test examples, where no column has it.
-        checkpoint: Of a study, whose predictions are checked now: "last" or "selected".
+        source: Folder of a study (also while it runs) or a run, a bundle, a table (CSV, TSV, JSON lines,
+            Parquet, Markdown, HTML), a DataFrame, or a mapping of columns. A table has one row per run, or
+            one per experiment with mean and standard deviation.
+        claims: File of claims written before the results were known (`mixscope claims new`). In place of a
+            study's own claims they count as post hoc, unless its runs recorded the same claims.
+        baseline: The level that augmentations are compared with, if it cannot be inferred or another is
+            wanted.
+        columns: Columns of a table, `{role: heading}`, for instance `{"accuracy": "val_acc"}`.
+        n_test: Number of test examples of a table without such a column.
+        checkpoint: Checkpoint of a study whose predictions are validated: "last" or "selected".
 
     Returns:
-        The results; `to_frame()` has one row a run, `outcomes()` one a run and test example.
+        The results; `to_frame()` has one row per run, `outcomes()` one per run and test example.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the source cannot be read.
         ConfigError: If a column, a baseline or a claim does not fit.
     """
     claimed = None if claims is None else claims_files.read(Path(claims))
@@ -59,15 +60,22 @@ def load(
         factors=() if claimed is None else claimed.factors,
     )
     found = read(source, checkpoint=checkpoint, reading=reading)
-    if claimed is None:
-        return found
-    if found.plan is not None:
-        raise ConfigError(f"claims: {found.source} is of a study, which has claims of its own")
-    return claimed.put_into(found)
+    return found if claimed is None else claimed.put_into(found)
 
 
 def judge(results: Source, *, checkpoint: str = LAST) -> "Judgement[Any]":
-    """Judges claims, or explores all gains where nothing was claimed. See `claims.judgement.judge`."""
+    """Judges the claims, or explores all gains if there are no claims.
+
+    Args:
+        results: Results, or their source: a path, a DataFrame, a mapping of columns.
+        checkpoint: "last" or "selected" (by validation accuracy).
+
+    Returns:
+        A sequence of verdicts that prints as a table and has `to_markdown()`, `to_latex()` and `sentences()`.
+
+    Raises:
+        DataError: If results cannot be read or there is nothing to judge.
+    """
     return judgement.judge(read(results, checkpoint=checkpoint), checkpoint=checkpoint)
 
 
@@ -78,16 +86,31 @@ def contrast(
     where: Mapping[str, str] | None = None,
     checkpoint: str = LAST,
 ) -> Judgement[Contrasted]:
-    """Estimates a weighted comparison in every stratum. See `claims.judgement.contrast`."""
+    """Estimates a weighted comparison in every stratum.
+
+    Args:
+        results: Results, or their source: a path, a DataFrame, a mapping of columns.
+        weights: `{factor: {level: weight}}`. The weights of a factor sum to 0 and are scaled to a difference
+            of means.
+        where: `{factor: level}` that restricts the strata; default: all strata.
+        checkpoint: "last" or "selected" (by validation accuracy).
+
+    Returns:
+        One estimate per stratum, in percentage points, with its 95 % interval and two-sided p-value.
+
+    Raises:
+        ConfigError: If a factor or level does not exist, or weights do not sum to 0.
+        DataError: If results cannot be read.
+    """
     found = read(results, checkpoint=checkpoint)
     return judgement.contrast(found, weights, where=where, checkpoint=checkpoint)
 
 
 def figures(results: Source, *, lang: str = "en") -> "Figures":
-    """The report's charts by name: inline in a notebook, `.save("x.svg")`, .pdf or .png as files.
+    """Returns the report's charts by name; inline in notebooks, `.save("x.svg")` (.pdf, .png) writes a file.
 
     Args:
-        results: Of models trained anywhere.
+        results: Results, or their source.
         lang: "en" or "ko".
     """
     from mixscope.report import page
@@ -111,23 +134,23 @@ def train(
 
     Args:
         model: Name of a timm model.
-        data: Name of a prepared data set; embedded ones (digits, cues) are prepared here.
+        data: Name of a prepared data set; embedded ones (digits, cues) are prepared on demand.
         mix: "none", a mixing method or "switch".
-        seed: Of weights, order and augmentation.
-        epochs: Default: that of the settings (`mixscope show settings`).
+        seed: Seed of initial weights, sampling order and augmentation.
+        epochs: Number of epochs; default: that of the settings (`mixscope show settings`).
         settings: Further settings by their dotted keys, for instance `{"optim.lr": 0.01}`.
-        out: The run's folder; default: runs/NAME-OF-SETTINGS.
-        root: Folder of prepared data; default: `$MIXSCOPE_DATA`, else a folder of the user.
+        out: Folder of the run; default: runs/NAME-OF-SETTINGS.
+        root: Folder of prepared data sets; default: `$MIXSCOPE_DATA`, else a folder in the user's home.
         quiet: Print nothing.
 
     Returns:
         Results of the run.
 
     Raises:
-        ConfigError: If a setting does not fit.
+        ConfigError: If a setting is invalid.
         DataError: If the data set is not prepared or damaged.
-        RunFailed: If the run cannot go on.
-        Interrupted: If it was asked to stop; the same call resumes it.
+        RunFailed: If the run cannot continue.
+        Interrupted: If the run was asked to stop; the same call resumes it.
     """
     from mixscope.data import formats, prepare
     from mixscope.data.store import data_root, is_prepared

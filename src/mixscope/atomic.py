@@ -1,7 +1,7 @@
-"""A file is whole or absent.
+"""Atomic file writes: a file is either complete or absent.
 
-What is written goes beside its place, is flushed to disk, and is moved there in one step; a process
-that is killed in between leaves the file that was there before.
+Content is written to a temporary file in the same folder, flushed to disk and moved into place in one step. A
+process killed in between leaves the previous file intact.
 """
 
 import errno
@@ -16,9 +16,16 @@ from mixscope.errors import DiskFull
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place when the block ends without an error, and is on disk then.
+    """Opens a temporary file that replaces `path`, flushed to disk, when the block ends without an error.
 
-    Raises DiskFull when there is no room for it; then the file that was there before is there still.
+    Args:
+        path: The file to write.
+
+    Yields:
+        The temporary file, open for writing bytes.
+
+    Raises:
+        DiskFull: If the disk is full; the previous file is left intact.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     with room_for(path):
@@ -36,28 +43,41 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Says in one sentence that the disk is full, whatever writes to it in the block. Raises DiskFull."""
+    """Converts any error that a full disk causes in the block into DiskFull.
+
+    Args:
+        path: The file named in the message.
+
+    Raises:
+        DiskFull: If the disk or quota is full.
+    """
     try:
         yield
     except Exception as problem:
         if isinstance(problem, DiskFull) or not is_full(problem):
             raise
-        raise DiskFull(
-            f"{path}: cannot be written, the disk is full; make room, then the same command goes on"
-        ) from problem
+        raise DiskFull(f"{path}: cannot be written, {no_room(problem)}") from problem
 
 
 def is_full(problem: BaseException | None) -> bool:
-    """Whether an error comes from a disk or quota without room, also one that a library has wrapped."""
+    """Whether an error was caused by a full disk or quota, also if a library wrapped it."""
+    return no_room(problem) is not None
+
+
+def no_room(problem: BaseException | None) -> str | None:
+    """Why there is no room, and what to do about it, as the end of a sentence; None for any other error."""
     while problem is not None:
-        if isinstance(problem, DiskFull) or getattr(problem, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            return True
+        number = getattr(problem, "errno", None)
+        if number == errno.EFBIG:
+            return "a file would be larger than this shell allows; raise `ulimit -f`, then start it again"
+        if isinstance(problem, DiskFull) or number in (errno.ENOSPC, errno.EDQUOT):
+            return "the disk is full; make room, then the same command goes on"
         problem = problem.__cause__ or problem.__context__
-    return False
+    return None
 
 
 def sync_folder(folder: Path) -> None:
-    """Puts the names in a folder on disk: without it a file that was moved may be lost with the power."""
+    """Flushes a folder's entries to disk; without this a moved file can be lost in a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

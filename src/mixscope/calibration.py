@@ -1,4 +1,4 @@
-"""Bins of equal confidence mass for reliability diagrams and the ECE, and temperature scaling.
+"""Bins of equal mass for reliability diagrams and the ECE, and temperature scaling.
 
 The calibration error as one value is `metrics.ece`, which uses these bins.
 """
@@ -9,12 +9,18 @@ import numpy as np
 
 BINS = 15
 STEPS = 30
-TIE = 1e-12  # below which confidences are equal: a float64 softmax is exact to a few 1e-16
+TIE = 1e-12  # confidences closer than this are equal: a float64 softmax is exact to a few 1e-16
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Bins of equal mass, the least sure first: mean confidence, share right, examples; each (bins,)."""
+    """A reliability diagram over bins of equal mass, from the least confident.
+
+    Attributes:
+        confidence: float64 (bins,), mean confidence.
+        accuracy: float64 (bins,), fraction of correct predictions.
+        examples: int64 (bins,), number of examples.
+    """
 
     confidence: np.ndarray
     accuracy: np.ndarray
@@ -22,9 +28,12 @@ class Reliability:
 
 
 def reliability(confidence: np.ndarray, hit: np.ndarray, bins: int = BINS) -> Reliability:
-    """Bins as metrics.ece has them: of equal mass, equally confident examples together.
+    """Computes a reliability diagram with the bins of metrics.ece.
 
-    confidence: float (n,), of the predicted class. hit: bool (n,).
+    Args:
+        confidence: float (n,), of the predicted class.
+        hit: bool (n,), whether the prediction is correct.
+        bins: Largest number of bins.
     """
     confidence = confidence.astype(np.float64)
     group = groups(confidence, bins)
@@ -36,10 +45,17 @@ def reliability(confidence: np.ndarray, hit: np.ndarray, bins: int = BINS) -> Re
 
 
 def groups(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """The bin of each example, int64 (n,), the least sure first, as `reliability` has them.
+    """Assigns examples to bins of equal mass, from the least confident.
 
-    Equal confidences share a bin, also where the order in which classes were summed has left them a rounding
-    error apart: by less than TIE.
+    Equal confidences share a bin, also where the order of summation over classes has left a rounding error
+    (less than TIE) between them.
+
+    Args:
+        confidence: float (n,), of the predicted class.
+        bins: Largest number of bins.
+
+    Returns:
+        int64 (n,), bin of each example.
     """
     order = np.argsort(confidence, kind="stable")
     step = np.diff(confidence[order].astype(np.float64), prepend=-np.inf) > TIE
@@ -51,25 +67,29 @@ def groups(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
 
 
 def noise_floor(confidence: np.ndarray, examples: np.ndarray) -> float:
-    """The ECE that a perfectly calibrated model has on so few examples, on average, 0 to 1.
+    """Returns the expected ECE of a perfectly calibrated model on this number of examples, in [0, 1].
 
-    The share right of a bin differs from its confidence c by chance, by sqrt(2 / pi) standard deviations on
-    average (normal approximation): sqrt(2 / pi * n c (1 - c)) examples of n.
+    The accuracy of a bin deviates from its confidence c by chance, on average by sqrt(2 / pi) standard
+    deviations (normal approximation): sqrt(2 / pi * n c (1 - c)) of n examples.
 
     Args:
-        confidence: Mean confidence of each bin, float (bins,).
-        examples: Examples of each bin, int (bins,).
+        confidence: float (bins,), mean confidence of each bin.
+        examples: int (bins,), examples of each bin.
     """
     spread = np.sqrt(2.0 / np.pi * examples * confidence * (1.0 - confidence))
     return float(spread.sum() / examples.sum())
 
 
 def scale_that_fits(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The factor on the logits, one over the temperature, that makes these labels likeliest.
+    """Fits the factor on the logits, the inverse temperature, by maximum likelihood.
 
-    Guo et al., ICML 2017, arXiv 1706.04599. logits: (n, n_classes); labels: int64 (n,). The likelihood is
-    concave in the factor, so Newton's steps find it; they are kept within fourfold, and the factor within
-    1/100 to 100 for logits that are always or never right.
+    Guo et al., ICML 2017, arXiv 1706.04599. The likelihood is concave in the factor and is maximized by
+    Newton's method; steps are limited to a factor of 4, and the result to [0.01, 100] for logits that are
+    always or never right.
+
+    Args:
+        logits: (n, n_classes).
+        labels: int64 (n,).
     """
     z = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
     own = z[np.arange(len(labels)), labels]

@@ -1,7 +1,7 @@
-"""The errors a user can mend, and how they are worded.
+"""Errors that a user can fix, and how they are worded.
 
-A message names what is wrong, where, what was expected and how to mend it, in one sentence.
-The command line turns the class into an exit code; nothing else looks at the class.
+A message states in one sentence what is wrong, where, what was expected and how to fix it. Only the command
+line looks at the class, which it turns into an exit code.
 """
 
 import difflib
@@ -11,15 +11,15 @@ from pathlib import Path
 from mixscope import i18n
 from mixscope.findings import Finding
 
-MOST_LISTED = 12  # known names that a message lists where none is near
+MOST_LISTED = 12  # known names listed when none is similar
 
 
 class _Located(ValueError):
-    """An error that knows where it is.
+    """An error with a location.
 
     Attributes:
-        problem: What is wrong, without the place.
-        finding: The same as data, where it can be told in several languages.
+        problem: What is wrong, without the location.
+        finding: The same as data, where the catalogues have a message for it.
         key: Dotted setting or field.
         path: File or folder.
         line: Line of the file, from 1.
@@ -33,7 +33,7 @@ class _Located(ValueError):
         path: Path | str | None = None,
         line: int | None = None,
     ) -> None:
-        """`str()` of it is the place and the problem; a finding's own text names its place."""
+        """`str()` gives the location and the problem; the text of a finding contains its location."""
         self.finding = problem if isinstance(problem, Finding) else None
         self.problem = problem if isinstance(problem, str) else i18n.render(problem)
         self.key, self.line = key, line
@@ -43,19 +43,19 @@ class _Located(ValueError):
 
     @property
     def code(self) -> str:
-        """The finding's code, else the kind of error."""
+        """The code of the finding, else the kind of error."""
         return self.finding.code if self.finding else type(self).__name__
 
 
 class ConfigError(_Located):
-    """A key or value that the user gave does not fit (exit code 2)."""
+    """A key or value given by the user is invalid (exit code 2)."""
 
 
 class DataError(_Located):
-    """Data is missing, damaged or not what it should be (exit code 4)."""
+    """Data are missing, damaged or not as expected (exit code 4)."""
 
     def moved(self, folder: Path, shown: Path) -> "DataError":
-        """The same error of a file in `folder`, named as one in `shown`; itself for any other."""
+        """Returns the error with `folder` in its path replaced by `shown`; other paths are kept."""
         if self.path is None or self.finding or not self.path.is_relative_to(folder):
             return self
         return DataError(
@@ -64,11 +64,11 @@ class DataError(_Located):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, saved itself, and can be taken up again (exit code 75)."""
+    """The run was asked to stop, saved its state, and can be resumed (exit code 75)."""
 
 
 class RunFailed(Exception):
-    """A run cannot go on, and the same command would end the same way (exit code 1)."""
+    """A run cannot continue, and repeating the command would fail again (exit code 1)."""
 
     def __init__(self, problem: str | Finding) -> None:
         """finding: the problem as data, where it can be told in several languages."""
@@ -77,11 +77,11 @@ class RunFailed(Exception):
 
 
 class DiskFull(OSError):
-    """There is no room for what was to be written; what was there before is whole (exit code 1)."""
+    """The disk is full; previously written files are intact (exit code 1)."""
 
 
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> str:
-    """The sentence for a name that is not among `known`, with the nearest ones; all where they are few.
+    """The sentence for an unknown name, with the most similar known names (all of them if they are few).
 
     >>> unknown("data.name", "data set", "cifar10O", ["cifar10", "cifar100", "digits"])
     'data.name: no data set "cifar10O" is known (nearest: cifar10, cifar100)'
@@ -95,7 +95,7 @@ def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The names that are most like one, three at most; case and marks count for nothing.
+    """Up to three known names most similar to `name`, ignoring case and punctuation.
 
     >>> nearest("CIFAR-100", ["cifar10", "cifar100"]), nearest("x", ["cifar10"])
     (['cifar100'], [])

@@ -1,6 +1,6 @@
-"""A finding: what was observed, as data. Text is made of it at the edge, in the reader's language (i18n).
+"""A finding: an observation as data. Text is rendered from it in the reader's language (i18n).
 
-Health checks of runs, gates of verdicts, audits of published tables and damaged records all give findings.
+Health checks of runs, gates of verdicts, audits of published tables and damaged records all return findings.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ class Finding:
 
     Attributes:
         code: What was observed; a message of both catalogues in i18n/.
-        severity: "ok" (checked and passed), "note" (nothing to judge), "warn" (look at this) or "fail" (it
-            invalidates what rests on it).
-        params: Values of the message: numbers, texts, findings, and sequences of these. JSON-able.
+        severity: "ok" (passed), "note" (for information), "warn" (needs attention) or "fail" (invalidates
+            results that depend on it).
+        params: Values of the message: numbers, texts, findings, and sequences of these. JSON-serializable.
     """
 
     code: str
@@ -29,13 +29,17 @@ class Finding:
         return hash((self.code, self.severity, repr(self.params)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, under the names above."""
+        """Returns plain values for JSON, under the names above."""
         params = {name: _plain(value) for name, value in self.params.items()}
         return {"code": self.code, "severity": self.severity, "params": params}
 
     @staticmethod
     def from_dict(found: Mapping[str, Any]) -> "Finding":
-        """The finding that `to_dict` wrote. Raises KeyError where it lacks a name."""
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            KeyError: If a name is missing.
+        """
         params = {name: _read(value) for name, value in found["params"].items()}
         return Finding(found["code"], found["severity"], params)
 

@@ -1,13 +1,20 @@
-"""Values as text: durations, sizes, numbers, differences with their sign."""
+"""Values as text: durations, sizes, numbers, signed differences."""
 
+import re
 import unicodedata
+
+# Control characters but tab and line feed, lone surrogates, and what XML leaves out.
+_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
 def duration(seconds: float) -> str:
-    """Time.
+    """Formats a duration.
 
     >>> duration(10_700), duration(1_000_000)
     ('2 h 58 min', '11 d 14 h')
+
+    Args:
+        seconds: Duration in seconds.
     """
     minutes, hours = round(seconds / 60), round(seconds / 3600)
     if hours >= 72:
@@ -18,10 +25,13 @@ def duration(seconds: float) -> str:
 
 
 def size(n_bytes: float) -> str:
-    """Memory and disk, in powers of ten.
+    """Formats a number of bytes, in powers of ten.
 
     >>> size(94_300_000)
     '94 MB'
+
+    Args:
+        n_bytes: Number of bytes.
     """
     for unit, least in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if n_bytes >= least:
@@ -31,12 +41,12 @@ def size(n_bytes: float) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number; a dash where there is none."""
+    """Formats a number; None gives a dash."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """A difference with its sign; a dash where there is none."""
+    """Formats a number with its sign; None gives a dash."""
     if value is None:
         return "–"
     text = f"{value:+.{digits}f}"
@@ -44,10 +54,19 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def width(text: str) -> int:
-    """Columns that a text takes on a terminal: two for each character of Korean, Chinese and Japanese."""
+    """Columns that a text takes on a terminal; a Korean, Chinese or Japanese character takes two."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def padded(text: str, columns: int) -> str:
-    """A text with blanks behind it up to so many columns of a terminal."""
+    """Pads a text with spaces to a number of terminal columns."""
     return text + " " * max(0, columns - width(text))
+
+
+def printable(text: str) -> str:
+    """A text from outside without control characters, which a terminal would obey and no XML file may hold.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    return _CONTROL.sub(lambda sign: repr(sign[0])[1:-1], text)

@@ -1,4 +1,4 @@
-"""What the machine offers to this process: processors, their model, and memory."""
+"""Resources available to this process: processors, their model, and memory."""
 
 import os
 import platform
@@ -9,21 +9,27 @@ import psutil
 
 
 def cores(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Processors that this process may use: those of its affinity mask, and no more than its cgroups allow.
+    """Returns the number of processors that this process may use, by its affinity mask and cgroup limits.
 
-    A container or a batch job is often limited by a quota of processor time (cgroup v1 or v2) while it sees
-    every processor; a quota of 2.5 processors counts as 2, one below 1 as 1.
+    A container or batch job often has a CPU quota (cgroup v1 or v2) although it sees every processor; a quota
+    of 2.5 processors counts as 2, one below 1 as 1.
 
     Args:
-        proc: Where the kernel tells of processes.
-        cgroups: Where control groups are mounted.
+        proc: Mount point of procfs.
+        cgroups: Mount point of the cgroup file system.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([allowed, *(int(share) for share in _quotas(proc, cgroups))]))
+    return max(1, min([len(affinity()), *(int(share) for share in _quotas(proc, cgroups))]))
+
+
+def affinity() -> set[int]:
+    """Numbers of the processors that this process may use, whatever quotas say."""
+    if hasattr(os, "sched_getaffinity"):
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))
 
 
 def processor() -> str | None:
-    """The model of the processor, where the system says it."""
+    """The model name of the processor, None where the system does not report it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -34,12 +40,12 @@ def processor() -> str | None:
 
 
 def memory(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes of memory that the processes of this control group may hold; arguments as of `cores`."""
+    """Returns the bytes of memory that this process's control group may use; arguments as in `cores`."""
     return min([int(psutil.virtual_memory().total), *_limits(proc, cgroups)])
 
 
 def _quotas(proc: Path, cgroups: Path) -> Iterator[float]:
-    """Quotas of this process's control group and of those around it, in processors."""
+    """CPU quotas of this process's control group and its ancestors, in processors."""
     for line in _read(proc / "self" / "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":  # version 2
@@ -52,7 +58,7 @@ def _quotas(proc: Path, cgroups: Path) -> Iterator[float]:
 
 
 def _limits(proc: Path, cgroups: Path) -> Iterator[int]:
-    """Limits of memory of this process's control group and of those around it, in bytes."""
+    """Memory limits of this process's control group and its ancestors, in bytes."""
     for line in _read(proc / "self" / "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":  # version 2
@@ -66,13 +72,13 @@ def _limits(proc: Path, cgroups: Path) -> Iterator[int]:
 
 
 def _around(top: Path, path: str) -> Iterator[Path]:
-    """The folder of a control group and those above it; in a container only `top` may be there."""
+    """The folder of a control group and its ancestors; inside a container only `top` may exist."""
     inner = top / path.strip("/")
     yield from (inner, *(folder for folder in inner.parents if folder == top or top in folder.parents))
 
 
 def _share(quota: str, period: str) -> Iterator[float]:
-    """Nothing where there is no limit, which is written "max" or -1."""
+    """Quota over period; nothing where there is no limit, written "max" or -1."""
     if quota.strip().isdecimal() and period.strip().isdecimal() and int(period) > 0:
         yield int(quota) / int(period)
 

@@ -1,6 +1,6 @@
-"""Figures from logits and labels: accuracy, macro averages, likelihood, calibration.
+"""Classification metrics from logits and labels: accuracy, macro averages, likelihood, calibration.
 
-Pure functions on numpy arrays. Logits are (n, n_classes), any float, finite; labels are integers (n,).
+Pure functions on numpy arrays. Logits are (n, n_classes), any float dtype, finite; labels are integers (n,).
 """
 
 import numpy as np
@@ -9,7 +9,15 @@ from mixscope import calibration
 
 
 def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many classes stand before the true one, int64 (n,). Of equal logits the lower class comes first."""
+    """Returns the number of classes ranked before the true one; among equal logits the lower class is first.
+
+    Args:
+        logits: (n, n_classes).
+        labels: int (n,).
+
+    Returns:
+        int64 (n,).
+    """
     _check(logits, labels)
     own = logits[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(logits.shape[1])[None, :] < labels[:, None]
@@ -18,22 +26,25 @@ def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """The share of examples whose true class is among the k largest logits."""
+    """Fraction of examples whose true class is among the k largest logits."""
     return float((ranks(logits, labels) < k).mean())
 
 
 def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Counts, int64 (n_classes, n_classes): row = true class, column = predicted class."""
+    """Confusion matrix of counts, int64 (n_classes, n_classes): rows are true, columns predicted classes."""
     _check(logits, labels)
     k = logits.shape[1]
     return np.bincount(labels.astype(np.int64) * k + logits.argmax(axis=1), minlength=k * k).reshape(k, k)
 
 
 def macro(counts: np.ndarray) -> tuple[float, float, float]:
-    """Macro precision, recall and F1 of a confusion matrix: plain means over all its classes.
+    """Macro precision, recall and F1 of a confusion matrix: unweighted means over all classes.
 
-    A class that is never predicted has precision 0, one without examples recall 0, as in scikit-learn with
-    zero_division=0 and labels=range(n_classes). F1 is the mean of the classes' F1.
+    A class that is never predicted has precision 0 and one without examples recall 0, as in scikit-learn with
+    zero_division=0 and labels=range(n_classes). Macro F1 is the mean of the classes' F1.
+
+    Args:
+        counts: int (n_classes, n_classes), as from `confusion`.
     """
     hits = np.diag(counts).astype(np.float64)
     predicted, there = counts.sum(axis=0), counts.sum(axis=1)
@@ -44,7 +55,7 @@ def macro(counts: np.ndarray) -> tuple[float, float, float]:
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Log-probabilities, float64, of the shape of logits."""
+    """Log-probabilities, float64 (n, n_classes)."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     result: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
@@ -57,7 +68,7 @@ def nll(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def brier(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean squared distance between probabilities and the one-hot label, summed over classes: 0 to 2."""
+    """Brier score: squared distance of probabilities to the one-hot label, summed over classes, 0 to 2."""
     _check(logits, labels)
     p = np.exp(log_softmax(logits))
     p[np.arange(len(labels)), labels] -= 1.0
@@ -65,11 +76,20 @@ def brier(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def ece(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error of the top class over bins of equal mass (Nguyen & O'Connor, 1508.05154).
+    """Expected calibration error of the top class, bins of equal mass (Nguyen & O'Connor, arXiv 1508.05154).
 
-    Examples are sorted by confidence and cut into `bins` groups whose sizes differ by at most one, except
-    that equally confident examples (a saturated softmax makes many) share a group: so the order of examples
-    does not matter, and a constant prediction is judged as a whole. Fewer examples than bins: one each.
+    Examples are sorted by confidence and split into `bins` groups whose sizes differ by at most one, except
+    that equally confident examples (a saturated softmax produces many) share a group. The result therefore
+    does not depend on the order of examples, and constant predictions form one bin. With fewer examples than
+    bins, each has its own.
+
+    Args:
+        logits: (n, n_classes).
+        labels: int (n,).
+        bins: Number of bins.
+
+    Returns:
+        Value in [0, 1].
     """
     _check(logits, labels)
     confidence = np.exp(log_softmax(logits)).max(axis=1)
@@ -79,10 +99,12 @@ def ece(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
 
 
 def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float | int | None]:
-    """All figures as plain numbers; shares lie in 0 to 1. A figure that would say nothing is None, not 0:
-    top5 up to five classes, where it is always 1.
+    """Returns all metrics; fractions are in [0, 1].
 
-    Raises ValueError for logits that are not finite or labels out of range.
+    A metric without information is None, not 0: top5 with up to five classes, where it is always 1.
+
+    Raises:
+        ValueError: If logits are not finite or labels are out of range.
     """
     counts = confusion(logits, labels)
     precision, recall, f1 = macro(counts)

@@ -1,30 +1,110 @@
-"""Lines on standard output of work that takes long; a reader that has gone ends the work.
+"""Standard output and error that tolerate a reader that leaves, a full disk, or closed streams.
 
-`train ... | head -1` closes the pipe after a line: the work is then interrupted and can be taken up again,
-in place of ending with exit code 0 unfinished.
+After `train ... | head -1` the run is interrupted and can be resumed, instead of ending unfinished with exit
+code 0; short commands continue and end with their usual exit code.
 """
 
+import io
 import os
 import sys
+from typing import TextIO
 
 from mixscope.errors import Interrupted
 
 
+class Stream(io.TextIOWrapper):
+    """A standard stream that discards text once its reader has closed the pipe.
+
+    Attributes:
+        gone: Whether the reader has closed the pipe.
+        told: Whether work was interrupted because of it.
+    """
+
+    gone = told = False
+
+    def write(self, text: str) -> int:
+        """As io.TextIOWrapper.write."""
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self._leave()
+            return len(text)
+
+    def flush(self) -> None:
+        """As io.TextIOWrapper.flush."""
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.gone = True
+        silence(self)
+
+
+def silence(stream: TextIO) -> None:
+    """Redirects the file of a stream, and what is buffered for it, to the null device."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def install() -> None:
+    """Replaces standard output and error by `Stream`, and opens closed ones (`>&-`).
+
+    The file descriptor of a closed stream would be reused by the next opened file. Characters that a terminal
+    cannot display are written as escapes.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif type(stream) is io.TextIOWrapper:
+            setattr(
+                sys,
+                name,
+                Stream(
+                    stream.buffer,
+                    encoding=stream.encoding,
+                    errors="backslashreplace",
+                    line_buffering=stream.line_buffering or name == "stderr",
+                    write_through=stream.write_through,
+                ),
+            )
+        elif isinstance(stream, io.TextIOWrapper):  # replaced by an embedding program
+            stream.reconfigure(errors="backslashreplace")
+
+
 def line(text: str, *, work: str) -> None:
-    """Writes one line at once.
+    """Writes a progress line of long work and flushes it.
 
     Args:
         text: The line.
-        work: What is going on, for the message ("run", "study").
+        work: What is running, for the message ("run", "study").
 
     Raises:
-        Interrupted: If whoever read standard output has gone; later lines go nowhere.
+        Interrupted: Once, if the reader of standard output has closed the pipe; later lines are discarded.
     """
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError as problem:
-        sys.stdout = open(os.devnull, "w")
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    stream = sys.stdout
+    if isinstance(stream, Stream) and stream.gone and not stream.told:
+        stream.told = True
         raise Interrupted(
             f"whoever read the output of this {work} has gone (as `| head` does); the same command resumes it"
-        ) from problem
+        )
+
+
+def finish() -> OSError | None:
+    """Flushes standard output; returns the error if that fails, for instance on a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError as problem:
+        silence(sys.stdout)
+        return problem
+    return None

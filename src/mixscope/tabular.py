@@ -1,6 +1,7 @@
 """Tables as text: CSV for machines, aligned columns for terminals, Markdown for pages.
 
-One writer each, so that every CSV guards against formulas and every Markdown table escapes its cells.
+One writer per format, so that every CSV file is protected against formula injection and every Markdown cell
+escaped.
 """
 
 import csv
@@ -10,14 +11,16 @@ from typing import Any
 
 from tabulate import tabulate
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for the beginning of a formula
+from mixscope.formatting import printable
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # characters that start a formula in a spreadsheet
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]], *, number: str = ".6g") -> str:
-    """Rows of equal keys as CSV; missing and non-finite values are empty.
+    """Formats rows with equal keys as CSV; missing and non-finite values are empty.
 
     Args:
-        rows: At least one.
+        rows: At least one row.
         number: Format of floats; "" keeps all digits.
     """
     buffer = io.StringIO()
@@ -28,11 +31,11 @@ def to_csv(rows: Sequence[Mapping[str, Any]], *, number: str = ".6g") -> str:
 
 
 def guarded(text: str) -> str:
-    """A text from outside with an apostrophe in front where a spreadsheet would take it for a formula."""
+    """Prefixes text with an apostrophe where a spreadsheet would interpret it as a formula."""
     if text[:1] not in FORMULA or not text:
         return text
     try:
-        float(text)  # a number with its sign is none
+        float(text)  # a signed number is not a formula
     except ValueError:
         return f"'{text}"
     return text
@@ -47,20 +50,20 @@ def _entry(value: Any, number: str) -> Any:
 
 
 def to_text(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> list[str]:
-    """Rows of equal length as lines whose columns stand below each other, below a head and a rule."""
-    cells = [list(map(str, row)) for row in rows]
+    """Formats rows of equal length as lines with aligned columns, below a header (if any) and a rule."""
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     style = "simple" if head else "plain"
     text = tabulate(cells, headers=list(head), tablefmt=style, disable_numparse=True)
     return [line.rstrip() for line in text.splitlines()]
 
 
 def to_markdown(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> str:
-    """A Markdown table; what would end a cell, or be taken for markup, is escaped.
+    """Formats a Markdown table with escaped cells.
 
     Args:
-        head: Titles of the columns.
-        rows: Texts, as many as there are titles.
-        right: Titles of columns whose cells stand to the right.
+        head: Column titles.
+        rows: Cells, as many per row as there are titles.
+        right: Titles of the right-aligned columns.
     """
     marks = ["---:" if title in right else "---" for title in head]
     lines = [list(map(_cell, head)), marks, *(list(map(_cell, row)) for row in rows)]

@@ -1,4 +1,4 @@
-"""What can be made again, kept between commands in a folder of the user: probes, and levels of looks."""
+"""The user's cache of reproducible values: measured probes, and sequential levels."""
 
 import json
 import os
@@ -10,12 +10,16 @@ from mixscope.atomic import replacing
 
 
 def folder() -> Path:
-    """$XDG_CACHE_HOME/mixscope, else in ~/.cache. Raises RuntimeError for a user without a home folder."""
+    """$XDG_CACHE_HOME/mixscope, else ~/.cache/mixscope.
+
+    Raises:
+        RuntimeError: If the user has no home folder.
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mixscope"
 
 
 def read(name: str) -> dict[str, Any]:
-    """What is kept in a file; nothing where it is missing or damaged, since all can be made again."""
+    """Reads a cached file; an empty mapping where it is missing or damaged (it can be recomputed)."""
     try:
         kept = json.loads((folder() / name).read_bytes())
     except (OSError, ValueError, RuntimeError):  # RecursionError is a RuntimeError
@@ -24,7 +28,11 @@ def read(name: str) -> dict[str, Any]:
 
 
 def write(name: str, kept: Mapping[str, Any]) -> str:
-    """Keeps a file; returns why it cannot be kept, "" where it is."""
+    """Writes a cached file.
+
+    Returns:
+        Why it cannot be written, "" where it was.
+    """
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with replacing(folder() / name) as file:

@@ -3,17 +3,19 @@
 One file for each analysis, and its name and one line here. Such a module has
 
     VERSION                                  raised when the same run would get other figures
-    refusal(run, store) -> str | None        why this run cannot be analysed so, in a sentence
+    refusal(config, store) -> str | None     why runs with these settings cannot be analysed so
     images(store, limit) -> int              forward passes of a run: what it costs; with a gradient three
     measure(subject, split=, limit=, progress=) -> dict
                                              one run's figures, plain values or arrays; its docstring is their
                                              schema
-    compare(study, found) -> dict            all runs together: cells, contrasts, what follows
+    compare(results, found) -> dict          all runs together: cells, contrasts, what follows
     lines(compared) -> list[str]             that for a person
-    pictures(found) -> dict[str, bytes]      files to put beside, where it draws images
+    pictures(results, found) -> dict[str, bytes]
+                                             files to put beside, where it draws images
 
-subject.py opens a run, cells.py compares experiments, examine.py asks, keeps the answers and goes on where it
-was interrupted.
+found: [(run of the results, what `measure` gave of it), ...]. Only `measure` needs networks: examine.py is
+the one place that joins results with run folders, and subject.py opens a folder; what compares or draws takes
+results, which also say what part each factor plays (study/roles.py). cells.py compares experiments.
 """
 
 ANALYSES = {

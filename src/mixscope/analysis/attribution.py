@@ -29,8 +29,8 @@ from mixscope.analysis import attacks, cells, saliency, sheets
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError
-from mixscope.results import Results
-from mixscope.study.matrix import PlannedRun
+from mixscope.results import Results, Run
+from mixscope.study.config import RunConfig
 
 VERSION = 2
 METHODS = {"gradcam": "Grad-CAM", "integrated": "Integrated gradients", "rollout": "Attention rollout"}
@@ -48,9 +48,10 @@ NAMES = {
     },
     "area": "box",
 }
+BOUNDS = {name: (-1.0 if name.startswith(("over", "follows")) else 0.0, 1.0) for name in NAMES}
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """The extra has to be there."""
     for package in ("pytorch_grad_cam", "captum"):
         if importlib.util.find_spec(package) is None:
@@ -215,14 +216,15 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     refused or coarse, or rests on fewer images than were looked at."""
     usable: dict[str, dict[str, np.ndarray]] = {}
     for method in METHODS:
-        having = [(planned, one) for planned, one in found if f"inside-{method}" in one]
-        for data, kept in cells.common(having, partial(_known, method)).items():
+        having = [(run, one) for run, one in found if f"inside-{method}" in one]
+        for data, kept in cells.common(results, having, partial(_known, method)).items():
             usable.setdefault(data, {})[method] = kept
     made = cells.gather(
-        [(planned, {**one, "usable": usable.get(planned.config.data.name, {})}) for planned, one in found],
+        results,
+        [(run, {**one, "usable": usable.get(_data(results, run), {})}) for run, one in found],
         _values,
     )
-    document = cells.document(made)
+    document = cells.document(results, made, BOUNDS)
     document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
     return {
         "what": "attribution",
@@ -230,8 +232,12 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         "runs": len(found),
         **document,
         "grids": {cell.experiment: cell.founds[0]["grids"] for cell in made},
-        "notes": {cell.experiment: _notes(cell, found) for cell in made},
+        "notes": {cell.experiment: _notes(cell, made) for cell in made},
     }
+
+
+def _data(results: Results, run: Run) -> str:
+    return results.experiment(run.experiment).data
 
 
 def _known(method: str, one: Mapping[str, Any]) -> np.ndarray:
@@ -258,9 +264,9 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
     return figures
 
 
-def _notes(cell: cells.Cell, found: cells.Found) -> dict[str, str]:
+def _notes(cell: cells.Cell, made: Sequence[cells.Cell]) -> dict[str, str]:
     one = cell.founds[0]
-    every = [each for planned, each in found if planned.config.data.name == cell.config.data.name]
+    every = [each for other in made if other.data == cell.data for each in other.founds]
     notes = dict(one["refused"])
     for method, grid in one["grids"].items():
         if coarse(grid):
@@ -276,16 +282,16 @@ def _notes(cell: cells.Cell, found: cells.Found) -> dict[str, str]:
     return notes
 
 
-def pictures(found: cells.Found) -> dict[str, bytes]:
+def pictures(results: Results, found: cells.Found) -> dict[str, bytes]:
     """Sheets of the first seeds, a PNG an image: <data>-<number>.png."""
-    by_data: dict[str, dict[str, tuple[PlannedRun, Mapping[str, Any]]]] = {}
-    for planned, one in found:
-        by_data.setdefault(planned.config.data.name, {}).setdefault(planned.name, (planned, one))
+    by_data: dict[str, list[cells.Cell]] = {}
+    for cell in cells.gather(results, found, lambda _: {}):
+        by_data.setdefault(cell.data, []).append(cell)
     drawn = {}
-    for data, runs in by_data.items():
-        first = next(iter(runs.values()))[1]
+    for data, mine in by_data.items():
+        first = mine[0].founds[0]
         for at in range(len(first["classes"])):
-            columns = [_column(planned, one, at) for planned, one in runs.values()]
+            columns = [_column(cell, at) for cell in mine]
             box = first["boxes"][at] if "boxes" in first else None
             drawn[f"{data}-{at + 1}.png"] = sheets.sheet(
                 first["pictures"][at], first["names"][at], columns, METHODS, box
@@ -293,8 +299,8 @@ def pictures(found: cells.Found) -> dict[str, bytes]:
     return drawn
 
 
-def _column(planned: PlannedRun, one: Mapping[str, Any], at: int) -> sheets.Column:
-    notes = {}
+def _column(cell: cells.Cell, at: int) -> sheets.Column:
+    one, notes = cell.founds[0], {}
     for method in METHODS:
         if method in one["refused"]:
             notes[method] = "none"
@@ -305,8 +311,8 @@ def _column(planned: PlannedRun, one: Mapping[str, Any], at: int) -> sheets.Colu
         if drawn is not None and not drawn[at].any():
             notes[method] = "nothing speaks for it"
     return sheets.Column(
-        head=planned.cell.get("model", planned.config.model.arch),
-        arm=planned.cell.get("augmentation", planned.config.augment.mix),
+        head=cell.model,
+        arm=cell.augmentation,
         said=f"{one['said'][at]} {100 * one['sure'][at]:.0f} %",
         right=one["right"][at],
         maps={method: one.get(f"map-{method}", [None] * (at + 1))[at] for method in METHODS},

@@ -15,6 +15,7 @@ Bins, their signs and the temperature are taken as given in the intervals. The E
 because noise has no sign: compare it between cells that were asked about the same images.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,14 +28,16 @@ from mixscope.data.store import Store
 from mixscope.errors import DataError
 from mixscope.results import Results
 from mixscope.runs import records
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
 NAMES = FIGURES | {f"{name}-scaled": f"{said} scaled" for name, said in FIGURES.items()}
+HIGHEST = {"ece": 1.0, "nll": math.inf, "brier": 2.0}
+BOUNDS = {name: (0.0, HIGHEST[name.removesuffix("-scaled")]) for name in NAMES}
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """Every run that is done has predictions."""
     return None
 
@@ -121,12 +124,12 @@ def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of the six figures; diagrams: for each experiment, its seeds'
     diagrams pooled bin by bin, as `measure` gives one; temperatures: for each, one a seed."""
-    made = cells.gather(found, _values)
+    made = cells.gather(results, found, _values)
     return {
         "what": "calibration",
         "study": results.name,
         "runs": len(found),
-        **cells.document(made),
+        **cells.document(results, made, BOUNDS),
         "diagrams": {cell.experiment: _pooled(cell.founds) for cell in made},
         "temperatures": {cell.experiment: [one["temperature"] for one in cell.founds] for cell in made},
     }

@@ -10,7 +10,7 @@ more than to the other). Their intervals are 95 % each and not corrected for the
 look, and claims are judged elsewhere. With one seed an interval counts images only; `conditional` says so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,62 +19,79 @@ import numpy as np
 from mixscope import tabular
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import LEVEL, Sample
+from mixscope.results import Results, Run
 from mixscope.study import gains
-from mixscope.study.config import RunConfig
-from mixscope.study.gains import GAIN, MODEL, OF_GAINS
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.gains import GAIN, MODEL, OF_GAINS, Contrast
 from mixscope.study.roles import Roles
 
-PLAIN = "none"  # augment.mix of the arm that mixes nothing
-
-Found = Sequence[tuple[PlannedRun, Mapping[str, Any]]]
+Found = Sequence[tuple[Run, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """The runs of one experiment. levels: {factor: level}. samples: by figure, a value for each seed and
-    image; a figure that a cell has not is left out. founds: what `measure` gave, by seed."""
+    """The analysed runs of one experiment.
+
+    Attributes:
+        experiment: Its name.
+        levels: Level of every factor.
+        data: Name of its data set.
+        arch: timm name of its model.
+        arm: Its mixing method, "none" where nothing is mixed.
+        model: Its level of the factor of models; `arch` where the study has none.
+        augmentation: Its level of the factor of augmentations; `arm` where the study has none.
+        seeds: Of its analysed runs.
+        samples: By figure, a value for each seed and image; a figure that it has not is left out.
+        founds: What `measure` gave, by seed.
+    """
 
     experiment: str
     levels: Mapping[str, str]
-    config: RunConfig
+    data: str
+    arch: str
+    arm: str
+    model: str
+    augmentation: str
     seeds: tuple[int, ...]
     samples: Mapping[str, Sample]
     founds: Sequence[Mapping[str, Any]]
 
-    @property
-    def arm(self) -> str:
-        """Its mixing method, "none" where nothing is mixed."""
-        return self.config.augment.mix
-
 
 Values = Mapping[str, np.ndarray | None]
+Bounds = Mapping[str, tuple[float, float]]  # of figures; two numbers between which all values lie
 
 
-def gather(found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]) -> list[Cell]:
+def gather(
+    results: Results, found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]
+) -> list[Cell]:
     """Runs by experiment, in their order.
 
     values: from what was found of a cell's runs to its figures, each float or bool (S, n), or None where it
     has none. Runs of one data set were shown the same images; where a run was shown fewer, that is an error
     of the caller.
     """
-    by_experiment: dict[str, list[tuple[PlannedRun, Mapping[str, Any]]]] = {}
-    for planned, one in found:
-        by_experiment.setdefault(planned.name, []).append((planned, one))
+    by_experiment: dict[str, list[tuple[Run, Mapping[str, Any]]]] = {}
+    for run, one in found:
+        by_experiment.setdefault(run.experiment, []).append((run, one))
     made = []
     for name, runs in by_experiment.items():
-        first, seeds = runs[0][0], tuple(planned.seed for planned, _ in runs)
+        experiment, seeds = results.experiment(name), tuple(run.seed for run, _ in runs)
+        settings, levels = experiment.config, experiment.levels
+        assert settings is not None, "only a study's own runs are analysed"
         founds = [one for _, one in runs]
         samples = {
-            figure: Sample(np.asarray(each), seeds, f"{first.config.data.name}-{np.shape(each)[1]}")
+            figure: Sample(np.asarray(each), seeds, f"{experiment.data}-{np.shape(each)[1]}")
             for figure, each in values(founds).items()
             if each is not None
         }
         made.append(
             Cell(
                 experiment=name,
-                levels=first.cell,
-                config=first.config,
+                levels=levels,
+                data=experiment.data,
+                arch=settings.model.arch,
+                arm=settings.augment.mix,
+                model=levels.get(results.roles.model or "", settings.model.arch),
+                augmentation=levels.get(results.roles.augmentation or "", settings.augment.mix),
                 seeds=seeds,
                 samples=samples,
                 founds=founds,
@@ -83,15 +100,17 @@ def gather(found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]
     return made
 
 
-def common(found: Found, known: Callable[[Mapping[str, Any]], np.ndarray]) -> dict[str, np.ndarray]:
+def common(
+    results: Results, found: Found, known: Callable[[Mapping[str, Any]], np.ndarray]
+) -> dict[str, np.ndarray]:
     """Which images something is known of in every run, bool (n,), by data set: a contrast pairs the images of
     its cells, so a figure that some run lacks for an image is compared over the others.
 
     known: from what was found of a run to bool (n,).
     """
     made: dict[str, np.ndarray] = {}
-    for planned, one in found:
-        data, mine = planned.config.data.name, known(one)
+    for run, one in found:
+        data, mine = results.experiment(run.experiment).data, known(one)
         made[data] = made[data] & mine if data in made else mine
     return made
 
@@ -109,8 +128,8 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
     return found
 
 
-def document(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Cells and contrasts as plain values.
+def document(results: Results, cells: Sequence[Cell], bounds: Bounds) -> dict[str, Any]:
+    """Cells and contrasts as plain values. bounds: between which the values of each figure lie.
 
     factors     {"arm" and "model": the factor whose levels they are, or null}
     cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low, high,
@@ -121,27 +140,28 @@ def document(cells: Sequence[Cell]) -> dict[str, Any]:
                 that it is compared with, or null), where ({factor: level} of the others)
     """
     figures = list(dict.fromkeys(name for cell in cells for name in cell.samples))
-    arm, of_model = _factors(cells)
+    roles = _roles(results, cells)
+    compared = {"arm": roles.augmentation, "model": roles.model}
     return {
-        "factors": {"arm": arm, "model": of_model},
-        "cells": [_cell_document(cell, figures) for cell in cells],
-        "contrasts": [row for figure in figures for row in _contrasts(cells, figure)],
+        "factors": {role: f if len(roles.levels(f)) > 1 else None for role, f in compared.items()},
+        "cells": [_cell_document(cell, figures, bounds) for cell in cells],
+        "contrasts": [row for figure in figures for row in _contrasts(results, cells, figure)],
     }
 
 
-def _cell_document(cell: Cell, figures: Sequence[str]) -> dict[str, Any]:
+def _cell_document(cell: Cell, figures: Sequence[str], bounds: Bounds) -> dict[str, Any]:
     return {
         "experiment": cell.experiment,
         "levels": dict(cell.levels),
-        "arch": cell.config.model.arch,
+        "arch": cell.arch,
         "arm": cell.arm,
-        "data": cell.config.data.name,
+        "data": cell.data,
         "seeds": list(cell.seeds),
         "images": max((s.correct.shape[1] for s in cell.samples.values()), default=cell.founds[0]["images"]),
         "figures": {
             name: None
             if (sample := cell.samples.get(name)) is None
-            else interval([sample], [1.0]) | {"by_seed": sample.by_seed.tolist()}
+            else mean(sample, *bounds[name]) | {"by_seed": sample.by_seed.tolist()}
             for name in figures
         },
     }
@@ -155,44 +175,60 @@ def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, A
     return {"estimate": made.value, "low": reach.low, "high": reach.high, "conditional": made.conditional}
 
 
+def mean(sample: Sample, low: float = 0.0, high: float = 1.0) -> dict[str, Any]:
+    """The mean of a cell, as `interval` gives a contrast; low, high: between which its values lie."""
+    reach = contrasts.mean(sample, low, high, level=LEVEL)
+    alone = len(sample.seeds) == 1
+    return {"estimate": reach.estimate, "low": reach.low, "high": reach.high, "conditional": alone}
+
+
 _KINDS = {GAIN: "arm", MODEL: "model", OF_GAINS: "did"}
 
 
-def _contrasts(cells: Sequence[Cell], figure: str) -> list[dict[str, Any]]:
-    """Gains, then models, then differences of gains, each in the order of its cells."""
-    having = {tuple(cell.levels.items()): cell for cell in cells if figure in cell.samples}
-    roles = _roles(list(having.values()))
-    order = [cell.experiment for cell in having.values()]
-    found: list[tuple[int, int, dict[str, Any]]] = []
-    for contrast in gains.of_design(roles):
+def contrasted(
+    results: Results, cells: Sequence[Cell], *kinds: str
+) -> Iterator[tuple[Contrast, list[tuple[Cell, float]]]]:
+    """The contrasts of a study that these cells make up, with weights by cell.
+
+    Args:
+        results: Of the study, which knows the roles of its factors.
+        cells: Of some of its experiments.
+        *kinds: Of "gain", "model" and "difference of gains"; default: all.
+
+    Yields:
+        Gains, then models, then differences of gains, each in the order of its cells.
+    """
+    roles, there = _roles(results, cells), {cell.experiment: cell for cell in cells}
+    order = list(there)
+    found = []
+    for contrast in gains.of_design(roles, kinds or tuple(_KINDS)):
         weighted = gains.cells(contrast.weights, contrast.stratum, roles.factors)
-        terms = [(having[key], w) for levels, w in weighted if (key := tuple(levels.items())) in having]
-        if len(terms) < len(weighted):
-            continue
-        cell = terms[0][0]
-        arm = _level(cell, roles.augmentation, cell.arm)
-        row = _contrast(_KINDS[contrast.kind], figure, terms) | {
-            "arm": arm,
-            "plain": roles.baseline or arm,
-            "model": _level(cell, roles.model, cell.config.model.arch),
+        terms = [(there[name], w) for levels, w in weighted if (name := results.named(levels)) in there]
+        if len(terms) == len(weighted):
+            found.append((contrast, terms))
+    yield from sorted(
+        found, key=lambda each: (list(_KINDS).index(each[0].kind), order.index(each[1][0][0].experiment))
+    )
+
+
+def _contrasts(results: Results, cells: Sequence[Cell], figure: str) -> list[dict[str, Any]]:
+    having = [cell for cell in cells if figure in cell.samples]
+    roles = _roles(results, having)
+    return [
+        _contrast(_KINDS[contrast.kind], figure, terms)
+        | {
+            "arm": terms[0][0].augmentation,
+            "plain": roles.baseline or terms[0][0].augmentation,
+            "model": terms[0][0].model,
             "over": contrast.over,
-            "where": {f: v for f, v in cell.levels.items() if f not in (roles.augmentation, roles.model)},
+            "where": dict(roles.without(terms[0][0].levels, roles.augmentation, roles.model)),
         }
-        found.append((list(_KINDS).index(contrast.kind), order.index(cell.experiment), row))
-    return [row for _, _, row in sorted(found, key=lambda each: each[:2])]
+        for contrast, terms in contrasted(results, having)
+    ]
 
 
-def _roles(cells: Sequence[Cell]) -> Roles:
-    """Roles of factors by what the cells were run with: of some cells, that is less than the study has."""
-    arm, model = _factors(cells)
-    levels = {f: tuple(dict.fromkeys(c.levels[f] for c in cells)) for f in (cells[0].levels if cells else {})}
-    baseline = next((c.levels[arm] for c in cells if arm is not None and c.arm == PLAIN), None)
-    return Roles(factors=levels, augmentation=arm, baseline=baseline, model=model)
-
-
-def differs(cell: Cell, other: Cell) -> list[str]:
-    """The factors in which two cells differ."""
-    return [f for f in cell.levels if cell.levels[f] != other.levels[f]]
+def _roles(results: Results, cells: Sequence[Cell]) -> Roles:
+    return results.roles.among(cell.levels for cell in cells)
 
 
 def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> dict[str, Any]:
@@ -205,28 +241,6 @@ def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> di
         "seeds": min(len(c.seeds) for c, _ in terms),
         "seed_share": contrasts.estimate(samples, weights).seed_share,
     }
-
-
-def _factors(cells: Sequence[Cell]) -> tuple[str | None, str | None]:
-    """The factors whose levels are arms and models; the others say where something was compared."""
-    arm = of_model = None
-    for cell in cells:
-        for other in cells:
-            apart = differs(cell, other)
-            if len(apart) == 1 and cell.arm != other.arm:
-                arm = apart[0]
-            elif len(apart) == 1 and cell.config.model.arch != other.config.model.arch:
-                of_model = apart[0]
-    return arm, of_model
-
-
-def _level(cell: Cell, factor: str | None, otherwise: str) -> str:
-    return cell.levels[factor] if factor is not None else otherwise
-
-
-def model(cell: Cell) -> str:
-    """How a cell's model is called: its level where the study has it as a factor, else its architecture."""
-    return cell.levels.get("model", cell.config.model.arch)
 
 
 # --- for a person, and for other programs -------------------------------------------------------

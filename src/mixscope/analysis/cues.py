@@ -34,8 +34,7 @@ from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import Results
 from mixscope.study import gains
-from mixscope.study.matrix import PlannedRun
-from mixscope.study.roles import Roles
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 LRI_MARGIN = 0.1  # of a change of LRI; chosen before the first run: less than this counts as left alone
@@ -58,7 +57,7 @@ ACCOUNTS = {
 }
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """Only sets that `mixscope data prepare cues` made have cues that can be set."""
     if cue_store.of(store) is None:
         return f"{store.name} has no cues that can be set; this analysis is for `mixscope data prepare cues`"
@@ -131,7 +130,7 @@ def _shown(dials: Dials, n: int) -> dict[str, Shown]:
 # --- all runs -----------------------------------------------------------------------------------
 
 
-def compare(results: Results, found: Sequence[tuple[PlannedRun, Mapping[str, Any]]]) -> dict[str, Any]:
+def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together.
 
     scenes, runs      how many; scenes is the fewest that a run was shown
@@ -158,10 +157,10 @@ def compare(results: Results, found: Sequence[tuple[PlannedRun, Mapping[str, Any
     reading           the decision as one sentence
     """
     scenes = min(one["scenes"] for _, one in found)
-    gathered = cells.gather(found, lambda founds: _values(founds, scenes))
-    compared = _contrasts(gathered)
+    gathered = cells.gather(results, found, lambda founds: _values(founds, scenes))
+    compared = _contrasts(results, gathered)
     accounts, decision = _accounts(gathered, compared)
-    sets = dict.fromkeys(planned.config.data.name for planned, _ in found)
+    sets = dict.fromkeys(cell.data for cell in gathered)
     return {
         "what": "cues",
         "study": results.name,
@@ -194,8 +193,7 @@ def _values(founds: Sequence[Mapping[str, Any]], scenes: int) -> dict[str, np.nd
 
 
 def _family(cell: Cell) -> str | None:
-    arch = cell.config.model.arch
-    return next((family for begin, family in FAMILIES.items() if arch.startswith(begin)), None)
+    return next((family for begin, family in FAMILIES.items() if cell.arch.startswith(begin)), None)
 
 
 def index(local: float, glob: float) -> float | None:
@@ -229,8 +227,23 @@ def _cell_document(cell: Cell) -> dict[str, Any]:
             "global": glob,
             "lri": [index(a, b) for a, b in zip(local, glob, strict=True)],
         },
-        "figures": {"lri": None}
-        | {name: _interval(contrasts.estimate([s], [1.0])) for name, s in cell.samples.items()},
+        "figures": {"lri": None} | {name: _mean(name, cell) for name in cell.samples},
+    }
+
+
+def _mean(name: str, cell: Cell) -> dict[str, float | None]:
+    """A figure of a cell with its interval; with one seed what seeds do is not known, and there is none."""
+    sample = cell.samples[name]
+    if name == "lri":  # which rests on the scenes where a cue changed a prediction
+        changed = cell.samples["local"].correct.any(axis=0) | cell.samples["global"].correct.any(axis=0)
+        found = contrasts.mean(sample, -1.0, 1.0, trials=int(changed.sum()))
+    else:
+        found = contrasts.mean(sample)
+    alone = len(sample.seeds) == 1
+    return {
+        "estimate": found.estimate,
+        "low": None if alone else found.low,
+        "high": None if alone else found.high,
     }
 
 
@@ -242,13 +255,13 @@ def _interval(made: Estimate) -> dict[str, float | None]:
     return {"estimate": made.value, "low": found.low, "high": found.high}
 
 
-def _contrasts(gathered: Sequence[Cell]) -> list[dict[str, Any]]:
+def _contrasts(results: Results, gathered: Sequence[Cell]) -> list[dict[str, Any]]:
     """Each mixed arm against the default of its model, then families within an arm."""
     found = []
-    for cell, plain in _gains(gathered):
+    for _, ((cell, _), (plain, _)) in cells.contrasted(results, gathered, gains.GAIN):
         for figure in ("lri", "local", "global"):
             name = f"{figure}:{cell.experiment}:{plain.experiment}"
-            said = f"{FIGURES[figure]}, {_model(cell)}: {_arm(cell)} less {_arm(plain)}"
+            said = f"{FIGURES[figure]}, {cell.model}: {_arm(cell)} less {_arm(plain)}"
             found.append(_contrast(name, said, figure, [(cell, 1.0), (plain, -1.0)]))
     for arm in dict.fromkeys(c.arm for c in gathered):
         mine = {_family(c): c for c in gathered if c.arm == arm}
@@ -257,22 +270,6 @@ def _contrasts(gathered: Sequence[Cell]) -> list[dict[str, Any]]:
             pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
             found.append(_contrast(f"lri:resnet-vit:{arm}", said, "lri", pair))
     return [one for one in found if one is not None]
-
-
-def _gains(gathered: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
-    """Every mixed arm with the default of its model, in the order of the cells."""
-    levels = {f: tuple(dict.fromkeys(c.levels[f] for c in gathered)) for f in gathered[0].levels}
-    baseline = next((c.levels.get("augmentation") for c in gathered if c.arm == "none"), None)
-    if baseline is None:
-        return []
-    roles = Roles(factors=levels, augmentation="augmentation", baseline=baseline)
-    there = {tuple(cell.levels.items()): cell for cell in gathered}
-    pairs = []
-    for contrast in gains.of_design(roles, [gains.GAIN]):
-        keys = [tuple(each.items()) for each, _ in gains.cells(contrast.weights, contrast.stratum, levels)]
-        if all(key in there for key in keys):
-            pairs.append((there[keys[0]], there[keys[1]]))
-    return sorted(pairs, key=lambda pair: gathered.index(pair[0]))
 
 
 def _contrast(
@@ -294,10 +291,6 @@ def _contrast(
         "seed_share": made.seed_share,
         "made": made,
     }
-
-
-def _model(cell: Cell) -> str:
-    return cell.levels.get("model", WORDS.get(_family(cell) or "", cell.experiment))
 
 
 def _arm(cell: Cell) -> str:

@@ -30,7 +30,7 @@ from mixscope.analysis import ANALYSES, cells, subject
 from mixscope.errors import ConfigError, DataError, unknown
 from mixscope.results import Results, Run, folders
 from mixscope.runs import records
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 SUMMARY_LINES = 10  # of an analysis on a terminal
 SPLITS = ("test", "val", "train")
@@ -62,11 +62,16 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A finished run and the folder that has its checkpoints."""
+    """A finished run and the folder of its checkpoints: only what asks its network needs it."""
 
-    planned: PlannedRun
+    run: Run
+    config: RunConfig
     path: Path
-    label: str
+
+    @property
+    def label(self) -> str:
+        """How sentences name it."""
+        return self.run.label
 
 
 Say = Callable[[str], None]
@@ -84,7 +89,7 @@ def examine(
     is left, or its records are damaged.
     """
     results = folders.study(folder)
-    runs = [_trained(run, results, folder) for run in results.done if _wanted(run, request.runs)]
+    runs = [_trained(run, folder) for run in results.done if _wanted(run, request.runs)]
     if not runs:
         raise DataError(
             f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
@@ -93,7 +98,7 @@ def examine(
     for what in request.what or ANALYSES:
         module = importlib.import_module(f"mixscope.analysis.{what}")
         stores = {run.path: subject.stored(run.path, root) for run in runs}
-        refused = {run.path: module.refusal(run.planned, stores[run.path]) for run in runs}
+        refused = {run.path: module.refusal(run.config, stores[run.path]) for run in runs}
         suited = [run for run in runs if refused[run.path] is None]
         for run in runs:
             if refused[run.path] is not None and request.what:
@@ -102,11 +107,11 @@ def examine(
             say(f"{what:<12} left out: {refused[runs[0].path]}")
             continue
         place = folder / "analysis" / what
-        found = _measured(place, what, module, suited, stores, request, say, bar)
+        found = _measured(results, place, what, module, suited, stores, request, say, bar)
         compared = module.compare(results, found)
         records.write_json(place / "summary.json", compared)
         _write_tables(place, module.lines(compared), compared)
-        for name, content in getattr(module, "pictures", lambda _: {})(found).items():
+        for name, content in getattr(module, "pictures", lambda *_: {})(results, found).items():
             records.write_bytes(place / name, content)
         yield what, compared
 
@@ -117,12 +122,9 @@ def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]
     records.write_bytes(place / "summary.md", "\n".join(["```", *lines, "```", ""]).encode())
 
 
-def _trained(run: Run, results: Results, folder: Path) -> Trained:
+def _trained(run: Run, folder: Path) -> Trained:
     assert run.config is not None, "a study's runs have settings"
-    planned = PlannedRun(
-        name=run.experiment, cell=results.experiment(run.experiment).levels, seed=run.seed, config=run.config
-    )
-    return Trained(planned=planned, path=folder / run.directory, label=run.label)
+    return Trained(run=run, config=run.config, path=folder / run.directory)
 
 
 def _wanted(run: Run, patterns: Sequence[str]) -> bool:
@@ -131,6 +133,7 @@ def _wanted(run: Run, patterns: Sequence[str]) -> bool:
 
 
 def _measured(
+    results: Results,
     place: Path,
     what: str,
     module: Any,
@@ -139,32 +142,33 @@ def _measured(
     request: Request,
     say: Say,
     bar: Bar,
-) -> list[tuple[PlannedRun, dict[str, Any]]]:
+) -> list[tuple[Run, dict[str, Any]]]:
     """What `measure` gives of each run, from its file where that is still true."""
     place.mkdir(parents=True, exist_ok=True)
     keys = {run.path: _key(what, module, run, stores[run.path], request) for run in runs}
     found = {run.path: _kept(place / f"{run.path.name}.json", keys[run.path]) for run in runs}
     todo = [run for run in runs if found[run.path] is None]
     say(_cost(what, module, runs, todo, stores, request))
-    for at, run in enumerate(todo, start=1):
+    for at, trained in enumerate(todo, start=1):
+        run, path = trained.run, trained.path
         began = time.perf_counter()
         with bar(f"{what}  {at}/{len(todo)}  {run.label}") as progress:
-            opened = subject.opened(run.path, stores[run.path])
-            found[run.path] = module.measure(
+            opened = subject.opened(path, stores[path])
+            found[path] = module.measure(
                 opened, split=request.split, limit=request.limit, progress=progress or (lambda *_: None)
             )
         document = {
             "schema": records.SCHEMA,
-            "key": keys[run.path],
-            "run": run.path.name,
-            "experiment": run.planned.name,
-            "cell": dict(run.planned.cell),
-            "seed": run.planned.seed,
+            "key": keys[path],
+            "run": path.name,
+            "experiment": run.experiment,
+            "cell": dict(results.experiment(run.experiment).levels),
+            "seed": run.seed,
             "seconds": round(time.perf_counter() - began, 3),
         }
-        _keep(place / f"{run.path.name}.json", document, found[run.path] or {})
+        _keep(place / f"{path.name}.json", document, found[path] or {})
         say(f"{what:<12} {at}/{len(todo)}  {run.label}  {document['seconds']:.0f} s")
-    return [(run.planned, kept) for run in runs if (kept := found[run.path]) is not None]
+    return [(each.run, kept) for each in runs if (kept := found[each.path]) is not None]
 
 
 def _cost(
@@ -182,10 +186,10 @@ def _cost(
     images, seconds = 0, 0.0
     for run in todo:
         store = stores[run.path]
-        mine = module.images(store, subject.count(store, request.split, request.limit, run.planned.config))
+        mine = module.images(store, subject.count(store, request.split, request.limit, run.config))
         images += mine
         if mine:
-            kind = (str(run.planned.config.model), run.planned.config.data.name)
+            kind = (str(run.config.model), run.config.data.name)
             if kind not in paces:
                 paces[kind] = subject.opened(run.path, stores[run.path]).pace()
             seconds += mine * paces[kind]
@@ -208,7 +212,7 @@ def _key(what: str, module: Any, run: Trained, store: Any, request: Request) -> 
     return {
         "analysis": what,
         "version": module.VERSION,
-        "settings": run.planned.config.digest,
+        "settings": run.config.digest,
         "predictions": predictions,
         "data": store.digest,
         "split": request.split,

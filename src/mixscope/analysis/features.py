@@ -41,7 +41,7 @@ from mixscope.analysis.subject import Progress, Subject, chosen
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 SEED = 0  # of PCA and t-SNE, the same for all runs
@@ -50,11 +50,12 @@ NEIGHBOURS = 10
 STRENGTHS = tuple(np.logspace(-1, 6, 15))
 PICTURED, OF_EACH = 10, 50  # classes and images of each in a map
 NAMES = {"accuracy": "accuracy", "knn": "k-NN", "probe": "probe"}
+BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0))
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """timm has to tell what is between the layers of a network."""
-    arch = run.config.model.arch
+    arch = config.model.arch
     if not _tells(arch):
         return f"{arch}: timm does not give the features behind its layers (it has no forward_intermediates)"
     return None
@@ -242,11 +243,11 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
                   matrix}]: CKA between layers of the first seeds of two experiments
     maps          {experiment: {"classes", "pca", "tsne"}} of the first seed
     """
-    made = cells.gather(found, _values)
-    document = cells.document(made)
+    made = cells.gather(results, found, _values)
+    document = cells.document(results, made, BOUNDS)
     by_data: dict[str, list[cells.Cell]] = {}
     for cell in made:
-        by_data.setdefault(cell.config.data.name, []).append(cell)
+        by_data.setdefault(cell.data, []).append(cell)
     return {
         "what": "features",
         "study": results.name,
@@ -331,7 +332,7 @@ def _telling(mine: Sequence[cells.Cell]) -> list[tuple[cells.Cell, cells.Cell]]:
     last arm."""
     by_model: dict[str, list[cells.Cell]] = {}
     for cell in mine:
-        by_model.setdefault(cells.model(cell), []).append(cell)
+        by_model.setdefault(cell.model, []).append(cell)
     first = [arms[0] for arms in by_model.values()]
     within = [(arms[0], arms[-1]) for arms in by_model.values() if len(arms) > 1]
     return [*itertools.combinations(first, 2), *within]

@@ -15,6 +15,7 @@ regularises them by distance and MixUp regardless of it). near: the mean at dist
 quarter of the image's side to a half.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from mixscope.analysis.subject import Chosen, Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 SEED = 20_241_125
@@ -38,11 +39,13 @@ NAMES = {
     "near": "gradients near",
     "far": "gradients far",
 }
+BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0)) | dict.fromkeys(("near", "far"), (-math.inf, math.inf))
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
-    """Any model can be asked about mixed images."""
-    return None
+def refusal(config: RunConfig, store: Store) -> str | None:
+    """Any model can be asked about mixed images, where there are images of two classes to mix."""
+    one = f"{store.name} has one class; mixing images needs a second one"
+    return one if store.n_classes < 2 else None
 
 
 def images(store: Store, n: int) -> int:
@@ -155,17 +158,17 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     Gradients are those of images that have one in every run of a data set; with_gradient: how many, by
     experiment.
     """
-    usable = cells.common(found, lambda one: np.isfinite(one["gradients"]).all(axis=0))
+    usable = cells.common(results, found, lambda one: np.isfinite(one["gradients"]).all(axis=0))
     found = [
-        (planned, {**one, "gradients": one["gradients"][:, usable[planned.config.data.name]]})
-        for planned, one in found
+        (run, {**one, "gradients": one["gradients"][:, usable[results.experiment(run.experiment).data]]})
+        for run, one in found
     ]
-    made = cells.gather(found, _values)
+    made = cells.gather(results, found, _values)
     return {
         "what": "mixtures",
         "study": results.name,
         "runs": len(found),
-        **cells.document(made),
+        **cells.document(results, made, BOUNDS),
         "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},
         "gradients": {cell.experiment: _gradients(cell) for cell in made},
         "with_gradient": {cell.experiment: cell.founds[0]["gradients"].shape[1] for cell in made},
@@ -200,7 +203,7 @@ def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
         said = {}
         for name in ("own", "partner"):
             values = np.stack([one[f"{kind}-{name}"][at] for one in cell.founds]).astype(np.float64)
-            said[name] = cells.interval([Sample(values, cell.seeds)], [1.0])
+            said[name] = cells.mean(Sample(values, cell.seeds))
         rows.append({"share": share, **said})
     return rows
 

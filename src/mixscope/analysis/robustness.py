@@ -10,6 +10,7 @@ ratio's interval does not hold, and the area is missing.
 All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.config import RunConfig
 
 VERSION = 1
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -41,9 +42,10 @@ PLAIN = 1 + sum(len(levels) for name, levels in CURVES.items() if name not in AT
 GRADIENT = 3  # a gradient, in forward passes
 COST = PLAIN + GRADIENT + len(FGSM) + len(PGD) * (1 + GRADIENT * attacks.STEPS)
 NAMES = {"clean": "clean"} | {f"area-{name}": name for name in CURVES}
+BOUNDS = dict.fromkeys(NAMES, (0.0, math.inf)) | {"clean": (0.0, 1.0)}
 
 
-def refusal(run: PlannedRun, store: Store) -> str | None:
+def refusal(config: RunConfig, store: Store) -> str | None:
     """Patches have to be cut, so the grids must divide the images."""
     if store.size % max(GRIDS):
         return f"{store.name}: a grid of {max(GRIDS)} patches a side does not divide its {store.size} px"
@@ -99,12 +101,12 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     """All runs together: `cells.document` of the clean accuracy and each curve's area; curves: {experiment:
     {curve: [{level, estimate, low, high, conditional}]}}, the accuracy at each strength, the clean first
     (level null)."""
-    made = cells.gather(found, _values)
+    made = cells.gather(results, found, _values)
     return {
         "what": "robustness",
         "study": results.name,
         "runs": len(found),
-        **cells.document(made),
+        **cells.document(results, made, BOUNDS),
         "curves": {cell.experiment: {name: _curve(cell, name) for name in CURVES} for cell in made},
     }
 
@@ -124,7 +126,7 @@ def _curve(cell: cells.Cell, name: str) -> list[dict[str, Any]]:
     clean = np.stack([one["clean"] for one in cell.founds])
     rows: list[tuple[float | None, np.ndarray]] = [(None, clean)]
     rows += [(level, np.stack([f[name][at] for f in cell.founds])) for at, level in enumerate(CURVES[name])]
-    return [{"level": level, **cells.interval([Sample(hits, cell.seeds)], [1.0])} for level, hits in rows]
+    return [{"level": level, **cells.mean(Sample(hits, cell.seeds))} for level, hits in rows]
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:

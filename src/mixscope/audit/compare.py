@@ -21,7 +21,8 @@ from scipy import stats
 from mixscope import audit
 from mixscope.audit import entries, findings
 from mixscope.claims import contrasts, estimates, health, samples
-from mixscope.claims.contrasts import LEVEL, POINTS, Interval
+from mixscope.claims.accuracies import Accuracies
+from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample
 from mixscope.claims.estimates import Known
 from mixscope.errors import DataError
 from mixscope.findings import Finding
@@ -30,7 +31,7 @@ from mixscope.runs import code_version
 from mixscope.study import config as settings
 
 SHOWN = 3  # experiments in a sentence; the rest is counted
-WITHIN, BEYOND, UNKNOWN = "within noise", "beyond noise", "unknown"
+WITHIN, BEYOND, UNKNOWN, ALIKE = "within noise", "beyond noise", "unknown", "alike"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +40,10 @@ class Difference:
 
     interval: of second minus first, in percentage points; None where runs are too few to know their noise.
     p, p_holm: two-sided. said: "beyond noise" when p_holm is at most 0.05, else "within noise"; "unknown"
-    without a p. conditional: with one seed on either side the interval counts test examples only, and there
-    is no p. doubts: what an audit of the table says of the row.
+    without a p; "alike" where the runs of both are right on the same examples, seed by seed: they may be the
+    same runs, of which an interval for two independent studies says nothing. conditional: with one seed on
+    either side the interval counts test examples only, and there is no p. doubts: what an audit of the table
+    says of the row.
     """
 
     experiment: str
@@ -154,7 +157,8 @@ def _problems(name: str, results: Results, checkpoint: str) -> tuple[tuple[str, 
 def _difference(name: str, first: Known | None, second: Known | None) -> Difference:
     seeds = (first.n_seeds if first else 0, second.n_seeds if second else 0)
     found = None
-    if first is not None and second is not None:
+    alike = first is not None and second is not None and _alike(first, second)
+    if first is not None and second is not None and not alike:
         found = estimates.points([second, first], [1.0, -1.0])
     known = found is not None and not found.conditional
     return Difference(
@@ -166,8 +170,18 @@ def _difference(name: str, first: Known | None, second: Known | None) -> Differe
         conditional=found is not None and found.conditional,
         p=min(1.0, 2 * min(found.p_above(), found.p_below())) if found is not None and known else None,
         p_holm=None,
-        said=UNKNOWN,
+        said=ALIKE if alike else UNKNOWN,
     )
+
+
+def _alike(first: Known, second: Known) -> bool:
+    """Whether the runs of two experiments have the same results, seed by seed."""
+    if set(first.seeds) != set(second.seeds) or not first.seeds:
+        return first == second if isinstance(first, Accuracies) and isinstance(second, Accuracies) else False
+    again = second.only(first.seeds)
+    if isinstance(first, Sample) and isinstance(again, Sample):
+        return first.test == again.test and np.array_equal(first.correct, again.correct)
+    return np.array_equal(first.by_seed, again.by_seed)
 
 
 def _against_printed(name: str, ours: Known | None, printed: float) -> Difference:

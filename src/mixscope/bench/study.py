@@ -102,7 +102,7 @@ def slots_rows(
         def row() -> float:
             asked.check()
             with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
-                options = scheduler.Options(slots=count, threads=threads, retries=0)
+                options = scheduler.Options(slots=count, threads=threads, retries=0, fork=False)
                 start = time.perf_counter()
                 found = scheduler.run(
                     runs, out=Path(folder), root=root, options=options, notice=lambda found, event: None

@@ -23,10 +23,9 @@ from functools import cached_property
 
 import numpy as np
 
-from mixscope.claims.contrasts import LEVEL, POINTS, Estimate, Sample, t_factor
-from mixscope.errors import DataError, unknown
-
-SPREADS = ("sd", "sd0", "se", "ci95")
+from mixscope.claims.contrasts import POINTS, Estimate, Sample
+from mixscope.errors import DataError
+from mixscope.results import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,35 +70,9 @@ class Accuracies:
         )
 
     @classmethod
-    def of_summary(
-        cls,
-        mean: float,
-        spread: float | None,
-        spread_kind: str | None,
-        n_seeds: int,
-        n_test: int | None = None,
-    ) -> "Accuracies":
-        """Mean and spread as a table prints them.
-
-        Args:
-            mean: Share 0 to 1.
-            spread: In the unit of `mean`; None where it is not printed.
-            spread_kind: "sd" (over S - 1), "sd0" (over S), "se" (of the mean), "ci95" (half width of
-                Student's interval), or None where nobody says: then it is taken for "sd0", the wider reading.
-            n_seeds: Number of runs, S.
-            n_test: Number of test examples.
-
-        Raises:
-            DataError: For a spread of one run, or of an unknown kind.
-        """
-        sd = None
-        if spread is not None:
-            if n_seeds < 2:
-                raise DataError(f"a spread of {spread:g} needs two runs or more, got n_seeds {n_seeds}")
-            if spread_kind not in (None, *SPREADS):
-                raise DataError(unknown("spread_kind", "spread", spread_kind, SPREADS))
-            sd = spread * _to_sd(spread_kind or "sd0", n_seeds)
-        return cls(accuracy=mean, sd=sd, n_seeds=n_seeds, n_test=n_test)
+    def of_summary(cls, summary: Summary) -> "Accuracies":
+        """Mean and spread as a table prints them."""
+        return cls(accuracy=summary.mean, sd=summary.sd, n_seeds=summary.n_seeds, n_test=summary.n_test)
 
     @cached_property
     def by_seed(self) -> np.ndarray:
@@ -220,13 +193,3 @@ def _sd(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     return float(np.std(values, ddof=1)) if len(set(values)) > 1 else 0.0
-
-
-def _to_sd(kind: str, n_seeds: int) -> float:
-    """What a spread of this kind is multiplied by to be a standard deviation over S - 1."""
-    return {
-        "sd": 1.0,
-        "sd0": math.sqrt(n_seeds / (n_seeds - 1)),
-        "se": math.sqrt(n_seeds),
-        "ci95": math.sqrt(n_seeds) / t_factor(LEVEL, n_seeds - 1),
-    }[kind]

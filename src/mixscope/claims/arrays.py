@@ -12,7 +12,16 @@ import numpy as np
 from mixscope.claims import accuracies, contrasts
 from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.contrasts import LEVEL, Estimate, Interval, Sample
-from mixscope.claims.statements import DIFFERENCE, Statement
+from mixscope.claims.statements import (
+    DIFFERENCE,
+    EXAMPLES_ONLY,
+    ON_EXAMPLES,
+    ON_SET,
+    PAIRED,
+    WELCH,
+    Statement,
+    known,
+)
 from mixscope.errors import DataError
 
 
@@ -56,7 +65,7 @@ class ArrayContrast:
     def statement(self) -> Statement:
         """What is said of it, as a table row or a sentence."""
         one = min(self.seeds) == 1
-        method = "test examples only" if one else "paired t" if self.paired_seeds else "Welch t"
+        method = EXAMPLES_ONLY if one else PAIRED if self.paired_seeds else WELCH
         return Statement(
             kind=DIFFERENCE,
             what=self.names[0],
@@ -65,16 +74,16 @@ class ArrayContrast:
             interval=Interval(estimate=self.difference, low=self.low, high=self.high, level=self.level),
             seeds=(min(self.seeds), max(self.seeds)),
             method=method,
-            basis=("examples paired",) if self.paired_examples else ("on this test set",),
+            basis=(ON_EXAMPLES if self.paired_examples else ON_SET,),
         )
 
-    def to_markdown(self) -> str:
-        """One sentence for Markdown."""
-        return self.statement.to_markdown()
+    def to_markdown(self, lang: str = "en") -> str:
+        """One sentence for Markdown, in English ("en") or Korean ("ko")."""
+        return self.statement.to_markdown(known(lang))
 
-    def to_latex(self) -> str:
-        """One sentence for LaTeX."""
-        return self.statement.to_latex()
+    def to_latex(self, lang: str = "en") -> str:
+        """One sentence for LaTeX, in English ("en") or Korean ("ko", which takes the package kotex)."""
+        return self.statement.to_latex(known(lang))
 
     def __str__(self) -> str:
         return "\n".join([self.statement.to_text(), *self.caveats])

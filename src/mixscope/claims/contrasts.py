@@ -230,6 +230,36 @@ def t_factor(level: float, degrees: float) -> float:
     return float(stats.t.ppf(0.5 + level / 2, degrees))
 
 
+def mean(
+    sample: Sample,
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    level: float = LEVEL,
+    trials: int | None = None,
+) -> Interval:
+    """The interval of one cell's mean, which lies between `low` and `high` as each of its values does.
+
+    Student's, as of a contrast, cut at the bounds. Where all values lie at one bound nothing varies and
+    Student's has no width; then the exact one of so many examples (Clopper and Pearson, Biometrika 26, 1934),
+    to which values between the bounds, of equal mean, would come more rarely.
+
+    Args:
+        sample: Values of a cell; a share or an accuracy lies in 0 to 1.
+        low: Their lower bound.
+        high: Their upper bound; may be infinite.
+        level: Confidence level, 0 to 1.
+        trials: Number of examples that the exact interval counts; all of them by default.
+    """
+    found = estimate([sample], [1.0]).interval(level)
+    reach = (high - low) * (1.0 - (0.5 - level / 2.0) ** (1.0 / (trials or sample.n_test)))
+    if math.isfinite(reach) and (sample.correct == low).all():
+        return dataclasses.replace(found, low=low, high=low + reach)
+    if math.isfinite(reach) and (sample.correct == high).all():
+        return dataclasses.replace(found, low=high - reach, high=high)
+    return dataclasses.replace(found, low=max(low, found.low), high=min(high, found.high))
+
+
 def points(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
     """The contrast in percentage points. cells and weights in one order; paired: by seed."""
     return estimate(cells, [POINTS * w for w in weights], paired=paired)

@@ -16,7 +16,7 @@ from mixscope.claims import contrasts, estimates, power, samples
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.estimates import Known
 from mixscope.claims.gates import FEWEST_SEEDS
-from mixscope.claims.statements import EXAMPLES_ONLY, Statement
+from mixscope.claims.statements import EXAMPLES_ONLY, ON_EXAMPLES, ON_SET, WELCH, Statement
 from mixscope.claims.statements import GAIN as SAID_GAIN
 from mixscope.claims.statements import OF_GAINS as SAID_OF_GAINS
 from mixscope.errors import DataError
@@ -84,10 +84,10 @@ class Explored:
             estimate=float("nan") if self.estimate is None else self.estimate,
             interval=self.interval,
             seeds=self.seeds,
-            method="Welch t" if not one else EXAMPLES_ONLY if self.interval else "",
-            basis=("examples paired",) if self.examples_paired else ("on this test set",),
+            method=WELCH if not one else EXAMPLES_ONLY if self.interval else "",
+            basis=(ON_EXAMPLES if self.examples_paired else ON_SET,),
             p_holm=self.p_holm,
-            verdict=self.said,
+            verdict=self.finding,
         )
 
     @property
@@ -262,9 +262,14 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def heading(found: Sequence[Explored], lang: str = "en") -> str:
+def corrected(found: Sequence[Explored]) -> Finding:
     """That nothing was claimed, and over how many contrasts p is corrected."""
-    return i18n.message("judge-exploratory", lang, tests=sum(one.p is not None for one in found))
+    return Finding("judge-exploratory", params={"tests": sum(one.p is not None for one in found)})
+
+
+def heading(found: Sequence[Explored], lang: str = "en") -> str:
+    """The same in a sentence."""
+    return i18n.render(corrected(found), lang)
 
 
 def to_text(found: Sequence[Explored], lang: str = "en") -> list[str]:

@@ -16,7 +16,7 @@ from mixscope import i18n
 from mixscope.claims import estimates, exploratory, health, recorded, rules, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
-from mixscope.claims.statements import CONTRAST, EXAMPLES_ONLY, Statement
+from mixscope.claims.statements import CONTRAST, EXAMPLES_ONLY, ON_EXAMPLES, ON_SET, WELCH, Statement
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
@@ -65,10 +65,12 @@ class Judgement(Sequence[T], Generic[T]):
         statements: A row of the table each, which can also say it in a sentence.
         notes: What has to be said of all rows wherever the table goes: that it is exploratory, and what could
             not be checked.
+
+    Tables and sentences are in English ("en") or Korean ("ko").
     """
 
     def __init__(
-        self, title: str, items: Sequence[T], said: Sequence[Statement], notes: Sequence[str] = ()
+        self, title: str, items: Sequence[T], said: Sequence[Statement], notes: Sequence[Finding] = ()
     ) -> None:
         self.title = title
         self.notes = tuple(notes)
@@ -96,30 +98,38 @@ class Judgement(Sequence[T], Generic[T]):
     def _repr_html_(self) -> str:
         heads, rows = statements.table(self.statements)
         table = tabulate(rows, heads, tablefmt="html", disable_numparse=True)
-        below = "".join(f"\n<p>{html.escape(note)}</p>" for note in self.notes)
+        below = "".join(f"\n<p>{html.escape(note)}</p>" for note in self._below("en"))
         return f"<p>{html.escape(self.title)}</p>\n{table}{below}"
 
-    def to_markdown(self) -> str:
-        """The table for Markdown, its notes below."""
-        return statements.to_markdown(self.statements, self.notes)
+    def to_markdown(self, lang: str = "en") -> str:
+        """The table for Markdown, its notes below. Raises ConfigError for a language that is not there."""
+        return statements.to_markdown(self.statements, self._below(statements.known(lang)), lang)
 
-    def to_latex(self) -> str:
-        """The table for LaTeX (package booktabs), its notes below."""
-        return statements.to_latex(self.statements, self.notes)
+    def to_latex(self, lang: str = "en") -> str:
+        """The table for LaTeX, its notes below.
 
-    def sentences(self, style: str = "text") -> list[str]:
+        It takes the package booktabs, and for Korean kotex. Raises ConfigError for a language that is not
+        there.
+        """
+        return statements.to_latex(self.statements, self._below(statements.known(lang)), lang)
+
+    def _below(self, lang: str) -> list[str]:
+        return [sentence(note, lang) for note in self.notes]
+
+    def sentences(self, style: str = "text", lang: str = "en") -> list[str]:
         """Each row in a sentence that can be pasted into a paper.
 
         Args:
             style: "text", "markdown" or "latex"; signs that either would take for markup are escaped.
+            lang: "en" or "ko".
 
         Raises:
-            ConfigError: If there is no such style.
+            ConfigError: If there is no such style or language.
         """
         if style not in STYLES:
             raise ConfigError(unknown("sentences", "style", style, STYLES))
         said = [statement for statement in self.statements if not math.isnan(statement.estimate)]
-        return [STYLES[style](statement) for statement in said]
+        return [STYLES[style](statement, statements.known(lang)) for statement in said]
 
 
 def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | Judgement[Explored]":
@@ -147,27 +157,26 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
     return Judgement(title, judged, said, _notes(results))
 
 
-def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[str]:
+def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[Finding]:
     """What a table may not lose on its way into a paper."""
-    notes = []
     if found is not None:
-        heading = exploratory.heading(found)
-        notes.append(f"{heading[0].upper()}{heading[1:]}.")
+        notes = [exploratory.corrected(found)]
     else:
-        notes.append(f"Judged by version {rules.RULES} of the verdict rules.")
-        notes += [sentence(gate.finding) for gate in recorded.edits(results)]
+        notes = [Finding("answer-rules", params={"rules": rules.RULES})]
+        notes += [gate.finding for gate in recorded.edits(results)]
         left_out = recorded.uncounted(results)
-        notes += [] if left_out is None else [sentence(left_out)]
+        notes += [] if left_out is None else [left_out]
     unchecked = health.unchecked(results) if results.plan is None else ()
     if unchecked:
-        notes.append(f"Not checked, because the results do not say: {', '.join(unchecked)}.")
+        kinds = [Finding(f"unchecked-{kind.replace(' ', '_')}") for kind in unchecked]
+        notes.append(Finding("said-unchecked", params={"all_kinds": kinds}))
     return notes
 
 
-def sentence(finding: Finding) -> str:
-    """A finding in English, as a sentence of its own."""
-    text = i18n.render(finding)
-    return f"{text[0].upper()}{text[1:]}."
+def sentence(finding: Finding, lang: str = "en") -> str:
+    """A finding as a sentence of its own."""
+    text = i18n.render(finding, lang)
+    return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def contrast(
@@ -229,10 +238,12 @@ def contrast(
                 estimate=float("nan") if one.estimate is None else one.estimate,
                 interval=one.interval,
                 seeds=one.seeds,
-                method="Welch t" if one.p is not None else EXAMPLES_ONLY if one.interval else "",
+                method=WELCH if one.p is not None else EXAMPLES_ONLY if one.interval else "",
                 p=one.p,
-                basis=("examples paired",) if one.examples_paired else ("on this test set",),
-                verdict=f"no finished run of {', '.join(one.missing)}" if one.missing else "",
+                basis=(ON_EXAMPLES if one.examples_paired else ON_SET,),
+                verdict=Finding("explored-missing", params={"all_experiments": list(one.missing)})
+                if one.missing
+                else None,
             )
         )
     return Judgement(f"{results.name}: {name}", found, said)

@@ -3,11 +3,12 @@
 What has to be known is the standard deviation of test accuracy between runs of each experiment: from earlier
 runs, from published ones, or assumed. None of them is exact, so power is a range. Studies are simulated with
 Welch's interval and the rules of verdicts, with looks and with what a claim needs; only seeds vary, so that
-test examples still add to what a real study sees. Holm's correction is counted as Bonferroni's, its hardest
-step, so that power is a little more than is shown.
+test examples still add to what a real study sees. In Holm's correction, claims that are not needed count as
+not supported.
 """
 
 import csv
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -117,14 +118,8 @@ def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread
         summary = results.summary_of(experiment.name)
         if len(values) > 1:
             variances[experiment.name] = statistics.variance(values), len(values) - 1
-        elif summary is not None and summary.spread is not None and summary.n_seeds > 1:
-            factor = {
-                "sd": 1.0,
-                "sd0": math.sqrt(summary.n_seeds / (summary.n_seeds - 1)),
-                "se": math.sqrt(summary.n_seeds),
-                "ci95": math.sqrt(summary.n_seeds) / float(stats.t.ppf(0.975, summary.n_seeds - 1)),
-            }[summary.spread_kind or "sd"]
-            variances[experiment.name] = (POINTS * factor * summary.spread) ** 2, summary.n_seeds - 1
+        elif summary is not None and summary.sd is not None:
+            variances[experiment.name] = (POINTS * summary.sd) ** 2, summary.n_seeds - 1
     if not variances:
         raise DataError(f"{results.source}: no experiment has two finished runs, so no spread between runs")
     freedom = sum(df for _, df in variances.values())
@@ -153,7 +148,7 @@ class Target:
         expect: "above", "below" or "equivalent".
         margin: Percentage points that matter.
         effect: The least true contrast, on the claimed side; an equivalence has none.
-        tests: Claims that share Holm's correction, counted as Bonferroni's.
+        tests: Claims that share Holm's correction; 1 for a claim that is corrected by itself.
         paired: Whether seeds are paired. Nothing is known of how experiments move together, so the variance
             is the same and only degrees of freedom are lost.
     """
@@ -170,6 +165,11 @@ class Target:
     def side(self) -> float:
         """1 or -1: the claimed side of 0."""
         return -1.0 if self.expect == "below" else 1.0
+
+    @property
+    def level(self) -> float:
+        """One-sided error over all looks."""
+        return looks.EQUIVALENCE if self.expect == "equivalent" else looks.ONE_SIDED
 
 
 def of_claims(
@@ -262,15 +262,7 @@ def curve(
     average = None
     for end in ("high", "middle", "low"):
         sds = np.array([getattr(spreads.get(name, otherwise), end) for name in names])
-        accuracies = truth[:, None, None] + sds[:, None, None] * runs
-        said = np.ones((len(steps), STUDIES), dtype=bool)
-        for levels, weights in target.strata:
-            mine = _supported(target, _row(weights, names), accuracies, steps)
-            for other in needs:
-                for theirs, each in other.strata:
-                    if agree(levels, theirs):
-                        mine &= _supported(other, _row(each, names), accuracies, steps)
-            said &= np.logical_or.accumulate(mine) if plan else mine
+        said = decided(every, names, truth[:, None, None] + sds[:, None, None] * runs, steps)
         found[end] = tuple(said.mean(axis=1).tolist())
         if plan and end == "middle":
             numbers = np.array([look.seeds for look in plan])
@@ -324,38 +316,83 @@ def _least(target: Target, names: Sequence[str], truth: np.ndarray) -> float:
     return round(min(target.side * float(_row(w, names) @ truth) for _, w in target.strata), 9)
 
 
-def _supported(
-    target: Target, weights: np.ndarray, accuracies: np.ndarray, steps: Sequence[Look]
+def decided(
+    targets: Sequence[Target], names: Sequence[str], accuracies: np.ndarray, steps: Sequence[Look]
 ) -> np.ndarray:
-    """Whether simulated studies support a claim in one stratum, bool (steps, studies).
+    """Whether simulated studies support the first claim, beside all others: bool (steps, studies).
+
+    The rules are those of verdicts.py. Of the family that shares Holm's correction, claims that are not here
+    count as p = 1. With several looks a claim that was supported stays so, and a stratum that is supported by
+    itself stops there.
 
     Args:
-        target: The claim.
-        weights: float64 (experiments,).
+        targets: The claim, and those that it needs.
+        names: Experiments.
         accuracies: Percentage points, float64 (experiments, studies, seeds).
-        steps: Numbers of seeds with their levels.
+        steps: Looks of one plan, or numbers of seeds each of which is the only look.
     """
+    several = steps[0].of > 1
+    whole, readings = [], []
+    for one in targets:
+        p, outside = map(
+            np.stack,
+            zip(*(_tested(one, _row(w, names), accuracies, steps) for _, w in one.strata), strict=True),
+        )
+        alone = outside & (p * len(one.strata) * one.tests <= one.level)  # (strata, steps, studies)
+        if several:
+            alone = np.logical_or.accumulate(alone, axis=1)
+        whole.append(np.where(alone, 0.0, p).max(axis=0))
+        readings.append((alone, outside))
+    corrected = _holm(whole, [one.tests for one in targets])
+    supported = [
+        alone | (outside & (mine <= one.level))
+        for one, (alone, outside), mine in zip(targets, readings, corrected, strict=True)
+    ]
+    found: np.ndarray = np.all(supported[0], axis=0)
+    for (levels, _), other in itertools.product(targets[0].strata, range(1, len(targets))):
+        for k, (theirs, _) in enumerate(targets[other].strata):
+            if agree(levels, theirs):
+                found &= supported[other][k]
+    return np.asarray(np.logical_or.accumulate(found)) if several else found
+
+
+def _holm(p: Sequence[np.ndarray], tests: Sequence[int]) -> list[np.ndarray]:
+    """p after Holm's correction over those with several tests; the others as they are."""
+    found = list(p)
+    members = [i for i, each in enumerate(tests) if each > 1]
+    if members:
+        mine = np.stack([p[i] for i in members])
+        order = mine.argsort(axis=0)
+        steps = tests[members[0]] - np.arange(len(members))
+        adjusted = np.take_along_axis(mine, order, axis=0) * steps.reshape(-1, *[1] * p[0].ndim)
+        np.put_along_axis(mine, order, np.maximum.accumulate(adjusted), axis=0)
+        for i, each in zip(members, mine, strict=True):
+            found[i] = each
+    return found
+
+
+def _tested(
+    target: Target, weights: np.ndarray, accuracies: np.ndarray, steps: Sequence[Look]
+) -> tuple[np.ndarray, np.ndarray]:
+    """One stratum of a claim: p as if there were but one look, and whether its interval is not inside the
+    margin; float64 and bool (steps, studies)."""
     own = np.flatnonzero(weights)
     runs = (target.side * weights[own])[:, None, None] * accuracies[own]
     runs = runs.sum(axis=0, keepdims=True) if target.paired else runs
-    found = np.zeros((len(steps), accuracies.shape[1]), dtype=bool)
+    p = np.empty((len(steps), accuracies.shape[1]))
+    outside = np.ones_like(p, dtype=bool)
     for k, step in enumerate(steps):
         now = runs[:, :, : step.seeds]
         terms = now.var(axis=2, ddof=1) / step.seeds
         variance = np.maximum(terms.sum(axis=0), 1e-300)
         df = variance**2 / np.maximum((terms**2).sum(axis=0), 1e-300) * (step.seeds - 1)
         value, error = now.mean(axis=2).sum(axis=0), np.sqrt(variance)
-
-        def beyond(level: float, df: np.ndarray = df) -> np.ndarray:
-            limit: np.ndarray = -special.stdtrit(df, level)
-            return limit
-
         if target.expect == "equivalent":
-            found[k] = np.abs(value) + beyond(step.narrow) * error < target.margin
+            p[k] = special.stdtr(df, (np.abs(value) - target.margin) / error) * target.level / step.narrow
         else:
-            inside = np.abs(value) + beyond(step.level) * error < target.margin
-            found[k] = (value - beyond(step.level / target.tests) * error > 0) & ~inside
-    return found
+            p[k] = special.stdtr(df, -value / error) * target.level / step.level
+            outside[k] = np.abs(value) - special.stdtrit(df, step.level) * error >= target.margin
+    return p, outside
 
 
 def lines(curves: Sequence[Curve]) -> list[str]:

@@ -11,6 +11,7 @@ from mixscope.claims import gates
 from mixscope.claims.gates import Gate
 from mixscope.findings import Finding
 from mixscope.results import Results
+from mixscope.results.results import PENDING
 from mixscope.study import claim
 
 
@@ -64,8 +65,10 @@ def edits(results: Results) -> list[Gate]:
     now = claim.digest(results.claims, results.looks)
     other = sum(study.get("claims") not in (None, now) for study in begun)
     if not other and results.claims_digest != now:
-        other = len(results.runs)
-    if other:
+        other = sum(run.state != PENDING for run in results.runs)
+    if other and results.claims_file:
+        found.append(gates.gate("claims", "claims-beside", count=other, file=results.claims_file))
+    elif other:
         found.append(gates.gate("claims", "claims-edited", count=other))
     seeds = sum(not _begins(results.seeds, study.get("seeds")) for study in begun)
     if seeds:

@@ -27,11 +27,7 @@ def known(results: Results, name: str, checkpoint: str = LAST) -> Sample | Accur
         size = sizes.pop() if len(sizes) == 1 else None
         return Accuracies.of_runs(list(values.values()), list(values), int(size) if size else None)
     summary = results.summary_of(name)
-    if summary is None:
-        return None
-    return Accuracies.of_summary(
-        summary.mean, summary.spread, summary.spread_kind, summary.n_seeds, summary.n_test
-    )
+    return None if summary is None else Accuracies.of_summary(summary)
 
 
 def sample(results: Results, name: str, checkpoint: str = LAST) -> Sample | None:

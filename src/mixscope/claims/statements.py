@@ -2,6 +2,9 @@
 
 A sentence says what was estimated, how large it is, its interval, and what the interval rests on: number of
 seeds, kind of test, whether examples are paired. It claims a direction only where the interval leaves out 0.
+Texts are in the catalogues (i18n), in every language; names of levels stay as they are.
+
+LaTeX takes the package booktabs, and for Korean kotex, which works with pdfLaTeX, XeLaTeX and LuaLaTeX.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +16,17 @@ from mixscope import i18n
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.rules import INCONCLUSIVE, NEGLIGIBLE, POST_HOC, REFUTED, SCALE_DEPENDENT, SUPPORTED
 from mixscope.claims.verdicts import Reading, Verdict
+from mixscope.errors import ConfigError, unknown
+from mixscope.findings import Finding
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
 GAIN, DIFFERENCE, OF_GAINS, CONTRAST = "gain", "difference", "difference of gains", "contrast"
-EXAMPLES_ONLY = "test examples only"  # method of an interval that counts no spread over seeds
-HEADINGS = ("contrast", "estimate (pp)", "95 % CI", "seeds", "p (Holm)", "verdict")
+WELCH, PAIRED, EXAMPLES_ONLY = "Welch t", "paired t", "test examples only"  # the last counts no spread
+ON_EXAMPLES, ON_SET = "examples paired", "on this test set"
+HEADINGS = ("contrast", "estimate", "interval", "seeds", "p_holm", "verdict")
+_METHODS = {WELCH: "said-method-welch", PAIRED: "said-method-paired", EXAMPLES_ONLY: "said-method-examples"}
+_BASES = {ON_EXAMPLES: "said-basis-examples", ON_SET: "said-basis-set"}
 _LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
@@ -38,14 +46,13 @@ class Statement:
         interval: In percentage points; None where nothing is known of the spread.
         estimate: Percentage points.
         seeds: Number of runs of the experiment that has fewest, and of the one that has most.
-        method: For instance "Welch t".
-        basis: What else the interval rests on, for instance "examples paired".
+        method: `WELCH`, `PAIRED`, `EXAMPLES_ONLY`, or "" without an interval.
+        basis: What else the interval rests on: `ON_EXAMPLES` or `ON_SET`.
         p: Two-sided, of this contrast alone; None with one seed, and where `p_holm` is told.
-        p_holm: Two-sided or of the claim, after Holm; None where there is none, and beside a capped verdict.
-        verdict: One word or a few; "" without one.
+        p_holm: Two-sided or of the claim, after Holm; None where there is none.
+        verdict: What is concluded, in a few words; None without a verdict.
         judged: The interval that the verdict rests on, where it is not `interval`; sentences have it.
-        before: What a sentence begins with where its verdict allows no direction.
-        after: What it ends with.
+        framed: A message with the place `said`, where the verdict allows no direction.
     """
 
     kind: str
@@ -55,13 +62,12 @@ class Statement:
     estimate: float
     interval: Interval | None
     seeds: tuple[int, int]
-    method: str = "Welch t"
+    method: str = WELCH
     basis: tuple[str, ...] = ()
     p_holm: float | None = None
-    verdict: str = ""
+    verdict: Finding | None = None
     judged: Interval | None = None
-    before: str = ""
-    after: str = ""
+    framed: Finding | None = None
     p: float | None = None
 
     @property
@@ -79,85 +85,78 @@ class Statement:
             return f"{gains}, {self.where} - {self.other}"
         return f"{self.what} - {self.other}{where}" if self.kind == DIFFERENCE else f"{self.what}{where}"
 
-    def to_text(self) -> str:
+    def to_text(self, lang: str = "en") -> str:
         """The sentence, with a full stop."""
-        return f"{self._said(self.what, self.where, self.other)} ({self._rests()})."
+        return _plain(self._sentence(lang))
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, lang: str = "en") -> str:
         """The sentence; signs that Markdown would take for markup are escaped."""
-        parts = (_markdown(self.what), _markdown(self.where), _markdown(self.other))
-        return f"{self._said(*parts)} ({_markdown(self._rests())})."
+        return _markdown(self.to_text(lang))
 
-    def to_latex(self) -> str:
+    def to_latex(self, lang: str = "en") -> str:
         """The sentence for LaTeX, with spaces that do not break between a value and its unit."""
-        parts = (_latex(self.what), _latex(self.where), _latex(self.other))
-        said = f"{self._said(*parts)} ({_latex(self._rests())})."
-        return said.replace(" pp", "~pp").replace("95 \\%", "95\\,\\%").replace(" -", " $-$")
+        said = _latex(self._sentence(lang)).replace(f"{i18n.NO_BREAK}\\%", "\\,\\%")
+        return said.replace(i18n.NO_BREAK, "~").replace(" -", " $-$")
 
-    def _said(self, what: str, where: str, other: str) -> str:
-        size = f"{abs(self.estimate):.1f} pp"
-        signed = f"{self.estimate:+.1f} pp"
+    def _sentence(self, lang: str) -> str:
+        return f"{self._said(lang)} ({self._rests(lang)})."
+
+    def _said(self, lang: str) -> str:
         rests = self.judged or self.interval
         above = rests is not None and rests.low > 0
         below = rests is not None and rests.high < 0
-        in_where = f" in {where}" if where else ""
-        if self.before or self.after:
-            said = f"{self.before}{self._single(what, where, other)}{self.after}"
-            return said[0].upper() + said[1:] if said.startswith("the gains of") else said
+        kind = {GAIN: "gain", DIFFERENCE: "difference", OF_GAINS: "gains"}.get(self.kind, "contrast")
+        if self.framed is not None:
+            first = self.framed.code not in _CAPPED and kind == "gains"
+            said = self._message("gains-single-first" if first else f"{kind}-single", lang)
+            text = i18n.message(self.framed.code, lang, **self.framed.params, said=said)
+            return text[0].upper() + text[1:] if self.framed.code in _CAPPED else text
         if self.seeds[0] == 1:
-            return f"In single runs, which show no spread, {self._single(what, where, other)}"
+            return i18n.message("said-one-run", lang, said=self._message(f"{kind}-single", lang))
         if self.interval is None or self.method == EXAMPLES_ONLY:
-            return f"With no spread between runs known, {self._single(what, where, other)}"
-        if self.kind == GAIN:
-            target = where or "top-1 accuracy"
-            if above:
-                return f"{what} improved {target} by {size}"
-            if below:
-                return f"{what} lowered {target} by {size}"
-            return f"{what} changed {target} by {signed}, which does not differ from 0 beyond noise"
-        if self.kind == DIFFERENCE:
-            if above or below:
-                return f"{what} was {size} {'above' if above else 'below'} {other}{in_where}"
-            return f"{what} and {other} differed by {signed}{in_where}, not beyond noise"
-        if self.kind == OF_GAINS:
-            if above or below:
-                return f"{what} gained {size} {'more' if above else 'less'} in {where} than in {other}"
-            return f"The gains of {what} in {where} and {other} differed by {signed}, not beyond noise"
-        return f"{what}{in_where} was {signed}" + ("" if above or below else ", not beyond noise")
+            return i18n.message("said-no-spread", lang, said=self._message(f"{kind}-single", lang))
+        beyond = "beyond" if kind == "contrast" else "up" if above else "down"
+        return self._message(f"{kind}-{beyond if above or below else 'open'}", lang)
 
-    def _single(self, what: str, where: str, other: str) -> str:
-        signed, in_where = f"{self.estimate:+.1f} pp", f" in {where}" if where else ""
-        if self.kind == GAIN:
-            return f"{what} changed {where or 'top-1 accuracy'} by {signed}"
-        if self.kind == DIFFERENCE:
-            return f"{what} and {other} differed by {signed}{in_where}"
-        if self.kind == OF_GAINS:
-            return f"the gains of {what} in {where} and {other} differed by {signed}"
-        return f"{what}{in_where} was {signed}"
+    def _message(self, name: str, lang: str) -> str:
+        accuracy = i18n.message("said-accuracy", lang)
+        return i18n.message(
+            f"said-{name}",
+            lang,
+            what=self.what,
+            where=self.where or (accuracy if self.kind == GAIN else ""),
+            other=self.other,
+            size=abs(self.estimate),
+            value=self.estimate,
+            **{"in": i18n.message("said-in", lang, where=self.where) if self.where else ""},
+        )
 
-    def _rests(self) -> str:
+    def _rests(self, lang: str) -> str:
         few, many = self.seeds
-        seeds = f"{few} to {many} seeds" if few != many else "one seed" if few == 1 else f"{few} seeds"
-        parts = [seeds, self.method, *self.basis]
-        if self.p_holm is not None:
-            parts.append(
-                f"p {self.p_holm:.2g} after Holm" if self.p_holm >= 0.001 else "p < 0.001 after Holm"
-            )
-        elif self.p is not None:
-            parts.append(f"p {self.p:.2g}" if self.p >= 0.001 else "p < 0.001")
+        seeds = i18n.message("said-seeds" if few == many else "said-seeds-range", lang, few=few, many=many)
+        parts = [seeds]
+        parts += [i18n.message(_METHODS[self.method], lang)] if self.method else []
+        parts += [i18n.message(_BASES[basis], lang) for basis in self.basis]
+        kind, p = ("p_holm", self.p_holm) if self.p_holm is not None else ("p", self.p)
+        if p is not None:
+            small = "-small" if p < 0.001 else ""
+            parts.append(i18n.message(f"said-{kind}{small}", lang, p=f"{p:.2g}"))
         if self.interval is None:
-            return f"no interval; {', '.join(p for p in parts if p)}"
+            return f"{i18n.message('said-no-interval', lang)}; {', '.join(parts)}"
         shown = self.judged or self.interval
-        ends = f"{100 * shown.level:.4g} % CI {_end(shown.low)} to {_end(shown.high)}"
-        return f"{ends}; {', '.join(p for p in parts if p)}"
+        level = f"{100 * shown.level:.4g}"
+        ends = i18n.message("said-ends", lang, level=level, low=shown.low, high=shown.high)
+        return f"{ends}; {', '.join(parts)}"
 
-    def cells(self) -> tuple[str, ...]:
+    def cells(self, lang: str = "en") -> tuple[str, ...]:
         """A row of a table, under `HEADINGS`."""
         few, many = self.seeds
         told = self.p if self.p_holm is None else self.p_holm
         p = "-" if told is None else f"{told:.3f}" if told >= 0.001 else "< 0.001"
         seeds = str(few) if few == many else f"{few}-{many}"
-        return (self.name, f"{self.estimate:+.2f}", self.ends() or "-", seeds, p, self.verdict)
+        verdict = "" if self.verdict is None else _plain(i18n.render(self.verdict, lang))
+        name, ends = self.called(lang), self.ends(lang) or "-"
+        return (name, f"{self.estimate:+.2f}", ends, seeds, p, verdict)
 
     def ends(self, lang: str = "en") -> str:
         """The interval, and that it counts test examples only where it does; "" where there is none."""
@@ -167,6 +166,16 @@ class Statement:
         return (
             i18n.message("contrasts-examples_only", lang, ends=ends) if self.method == EXAMPLES_ONLY else ends
         )
+
+
+_CAPPED = ("said-capped", "said-capped-why")
+
+
+def known(lang: str) -> str:
+    """A language that was asked for. Raises ConfigError for one that is not there."""
+    if lang not in i18n.LANGUAGES:
+        raise ConfigError(unknown("lang", "language", lang, i18n.LANGUAGES))
+    return lang
 
 
 def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Roles) -> list[Statement]:
@@ -185,35 +194,31 @@ def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles)
         estimate=reading.points.estimate if reading.points else float("nan"),
         interval=reading.points,
         seeds=(reading.seeds, reading.seeds),
-        method="test examples only" if one else "paired t" if reading.paired else "Welch t",
-        basis=("examples paired" if reading.bootstrap is not None else "on this test set",),
-        p_holm=reading.quotable_p,
-        verdict=reading.verdict.lower().replace("-", " "),
+        method=EXAMPLES_ONLY if one else PAIRED if reading.paired else WELCH,
+        basis=(ON_EXAMPLES if reading.bootstrap is not None else ON_SET,),
+        p_holm=reading.p_holm,
+        verdict=Finding(f"verdict-{reading.verdict}"),
         judged=None if one else reading.judged,
-        before=_before(reading),
-        after=_after(reading, claim),
+        framed=_framed(reading, claim),
     )
 
 
-def _before(reading: Reading) -> str:
-    """What a verdict that allows no direction is said with; "" for the others."""
+def _framed(reading: Reading, claim: Claim) -> Finding | None:
+    """How an estimate is said where its verdict allows no direction; None for a direction."""
+    margin = {"margin": f"{claim.margin:g}"}
     if reading.verdict in (INCONCLUSIVE, SCALE_DEPENDENT, POST_HOC):
-        word = reading.verdict.replace("-", " ").capitalize()
-        why = "; ".join(i18n.message(f"gate-{kind}") for kind in dict.fromkeys(reading.gate_kinds))
-        return f"{word} ({why}): " if why else f"{word}: "
-    return ""
-
-
-def _after(reading: Reading, claim: Claim) -> str:
-    """How an equivalence, or a difference inside the margin, is said; "" for a direction."""
-    margin = f"the margin of {claim.margin:g} pp"
+        why = [Finding(f"gate-{kind}") for kind in dict.fromkeys(reading.gate_kinds)]
+        verdict = Finding(f"verdict-{reading.verdict}")
+        if not why:
+            return Finding("said-capped", params={"verdict": verdict})
+        return Finding("said-capped-why", params={"verdict": verdict, "all_why": why})
     if reading.verdict == NEGLIGIBLE:
-        return f", a difference within {margin}"
+        return Finding("said-negligible", params=margin)
     if claim.expect == "equivalent" and reading.verdict == SUPPORTED:
-        return f", equivalent to none within {margin}"
+        return Finding("said-equivalent", params=margin)
     if claim.expect == "equivalent" and reading.verdict == REFUTED:
-        return f", not equivalent: beyond {margin}"
-    return ""
+        return Finding("said-not-equivalent", params=margin)
+    return None
 
 
 def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, str, str]:
@@ -237,32 +242,35 @@ def _pair(weights: Mapping[str, float]) -> tuple[str, str] | None:
     return (by_weight[1.0], by_weight[-1.0]) if set(by_weight) == {1.0, -1.0} and len(weights) == 2 else None
 
 
-def table(statements: Sequence[Statement]) -> tuple[list[str], list[tuple[str, ...]]]:
+def table(statements: Sequence[Statement], lang: str = "en") -> tuple[list[str], list[tuple[str, ...]]]:
     """Headings and rows. Without any verdict there is no column of them; p is of Holm or called p."""
-    heads, rows = list(HEADINGS), [statement.cells() for statement in statements]
+    heads, rows = list(HEADINGS), [statement.cells(lang) for statement in statements]
     if any(s.p is not None and s.p_holm is None for s in statements):
-        heads[heads.index("p (Holm)")] = "p"
+        heads[heads.index("p_holm")] = "p"
     if not any(statement.verdict for statement in statements):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
-    return heads, rows
+    return [_plain(i18n.message(f"said-head-{head}", lang)) for head in heads], rows
 
 
-def to_text(statements: Sequence[Statement]) -> str:
+def to_text(statements: Sequence[Statement], lang: str = "en") -> str:
     """A table for a terminal."""
-    heads, rows = table(statements)
+    heads, rows = table(statements, lang)
     return _table(rows, heads, "plain")
 
 
-def to_markdown(statements: Sequence[Statement], notes: Sequence[str] = ()) -> str:
+def to_markdown(statements: Sequence[Statement], notes: Sequence[str] = (), lang: str = "en") -> str:
     """A table for Markdown, a row a statement; below it what has to be said of all rows."""
-    heads, rows = table(statements)
+    heads, rows = table(statements, lang)
     text = _table([tuple(map(_markdown, row)) for row in rows], heads, "pipe") + "\n"
-    return text + "".join(f"\n{_markdown(note)}\n" for note in notes)
+    return text + "".join(f"\n{_markdown(_plain(note))}\n" for note in notes)
 
 
-def to_latex(statements: Sequence[Statement], notes: Sequence[str] = ()) -> str:
-    """A tabular for LaTeX (package booktabs), a row a statement; below it what has to be said of all rows."""
-    heads, cells = table(statements)
+def to_latex(statements: Sequence[Statement], notes: Sequence[str] = (), lang: str = "en") -> str:
+    """A tabular for LaTeX, a row a statement; below it what has to be said of all rows.
+
+    It takes the package booktabs, and for Korean kotex; a comment in its first line says so.
+    """
+    heads, cells = table(statements, lang)
     rows = []
     for each in cells:
         name, estimate, ends, *rest = map(_latex, each)
@@ -270,16 +278,17 @@ def to_latex(statements: Sequence[Statement], notes: Sequence[str] = ()) -> str:
     text = _table(rows, [_latex(h).replace("95 \\%", "95\\,\\%") for h in heads], "latex_raw")
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
         text = text.replace("\\hline", rule, 1)
-    below = "".join(f"\n\\par\\smallskip{{\\footnotesize {_latex(note)}\\par}}" for note in notes)
-    return text + below + "\n"
+    below = "".join(f"\n\\par\\smallskip{{\\footnotesize {_latex(_plain(note))}\\par}}" for note in notes)
+    packages = "% \\usepackage{booktabs,kotex}\n" if lang == "ko" else ""
+    return packages + text + below + "\n"
 
 
 def _table(rows: Sequence[Sequence[str]], heads: Sequence[str], style: str) -> str:
     return str(tabulate(rows, heads, tablefmt=style, disable_numparse=True))
 
 
-def _end(value: float) -> str:
-    return f"{value:.1f}"
+def _plain(text: str) -> str:
+    return text.replace(i18n.NO_BREAK, " ")
 
 
 def _latex(text: str) -> str:

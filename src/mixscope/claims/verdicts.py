@@ -67,6 +67,7 @@ __all__ = [
 
 LOST, ENDED = (FAILED, DAMAGED), (DONE, FAILED, DAMAGED)
 FEW_ERRORS = 5.0  # a run, below which intervals are too narrow
+NOISY, NOISY_AMONG = 0.8, 4  # the share of the variance of one of so many experiments that is warned of
 OPPOSED = -0.5  # the share that pairing takes off below which the unpaired interval is too narrow
 
 
@@ -144,10 +145,14 @@ class Reading:
     def seeds_would_settle(self) -> tuple[int, int | None] | None:
         """From how many to how many seeds, where it is seeds that an inconclusive reading lacks.
 
-        None where it is not; the second is None where even 1,000 might be too few.
+        None where it is not, or where as many have been run; the second is None where even 1,000 might be too
+        few.
         """
         lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm", "unfinished"}
-        return (self.seeds_low, self.seeds_high) if lacks_seeds and self.seeds_low is not None else None
+        if not lacks_seeds or self.seeds_low is None:
+            return None
+        there = self.seeds_high is not None and self.seeds_high <= self.seeds
+        return None if there else (self.seeds_low, self.seeds_high)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -314,7 +319,7 @@ class _Bench:
         one = points.conditional
         by_seed = contrasts.contrast_by_seed([c.only(common) for c in cells], each) if common else ()
         shared = contrasts.shared(cells, each)
-        beside, too_narrow = _too_narrow(cells, each, shared, claim.pair_seeds)
+        beside, too_narrow = _too_narrow(cells, weights, shared, claim.pair_seeds, points.seeds)
         if not one:
             self._estimates.setdefault(claim.id, []).append(points)
         return Reading(
@@ -488,10 +493,23 @@ def _capped(uncapped: str, kinds: Sequence[str]) -> str:
 
 
 def _too_narrow(
-    cells: Sequence[Known], weights: Sequence[float], shared: float | None, paired: bool
+    cells: Sequence[Known],
+    named: Mapping[str, float],
+    shared: float | None,
+    paired: bool,
+    spread: Sequence[float],
 ) -> tuple[Interval | None, tuple[Finding, ...]]:
-    """Where the interval is known to be too narrow or of this test set only: the one of seeds paired, why."""
+    """Where the interval is known to be too narrow or of this test set only: the one of seeds paired, why.
+
+    Args:
+        cells: What is known of each experiment.
+        named: Weight of each experiment.
+        shared: The share of the variance over seeds that pairing takes off.
+        paired: Whether the interval pairs seeds.
+        spread: The part of each experiment of the variance over seeds.
+    """
     found = []
+    weights = list(named.values())
     fewest = min((1 - c.accuracy) * c.n_test if c.n_test else math.inf for c in cells)
     if fewest < FEW_ERRORS:
         found.append(Finding("few-errors", "warn", {"errors": fewest, "needed": FEW_ERRORS}))
@@ -503,11 +521,16 @@ def _too_narrow(
     if shared is not None and shared < OPPOSED and not paired:
         found.append(Finding("opposed-arms", "warn", {"added": -100.0 * shared}))
         narrow = True
+    total = math.fsum(spread)
+    if not paired and len(spread) >= NOISY_AMONG and total > 0 and max(spread) > NOISY * total:
+        name = list(named)[spread.index(max(spread))]
+        found.append(Finding("one-noisy", "warn", {"experiment": name, "share": 100 * max(spread) / total}))
+        narrow = True
     common = contrasts.common_seeds(cells)
     if not narrow or paired or len(common) < 2:
         return None, tuple(found)
     same = [cell.only(common) for cell in cells]
-    return estimates.points(same, list(weights), paired=True).interval(), tuple(found)
+    return estimates.points(same, weights, paired=True).interval(), tuple(found)
 
 
 # --- claims beside each other ---------------------------------------------------------------------------

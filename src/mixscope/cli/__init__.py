@@ -5,11 +5,9 @@ the commands, so that `mixscope --help` answers at once.
 """
 
 import argparse
-import io
-import sys
 from collections.abc import Callable, Sequence
 
-from mixscope import __version__
+from mixscope import __version__, output
 from mixscope.cli import (
     analyze,
     audit,
@@ -35,10 +33,7 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
 
     begin: called when it is known what is to be done, right before it is done.
     """
-
-    for stream in (sys.stdout, sys.stderr):  # a sign that the terminal does not have is no reason to stop
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    output.install()
 
     def do() -> int | None:
         arguments = parser().parse_args(argv)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mixscope import output
 from mixscope.analysis import ANALYSES
 from mixscope.cli.grammar import bar, declare, print_json, root_and_json
 
@@ -64,7 +65,7 @@ def analyze(arguments: argparse.Namespace) -> None:
         arguments.folder,
         request,
         root=data_root(arguments.root),
-        say=(lambda line: None) if quiet else partial(print, flush=True),
+        say=(lambda line: None) if quiet else partial(output.line, work="analysis"),
         bar=partial(bar, quiet=quiet),
     ):
         page.write_analysis(compared, arguments.folder / "analysis" / what)
@@ -74,6 +75,6 @@ def analyze(arguments: argparse.Namespace) -> None:
             for line in examine.summary(what, compared):
                 print(f"  {line}".rstrip())
             place = arguments.folder / "analysis" / what
-            print(f"all       {place / 'summary.md'}, tables and charts beside it", flush=True)
+            output.line(f"all       {place / 'summary.md'}, tables and charts beside it", work="analysis")
     if quiet:
         print_json(document)

@@ -107,6 +107,8 @@ def _said(row: Any, words: "Words") -> str:
     if row.first is None or row.second is None:
         return words("compare.no_run")
     apart = f"{row.second - row.first:+.2f}"
+    if row.said == "alike":
+        return f"{apart}  {words('compare.same')}"
     if row.interval is None:
         return f"{apart}  {words('why.one-seed')}"
     shown = f"{apart} [{row.interval.low:+.2f}, {row.interval.high:+.2f}]"

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mixscope import output
 from mixscope.cli.grammar import declare, declare_group, picture, print_json
 
 
@@ -91,7 +92,7 @@ def match(arguments: argparse.Namespace) -> int:
             cell.config,
             seeds=arguments.seeds,
             work=work,
-            say=(lambda line: None) if arguments.json else partial(print, flush=True),
+            say=(lambda line: None) if arguments.json else partial(output.line, work="search"),
         ),
         matching.start(cell.config, arguments.source),
         target=arguments.target,

@@ -53,6 +53,11 @@ def add(commands: Any) -> None:
                 metavar="F",
                 help="of an image folder without a test split: hold out this share of each class",
             )
+            command.add_argument(
+                "--background",
+                metavar="'#RRGGBB'",
+                help="of an image folder: the colour behind transparent pixels (default: white)",
+            )
             command.add_argument("--as", dest="called", metavar="NAME", help="prepare it under another name")
         if name == "info":
             command.add_argument("--sheet", type=Path, metavar="PNG", help="where the contact sheet goes")
@@ -100,6 +105,7 @@ def data_prepare(arguments: argparse.Namespace) -> None:
             source=arguments.source,
             size=arguments.size,
             test_fraction=arguments.test_fraction,
+            background=arguments.background,
             called=arguments.called,
             progress=progress,
         )

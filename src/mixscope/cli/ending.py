@@ -7,12 +7,26 @@ import errno
 import sys
 from collections.abc import Callable
 
-from mixscope.atomic import is_full
+from mixscope import output
+from mixscope.atomic import no_room
 from mixscope.errors import ConfigError, DataError, DiskFull, Interrupted, RunFailed
+from mixscope.formatting import printable
 
 
 def ended(do: Callable[[], int | None]) -> int:
     """Carries out a command and returns its exit code."""
+    try:
+        code = _carried_out(do)
+    except SystemExit as left:  # by argparse, which has printed its help or what it does not understand
+        problem = output.finish()
+        if problem is None or left.code:
+            raise
+        return _fail(_unwritten(problem), 1)
+    problem = output.finish()
+    return code if problem is None or code else _fail(_unwritten(problem), 1)
+
+
+def _carried_out(do: Callable[[], int | None]) -> int:
     try:
         return int(do() or 0)
     except ConfigError as problem:
@@ -25,9 +39,6 @@ def ended(do: Callable[[], int | None]) -> int:
         return _fail(problem, 75)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
-        return 0
     except OSError as problem:
         if isinstance(problem, PermissionError) or problem.errno == errno.EROFS:
             where = f"{problem.filename}: " if problem.filename else ""
@@ -36,12 +47,16 @@ def ended(do: Callable[[], int | None]) -> int:
                 " read-only: choose another folder with --out or --root, or have its permissions changed",
                 1,
             )
-        if not is_full(problem):
+        full = no_room(problem)
+        if full is None:
             raise
-        full = "the disk is full; make room, then the same command goes on"
         return _fail(problem if isinstance(problem, DiskFull) else full, 1)
 
 
+def _unwritten(problem: OSError) -> str:
+    return f"standard output cannot be written ({problem.strerror}); give it another place"
+
+
 def _fail(problem: object, code: int) -> int:
-    print(f"error: {problem}     [exit {code}]", file=sys.stderr)
+    print(f"error: {printable(str(problem))}     [exit {code}]", file=sys.stderr)
     return code

@@ -4,6 +4,7 @@ import argparse
 import functools
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from mixscope.errors import ConfigError
@@ -54,22 +55,26 @@ def tracked(names: Sequence[str]) -> list[str]:
     return [word for name in names for word in ("--track", name)]
 
 
-def chosen(arguments: argparse.Namespace, runs: int) -> tuple[Callable[..., Any], Any, int]:
+def chosen(arguments: argparse.Namespace, runs: int, out: Path) -> tuple[Callable[..., Any], Any, int]:
     """What stands for `scheduler.run` where the user wants it, its options, and how many runs go at once, 0
     where that shows only later.
 
-    runs: how many there are; a cluster is given all of them without --slots, it has a queue of its own.
+    runs: how many there are; a cluster is given all of them without --slots, it has a queue of its own. out:
+    the study's folder.
     Raises ConfigError for options that do not belong together.
     """
     many = None if arguments.slots in (None, "auto") else _whole(arguments.slots)
     if arguments.executor != "slurm" and arguments.slurm:
         raise ConfigError("--slurm: goes with --executor slurm")
     if arguments.executor == "local":
-        return _here(arguments, 1 if arguments.slots is None else many, runs)
+        return _here(arguments, 1 if arguments.slots is None else many, runs, out)
     return _cluster(arguments, many, runs)
 
 
-def _here(arguments: argparse.Namespace, many: int | None, runs: int) -> tuple[Callable[..., Any], Any, int]:
+def _here(
+    arguments: argparse.Namespace, many: int | None, runs: int, out: Path
+) -> tuple[Callable[..., Any], Any, int]:
+    from mixscope import threads
     from mixscope.hardware import cores
     from mixscope.studies import scheduler, slots
 
@@ -77,13 +82,18 @@ def _here(arguments: argparse.Namespace, many: int | None, runs: int) -> tuple[C
         raise ConfigError(
             "--cpus-per-run and --gpus-per-run: go with --executor ray or slurm; here use --slots"
         )
-    most, threads, environments, pace = slots.plan(many, runs=runs, cores=cores(), clock=time.monotonic)
+    decided = threads.of_study(out)
+    most, each, environments, pace = slots.plan(
+        many, runs=runs, cores=decided.count or cores(), clock=time.monotonic
+    )
     options = scheduler.Options(
         slots=most,
-        threads=threads,
+        threads=each,
         hang_seconds=arguments.hang_seconds,
         environments=environments,
         pace=pace,
+        fork=not arguments.no_fork_server,
+        decided=decided,
     )
     return scheduler.run, options, 0 if many is None else most
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import ConfigError
+from mixscope.formatting import printable
 
 if TYPE_CHECKING:
     from mixscope.report.words import Words
@@ -47,6 +48,9 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, of the words with all that have no option's name side by side."""
         words = list(sys.argv[1:] if args is None else args)
+        odd = next((word for word in words if printable(word) != word), None)
+        if odd is not None:
+            self.error(f"{printable(odd)}: holds control characters, which no name or path of ours has")
         if self._subparsers:
             return super().parse_known_args(words, namespace)
         found, left = super().parse_known_args(self._parted(words), namespace)

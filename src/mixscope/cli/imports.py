@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.cli.grammar import declare
+from mixscope.cli.grammar import declare, language, spoken
+from mixscope.formatting import padded
 
 if TYPE_CHECKING:
     from mixscope.results import Results
@@ -21,11 +22,15 @@ def add(commands: Any) -> None:
         "  mixscope import output/train --out results.zip\n"
         "  mixscope import lightning_logs --out results.zip --column accuracy=val_acc\n"
         "  mixscope import mlruns --out results.zip --epoch best-on-validation\n"
-        "  mixscope import wandb-export.csv --out results.zip\n"
+        "  mixscope import wandb-runs.csv --out results.zip             # exported table of runs\n"
+        "  mixscope import wandb-chart.csv --out results.zip            # exported chart: a row a step\n"
         "  mixscope judge results.zip",
     )
     command.add_argument(
-        "source", type=Path, metavar="SOURCE", help="a folder of runs, one log, or an exported table of runs"
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a folder of runs, one log, or an exported chart or table of runs",
     )
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="a bundle (.zip, or a folder) or a table (.csv)"
@@ -52,11 +57,13 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--baseline", metavar="LEVEL", help="the level to compare others with")
     command.add_argument("--n-test", type=int, metavar="N", help="number of test examples")
+    language(command)
 
 
 def import_(arguments: argparse.Namespace) -> None:
     """Writes the bundle and says what was found out."""
     from mixscope.errors import ConfigError
+    from mixscope.findings import Finding
     from mixscope.results import bundle, columns, runs_table, trackers
     from mixscope.results.runs_table import Reading
     from mixscope.results.trackers import runs as logged
@@ -81,13 +88,11 @@ def import_(arguments: argparse.Namespace) -> None:
         factors=arguments.factor,
         source=str(arguments.source),
     )
-    notes = [f"{program}: {found.notes[0]}", *found.notes[1:]]
-    others = [f"{len(files)} of {kind}" for kind, files in trackers.kinds(arguments.source).items()]
+    first = Finding("read-logged", params={"program": program, "what": found.notes[0]})
+    notes = [first, *found.notes[1:]]
+    others = [f"{kind} {len(files)}" for kind, files in trackers.kinds(arguments.source).items()]
     if len(others) > 1:
-        notes.append(
-            f"log files of several programs: {', '.join(others)}; those of {program} were taken, give the"
-            " folder of the others to import them"
-        )
+        notes.append(Finding("read-programs", params={"counts": others, "program": program}))
     name = arguments.source.resolve().name if arguments.source.is_dir() else arguments.source.stem
     results = runs_table.of_table(
         found.table,
@@ -101,7 +106,7 @@ def import_(arguments: argparse.Namespace) -> None:
         name=name,
         notes=notes,
     )
-    _write(arguments.out, results, found.table if as_csv else None)
+    _write(arguments, results, found.table if as_csv else None)
 
 
 def _table(arguments: argparse.Namespace, given: list[tuple[str, str]], as_csv: bool) -> None:
@@ -120,20 +125,21 @@ def _table(arguments: argparse.Namespace, given: list[tuple[str, str]], as_csv: 
             n_test=arguments.n_test,
         ),
     )
-    _write(arguments.out, results, table_files.of_frame(results.to_frame()) if as_csv else None)
+    _write(arguments, results, table_files.of_frame(results.to_frame()) if as_csv else None)
 
 
-def _write(out: Path, results: "Results", table: "Table | None") -> None:
+def _write(arguments: argparse.Namespace, results: "Results", table: "Table | None") -> None:
     """Writes the table, or else a bundle, and says what was read."""
     from mixscope.atomic import replacing
     from mixscope.results import bundle
     from mixscope.results.table_files import to_csv
 
+    out, words = arguments.out, spoken(arguments.lang)
     if table is None:
         bundle.write(results, out)
     else:
         with replacing(out) as file:
             file.write(to_csv(table).encode())
     for note in results.notes:
-        print(f"read      {note}")
+        print(f"{padded(words('judge.read'), 10)}{words.render(note)}")
     print(f"written   {out}: {len(results.done)} of {len(results.runs)} runs done")

@@ -69,13 +69,14 @@ def judge(arguments: argparse.Namespace) -> None:
                 "problems": [{**dataclasses.asdict(p), "sentence": p.sentence} for p in problems],
                 "budget": [_row(b, point) for b in budgets for point in b.points],
                 "exploratory": [dataclasses.asdict(e) | {"said": e.said} for e in explored],
-                "notes": found.notes,
+                "notes": found.said(),
                 "unchecked": health.unchecked(found),
             }
         )
     if arguments.format != "text":
         made = judgement.judge(found, checkpoint=arguments.checkpoint)
-        print(made.to_latex() if arguments.format == "latex" else made.to_markdown(), end="")
+        lang = spoken(arguments.lang).language
+        print(made.to_latex(lang) if arguments.format == "latex" else made.to_markdown(lang), end="")
         return
     words = spoken(arguments.lang)
     if found.plan is None:
@@ -202,8 +203,8 @@ def _what_it_would_take(reading: Any, words: "Words") -> Iterator[str]:
         if reading.seeds_low is None:
             if reading.look is None or reading.look.of == 1:
                 yield words("judge.too_small")
-        else:
-            low, high = reading.seeds_low, reading.seeds_high
+        elif (settling := reading.seeds_would_settle) is not None:
+            low, high = settling
             seeds = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
             yield words("answer.seeds_needed", n=seeds)
 

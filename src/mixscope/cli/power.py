@@ -10,7 +10,7 @@ from typing import Any
 
 from mixscope.cli import tables
 from mixscope.cli.grammar import declare, print_json
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, unknown
 
 COUNTED = "power counts seeds alone: the examples of the test set add to what a real study sees"
 NOTHING = "nothing is claimed that power could be computed for: estimates have none"
@@ -42,7 +42,13 @@ def declare_power(command: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--pilot", type=Path, metavar="RUNS", help="standard deviations between runs of earlier results"
     )
-    source.add_argument("--sd", type=float, metavar="PP", help="one standard deviation for all, in pp")
+    source.add_argument(
+        "--sd",
+        action="append",
+        metavar="PP",
+        help="standard deviation between runs in pp, of all experiments or, as EXPERIMENT=PP, of one; may be"
+        " repeated (default: the range of published ones)",
+    )
     _declare_effect(command)
 
 
@@ -62,16 +68,20 @@ def power_of_study(
     from mixscope.claims import planning
     from mixscope.results import sources
 
-    _check(arguments.effect, arguments.sd)
+    _check("--effect", arguments.effect)
+    names = {tuple(cell.values()): name for name, cell in study.cells()}
     spreads: dict[str, Any] = {}
     if arguments.pilot is not None:
         spreads, otherwise = planning.observed(sources.load(arguments.pilot))
-    elif arguments.sd is not None:
-        otherwise = planning.assumed(arguments.sd)
     else:
+        given = _given(arguments.sd or (), list(names.values()))
         sets = {stands.run.config.data.name for stands in found}
-        otherwise = planning.published(sets.pop() if len(sets) == 1 else None)
-    names = {tuple(cell.values()): name for name, cell in study.cells()}
+        spreads = {name: planning.assumed(sd) for name, sd in given.items() if name is not None}
+        otherwise = (
+            planning.assumed(given[None])
+            if None in given
+            else planning.published(sets.pop() if len(sets) == 1 else None)
+        )
     curves = planning.of_claims(
         study.claims,
         study.factors,
@@ -116,7 +126,7 @@ def power(arguments: argparse.Namespace) -> None:
     """Prints power against seeds for the claims of any results, or for gains where nothing was claimed."""
     from mixscope.claims import planning
 
-    _check(arguments.effect, None)
+    _check("--effect", arguments.effect)
     found = tables.load(arguments, arguments.results)
     spreads, otherwise = planning.observed(found)
     if found.claims:
@@ -172,10 +182,24 @@ def _name(contrast: Any) -> str:
     return " ".join(dict.fromkeys(part for part in every if part))
 
 
-def _check(effect: float | None, sd: float | None) -> None:
-    for name, value in (("--effect", effect), ("--sd", sd)):
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise ConfigError(f"{name}: expected percentage points above 0, got {value:g}")
+def _given(pairs: Sequence[str], experiments: Sequence[str]) -> dict[str | None, float]:
+    """Standard deviations by experiment, and under None that of all others. Raises ConfigError."""
+    found: dict[str | None, float] = {}
+    for pair in pairs:
+        name, _, value = pair.rpartition("=")
+        if name and name not in experiments:
+            raise ConfigError(unknown("--sd", "experiment", name, experiments))
+        try:
+            found[name or None] = float(value)
+        except ValueError:
+            raise ConfigError(f"--sd: expected PP or EXPERIMENT=PP, for instance 0.4, got {pair!r}") from None
+        _check("--sd", found[name or None])
+    return found
+
+
+def _check(option: str, value: float | None) -> None:
+    if value is not None and not (value > 0 and math.isfinite(value)):
+        raise ConfigError(f"{option}: expected percentage points above 0, got {value:g}")
 
 
 def _source(otherwise: Any, spreads: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """`mixscope train`, `mixscope eval` and `mixscope export`: one run, and finished runs again."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -78,20 +79,54 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace, stop: Stop) -> None:
+    from mixscope import threads
     from mixscope.data.store import data_root
-    from mixscope.runs import display, execute
+    from mixscope.runs import records
     from mixscope.study import config
 
     settings = config.load(arguments.config, arguments.settings)
-    root = data_root(arguments.root)
-    show = display.silent() if arguments.json else display.terminal()
-    asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
-    if arguments.dry_run:
-        plan = execute.describe(settings, **asked)
-        return print_json(plan) if arguments.json else None
-    summary = execute.run(settings, **asked, track=arguments.track)
+    place = arguments.out if arguments.out is not None else Path("runs") / records.name_of(settings)
+    decided = threads.decide(begun=_begun(place))
+    with decided.settled():  # before torch is imported
+        from mixscope.runs import display, execute
+
+        root = data_root(arguments.root)
+        show = display.silent() if arguments.json else display.terminal()
+        if decided.options and not arguments.dry_run and _may_time(settings.run.device):
+            import torch
+
+            from mixscope.runs import probe
+
+            decided = decided.timed(probe.rates(settings, root=root, counts=decided.options))
+            os.environ[threads.WHY] = decided.why
+            torch.set_num_threads(decided.count or torch.get_num_threads())
+        if os.environ.get("RANK", "0") == "0":
+            show.line(f"threads   {decided.why}")
+        asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
+        if arguments.dry_run:
+            plan = execute.describe(settings, **asked)
+            return print_json(plan) if arguments.json else None
+        summary = execute.run(settings, **asked, track=arguments.track)
     if arguments.json:
         print_json(summary)
+
+
+def _may_time(device: str) -> bool:
+    """Whether steps can be timed in forks of this process: not where CUDA may be needed."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    on_cpu = device == "cpu" or (device == "auto" and not Path("/dev/nvidiactl").exists())
+    return hasattr(os, "fork") and alone and on_cpu
+
+
+def _begun(place: Path) -> int | None:
+    """The threads that the run there began with on a CPU; None where there is none."""
+    from mixscope.runs import records
+
+    try:
+        device = records.read_environment(place)["device"]
+    except (DataError, OSError):
+        return None  # what is wrong with its records is said where they are taken up
+    return None if device.get("type") == "cuda" else int(device["threads"])
 
 
 def evaluate(arguments: argparse.Namespace) -> int:

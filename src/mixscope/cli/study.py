@@ -19,7 +19,7 @@ from mixscope.cli.grammar import (
     table,
 )
 from mixscope.cli.power import declare_power, power_of_study
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, DiskFull
 
 if TYPE_CHECKING:
     from mixscope.results import Results
@@ -104,6 +104,11 @@ def add(commands: Any) -> None:
                 default=900.0,
                 metavar="S",
                 help="kill a run that is silent so long",
+            )
+            command.add_argument(
+                "--no-fork-server",
+                action="store_true",
+                help="start each run as a process that imports everything anew",
             )
             declare_executor(command)
             declare_track(command)
@@ -203,15 +208,18 @@ def study_export(arguments: argparse.Namespace) -> None:
 
 
 def study_new(arguments: argparse.Namespace) -> None:
+    from mixscope.atomic import replacing
     from mixscope.study import matrix
 
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
+    if file.exists() or file.is_symlink():
+        raise ConfigError(f"{file}: is there already; give another --out, or remove it")
     try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError as problem:
-        raise ConfigError(f"{file}: is there already; give another --out, or remove it") from problem
+        with replacing(file) as opened:
+            opened.write(text.encode())
+    except DiskFull:
+        raise
     except OSError as problem:
         raise ConfigError(f"{file}: cannot be written ({problem.strerror}); give another --out") from problem
     if arguments.json:
@@ -263,7 +271,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
                 "name": s.run.name,
                 "cell": dict(s.run.cell),
                 "seed": s.run.seed,
-                "digest": s.run.config.digest,
+                "digest": s.run.digest,
                 "state": s.state,
                 **dataclasses.asdict(cost),
                 "settings": s.run.config.semantic(),
@@ -395,7 +403,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     from mixscope.results import folders, tables
     from mixscope.studies import folder, names, progress_table
 
-    run, options, fixed = chosen(arguments, len(runs))
+    run, options, fixed = chosen(arguments, len(runs), out)
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
     names.check(study, runs, root=root)
@@ -535,7 +543,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
         nonlocal seen
         seen += 1
         if not arguments.json:
-            print(f"{seen:>3}/{len(done)}  sound  {path.name}", flush=True)
+            output.line(f"{seen:>3}/{len(done)}  sound  {path.name}", work="evaluation")
 
     verify.finished(done, root=data_root(arguments.root), notice=notice)
     results, kept = folders.of_plan(study, out), _kept(runs)

@@ -32,7 +32,11 @@ def options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--table", type=int, metavar="N", help="of a file with several tables: the Nth")
     command.add_argument(
-        "--claims", type=Path, metavar="YAML", help="of a table: what was claimed (`mixscope claims new`)"
+        "--claims",
+        type=Path,
+        metavar="YAML",
+        help="what was claimed (`mixscope claims new`); in place of a study's own claims it is post hoc,"
+        " unless its runs recorded the same when they began",
     )
 
 
@@ -57,7 +61,7 @@ def load(
             raise ConfigError(f"--{name.replace('_', '-')}: expected {least} or more, got {value}")
     claimed = None if arguments.claims is None else claims_files.read(arguments.claims)
     given = {"column": arguments.column, "n-test": arguments.n_test, "n-seeds": arguments.n_seeds}
-    given |= {"table": arguments.table, "claims": arguments.claims}
+    given |= {"table": arguments.table}
     reading = Reading(
         columns=columns.declared(arguments.column),
         baseline=arguments.baseline,
@@ -79,15 +83,15 @@ def load(
         raise ConfigError(
             f"{', '.join(used)}: {source} is a study, which says this itself; these options are for tables"
         )
-    return found if claimed is None or found.plan is not None else claimed.put_into(found)
+    return found if claimed is None or (beside and found.plan is not None) else claimed.put_into(found)
 
 
 def notes(results: "Results", words: "Words") -> Iterator[str]:
-    """What was found out in reading a table (in English), and what cannot be checked of it."""
+    """What was found out in reading a table, and what cannot be checked of it."""
     from mixscope.claims import health
 
     for note in results.notes:
-        yield f"{padded(words('judge.read'), 10)}{note}"
+        yield f"{padded(words('judge.read'), 10)}{words.render(note)}"
     unchecked = health.unchecked(results)
     if results.plan is None and unchecked:
         kinds = [words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked]

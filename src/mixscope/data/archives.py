@@ -1,8 +1,8 @@
-"""Archives from strangers, unpacked without giving them any power.
+"""Unpacks untrusted archives safely.
 
-An archive is unpacked into a hidden folder beside its place and takes its name when all of it is there: plain
-files and folders only, never outside, never more than was allowed, whatever the headers declare. What a tar
-member may be is decided by the standard library's data filter.
+An archive is unpacked into a hidden folder beside its destination and renamed when complete. Only plain files
+and folders are written, never outside the folder and never more than the limits allow, whatever the headers
+declare. Allowed tar members are decided by the standard library's data filter.
 """
 
 import bz2
@@ -29,14 +29,14 @@ _CHUNK = 1 << 20  # also the longest header a tar file may have
 _DEPTH = 32  # folders in a member's name
 _OVERHEAD = 4096  # bytes of headers and padding that one tar member may need
 _ZIP = (b"PK\3\4", b"PK\5\6")
-_COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {  # tar files, by their first bytes
+_COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {  # compressed tar files by their first bytes
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     b"BZh": bz2.BZ2File,
 }
 _NOT_READ = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
 
-# What the readers below raise for a damaged archive; OSError covers gzip's complaints and the disk's.
+# Raised by the readers below for a damaged archive; OSError covers gzip and the disk.
 _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
     *(OverflowError, RecursionError, NotImplementedError, IndexError),
@@ -44,7 +44,13 @@ _DAMAGED = (
 
 
 class _Member(NamedTuple):
-    """name: as the archive has it. size: declared, in bytes; None for a folder. chunks: its bytes."""
+    """A member of an archive.
+
+    Attributes:
+        name: As in the archive.
+        size: Declared size in bytes; None for a folder.
+        chunks: Its bytes.
+    """
 
     name: str
     size: int | None
@@ -54,23 +60,25 @@ class _Member(NamedTuple):
 def unpack(
     archive: Path, into: Path, *, max_files: int, max_bytes: int, progress: Progress | None = None
 ) -> list[str]:
-    """Unpacks a zip, tar, tar.gz, tar.bz2 or tar.xz file, told by its first bytes, into a new folder.
+    """Unpacks a zip, tar, tar.gz, tar.bz2 or tar.xz file, recognized by its first bytes, into a new folder.
 
-    Files get the permissions and times of new files, not the archive's. Backslashes in the names of a zip
-    file are separators, as Windows tools mean them.
+    Files get default permissions and times, not the archive's. Backslashes in names of a zip file are
+    separators, as Windows tools write them.
 
     Args:
-        max_files: Most members, folders included.
-        max_bytes: Most bytes that members declare and that they really unpack to.
-        progress: Gets the bytes of the archive that were read, and its size.
+        archive: The archive.
+        into: Folder to create.
+        max_files: Largest number of members, folders included.
+        max_bytes: Largest number of bytes, both declared and actually unpacked.
+        progress: Called with the bytes of the archive read so far, and its size.
 
     Returns:
-        Names of the symbolic links in a tar file, which lead to places inside it and are left out.
+        Names of symbolic links in a tar file that point inside it; they are skipped.
 
     Raises:
-        DataError: And leaves no `into`: for members that are devices or sparse files, lead outside or come
-            twice; for a damaged or truncated archive; for one that exceeds a bound or the disk; and when
-            `into` is there already.
+        DataError: If a member is a device or sparse file, points outside or occurs twice; if the archive is
+            damaged or truncated, exceeds a limit or the disk; or if `into` exists. Then `into` is not
+            created.
     """
     if into.exists():
         raise DataError("is there already; remove it, or unpack into another folder", path=into)
@@ -110,9 +118,9 @@ def unpack(
 
 @contextmanager
 def _appearing(into: Path) -> Iterator[Path]:
-    """An empty folder beside `into` that takes its name when the block ends without an error."""
+    """Yields an empty folder beside `into`, renamed to it when the block ends without an error."""
     folder = into.with_name(f".{into.name}.{os.getpid()}.part")
-    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed and had our number
+    shutil.rmtree(folder, ignore_errors=True)  # left by a killed process with the same id
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -123,7 +131,7 @@ def _appearing(into: Path) -> Iterator[Path]:
 
 
 def _write(member: _Member, archive: Path, folder: Path, allowed: int) -> Iterator[int]:
-    """Writes one member, and yields the size of each piece: what arrives counts, not what was declared."""
+    """Writes one member and yields the size of each piece; actual bytes count, not the declared size."""
     place = folder.joinpath(*_parts(member.name, archive))
     where = f"{archive}: member {member.name!r}"
     if member.size is not None and not 0 <= member.size <= allowed:
@@ -152,7 +160,7 @@ def _write(member: _Member, archive: Path, folder: Path, allowed: int) -> Iterat
 
 
 def _parts(name: str, archive: Path) -> tuple[str, ...]:
-    """The parts of a member's name, none of which leads out of the folder."""
+    """The components of a member's name, none of which leads outside the folder."""
     parts = PurePosixPath(name).parts
     odd = (
         name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name)
@@ -166,7 +174,7 @@ def _parts(name: str, archive: Path) -> tuple[str, ...]:
 
 @contextmanager
 def _reading(archive: Path) -> Iterator[None]:
-    """Turns what the standard library says of a damaged archive into one sentence."""
+    """Converts the standard library's errors for damaged archives into a DataError."""
     try:
         yield
     except DataError:
@@ -200,7 +208,7 @@ def _zip_members(
                 raise DataError(f"{where} is a link or a device; only files and folders are unpacked")
             if info.flag_bits & 1:
                 raise DataError(f"{where} is encrypted; unpack the archive yourself and give the folder")
-            # Others are not bounded by the library: a few of their bytes may unpack to very many at once.
+            # The library does not bound other methods: a few bytes may unpack to very many at once.
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise DataError(f"{where} is compressed in another way than deflate; pack it again")
             if name.endswith("/"):
@@ -246,10 +254,10 @@ def _tar_members(
                     content = source.extractfile(info)
                     assert content is not None, "the filter lets files pass, links and folders"
                     yield _Member(info.name, info.size, _pieces(content, archive))
-        # The library takes a broken or missing header for the end; a whole archive ends with empty blocks.
+        # The library treats a broken header as the end; a complete archive ends with empty blocks.
         if meter.last != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("it ends without an end mark")
-        # The checksums of gzip, bz2 and xz come last, and are compared only when all has been read.
+        # The checksums of gzip, bz2 and xz are at the end and checked only when everything is read.
         while meter.read(_CHUNK):
             pass
 
@@ -261,10 +269,10 @@ def _pieces(file: IO[bytes], archive: Path) -> Iterator[bytes]:
 
 
 class _Meter(io.BufferedIOBase):
-    """A stream that goes forward only, in bounded steps, to a bounded end.
+    """A forward-only stream with bounded reads and a bounded length.
 
-    The tar reader would otherwise hold a header of any declared length in memory, and follow a
-    negative length back to where it came from.
+    Otherwise the tar reader would hold a header of any declared length in memory, and would seek backwards
+    for a negative length.
     """
 
     def __init__(self, stream: IO[bytes], limit: int) -> None:

@@ -1,4 +1,4 @@
-"""Copies of data sets that lie about, from which one can be prepared without a download."""
+"""Finds local copies of data sets, from which they can be prepared without a download."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from mixscope.data import listing
 from mixscope.data.readers.image_folder import ROLES
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".parquet")
-BEGINNINGS = {  # of the names of published archives and of the folders in them
+BEGINNINGS = {  # prefixes of the names of published archives and of the folders in them
     "cifar10": ("cifar-10-python", "cifar-10-binary", "cifar-10-batches"),
     "cifar100": ("cifar-100-python", "cifar-100-binary"),
     "tiny-imagenet": ("tiny-imagenet-200",),
@@ -14,15 +14,21 @@ BEGINNINGS = {  # of the names of published archives and of the folders in them
 
 
 def at_hand(places: list[Path]) -> dict[str, list[Path]]:
-    """Archives and folders in `places` from which a data set can be prepared, by its name.
+    """Finds archives and folders from which a data set can be prepared.
 
-    Known sets are told by the names of what their homes publish, image folders by their splits.
+    Known data sets are recognized by the names of their published files, image folders by their splits.
+
+    Args:
+        places: Folders to search.
+
+    Returns:
+        Paths by name of the data set.
     """
     found: dict[str, list[Path]] = {}
     for place in dict.fromkeys(place.absolute() for place in places):
         try:
             inside = listing.visible(place)
-        except OSError:  # not there, or not ours to look into
+        except OSError:  # missing or not readable
             continue
         for name in inside:
             if (data := _set_of(place / name)) is not None:

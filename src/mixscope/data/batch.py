@@ -1,4 +1,4 @@
-"""What the loader hands over: a batch, and what may be left to do to it."""
+"""Types passed from the loader to training: a batch, and the steps left to a device."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +9,14 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What a network is fed; training and evaluation must agree. mean and std are of bytes / 255."""
+    """The input format of a network, the same in training and evaluation.
+
+    Attributes:
+        size: Side of the images in pixels.
+        mean: Mean of each channel, of bytes / 255.
+        std: Standard deviation of each channel, of bytes / 255.
+        channels: Order of the channels.
+    """
 
     size: int
     mean: tuple[float, ...]
@@ -18,12 +25,23 @@ class InputSpec:
 
 
 class Pending(NamedTuple):
-    """What is left to do to a batch of raw bytes: the draws that device.finish carries out.
+    """The augmentation left to do on a batch of raw bytes, applied by device.finish.
 
-    pad: zero pixels on each side before the crop. crop int32 (n, 2), row and column of the window; flip bool
-    (n,); erase: int32 (n, 4), boxes that become `blank`, uint8 (3,), None where nothing is erased. When the
-    batch is mixed: the partners' bytes uint8 (n, 3, H, W), crops, flips and erased boxes; box int32 (n, 4)
-    and blend float32 (n,), or mask float32 (n or 1, H, W); resized: whether the box holds the whole partner.
+    Attributes:
+        pad: Zero pixels on each side before the crop.
+        crop: int32 (n, 2), row and column of the window.
+        flip: bool (n,), horizontal flip.
+        partner_images: uint8 (n, 3, H, W), raw bytes of the partners; None, like all fields up to `mask`, for
+            a batch that is not mixed.
+        partner_crop: Crops of the partners.
+        partner_flip: Flips of the partners.
+        box: int32 (n, 4), y0, y1, x0, x1 in pixels.
+        blend: float32 (n,), weight of the own image inside the box.
+        mask: float32 (n or 1, H, W), weight of the own image at each pixel, in place of box and blend.
+        resized: Whether the box holds the whole partner, resized.
+        erase: int32 (n, 4), erased boxes; None where nothing is erased.
+        partner_erase: Erased boxes of the partners.
+        blank: uint8 (3,), colour of erased boxes.
     """
 
     pad: int
@@ -42,10 +60,12 @@ class Pending(NamedTuple):
 
 
 class Inner(NamedTuple):
-    """What a method leaves to the network (training/hidden.py).
+    """The part of a mixing plan that the network applies (training/hidden.py).
 
-    place: in [0, 1), the block where activations are mixed, with partner int64 (n,), positions in the batch;
-    or box: int32 (n, 4), of pixels that are the partner's, for label weights by attention.
+    Attributes:
+        place: In [0, 1), relative depth of the block at which activations are mixed.
+        partner: int64 (n,), positions in the batch, if activations are mixed.
+        box: int32 (n, 4), pixels taken from the partner, for label weights by attention.
     """
 
     place: float | None = None
@@ -54,12 +74,18 @@ class Inner(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """This rank's part of one global batch, n images. Its memory is reused once the next one is asked for.
+    """This rank's part of one global batch of n images.
 
-    images: float32 (n, 3, H, W), normalised; or, where a device augments, raw bytes uint8 with `pending`.
-    labels: int64 (n,). ids: int64 (n,), rows of the stored split, read-only, not overwritten.
-    partner_labels: int64 (n,) and lam: float32 (n,), the weight of the own label; None when it is not mixed.
-    inner: what is left to the network.
+    Its memory is reused once the next batch is requested.
+
+    Attributes:
+        images: float32 (n, 3, H, W), normalised; raw uint8 together with `pending` where the device augments.
+        labels: int64 (n,).
+        ids: int64 (n,), rows of the stored split; read-only and not overwritten.
+        partner_labels: int64 (n,); None for a batch that is not mixed.
+        lam: float32 (n,), weight of the own label; None for a batch that is not mixed.
+        pending: Steps left to the device.
+        inner: Mixing left to the network.
     """
 
     images: torch.Tensor
@@ -71,7 +97,7 @@ class Batch(NamedTuple):
     inner: Inner | None = None
 
     def targets(self, n_classes: int) -> torch.Tensor:
-        """Label weights, float32 (n, n_classes), as torch's cross_entropy takes them."""
+        """Returns label weights, float32 (n, n_classes), as torch's cross_entropy takes them."""
         found = torch.nn.functional.one_hot(self.labels, n_classes).float()
         if self.partner_labels is None or self.lam is None:
             return found

@@ -1,4 +1,4 @@
-"""One batch, from draws and stored bytes: a pure function of (epoch, batch)."""
+"""Builds one batch from draws and stored bytes, as a pure function of (epoch, batch)."""
 
 import threading
 from dataclasses import dataclass, field
@@ -15,15 +15,19 @@ from mixscope.mixing import Plans
 
 
 def is_ctrl_c(problem: BaseException) -> bool:
-    """Whether it is the user's interrupt, which reaches the main thread only, and once."""
+    """Whether an exception is a KeyboardInterrupt in the main thread."""
     return isinstance(problem, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 class Epoch(NamedTuple):
-    """What is known of an epoch before its first batch. labels: int64, in its order.
+    """What is known about an epoch before its first batch.
 
-    Labels are brought in order all at once, when they are near; a batch that looked for its own would wait
-    for most of them.
+    Labels are gathered for the whole epoch at once: gathered per batch, most of them would be cache misses.
+
+    Attributes:
+        draws: Sampling order and augmentation parameters.
+        labels: int64, in sampling order.
+        plans: Mixing plans, None where nothing is mixed.
     """
 
     draws: Draws
@@ -32,14 +36,14 @@ class Epoch(NamedTuple):
 
 
 class Slot:
-    """The memory of one batch."""
+    """The buffers of one batch."""
 
     def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
         self._tensors = tensors
         self._parts: dict[int, tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]] = {}
 
     def part(self, n: int) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
-        """Memory for n images by name, as torch tensors and the same as arrays; kept, for few sizes occur."""
+        """Views of the buffers for n images by name, as tensors and arrays; cached, since few sizes occur."""
         if n not in self._parts:
             tensors = {name: tensor[:n] for name, tensor in self._tensors.items()}
             self._parts[n] = tensors, {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -48,11 +52,26 @@ class Slot:
 
 @dataclass(slots=True, kw_only=True)
 class BatchBuilder:
-    """Makes any batch of one rank. All it keeps are the draws of two epochs, which would come out the same.
+    """Builds any batch of one rank. Its only state is a cache of the draws of two epochs.
 
-    images: uint8 (N, 3, size, size), read-only, and labels: int64 (N,), of the stored split; rows: int64,
-    those of the logical split. peaks: uint16 (N, 2), see saliency.py, where the
-    mixer needs them. The rest is as the loader is told.
+    Attributes:
+        images: uint8 (N, 3, size, size), of the stored split, read-only.
+        labels: int64 (N,), of the stored split.
+        rows: int64, rows of the stored split in the logical split.
+        spec: Input format of the network.
+        batches: Batches per epoch.
+        sampling: See loader_settings.py.
+        augmentation: See loader_settings.py.
+        workers: See loader_settings.py.
+        peaks: uint16 (N, 2), saliency peaks (saliency.py); None where the mixer does not need them.
+        pad: Zero pixels on each side before a crop.
+        fill: Kernel of `kernels.fused`.
+        resample: Kernel of `kernels.resampler`, for base "rrc".
+        scale: float32 (3,), see kernels.normaliser.
+        bias: float32 (3,), see kernels.normaliser.
+        blank: uint8 (3,), colour of erased boxes.
+        lock: Guards `drawn`.
+        drawn: Cached epochs.
     """
 
     images: np.ndarray
@@ -85,11 +104,11 @@ class BatchBuilder:
 
     @property
     def most(self) -> int:
-        """Images of the largest batch of this rank."""
+        """Number of images in the largest batch of this rank."""
         return -(-self.sampling.batch_size // self.workers.ranks)
 
     def slot(self) -> Slot:
-        """Memory for the largest batch."""
+        """Allocates buffers for the largest batch."""
         n, size = self.most, self.spec.size
         mixer, raw = self.augmentation.mixer, self.workers.device_augment
 
@@ -118,29 +137,29 @@ class BatchBuilder:
         return Slot(tensors)
 
     def scratch(self) -> np.ndarray:
-        """Memory that a thread works in: the cropped bytes of all images that a mixed batch is made of."""
+        """Allocates a thread's scratch memory: the cropped bytes of all images of a mixed batch."""
         unused = self.augmentation.mixer is None or self.workers.device_augment
         n = 0 if unused else self.most if self.workers.ranks == 1 else 2 * self.most
         return np.empty((n, 3, self.spec.size, self.spec.size), np.uint8)
 
     def draws(self, epoch: int) -> Epoch:
-        """All draws of an epoch; those of two are kept, because one begins while the other ends."""
-        found = self.drawn.get(epoch)  # without the lock: who has what it needs must not wait for a draw
+        """Returns the draws of an epoch; two epochs are cached, since one begins while the other ends."""
+        found = self.drawn.get(epoch)  # without the lock: a cached epoch must not wait for another's draw
         if found is None:
             with self.lock:
                 found = self.drawn.get(epoch)
                 if found is None:
                     found = self._draw(epoch)
-                    for old in list(self.drawn)[:-1]:  # all but the one that was drawn last
+                    for old in list(self.drawn)[:-1]:  # all but the latest
                         del self.drawn[old]
                     self.drawn[epoch] = found
         return found
 
     def look_ahead(self, epoch: int) -> None:
-        """Draws an epoch before it is needed."""
+        """Draws an epoch in advance."""
         try:
             self.draws(epoch)
-        except BaseException as problem:  # whoever needs the epoch meets the same one, and tells
+        except BaseException as problem:  # raised again where the epoch is needed
             if is_ctrl_c(problem):
                 raise
 
@@ -162,7 +181,14 @@ class BatchBuilder:
         return Epoch(draws, self.labels[draws.order], plans)
 
     def make(self, epoch: int, batch: int, into: Slot, scratch: np.ndarray) -> Batch:
-        """One batch of an epoch, in the memory of `into`."""
+        """Builds one batch of an epoch.
+
+        Args:
+            epoch: Epoch, from 0.
+            batch: Index of the batch in the epoch.
+            into: Buffers to fill.
+            scratch: Scratch memory of the calling thread.
+        """
         draws, labels, plans = self.draws(epoch)
         whole = order.members(len(self.rows), self.sampling.batch_size, batch)
         n = whole.stop - whole.start
@@ -172,7 +198,7 @@ class BatchBuilder:
         labels = labels[whole]
         arrays["labels"][:] = labels[mine]
         plan = plans.of(batch, n) if plans is not None else None
-        inside = plan is not None and plan.place is not None  # the network mixes, not the pixels
+        inside = plan is not None and plan.place is not None  # activations are mixed, not pixels
         if plan is None or inside:
             pending = (
                 self._collect(draws, (own, places), tensors, arrays) if self.workers.device_augment else None
@@ -183,7 +209,7 @@ class BatchBuilder:
             if plan is None:
                 return made
         partner = plan.partner[mine]
-        arrays["partner_labels"][:] = labels[partner]  # an error where a plan leads out of the batch
+        arrays["partner_labels"][:] = labels[partner]  # raises where a plan leads out of the batch
         arrays["lam"][:] = plan.lam[mine]
         if inside:
             made = made._replace(inner=Inner(plan.place, torch.from_numpy(partner.copy())))
@@ -202,7 +228,7 @@ class BatchBuilder:
                     arrays["mask"][: len(mask)] = mask
                     pending = pending._replace(mask=tensors["mask"][: len(mask)])
                 pending = pending._replace(resized=plan.resized)
-            else:  # a partner may be another rank's
+            else:  # partners may belong to other ranks
                 both, at = np.concatenate([own, partners[0]]), np.arange(len(own), 2 * len(own))
                 both_places = np.concatenate([places, partners[1]])
                 mixed = at, box, blend, mask, plan.resized
@@ -232,8 +258,13 @@ class BatchBuilder:
     ) -> None:
         """Writes finished images of the first of `rows`.
 
-        places: of their draws. mixed: partners, as positions in `rows`, and how they are mixed
-        (kernels.fused).
+        Args:
+            draws: Draws of the epoch.
+            rows: Rows of the stored split.
+            places: Indices of their draws.
+            mixed: Partners, as positions in `rows`, and how they are mixed (kernels.fused).
+            out: float32 (n, 3, H, W), written in full.
+            scratch: Scratch memory.
         """
         source = self._source(draws, rows, places)
         self.fill(*source, self.blank, *mixed, self.scale, self.bias, scratch, out)
@@ -241,9 +272,9 @@ class BatchBuilder:
     def _source(
         self, draws: Draws, rows: np.ndarray, places: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What is cropped: images, rows of them, places of draws, crops, flips and erased boxes.
+        """The inputs of the crop: images, rows, indices of draws, crops, flips and erased boxes.
 
-        A policy and resized crops are carried out here; they leave images of their own.
+        Policies and resized crops are applied here and produce images of their own.
         """
         images, crop, flip, erase = self.images, draws.crop, draws.flip, draws.erase
         if len(draws.policy):
@@ -267,15 +298,20 @@ class BatchBuilder:
         arrays: dict[str, np.ndarray],
         partners: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Pending:
-        """Writes the bytes of rows `own` and `partners`, and says what is left to do to them.
+        """Writes the raw bytes of `own` and `partners` and returns the remaining steps.
 
-        own, partners: rows, and places of their draws.
+        Args:
+            draws: Draws of the epoch.
+            own: Rows, and indices of their draws.
+            tensors: Buffers by name.
+            arrays: The same buffers as arrays.
+            partners: Rows of the partners, and indices of their draws.
         """
 
         def bytes_of(
             which: tuple[np.ndarray, np.ndarray], name: str
         ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-            """Their crops, flips and erased boxes."""
+            """Writes bytes; returns their crops, flips and erased boxes."""
             images, rows, places, crop, flip, erase = self._source(draws, *which)
             images.take(rows, axis=0, out=arrays[name], mode="clip")
             boxes = torch.from_numpy(erase[places]) if len(erase) else None

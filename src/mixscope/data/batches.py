@@ -1,8 +1,8 @@
-"""The loader for a training loop of one's own: `mixscope.Loader`.
+"""The public loader for custom training loops: `mixscope.Loader`.
 
-A thin front of loader.Loader with what a loop in a notebook expects: a length, a fresh epoch for every
-iteration, batches that may be kept, mixing by its name. Training by mixscope uses the loader itself, which
-reuses the memory of batches and can be set to any position.
+A thin wrapper of loader.Loader with what a loop in a notebook expects: a length, a new epoch for every
+iteration, batches that can be kept, and mixing by name. Training uses loader.Loader itself, which reuses
+batch memory and can be set to any position.
 """
 
 import dataclasses
@@ -20,38 +20,40 @@ from mixscope.errors import ConfigError, unknown
 from mixscope.study.config import Augment
 
 SPLITS = ("train", "val", "test")
-_MANY = 1_000_000  # epochs, where nobody says how many: only augment.off_epochs asks
+_MANY = 1_000_000  # epochs if their number is not given: only augment.off_epochs needs it
 
 
 class Loader:
     """Batches of a prepared data set, augmented and mixed, epoch after epoch.
 
-    Every draw has an address: batches depend on the seed and the epoch, not on threads.
+    Random draws are counter-based: batches depend on the seed and the epoch, not on the number of threads.
 
     Args:
         data: Name of a prepared data set (`mixscope data list`), or the path of its folder.
         split: "train", "val" or "test".
-        batch_size: Images of a batch; the last one of an epoch may be smaller.
+        batch_size: Images per batch; the last batch of an epoch may be smaller.
         mix: "none", a mixing method ("mixup", "cutmix", ...) or "switch".
-        seed: Of order, crops, flips and mixing, from 0.
+        seed: Seed of sampling order, crops, flips and mixing, from 0.
         base: "none", "crop-flip" or "rrc"; default: "crop-flip" in training, else "none".
-        augment: Further settings of the augmentation; `mix` and `base` above win where they are given.
-        val_fraction: Share of the training images that is held out as "val".
-        shuffle: A new order each epoch; default: in training.
+        augment: Further augmentation settings; `mix` and `base` take precedence where they are given.
+        val_fraction: Fraction of the training images held out as "val".
+        shuffle: Draw a new order each epoch; default: in training.
         drop_last: Leave out a smaller last batch.
-        reuse: Hand over memory that the next batch overwrites. Faster, for loops that keep no batch.
-        threads: In the background; 0 chooses.
-        epochs: How many there will be; only `augment.off_epochs` needs it.
-        root: Folder of prepared data; default: `$MIXSCOPE_DATA`, else a folder of the user.
+        reuse: Return memory that the next batch overwrites. Faster, for loops that keep no batch.
+        threads: Number of worker threads; 0 chooses automatically.
+        epochs: Total number of epochs; only `augment.off_epochs` needs it.
+        root: Folder of prepared data sets; default: `$MIXSCOPE_DATA`, else a folder in the user's home.
 
     Raises:
-        ConfigError: If an argument does not fit.
+        ConfigError: If an argument is invalid.
         DataError: If the data set is not prepared or has no such rows.
 
     Example:
-        >>> loader = Loader("digits", "train", batch_size=64, mix="cutmix", seed=0)  # doctest: +SKIP
-        >>> for batch in loader:  # doctest: +SKIP
-        ...     loss = cross_entropy(model(batch.images), batch.targets(loader.n_classes))
+        ::
+
+            loader = Loader("digits", "train", batch_size=64, mix="cutmix", seed=0)
+            for batch in loader:
+                loss = cross_entropy(model(batch.images), batch.targets(loader.n_classes))
     """
 
     def __init__(
@@ -115,21 +117,21 @@ class Loader:
         self.spec = self._loader.spec
 
     def __repr__(self) -> str:
-        """Data set, split, batches of an epoch, and what they are drawn by."""
+        """Data set, split, size of an epoch, and the settings of the draws."""
         told = ", ".join(f"{name}={value!r}" for name, value in self._told.items())
         return f"<Loader {self._data} {self._split}: {self.examples:,} images, {len(self):,} batches, {told}>"
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Batches per epoch."""
         return self._loader.batches
 
     @property
     def epoch(self) -> int:
-        """The epoch that was begun last, from 0; -1 before the first."""
+        """The epoch begun last, from 0; -1 before the first."""
         return self._epoch
 
     def __iter__(self) -> Iterator[Batch]:
-        """A fresh epoch, whatever became of the one before."""
+        """Starts a new epoch, whether or not the previous one was completed."""
         self._epoch += 1
         return self._batches(self._epoch)
 
@@ -141,7 +143,7 @@ class Loader:
             yield batch if self._reuse else _copied(batch)
 
     def close(self) -> None:
-        """Ends the threads and frees the memory; iterating again starts anew."""
+        """Stops the worker threads and frees their memory; iterating again restarts them."""
         self._loader.close()
 
     def __enter__(self) -> "Loader":
@@ -159,7 +161,7 @@ def _opened(data: str | Path, root: str | Path | None) -> Store:
 
 
 def _copied(batch: Batch) -> Batch:
-    """The batch in memory of its own."""
+    """A batch in newly allocated memory."""
     tensors = {
         name: value.clone()
         for name in ("images", "labels", "partner_labels", "lam")

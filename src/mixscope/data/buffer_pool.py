@@ -1,12 +1,12 @@
-"""Worker threads and the buffers that they fill: which thread makes which batch when, in whose memory.
+"""Worker threads and their buffers.
 
-Batches are claimed in order, in runs (of small batches many, because handing over costs the same for any
-size), and each maker writes to memory of its own, which comes back to it when the consumer is done: memory
-that goes from core to core costs more than the work. Nothing waits on a clock.
+Batches are claimed in order, in runs of several batches if they are small, because a handover costs the same
+for any size. Each builder writes to its own buffers, which return to it when the consumer is done: memory
+that moves between cores costs more than the work itself. Threads never poll.
 
-A batch of 256 small images goes through all of a core's nearest cache, so whatever is touched between two
-batches comes from further away, and costs several times what it costs in a loop of its own. Hence few
-objects, few calls and no lock on the way of a batch.
+A batch of 256 small images replaces the contents of a core's first-level cache, so anything touched between
+two batches is fetched from further away, at several times its cost in a tight loop. Hence few objects, few
+calls and no lock per batch.
 """
 
 import itertools
@@ -22,7 +22,7 @@ Outcome = Batch | BaseException
 
 
 class _Hands:
-    """One maker of batches: its scratch memory, and the memory of runs that it is free to fill."""
+    """One builder of batches: its scratch memory, and its free run buffers."""
 
     def __init__(self, maker: BatchBuilder) -> None:
         self.scratch = maker.scratch()
@@ -30,7 +30,7 @@ class _Hands:
 
 
 class _Memory:
-    """For the batches of a run."""
+    """The buffers of one run of batches."""
 
     def __init__(self, maker: BatchBuilder, length: int, owner: _Hands) -> None:
         self.slots = [maker.slot() for _ in range(length)]
@@ -38,16 +38,26 @@ class _Memory:
 
 
 class Pipeline:
-    """Makes batches from one position on, without end (one epoch runs into the next)."""
+    """Builds batches from one position on, without end (one epoch runs into the next)."""
 
     def __init__(self, maker: BatchBuilder, start: Position, *, threads: int, runs: int, length: int) -> None:
-        """threads: besides the consumer's. runs: that there is memory for, each of `length` batches."""
-        self.at = start.epoch * maker.batches + start.batch  # the batch that `take` gives next, of all epochs
+        """Allocates buffers; `start` begins the work.
+
+        Args:
+            maker: Builds single batches.
+            start: Position of the first batch.
+            threads: Worker threads, besides the consumer's.
+            runs: Number of run buffers.
+            length: Batches per run.
+        """
+        self.at = (
+            start.epoch * maker.batches + start.batch
+        )  # index over all epochs of the next batch that `take` returns
         self._maker = maker
         self._start, self._length = start, length
         self._runs_each = -(-maker.batches // length)  # of an epoch
         self._runs_first = -(-(maker.batches - start.batch) // length)  # of the first, from `start` on
-        self._claims = itertools.count()  # `next` is one step for the interpreter, whoever calls it
+        self._claims = itertools.count()  # `next` is atomic in the interpreter
         self._done: list[SimpleQueue[tuple[list[Outcome], _Memory] | None]] = [
             SimpleQueue() for _ in range(runs)
         ]
@@ -62,7 +72,7 @@ class Pipeline:
             owner = makers[k % len(makers)]
             owner.free.put(_Memory(maker, length, owner))
         self._workers = workers
-        # Daemons, so that a loader that nobody closed does not keep the interpreter from ending.
+        # Daemon threads: a loader that is not closed must not keep the interpreter from ending.
         self._threads = [
             threading.Thread(target=self._work, args=(hands,), name=f"mixscope-loader-{k}", daemon=True)
             for k, hands in enumerate(workers)
@@ -74,9 +84,10 @@ class Pipeline:
             thread.start()
 
     def take(self) -> Outcome:
-        """The next batch, or what went wrong with it. The one taken before may be overwritten from now on.
+        """Returns the next batch or its error. The previous batch may be overwritten from now on.
 
-        Raises RuntimeError in one thread when another has called `stop`.
+        Raises:
+            RuntimeError: If another thread has called `stop`.
         """
         outcome = next(self._ready, None)
         if outcome is None:
@@ -101,10 +112,10 @@ class Pipeline:
         return outcome
 
     def stop(self) -> None:
-        """Ends the threads; waits for the batches in the making, not for those ahead.
+        """Ends the threads, after the batches in progress but without those not yet begun.
 
-        Of a loader that nobody closed the collector calls this, in whatever thread it runs. In one of ours
-        nothing is waited for: it may hold the lock that the others need to end.
+        The garbage collector calls this for a loader that was not closed, in any thread. In a worker thread
+        it must not wait, because that thread may hold the lock that the others need to end.
         """
         self._stopping = True
         for hands in self._workers:
@@ -114,18 +125,18 @@ class Pipeline:
         if threading.current_thread() in self._threads:
             return
         for thread in self._threads:
-            if thread.is_alive():  # not all are, if one could not be started
+            if thread.is_alive():  # false for threads that could not be started
                 thread.join()
 
     def _work(self, hands: _Hands) -> None:
         while (memory := hands.free.get()) is not None and not self._stopping:
             epoch, batch = self._fill(memory)
-            # In good time for the next epoch, and here, because the consumer is waited for and we are not.
+            # Draws the next epoch here, in a worker thread, because training waits for the consumer only.
             if batch > self._maker.batches // 2 and not self._stopping:
                 self._maker.look_ahead(epoch + 1)
 
     def _fill(self, memory: _Memory) -> tuple[int, int]:
-        """Claims the next run and makes its batches, up to the first that cannot be made; its first batch."""
+        """Claims the next run and builds its batches, up to the first that fails; returns its position."""
         number = next(self._claims)
         epoch, first = at = self._place(number)
         made: list[Outcome] = []
@@ -136,17 +147,17 @@ class Pipeline:
                 return at
             try:
                 made.append(self._maker.make(epoch, batch, slot, memory.owner.scratch))
-            except BaseException as problem:  # whatever it is, the consumer must hear of it in its turn
+            except BaseException as problem:  # any error is passed to the consumer in order
                 if is_ctrl_c(problem):
                     raise
                 made.append(problem)
                 break
-        # No more runs are under way than there is memory, so a place is empty when its turn comes again.
+        # There are never more runs than buffers, so the slot of this run is empty.
         self._done[number % len(self._done)].put((made, memory))
         return at
 
     def _place(self, number: int) -> tuple[int, int]:
-        """Epoch and first batch of a run; runs end where epochs end."""
+        """Epoch and first batch of a run; runs end at the end of an epoch."""
         epoch, later = self._start.epoch, number - self._runs_first
         if later < 0:
             return epoch, self._start.batch + number * self._length

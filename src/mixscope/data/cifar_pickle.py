@@ -1,4 +1,4 @@
-"""CIFAR's pickles, read without giving them any power: nothing in a file is ever imported or called."""
+"""Reads CIFAR's pickles safely: nothing in a file is ever imported or called."""
 
 import io
 import pickle
@@ -11,8 +11,8 @@ import numpy as np
 
 from mixscope.errors import DataError
 
-_BYTES = 1 << 28  # the largest of CIFAR's files has 155 million
-_NEEDED = (  # opcodes of CIFAR's files as Python 2 and 3 write them
+_BYTES = 1 << 28  # the largest CIFAR file has 155 million bytes
+_NEEDED = (  # opcodes in CIFAR files as written by Python 2 and 3
     *(
         "BININT1",
         "BININT",
@@ -45,7 +45,7 @@ _NDARRAY = object()  # stands for the class numpy.ndarray
 
 
 class _Described:
-    """An array or a dtype that the pickle would have numpy make: `code` of a dtype, and its later state."""
+    """An array or dtype that the pickle would construct: `code` of a dtype, and its later state."""
 
     def __init__(self, code: str | None) -> None:
         self.code = code
@@ -56,16 +56,16 @@ class _Described:
 
 
 class _Unpickler(pickle._Unpickler):
-    """The standard library's unpickler, in Python, without the opcodes and names that no CIFAR file needs.
+    """The standard library's Python unpickler, without opcodes and names that CIFAR files do not use.
 
-    The one in C sets memory aside for whatever place in its memo a file asks for.
+    The C implementation allocates memory for any memo index that a file asks for.
     """
 
     stack: list[Any]
 
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")
-        self._left = len(content)  # characters that may still be encoded
+        self._left = len(content)  # number of characters that may still be encoded
 
     def find_class(self, module: str, name: str) -> Any:
         match module, name:
@@ -88,13 +88,13 @@ class _Unpickler(pickle._Unpickler):
         return _Described(_text(code))
 
     def _encode(self, text: str, codec: str) -> bytes:
-        self._left -= len(text)  # one long text encoded over and over would fill the memory from a small file
+        self._left -= len(text)  # a small file could fill memory by encoding one long text repeatedly
         if self._left < 0 or codec != "latin1":
             raise ValueError("it encodes more text than it has, or in another way than CIFAR's files")
         return text.encode("latin-1")
 
     def _set_one(self) -> None:
-        _text(self.stack[-2])  # to hash a tuple that is nested deeply enough ends the process
+        _text(self.stack[-2])  # hashing a deeply nested tuple would crash the process
         _LOAD[pickle.SETITEM[0]](self)
 
     def _set_many(self) -> None:
@@ -115,14 +115,17 @@ class _Unpickler(pickle._Unpickler):
 
 
 def load_cifar_pickle(path: Path) -> dict[str, Any]:
-    """The dictionary in one of the pickles of CIFAR-10 or CIFAR-100 (python version).
+    """Reads the dictionary in a pickle of CIFAR-10 or CIFAR-100 (python version).
+
+    Args:
+        path: The file.
 
     Returns:
-        Keys are str. Values are read-only numpy arrays of numbers, bytes (what Python 2 called str), str,
-        numbers, or flat lists of these.
+        Keys are str. Values are read-only numpy arrays of numbers, bytes (str in Python 2), str, numbers, or
+        flat lists of these.
 
     Raises:
-        DataError: For a file that names anything else, is damaged, or is larger than 268 MB.
+        DataError: If the file names anything else, is damaged, or is larger than 268 MB.
     """
     try:
         size = path.stat().st_size
@@ -137,13 +140,13 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise ValueError("it holds no dictionary")
         return {_text(key): _value(value) for key, value in found.items()}
-    except Exception as error:  # of a hostile file there may be any
+    except Exception as error:  # a hostile file may cause any error
         what = "it uses something that no CIFAR file needs" if isinstance(error, KeyError) else error
         raise DataError(f"is no CIFAR pickle, or is damaged or hostile ({what})", path=path) from error
 
 
 def _value(value: object) -> object:
-    """A value of the dictionary as it is handed out; ValueError for what is not plain."""
+    """Converts a value of the dictionary for the caller; ValueError if it is not plain."""
     if isinstance(value, _Described):
         return _array(value)
     items = value if isinstance(value, list) else [value]

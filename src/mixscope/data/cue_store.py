@@ -1,4 +1,4 @@
-"""The dials that a prepared set of cues was made with, as its manifest keeps them."""
+"""The parameters of a prepared `cues` data set, as kept in its manifest."""
 
 import dataclasses
 
@@ -8,13 +8,17 @@ from mixscope.errors import ConfigError
 
 
 def of(store: Store) -> Dials | None:
-    """The dials that a prepared set was made with; None when it is another set."""
+    """Returns the parameters of a prepared set of cues; None for any other data set."""
     kept = store.manifest["source"].get("cues")
     return None if kept is None else dials(kept, where=str(store.folder / "manifest.json"))
 
 
 def compare(store: Store, wanted: Dials) -> None:
-    """Raises ConfigError, which names the dials, when a prepared set was made with others."""
+    """Checks that a prepared set was made with the wanted parameters.
+
+    Raises:
+        ConfigError: If it was not; names the parameters that differ.
+    """
     there = dataclasses.asdict(of(store) or Dials()) if "cues" in store.manifest["source"] else {}
     changed = [
         f"{k}: {there.get(k)} -> {v}" for k, v in dataclasses.asdict(wanted).items() if there.get(k) != v
@@ -27,7 +31,11 @@ def compare(store: Store, wanted: Dials) -> None:
 
 
 def refuse_moves(store: Store, base: str, policy: str = "none") -> None:
-    """Raises ConfigError for an augmentation that would change L and G behind the label's back."""
+    """Rejects augmentations that would change the cues L and G without changing the labels.
+
+    Raises:
+        ConfigError: If the set has cues and an augmentation changes them.
+    """
     for name, value in (("base", base), ("policy", policy)):
         if value != "none" and "cues" in store.manifest["source"]:
             raise ConfigError(

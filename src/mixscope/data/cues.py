@@ -1,15 +1,15 @@
-"""The embedded set `cues`: images with one local and one global cue, each of which can be set alone.
+"""The embedded data set `cues`: images with one local and one global cue that can be set independently.
 
-The local cue is the orientation of a grating, pi * L / 6, whose phase is drawn anew in every cell of 8 px, so
-that nothing of it reaches beyond a cell. The global cue is the order in which four glyphs of equal ink follow
-each other round the four quadrants, under a random rotation and jitter: every quadrant holds every glyph
-equally often whatever the order, and so does the whole, so neither a bag of patches nor a single place tells
-one order from another. Six orders, six orientations, six classes.
+The local cue is the orientation of a grating, pi * L / 6, whose phase is drawn independently in every cell of
+8 px, so that no information about it extends beyond a cell. The global cue is the cyclic order of four glyphs
+of equal ink over the four quadrants, under a random rotation and jitter: every quadrant holds every glyph
+equally often in any order, as does the whole image, so neither a bag of patches nor a single position reveals
+the order. Six orders, six orientations, six classes.
 
 A scene is everything but the two cues: phases, jitter, rotation, noise. It is a pure function of seed, split
-and index, and an image one of scene, L, G and dials; so do(L) and do(G) change one cue and nothing else, and
-all test splits show the same scenes. All arithmetic is on integers, on raw words of the generator: the same
-bits everywhere.
+and index, and an image is a pure function of scene, L, G and the parameters. do(L) and do(G) therefore change
+one cue and nothing else, and all test splits show the same scenes. All arithmetic is on integers, from raw
+words of the generator: the same bits on every machine.
 """
 
 import dataclasses
@@ -25,24 +25,25 @@ import numpy as np
 
 from mixscope import rng
 from mixscope.data.content import Content, Split
+from mixscope.data.disk import save_picture
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import document
 
 CUES = ("local", "global")
 CLASSES = 6
-CELL = 8  # px, of one phase of the grating
-FARTHEST = 4  # px from the middle of a quadrant to where a glyph of 8 px meets its border
+CELL = 8  # px, side of a cell with one phase of the grating
+FARTHEST = 4  # px from the centre of a quadrant to where a glyph of 8 px meets its border
 PERIOD = 4  # px, of the grating
 TURN = 256  # steps of a full phase
 GREY = 128
-STEPS = 8  # of a contrast in a grey level
-FULL = 127  # the amplitude of a cue at contrast 127, in grey levels
-FULL_PART = 256  # of a cue that has all its contrast
+STEPS = 8  # steps of contrast per grey level
+FULL = 127  # amplitude of a cue at contrast 127, in grey levels
+FULL_PART = 256  # value of local_part and global_part at full contrast
 
-SCENES = {"train": 0, "test": 1}  # images depend on these numbers: add, never renumber
+SCENES = {"train": 0, "test": 1}  # images depend on these numbers: append, never renumber
 SPLITS = ("iid", "conflict", "local-only", "global-only", "shuffled", "low-pass")
 
-# Four glyphs of 24 px: a ring, a plus, a saltire and a diamond. Each has its rows, # is ink.
+# Four glyphs of 24 px: a ring, a plus, a saltire and a diamond, by rows; # is ink.
 GLYPH_ROWS = (
     (".######.", "#......#", "#......#", "#......#", "#......#", "#......#", "#......#", ".######."),
     ("...##...", "...##...", "...##...", ".######.", ".######.", "...##...", "...##...", "...##..."),
@@ -50,29 +51,37 @@ GLYPH_ROWS = (
     ("........", "...##...", "..####..", ".######.", ".######.", "..####..", "...##...", "........"),
 )
 GLYPHS = np.array([[[c == "#" for c in row] for row in rows] for rows in GLYPH_ROWS])
-# Which glyph comes when, clockwise from glyph 0: the six cyclic orders of four glyphs.
+# The six cyclic orders of four glyphs, clockwise from glyph 0.
 ORDERS = np.array([(0, *rest) for rest in itertools.permutations((1, 2, 3))])
 # Quadrants clockwise from the upper left: row, column.
 QUADRANTS = ((0, 0), (0, 1), (1, 1), (1, 0))
 PERMUTATIONS = np.array(list(itertools.permutations(range(4))))
-# Of low-pass: two passes of a mean of four pixels along each axis; 3 % of the grating is left in a cell.
+# Low-pass: two passes of a 4-pixel mean along each axis; 3 % of the grating remains in a cell.
 BLUR = (1, 2, 3, 4, 3, 2, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dials:
-    """What can be set of a set.
+    """The parameters of a set of cues.
 
-    size: 32 or 64 px. local_contrast: amplitude of the grating, global_contrast: brightness of the glyphs,
-    noise: standard deviation, each in grey levels, 0 to 127, the contrasts in steps of 1/8. faded: how much
-    of its contrast a cue may lack: in each image it has an even draw from 1 - faded to 1 of it, either cue
-    its own; at 1 there are images that hardly show a cue, and which one tells more changes from image to
-    image. local_shown, global_shown: the share of images that have the cue at all. moved: the share
-    of glyphs that do not lie in the middle of their quadrant but up to `jitter` px from it each way (twice as
-    far at 64 px).
-    local_predictivity, global_predictivity: the share of training and iid images whose cue is that of the
-    class; the others have another one, drawn evenly. 1/6 is chance.
-    train, test: images. seed: of every draw.
+    Attributes:
+        size: Side of the images, 32 or 64 px.
+        local_contrast: Amplitude of the grating in grey levels, 0 to 127, in steps of 1/8.
+        global_contrast: Brightness of the glyphs in grey levels, 0 to 127, in steps of 1/8.
+        noise: Standard deviation of the noise in grey levels, 0 to 127.
+        faded: Largest fraction of its contrast that a cue may lack. The contrast of each cue in each image is
+            uniform between 1 - faded and 1 of its full value; at 1 some images hardly show a cue, and which
+            cue is more informative varies between images.
+        local_shown: Fraction of images that show the local cue.
+        global_shown: Fraction of images that show the global cue.
+        moved: Fraction of glyphs that are shifted from the centre of their quadrant.
+        jitter: Largest shift in px along each axis at 32 px (twice as far at 64 px).
+        local_predictivity: Fraction of training and iid images whose local cue is that of the class; the
+            others have another value, drawn uniformly. 1/6 is chance.
+        global_predictivity: The same for the global cue.
+        train: Number of training images.
+        test: Number of images of each test split.
+        seed: Seed of every draw.
     """
 
     size: int = 32
@@ -109,8 +118,9 @@ class Dials:
             raise ConfigError(f"cues: seed must be 0 or more, got {self.seed}")
 
 
-# Set for the models of the study local-global: contrasts and the share of images with glyphs so that a model
-# reads either cue alone about equally well, predictivities by the rule in docs/notes/local-global.md.
+# Parameters for the models of the study local-global: contrasts and the fraction of images with glyphs are
+# chosen so that a model learns either cue alone about equally well, predictivities by the rule in
+# docs/notes/local-global.md.
 BUILT_IN = {
     "cues": Dials(),
     "cues-resnet": Dials(
@@ -146,7 +156,15 @@ TITLES = {
 
 
 def dials(tree: Mapping[str, Any], *, where: str) -> Dials:
-    """Dials from a mapping, as a dials file or a manifest has them. Raises ConfigError that names the key."""
+    """Reads parameters from a mapping, as in a file or a manifest.
+
+    Args:
+        tree: Values by field of Dials.
+        where: Location for error messages.
+
+    Raises:
+        ConfigError: If a key is unknown or a value is invalid; names the key.
+    """
     hints = {f.name: f.type for f in dataclasses.fields(Dials)}
     for key, value in tree.items():
         if key not in hints:
@@ -159,7 +177,11 @@ def dials(tree: Mapping[str, Any], *, where: str) -> Dials:
 
 
 def chosen(default: Dials, file: Path | None, size: int | None) -> Dials:
-    """The dials of a file (YAML, keys as in Dials), or the default ones; `size` wins. Raises ConfigError."""
+    """Reads parameters from a YAML file (keys as in Dials), else the default; `size` overrides either.
+
+    Raises:
+        ConfigError: If the file is invalid.
+    """
     found = default if file is None else dials(document.read(file).tree, where=str(file))
     return found if size is None else dataclasses.replace(found, size=size)
 
@@ -168,12 +190,19 @@ def chosen(default: Dials, file: Path | None, size: int | None) -> Dials:
 class Scenes:
     """n images without their cues.
 
-    label: int64 (n,), index modulo 6. rotation: (n,), quadrant of glyph 0. jitter: (n, 4, 2), rows and
-    columns by which the glyph of a quadrant is moved, px. phase: (n, H/8, W/8), of each cell, of 256. noise:
-    int32 (n, H, W), in 127ths of the grey levels that `Dials.noise` counts. local_chance, global_chance:
-    float64 (n,) in [0, 1). local_step, global_step: int64 (n,), 1 to 5, from one cue to another.
-    permutation: (n, 4), where the shuffled split takes each quadrant from. local_part, global_part: int32
-    (n,), of 256, how much of its contrast a cue has.
+    Attributes:
+        label: int64 (n,), index modulo 6.
+        rotation: (n,), quadrant of glyph 0.
+        jitter: (n, 4, 2), shift in rows and columns of each quadrant's glyph, px.
+        phase: (n, H/8, W/8), phase of each cell, in 256ths of a turn.
+        noise: int32 (n, H, W), in 127ths of the grey levels of `Dials.noise`.
+        local_chance: float64 (n,) in [0, 1), decides whether L is the class's.
+        global_chance: float64 (n,) in [0, 1), decides whether G is the class's.
+        local_step: int64 (n,), 1 to 5, from one value of L to another.
+        global_step: int64 (n,), 1 to 5, from one value of G to another.
+        permutation: (n, 4), source of each quadrant in the shuffled split.
+        local_part: int32 (n,), contrast of the local cue, in 256ths.
+        global_part: int32 (n,), contrast of the global cue, in 256ths.
     """
 
     label: np.ndarray
@@ -198,9 +227,14 @@ PARTS = 2
 
 
 def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
-    """The scenes at these indices (int64 (n,)) of "train" or "test"; none depends on another.
+    """Draws scenes; none depends on another.
 
-    Words come raw from the bit generator, whose stream is fixed for good.
+    Words are taken raw from the bit generator, whose stream is fixed by numpy's compatibility policy.
+
+    Args:
+        dials: Parameters of the set.
+        scenes: "train" or "test".
+        index: int64 (n,).
     """
     size, cells = dials.size, (dials.size // CELL) ** 2
     count = HEAD + cells + size * size // 2 + PARTS
@@ -211,7 +245,7 @@ def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
     reach = dials.jitter * (size // 32)
     moved = _share(words[:, MOVED : MOVED + 4]) < dials.moved
     small = np.ascontiguousarray(words[:, HEAD + cells : -PARTS]).astype("<u8", copy=False).view(np.uint8)
-    # Four bytes a pixel, their sum less its mean: 147.8 wide, nearly normal; 55/64 of it is 127 wide.
+    # Centred sum of four bytes per pixel: nearly normal, sd 147.8; 55/64 of it has sd 127.
     noise = small.reshape(len(index), size, size, 4).sum(axis=3, dtype=np.int32) - 510
     return Scenes(
         label=index.astype(np.int64) % CLASSES,
@@ -231,12 +265,12 @@ def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
 
 
 def _below(n: int, words: np.ndarray) -> np.ndarray:
-    """Whole numbers 0 to n - 1, int64, from the upper halves of words."""
+    """Integers 0 to n - 1, int64, from the upper halves of words."""
     return ((words >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)).astype(np.int64)
 
 
 def _part(words: np.ndarray, faded: float, shown: float) -> np.ndarray:
-    """How much from the upper half of a word, whether at all from the lower."""
+    """Contrast from the upper half of a word; from the lower half whether the cue is shown at all."""
     there = (words & np.uint64(0xFFFF_FFFF)).astype(np.float64) * 2.0**-32 < shown
     return np.where(there, FULL_PART - _below(round(faded * FULL_PART) + 1, words), 0).astype(np.int32)
 
@@ -246,7 +280,11 @@ def _share(words: np.ndarray) -> np.ndarray:
 
 
 def cues(scenes: Scenes, dials: Dials) -> tuple[np.ndarray, np.ndarray]:
-    """L and G as training and the iid split have them, int64 (n,): the class's, as often as the dials say."""
+    """Returns the cues of training and iid images: those of the class, or others by the predictivities.
+
+    Returns:
+        L and G, int64 (n,) each.
+    """
 
     def value(chance: np.ndarray, predictivity: float, step: np.ndarray) -> np.ndarray:
         found: np.ndarray = (scenes.label + np.where(chance < predictivity, 0, step)) % CLASSES
@@ -263,8 +301,12 @@ def cues(scenes: Scenes, dials: Dials) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _waves() -> tuple[np.ndarray, np.ndarray]:
-    """The grating as whole numbers: its profile over a turn, -127 to 127, and by orientation the steps of
-    phase from one column and from one row to the next, (6, 2)."""
+    """Integer tables of the grating.
+
+    Returns:
+        The profile over a turn, -127 to 127; and by orientation the phase steps per column and per row, (6,
+        2).
+    """
     profile = np.array([round(FULL * math.sin(2 * math.pi * k / TURN)) for k in range(TURN)], np.int32)
     angles = [math.pi * k / CLASSES for k in range(CLASSES)]
     steps = [[round(TURN / PERIOD * math.cos(a)), round(TURN / PERIOD * math.sin(a))] for a in angles]
@@ -272,7 +314,16 @@ def _waves() -> tuple[np.ndarray, np.ndarray]:
 
 
 def gratings(phase: np.ndarray, local: np.ndarray, size: int) -> np.ndarray:
-    """The local cue alone, int32 (n, H, W), -127 to 127: orientation pi * local / 6, a phase a cell."""
+    """Renders the local cue alone: orientation pi * local / 6, one phase per cell.
+
+    Args:
+        phase: (n, H/8, W/8).
+        local: int64 (n,).
+        size: Side of the image in pixels.
+
+    Returns:
+        int32 (n, H, W), -127 to 127.
+    """
     profile, steps = _waves()
     along = np.arange(size) % CELL
     turn = steps[local, 0][:, None, None] * along + steps[local, 1][:, None, None] * along[:, None]
@@ -282,14 +333,14 @@ def gratings(phase: np.ndarray, local: np.ndarray, size: int) -> np.ndarray:
 
 
 def arrangement(rotation: np.ndarray, glob: np.ndarray) -> np.ndarray:
-    """Which glyph each quadrant holds, clockwise from the upper left, int64 (n, 4)."""
+    """Returns the glyph of each quadrant, clockwise from the upper left, int64 (n, 4)."""
     place = (np.arange(4) - rotation[:, None]) % 4
     found: np.ndarray = ORDERS[glob[:, None], place]
     return found
 
 
 def inks(scenes: Scenes, glob: np.ndarray, size: int) -> np.ndarray:
-    """The global cue alone, bool (n, H, W): where there is ink. The same count in every image."""
+    """Renders the global cue alone: bool (n, H, W), True where there is ink; all images have equal counts."""
     scale = size // 32
     glyphs = GLYPHS.repeat(scale, axis=1).repeat(scale, axis=2)
     side = glyphs.shape[1]
@@ -314,9 +365,18 @@ def render(
     shuffled: bool = False,
     low_pass: bool = False,
 ) -> np.ndarray:
-    """Grey images, uint8 (n, 3, H, W), of scenes with these cues, int64 (n,) each; None leaves a cue out.
+    """Renders grey images of scenes with the given cues.
 
-    shuffled: the quadrants are put in the scene's own random order. low_pass: blurred at the end.
+    Args:
+        scenes: The scenes.
+        local: int64 (n,); None leaves the cue out.
+        glob: int64 (n,); None leaves the cue out.
+        dials: Parameters of the set.
+        shuffled: Permute the quadrants by the scene's own permutation.
+        low_pass: Blur at the end.
+
+    Returns:
+        uint8 (n, 3, H, W).
     """
     level = STEPS * dials.noise * scenes.noise  # in units of which a grey level has `unit`
     unit = STEPS * FULL
@@ -364,7 +424,14 @@ def _blur(grey: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Images uint8 (n, 3, H, W) with their class, L and G, int64 (n,); -1 where a cue is not there."""
+    """Rendered images with their cues.
+
+    Attributes:
+        images: uint8 (n, 3, H, W).
+        labels: int64 (n,), class.
+        local: int64 (n,), L; -1 where it is not shown.
+        glob: int64 (n,), G; -1 where it is not shown.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -373,12 +440,19 @@ class Shown:
 
 
 def split(dials: Dials, name: str, index: np.ndarray) -> Shown:
-    """Images of "train", or of a test split; all of these show the same scenes: index i is scene i.
+    """Renders images of "train" or of a test split; in all test splits, index i is scene i.
 
     iid: as in training. conflict: L is the class's and G another. local-only and global-only: the other cue
-    is left out. shuffled: both cues are the class's, then the quadrants change places, which leaves L and
-    makes of G any order, evenly. low-pass: both are the class's, blurred until little is left of the grating.
-    Raises ConfigError for a split that is not known.
+    is left out. shuffled: both cues are the class's, then the quadrants are permuted, which keeps L and makes
+    G uniform. low-pass: both are the class's, blurred until little is left of the grating.
+
+    Args:
+        dials: Parameters of the set.
+        name: Name of the split.
+        index: int64 (n,).
+
+    Raises:
+        ConfigError: If the split is unknown.
     """
     if name not in ("train", *SPLITS):
         raise ConfigError(unknown("cues", "split", name, ("train", *SPLITS)))
@@ -401,7 +475,7 @@ def split(dials: Dials, name: str, index: np.ndarray) -> Shown:
 
 
 def order_of(held: np.ndarray) -> np.ndarray:
-    """The global cue, int64 (n,), of quadrants that hold these glyphs (n, 4), clockwise."""
+    """The global cue, int64 (n,), of quadrants with these glyphs, (n, 4), clockwise."""
     first = (held == 0).argmax(axis=1)
     turned = np.take_along_axis(held, (first[:, None] + np.arange(4)) % 4, axis=1)
     found: np.ndarray = (turned[:, None] == ORDERS).all(axis=2).argmax(axis=1)
@@ -409,8 +483,18 @@ def order_of(held: np.ndarray) -> np.ndarray:
 
 
 def intervened(dials: Dials, cue: str, index: np.ndarray) -> Shown:
-    """The iid images after do(L) or do(G), cue "local" or "global": it takes another value, drawn evenly from
-    the five others with the scene, and all else stays. labels are those of the class before."""
+    """Renders the iid images after do(L) or do(G).
+
+    The cue takes one of its five other values, uniformly by the scene; everything else stays.
+
+    Args:
+        dials: Parameters of the set.
+        cue: "local" or "global".
+        index: int64 (n,).
+
+    Returns:
+        Images with the labels from before the intervention.
+    """
     scenes = draw(dials, "test", index)
     local, glob = cues(scenes, dials)
     if cue == "local":
@@ -461,4 +545,4 @@ def sheet(dials: Dials, file: Path) -> None:
         for column, image in enumerate(split(dials, name, np.arange(CLASSES)).images[:, 0]):
             large = Image.fromarray(image).resize((tile, tile), Image.Resampling.NEAREST)
             drawn.paste(large, (left + column * (tile + gap), y))
-    drawn.save(file, optimize=True)
+    save_picture(drawn, file, optimize=True)

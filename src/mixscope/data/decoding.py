@@ -1,7 +1,7 @@
-"""Image files decoded: to RGB bytes of one size, in parallel, with counts of what had to be done to them.
+"""Decodes image files to RGB bytes of one size, in parallel, and counts the conversions.
 
-A file is opened as what its content is, among the formats listed here, whatever its name says. JPEG is
-decoded in processes, since threads that decode in Python stand in each other's way.
+A file's format is recognized from its content, among the formats listed here, whatever its name. JPEG is
+decoded in processes, because threads that decode from Python contend for the interpreter lock.
 """
 
 import ctypes
@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mixscope.data.content import WHITE
 from mixscope.errors import DataError
 from mixscope.hardware import cores
 
@@ -38,15 +39,15 @@ FORMATS = (
     "TIFF",
     "WEBP",
     "PPM",
-)  # Pillow's names; never one that runs a program
-BLOCK = 500  # images decoded at a time: a few MB
-BLOCK_BYTES = 1 << 26  # fewer images at a time where they are large
-SHARED_SPARE = 1 << 20  # bytes that stay free beside shared memory
-MOST_PIXELS = 89_478_485  # of an image file, Pillow's bound: a small file may claim any number
-MOST_NAMED = 10  # files in one message
-MOST_TRIED = 100  # files that are opened to find the size of the images
-EXIF_WITHIN = 1 << 16  # bytes from the start of a JPEG file in which its EXIF data begin
-ORIENTATION = 0x0112  # EXIF's tag; its values 2 to 8 as operations on rows and columns:
+)  # Pillow's names; none that runs external programs
+BLOCK = 500  # images decoded per block: a few MB
+BLOCK_BYTES = 1 << 26  # smaller blocks for large images
+SHARED_SPARE = 1 << 20  # bytes kept free besides shared memory
+MOST_PIXELS = 89_478_485  # Pillow's limit: a small file may declare any number of pixels
+MOST_NAMED = 10  # files listed in one message
+MOST_TRIED = 100  # files opened to determine the image size
+EXIF_WITHIN = 1 << 16  # bytes at the start of a JPEG file that are searched for EXIF data
+ORIENTATION = 0x0112  # EXIF tag; its values 2 to 8 as operations on rows and columns:
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda image: image[:, ::-1],
     3: lambda image: image[::-1, ::-1],
@@ -56,15 +57,15 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
     8: lambda image: np.rot90(image),
 }
-NOTES = {  # what was done to images, by how it is counted
+NOTES = {  # conversions of images, by key of the counts
     "turned": "images turned as their EXIF orientation says",
-    "alpha": "images with transparent pixels, put on white",
+    "alpha": "images with transparent pixels, put on {background}",
     "animated": "animations and files of several pages, of which the first was taken",
     "deep": "images of 16 bits a channel, scaled to 8",
     "cut": "damaged or cut files, read as far as they go",
     "stretched": "images stretched to a square",
 }
-LOOKS_LIKE = {  # what files that are no images turn out to be, by their first bytes
+LOOKS_LIKE = {  # kinds of files that are not images, by their first bytes
     b"%!PS": "a PostScript file",
     b"%PDF": "a PDF file",
     b"version https://git-lfs": "a pointer of Git LFS, whose file was not fetched",
@@ -78,7 +79,12 @@ _UNREADABLE = (
 
 
 class Encoded(NamedTuple):
-    """An image file in memory. name: for messages."""
+    """An encoded image in memory.
+
+    Attributes:
+        name: Name for messages.
+        content: The bytes of the file.
+    """
 
     name: str
     content: bytes
@@ -86,14 +92,15 @@ class Encoded(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Report:
-    """What was found about images.
+    """Counts of conversions and faults of images.
 
     Attributes:
-        counts: Images by what was done to them, a key of NOTES.
-        first: Of each kind, the first image's name.
-        faults: Of images that cannot be used, the name and why, MOST_NAMED at most.
-        faulty: How many there are.
-        sizes: Width and height of images that have another size than the one expected.
+        counts: Number of images by conversion, a key of NOTES.
+        first: Name of the first image of each conversion.
+        faults: Name and reason of images that cannot be used, at most MOST_NAMED.
+        faulty: Number of images that cannot be used.
+        sizes: Width and height of images that do not have the expected size.
+        background: Colour behind transparent pixels, as "#rrggbb".
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -101,9 +108,10 @@ class Report:
     faults: list[tuple[str, str]] = field(default_factory=list)
     faulty: int = 0
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    background: str = WHITE
 
     def add(self, other: "Report") -> None:
-        """Takes in what was found about later images."""
+        """Adds the report of later images."""
         self.counts.update(other.counts)
         self.first = other.first | self.first
         self.faults = (self.faults + other.faults)[:MOST_NAMED]
@@ -117,9 +125,10 @@ class Report:
             self.faults.append((name, why))
 
     def notes(self) -> list[str]:
-        """A line for each thing that was done to images."""
+        """One line per conversion."""
+        shown = "white" if self.background == WHITE else self.background
         return [
-            f"{what}: {self.counts[kind]:,}, the first is {_short(self.first[kind])}"
+            f"{what.format(background=shown)}: {self.counts[kind]:,}, the first is {_short(self.first[kind])}"
             for kind, what in NOTES.items()
             if self.counts[kind]
         ]
@@ -150,12 +159,22 @@ def _short(name: str) -> str:
 
 
 def decoded(files: Sequence[str], size: int, exact: bool) -> Iterator[np.ndarray]:
-    """Blocks of uint8 (n,3,size,size) in the order of `files`; memory is bounded by a few blocks.
+    """Decodes files in parallel, in blocks.
 
-    A block is overwritten after the next one is asked for. Processes decode into memory that this one shares:
-    to send the pixels through a pipe took longer than to decode them.
-    Raises DataError after the last block, which names images that are not sound, or have another size
-    although `exact`.
+    Memory is bounded by a few blocks; a block is overwritten after the next one is requested. Processes
+    decode into shared memory: sending pixels through a pipe took longer than decoding them.
+
+    Args:
+        files: Paths.
+        size: Side of the decoded images in pixels.
+        exact: Reject images of another size instead of resizing them.
+
+    Yields:
+        uint8 (n, 3, size, size), in the order of `files`.
+
+    Raises:
+        DataError: After the last block, if images are damaged, or have another size and `exact` is set; names
+            them.
     """
     return in_turn([files], size, exact)[0]
 
@@ -163,9 +182,16 @@ def decoded(files: Sequence[str], size: int, exact: bool) -> Iterator[np.ndarray
 def in_turn(
     parts: Sequence[Sequence[str] | Sequence[Encoded]], size: int, exact: bool, report: Report | None = None
 ) -> list[Iterator[np.ndarray]]:
-    """As `decoded`, of several lists one after the other: to start processes for each takes a second.
+    """As `decoded`, for several lists in turn with one process pool, whose start takes a second.
 
-    report: is filled while images are decoded, and whole after the last one.
+    Args:
+        parts: Lists of paths or encoded images.
+        size: As in `decoded`.
+        exact: As in `decoded`.
+        report: Filled while images are decoded; complete after the last one.
+
+    Returns:
+        One iterator per list, to be consumed in order.
     """
     report = Report() if report is None else report
     step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2), max(map(len, parts), default=0)))
@@ -178,7 +204,7 @@ def in_turn(
             assert at == expected, "lists are asked for in their order"
             yield block
         if end == ends[-1]:
-            next(made, None)  # ends the processes
+            next(made, None)  # shuts down the processes
 
     return [part(end - len(each), end) for each, end in zip(blocks, ends, strict=True)]
 
@@ -202,12 +228,12 @@ def _decoded(
 
 
 def _room_to_share(size: int) -> bool:
-    """Whether there is room for shared memory, in bytes: without it the first write would end the process.
+    """Whether there is enough shared memory; without it the first write would crash the process.
 
-    A container often has 64 MB; multiprocessing then takes the folder for temporary files.
+    A container often has 64 MB; multiprocessing then uses the folder for temporary files.
     """
     for folder in ("/dev/shm", ""):
-        with suppress(OSError):  # also where there is no folder for temporary files
+        with suppress(OSError):  # also where the folder for temporary files is missing
             if shutil.disk_usage(folder or tempfile.gettempdir()).free > size + SHARED_SPARE:
                 return True
     return False
@@ -219,7 +245,7 @@ def _decoded_here(
     for files, part in blocks:
         some = files[part]
         block = np.empty((len(some), 3, size, size), np.uint8)
-        report.add(_decode(some, block, exact))
+        report.add(_decode(some, block, exact, report.background))
         yield block
 
 
@@ -240,10 +266,10 @@ def _decoded_in_processes(
     def submit(at: int) -> tuple[int, Future[Report]]:
         files, part = blocks[at]
         some = files[part]
-        return len(some), pool.submit(_decode_into, at % ahead, some, exact)
+        return len(some), pool.submit(_decode_into, at % ahead, some, exact, report.background)
 
     try:
-        with _deaf_to_interrupts():  # all workers start with the first blocks
+        with _deaf_to_interrupts():  # all workers are started by the first blocks
             waiting = [submit(at) for at in range(min(ahead, len(blocks)))]
         for at in range(len(blocks)):
             count, found = waiting.pop(0)
@@ -255,22 +281,24 @@ def _decoded_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-_places: np.ndarray  # of a worker: the blocks it shares with the process that started it
+_places: np.ndarray  # in a worker: the blocks shared with the parent process
 
 
 def _begin(shared: Any, shape: tuple[int, ...]) -> None:
-    """Makes a process a worker."""
+    """Initializes a worker process."""
     global _places
     _places = np.frombuffer(shared, np.uint8).reshape(shape)
     _end_with_parent()
 
 
-def _decode_into(place: int, files: Sequence[str] | Sequence[Encoded], exact: bool) -> Report:
-    return _decode(files, _places[place, : len(files)], exact)
+def _decode_into(
+    place: int, files: Sequence[str] | Sequence[Encoded], exact: bool, background: str
+) -> Report:
+    return _decode(files, _places[place, : len(files)], exact, background)
 
 
 def _end_with_parent() -> None:
-    """In a worker: ends it when the process that started it is killed; it would wait for work for ever."""
+    """Ends a worker when its parent is killed; otherwise it would wait for work forever."""
     parent = parent_process()
     assert parent is not None
 
@@ -283,17 +311,18 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started in the block never see Ctrl-C: this one ends them, and says so once.
+    """Processes started in the block ignore Ctrl-C; the parent shuts them down and reports once.
 
-    They inherit the mask. It is not enough for this process, where any other thread may be given the signal
-    and a worker be left half started, which it would lament: here Ctrl-C takes effect after the block.
+    They inherit the signal mask. In this process the mask is not sufficient, since the signal may be
+    delivered to any other thread and interrupt the start of a worker: here Ctrl-C takes effect after the
+    block.
     """
     came: list[int] = []
     before = signal.getsignal(signal.SIGINT)
-    ours = current_thread() is main_thread() and before is not None  # nobody else may set a handler
+    ours = current_thread() is main_thread() and before is not None  # only the main thread may set a handler
     if ours:
         signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    resource_tracker.ensure_running()  # which would lift the mask
+    resource_tracker.ensure_running()  # its start would reset the mask
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -308,9 +337,19 @@ def _deaf_to_interrupts() -> Iterator[None]:
 def decode(
     files: Sequence[str] | Sequence[Encoded], *, size: int, exact: bool, into: np.ndarray | None = None
 ) -> np.ndarray:
-    """Image files as RGB, uint8 (n,3,size,size); grey becomes RGB. Other sizes are resized unless `exact`.
+    """Decodes image files to RGB; grey images are converted.
 
-    into: where they go, if not into memory of their own. Raises DataError that names what is not sound.
+    Args:
+        files: Paths or encoded images.
+        size: Side of the decoded images in pixels.
+        exact: Reject images of another size instead of resizing them.
+        into: Array to write to; allocated if None.
+
+    Returns:
+        uint8 (n, 3, size, size).
+
+    Raises:
+        DataError: If images cannot be used; names them.
     """
     block = np.empty((len(files), 3, size, size), dtype=np.uint8) if into is None else into
     if (problem := _decode(files, block, exact).error()) is not None:
@@ -318,8 +357,10 @@ def decode(
     return block
 
 
-def _decode(files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: bool) -> Report:
-    """Fills `block`; what stands in it for images that cannot be used is undefined."""
+def _decode(
+    files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: bool, background: str = WHITE
+) -> Report:
+    """Fills `block`; rows of images that cannot be used are undefined."""
     from PIL import Image
 
     report, size = Report(), block.shape[-1]
@@ -329,7 +370,7 @@ def _decode(files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: 
             name, content = (file, None) if isinstance(file, str) else (file.name, file.content)
             try:
                 content = _content(name) if content is None else content
-                pixels, kinds = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(content)
+                pixels, kinds = _jpeg(content) if content[:2] == b"\xff\xd8" else _pillow(content, background)
             except (*_UNREADABLE, Image.DecompressionBombError) as problem:
                 report.fault(name, _why(content, problem))
                 continue
@@ -350,7 +391,10 @@ def _decode(files: Sequence[str] | Sequence[Encoded], block: np.ndarray, exact: 
 
 
 def _content(name: str) -> bytes:
-    """Of a file; `open` and `read` take twice as long, a seventh of decoding a small image."""
+    """The bytes of a file.
+
+    `open` and `read` would take twice as long, a seventh of the time to decode a small image.
+    """
     file = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         return os.read(file, os.fstat(file).st_size)
@@ -359,7 +403,7 @@ def _content(name: str) -> bytes:
 
 
 def _why(content: bytes | None, problem: BaseException) -> str:
-    """Why a file is no sound image, as the end of a sentence."""
+    """Why a file cannot be read as an image, as the end of a sentence."""
     from PIL import UnidentifiedImageError
 
     if content == b"":
@@ -376,7 +420,7 @@ def _why(content: bytes | None, problem: BaseException) -> str:
 
 
 def _jpeg(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Pixels, uint8 (H,W,3), and what was done to them."""
+    """Returns pixels, uint8 (H, W, 3), and the conversions."""
     import simplejpeg
 
     height, width, *_ = simplejpeg.decode_jpeg_header(content)
@@ -388,7 +432,7 @@ def _jpeg(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
     except ValueError:
         try:
             pixels = simplejpeg.decode_jpeg(content, colorspace="RGB", strict=False)
-        except ValueError:  # colours that it does not know
+        except ValueError:  # unsupported colour spaces
             return _pillow(content)
         kinds = ("cut",)
     if content.find(b"Exif\0\0", 0, EXIF_WITHIN) >= 0 and (turn := TURNS.get(_orientation(content))):
@@ -397,7 +441,7 @@ def _jpeg(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _orientation(content: bytes) -> int:
-    """The EXIF orientation of a file, 1 where there is none that can be read."""
+    """The EXIF orientation of a file, 1 where there is none."""
     from PIL import Image
 
     try:
@@ -407,8 +451,8 @@ def _orientation(content: bytes) -> int:
         return 1
 
 
-def _pillow(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Pixels, uint8 (H,W,3), and what was done to them."""
+def _pillow(content: bytes, background: str = WHITE) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns pixels, uint8 (H, W, 3), and the conversions."""
     from PIL import Image
 
     kinds: list[str] = []
@@ -417,7 +461,7 @@ def _pillow(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
             kinds.append("animated")
         orientation = image.getexif().get(ORIENTATION, 1)
         image.load()
-        # Pillow itself turns TIFF files, and takes the tag away.
+        # Pillow rotates TIFF files itself and removes the tag.
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
         if orientation in TURNS:
             kinds.append("turned")
@@ -428,14 +472,13 @@ def _pillow(content: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
         elif image.mode in ("I", "F"):
             raise ValueError(f"its pixels are numbers of 32 bits, mode {image.mode}; expected 8 or 16 bits")
         else:
-            if image.format == "PNG" and content[24:25] == b"\x10":  # Pillow has taken the upper 8 bits
+            if image.format == "PNG" and content[24:25] == b"\x10":  # Pillow has kept the upper 8 bits
                 kinds.append("deep")
             if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
                 clear = image.convert("RGBA")
                 if clear.getchannel("A").getextrema()[0] != 255:
                     kinds.append("alpha")
-                    white = Image.new("RGBA", clear.size, "white")
-                    clear = Image.alpha_composite(white, clear)
+                    clear = Image.alpha_composite(Image.new("RGBA", clear.size, background), clear)
                 pixels = np.asarray(clear.convert("RGB"))
             else:
                 pixels = np.asarray(image.convert("RGB"))
@@ -450,9 +493,10 @@ def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def side(files: Iterable[str | Encoded]) -> int:
-    """The side of the first image that can be read, in pixels.
+    """Returns the side in pixels of the first readable image.
 
-    Raises DataError where it is not square, or none of the first MOST_TRIED can be read.
+    Raises:
+        DataError: If it is not square, or none of the first MOST_TRIED images is readable.
     """
     fault: DataError | None = None
     for file in itertools.islice(files, MOST_TRIED):

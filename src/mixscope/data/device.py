@@ -1,7 +1,7 @@
-"""The rest of the way on a GPU: raw bytes and draws in, finished batches out.
+"""Augmentation on a GPU: raw bytes and draws in, finished batches out.
 
-The same result as the kernels within 1e-6, from the same draws, as batched torch operations that run on any
-device. Bytes are a quarter of the floats to copy.
+Gives the result of the CPU kernels within 1e-6 from the same draws, as batched torch operations that run on
+any device. The bytes to copy are a quarter of the size of floats.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,13 @@ from mixscope.data.loader import Loader
 
 
 def feed(loader: Loader, device: torch.device) -> Iterator[Batch]:
-    """The batches of one pass of `loader`, finished and on `device`: images float32 (n, 3, H, W), normalised.
+    """Yields the batches of one pass of `loader`, finished and on `device`.
 
-    On CUDA copies run on a stream of their own, beside the computation; the loader gets its buffers back only
-    when their copy is done. On the CPU a batch passes through, finished if it is raw.
+    On CUDA, copies run on a stream of their own, overlapping computation; buffers return to the loader only
+    when their copy is complete. On the CPU a batch is passed through, and finished if it is raw.
+
+    Yields:
+        Batches with images float32 (n, 3, H, W), normalised.
     """
     if device.type != "cuda":
         for batch in loader:
@@ -34,13 +37,13 @@ def feed(loader: Loader, device: torch.device) -> Iterator[Batch]:
             copied.record(copying)
         computing.wait_event(copied)
         for tensor in _tensors(there):
-            tensor.record_stream(computing)  # so that its memory is not given away while it is in use
+            tensor.record_stream(computing)  # keeps its memory allocated while it is in use
         yield finish(there, loader.spec)
         copied.synchronize()
 
 
 def finish(batch: Batch, spec: InputSpec) -> Batch:
-    """A raw batch cropped, mirrored, mixed and normalised on the device it is on; a finished one as it is."""
+    """Crops, flips, mixes and normalises a raw batch on its device; a finished batch is returned as it is."""
     left = batch.pending
     if left is None:
         return batch
@@ -67,9 +70,13 @@ def finish(batch: Batch, spec: InputSpec) -> Batch:
 
 
 def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: int) -> torch.Tensor:
-    """Images padded with zeros, cropped back to their size, then mirrored where `flip` says so.
+    """Pads images with zeros, crops them to their size, and flips where `flip` is set.
 
-    images: uint8 (n, 3, H, H). crop: int32 (n, 2), row and column of the window, 0..2*pad. flip: bool (n,).
+    Args:
+        images: uint8 (n, 3, H, H).
+        crop: int32 (n, 2), row and column of the window, 0..2*pad.
+        flip: bool (n,).
+        pad: Zero pixels on each side.
     """
     n, channels, size, _ = images.shape
     padded = functional.pad(images, (pad, pad, pad, pad))
@@ -82,22 +89,35 @@ def window(images: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, pad: in
 
 
 def erased(images: torch.Tensor, box: torch.Tensor | None, blank: torch.Tensor | None) -> torch.Tensor:
-    """Images, uint8 (n, 3, H, H), with `box`, int32 (n, 4), in colour `blank`, uint8 (3,); or as they are."""
+    """Fills boxes with a colour.
+
+    Args:
+        images: uint8 (n, 3, H, H).
+        box: int32 (n, 4), y0, y1, x0, x1; None leaves the images as they are.
+        blank: uint8 (3,), the colour.
+    """
     if box is None or blank is None:
         return images
     return torch.where(inside(box, images.shape[-1]), blank.view(3, 1, 1), images)
 
 
 def resized_into(images: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
-    """Each whole image resized into its box, uint8 (n, 3, H, H); outside the box pixels mean nothing.
+    """Resizes each whole image into its box; pixels outside the box are undefined.
 
-    images: uint8 (n, 3, H, H). box: int32 (n, 4). Bilinear in integers, as in the kernel, bit for bit.
+    Bilinear in integer arithmetic, bit for bit as in the kernel.
+
+    Args:
+        images: uint8 (n, 3, H, H).
+        box: int32 (n, 4), y0, y1, x0, x1.
+
+    Returns:
+        uint8 (n, 3, H, H).
     """
     n, channels, size, _ = images.shape
     one = 1 << RESAMPLE_BITS
 
     def weights(first: torch.Tensor, end: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Of each output row or column: two of the source, and the share of the second; int64 (n, H)."""
+        """For each output row or column: two source indices, and the weight of the second; int64 (n, H)."""
         length = (end - first).clamp(min=1).long().unsqueeze(1)
         along = torch.arange(size, device=box.device)
         k = (along - first.long().unsqueeze(1)).clamp(min=0).minimum(length - 1)
@@ -124,7 +144,15 @@ def resized_into(images: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
 
 
 def inside(box: torch.Tensor, size: int) -> torch.Tensor:
-    """Which pixels lie in the box y0, y1, x0, x1 (int32 (n, 4), half-open): bool (n, 1, size, size)."""
+    """Returns which pixels are inside a box.
+
+    Args:
+        box: int32 (n, 4), y0, y1, x0, x1, half-open.
+        size: Side of the images in pixels.
+
+    Returns:
+        bool (n, 1, size, size).
+    """
     along = torch.arange(size, device=box.device)
     y0, y1, x0, x1 = (edge.unsqueeze(1) for edge in box.unbind(1))
     rows, columns = (along >= y0) & (along < y1), (along >= x0) & (along < x1)
@@ -132,7 +160,7 @@ def inside(box: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
-    """The same batch with every tensor on `device`."""
+    """The batch with every tensor moved to `device`."""
 
     def moved(part: Batch | Pending | Inner) -> dict[str, Any]:
         found = part._asdict()

@@ -1,4 +1,4 @@
-"""Room on a disk, and folders that appear whole: one process at a time makes one and moves it into place."""
+"""Free disk space, and atomic writing of images and folders, with a lock between processes."""
 
 import os
 import re
@@ -6,15 +6,23 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from mixscope.atomic import sync_folder
+from mixscope.atomic import replacing, sync_folder
 from mixscope.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def need_room(folder: Path, size: int) -> None:
-    """Raises DataError unless `size` bytes are free on the disk that holds `folder`, which must exist."""
+    """Checks free space on the disk of `folder`, which must exist.
+
+    Raises:
+        DataError: If fewer than `size` bytes are free.
+    """
     free = shutil.disk_usage(folder).free
     if free < size:
         raise DataError(
@@ -24,16 +32,28 @@ def need_room(folder: Path, size: int) -> None:
         )
 
 
-@contextmanager
-def appearing(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `folder` when the block ends without an error.
-
-    A lock keeps other processes from making the same folder meanwhile; the system drops it when its process
-    ends, however it ends, so what a killed process left is known to be dead, whatever its number was.
+def save_picture(image: "Image", file: Path, **options: object) -> None:
+    """Writes an image atomically, in the format of its file ending.
 
     Raises:
-        DataError: If another process is making the folder, or it is there already and not empty; nothing
-            that is there is ever replaced.
+        DiskFull: If the disk is full.
+    """
+    from PIL import Image
+
+    with replacing(file) as beside:
+        image.save(beside, Image.registered_extensions()[file.suffix.lower()], **options)
+
+
+@contextmanager
+def appearing(folder: Path) -> Iterator[Path]:
+    """Yields a new folder that becomes `folder` when the block ends without an error.
+
+    A lock prevents other processes from creating the same folder; the operating system releases it when its
+    process ends, so remains of killed processes are recognized as such.
+
+    Raises:
+        DataError: If another process is creating the folder, or it exists and is not empty; existing files
+            are never replaced.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = _taken(folder.with_name(f".{folder.name}.lock"))
@@ -55,13 +75,17 @@ def appearing(folder: Path) -> Iterator[Path]:
             raise
         sync_folder(folder.parent)
     finally:
-        with suppress(OSError):  # Windows keeps the file of a lock that is held
+        with suppress(OSError):  # Windows cannot delete the file of a held lock
             Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 
 def _taken(file: Path) -> BaseFileLock:
-    """The lock on a file that no other process has removed meanwhile. Raises DataError where it is taken."""
+    """Acquires the lock on a file that no other process has removed meanwhile.
+
+    Raises:
+        DataError: If another process holds it.
+    """
     while True:
         opened: list[int] = []
         lock = FileLock(file, timeout=0, on_acquired=opened.append)
@@ -80,7 +104,7 @@ def _taken(file: Path) -> BaseFileLock:
 
 
 def _clear(folder: Path) -> None:
-    """Removes what killed processes left of `folder`; version 0.1.0 put its process number in the name."""
+    """Removes remains of killed processes; version 0.1.0 put its process id in the name."""
     pattern = re.compile(rf"\.{re.escape(folder.name)}(\.\d+)?\.making")
     for leftover in folder.parent.iterdir():
         if pattern.fullmatch(leftover.name):

@@ -1,7 +1,7 @@
-"""A file from the network, whole and checked, or an error that names what is wrong with each mirror.
+"""Downloads a file with checksum, or reports what is wrong with each mirror.
 
-pooch keeps the file: it writes beside the target, compares the checksum and moves it into place. What is here
-is how bytes arrive: bounded in number, in time and in speed, whatever a server says of them.
+pooch writes beside the target, compares the checksum and moves the file into place. This module adds the
+transfer, bounded in bytes, time and speed, whatever a server declares.
 """
 
 import time
@@ -14,24 +14,24 @@ from mixscope.atomic import is_full
 from mixscope.data.disk import need_room
 from mixscope.errors import DataError
 
-# Called with the bytes done and the bytes in all (None while unknown). Done falls when a file starts over.
+# Called with bytes received and total bytes (None while unknown); the former falls when a transfer restarts.
 Progress = Callable[[int, int | None], None]
 
 _CHUNK = 1 << 18
-_PASSING = {408, 425, 429}  # and every 5xx: the same request may succeed later
-_LONGEST = 1 << 50  # bytes; a server that announces more announces nothing
+_PASSING = {408, 425, 429}  # these and 5xx are transient: the same request may succeed later
+_LONGEST = 1 << 50  # bytes; larger Content-Length values are ignored
 
 
 class _Cut(Exception):
-    """This attempt failed; another one may succeed."""
+    """This attempt failed; another may succeed."""
 
 
 class _Refused(Exception):
-    """This mirror will not do."""
+    """This mirror cannot be used."""
 
 
 class _Slow(_Refused):
-    """This mirror will do if no other does."""
+    """This mirror is used only if no other works."""
 
 
 def fetch(
@@ -47,21 +47,28 @@ def fetch(
     timeout: float = 30.0,
     slow: int = 100_000,
 ) -> Path:
-    """Brings one file to `target` from the first of `urls` (http or https) that has it, and returns `target`.
+    """Downloads one file to `target` from the first of `urls` (http or https) that has it.
 
-    A target that is already there and has the checksum is kept; another one is replaced by a good file.
+    An existing target with the right checksum is kept; with another it is replaced.
 
     Args:
-        sha256: Hexadecimal.
-        size: In bytes, if it is known.
-        work: An existing folder on the same disk for what has arrived; the target's own if None.
-        tries: Attempts at a mirror whose connection fails, with pauses of `pause` seconds that double.
-        timeout: Seconds without a byte, and seconds over which speed is measured.
-        slow: Bytes a second. A mirror that sends fewer is left for the next, and tried again, down to a
-            hundredth of this, when no other has the file.
+        urls: Addresses of the same file, in order of preference.
+        target: Destination.
+        sha256: Checksum in hexadecimal.
+        size: Size in bytes, if known.
+        progress: Called with bytes received and total bytes.
+        work: Existing folder on the same disk for the partial file; the target's own if None.
+        tries: Attempts per mirror whose connection fails, with pauses of `pause` seconds that double.
+        pause: First pause, in seconds.
+        timeout: Seconds without data, and seconds over which speed is measured.
+        slow: Bytes per second. A slower mirror is skipped, and used down to a hundredth of this when no other
+            has the file.
+
+    Returns:
+        `target`.
 
     Raises:
-        DataError: If no mirror has the file as described, or if it does not fit on the disk.
+        DataError: If no mirror has the file as described, or it does not fit on the disk.
     """
     import pooch
     import requests
@@ -98,7 +105,7 @@ def fetch(
                     else:
                         faults.append(f"{url}: {_reason(fault)}")
                     break
-    except OSError as error:  # the network's errors have become faults by now: this one is the disk's
+    except OSError as error:  # network errors are handled above: this is the disk
         if is_full(error):
             raise
         raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
@@ -109,7 +116,7 @@ def fetch(
 
 
 class _Body:
-    """What pooch calls to fill a file from an address."""
+    """The downloader that pooch calls to fill a file from an address."""
 
     def __init__(
         self, folder: Path, size: int | None, progress: Progress | None, timeout: float, least: int
@@ -156,10 +163,10 @@ class _Body:
 
 
 def _length(header: str) -> int | None:
-    """What a Content-Length header announces; None for none, and for an absurd one."""
+    """The value of a Content-Length header; None for a missing or absurd one."""
     return int(header) if header.isdecimal() and len(header) < 20 and int(header) < _LONGEST else None
 
 
 def _reason(error: BaseException) -> str:
-    """One line of what a library says."""
+    """A library's error as one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,6 +1,6 @@
-"""Which box of each image is erased: Cutout and Random Erasing, drawn once for an epoch.
+"""Cutout and Random Erasing: erased boxes, drawn once per epoch.
 
-A box lies in the image as the network sees it, after crop and flip; what is erased gets the data's mean
+Boxes are in the coordinates of the network's input, after crop and flip; erased pixels get the data's mean
 colour.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from mixscope.rng import generator
 
-# torchvision's defaults, which are those of Zhong et al., arXiv 1708.04896, but for a probability of 0.5.
+# torchvision's defaults: those of Zhong et al., arXiv 1708.04896, except for the probability of 0.5.
 SHARE = 0.5
 AREA = (0.02, 0.33)
 RATIO = (0.3, 3.3)  # height / width
@@ -18,9 +18,17 @@ TRIES = 10
 
 
 def boxes(kind: str, n: int, *, seed: int, address: tuple[int, ...], size: int) -> np.ndarray:
-    """Boxes y0, y1, x0, x1 of n images of `size` pixels, int32 (n, 4), half-open; (0, 4) for "none".
+    """Draws erased boxes of n images.
 
-    kind: "none", "cutout" or "random-erasing". address: of the draws, beside the seed.
+    Args:
+        kind: "none", "cutout" or "random-erasing".
+        n: Number of images.
+        seed: Seed of the run.
+        address: Address of the draws, besides the seed.
+        size: Side of the images in pixels.
+
+    Returns:
+        int32 (n, 4), y0, y1, x0, x1, half-open; (0, 4) for "none".
     """
     if kind == "none":
         return np.empty((0, 4), np.int32)
@@ -29,9 +37,13 @@ def boxes(kind: str, n: int, *, seed: int, address: tuple[int, ...], size: int) 
 
 
 def cutout(centre: np.ndarray, size: int) -> np.ndarray:
-    """Squares of half the side around `centre` (float64 (n, 2) in [0, 1)), clipped to the image.
+    """Returns squares of half the image's side, clipped to the image.
 
-    DeVries & Taylor, arXiv 1708.04552: 16 of 32 pixels, as for CIFAR-10 there.
+    DeVries & Taylor, arXiv 1708.04552: 16 of 32 pixels, as there for CIFAR-10.
+
+    Args:
+        centre: float64 (n, 2) in [0, 1), row and column.
+        size: Side of the images in pixels.
     """
     first = (centre * size).astype(np.int32) - size // 4
     box = np.empty((len(centre), 4), np.int32)
@@ -41,10 +53,10 @@ def cutout(centre: np.ndarray, size: int) -> np.ndarray:
 
 
 def random_erasing(draws: np.random.Generator, n: int, size: int) -> np.ndarray:
-    """Random Erasing, arXiv 1708.04896, as torchvision's: of ten tries the first that fits; half are left."""
+    """Random Erasing (arXiv 1708.04896) as in torchvision: the first of ten proposals that fits, p = 0.5."""
     box = np.zeros((n, 4), np.int32)
     open_ = draws.random(n) < SHARE
-    for _ in range(TRIES):  # every try draws for all, so that a draw does not depend on other examples
+    for _ in range(TRIES):  # every try draws for all images: draws do not depend on other examples
         area = draws.uniform(*AREA, n) * size * size
         ratio = np.exp(draws.uniform(math.log(RATIO[0]), math.log(RATIO[1]), n))
         place = draws.random((n, 2))

@@ -1,4 +1,4 @@
-"""The data sets that are known: how each is read, and where it can be had."""
+"""Known data sets: how each is read, and where it can be downloaded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,17 @@ __all__ = ["LARGEST_SIDE", "SETS", "Download", "SetSpec"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Download:
-    """Where a set can be had: its home, then mirrors of the same archive, with what was published about it.
+    """Where a data set can be downloaded.
 
-    A mirror needs no trust: what it serves has the published checksums or is refused.
-    other_md5: of the same set in other layouts, as published by its home.
+    Mirrors need not be trusted: a file without the published checksum is rejected.
+
+    Attributes:
+        urls: The original address, then mirrors of the same archive.
+        file: Name of the archive.
+        size: Size in bytes, None if it was not published.
+        md5: Published MD5.
+        sha256: SHA-256 in hexadecimal.
+        other_md5: Published MD5 of the same data set in other layouts.
     """
 
     urls: tuple[str, ...]
@@ -32,12 +39,20 @@ class Download:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetSpec:
-    """A data set that is known.
+    """A known data set.
 
-    read: From a folder, or a Parquet file, and what the user asks: a size where the set is `resizable`, a
-    test split where it is `divisible`. images: the official number of images by split, or None. max_bytes: of
-    its unpacked archive.
-    dials: of a set that is made, not read; its source, if there is one, is a file of other dials (cues.py).
+    Attributes:
+        title: Description for lists.
+        read: Reads a folder or a Parquet file; the user may choose the size of a `resizable` set and the test
+            split of a `divisible` one.
+        images: Official number of images by split, or None.
+        resizable: Whether the user chooses the image size.
+        divisible: Whether the user may hold out a test split.
+        download: Where it can be downloaded.
+        embedded: Whether it needs no source.
+        dials: Parameters of a generated data set; its source, if any, is a file of parameters (cues.py).
+        max_files: Largest number of files in its archive.
+        max_bytes: Largest unpacked size of its archive.
     """
 
     title: str

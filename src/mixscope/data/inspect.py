@@ -1,4 +1,4 @@
-"""What is in a prepared data set: counts, balance, duplicates, and a sheet of its images."""
+"""Describes a prepared data set: counts, balance, duplicates, and a contact sheet."""
 
 import hashlib
 from collections import defaultdict
@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mixscope import fonts
+from mixscope.data.disk import save_picture
 from mixscope.data.store import SPLITS, Store
 
 SHEET_CLASSES = 20
@@ -18,10 +19,13 @@ CAPTION = 150
 
 
 def describe(store: Store) -> dict[str, Any]:
-    """Counts, images a class, and byte-identical images, as plain values.
+    """Counts images per class and byte-identical images.
 
-    duplicates: images that have an earlier twin in the same split, and test images with a twin in train.
-    Seconds for 60,000 images: every byte is read.
+    Reads every byte: seconds for 60,000 images.
+
+    Returns:
+        Plain values; "duplicates" counts images with an earlier duplicate in the same split,
+        "test_images_in_train" test images with a duplicate in train.
     """
     splits: dict[str, dict[str, Any]] = {}
     hashes: dict[str, dict[bytes, int]] = {}
@@ -54,7 +58,7 @@ def describe(store: Store) -> dict[str, Any]:
 
 
 def lines(report: dict[str, Any]) -> list[str]:
-    """The report for a person."""
+    """Formats the description for a terminal."""
     shown = []
     for split, row in report["splits"].items():
         low, high = row["per_class_min"], row["per_class_max"]
@@ -71,7 +75,7 @@ def lines(report: dict[str, Any]) -> list[str]:
 
 
 def contact_sheet(store: Store, file: Path) -> None:
-    """Draws a row of training images of up to 20 classes, spread over all, with their names (PNG)."""
+    """Draws a row of training images for up to 20 classes, evenly spaced, with their names (PNG)."""
     classes = np.unique(np.linspace(0, store.n_classes - 1, SHEET_CLASSES).astype(int))
     labels, images = store.labels("train"), store.images("train")
     step = TILE + 2
@@ -83,4 +87,4 @@ def contact_sheet(store: Store, file: Path) -> None:
             tile = Image.fromarray(np.ascontiguousarray(images[at].transpose(1, 2, 0)))
             tile = tile.resize((TILE, TILE), Image.Resampling.NEAREST)
             sheet.paste(tile, (CAPTION + column * step, row * step))
-    sheet.save(file)
+    save_picture(sheet, file)

@@ -1,15 +1,15 @@
-"""The fused kernels: gather, crop, flip, normalise in one pass; to mix takes a second, over cropped bytes.
+"""Fused kernels: gather, crop, flip and normalise in one pass; mixing takes a second, over cropped bytes.
 
-Each kernel is a serial function that releases the interpreter lock; the loader runs several of them side by
-side. Sizes are constants of the compiled code, so every inner loop has a fixed length and no branch. The
-machine code is cached on disk; only the first start on a machine compiles (seconds). What a kernel waits for
-is memory: images lie anywhere in the store, so everything about the next ones is asked for in advance.
+Each kernel is a serial function that releases the interpreter lock; the loader runs several in parallel.
+Sizes are compile-time constants, so every inner loop has a fixed length and no branch. Machine code is cached
+on disk; only the first start on a machine compiles (seconds). Kernels are bound by memory latency, since
+images are read in random order, so the data of the next images are prefetched.
 
-Layout: images are planar bytes N,3,H,W; outputs float32 N,3,H,W. Zero padding is in pixel space, before
-normalisation, as in torchvision's RandomCrop. Flips act on bytes, where a pixel is cheapest to move.
+Layout: images are planar bytes (N, 3, H, W), outputs float32 (N, 3, H, W). Zero padding is in pixel space,
+before normalisation, as in torchvision's RandomCrop. Flips act on bytes, where moving a pixel is cheapest.
 """
 
-# Bodies of kernels are typed by the signatures they are compiled for.
+# Numba types the bodies of kernels by the signatures they are compiled for.
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
 import functools
@@ -26,15 +26,15 @@ from numba.extending import intrinsic
 
 Kernel = Callable[..., None]
 
-# Contraction to fused multiply-add is the only liberty the compiler gets: results stay within one rounding.
+# The only fast-math flag is contraction to fused multiply-add: results stay within one rounding.
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract"}}
 _READ_ONLY_IMAGES = types.Array(types.uint8, 4, "C", readonly=True)
 _READ_ONLY_ROWS = types.Array(types.int64, 1, "C", readonly=True)
 
-# Weights of the bilinear resampling are integers of this many bits, so that results are exact everywhere.
+# Bilinear weights are integers of this many bits, so that results are equal on every machine.
 RESAMPLE_BITS = 11
 
-# Images lie anywhere in the store: while one is written, this many later ones are fetched from memory.
+# Number of images to prefetch while one is written.
 _AHEAD = 4
 
 # Partner, box, blend, mask and resized of a batch that is not mixed.
@@ -52,23 +52,23 @@ _log = logging.getLogger(__name__)
 
 
 def normaliser(mean: Sequence[float], std: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and bias, float32 (3,), that take a byte to (byte / 255 - mean) / std."""
+    """Returns scale and bias, float32 (3,), that map a byte to (byte / 255 - mean) / std."""
     centre, spread = np.array(mean, np.float64), np.array(std, np.float64)
     return (1 / (255 * spread)).astype(np.float32), (-centre / spread).astype(np.float32)
 
 
 # --- rows as vectors --------------------------------------------------------------------------------
-# The compiler cannot prove that the arrays of a kernel do not overlap, and falls back to a pixel at a time:
-# eight times slower. So the inner loops are spelled out as vector operations, in a form that is the same for
-# every processor. All of them take flat offsets in pixels.
+# The compiler cannot prove that the arrays of a kernel do not overlap and would process one pixel at a time,
+# eight times slower. The inner loops are therefore written as vector operations, in a form that is the same
+# for every processor. All of them take flat offsets in pixels.
 
-_BLOCK = 32  # pixels a vector operation at most; the compiler cuts it to what the processor has
+_BLOCK = 32  # pixels per vector operation; the compiler splits it to the processor's width
 _BYTE, _FLOAT, _INT = ir.IntType(8), ir.FloatType(), ir.IntType(32)
 _CONTRACT = ("contract",)
 
 
 def _blocks(size: int) -> Iterator[tuple[int, int]]:
-    """A row cut into vectors whose lengths are powers of two: (first pixel, length)."""
+    """Splits a row into vectors whose lengths are powers of two: (first pixel, length)."""
     at, length = 0, _BLOCK
     while at < size:
         while length > size - at:
@@ -101,7 +101,7 @@ def _times_plus(builder, pixels, factor, term):
 
 @intrinsic(prefer_literal=True)
 def _copy_row(typing, target, to, source, start, size, mirrored):
-    """Copies a row of bytes, mirrored or not; size and mirrored are constants."""
+    """Copies a row of bytes, optionally mirrored; size and mirrored are constants."""
 
     def generate(context, builder, signature, values):
         into = _pointer(context, builder, signature.args[0], values[0], values[1], _BYTE)
@@ -138,11 +138,11 @@ def _normalise_row(typing, target, to, source, start, scale, bias, size):
 
 @intrinsic(prefer_literal=True)
 def _mix_row(typing, target, to, source, start, begin, x0, x1, blend, scale, bias, size, pasted):
-    """As _normalise_row, of blend * own + (1 - blend) * partner for x0 <= x < x1; size is a constant.
+    """Like _normalise_row, for blend * own + (1 - blend) * partner where x0 <= x < x1; size is a constant.
 
     The own row starts at `start`, the partner's at `begin`. pasted (a constant) is for a blend of 0: bytes
-    are chosen, not floats. The weights depend on nothing in memory, so that the compiler takes them out of
-    the loop over rows.
+    are selected instead of blending floats. The weights do not depend on memory, so the compiler hoists them
+    out of the loop over rows.
     """
 
     def generate(context, builder, signature, values):
@@ -177,7 +177,7 @@ def _mix_row(typing, target, to, source, start, begin, x0, x1, blend, scale, bia
 
 @intrinsic(prefer_literal=True)
 def _mask_row(typing, target, to, source, start, begin, mask, at_mask, scale, bias, size):
-    """As _normalise_row, of m * own + (1 - m) * partner, m the row of the mask at `at_mask`."""
+    """Like _normalise_row, for m * own + (1 - m) * partner, m the row of the mask at `at_mask`."""
 
     def generate(context, builder, signature, values):
         into = _pointer(context, builder, signature.args[0], values[0], values[1], _FLOAT)
@@ -227,10 +227,10 @@ def _between_rows(typing, target, to, source, top, bottom, share, size):
 
 @intrinsic(prefer_literal=True)
 def _resample_columns(typing, target, to, between, low, share, count, size):
-    """Columns of three channels at once: target = (1 - share) * between[low] + share * the next, rounded.
+    """Interpolates columns of three channels: target = (1 - share) * between[low] + share * next, rounded.
 
-    between: int32, three rows of size + 1, as _between_rows leaves them; low int64 and share int32 (count,);
-    target: bytes, three rows of size, written from `to` on in each. size is a constant.
+    between: int32, three rows of size + 1, from _between_rows; low int64 and share int32 (count,); target:
+    bytes, three rows of size, written from `to` on in each. size is a constant.
     """
 
     def generate(context, builder, signature, values):
@@ -261,7 +261,7 @@ def _resample_columns(typing, target, to, between, low, share, count, size):
 
 @intrinsic(prefer_literal=True)
 def _prefetch(typing, array, index, size):
-    """Asks for `size` bytes (a constant) from an element on to be brought near (second-level cache)."""
+    """Prefetches `size` bytes (a constant) from an element on into the second-level cache."""
 
     def generate(context, builder, signature, values):
         data = context.make_array(signature.args[0])(context, builder, values[0]).data
@@ -279,31 +279,39 @@ def _prefetch(typing, array, index, size):
 
 @functools.cache
 def fused(size: int, pad: int) -> Kernel:
-    """The kernel for images of `size` pixels, padded by `pad` zeros on each side before the crop.
+    """Compiles the kernel for images of `size` pixels, padded by `pad` zeros on each side before the crop.
 
     fill(images, rows, places, crop, flip, erase, blank, partner, box, blend, mask, resized, scale, bias,
          staged, out)
-      images uint8 (N,3,size,size), C order, read-only; rows int64 (m,), read-only, rows of `images`, of which
-      the first n are written and the others are partners only;
-      places int64 (m,), read-only, where the draws of each stand: rows itself unless an image is repeated;
-      crop uint16 (M,2), row and column of the window in the padded image, each 0..2*pad; flip bool (M,);
-      erase int32 (M,4), read-only, a box y0,y1,x0,x1 of the cropped image that becomes `blank`, uint8 (3,),
-      or KEPT;
-      partner int64 (n,), positions in `rows`; box int32 (n,4), y0,y1,x0,x1 half-open; blend float32 (n,), the
-      weight of the own image inside its box; mask float32 (n or 1,size,size), the weight of the own image at
-      each pixel, instead of box and blend, or (0, ...); resized: whether the box holds the whole partner
-      (then it must lie in the image); these five as a plan has them (mixing/plan.py), or UNMIXED; all
-      read-only, and of box and blend any strides, so that one row may stand for a batch;
-      scale, bias float32 (3,), see `normaliser`; staged uint8 (m,3,size,size), memory to work in, (0, ...)
-      when the batch is not mixed; out float32 (n,3,size,size), written in full.
-    Rows and positions are trusted. Boxes need not be clipped.
 
-    A batch that is mixed is first brought together as cropped bytes: every image is needed twice, once for
-    itself and once as a partner, and its second reading is from nearby.
+        images    uint8 (N, 3, size, size), C order, read-only
+        rows      int64 (m,), read-only: rows of `images`; the first n are written, the rest are partners
+        places    int64 (m,), read-only: index of the draws of each; equals rows unless an image is repeated
+        crop      uint16 (M, 2): row and column of the window in the padded image, each 0..2*pad
+        flip      bool (M,)
+        erase     int32 (M, 4), read-only: box y0, y1, x0, x1 of the cropped image filled with blank, or KEPT
+        blank     uint8 (3,)
+        partner   int64 (n,): positions in `rows`
+        box       int32 (n, 4): y0, y1, x0, x1, half-open
+        blend     float32 (n,): weight of the own image inside its box
+        mask      float32 (n or 1, size, size): weight of the own image at each pixel, in place of box and
+                  blend; (0, ...) if there is none
+        resized   bool: whether the box holds the whole partner (the box must then be inside the image)
+        scale     float32 (3,), see `normaliser`
+        bias      float32 (3,)
+        staged    uint8 (m, 3, size, size): scratch memory, (0, ...) when the batch is not mixed
+        out       float32 (n, 3, size, size), written in full
+
+    partner, box, blend, mask and resized are those of a plan (mixing/plan.py), or UNMIXED; they are
+    read-only, and box and blend may have any strides, so that one row can apply to a batch. Rows and
+    positions are not checked. Boxes need not be clipped.
+
+    The images of a mixed batch are first collected as cropped bytes: each is needed twice, for itself and as
+    a partner, and the second read is then from the cache.
     """
     width = size + 2 * pad
     pixels, padded_pixels = size * size, width * width
-    line = max(64, size)  # bytes fetched ahead for each row written: a cache line at least
+    line = max(64, size)  # bytes prefetched per row written: at least a cache line
 
     one = 1 << RESAMPLE_BITS
 
@@ -311,7 +319,7 @@ def fused(size: int, pad: int) -> Kernel:
         images, rows, places, crop, flip, erase, blank,
         partner, box, blend, mask, resized, scale, bias, staged, out,
     ):  # fmt: skip
-        padded = np.zeros(3 * padded_pixels, np.uint8)  # the image in the making; the border stays zero
+        padded = np.zeros(3 * padded_pixels, np.uint8)  # the image being built; the border stays zero
         mixed, erased = len(partner) > 0, len(erase) > 0
         for i in range(len(rows)):
             row, place = rows[i], places[i]
@@ -327,7 +335,7 @@ def fused(size: int, pad: int) -> Kernel:
                 else:
                     for y in range(size):
                         _copy_row(padded, target + y * width, images, source + y * size, size, False)
-            # A mirrored image is cropped by the mirrored window.
+            # A flipped image is cropped by the mirrored window.
             dy, dx = np.int64(crop[place, 0]), np.int64(crop[place, 1])
             window = dy * width + (2 * pad - dx if flip[place] else dx)
             for c in range(3):
@@ -440,14 +448,19 @@ def fused(size: int, pad: int) -> Kernel:
 
 @functools.cache
 def resampler(size: int) -> Kernel:
-    """The kernel of random resized crops: bytes to bytes, bilinear, flip included.
+    """Compiles the kernel of random resized crops: bytes to bytes, bilinear, flip included.
 
     resample(images, rows, places, crop, flip, out)
-      images uint8 (N,3,size,size), C order, read-only; rows, places int64 (n,), read-only, as in `fused`;
-      crop uint16 (M,4), row, column, height and width of the box, inside the image; flip bool (M,); out uint8
-      (n,3,size,size), written in full.
-    Pixel centres as in torchvision (align_corners=False). A box is never larger than the output, so there is
-    nothing to average and antialiasing would change nothing. Integer arithmetic: the same on every machine.
+
+        images    uint8 (N, 3, size, size), C order, read-only
+        rows      int64 (n,), read-only, as in `fused`
+        places    int64 (n,), read-only, as in `fused`
+        crop      uint16 (M, 4): row, column, height and width of the box, inside the image
+        flip      bool (M,)
+        out       uint8 (n, 3, size, size), written in full
+
+    Pixel centres as in torchvision (align_corners=False). A box is never larger than the output, so
+    antialiasing would change nothing. Integer arithmetic: the same on every machine.
     """
     one = 1 << RESAMPLE_BITS
 
@@ -488,14 +501,14 @@ def resampler(size: int) -> Kernel:
 
 
 class _Notice(event.Listener):  # type: ignore[misc]
-    """Tells when a kernel is really compiled, and not found on disk."""
+    """Logs when a kernel is compiled, that is, not found on disk."""
 
     def __init__(self, kernel: Any, what: str, *, kept: bool) -> None:
         self.kernel, self.what, self.kept = kernel, what, kept
 
     def on_start(self, event: Any) -> None:
-        if event.data["dispatcher"] is self.kernel:  # and not one of the functions that it calls
-            # A warning, because that is what is shown where nobody has set up logging.
+        if event.data["dispatcher"] is self.kernel:  # not for functions that it calls
+            # A warning, because that level is shown where logging is not configured.
             later = "; later starts find it on disk" if self.kept else ""
             _log.warning("compiling the loader's kernel (%s)%s", self.what, later)
 
@@ -503,13 +516,13 @@ class _Notice(event.Listener):  # type: ignore[misc]
 
 
 def _compiled(function: Kernel, signature: Any, what: str) -> Kernel:
-    """`function` as machine code, from the disk cache where it is; says so when it has to compile.
+    """Compiles `function`, or loads it from the disk cache; logs when it has to compile.
 
-    Where no folder for the cache can be written, the code is kept in memory.
+    Where no folder for the cache is writable, the code is kept in memory.
     """
     try:
         return _made(function, signature, what, **_OPTIONS)
-    except (OSError, RuntimeError) as problem:  # of numba's cache, before or after it compiles
+    except (OSError, RuntimeError) as problem:  # from numba's cache, before or after compilation
         if isinstance(problem, RuntimeError) and "no locator available" not in str(problem):
             raise
         _say_uncached()

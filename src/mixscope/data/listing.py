@@ -1,4 +1,4 @@
-"""What folders of data sets hold, without what operating systems and tools leave in them."""
+"""Lists the contents of data set folders, without files left by operating systems and tools."""
 
 import os
 import re
@@ -7,30 +7,34 @@ from pathlib import Path
 
 from mixscope.errors import DataError
 
-MOST_DEPTH = 3  # folders around a data set, as archives and unpacking tools add them
-MOST_BESIDE = 50  # folders in one of those: a folder with more is a data set or a collection of them
+MOST_DEPTH = 3  # levels of folders around a data set, as archives and unpacking tools add them
+MOST_BESIDE = 50  # a folder with more subfolders is a data set or a collection of them
 MOST_NAMED = 10
 JUNK = {
     *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"),
     *("system volume information", ".ds_store", ".ipynb_checkpoints", ".git", ".cache", ".trashes"),
     *(".spotlight-v100", ".fseventsd", ".temporaryitems", ".appledouble", ".directory", ".gitattributes"),
 }
-# Control characters, and bytes that are no UTF-8.
+# Control characters, and bytes that are not UTF-8.
 UNWRITABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder is none of the data: left by an operating system, a disk or a notebook."""
+    """Whether a file or folder was left by an operating system, a disk or a notebook."""
     return name.startswith("._") or name.lower() in JUNK
 
 
 def visible(folder: Path) -> list[str]:
-    """What a folder holds, sorted, without junk and hidden files."""
+    """Names in a folder, sorted, without junk and hidden files."""
     return sorted(n for n in os.listdir(folder) if not n.startswith(".") and not is_junk(n))
 
 
 def names(folder: Path) -> list[str]:
-    """As `visible`. Raises DataError for names that are no text."""
+    """As `visible`, for names that are text.
+
+    Raises:
+        DataError: If a name has control characters or is not UTF-8.
+    """
     inside = visible(folder)
     odd = next((name for name in inside if UNWRITABLE.search(name)), None)
     if odd is not None:
@@ -39,22 +43,31 @@ def names(folder: Path) -> list[str]:
 
 
 def folders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, as `visible`."""
-    with os.scandir(folder) as entries:  # which know what they are, so that 100,000 files need not be asked
+    """Names of the subfolders of a folder, as `visible`."""
+    with os.scandir(folder) as entries:  # entries know their type, which saves 100,000 system calls
         inside = {entry.name for entry in entries if entry.is_dir()}
     return [name for name in visible(folder) if name in inside]
 
 
 def hidden_folders(folder: Path) -> list[str]:
-    """Names of folders that are hidden and no junk, so that they may have been meant as data."""
+    """Names of hidden folders that are not junk and may have been meant as data."""
     inside = sorted(n for n in os.listdir(folder) if n.startswith(".") and not is_junk(n))
     return [name for name in inside if (folder / name).is_dir()]
 
 
 def find(folder: Path, holds: Callable[[Path], bool], what: str) -> Path | None:
-    """The folder that holds a data set: this one, or the only one inside it, or inside that one.
+    """Finds the folder that holds a data set: `folder`, or its only candidate in up to MOST_DEPTH levels.
 
-    Raises DataError where there are two at one level.
+    Args:
+        folder: Where to search.
+        holds: Whether a folder holds the data set.
+        what: What it holds, for the message.
+
+    Returns:
+        The folder, None if there is none.
+
+    Raises:
+        DataError: If there are two at one level.
     """
     level = [folder] if folder.is_dir() else []
     for _ in range(MOST_DEPTH):
@@ -78,7 +91,11 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def need(folder: Path, name: str, title: str) -> Path:
-    """A file or folder of a data set. Raises DataError where it is missing."""
+    """Returns the path of a file or folder of a data set.
+
+    Raises:
+        DataError: If it is missing.
+    """
     if not (folder / name).exists():
         raise DataError(f"{name} is missing; {title} is not whole, unpack it again", path=folder)
     return folder / name
@@ -93,7 +110,11 @@ def wrong_folder(title: str, folder: Path, expected: str) -> DataError:
 
 
 def lines(file: Path) -> list[str]:
-    """Lines of a text file that are not blank, without a byte order mark. Raises DataError."""
+    """Non-blank lines of a text file, without a byte order mark.
+
+    Raises:
+        DataError: If it cannot be read as text.
+    """
     try:
         return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
@@ -101,6 +122,6 @@ def lines(file: Path) -> list[str]:
 
 
 def few(items: list[str]) -> str:
-    """Up to MOST_NAMED of them in a sentence, and how many more there are."""
+    """Lists up to MOST_NAMED items, and the number of further ones."""
     more = f" and {len(items) - MOST_NAMED:,} more" if len(items) > MOST_NAMED else ""
     return ", ".join(items[:MOST_NAMED]) + more

@@ -1,12 +1,12 @@
-"""The data loader: from a store to batches, in the background.
+"""The data loader: batches from a store, built by worker threads.
 
-Worker threads make whole batches with serial kernels that release the interpreter lock, into memory that is
-used again; the consumer takes them in order, and makes one itself rather than wait (buffer_pool.py). Every
-draw has an address, so a batch is the same whoever makes it and whenever (batch_builder.py).
+Worker threads build whole batches with serial kernels that release the interpreter lock, in reused memory;
+the consumer takes them in order, and builds one itself instead of waiting (buffer_pool.py). Draws are
+counter-based, so a batch does not depend on which thread builds it or when (batch_builder.py).
 
-Whole batches side by side, rather than one batch cut into parts: on two busy cores the same kernel in an
-OpenMP loop had a twelfth of the rate, because each batch (0.1 ms) waits for the slowest part; nor do these
-threads meddle with torch's.
+Several whole batches are built in parallel, instead of splitting one batch among threads: on two busy cores,
+the same kernel in an OpenMP loop had a twelfth of the throughput, because each batch (0.1 ms) waits for the
+slowest part. These threads also do not interfere with torch's.
 """
 
 import os
@@ -37,40 +37,61 @@ __all__ = [
     "Workers",
 ]
 
-# So much is made before it is handed over, if a batch is smaller: handing over costs the same for any size.
+# Small batches are handed over in groups of about this size, since the cost of a handover is constant.
 RUN_BYTES = 1 << 22
 
 
 class Store(Protocol):
-    """What the loader needs of a store (store.py)."""
+    """The part of store.Store that the loader uses."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Side of the images in pixels."""
+        ...
+
     @property
-    def mean(self) -> np.ndarray: ...
+    def mean(self) -> np.ndarray:
+        """float64 (3,), in [0, 1]."""
+        ...
+
     @property
-    def std(self) -> np.ndarray: ...
-    def images(self, split: str) -> np.ndarray: ...
-    def labels(self, split: str) -> np.ndarray: ...
-    def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]: ...
+    def std(self) -> np.ndarray:
+        """float64 (3,), in [0, 1]."""
+        ...
+
+    def images(self, split: str) -> np.ndarray:
+        """uint8 (N, 3, size, size) of a stored split."""
+        ...
+
+    def labels(self, split: str) -> np.ndarray:
+        """int64 (N,) of a stored split."""
+        ...
+
+    def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:
+        """Stored split and rows of a logical split."""
+        ...
 
 
 class Loader:
     """The batches of a split, epoch after epoch.
 
-    Memory: the ring, a quarter of a batch a thread where batches are mixed, and some 50 bytes per example
-    (its row, and draws and labels of two epochs; plans of mixing come on top). Images stay in the store's
-    map.
+    Memory: the batch buffers, a quarter of a batch per thread where batches are mixed, and about 50 bytes per
+    example (its row, and draws and labels of two epochs; mixing plans come on top). Images stay
+    memory-mapped.
+
+    Attributes:
+        examples: Images of the split.
+        batches: Batches per epoch.
 
     Args:
         store: Images and labels (store.py).
         split: "train", "val" or "test".
         sampling: Which images are in which batch.
-        augmentation: How they are augmented; nothing is done by default.
+        augmentation: Augmentation; none by default.
         workers: Threads, ranks and memory; batches do not depend on threads and memory.
 
     Raises:
-        ConfigError: If the split gives no batch.
+        ConfigError: If the split gives no batch, does not fit the mixer, or is "test" shuffled or mixed.
         DataError: If the store does not have the rows of the split.
     """
 
@@ -84,8 +105,12 @@ class Loader:
     ) -> None:
         augmentation, workers = augmentation or Augmentation(), workers or Workers()
         batch_size, mixer = sampling.batch_size, augmentation.mixer
+        if split == "test" and (sampling.shuffle or mixer is not None):
+            raise ConfigError(
+                "the test split is for evaluation, so it is neither shuffled nor mixed; train on split train"
+            )
         stored, rows = store.rows(split, val_fraction=sampling.val_fraction, per_class=sampling.per_class)
-        # Plain arrays, marked read-only: a map is an array too, but a slower one to pass to compiled code.
+        # Plain read-only arrays: numpy.memmap is slower to pass to compiled code.
         images = store.images(stored).view(np.ndarray)
         images.flags.writeable = False
         if len(rows) == 0 or rows.min() < 0 or rows.max() >= len(images):
@@ -101,7 +126,7 @@ class Loader:
                 "take a smaller batch_size, or keep the last batch"
             )
         full = order.batches(self.examples, batch_size, drop_last=False)
-        made_for = getattr(mixer, "batches", full)  # a plan of another kind may know no epochs
+        made_for = getattr(mixer, "batches", full)  # other kinds of mixers may have no epochs
         if made_for != full:
             raise ConfigError(
                 f"the mixer was made for {made_for} batches an epoch and the loader has {full}; make it with"
@@ -130,7 +155,7 @@ class Loader:
             length = min(length, max(1, workers.ring // (self._threads + 1)))
         self._length = length
         self._runs = workers.ring // length if workers.ring else 2 * self._threads + 1
-        self._epoch = self._batch = 0  # the position
+        self._epoch = self._batch = 0  # see `position`
         self._process = os.getpid()
         self._whole: Callable[[], object] = getattr(store, "whole", lambda: None)
         self._pipeline: Pipeline | None = None
@@ -138,11 +163,12 @@ class Loader:
 
     @property
     def position(self) -> Position:
-        """The first batch that was not handed out yet.
+        """The first batch that has not been handed out.
 
-        So, with a batch in hand, it already points behind it: saved after a training step and restored, the
-        next batch is the one after that step. It is (epoch, batches) once the last batch is handed out, and
-        (epoch + 1, 0) when the loop over the epoch has ended. Setting it costs the same everywhere.
+        While a batch is being trained on, the position already points behind it: when it is saved after the
+        training step and restored, the loader continues with the next batch. It is (epoch, batches) once the
+        last batch is handed out, and (epoch + 1, 0) when the loop over the epoch has ended. The cost of
+        setting it does not depend on the position.
         """
         return Position(self._epoch, self._batch)
 
@@ -157,12 +183,12 @@ class Loader:
         self._epoch, self._batch = epoch, batch
 
     def global_size(self, batch: int) -> int:
-        """Images of global batch `batch`, over all ranks."""
+        """Number of images in global batch `batch`, over all ranks."""
         at = order.members(self.examples, self._maker.sampling.batch_size, batch)
         return int(at.stop - at.start)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Batches from `position` to the end of its epoch; then the position moves to the next epoch."""
+        """Yields batches from `position` to the end of its epoch, then moves to the next epoch."""
         self._whole()
         while self._batch < self.batches:
             yield self._take()
@@ -175,16 +201,16 @@ class Loader:
                 " its own in each process that is forked"
             )
         try:
-            # Elsewhere when the position was set, or a batch was lost to Ctrl-C on its way to the consumer.
+            # The position was set, or Ctrl-C lost a batch on its way to the consumer.
             if self._pipeline is None or self._pipeline.at != self._epoch * self.batches + self._batch:
                 self._pipeline = self._begin()
             outcome = self._pipeline.take()
-        except BaseException:  # Ctrl-C above all: what a half-taken batch left behind is thrown away
+        except BaseException:  # mostly Ctrl-C: discard the state of a partly taken batch
             self.close()
             raise
         if isinstance(outcome, BaseException):
             self.close()
-            if isinstance(outcome, ConfigError):  # of a mixing method of the user's: said already
+            if isinstance(outcome, ConfigError):  # from a user-defined mixing method, with its own message
                 raise outcome
             what = f"{type(outcome).__name__}: {outcome}"
             raise RuntimeError(
@@ -194,17 +220,22 @@ class Loader:
         return outcome
 
     def _begin(self) -> Pipeline:
-        """A pipeline from the position on, in the place of the one before."""
+        """Replaces the pipeline by one that starts at the position."""
         self.close()
         made = Pipeline(
             self._maker, self.position, threads=self._threads, runs=self._runs, length=self._length
         )
-        self._stop = weakref.finalize(self, _stop_in, self._process, made.stop)  # also when nobody closes us
-        made.start()  # now that whatever happens it is stopped
+        self._stop = weakref.finalize(
+            self, _stop_in, self._process, made.stop
+        )  # also if the loader is never closed
+        made.start()  # only now that it is certain to be stopped
         return made
 
     def close(self) -> None:
-        """Ends the threads and frees the ring. Safe at any time; iterating again starts anew."""
+        """Stops the worker threads and frees their memory.
+
+        Safe at any time; iterating again restarts them.
+        """
         self._stop()
         self._pipeline = None
 
@@ -216,6 +247,6 @@ class Loader:
 
 
 def _stop_in(process: int, stop: Callable[[], object]) -> None:
-    """Ends threads where they are; a forked child has none to wait for."""
+    """Stops threads in the process that started them; a forked child has none."""
     if os.getpid() == process:
         stop()

@@ -1,4 +1,4 @@
-"""Settings of a loader: what is in its batches, and where and how they are made."""
+"""Settings of a loader: sampling, augmentation, and worker threads."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ class Sampling:
     """Which images of a split are in which batch.
 
     Attributes:
-        batch_size: Images of the global batch, over all ranks.
-        seed: Root of order, crop and flip.
-        val_fraction: Part of the training images that is held out as "val".
-        per_class: Images of each class; 0 takes all.
-        shuffle: A new order each epoch.
-        drop_last: Leave out a shorter last batch.
-        repeats: How often an image comes in a batch, each time augmented differently.
+        batch_size: Size of the global batch, over all ranks.
+        seed: Seed of sampling order, crop and flip.
+        val_fraction: Fraction of the training images held out as "val".
+        per_class: Number of images kept per class; 0 keeps all.
+        shuffle: Draw a new order each epoch.
+        drop_last: Leave out a smaller last batch.
+        repeats: Copies of each image in a batch, augmented independently (repeated augmentation).
 
     Raises:
-        ConfigError: For values that make no sense.
+        ConfigError: If a value is out of range.
     """
 
     batch_size: int
@@ -39,16 +39,16 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Augmentation:
-    """How the images of a batch are augmented; names as in the settings of a run (study/config.Augment).
+    """Augmentation of single images and batches; names as in study/config.Augment.
 
     Attributes:
         base: "none", "crop-flip" or "rrc".
-        erase: Random erasing.
-        policy: Operations on single images.
-        mixer: Plans of mixing (mixing.make); None mixes nothing.
+        erase: Erasing: "none", "cutout" or "random-erasing".
+        policy: Augmentation policy: "none", "trivialaugment" or "randaugment".
+        mixer: Draws mixing plans (mixing.make); None mixes nothing.
 
     Raises:
-        ConfigError: For an unknown base augmentation.
+        ConfigError: If the base augmentation is unknown.
     """
 
     base: str = "none"
@@ -63,21 +63,21 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workers:
-    """Where and how batches are made; what is in the global batch does not depend on it.
+    """Where and how batches are built; the global batch does not depend on it.
 
     Attributes:
-        rank: Which part of each batch this loader gives. Rank r of `ranks` gets a contiguous part; parts
-            differ by at most one image, and are empty where a batch has fewer images than there are ranks.
+        rank: The part of each batch that this loader returns. Parts are contiguous, differ by at most one
+            image, and are empty where a batch has fewer images than ranks.
         ranks: Number of parts.
-        threads: In the background, besides the consumer's, which makes batches when it would have to wait; 0
-            takes one, or two where there are more than two cores.
-        ring: Batches there is memory for; 0 takes two a thread and one for the consumer, and more of small
+        threads: Worker threads, besides the consumer's, which builds batches when it would have to wait; 0
+            takes one, or two if there are more than two cores.
+        ring: Number of batch buffers; 0 takes two per thread and one for the consumer, and more for small
             batches.
-        device_augment: Hand over bytes and draws, for device.finish.
-        pin: Page-locked memory, for copies to a GPU that do not block.
+        device_augment: Return bytes and draws for device.finish.
+        pin: Page-locked memory, for asynchronous copies to a GPU.
 
     Raises:
-        ConfigError: For values that make no sense.
+        ConfigError: If a value is out of range.
     """
 
     rank: int = 0

@@ -1,9 +1,9 @@
-"""Who comes when, and how each image is cropped and mirrored: the draws of one epoch.
+"""Sampling order and augmentation parameters of one epoch.
 
 Pure functions of (seed, epoch) and sizes. Crops and flips belong to an example, by its row in the stored
-split, so they stay the same whatever the batch size, the share held out for validation, the number of
-threads or of ranks. Per example the draws of an epoch take 8 bytes of order, 4 of crop (8 with random
-resized crops) and 1 of flip; an image of 32 pixels has 3072.
+split, so they do not depend on the batch size, the fraction held out for validation, or the number of threads
+or ranks. Per example, the draws of an epoch take 8 bytes of order, 4 of crop (8 with random resized crops)
+and 1 of flip; an image of 32 pixels has 3072 bytes.
 """
 
 import math
@@ -16,13 +16,13 @@ from mixscope.data import erasing, policy
 from mixscope.rng import generator
 
 # Random resized crop, He et al., arXiv 1512.03385 sec. 3.4 and torchvision's defaults.
-RRC_AREA = (0.08, 1.0)  # share of the image
+RRC_AREA = (0.08, 1.0)  # fraction of the image
 RRC_RATIO = (3 / 4, 4 / 3)  # width / height
 RRC_TRIES = 10
 
 
 class Position(NamedTuple):
-    """A place in the sequence of batches: `batch` batches of epoch `epoch` lie before it."""
+    """A position in the sequence of batches: before batch `batch` of epoch `epoch`, both from 0."""
 
     epoch: int
     batch: int
@@ -32,12 +32,15 @@ class Position(NamedTuple):
 class Draws:
     """All draws of one epoch.
 
-    order: int64 (examples of the logical split,), rows of the stored split in the order in which they come,
-    read-only. places: int64, as long, where each one's draws stand: the row, and N more for each copy of an
-    image that is repeated; read-only, and order itself where none is.
-    crop: uint16, by place: (N, 2), row and column of the window in the padded image, or (N, 4), row, column,
-    height and width of a random resized crop, in pixels. flip: bool (N,), mirrored. erase: int32 (N, 4), see
-    erasing.py, and policy: uint8 (N, operations, 3), see policy.py; (0, ...) without.
+    Attributes:
+        order: int64 (examples of the logical split,), rows of the stored split in sampling order; read-only.
+        places: int64, of the same length, index of the draws of each: the row, plus N for each further copy
+            of a repeated image; read-only, and `order` itself without repeats.
+        crop: uint16, by place: (N, 2), row and column of the window in the padded image, or (N, 4), row,
+            column, height and width of a random resized crop, in pixels.
+        flip: bool (N,), horizontal flip.
+        erase: int32 (N, 4), see erasing.py; (0, ...) without erasing.
+        policy: uint8 (N, operations, 3), see policy.py; (0, ...) without a policy.
     """
 
     order: np.ndarray
@@ -61,12 +64,21 @@ def draw(
     operations: str = "none",
     repeats: int = 1,
 ) -> Draws:
-    """The draws of one epoch over `rows` (int64) of a stored split of `stored` images of `size` pixels.
+    """Draws one epoch.
 
-    base: "none" (no crop, no flip), "crop-flip" or "rrc". Without `shuffle` the order is that of `rows`.
-    erase, operations: augment.erase and augment.policy. repeats: each image of the first so many as are
-    needed comes so often in a row (repeated augmentation, Hoffer et al., arXiv 1901.09335; Touvron et al.,
-    arXiv 2012.12877); its first copy is drawn as if it came once.
+    Args:
+        rows: int64, rows of the stored split to sample from.
+        stored: Images in the stored split.
+        seed: Seed of the run.
+        epoch: Epoch, from 0.
+        base: "none" (no crop, no flip), "crop-flip" or "rrc".
+        shuffle: Random order; without it the order is that of `rows`.
+        size: Side of the images in pixels.
+        erase: As augment.erase.
+        operations: As augment.policy.
+        repeats: Consecutive copies of each of the first images in the order, as many images as are needed
+            (repeated augmentation, Hoffer et al., arXiv 1901.09335; Touvron et al., arXiv 2012.12877). The
+            first copy is drawn as if there were no repeats.
     """
     ordered = generator(seed, "order", epoch).permutation(rows) if shuffle else rows.view()
     places = ordered
@@ -103,15 +115,18 @@ def padding(base: str, size: int) -> int:
 
 
 def resized_crops(n: int, *, seed: int, address: tuple[int, ...], size: int) -> np.ndarray:
-    """Boxes of random resized crops inside square images: row, column, height, width, uint16 (n, 4), pixels.
+    """Draws boxes of random resized crops inside square images.
 
-    The area is uniform, the logarithm of the ratio is uniform; of ten tries the first that fits counts, and
-    where none fits it is the whole image.
+    Area and the logarithm of the aspect ratio are uniform; the first of ten proposals that fits is used, the
+    whole image if none fits.
+
+    Returns:
+        uint16 (n, 4), row, column, height, width in pixels.
     """
     draws = generator(seed, "crop", *address)
     crop = np.tile(np.array([0, 0, size, size], np.uint16), (n, 1))
     open_ = np.ones(n, np.bool_)
-    for _ in range(RRC_TRIES):  # every try draws for all, so that a draw does not depend on other examples
+    for _ in range(RRC_TRIES):  # every try draws for all images: draws do not depend on other examples
         area = draws.uniform(*RRC_AREA, n) * size * size
         ratio = np.exp(draws.uniform(math.log(RRC_RATIO[0]), math.log(RRC_RATIO[1]), n))
         place = draws.random((n, 2))
@@ -126,17 +141,17 @@ def resized_crops(n: int, *, seed: int, address: tuple[int, ...], size: int) -> 
 
 
 def batches(examples: int, batch_size: int, *, drop_last: bool) -> int:
-    """Global batches in an epoch; the last one is shorter, or dropped."""
+    """Number of global batches in an epoch; the last one is smaller, or dropped."""
     return examples // batch_size if drop_last else -(-examples // batch_size)
 
 
 def members(examples: int, batch_size: int, batch: int) -> slice:
-    """Where global batch `batch` lies in the order of the epoch."""
+    """The slice of the epoch's order that is global batch `batch`."""
     return slice(batch * batch_size, min((batch + 1) * batch_size, examples))
 
 
 def shard(n: int, rank: int, ranks: int) -> slice:
-    """The contiguous part of a global batch of `n` that rank `rank` of `ranks` gets.
+    """The contiguous part of a global batch of `n` images that belongs to rank `rank` of `ranks`.
 
     Sizes differ by at most one; some are empty when n < ranks.
     """

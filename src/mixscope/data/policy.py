@@ -1,7 +1,7 @@
 """Augmentation policies on bytes: TrivialAugment (Wide) and RandAugment, with Pillow's operations.
 
 TrivialAugment: Mueller & Hutter, arXiv 2103.10158. RandAugment: Cubuk et al., arXiv 1909.13719. Operations,
-ranges and defaults are torchvision's (`TrivialAugmentWide`, `RandAugment`), given the same draws bit for bit.
+ranges and defaults are torchvision's (`TrivialAugmentWide`, `RandAugment`), bit for bit from the same draws.
 """
 
 import functools
@@ -14,19 +14,26 @@ from PIL import Image, ImageEnhance, ImageOps
 from mixscope.rng import generator
 
 BINS = 31
-# Operation, and the range of its magnitude; whether its sign is drawn.
+# Operations with the range of their magnitude, and whether the sign is drawn.
 SIGNED = (
     "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast", "Sharpness",
 )  # fmt: skip
 OPERATIONS = ("Identity", *SIGNED, "Posterize", "Solarize", "AutoContrast", "Equalize")
-RANDAUGMENT = 2, 9  # operations, and the bin of their magnitude
+RANDAUGMENT = 2, 9  # number of operations, and bin of their magnitude
 
 
 def draws(kind: str, n: int, *, seed: int, address: tuple[int, ...]) -> np.ndarray:
-    """Operation, bin of its magnitude and whether it is negative, uint8 (n, operations, 3); (0, 0, 3) for
-    "none".
+    """Draws the operations of n images.
 
-    kind: "none", "trivialaugment" or "randaugment". address: of the draws, beside the seed.
+    Args:
+        kind: "none", "trivialaugment" or "randaugment".
+        n: Number of images.
+        seed: Seed of the run.
+        address: Address of the draws, besides the seed.
+
+    Returns:
+        uint8 (n, operations, 3): operation, bin of its magnitude, and whether it is negative; (0, 0, 3) for
+        "none".
     """
     if kind == "none":
         return np.empty((0, 0, 3), np.uint8)
@@ -41,7 +48,7 @@ def draws(kind: str, n: int, *, seed: int, address: tuple[int, ...]) -> np.ndarr
 
 @functools.cache
 def magnitudes(kind: str, size: int) -> dict[str, list[float]]:
-    """By operation the magnitude of each bin; [] for one without."""
+    """The magnitude of each bin, by operation; [] for one without magnitude."""
     wide = kind == "trivialaugment"
     shift = 32.0 if wide else 150.0 / 331.0 * size
     most = {
@@ -62,9 +69,15 @@ def magnitudes(kind: str, size: int) -> dict[str, list[float]]:
 
 
 def apply(images: np.ndarray, drawn: np.ndarray, kind: str) -> np.ndarray:
-    """Images after their operations, uint8 (n, 3, H, W), read-only.
+    """Applies operations to images.
 
-    images: uint8 (n, 3, H, W), which stay as they are. drawn: uint8 (n, operations, 3), see `draws`.
+    Args:
+        images: uint8 (n, 3, H, W), not modified.
+        drawn: uint8 (n, operations, 3), see `draws`.
+        kind: "none", "trivialaugment" or "randaugment".
+
+    Returns:
+        uint8 (n, 3, H, W), read-only.
     """
     made = np.empty_like(images)
     table = magnitudes(kind, images.shape[-1])
@@ -106,7 +119,7 @@ def _operation(image: Image.Image, name: str, magnitude: float) -> Image.Image:
 
 
 def _sheared(image: Image.Image, across: float, down: float) -> Image.Image:
-    """Sheared about the upper left corner, by degrees."""
+    """Shears about the upper left corner, by degrees."""
     x, y = math.radians(across), math.radians(down)
     a = math.cos(-y) / math.cos(y)
     b = -math.cos(-y) * math.tan(x) / math.cos(y) - math.sin(0.0)

@@ -1,4 +1,4 @@
-"""From a name to a prepared data set: find the source, unpack it, read it, pack it."""
+"""Prepares a data set by name: finds the source, unpacks, reads and stores it."""
 
 import dataclasses
 import errno
@@ -15,7 +15,7 @@ from typing import Any
 
 from mixscope.atomic import is_full
 from mixscope.data import archives, cue_store, cues, download, formats
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.disk import appearing
 from mixscope.data.listing import is_junk
 from mixscope.data.readers.image_files import check_fraction
@@ -41,16 +41,29 @@ def prepare(
     size: int | None = None,
     called: str | None = None,
     test_fraction: float | None = None,
+    background: str | None = None,
     progress: Progress | None = None,
 ) -> Store:
-    """Decodes a data set once into ROOT/NAME; what is prepared already is left as it is.
+    """Decodes a data set once into ROOT/NAME; a prepared data set is left as it is.
 
-    source: an archive, or a folder already unpacked; without it the set is downloaded from its home. Of cues,
-    a file of dials. called: another name for what is prepared, so that one set may be there in several forms.
-    size: side of the prepared images in pixels; a set with a size of its own is resized, under another name.
-    test_fraction: share of each class to hold out as the test split of an image folder that has none.
-    Raises ConfigError for a name that is not known or taken and a size that cannot be, DataError for
-    everything wrong with the data, RunFailed when a process that decodes is killed.
+    Args:
+        name: Name of a known data set, or "imagefolder".
+        root: Folder of prepared data sets.
+        source: Archive or unpacked folder; None downloads the data set. For cues, a file of parameters.
+        size: Side of the prepared images in pixels; a data set with a fixed size is resized under another
+            name.
+        called: Another name for the prepared data set, to keep several versions of one set.
+        test_fraction: Fraction of each class held out as the test split of an image folder without one.
+        background: Colour behind transparent pixels of an image folder, as "#rrggbb"; None for white.
+        progress: Called with bytes done and total bytes (None while unknown).
+
+    Returns:
+        The prepared data set.
+
+    Raises:
+        ConfigError: If a name is unknown or taken, or a size, fraction or colour is invalid.
+        DataError: If the data are missing, damaged or do not fit on the disk.
+        RunFailed: If a decoding process is killed.
     """
     check_name(root, name)
     spec, place = formats.SETS.get(name), name if called is None else _free(called)
@@ -66,7 +79,15 @@ def prepare(
         if spec is None or not spec.divisible:
             raise ConfigError(f"--test-fraction: {name} has a test split; it is for imagefolder")
         check_fraction(test_fraction)
-    wanted = Wanted(size=size, test_fraction=test_fraction)
+    if background is not None:
+        if spec is None or not spec.divisible:
+            raise ConfigError(f"--background: {name} has no transparent pixels; it is for imagefolder")
+        if not re.fullmatch("#[0-9a-fA-F]{6}", background):
+            raise ConfigError(
+                f"--background: expected a colour as '#rrggbb', for instance '#000000', got {background}"
+            )
+        background = background.lower()
+    wanted = Wanted(size=size, test_fraction=test_fraction, background=background)
     source = None if source is None else expanded(source)
     if source is not None:
         _check_source(source)
@@ -84,13 +105,13 @@ def prepare(
             _make(folder, name, place, spec, root, source, wanted, progress)
         return Store.open(root, place)
     except OSError as problem:
-        if is_full(problem):
-            raise
         if problem.errno == errno.EFBIG:
             raise DataError(
                 "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
                 path=root,
             ) from problem
+        if is_full(problem):
+            raise
         where = problem.filename or root
         raise DataError(
             f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
@@ -105,7 +126,10 @@ def prepare(
 def _there(
     name: str, place: str, spec: formats.SetSpec, root: Path, source: Path | None, wanted: Wanted
 ) -> Store:
-    """The store that is there, if it was made from what is asked for now. Raises ConfigError, DataError."""
+    """Returns the existing store if it was made from the same source and settings.
+
+    Raises ConfigError, DataError.
+    """
     there = Store.open(root, place)
     if (made_of := there.manifest.get("set", name)) != name:
         raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
@@ -170,7 +194,7 @@ def _check_source(source: Path) -> None:
 
 
 def _strange_counts(content: Content, spec: formats.SetSpec) -> Iterator[str]:
-    """A sentence for each split without the official number of images: a sample, or a source cut short."""
+    """A sentence for each split without the official number of images: a sample, or a truncated source."""
     for split, official in (spec.images or {}).items():
         count = content.splits[split].count
         if count < official:
@@ -180,7 +204,7 @@ def _strange_counts(content: Content, spec: formats.SetSpec) -> Iterator[str]:
 
 
 def _strange_archive(source: Path, published: formats.Download | None) -> Iterator[str]:
-    """A sentence for an archive other than those that the home of the set publishes."""
+    """A sentence for an archive that is not one of those published."""
     if published is None or not source.is_file():
         return
     with source.open("rb") as stream:
@@ -191,7 +215,7 @@ def _strange_archive(source: Path, published: formats.Download | None) -> Iterat
 
 
 def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Store:
-    """The store that is there, if it was made from what is asked for now. Raises DataError."""
+    """Returns the existing store if it was made from the same source and settings. Raises DataError."""
     told = []
     made_of = store.manifest["source"]
     if source is not None and _about(source).items() - made_of.items():
@@ -200,6 +224,8 @@ def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Stor
         told.append(f"at {store.size} px, not {wanted.size}")
     if wanted.test_fraction is not None and wanted.test_fraction != made_of.get("test_fraction"):
         told.append(f"with a test fraction of {made_of.get('test_fraction')}, not {wanted.test_fraction}")
+    if wanted.background is not None and wanted.background != made_of.get("background", WHITE):
+        told.append(f"with transparent pixels on {made_of.get('background', WHITE)}, not {wanted.background}")
     if told:
         raise DataError(
             f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"
@@ -229,7 +255,7 @@ def _downloaded(
 def _unpacked(
     source: Path, spec: formats.SetSpec, into: Path, progress: Progress | None
 ) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """The folder that `source` is, or that it is unpacked to while the block lasts, and notes."""
+    """Yields the folder that `source` is or is unpacked to during the block, and notes."""
     if source.is_dir() or is_parquet(source):
         yield source, ()
         return
@@ -239,14 +265,18 @@ def _unpacked(
         )
         note = f"symbolic links in the archive left out: {len(links):,}, the first is {''.join(links[:1])}"
         yield into, (note,) if links else ()
-    except DataError as problem:  # of a file that is gone when the user looks for it: name the archive
+    except DataError as problem:  # the path is temporary: name the archive instead
         raise problem.moved(into, source) from problem
     finally:
         shutil.rmtree(into, ignore_errors=True)
 
 
 def _about(source: Path) -> dict[str, Any]:
-    """For the manifest: name and sha256 of an archive; of a folder, the sha256 of its names and sizes."""
+    """Identifies the source in the manifest.
+
+    Returns:
+        Name and sha256 of an archive, or the sha256 of a folder's names and sizes.
+    """
     if source.is_file():
         with source.open("rb") as stream:
             return {"file": source.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
@@ -257,7 +287,7 @@ def _about(source: Path) -> dict[str, Any]:
 
 
 def _files(folder: str, ahead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The parts of the path and the size of each file in a folder, without what may not be looked into."""
+    """Path components and size of each file in a folder, without unreadable folders."""
     try:
         inside = os.scandir(folder)
     except PermissionError:
@@ -271,7 +301,7 @@ def _files(folder: str, ahead: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
                 continue
             try:
                 found = entry.stat()
-            except OSError:  # a link that leads nowhere
+            except OSError:  # a broken link
                 continue
             if stat.S_ISREG(found.st_mode):
                 yield (*ahead, entry.name), found.st_size

@@ -1,4 +1,4 @@
-"""A data set at another image size: pixels resized with Pillow, boxes scaled along."""
+"""Resizes a data set with Pillow; boxes are scaled accordingly."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -7,17 +7,17 @@ import numpy as np
 
 from mixscope.data.content import Content
 
-BLOCK_BYTES = 1 << 26  # of resized images in memory at a time
+BLOCK_BYTES = 1 << 26  # bytes of resized images per block
 
 
 def resized(content: Content, size: int) -> Content:
-    """Resizes all images of a data set; one that has this size already is returned as it is.
+    """Resizes all images of a data set; one that already has this size is returned as it is.
 
-    Interpolation is Pillow's bicubic filter, which is antialiased when images shrink.
+    Interpolation is Pillow's bicubic filter, which antialiases when images shrink.
 
     Args:
-        content: Square images of one size, with boxes or without.
-        size: Side of the resized images, in pixels.
+        content: Square images of one size, with or without boxes.
+        size: Side of the resized images in pixels.
     """
     if size == content.size:
         return content
@@ -34,7 +34,7 @@ def resized(content: Content, size: int) -> Content:
 
 
 def _images(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Blocks of uint8 (n, 3, size, size), fewer images each where they are large."""
+    """Blocks of uint8 (n, 3, size, size), with fewer images per block where they are large."""
     from PIL import Image
 
     step = max(1, BLOCK_BYTES // (3 * size**2))
@@ -49,9 +49,9 @@ def _images(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 
 
 def _boxes(boxes: np.ndarray, before: int, after: int) -> np.ndarray:
-    """Boxes, int16 (n, 4), that cover every resized pixel which their pixels reach; both corners inclusive.
+    """Boxes, int16 (n, 4), of all resized pixels that the original boxes touch; both corners inclusive.
 
-    Boxes that cover nothing (-1 for an image without one, or an end before its beginning) stay as they are.
+    Empty boxes (-1 for an image without one, or an end before its start) are kept as they are.
     """
     whole = boxes.astype(np.int64)
     nothing = (whole.min(axis=1) < 0) | ((whole[:, 2:] - whole[:, :2]).min(axis=1) < 0)

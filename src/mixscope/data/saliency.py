@@ -1,9 +1,9 @@
-"""Where each image is most salient: computed once for a data set, kept beside its images.
+"""The saliency maximum of each image, computed once per data set and stored beside its images.
 
 Saliency is the sum over three scales of the difference between a pixel and the mean of the window around it,
 after Montabone & Soto (Image and Vision Computing 2010), whose on- and off-centre differences the authors of
-SaliencyMix take from OpenCV. Windows are a quarter, a half and the whole of the side, as images are small.
-Cost: 0.13 ms an image of 32 px, once (6.4 s of processor time for CIFAR-100); 4 bytes an image on disk.
+SaliencyMix use through OpenCV. Windows are a quarter, half and all of the side, since images are small. Cost:
+0.13 ms per image of 32 px, once (6.4 s of CPU time for CIFAR-100); 4 bytes per image on disk.
 """
 
 import logging
@@ -14,16 +14,22 @@ import numpy as np
 from mixscope.atomic import replacing
 from mixscope.data.order import Draws
 
-VERSION = 1  # of what is computed; part of the file's name
-AT_ONCE = 512  # images
+VERSION = 1  # of the computation; part of the file name
+AT_ONCE = 512  # images per block
 
 _log = logging.getLogger(__name__)
 
 
 def peaks(images: np.ndarray, folder: Path | None, name: str) -> np.ndarray:
-    """Row and column of the most salient pixel, uint16 (N, 2); from the file in `folder` where it is there.
+    """Returns row and column of each image's saliency maximum, from the file in `folder` if it exists.
 
-    images: uint8 (N, 3, H, W). folder: of the store, or None. name: of the images, by split and content.
+    Args:
+        images: uint8 (N, 3, H, W).
+        folder: Folder of the store, or None.
+        name: Identifies the images, by split and content.
+
+    Returns:
+        uint16 (N, 2).
     """
     file = None if folder is None else folder / f"{name}-saliency-{VERSION}.npy"
     if file is not None and file.is_file():
@@ -39,13 +45,13 @@ def peaks(images: np.ndarray, folder: Path | None, name: str) -> np.ndarray:
         try:
             with replacing(file) as beside:
                 np.save(beside, made)
-        except OSError as problem:  # a data folder that cannot be written: computed again by the next run
+        except OSError as problem:  # read-only data folder: recomputed by the next run
             _log.warning("%s cannot be written (%s); saliency is computed for each run", file, problem)
     return made
 
 
 def maps(images: np.ndarray) -> np.ndarray:
-    """Saliency of each pixel, float32 (n, H, W). images: uint8 (n, 3, H, W)."""
+    """Returns the saliency of each pixel, float32 (n, H, W), of images uint8 (n, 3, H, W)."""
     grey = np.einsum("nchw,c->nhw", images, np.array([0.299, 0.587, 0.114]), dtype=np.float64)
     size = grey.shape[-1]
     sums = np.zeros((len(grey), size + 1, size + 1))
@@ -63,10 +69,19 @@ def maps(images: np.ndarray) -> np.ndarray:
 
 
 def moved(peak: np.ndarray, draws: Draws, size: int, pad: int) -> np.ndarray:
-    """Peaks of the images of an epoch in its order, after crop and flip: int32 (n, 2), row and column.
+    """Maps saliency peaks to the augmented images of an epoch.
 
-    peak: uint16 (N, 2), of stored images. What a crop leaves out counts as the nearest pixel of the border.
-    Moves of a policy are not followed.
+    A peak outside the crop counts as the nearest pixel of the border. Geometric operations of a policy are
+    ignored.
+
+    Args:
+        peak: uint16 (N, 2), of stored images.
+        draws: Draws of the epoch.
+        size: Side of the images in pixels.
+        pad: Zero pixels on each side before the crop.
+
+    Returns:
+        int32 (n, 2), row and column, in sampling order.
     """
     crop = draws.crop[draws.places].astype(np.int32)
     at: np.ndarray = peak[draws.order].astype(np.int32)

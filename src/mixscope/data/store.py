@@ -1,8 +1,8 @@
-"""The packed store: a data set decoded once, as memory-mapped bytes with a manifest.
+"""The packed store: a data set decoded once, as memory-mapped arrays with a manifest.
 
-A prepared set is a folder ROOT/NAME with, for each stored split, images (N,3,H,W uint8), labels and, where
-the set has them, boxes, as .npy files, and a manifest.json with their checksums. It is made in a sibling
-folder and moved into place, so a folder under its final name is always whole.
+A prepared data set is a folder ROOT/NAME with, for each stored split, images (N, 3, H, W uint8), labels and
+possibly boxes as .npy files, and a manifest.json with their checksums. It is built in a sibling folder and
+moved into place, so a folder under its final name is always complete.
 """
 
 import errno
@@ -34,11 +34,11 @@ from mixscope.errors import ConfigError, DataError, unknown
 SCHEMA = 1
 SPLITS = ("train", "test")
 MANIFEST = "manifest.json"
-CHECKED = "checked.json"  # when each array was last compared with its checksum, as size and times of its file
-MOST_CLASSES = 25_000  # a confusion matrix of more takes more than 5 GB, after all training is done
-SYNC_BYTES = 1 << 27  # written between two calls that have the disk take it
-# Of each kind of array: its dtype, and its shape after the number of images; None stands for the side.
-COVERED = (  # keys of the manifest that the digest covers
+CHECKED = "checked.json"  # size and times of each file when its checksum was last verified
+MOST_CLASSES = 25_000  # a confusion matrix of more classes would take more than 5 GB
+SYNC_BYTES = 1 << 27  # bytes written between two fsync calls
+# dtype and shape after the number of images, by kind of array; None stands for the image side.
+COVERED = (  # keys of the manifest covered by the digest
     *("size", "counts", "class_names", "superclass_names", "superclass_of", "class_ids", "mean", "std"),
     *("split_seed", "arrays"),
 )
@@ -48,7 +48,7 @@ ARRAYS: dict[str, tuple[str, tuple[int | None, ...]]] = {
     "boxes": ("int16", (4,)),
 }
 
-# What numpy raises for arrays whose header or length is damaged.
+# Raised by numpy for arrays whose header or length is damaged.
 _UNREADABLE = (
     *(OSError, ValueError, KeyError, EOFError, MemoryError, OverflowError, SyntaxError, TypeError),
     *(RecursionError, struct.error, tokenize.TokenError),
@@ -58,7 +58,7 @@ Progress = Callable[[int, int | None], None]
 
 
 def data_root(root: Path | None) -> Path:
-    """Where prepared sets live: `root`, else $MIXSCOPE_DATA, else a folder of the user's own."""
+    """The folder of prepared data sets: `root`, else $MIXSCOPE_DATA, else a folder in the user's home."""
     if root is not None:
         return expanded(root)
     if os.environ.get("MIXSCOPE_DATA"):
@@ -68,7 +68,11 @@ def data_root(root: Path | None) -> Path:
 
 
 def expanded(path: Path) -> Path:
-    """`path` with ~ or ~user as the folder it stands for. Raises ConfigError where there is no such user."""
+    """Expands ~ and ~user in a path.
+
+    Raises:
+        ConfigError: If there is no such user.
+    """
     try:
         return path.expanduser()
     except RuntimeError as problem:
@@ -76,17 +80,18 @@ def expanded(path: Path) -> Path:
 
 
 def is_prepared(root: Path, name: str) -> bool:
-    """Whether there is a finished store, of whatever schema."""
+    """Whether a finished store exists, of any schema."""
     try:
         return (root / name / MANIFEST).is_file()
-    except PermissionError:  # opening it says so
+    except PermissionError:  # reported when it is opened
         return True
 
 
 def names(root: Path) -> tuple[str, ...]:
-    """The data sets that are known, then what else is prepared in `root`, of whatever schema.
+    """Names of known data sets, then of others prepared in `root`, of any schema.
 
-    Raises DataError where `root` is a file.
+    Raises:
+        DataError: If `root` is a file or not readable.
     """
     if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
         raise DataError("may not be read; ask its owner, or give another data folder with --root", path=root)
@@ -97,7 +102,11 @@ def names(root: Path) -> tuple[str, ...]:
 
 
 def check_name(root: Path, name: str) -> None:
-    """Raises ConfigError, with the nearest name, for a data set neither known nor prepared in `root`."""
+    """Checks that a data set is known or prepared in `root`.
+
+    Raises:
+        ConfigError: If it is not; suggests the nearest name.
+    """
     if name not in (known := names(root)):
         raise ConfigError(
             unknown("data.name", "data set", name, known) + "; `mixscope data list` shows them all"
@@ -105,7 +114,11 @@ def check_name(root: Path, name: str) -> None:
 
 
 def make_root(root: Path) -> None:
-    """Makes the data folder. Raises DataError where that cannot be."""
+    """Creates the folder of prepared data sets.
+
+    Raises:
+        DataError: If it cannot be created.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -117,8 +130,17 @@ def make_root(root: Path) -> None:
 class Store:
     """A prepared data set, read-only.
 
-    name, size (pixels; images are square), class_names, superclass_names, superclass_of (int64 (n_classes,)
-    or empty), mean and std (float64 (3,), of the whole training split, in 0 to 1), digest (of all arrays).
+    Attributes:
+        folder: Folder of the data set.
+        manifest: Content of manifest.json.
+        name: Name of the data set.
+        size: Side of the (square) images in pixels.
+        class_names: Display names of the classes.
+        superclass_names: Display names of the superclasses.
+        superclass_of: int64 (n_classes,), or empty.
+        mean: float64 (3,), of the whole training split, in [0, 1].
+        std: float64 (3,), of the whole training split, in [0, 1].
+        digest: Digest of all arrays.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
@@ -131,15 +153,17 @@ class Store:
         self.mean = np.array(manifest["mean"])
         self.std = np.array(manifest["std"])
         self.digest: str = manifest["digest"]
-        # All of them now: a store that is replaced while a run trains must not give it another test split.
+        # All arrays now: a store replaced during a run must not give it another test split.
         self._arrays = {name: self._mapped(name) for name in manifest["arrays"]}
 
     @classmethod
     def open(cls, root: str | Path, name: str) -> "Store":
-        """The store of a set that is prepared in `root`.
+        """Opens the data set `name` prepared in `root`.
 
-        Raises ConfigError for a name that is not known; DataError when the set is not prepared, was made by
-        another schema, is damaged, or lacks a file.
+        Raises:
+            ConfigError: If the name is unknown.
+            DataError: If the data set is not prepared, was made by another schema, is damaged, or lacks a
+                file.
         """
         root = Path(root)
         root = Path(root)
@@ -158,10 +182,11 @@ class Store:
 
     @property
     def n_classes(self) -> int:
+        """Number of classes."""
         return len(self.class_names)
 
     def images(self, split: str) -> np.ndarray:
-        """uint8 (N,3,H,W) of a stored split ("train" or "test"), memory-mapped and read-only."""
+        """uint8 (N, 3, H, W) of a stored split ("train" or "test"), memory-mapped and read-only."""
         return self._arrays[f"{split}-images.npy"]
 
     def labels(self, split: str) -> np.ndarray:
@@ -169,17 +194,17 @@ class Store:
         return self._arrays[f"{split}-labels.npy"]
 
     def boxes(self, split: str) -> np.ndarray | None:
-        """int16 (N,4), x0, y0, x1, y1 in pixels, where the set has boxes."""
+        """int16 (N, 4), x0, y0, x1, y1 in pixels, if the data set has boxes."""
         return self._arrays.get(f"{split}-boxes.npy")
 
     def has_digest(self, digest: str) -> bool:
-        """Whether a record has the digest of these data; that of version 0.1.0 was of the arrays only."""
+        """Whether a recorded digest is that of these data; version 0.1.0 digested the arrays only."""
         return digest in (self.digest, self.manifest.get("arrays_digest"))
 
     def check(self) -> None:
-        """Compares with its checksum each array whose file changed since that was last done.
+        """Verifies the checksum of each array whose file changed since the last verification.
 
-        Cheap where nothing changed. `verify` compares all of them.
+        Cheap where nothing changed. `verify` compares all arrays.
 
         Raises:
             DataError: If an array is not what was prepared, or there are more classes than can be evaluated.
@@ -192,7 +217,11 @@ class Store:
             self._compare(changed)
 
     def whole(self) -> None:
-        """Raises DataError when a file was truncated since it was mapped: to read there ends the process."""
+        """Checks that no file was truncated since it was mapped, since reading past its end would crash.
+
+        Raises:
+            DataError: If a file was truncated.
+        """
         for name, array in self._arrays.items():
             base = getattr(array, "_mmap", None)
             if base is not None and base.size() < array.offset + array.nbytes:  # type: ignore[attr-defined]
@@ -202,12 +231,21 @@ class Store:
                 )
 
     def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:
-        """Which rows of which stored split make a logical split: "train", "val" or "test".
+        """Returns the rows of a logical split: "train", "val" or "test".
 
-        Validation is carved out of the training split, the same share of every class, by a fixed seed; a
-        larger share contains a smaller one. per_class keeps that many images of each class of "train".
-        Returns the stored split and sorted int64 rows.
-        Raises DataError when validation is asked for and would be empty.
+        Validation is held out of the training split, the same fraction of every class, by a fixed seed; a
+        larger fraction contains a smaller one.
+
+        Args:
+            split: The logical split.
+            val_fraction: Fraction of the training images held out as "val".
+            per_class: Images kept per class of "train"; 0 keeps all.
+
+        Returns:
+            Name of the stored split, and sorted rows, int64.
+
+        Raises:
+            DataError: If validation is requested and would be empty.
         """
         if split == "test":
             return "test", np.arange(len(self.labels("test")))
@@ -229,7 +267,7 @@ class Store:
 
     @cached_property
     def _place_in_class(self) -> np.ndarray:
-        """Each training image's place in a random order of its class, int64 (N,)."""
+        """Rank of each training image in a random order of its class, int64 (N,)."""
         labels = self.labels("train")
         keys = rng.generator(self.manifest["split_seed"], "subset").random(len(labels))
         order = np.lexsort((keys, labels))
@@ -245,7 +283,7 @@ class Store:
         shape = (self.manifest["counts"][split], *(self.size if n is None else n for n in tail))
         try:
             array: np.ndarray = npy.open_memmap(file, mode="r")
-            # Compiled kernels read where the manifest says that there are pixels.
+            # Compiled kernels read without bounds checks where the manifest says there are pixels.
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(f"it holds {array.dtype} {array.shape}, expected {dtype} {shape}")
             if kind == "labels" and not 0 <= array.min() <= array.max() < self.n_classes:
@@ -265,12 +303,12 @@ class Store:
     def _checked(self) -> dict[str, Any]:
         try:
             found = json.loads((self.folder / CHECKED).read_bytes())
-        except (OSError, ValueError, RecursionError):  # it is made anew
+        except (OSError, ValueError, RecursionError):  # it is created again
             return {}
         return found if isinstance(found, dict) else {}
 
     def _compare(self, arrays: Iterable[str]) -> None:
-        """Raises DataError for an array that differs from its checksum; remembers the others as checked."""
+        """Verifies checksums and remembers the verified arrays. Raises DataError."""
         for name in arrays:
             file = self.folder / name
             try:
@@ -283,7 +321,7 @@ class Store:
                     f"{file}: has changed since it was prepared (its sha256 differs); delete {self.folder}"
                     f" and prepare {self.name} again"
                 )
-            with suppress(OSError), replacing(self.folder / CHECKED) as kept:  # a folder may be read-only
+            with suppress(OSError), replacing(self.folder / CHECKED) as kept:  # the folder may be read-only
                 kept.write(json.dumps({**self._checked(), name: before}).encode())
 
 
@@ -296,10 +334,18 @@ def write(
     progress: Progress | None,
     of: str | None = None,
 ) -> Store:
-    """Packs a data set and moves it into place. `source` is recorded as it is, and `of`, the set that it is.
+    """Stores a data set and moves it into place.
 
-    Raises DataError for labels out of range, counts that do not agree, or a disk that is too small; then
-    nothing is left behind.
+    Args:
+        content: The data set.
+        root: Folder of prepared data sets.
+        name: Name to store it under.
+        source: Recorded in the manifest as it is.
+        progress: Called with bytes done and total bytes (None while unknown).
+        of: Name of the known data set that it is.
+
+    Raises:
+        DataError: If labels are out of range, counts disagree, or the disk is full; nothing is left behind.
     """
     make_root(root)
     with appearing(root / name) as folder:
@@ -316,13 +362,13 @@ def fill(
     progress: Progress | None,
     of: str | None = None,
 ) -> None:
-    """Writes arrays and manifest of a data set into an empty folder; arguments and errors as of `write`."""
+    """Writes arrays and manifest of a data set into an empty folder; arguments and errors as in `write`."""
     _check_names(content, name)
     pixels = 3 * content.size**2
     total, done = sum(s.count for s in content.splits.values()), 0
     need_room(folder.parent, total * (pixels + 16))
     sums, squares = np.zeros(3), np.zeros(3)
-    arrays: dict[str, str] = {}  # sha256 by file
+    arrays: dict[str, str] = {}  # sha256 by file name
     for split in SPLITS:
         part = content.splits[split]
         labels = part.labels.astype(np.int64)
@@ -376,9 +422,13 @@ def fill(
 
 
 def verify(name: str, *, root: Path) -> Store:
-    """The store, after every checksum, and mean and standard deviation of its pixels, were computed again.
+    """Recomputes every checksum, and mean and standard deviation of the pixels.
 
-    Raises DataError that names the file.
+    Returns:
+        The verified store.
+
+    Raises:
+        DataError: If a file differs; names it.
     """
     store = Store.open(root, name)
     store._compare(store.manifest["arrays"])
@@ -400,10 +450,10 @@ def verify(name: str, *, root: Path) -> Store:
 def _array(
     file: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, sha256: dict[str, str]
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """An .npy file that is written block by block with what is yielded, and on disk when the block ends.
+    """Opens an .npy file to be written block by block with the yielded function; it is flushed at the end.
 
-    Its checksum is put into `sha256`. Not through a map: a disk that fills up then ends the process with
-    SIGBUS, and no sentence. Nor by numpy, whose error does not say why. Raises OSError.
+    Its checksum is put into `sha256`. Not memory-mapped, because a full disk would then crash the process
+    with SIGBUS; not through numpy, whose error does not give the cause. Raises OSError.
     """
     digest, waiting = hashlib.sha256(), 0
 
@@ -412,7 +462,7 @@ def _array(
         digest.update(content)
         stream.write(content)
         waiting += len(content)
-        if waiting >= SYNC_BYTES:  # the disk works while the next blocks are made
+        if waiting >= SYNC_BYTES:  # the disk writes while the next blocks are computed
             waiting = 0
             stream.flush()
             syncs.append(disk.submit(os.fsync, stream.fileno()))
@@ -435,10 +485,10 @@ def _array(
 
 
 def _add_up(block: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> None:
-    """Adds the sum and the sum of squares of each channel of uint8 (n,3,H,W) to float64 (3,), exactly.
+    """Adds the sum and sum of squares per channel of uint8 (n, 3, H, W) to float64 (3,), exactly.
 
-    float32 holds the squares of up to 258 bytes exactly and is several times as fast: as many rows of an
-    image as fit are one. A few images at a time stay in the cache.
+    float32 holds the squares of up to 258 bytes exactly and is several times as fast, so as many rows of an
+    image as fit are summed at once. A few images at a time stay in the cache.
     """
     size = block.shape[-1]
     kind = np.float32 if size <= 258 else np.float64
@@ -451,19 +501,19 @@ def _add_up(block: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> None:
 
 
 def _mean_and_std(sums: np.ndarray, squares: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each channel, float64 (3,), in 0 to 1, from sums of bytes and of their squares."""
+    """Mean and standard deviation per channel, float64 (3,), in [0, 1], from sums and sums of squares."""
     mean = sums / (pixels * 255.0)
     return mean, np.sqrt(np.maximum(squares / (pixels * 255.0 * 255.0) - mean**2, 1e-12))
 
 
 def _arrays_digest(manifest: dict[str, Any]) -> str:
-    """Of the arrays alone: what the digest of a store was in version 0.1.0."""
+    """Digest of the arrays alone: the digest of a store in version 0.1.0."""
     arrays = dict(sorted(manifest["arrays"].items()))
     return hashlib.sha256(json.dumps(arrays, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(manifest: dict[str, Any]) -> str:
-    """Of everything that a run on these data depends on; neither of the name nor of the source."""
+    """Digest of everything that a run on these data depends on; excludes name and source."""
     covered = {key: manifest.get(key) for key in COVERED}
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
 
@@ -511,13 +561,13 @@ def _manifest(file: Path, name: str) -> bytes | None:
 
 
 def _parsed(content: bytes, file: Path, name: str) -> dict[str, Any]:
-    """A manifest that fits together. Raises DataError that names the key."""
+    """Parses and validates a manifest. Raises DataError that names the key."""
     try:
         manifest = json.loads(content)
     except (ValueError, RecursionError) as problem:
         raise _unreadable(file, name, problem) from problem
     if not isinstance(manifest, dict):
-        manifest = {"schema": SCHEMA}  # what it is, it lacks everything
+        manifest = {"schema": SCHEMA}  # not a mapping: reported as lacking everything
     if manifest.get("schema") != SCHEMA:
         raise DataError(
             f"{file.parent}: was prepared by another version of mixscope (its schema is not {SCHEMA});"
@@ -546,13 +596,13 @@ def _unreadable(file: Path, name: str, problem: Exception) -> DataError:
 
 
 def _wrong_key(manifest: dict[str, Any]) -> str | None:
-    """The first key of a manifest that is missing or has a value of another kind; None for a sound one."""
+    """The first key of a manifest that is missing or has an invalid value; None for a valid manifest."""
 
     def texts(value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
     def number(value: Any) -> bool:
-        return type(value) in (int, float) and 0 <= value <= 1  # a channel lies in 0 to 1; nan does not
+        return type(value) in (int, float) and 0 <= value <= 1  # channels are in [0, 1]; nan is not
 
     def colour(value: Any) -> bool:
         return isinstance(value, list) and len(value) == 3 and all(number(v) for v in value)

@@ -1,15 +1,15 @@
-"""Text in the reader's language: one catalogue per language, en.ftl and ko.ftl, in Project Fluent's format.
+"""Message catalogues: one per language, en.ftl and ko.ftl, in Project Fluent's format.
 
-Every text that a person reads in a report or with a verdict stands in these files under the same names with
-the same parameters. Translators edit the file; it is read as it is, there is no compile step. See
-https://projectfluent.org/fluent/guide. What the format has no word for is done by three functions:
+Every text of a report or verdict is in these files under the same names with the same parameters. Translators
+edit them directly; there is no compile step. See https://projectfluent.org/fluent/guide. Three functions add
+what the format lacks:
 
-    FIXED($x, digits: 1)    12.3, for numbers; lists give each number
+    FIXED($x, digits: 1)    12.3, for numbers; each number of a list
     SIGNED($x, digits: 2)   +1.50
     SIG($x, digits: 3)      0.0127, significant digits
 
-A parameter that holds a list `xs` also gives its length as `$xs_count`. Of a list of findings the first few
-are told and the rest is counted, but for parameters that begin with `all_`.
+A parameter `xs` that is a list also provides its length as `$xs_count`. Of a list of findings the first few
+are rendered and the rest counted, except for parameters whose name begins with `all_`.
 """
 
 import re
@@ -27,11 +27,11 @@ LANGUAGES = ("en", "ko")
 NO_BREAK = "\u00a0"  # between a number and its unit
 RECORDED = "recorded_text"  # parameter of a finding that an older version wrote as an English sentence
 LONG = 500  # characters of a parameter that is put in after the rest
-SHOWN = 3  # findings of a list that are told; the rest is counted
+SHOWN = 3  # findings of a list that are rendered; the rest is counted
 
 
 def render(finding: Finding, lang: str = "en") -> str:
-    """The text of a finding, or what an older version wrote of it.
+    """Renders a finding; one recorded as text by an older version is returned as recorded.
 
     Raises:
         KeyError: If the catalogue lacks the code or the finding lacks a parameter.
@@ -42,12 +42,12 @@ def render(finding: Finding, lang: str = "en") -> str:
 
 
 def message(name: str, lang: str = "en", /, **params: Any) -> str:
-    """The text of a message of the catalogue.
+    """Renders a message of the catalogue.
 
     Args:
-        name: The message's name; dots count as hyphens.
+        name: Name of the message; dots count as hyphens.
         lang: "en" or "ko".
-        **params: Its parameters. Findings are rendered, lists are joined.
+        **params: Parameters of the message. Findings are rendered, lists are joined.
 
     Raises:
         KeyError: If there is no such message, or a parameter is missing.
@@ -82,7 +82,7 @@ def has(name: str, lang: str = "en") -> bool:
 
 
 def _join(texts: Iterable[str], lang: str, most: int | None) -> str:
-    """Sentences in a row; the first few, and how many more there are."""
+    """Joins sentences; beyond `most` they are counted."""
     told = list(texts)
     shown = "; ".join(told[:most])
     if most is None or len(told) <= most:
@@ -91,7 +91,7 @@ def _join(texts: Iterable[str], lang: str, most: int | None) -> str:
 
 
 def source(lang: str) -> str:
-    """The catalogue of a language as it is written."""
+    """The text of a language's catalogue, with no-break spaces between numbers and units."""
     text = (resources.files("mixscope.i18n") / f"{lang}.ftl").read_text(encoding="utf-8")
     return re.sub(r"(?<=[\d}]) (?=%|pp\b)", NO_BREAK, text)
 
@@ -104,7 +104,7 @@ def _bundle(lang: str) -> FluentBundle:
 
 
 def _shown(value: Any, lang: str, most: int | None) -> Any:
-    """A parameter as Fluent takes it: text, a number, or a list that FIXED can still read as numbers."""
+    """Converts a parameter for Fluent: text, a number, or a list that FIXED can still read as numbers."""
     if isinstance(value, Finding):
         return render(value, lang)
     if isinstance(value, bool) or value is None:
@@ -121,7 +121,7 @@ def _shown(value: Any, lang: str, most: int | None) -> Any:
 
 
 class _Listed(str):
-    """A list of plain values as text that still knows them."""
+    """A list of plain values as text that keeps the values."""
 
     values: tuple[Any, ...]
 

@@ -17,6 +17,7 @@ page-no = no
 page-unknown = not known
 page-none = none
 page-seed = seed { $seed }
+page-some_seeds = Charts show the first { $shown } of up to { $seeds } seeds of an experiment; means, intervals and tables are of all.
 page-of = { $done } of { $all }
 
 partial-title = This report is partial
@@ -111,7 +112,7 @@ why-strata-alike = a difference between strata is not shown (p { SIG($p, digits:
 gate-seeds = fewer than three seeds
 gate-unfinished = planned runs are not done
 gate-failed = planned runs failed or are damaged
-gate-claims = claims were edited after the first run
+gate-claims = claims were written or edited after the first run
 gate-plan = the study was edited after its first run
 gate-copied = runs with identical predictions
 gate-settings = settings differ from the study's
@@ -739,6 +740,10 @@ claims-edited = claims were edited after { $count ->
     [one] 1 run
    *[other] { $count } runs
 } had begun: post hoc
+claims-beside = the claims of { $file } are none that { $count ->
+    [one] the run
+   *[other] the { $count } runs
+} recorded when they began: post hoc
 seeds-edited = the study was edited after its first run: its seeds do not begin with those that { $count ->
     [one] 1 run
    *[other] { $count } runs
@@ -754,6 +759,7 @@ one-of-strata = one of { $strata } strata: p { SIG($p) } alone is { SIG($correct
 on-this-test-set = predictions by example are not known: the interval is of more seeds on this test set
 test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.62 to 0.95 of a nominal 0.95)
+one-noisy = { $experiment } has { FIXED($share, digits: 0) } % of the variance over seeds: the interval is too narrow (coverage 0.93 to 0.95), and if a few of its runs are much worse than the others, false SUPPORTED reaches 3 to 9 % in place of 2.5 %; look at its single runs
 opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
 needs-claim = it needs { $claim }, which is { $verdict }
@@ -983,6 +989,8 @@ compare-p = p { SIG($p) } after Holm: { $said }
 compare-within-noise = within noise
 compare-beyond-noise = beyond noise
 compare-unknown = unknown
+compare-alike = alike
+compare-same = the same results, seed by seed, so that no interval is given
 compare-total = { $n } experiments: { $counts }
 table-failed = { $count } failed
 table-experiment = Experiment
@@ -993,6 +1001,98 @@ table-pretrained = Pretrained
 table-top1 = Top-1 Acc
 table-top5 = Top-5 Acc
 table-f1 = F1-score
+table-nll = NLL
+table-ece = ECE
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds
+
+## Sentences and tables for papers
+
+said-head-contrast = contrast
+said-head-estimate = estimate (pp)
+said-head-interval = 95 % CI
+said-head-seeds = seeds
+said-head-p_holm = p (Holm)
+said-head-p = p
+said-head-verdict = verdict
+said-accuracy = top-1 accuracy
+said-in = { " " }in { $where }
+said-gain-up = { $what } improved { $where } by { FIXED($size, digits: 1) } pp
+said-gain-down = { $what } lowered { $where } by { FIXED($size, digits: 1) } pp
+said-gain-open = { $what } changed { $where } by { SIGNED($value, digits: 1) } pp, which does not differ from 0 beyond noise
+said-gain-single = { $what } changed { $where } by { SIGNED($value, digits: 1) } pp
+said-difference-up = { $what } was { FIXED($size, digits: 1) } pp above { $other }{ $in }
+said-difference-down = { $what } was { FIXED($size, digits: 1) } pp below { $other }{ $in }
+said-difference-open = { $what } and { $other } differed by { SIGNED($value, digits: 1) } pp{ $in }, not beyond noise
+said-difference-single = { $what } and { $other } differed by { SIGNED($value, digits: 1) } pp{ $in }
+said-gains-up = { $what } gained { FIXED($size, digits: 1) } pp more in { $where } than in { $other }
+said-gains-down = { $what } gained { FIXED($size, digits: 1) } pp less in { $where } than in { $other }
+said-gains-open = The gains of { $what } in { $where } and { $other } differed by { SIGNED($value, digits: 1) } pp, not beyond noise
+said-gains-single = the gains of { $what } in { $where } and { $other } differed by { SIGNED($value, digits: 1) } pp
+said-gains-single-first = The gains of { $what } in { $where } and { $other } differed by { SIGNED($value, digits: 1) } pp
+said-contrast-beyond = { $what }{ $in } was { SIGNED($value, digits: 1) } pp
+said-contrast-open = { $what }{ $in } was { SIGNED($value, digits: 1) } pp, not beyond noise
+said-contrast-single = { $what }{ $in } was { SIGNED($value, digits: 1) } pp
+said-one-run = In single runs, which show no spread, { $said }
+said-no-spread = With no spread between runs known, { $said }
+said-capped = { $verdict }: { $said }
+said-capped-why = { $verdict } ({ $all_why }): { $said }
+said-negligible = { $said }, a difference within the margin of { $margin } pp
+said-equivalent = { $said }, equivalent to none within the margin of { $margin } pp
+said-not-equivalent = { $said }, not equivalent: beyond the margin of { $margin } pp
+said-ends = { $level } % CI { FIXED($low, digits: 1) } to { FIXED($high, digits: 1) }
+said-no-interval = no interval
+said-seeds = { $few ->
+    [one] one seed
+   *[other] { $few } seeds
+}
+said-seeds-range = { $few } to { $many } seeds
+said-method-welch = Welch t
+said-method-paired = paired t
+said-method-examples = test examples only
+said-basis-examples = examples paired
+said-basis-set = on this test set
+said-p = p { $p }
+said-p-small = p < 0.001
+said-p_holm = p { $p } after Holm
+said-p_holm-small = p < 0.001 after Holm
+said-unchecked = Not checked, because the results do not say: { $all_kinds }
+
+## What was found out in reading a table or logs
+
+read-table = { $all_parts }
+read-role = { $role } = "{ $heading }"
+read-left-out = left out: { $headings }
+read-factor = factor "{ $factor }"
+read-factor-model = factor "{ $factor }" (model)
+read-factor-pretraining = factor "{ $factor }" (pretraining)
+read-factor-augmentation = factor "{ $factor }" (augmentation, baseline { $baseline })
+read-factor-no-baseline = factor "{ $factor }" (augmentation, no baseline found: --baseline LEVEL)
+read-unit-percent = accuracies in percent
+read-unit-share = accuracies as shares of 1
+read-unused = not used, though it differs between rows: { $headings } (--column factor=HEADING takes one as a factor)
+read-best = the accuracy is the best over epochs, selected on what it reports: it flatters every run
+read-validation = the accuracy is of a validation split: if epochs or settings were chosen on it, it flatters
+read-spread-kind = kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))
+read-no-seeds = no column of seeds: runs are numbered in order and not paired
+read-no-n_test = number of test examples not known (--n-test N): no bound for other test examples
+read-single = one run of { $experiments }{ $more ->
+    [0] { "" }
+   *[other] { " " }and { $more } more
+}: a verdict needs 3 seeds; train more or take it as exploratory
+read-empty = no finished run of { $experiments }{ $more ->
+    [0] { "" }
+   *[other] { " " }and { $more } more
+}: nothing that needs it can be judged
+read-encoding = text decoded as { $encoding }
+read-which-table = table { $number } of { $count } (--table N takes another)
+read-last-epoch = a row for each "{ $heading }" of a run: the last one counts
+read-logged = { $program }: { $what }
+read-metric-last = { $metric } at the last epoch of { $runs } runs
+read-metric-best = { $metric } at the epoch with the best { $by } of { $runs } runs
+read-metric-once = { $metric } as logged once in each of { $runs } runs
+read-selected = { $metric } is selected on what it reports: the best of its own epochs flatters every run
+read-ends = runs end at different epochs ({ $first } to { $last }): unfinished or stopped early?
+read-names = settings are not recorded or do not vary: experiments are told apart by their names
+read-programs = log files of several programs: { $counts }; those of { $program } were taken, give the folder of the others to import them

@@ -17,6 +17,7 @@ page-no = 아니요
 page-unknown = 알 수 없음
 page-none = 없음
 page-seed = 시드 { $seed }
+page-some_seeds = 차트에는 실험마다 시드 최대 { $seeds }개 중 처음 { $shown }개만 나타냅니다. 평균, 구간, 표는 모든 시드로 계산했습니다.
 page-of = { $all }개 중 { $done }개
 
 partial-title = 아직 완료되지 않은 보고서입니다
@@ -108,7 +109,7 @@ why-strata-alike = 층 사이의 차이는 확인되지 않습니다(p { SIG($p,
 gate-seeds = 시드가 3개 미만
 gate-unfinished = 계획한 실행이 끝나지 않음
 gate-failed = 계획한 실행이 실패하거나 손상됨
-gate-claims = 첫 실행 뒤에 가설을 고침
+gate-claims = 첫 실행 뒤에 가설을 쓰거나 고침
 gate-plan = 첫 실행 뒤에 연구를 고침
 gate-copied = 예측이 동일한 실행이 있음
 gate-settings = 설정이 연구와 다름
@@ -688,15 +689,17 @@ seeds-uncounted = 판정 시점(looks)을 정하지 않았으므로 처음 계�
    *[other] 완료된 시드 { $left }개({ $later })는 제외됩니다
 }
 claims-edited = 실행 { $count }개가 시작된 뒤에 가설을 고쳤습니다: 사후 가설
+claims-beside = { $file }의 가설은 실행 { $count }개가 시작할 때 기록한 가설이 아닙니다: 사후 가설
 seeds-edited = 첫 실행 뒤에 연구를 고쳤습니다. 시드 목록이 실행 { $count }개가 기록한 시드로 시작하지 않습니다: 사후 가설
 levels-gone = 첫 실행 뒤에 연구를 고쳤습니다. { $levels }이(가) 더는 없습니다: 사후 가설
 runs-unasked = 첫 실행 뒤에 연구를 고쳤습니다. 이 연구를 위해 시작한 실행 { $count }개({ $runs })를 더는 요구하지 않습니다: 사후 가설
 runs-skipped = 다른 시드나 같은 가설의 다른 실험에는 있는 실행이 시작되지 않았거나 삭제되었습니다: { $where }
 runs-copied = 예측이 동일합니다: { $runs }
 one-of-strata = 층 { $strata }개 중 하나입니다. 단독 p는 { SIG($p) }, 보정 후에는 { SIG($corrected) }(으)로 { SIG($alpha) }보다 큽니다
-on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트셋에서 시드를 늘릴 때에 대한 것입니다
+on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트 세트에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
+one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하십시오
 opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
@@ -903,7 +906,7 @@ judge-exploratory = 탐색적: 실행 전에 세운 가설이 없습니다. { $t
    *[other] 대비 { $tests }개에 대한 Holm 보정
 }
 judge-read = 읽음
-judge-unchecked = 확인 못 함
+judge-unchecked = 미확인
 judge-size = 끝난 실행 { $runs }개{ $rows ->
     [0] { "" }
    *[other] , 평균과 변동만 있는 행 { $rows }개
@@ -922,6 +925,8 @@ compare-p = Holm 보정 후 p { SIG($p) }: { $said }
 compare-within-noise = 변동 범위 이내
 compare-beyond-noise = 변동 범위 초과
 compare-unknown = 알 수 없음
+compare-alike = 동일
+compare-same = 시드별 결과가 모두 같아 신뢰구간이 없습니다
 compare-total = 실험 { $n }개: { $counts }
 table-failed = { $count }개 실패
 table-experiment = 실험
@@ -932,6 +937,95 @@ table-pretrained = 사전 학습
 table-top1 = Top-1 Acc
 table-top5 = Top-5 Acc
 table-f1 = F1-score
+table-nll = NLL
+table-ece = ECE
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드
+
+## 논문에 옮길 문장과 표
+
+said-head-contrast = 대비
+said-head-estimate = 추정값 (%p)
+said-head-interval = 95% 신뢰구간
+said-head-seeds = 시드
+said-head-p_holm = p (Holm)
+said-head-p = p
+said-head-verdict = 판정
+said-accuracy = top-1
+said-in = { $where }에서{ " " }
+said-gain-up = { $what }은(는) { $where } 정확도를 { FIXED($size, digits: 1) }%p 높였습니다
+said-gain-down = { $what }은(는) { $where } 정확도를 { FIXED($size, digits: 1) }%p 낮추었습니다
+said-gain-open = { $what }을(를) 쓰면 { $where } 정확도가 { SIGNED($value, digits: 1) }%p 달라졌으나, 0과의 차이는 잡음을 넘지 않습니다
+said-gain-single = { $what }을(를) 쓰면 { $where } 정확도가 { SIGNED($value, digits: 1) }%p 달라졌습니다
+said-difference-up = { $in }{ $what }은(는) { $other }보다 { FIXED($size, digits: 1) }%p 높았습니다
+said-difference-down = { $in }{ $what }은(는) { $other }보다 { FIXED($size, digits: 1) }%p 낮았습니다
+said-difference-open = { $in }{ $what }와(과) { $other }의 차이는 { SIGNED($value, digits: 1) }%p이며 잡음을 넘지 않습니다
+said-difference-single = { $in }{ $what }와(과) { $other }의 차이는 { SIGNED($value, digits: 1) }%p입니다
+said-gains-up = { $what }의 향상폭은 { $other }보다 { $where }에서 { FIXED($size, digits: 1) }%p 컸습니다
+said-gains-down = { $what }의 향상폭은 { $other }보다 { $where }에서 { FIXED($size, digits: 1) }%p 작았습니다
+said-gains-open = { $where }와(과) { $other }에서 { $what }의 향상폭 차이는 { SIGNED($value, digits: 1) }%p이며 잡음을 넘지 않습니다
+said-gains-single = { $where }와(과) { $other }에서 { $what }의 향상폭 차이는 { SIGNED($value, digits: 1) }%p입니다
+said-gains-single-first = { $where }와(과) { $other }에서 { $what }의 향상폭 차이는 { SIGNED($value, digits: 1) }%p입니다
+said-contrast-beyond = { $in }{ $what }의 값은 { SIGNED($value, digits: 1) }%p입니다
+said-contrast-open = { $in }{ $what }의 값은 { SIGNED($value, digits: 1) }%p이며 잡음을 넘지 않습니다
+said-contrast-single = { $in }{ $what }의 값은 { SIGNED($value, digits: 1) }%p입니다
+said-one-run = 변동을 알 수 없는 단일 실행에서, { $said }
+said-no-spread = 실행 간 변동을 알 수 없는 상태에서, { $said }
+said-capped = { $verdict }: { $said }
+said-capped-why = { $verdict } ({ $all_why }): { $said }
+said-negligible = { $said }. 허용 한계 { $margin }%p 안의 차이입니다
+said-equivalent = { $said }. 허용 한계 { $margin }%p 안에서 차이가 없다고 볼 수 있습니다
+said-not-equivalent = { $said }. 허용 한계 { $margin }%p를 벗어나 차이가 없다고 볼 수 없습니다
+said-ends = { $level }% 신뢰구간 { FIXED($low, digits: 1) }에서 { FIXED($high, digits: 1) }
+said-no-interval = 신뢰구간 없음
+said-seeds = 시드 { $few }개
+said-seeds-range = 시드 { $few }-{ $many }개
+said-method-welch = Welch t
+said-method-paired = 대응 t
+said-method-examples = 테스트 데이터의 오차만 반영
+said-basis-examples = 같은 테스트 데이터끼리 비교
+said-basis-set = 이 테스트 세트 기준
+said-p = p { $p }
+said-p-small = p < 0.001
+said-p_holm = Holm 보정 후 p { $p }
+said-p_holm-small = Holm 보정 후 p < 0.001
+said-unchecked = 결과에 기록이 없어 확인하지 못한 것: { $all_kinds }
+
+## 표나 로그를 읽으며 알아낸 것
+
+read-table = { $all_parts }
+read-role = { $role } = "{ $heading }"
+read-left-out = 쓰지 않은 정확도 열: { $headings }
+read-factor = 요인 "{ $factor }"
+read-factor-model = 요인 "{ $factor }"(모델)
+read-factor-pretraining = 요인 "{ $factor }"(사전 학습)
+read-factor-augmentation = 요인 "{ $factor }"(증강, 기준 { $baseline })
+read-factor-no-baseline = 요인 "{ $factor }"(증강, 기준을 찾지 못함: --baseline LEVEL)
+read-unit-percent = 정확도는 퍼센트
+read-unit-share = 정확도는 0~1의 비율
+read-unused = 행마다 값이 다르지만 쓰지 않은 열: { $headings } (--column factor=HEADING을 주면 요인으로 씁니다)
+read-best = 정확도가 에폭 중 최고값입니다. 보고하는 값으로 에폭을 골랐으므로 모든 실행이 실제보다 좋게 보입니다
+read-validation = 검증 데이터의 정확도입니다. 이 값으로 에폭이나 설정을 골랐다면 실제보다 좋게 보입니다
+read-spread-kind = 산포의 종류가 적혀 있지 않아 n으로 나눈 표준편차로 보고 sqrt(S / (S - 1))배로 넓혔습니다
+read-no-seeds = 시드 열이 없어 실행에 순서대로 번호를 매겼으며, 시드끼리 짝짓지 않습니다
+read-no-n_test = 테스트 데이터의 수를 모릅니다(--n-test N). 다른 테스트 데이터까지 포함한 구간은 없습니다
+read-single = 실행이 하나뿐인 실험: { $experiments }{ $more ->
+    [0] { "" }
+   *[other] { " " }외 { $more }개
+}. 판정에는 시드 3개가 필요합니다. 더 학습하거나 탐색적으로만 보십시오
+read-empty = 끝난 실행이 없는 실험: { $experiments }{ $more ->
+    [0] { "" }
+   *[other] { " " }외 { $more }개
+}. 이 실험이 필요한 것은 판정할 수 없습니다
+read-encoding = 글자 인코딩은 { $encoding }
+read-which-table = 표 { $count }개 중 { $number }번째(--table N으로 다른 표를 고릅니다)
+read-last-epoch = 실행마다 "{ $heading }"별로 행이 있어 마지막 행만 셉니다
+read-logged = { $program }: { $what }
+read-metric-last = 실행 { $runs }개의 마지막 에폭의 { $metric }
+read-metric-best = 실행 { $runs }개에서 { $by }이(가) 가장 좋은 에폭의 { $metric }
+read-metric-once = 실행 { $runs }개에 한 번씩 기록된 { $metric }
+read-selected = { $metric }은(는) 보고하는 값으로 에폭을 골랐습니다. 자기 에폭 중 최고값이므로 모든 실행이 실제보다 좋게 보입니다
+read-ends = 실행이 끝난 에폭이 서로 다릅니다({ $first }~{ $last }). 끝나지 않았거나 일찍 멈춘 것입니까?
+read-names = 설정이 기록되지 않았거나 모두 같아서 실행 이름으로 실험을 구분합니다
+read-programs = 여러 프로그램의 로그가 있습니다: { $counts }. { $program }의 것만 읽었습니다. 나머지는 그 폴더를 따로 주십시오

@@ -1,8 +1,8 @@
-"""Mixing: which images of a batch are mixed, how, and with which label weights.
+"""Mixing methods: which images of a batch are mixed, how, and with which label weights.
 
-A method is one file of this package: a function from draws to what is mixed, marked with `@method`. Methods
-from a file of the user's or from another package are written the same way, without the mark (interface.py).
-The only file that needs torch is loss.py.
+Each method is one module of this package: a function from random draws to boxes or masks, registered with
+`@method`. User-defined methods, from a file or another package, are written the same way without the
+decorator (see interface.py). Only loss.py needs torch.
 """
 
 from mixscope.mixing.interface import Boxes, Hidden, Masks, Resized

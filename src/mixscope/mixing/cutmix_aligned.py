@@ -1,7 +1,7 @@
-"""CutMix with boxes on the patch grid of a vision transformer (CutMix: arXiv 1905.04899).
+"""CutMix with boxes aligned to the patch grid of a vision transformer (CutMix: arXiv 1905.04899).
 
-Where a box of CutMix cuts through a token, the token holds both images. Here none does: the control for the
-conjecture that this is what CutMix does to a vision transformer.
+A CutMix box can cut through a patch, whose token then holds both images. Here no box does. This is the
+control for the hypothesis that such mixed tokens explain how CutMix affects vision transformers.
 """
 
 import numpy as np
@@ -11,10 +11,16 @@ from mixscope.mixing.interface import Boxes, method
 
 @method("cutmix-aligned", "CutMix, aligned", "1905.04899")
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int, patch: int) -> Boxes:
-    """Boxes of whole patches, in patches of side round(g sqrt(1 - lam)) before clipping, g = size / patch.
+    """Returns boxes of whole patches, of side round(g sqrt(1 - lam)) before clipping, g = size / patch.
 
-    lam: float64 (n,). centre: float64 (n, 2): the patch that the box is centred on (of an even side: the one
-    below and right of the middle). Clipped to the image as CutMix does; the label weight follows the box.
+    Boxes are clipped to the image as in CutMix, and the label weight follows the clipped box.
+
+    Args:
+        lam: float64 (n,), in [0, 1].
+        centre: float64 (n, 2), uniform in [0, 1): selects the patch at the centre of the box (for an even
+            side, the patch below and right of the centre).
+        size: Side of the image in pixels.
+        patch: Side of a patch in pixels; divides `size`.
     """
     grid = size // patch
     side = np.rint(grid * np.sqrt(1.0 - lam)).astype(np.int32)

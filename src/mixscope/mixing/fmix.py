@@ -1,36 +1,60 @@
-"""FMix: masks cut out of low-frequency noise (Harris et al. 2020, arXiv 2002.12047)."""
+"""FMix: masks from thresholded low-frequency noise (Harris et al. 2020, arXiv 2002.12047)."""
 
 import numpy as np
 
 from mixscope.mixing.interface import method
 
-DECAY = 3.0  # delta: noise of frequency f weighs f^-delta, section 4
-SOFT = 0.3  # the share of pixels on each side of the edge over which a soft mask falls from 1 to 0
+DECAY = 3.0  # delta: noise of frequency f is scaled by f^-delta, section 4
+SOFT = 0.3  # fraction of pixels on each side of the edge over which a soft mask falls from 1 to 0
 
 
 @method("fmix", "FMix", "2002.12047")
 def hard(lam: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """Binary masks, float32 (n, size, size): 1 on the lam * size^2 pixels where the noise is highest.
+    """Returns binary masks: 1 on the lam * size^2 pixels where the noise is highest.
 
-    The count is rounded up or down with equal chance, as in the authors' code.
+    The pixel count is rounded up or down with equal probability, as in the authors' code.
+
+    Args:
+        lam: float64 (n,), in [0, 1].
+        size: Side of the image in pixels.
+        random: Source of the noise.
+
+    Returns:
+        float32 (n, size, size).
     """
     return masks(lam, noise(len(lam), size, random), random.random(len(lam)), soft=0.0)
 
 
 @method("fmix-soft", "FMix, soft", "2002.12047")
 def softened(lam: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """As `hard`, with an edge that falls from 1 to 0 over pixels in the order of the noise.
+    """Returns masks as `hard` does, with an edge that falls linearly from 1 to 0 in the order of the noise.
 
-    The edge takes min(0.3, lam, 1 - lam) of all pixels on either side (max_soft of the authors' code).
+    The edge takes min(0.3, lam, 1 - lam) of all pixels on either side (max_soft in the authors' code).
+
+    Args:
+        lam: float64 (n,), in [0, 1].
+        size: Side of the image in pixels.
+        random: Source of the noise.
+
+    Returns:
+        float32 (n, size, size).
     """
     return masks(lam, noise(len(lam), size, random), random.random(len(lam)), soft=SOFT)
 
 
 def noise(n: int, size: int, random: np.random.Generator) -> np.ndarray:
-    """Low-frequency images, float64 (n, size, size): Re F^-1(Z / f^delta), Z complex normal, eq. (9).
+    """Draws low-frequency images Re F^-1(Z / f^delta), Z complex normal, eq. (9) of the paper.
 
-    Frequencies below 1 / size count as 1 / size. Im F^-1 has the same law and is independent of Re F^-1, so
-    that one transform gives two images.
+    Frequencies below 1 / size count as 1 / size. The imaginary part has the same distribution as the real
+    part and is independent of it, so one transform gives two images.
+
+    Args:
+        n: Number of images.
+        size: Side of the image in pixels.
+        random: Source of the noise.
+
+    Returns:
+        float64 (n, size, size).
     """
     half = -(-n // 2)
     spectrum = random.standard_normal((half, size, size)) + 1j * random.standard_normal((half, size, size))
@@ -43,9 +67,16 @@ def noise(n: int, size: int, random: np.random.Generator) -> np.ndarray:
 
 
 def masks(lam: np.ndarray, images: np.ndarray, chance: np.ndarray, *, soft: float) -> np.ndarray:
-    """Images as masks of mean lam, float32 (n, H, W).
+    """Thresholds images into masks whose mean is lam.
 
-    lam: float64 (n,). images: float64 (n, H, W). chance: float64 (n,) in [0, 1), above 0.5 rounds up.
+    Args:
+        lam: float64 (n,), in [0, 1].
+        images: float64 (n, H, W).
+        chance: float64 (n,) in [0, 1); the pixel count is rounded up above 0.5.
+        soft: Upper bound on the fraction of pixels in either half of the edge; 0 for a binary mask.
+
+    Returns:
+        float32 (n, H, W).
     """
     pixels, flat = images[0].size, images.reshape(len(lam), -1)
     counts = np.where(chance > 0.5, np.ceil(lam * pixels), np.floor(lam * pixels)).astype(np.int64)

@@ -4,16 +4,24 @@ import numpy as np
 
 from mixscope.mixing.interface import method
 
-CELLS = 4  # along a side
+CELLS = 4  # cells per side
 
 
 @method("gridmix", "GridMix", "10.1016/j.patcog.2020.107594")
 def mask(lam: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """Binary masks, float32 (n, size, size), constant on 4 x 4 cells: a random round(16 lam) of them are own.
+    """Returns binary masks, constant on 4 x 4 cells, of which a random round(16 lam) keep the own image.
 
-    lam: float64 (n,). Cells have whole pixels: where 4 does not divide size they differ by one, and the label
-    weight follows the pixels. The paper adds a second loss on the labels of cells, which is left out here: it
-    belongs to the network, not to the images.
+    Cells are whole pixels: where 4 does not divide `size`, their sides differ by one pixel and the label
+    weight follows the pixels. The paper's additional loss on the labels of cells is left out, because it
+    changes the network and not the images.
+
+    Args:
+        lam: float64 (n,), in [0, 1].
+        size: Side of the image in pixels.
+        random: Source of the choice of cells.
+
+    Returns:
+        float32 (n, size, size).
     """
     order = np.argsort(random.random((len(lam), CELLS * CELLS)), axis=1)
     own = order < np.rint(lam * CELLS * CELLS)[:, None]  # ranks: each cell is equally likely to be among them

@@ -1,4 +1,4 @@
-"""The loss and the accuracy that mean something when an image has two labels."""
+"""Cross-entropy and accuracy for images with two labels."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -7,12 +7,20 @@ from torch.nn import functional
 def mixed_cross_entropy(
     logits: Tensor, labels: Tensor, partner_labels: Tensor | None, lam: Tensor | None, smoothing: float
 ) -> Tensor:
-    """Cross-entropy with label weights lam and 1 - lam, float32 (n,).
+    """Cross-entropy with label weights lam and 1 - lam.
 
-    logits: (n, n_classes), any float; they are read as float32, so that labels are never rounded in bf16.
-    labels, partner_labels: int64 (n,). lam: float32 (n,), the weight of `labels`; partner_labels and lam are
-    both None for a batch that is not mixed. smoothing: the mass that is spread evenly over all classes.
-    Equal to the loss against soft targets, without making them.
+    Equals the cross-entropy against soft targets without building them.
+
+    Args:
+        logits: (n, n_classes), any float dtype; converted to float32, so that label weights are never rounded
+            to bf16.
+        labels: int64 (n,).
+        partner_labels: int64 (n,); None, like `lam`, for a batch that is not mixed.
+        lam: float32 (n,), weight of `labels`.
+        smoothing: Probability mass spread evenly over all classes (label smoothing).
+
+    Returns:
+        float32 (n,), in nats.
     """
     assert (partner_labels is None) == (lam is None)
     log_p = logits.float().log_softmax(dim=1)
@@ -27,9 +35,16 @@ def mixed_cross_entropy(
 def weighted_hits(
     logits: Tensor, labels: Tensor, partner_labels: Tensor | None, lam: Tensor | None
 ) -> Tensor:
-    """The label weight of the predicted class, float32 (n,); its mean is lambda-weighted accuracy.
+    """Label weight of the predicted class; its mean is the lambda-weighted accuracy.
 
-    Shapes as in mixed_cross_entropy. Without partners it is 1 for a hit and 0 for a miss.
+    Args:
+        logits: (n, n_classes), any float dtype.
+        labels: int64 (n,).
+        partner_labels: int64 (n,); None, like `lam`, for a batch that is not mixed.
+        lam: float32 (n,), weight of `labels`.
+
+    Returns:
+        float32 (n,); without partners 1 where the prediction is correct, else 0.
     """
     assert (partner_labels is None) == (lam is None)
     predicted = logits.argmax(dim=1)

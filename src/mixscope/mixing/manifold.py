@@ -1,4 +1,4 @@
-"""Manifold Mixup: hidden activations are mixed (Verma et al., ICML 2019, arXiv 1806.05236)."""
+"""Manifold Mixup: mixes hidden activations (Verma et al., ICML 2019, arXiv 1806.05236)."""
 
 import numpy as np
 
@@ -7,8 +7,11 @@ from mixscope.mixing.interface import Hidden, method
 
 @method("manifold", "Manifold Mixup", "1806.05236")
 def activations(lam: np.ndarray) -> Hidden:
-    """MixUp's partners and lambdas, carried out at a block of the network drawn for each batch.
+    """Uses MixUp's partners and lambdas, applied at a network block drawn for each batch.
 
-    lam: float64 (n,). The blocks, the input among them, are the model's (training/hidden.py).
+    The eligible blocks, the input among them, are chosen in training/hidden.py.
+
+    Args:
+        lam: float64 (n,), in [0, 1].
     """
     return Hidden(lam)

@@ -1,10 +1,10 @@
-"""The plans of a run: draws, methods and what they answer, as arrays that the loader takes.
+"""The mixing plans of a run: random draws are passed to the methods, whose results become arrays.
 
-Draws come from addresses (rng.py): lambda, partners and centres do not depend on the method, so that arms
-with one seed and one alpha share them. A method that needs nothing but those is asked once for all batches of
-an epoch. One that draws more, makes masks or looks at partners is asked for a block of batches at a time,
-when the first of them is made: masks of an epoch may not fit in memory, and those of a batch alone cost more
-in calls than in arithmetic.
+Draws are counter-based (rng.py). Lambda, partners and centres do not depend on the method, so runs that share
+seed and alpha share them. A method that needs only these is called once per epoch for all batches. A method
+that draws more, returns masks or looks at partners is called for a block of batches when the first of them is
+built: the masks of a whole epoch may not fit in memory, and with one call per batch the call overhead exceeds
+the arithmetic.
 """
 
 import threading
@@ -21,16 +21,21 @@ from mixscope.mixing.registry import Method, method
 from mixscope.study import methods as names
 from mixscope.study.config import Augment
 
-BLOCK_PIXELS = 1 << 18  # of masks that are made at a time: 1 MiB
-BLOCK_BATCHES = 64  # of boxes that are
+BLOCK_PIXELS = 1 << 18  # pixels of the masks built per call: 1 MiB
+BLOCK_BATCHES = 64  # batches of boxes built per call
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A method of a run.
+    """A method as used in a run.
 
-    alpha: of its lambda. kind: the type of its answers. attention: whether label weights ask for it. peak:
-    whether it looks at partners. block: so many batches it is asked for at once; 0 for those of an epoch.
+    Attributes:
+        method: The method.
+        alpha: Parameter of its lambda distribution.
+        kind: Type of its results.
+        attention: Whether label weights are corrected by attention.
+        peak: Whether it uses the partner's saliency peak.
+        block: Number of batches per call; 0 for the whole epoch.
     """
 
     method: Method
@@ -43,13 +48,26 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """The plans of all batches of an epoch, as in Plan with a batch axis in front; all are read-only.
+    """The plans of all batches of an epoch: the arrays of Plan with a leading batch axis, all read-only.
 
-    Under per=batch the one row of a batch stands for all its positions without being repeated in memory.
-    first_mixed: int64 (batches,), the first position that is mixed; batch_size where there is none. A
-    position that is not mixed has an empty box and lam 1. mixed: bool (batches, batch_size or 1). which:
-    int64 (batches,), the method of each batch. place: float64 (batches,), see Plan. draws: what methods are
-    given, for all rows. blocks: answers for the last two blocks of batches, which would come out the same.
+    With augment.per=batch the single row of a batch applies to all its positions without being repeated in
+    memory.
+
+    Attributes:
+        mixer: The mixer that drew them.
+        epoch: Epoch, from 0.
+        first_mixed: int64 (batches,), first mixed position; batch_size where there is none. A position that
+            is not mixed has an empty box and lam 1.
+        partner: int64 (batches, batch_size), positions in the batch.
+        box: int32 (batches, batch_size or 1, 4).
+        blend: float32 (batches, batch_size or 1).
+        lam: float32 (batches, batch_size or 1).
+        mixed: bool (batches, batch_size or 1).
+        which: int64 (batches,), index of the method of each batch.
+        place: float64 (batches,), see Plan.
+        draws: Inputs of the methods, for all rows.
+        blocks: Cached results for the last two blocks of batches.
+        lock: Guards `blocks`.
     """
 
     mixer: "Mixer"
@@ -67,17 +85,21 @@ class Plans:
     lock: Any = field(default_factory=threading.Lock)
 
     def of(self, batch: int, n: int) -> Plan | None:
-        """The plan of a batch of n images, n at most batch_size; None when it is not mixed.
+        """Returns the plan of one batch, None when it is not mixed.
 
-        Every order of partners is equally likely, so that any two images can meet, and an image can meet
-        itself, as in the papers.
+        Partners are a uniformly random permutation: any two images can be paired, and an image can be paired
+        with itself, as in the papers.
+
+        Args:
+            batch: Index of the batch in the epoch.
+            n: Images in the batch, at most batch_size.
         """
         batches, batch_size = self.partner.shape
         assert 0 <= batch < batches and 1 <= n <= batch_size, (batch, n)
         if self.first_mixed[batch] >= n:
             return None
         partner = self.partner[batch]
-        if n < batch_size:  # of a random order of all positions, the first n alone are in random order too
+        if n < batch_size:  # a random permutation restricted to its first n values is a random permutation
             partner = partner[partner < n]
         which = int(self.which[batch])
         taken = self.mixer.taken[which]
@@ -90,11 +112,11 @@ class Plans:
     def _asked(
         self, which: int, batch: int, n: int, partner: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Box, blend, lam and mask of a method that is not asked for a whole epoch."""
+        """Returns box, blend, lam and mask of a method that is called per block of batches."""
         mixer = self.mixer
         taken = mixer.taken[which]
         rows = mixer.rows_of(taken)
-        if taken.peak and n < mixer.batch_size:  # whose partners are others than those of a full batch
+        if taken.peak and n < mixer.batch_size:  # its partners differ from those of a full batch
             only, apart = slice(batch, batch + 1), mixer.batches + batch
             answer, weights = self._answer(taken, only, partner[None], apart)
             mine = slice(n)
@@ -111,7 +133,7 @@ class Plans:
         elif isinstance(answer, Boxes | Resized):
             box = _spread(answer.box[mine], n)
             blend = _spread(answer.blend[mine], n) if isinstance(answer, Boxes) else blend
-        if still.any():  # only some images of a batch are mixed, so that each has a row
+        if still.any():  # only some images of the batch are mixed: one row each
             still = _spread(still, n)
             lam[still] = 1.0
             box = box.copy()
@@ -122,8 +144,8 @@ class Plans:
         return box, blend, lam, mask
 
     def _block(self, which: int, block: int) -> tuple[Answer, np.ndarray]:
-        """A method's answer for a block of batches, and label weights."""
-        with self.lock:  # whoever waits needs the same
+        """A method's result for a block of batches, and label weights."""
+        with self.lock:  # waiting threads need the same result
             if (which, block) not in self.blocks:
                 taken = self.mixer.taken[which]
                 batches = slice(block * taken.block, min((block + 1) * taken.block, self.mixer.batches))
@@ -135,15 +157,18 @@ class Plans:
     def _answer(
         self, taken: Taken, batches: slice, partner: np.ndarray, address: int
     ) -> tuple[Answer, np.ndarray]:
-        """A method's answer for some batches, and label weights. partner: int64 (batches, n), of their
-        images.
+        """A method's result for some batches, and label weights.
 
-        address: of what the method draws by itself.
+        Args:
+            taken: The method.
+            batches: Which batches of the epoch.
+            partner: int64 (batches, n), partners of their images.
+            address: Address of the method's own random stream.
         """
         mixer = self.mixer
         rows = slice(batches.start * mixer.rows, batches.stop * mixer.rows)
         draws = mixer.draws_of(self.draws, taken, rows, self.epoch, address)
-        if taken.peak:  # each image has the peak of a partner of its own
+        if taken.peak:  # each image needs the peak of its own partner
             for name in ("lam", "centre"):
                 values = draws[name].reshape(len(partner), mixer.rows, *draws[name].shape[1:])
                 shape = (*partner.shape, *values.shape[2:])
@@ -156,12 +181,12 @@ class Plans:
 
 
 def _spread(values: np.ndarray, n: int) -> np.ndarray:
-    """n rows: the values themselves, or one row that stands for all."""
+    """Broadcasts one row to n rows; n rows are returned as they are."""
     return values if len(values) == n else np.broadcast_to(values, (n, *values.shape[1:]))
 
 
 class Mixer:
-    """The plans of one run. Pure: `draw` gives the same answer whenever and from wherever it is asked."""
+    """Draws the mixing plans of one run. Stateless: `draw` returns the same plans in any order of calls."""
 
     def __init__(
         self,
@@ -174,7 +199,7 @@ class Mixer:
         examples: int,
         patch: int = 0,
     ) -> None:
-        """As in `make`, for an augment.mix other than none."""
+        """Takes the arguments of `make`, for an augment.mix other than "none"."""
         self.augment, self.seed, self.size, self.batch_size = augment, seed, size, batch_size
         self.mixed_epochs = epochs - augment.off_epochs
         self.batches = -(-examples // batch_size)
@@ -182,11 +207,15 @@ class Mixer:
         self.patch = augment.grid or patch
         shares = _shares(augment)
         self.taken = [self._tried(method(name), _alpha(augment, name)) for name in shares]
-        # Where in [0, 1) one method ends and the next begins.
+        # Cumulative probabilities of the methods, for the switch.
         self.bounds = np.cumsum(list(shares.values()))[:-1] / sum(shares.values())
 
     def _tried(self, how: Method, alpha: float) -> Taken:
-        """A method with what it is found to be when it is asked once. Raises ConfigError."""
+        """Calls a method once to find out its result type and needs.
+
+        Raises:
+            ConfigError: If the method fails or returns something invalid.
+        """
         if "patch" in how.needs and (self.patch < 1 or self.size % self.patch):
             have = f"{self.patch} px do not divide {self.size}" if self.patch else "the model has no patches"
             raise ConfigError(
@@ -214,11 +243,18 @@ class Mixer:
         return Taken(how, alpha, type(answer), attention, peak, block)
 
     def rows_of(self, taken: Taken) -> int:
-        """Rows of a method's answer for each batch."""
+        """Number of rows that a method returns per batch."""
         return self.batch_size if taken.peak else self.rows
 
     def draws_of(self, draws: dict[str, Any], taken: Taken, rows: slice, *address: int) -> dict[str, Any]:
-        """What a method is given for some rows of an epoch. address: of what it draws by itself."""
+        """Returns the inputs of a method for some rows of an epoch.
+
+        Args:
+            draws: Inputs of all rows.
+            taken: The method.
+            rows: Which rows.
+            *address: Address of the method's own random stream.
+        """
         return {
             "lam": draws["lam"][taken.alpha][rows],
             "centre": draws["centre"][rows],
@@ -229,12 +265,12 @@ class Mixer:
 
     @property
     def masks(self) -> bool:
-        """Whether a batch may be mixed by masks."""
+        """Whether any method of the run returns masks."""
         return any(taken.kind is Masks for taken in self.taken)
 
     @property
     def peaks(self) -> bool:
-        """Whether `draw` needs peaks of saliency."""
+        """Whether `draw` needs saliency peaks."""
         return any(taken.peak for taken in self.taken)
 
     @property
@@ -244,14 +280,19 @@ class Mixer:
 
     @property
     def attention(self) -> bool:
-        """Whether label weights ask for the model's attention."""
+        """Whether label weights use the model's attention."""
         return any(taken.attention for taken in self.taken)
 
     def draw(self, epoch: int, peaks: np.ndarray | None = None) -> Plans | None:
-        """All plans of an epoch at once, so that each costs a few slices; None when it is not mixed.
+        """Draws all plans of an epoch at once, so that a batch costs only a few slices.
 
-        peaks: int32 (examples, 2), row and column of the pixel where each image of the epoch, in its order,
-        is most salient after crop and flip; needed where `self.peaks` says so.
+        Args:
+            epoch: Epoch, from 0.
+            peaks: int32 (examples, 2), row and column of each image's saliency maximum after crop and flip,
+                in sampling order; required where `self.peaks` is true.
+
+        Returns:
+            The plans; None in an epoch that is not mixed.
         """
         if epoch >= self.mixed_epochs:
             return None
@@ -281,7 +322,7 @@ class Mixer:
         )
 
     def _draws(self, epoch: int, rows: int, peaks: np.ndarray | None) -> dict[str, Any]:
-        """What methods are given, for all rows of an epoch; lam by alpha."""
+        """Inputs of the methods, for all rows of an epoch; lambda per alpha."""
         found: dict[str, Any] = {
             "centre": self._at("box", epoch).random((rows, 2)),
             "lam": {
@@ -299,9 +340,9 @@ class Mixer:
     def _boxes(
         self, epoch: int, draws: dict[str, Any]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes int32, blends and label weights float32 of all rows, by the method of each; which it is.
+        """Boxes, blends, label weights and the index of the method, for all rows.
 
-        Rows of a method that is asked later hold nothing that is read.
+        Rows of a method that is called per block are left undefined.
         """
         rows = len(draws["centre"])
         made = []
@@ -328,7 +369,7 @@ class Mixer:
 
 
 def _shares(augment: Augment) -> dict[str, float]:
-    """The methods that batches are mixed by, by name, each with its share."""
+    """The methods of the run by name, each with its probability per batch."""
     if augment.mix != "switch":
         return {augment.mix: 1.0}
     if augment.switch:
@@ -337,7 +378,7 @@ def _shares(augment: Augment) -> dict[str, float]:
 
 
 def _alpha(augment: Augment, name: str) -> float:
-    """The alpha of a method. These two have settings of their own, which name the runs that there are."""
+    """The alpha of a method; MixUp and CutMix keep settings of their own, used in names of existing runs."""
     own = {"mixup": augment.mixup_alpha, "cutmix": augment.cutmix_alpha}
     return own[name] if name in own else augment.alpha.get(name, 1.0)
 
@@ -345,11 +386,22 @@ def _alpha(augment: Augment, name: str) -> float:
 def make(
     augment: Augment, *, seed: int, epochs: int, size: int, batch_size: int, examples: int, patch: int = 0
 ) -> Mixer | None:
-    """The mixer of a run; None for augment.mix=none.
+    """Builds the mixer of a run.
 
-    size: of the images, in pixels. batch_size: of the global batch. examples: in an epoch. patch: pixels of a
-    side of the model's patches, 0 where it has none.
-    Raises ConfigError, with file and line for a method of the user's.
+    Args:
+        augment: Settings of the augmentation.
+        seed: Seed of the run.
+        epochs: Epochs of the run.
+        size: Side of the images in pixels.
+        batch_size: Size of the global batch.
+        examples: Images in an epoch.
+        patch: Side of the model's patches in pixels, 0 where it has none.
+
+    Returns:
+        The mixer, None for augment.mix=none.
+
+    Raises:
+        ConfigError: If a method does not fit the run; for a user-defined method with file and line.
     """
     if augment.mix == "none":
         return None

@@ -7,9 +7,15 @@ from mixscope.mixing.interface import method
 
 @method("mixup", "MixUp", "1710.09412")
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The whole image as box, int32 (n, 4), and lambda as the own weight inside it, float32 (n,).
+    """Returns the whole image as the box and lambda as the weight of the own image inside it.
 
-    lam: float64 (n,), in [0, 1]. centre is not used. size: of the image, in pixels.
+    Args:
+        lam: float64 (n,), in [0, 1].
+        centre: Not used.
+        size: Side of the image in pixels.
+
+    Returns:
+        Boxes, int32 (n, 4), and weights, float32 (n,).
     """
     box = np.empty((len(lam), 4), dtype=np.int32)
     box[:] = (0, size, 0, size)

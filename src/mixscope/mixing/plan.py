@@ -1,9 +1,9 @@
-"""What a mixing method decides for one batch, before any pixel moves, and what that means for labels.
+"""The mixing plan of one batch, fixed before any pixel is touched, and the label weights that follow from it.
 
-Every method comes down to the same thing: for each image a partner, and where and how much of the partner is
-seen. That is a box and the weight of the own image inside it (MixUp is a box over the whole image, CutMix a
-box with weight 0), a box filled with the whole partner resized, or a mask. So one fused kernel carries out
-every method, and the label weight is computed in one place.
+Every method reduces to the same form: a partner for each image, and where and how strongly the partner is
+blended in. That is a box with the weight of the own image inside it (MixUp: a box over the whole image;
+CutMix: a box with weight 0), a box that holds the whole partner resized, or a mask. One fused kernel
+therefore applies all methods, and label weights are computed in one function.
 """
 
 from typing import NamedTuple
@@ -16,15 +16,19 @@ NO_MASK = np.empty((0, 1, 1), np.float32)
 
 
 class Plan(NamedTuple):
-    """Of a batch of n images.
+    """The mixing plan of a batch of n images.
 
-    partner: int64 (n,), positions in the batch. box: int32 (n, 4), y0, y1, x0, x1 in pixels, half-open,
-    clipped to the image. blend: float32 (n,), the weight of the own image inside its box; outside it is 1.
-    lam: float32 (n,), the weight of the own label.
-    mask: float32 (n or 1, H, W) in 0..1, the weight of the own image at each pixel, instead of box and blend;
-    (0, 1, 1) where there is none. resized: whether the box holds the whole partner, resized.
-    attention: whether the label weight is corrected by the model's attention (TransMix).
-    place: in [0, 1), where in the network activations are mixed instead of pixels; None for pixels.
+    Attributes:
+        partner: int64 (n,), positions in the batch.
+        box: int32 (n, 4), y0, y1, x0, x1 in pixels, half-open, clipped to the image.
+        blend: float32 (n,), weight of the own image inside its box; it is 1 outside.
+        lam: float32 (n,), weight of the own label.
+        mask: float32 (n or 1, H, W) in 0..1, weight of the own image at each pixel, used in place of box and
+            blend; (0, 1, 1) if there is none.
+        resized: Whether the box holds the whole partner, resized.
+        attention: Whether the label weight is corrected by the model's attention (TransMix).
+        place: In [0, 1), the relative depth at which activations are mixed instead of pixels; None for
+            pixels.
     """
 
     partner: np.ndarray
@@ -38,20 +42,37 @@ class Plan(NamedTuple):
 
     @property
     def pixels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
-        """What a kernel takes: partner, box, blend, mask and resized."""
+        """The arguments of the kernels: partner, box, blend, mask and resized."""
         return self.partner, self.box, self.blend, self.mask, self.resized
 
 
 def own_share(box: np.ndarray, blend: np.ndarray, size: int) -> np.ndarray:
-    """The share of a size x size image that is its own, float64 (n,): 1 outside the box, blend inside."""
+    """Returns the fraction of each image that is its own: 1 outside the box, blend inside.
+
+    Args:
+        box: int (n, 4), y0, y1, x0, x1 in pixels.
+        blend: float (n,), in [0, 1].
+        size: Side of the image in pixels.
+
+    Returns:
+        float64 (n,).
+    """
     area = (box[:, 1] - box[:, 0]).astype(np.float64) * (box[:, 3] - box[:, 2])
     share: np.ndarray = 1.0 - area * (1.0 - blend.astype(np.float64)) / (size * size)
     return share
 
 
 def label_weights(answer: Answer, size: int) -> np.ndarray:
-    """The weight of the own label, float64 (n,): the share of own pixels, or what the method states."""
-    if isinstance(answer, Hidden):  # no pixel is mixed; the weight of the own activations
+    """Returns the weight of the own label: the fraction of own pixels, or the method's own value.
+
+    Args:
+        answer: A method's result.
+        size: Side of the image in pixels.
+
+    Returns:
+        float64 (n,).
+    """
+    if isinstance(answer, Hidden):  # no pixel is mixed: the weight of the own activations
         return answer.lam.astype(np.float64)
     if isinstance(answer.label, np.ndarray):
         return answer.label.astype(np.float64)

@@ -1,7 +1,7 @@
-"""From the name of a mixing method to its function: those of this package, of a file, of another package.
+"""Loads mixing methods by name: from this package, a file, or another package.
 
-A file of the user's is run when a run is made, not when settings are read. What goes wrong in it is said in
-one sentence with file and line.
+The file of a user-defined method is executed when a run is set up, not when settings are read. Errors in it
+are reported in one sentence with file and line.
 """
 
 import importlib
@@ -26,9 +26,14 @@ KEY = "augment.mix"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to mix.
+    """A mixing method.
 
-    name: in settings. title: for people. function, needs: see interface.py. file: where it stands.
+    Attributes:
+        name: Name in settings.
+        title: Display name.
+        function: See interface.py.
+        needs: Names of the function's parameters.
+        file: File that defines it.
     """
 
     name: str
@@ -38,10 +43,17 @@ class Method:
     file: Path
 
     def ask(self, draws: Mapping[str, Any], *, n: int) -> Answer:
-        """What the method makes of `draws`, checked and in the types that kernels take.
+        """Calls the method and validates its result.
 
-        n: rows of the draws. Raises ConfigError in one sentence for an error inside the method and for an
-        answer that is none.
+        Args:
+            draws: Inputs by name.
+            n: Rows of the inputs.
+
+        Returns:
+            The result in the dtypes that the kernels take.
+
+        Raises:
+            ConfigError: In one sentence, for an error inside the method or an invalid result.
         """
         try:
             given = self.function(**{name: draws[name] for name in self.needs})
@@ -53,12 +65,16 @@ class Method:
 
 
 def methods() -> list[Method]:
-    """Every method that comes with mixscope, by name."""
+    """Returns the built-in methods, sorted by name."""
     return [method(name) for name in names.builtin()]
 
 
 def method(name: str) -> Method:
-    """The method of that name, its file loaded. Raises ConfigError with file and line."""
+    """Loads the method of that name.
+
+    Raises:
+        ConfigError: If the method does not exist or its file fails, with file and line.
+    """
     known = names.builtin().get(name)
     if known is not None:
         module = importlib.import_module(known.module)
@@ -82,12 +98,12 @@ def _made(name: str, title: str, module: ModuleType, function: str, file: Path) 
 
 
 def _run(file: Path) -> ModuleType:
-    """A file of the user's as a module of its own."""
+    """Executes a user's file as a module of its own."""
     spec = importlib.util.spec_from_file_location(f"mixscope_method_{file.stem}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True  # two edits of a file within a second would be taken for one
+    sys.dont_write_bytecode = True  # bytecode of an edit within the same second would be reused
     try:
         spec.loader.exec_module(module)
     except Exception as problem:
@@ -98,7 +114,7 @@ def _run(file: Path) -> ModuleType:
 
 
 def _place(problem: Exception, file: Path) -> str:
-    """`augment.mix: file, line n`: where in the user's file it happened."""
+    """`augment.mix: file, line n`: where in the user's file the error occurred."""
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename) == file.absolute()]
     lines += [frame.lineno for frame in frames if Path(frame.filename) == file]
@@ -110,7 +126,7 @@ def _said(problem: Exception) -> str:
 
 
 def _checked(given: object, n: int, size: int, where: str) -> Answer:
-    """An answer in the types that kernels take. Raises ConfigError."""
+    """Validates a result and converts it to the dtypes that the kernels take. Raises ConfigError."""
     if isinstance(given, np.ndarray):
         given = Masks(given)
     elif isinstance(given, tuple) and not hasattr(given, "_fields") and len(given) == 2:
@@ -153,7 +169,7 @@ def _checked(given: object, n: int, size: int, where: str) -> Answer:
 
 
 def _weights(values: np.ndarray, n: int, what: str, where: str) -> np.ndarray:
-    """float32 (n,) in 0..1."""
+    """Validates and converts weights to float32 (n,) in 0..1."""
     values = np.asarray(values)
     if values.shape != (n,):
         raise ConfigError(f"{where}: {what} has shape {values.shape}, expected ({n},)")

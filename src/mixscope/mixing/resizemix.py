@@ -1,19 +1,24 @@
-"""ResizeMix: paste the whole partner, made smaller (Qin et al. 2020, arXiv 2012.11101)."""
+"""ResizeMix: pastes the whole partner image, reduced in size (Qin et al. 2020, arXiv 2012.11101)."""
 
 import numpy as np
 
 from mixscope.mixing.interface import Resized, method
 
-SCALES = (0.1, 0.8)  # tau, the side of the pasted image over that of the image, section 3.2
+SCALES = (0.1, 0.8)  # tau, ratio of the sides of pasted image and image, section 3.2
 
 
 @method("resizemix", "ResizeMix", "2012.11101")
 def resized(lam: np.ndarray, centre: np.ndarray, size: int) -> Resized:
-    """Boxes of side tau * size, tau uniform in [0.1, 0.8], anywhere inside the image; eq. (3) and (4).
+    """Returns boxes of side tau * size at a random position inside the image; eq. (3) and (4) of the paper.
 
-    lam: float64 (n,). For alpha = 1 lambda is uniform, so tau = 0.8 - 0.7 lam is too, and falls as the other
-    methods' share of the partner falls with lambda; another alpha is another law of tau, which the paper has
-    not. centre: float64 (n, 2): where in the free play the box lies. A side has one pixel at least.
+    tau = 0.8 - 0.7 lam. For alpha = 1 lambda is uniform, hence tau is uniform in [0.1, 0.8] as in the paper;
+    it decreases with lambda, as the partner's fraction does in the other methods. Other values of alpha give
+    other distributions of tau, which the paper does not consider. A side is at least one pixel.
+
+    Args:
+        lam: float64 (n,), in [0, 1].
+        centre: float64 (n, 2), in [0, 1): relative position of the box among those inside the image.
+        size: Side of the image in pixels.
     """
     low, high = SCALES
     side = np.maximum((size * (high - (high - low) * lam)).astype(np.int32), 1)[:, None]

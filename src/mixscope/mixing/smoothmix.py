@@ -1,24 +1,33 @@
-"""SmoothMix: the partner seen through a round window with a smooth edge (Lee, Zaheer, Astrid & Lee, CVPR
-Workshops 2020, doi 10.1109/CVPRW50498.2020.00386)."""
+"""SmoothMix: blends the partner in through a Gaussian window (Lee et al., CVPR Workshops 2020).
+
+Lee, Zaheer, Astrid & Lee, doi 10.1109/CVPRW50498.2020.00386.
+"""
 
 import numpy as np
 
 from mixscope.mixing.interface import method
 
-WIDTHS = (0.25, 0.5)  # sigma over the side of the image, section 3
+WIDTHS = (0.25, 0.5)  # sigma as a fraction of the image side, section 3
 
 
 @method("smoothmix", "SmoothMix", "10.1109/CVPRW50498.2020.00386")
 def mask(lam: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray:
-    """1 - G, float32 (n, size, size), with G = exp(-d^2 / 2 sigma^2) and d the distance to the centre.
+    """Returns masks 1 - G, G = exp(-d^2 / 2 sigma^2), d the distance to the centre of the window.
 
-    lam: float64 (n,); sigma = (0.5 - 0.25 lam) size is uniform in [0.25, 0.5] size for alpha = 1, and the
-    partner's share falls with lambda, as in the other methods. centre: float64 (n, 2), anywhere in the image.
-    The label weight is the mean of the mask, as in the paper.
+    sigma = (0.5 - 0.25 lam) size is uniform in [0.25, 0.5] size for alpha = 1, and the partner's fraction
+    decreases with lambda, as in the other methods. The label weight is the mean of the mask, as in the paper.
+
+    Args:
+        lam: float64 (n,), in [0, 1].
+        centre: float64 (n, 2), uniform in [0, 1): row, column of the centre.
+        size: Side of the image in pixels.
+
+    Returns:
+        float32 (n, size, size).
     """
     low, high = WIDTHS
     sigma = size * (high - (high - low) * lam)
     away = (np.arange(size) + 0.5)[None, None, :] - size * centre[:, :, None]
-    along = np.exp(-(away**2) / (2 * sigma[:, None, None] ** 2))  # the window is a product of its two axes
+    along = np.exp(-(away**2) / (2 * sigma[:, None, None] ** 2))  # the window is separable
     made: np.ndarray = (1.0 - along[:, 0, :, None] * along[:, 1, None, :]).astype(np.float32)
     return made

@@ -8,9 +8,15 @@ from mixscope.mixing.interface import Boxes, method
 
 @method("transmix", "TransMix", "2111.09833")
 def boxes(lam: np.ndarray, centre: np.ndarray, size: int) -> Boxes:
-    """Pixels of CutMix. The label weight is not the share of own pixels but the mean of that and the class
-    token's attention to own patches, because a patch that is not looked at should not be asked for.
+    """Returns boxes of CutMix whose label weights are corrected by the class token's attention.
 
-    lam, centre: as in CutMix. The attention is the model's (training/hidden.py).
+    The label weight is the mean of the fraction of own pixels and of the attention to own patches: a patch
+    that the model does not attend to should not contribute to the label. The attention is the model's
+    (training/hidden.py).
+
+    Args:
+        lam: As in CutMix.
+        centre: As in CutMix.
+        size: Side of the image in pixels.
     """
     return Boxes(*cutmix.boxes(lam, centre, size), label="attention")

@@ -1,10 +1,28 @@
 """Which cells stand together in a report, in which order and colour."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from mixscope.report.plots import Key
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+
+Seed = TypeVar("Seed")
+
+
+MOST_SEEDS = 24  # of an experiment that charts show; more can neither be told apart nor be loaded quickly
+
+
+def some(seeds: Iterable[Seed]) -> list[Seed]:
+    """The seeds, or runs, of an experiment that a chart shows: the first of them."""
+    return list(itertools.islice(seeds, MOST_SEEDS))
+
+
+def left_out(told: Story) -> dict[str, int] | None:
+    """How many seeds charts show, and how many an experiment has at most; None where they show all."""
+    most = max((len(cell.runs) for cell in told.cells), default=0)
+    return {"shown": MOST_SEEDS, "seeds": most} if most > MOST_SEEDS else None
 
 
 def series_of(story: Story, arm: str | None) -> int:

@@ -26,7 +26,7 @@ from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.formatting import number, signed
-from mixscope.report import drawing, literature, story, tables
+from mixscope.report import drawing, grouping, literature, story, tables
 from mixscope.report.figures import Figures
 from mixscope.report.naming import seeds_range
 from mixscope.report.plots import Figure
@@ -50,6 +50,7 @@ from mixscope.report.sections import results as results_section
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import Results
+from mixscope.results import tables as results_tables
 from mixscope.runs import code_version
 
 SECTIONS = (
@@ -188,23 +189,21 @@ def _plain(value: float | None) -> str:
 
 def _value(cell: Cell, figure: str) -> Markup:
     """A table cell with mean and standard deviation over seeds."""
-    mean, deviation = cell.mean(figure), cell.deviation(figure)
-    digits = 3 if figure == "nll" else 2
-    return _cell(mean, deviation, digits)
+    mean = cell.mean(figure)
+    return _number(mean, results_tables.shown(figure, mean, cell.deviation(figure)))
 
 
-def _cell(mean: float | None, deviation: float | None, digits: int = 2) -> Markup:
-    """A table cell that sorts by the mean; the line may be broken before the deviation."""
-    spread = Markup("")
-    if deviation is not None:
-        spread = Markup(' <span class="sd">± {}</span>').format(number(deviation, digits))
-    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(mean), number(mean, digits), spread)
+def _number(value: float | None, text: str) -> Markup:
+    """A table cell that sorts by its value; the line may be broken before the deviation."""
+    shown, _, deviation = text.partition(" ± ")
+    spread = Markup(' <span class="sd">± {}</span>').format(deviation) if deviation else Markup("")
+    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(value), shown, spread)
 
 
 def _values(found: Sequence[float]) -> Markup:
     """A table cell with mean and standard deviation of these."""
     mean = statistics.fmean(found) if found else None
-    return _cell(mean, statistics.stdev(found) if len(found) > 1 else None)
+    return _number(mean, results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None))
 
 
 def _cite(paper: literature.Paper) -> Markup:
@@ -263,6 +262,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
             v for v in told.verdicts if v.claim in pretraining.claims_about(told, told.roles.pretraining)
         ],
         "curves": training.charts(told, words),
+        "crowded": grouping.left_out(told),
         "curve_split": next((s for r in told.results.runs if (s := training.judged_split(r))), "train"),
         "published_logs": sum(len(cell.published_curves) for cell in told.cells),
         "budget_gains": budget.gains(told, words),

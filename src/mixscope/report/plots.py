@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup, escape
 
+from mixscope.formatting import printable
 from mixscope.report import drawing
 
 WIDTH, HEIGHT = 360.0, 232.0
@@ -86,8 +87,8 @@ def figure(id: str, title: str, text: str, body: Iterable[str], *, width: float,
     svg = (
         f'<svg class="chart" viewBox="0 0 {_n(width)} {_n(height)}" role="img"'
         f' aria-labelledby="{id}-t {id}-d"'
-        f' xmlns="http://www.w3.org/2000/svg"><title id="{id}-t">{escape(title)}</title>'
-        f'<desc id="{id}-d">{escape(text)}</desc>{"".join(body)}</svg>'
+        f' xmlns="http://www.w3.org/2000/svg"><title id="{id}-t">{_text(title)}</title>'
+        f'<desc id="{id}-d">{_text(text)}</desc>{"".join(body)}</svg>'
     )
     return Figure(id=id, title=title, text=text, svg=Markup(svg))
 
@@ -131,28 +132,33 @@ def _n(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
 
 
+def _text(text: object) -> str:
+    """Escaped, and without control characters, which no XML file may hold."""
+    return escape(printable(str(text)))
+
+
 def label(x: float, y: float, text: object, kind: str = "", anchor: str = "start") -> str:
     """SVG text at a point, in pixels. kind: its CSS class. anchor: which part of it is at the point."""
     where = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{where}>{escape(text)}</text>'
+    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{where}>{_text(text)}</text>'
 
 
 def rule(x0: float, y0: float, x1: float, y1: float, kind: str, hint: str = "") -> str:
     """An SVG line between two points, in pixels. kind: its CSS class. hint: shown when it is pointed at."""
-    inside = f"<title>{escape(hint)}</title></line>" if hint else "</line>"
+    inside = f"<title>{_text(hint)}</title></line>" if hint else "</line>"
     return f'<line x1="{_n(x0)}" y1="{_n(y0)}" x2="{_n(x1)}" y2="{_n(y1)}" class="{kind}">{inside}'
 
 
 def box(x: float, y: float, width: float, height: float, kind: str, hint: str = "", more: str = "") -> str:
     """An SVG rectangle from its upper left corner, in pixels. more: other attributes, with a space first."""
-    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    inside = f"<title>{_text(hint)}</title>" if hint else ""
     where = f'x="{_n(x)}" y="{_n(y)}" width="{_n(max(width, 0))}" height="{_n(max(height, 0))}"'
     return f'<rect {where} class="{kind}"{more}>{inside}</rect>'
 
 
 def path(points: Sequence[tuple[float, float]], kind: str, hint: str = "") -> str:
     """An SVG line through all points, (x, y) in pixels."""
-    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    inside = f"<title>{_text(hint)}</title>" if hint else ""
     drawn = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
     return f'<polyline points="{drawn}" class="{kind}">{inside}</polyline>'
 
@@ -160,7 +166,7 @@ def path(points: Sequence[tuple[float, float]], kind: str, hint: str = "") -> st
 def dot(x: float, y: float, series: int, *, size: float = 3.5, kind: str = "", hint: str = "") -> str:
     """A mark in the colour and shape of its series: circle, square, triangle, diamond."""
     series %= SERIES
-    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    inside = f"<title>{_text(hint)}</title>" if hint else ""
     kind = f"dot f{series} {kind}".strip()
     if series % 4 == 0:
         return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(size)}" class="{kind}">{inside}</circle>'
@@ -176,7 +182,7 @@ def dot(x: float, y: float, series: int, *, size: float = 3.5, kind: str = "", h
 
 def diamond(x: float, y: float, kind: str, size: float = 5.0, hint: str = "") -> str:
     """An SVG diamond around a point. size: from its middle to a corner, in pixels."""
-    inside = f"<title>{escape(hint)}</title>" if hint else ""
+    inside = f"<title>{_text(hint)}</title>" if hint else ""
     corners = [(x, y - size), (x + size, y), (x, y + size), (x - size, y)]
     drawn = " ".join(f"{_n(a)},{_n(b)}" for a, b in corners)
     return f'<polygon points="{drawn}" class="{kind}">{inside}</polygon>'
@@ -663,7 +669,7 @@ def heat(
         x = left + (j + 0.5) * across + 3.5
         turned = f'transform="rotate(-90 {_n(x)} {_n(top - 6)})"'
         parts.append(
-            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{escape(short(name, above))}</text>'
+            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{_text(short(name, above))}</text>'
         )
     for i, row in enumerate(rows):
         y = top + i * down

@@ -4,9 +4,8 @@ What cannot be read becomes a sentence in the story, never an exception: a repor
 damaged study says so.
 """
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from mixscope import calibration
 from mixscope.audit.findings import AuditFinding
 from mixscope.calibration import Reliability
 from mixscope.claims import budget, exploratory, health
-from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.budget import Budget
 from mixscope.claims.exploratory import Explored
 from mixscope.claims.health import Problem
@@ -25,13 +23,11 @@ from mixscope.findings import Finding
 from mixscope.report import classes, published
 from mixscope.report.classes import ClassGains, Confused
 from mixscope.report.published import Curve, Reference
-from mixscope.results import DataSet, Experiment, Results, Run, Scaled, Summary
-from mixscope.results.results import DAMAGED, LAST
+from mixscope.results import DataSet, Experiment, Results, Run, Scaled, tables
+from mixscope.results.results import DAMAGED
 from mixscope.study.gains import GAIN, Contrast
 from mixscope.study.roles import Roles
 
-FIGURES = ("top1", "top5", "precision", "recall", "f1", "nll", "ece")  # the first five in percent
-PERCENT = ("top1", "top5", "precision", "recall", "f1", "ece")
 CONFUSED = 30  # pairs a cell that are listed
 
 
@@ -52,50 +48,17 @@ class Judged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """One combination of levels over its seeds.
+class Cell(tables.Measured):
+    """One combination of levels over its seeds, and what is known beside its metrics.
 
-    data: the name of its data set. checkpoint: whose figures count: "last", under protocol published
-    "best-on-test". by_seed: {figure: {seed: value}}, percent where PERCENT says so. published: {figure:
-    percent} of the reference, if it has the cell. doubts: what an audit says against these. known: mean and
-    spread, where the runs are not known.
+    published: {figure: percent} of the reference, if it has the cell. doubts: what an audit says against
+    these.
     """
 
-    experiment: str
-    data: str
-    levels: Mapping[str, str]
-    checkpoint: str
-    runs: tuple[Run, ...]
-    by_seed: Mapping[str, Mapping[int, float]]
     judged: Judged | None
     published: Mapping[str, float | None] | None
     doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
-    known: Accuracies | None = None
-
-    @property
-    def seeds(self) -> int:
-        """How many seeds have figures."""
-        return self.known.n_seeds if self.known else len(self.by_seed["top1"])
-
-    @property
-    def planned(self) -> int:
-        """How many seeds there should be."""
-        return len(self.runs) or self.seeds
-
-    def mean(self, figure: str) -> float | None:
-        """Mean over seeds of a figure, in its own unit; None where no seed has it."""
-        if self.known is not None:
-            return 100.0 * self.known.accuracy if figure == "top1" else None
-        values = list(self.by_seed[figure].values())
-        return statistics.fmean(values) if values else None
-
-    def deviation(self, figure: str) -> float | None:
-        """Between seeds; None below two."""
-        if self.known is not None:
-            return 100.0 * self.known.sd if figure == "top1" and self.known.sd is not None else None
-        values = list(self.by_seed[figure].values())
-        return statistics.stdev(values) if len(values) > 1 else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,38 +142,15 @@ def _cell(
     logs: Sequence[Curve],
     unreadable: list[Finding],
 ) -> Cell:
-    runs = results.runs_of(experiment.name)
-    config = experiment.config
-    checkpoint = LAST if config is None else config.train.checkpoint
-    figures: dict[str, dict[int, float]] = {name: {} for name in FIGURES}
-    for run in runs:
-        if run.state == DAMAGED and run.reason is not None:
-            unreadable.append(run.reason)
-        row = run.metrics.get("test", {}).get(checkpoint, {}) if run.done else {}
-        for name in FIGURES:
-            value = row.get(name)
-            if value is not None:
-                figures[name][run.seed] = value * (100.0 if name in PERCENT else 1.0)
+    measured = tables.measured(results, experiment)
+    unreadable += [run.reason for run in measured.runs if run.state == DAMAGED and run.reason is not None]
     return Cell(
-        experiment=experiment.name,
-        data=experiment.data or results.name,
-        levels=experiment.levels,
-        checkpoint=checkpoint,
-        runs=tuple(runs),
-        by_seed=figures,
-        judged=_judged(results.done_of(experiment.name), checkpoint, unreadable),
+        **{each.name: getattr(measured, each.name) for each in fields(measured)},
+        judged=_judged(results.done_of(experiment.name), measured.checkpoint, unreadable),
         published=reference.values.get(experiment.name) if reference else None,
         doubts=reference.doubts.get(experiment.name, ()) if reference else (),
         published_curves=logs,
-        known=_of_summary(results.summary_of(experiment.name)),
     )
-
-
-def _of_summary(found: Summary | None) -> Accuracies | None:
-    """Mean and spread of an experiment whose runs nobody listed."""
-    if found is None:
-        return None
-    return Accuracies.of_summary(found.mean, found.spread, found.spread_kind, found.n_seeds, found.n_test)
 
 
 def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:

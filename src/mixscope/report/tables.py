@@ -7,12 +7,12 @@ from outside that a spreadsheet would take for a formula gets an apostrophe in f
 from typing import Any
 
 from mixscope import i18n, tabular
-from mixscope.formatting import number, signed
+from mixscope.formatting import signed
 from mixscope.report import story
 from mixscope.report.naming import limits, seeds_range, stratum_name
-from mixscope.report.story import FIGURES, Story
+from mixscope.report.story import Story
 from mixscope.report.words import Words
-from mixscope.results import DataSet
+from mixscope.results import DataSet, tables
 
 
 def all_of(told: Story, words: Words) -> dict[str, str]:
@@ -30,22 +30,20 @@ def all_of(told: Story, words: Words) -> dict[str, str]:
         "health": _health(told),
     }
     files = {f"{name}.csv": tabular.to_csv(rows) for name, rows in found.items() if rows}
-    files["results.md"] = _results_text(told, words)
+    files["results.md"] = tables.markdown(
+        told.results, [tables.row(cell) for cell in told.cells], words.language
+    )
     if told.verdicts:
         files["contrasts.md"] = _contrasts_text(told, words)
     return files
 
 
 def _results(told: Story) -> list[dict[str, Any]]:
-    rows = []
+    found = []
     for cell in told.cells:
-        row: dict[str, Any] = {"experiment": cell.experiment, **cell.levels, "checkpoint": cell.checkpoint}
-        row |= {"seeds": cell.seeds, "of": cell.planned}
-        for name in FIGURES:
-            row[name], row[f"{name}_sd"] = cell.mean(name), cell.deviation(name)
-        row["published_top1"] = (cell.published or {}).get("top1")
-        rows.append(row)
-    return rows
+        row = {k: v for k, v in tables.row(cell).items() if k != "runs"}
+        found.append({**row, "published_top1": (cell.published or {}).get("top1")})
+    return found
 
 
 def _exploratory(told: Story) -> list[dict[str, Any]]:
@@ -78,7 +76,7 @@ def _runs(told: Story) -> list[dict[str, Any]]:
             **cell.levels,
             "seed": run.seed,
             "state": run.state,
-            **{name: cell.by_seed[name].get(run.seed) for name in FIGURES},
+            **{name: cell.by_seed[name].get(run.seed) for name in tables.METRICS},
             "epochs": len(run.epochs),
             "seconds": run.provenance.seconds if run.provenance else None,
             "directory": run.directory,
@@ -244,23 +242,6 @@ def _health(told: Story) -> list[dict[str, Any]]:
         for run in told.results.runs
         for finding in run.health
     ]
-
-
-def _results_text(told: Story, words: Words) -> str:
-    head = [words("results.col.experiment"), *(words.factor(f) for f in told.roles.factors)]
-    head += [words(f"results.col.{name}") for name in FIGURES] + [words("results.col.seeds")]
-    rows = []
-    for cell in told.cells:
-        shown = []
-        for name in FIGURES:
-            digits = 3 if name == "nll" else 2
-            deviation = cell.deviation(name)
-            spread = f" ± {number(deviation, digits)}" if deviation is not None else ""
-            shown.append(number(cell.mean(name), digits) + spread)
-        levels = [words.level(level) for level in cell.levels.values()]
-        count = words("page.of", done=cell.seeds, all=cell.planned)
-        rows.append([cell.experiment, *levels, *shown, count])
-    return tabular.to_markdown(head, rows)
 
 
 def _contrasts_text(told: Story, words: Words) -> str:

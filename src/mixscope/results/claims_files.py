@@ -1,4 +1,4 @@
-"""Claims in a file of their own, for results that come without a study."""
+"""Claims in a file of their own: for results that come without a study, or beside the claims of one."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mixscope.errors import ConfigError
 from mixscope.results.results import Results
-from mixscope.study import claim, document
+from mixscope.study import claim, claim_sets, document
 from mixscope.study.document import Document
 
 
@@ -24,7 +24,8 @@ class ClaimsFile:
     factors: tuple[str, ...]
 
     def put_into(self, results: Results) -> Results:
-        """The results with these claims.
+        """The results with these claims, in place of a study's own: those are post hoc unless runs recorded
+        the same when they began (`claims/recorded.py`).
 
         Raises:
             ConfigError: For a claim about a factor or level that the results do not have, with its line.
@@ -32,8 +33,9 @@ class ClaimsFile:
         levels: Mapping[str, Mapping[str, Mapping[str, object]]] = {
             factor: {level: {} for level in each} for factor, each in results.factors.items()
         }
-        looks = claim.read_looks(self.document)
-        return dataclasses.replace(results, claims=claim.read(self.document, levels), looks=looks)
+        claims = claim.read(claim_sets.resolved(self.document, list(results.factors)), levels)
+        looks = claim.read_looks(self.document) or results.looks
+        return dataclasses.replace(results, claims=claims, looks=looks, claims_file=str(self.document.file))
 
 
 def read(file: Path) -> ClaimsFile:

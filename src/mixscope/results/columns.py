@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mixscope.errors import ConfigError, unknown
+from mixscope.findings import Finding
 from mixscope.results import frames, printed_values, vocabulary
 from mixscope.results.table_files import Table
 
@@ -107,7 +108,7 @@ class Columns:
     best: bool
     validation: bool
     unused: tuple[str, ...]
-    said: tuple[str, ...]
+    said: tuple[Finding, ...]
 
 
 def declared(given: Iterable[str]) -> list[tuple[str, str]]:
@@ -223,14 +224,14 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
     )
 
 
-def _said(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Iterable[str]:
+def _said(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Iterable[Finding]:
     """What each role is read from, and which other columns of accuracies are left out."""
     for role in (*RESULTS, "experiment"):
         if role in of:
-            yield f'{role} = "{table.headings[of[role]]}"'
+            yield Finding("read-role", params={"role": role, "heading": table.headings[of[role]]})
     others = [at for at, heading in enumerate(headings) if rank(heading) and at not in of.values()]
     if others and ("accuracy" in of or "error" in of):
-        yield "left out: " + ", ".join(f'"{table.headings[at]}"' for at in others)
+        yield Finding("read-left-out", params={"headings": [f'"{table.headings[at]}"' for at in others]})
 
 
 def plain(heading: str) -> str:

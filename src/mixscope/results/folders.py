@@ -35,6 +35,8 @@ from mixscope.study.config import RunConfig
 from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
 
+_DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # of a run, as PlannedRun names it
+
 
 def study(folder: Path, checkpoint: str = LAST) -> Results:
     """Results of a study's folder.
@@ -60,10 +62,16 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
     """Results of a study whose runs are in `folder`, or will be: it need not be there yet."""
     asked = planned.expand()
     there = {path.name for path in records.list_runs(folder)} if folder.is_dir() else set()
+    of_stem: dict[str, set[str]] = {}  # the directories of one experiment and seed, whatever their settings
+    for directory in filter(_DIRECTORY.fullmatch, there):
+        of_stem.setdefault(directory.rpartition("-")[0], set()).add(directory)
     shared = _Shared()
     first = {run.name: run for run in reversed(asked)}
     order = list(planned.names) or [name for name, _ in planned.cells()]
-    runs = {name: [run for run in asked if run.name == name] for name in order}
+    runs: dict[str, list[PlannedRun]] = {name: [] for name in order}
+    for one in asked:
+        if one.name in runs:
+            runs[one.name].append(one)
     return Results(
         name=planned.name,
         title=planned.title,
@@ -78,7 +86,9 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
             for name in order
         ),
         runs=tuple(
-            _planned(run, folder, checkpoint, there, shared) for mine in runs.values() for run in mine
+            _planned(run, folder, checkpoint, bool(of_stem.get(run.stem, set()) - {run.directory}), shared)
+            for mine in runs.values()
+            for run in mine
         ),
         seeds=tuple(planned.seeds),
         claims=planned.claims,
@@ -140,11 +150,9 @@ def _unasked(folder: Path, names: set[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], shared: "_Shared") -> Run:
-    """A planned run, whatever there is of it."""
+def _planned(asked: PlannedRun, folder: Path, checkpoint: str, stale: bool, shared: "_Shared") -> Run:
+    """A planned run, whatever there is of it. stale: whether one of other settings is beside it."""
     path = folder / asked.directory
-    mine = re.compile(re.escape(f"{asked.stem}-") + r"[0-9a-f]{16}")
-    stale = any(name != asked.directory and mine.fullmatch(name) for name in there)
     about: dict[str, Any] = {
         "experiment": asked.name,
         "seed": asked.seed,
@@ -158,7 +166,7 @@ def _planned(asked: PlannedRun, folder: Path, checkpoint: str, there: set[str], 
                 raise records.damaged("record-half", path=str(path))
             return Run(**about, state=PENDING)
         found = _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
-        own, told = asked.config.digest, found.provenance.config_digests if found.provenance else ()
+        own, told = asked.digest, found.provenance.config_digests if found.provenance else ()
         if told and own not in told:  # the folder was copied or renamed
             raise records.damaged("record-stranger", path=str(path), digest=told[0], own=own)
         return found

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from mixscope import i18n
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.study import config as settings
@@ -52,6 +53,8 @@ def _made(kind: Any, value: Any, where: str) -> Any:
         _check(isinstance(value, list | tuple), value, where)
         return tuple(_made(arguments[0], each, where) for each in value)
     if kind is Finding:
+        if isinstance(value, str):  # as bundles had notes before findings
+            return Finding("recorded-error", params={i18n.RECORDED: value})
         return Finding.from_dict(value)
     if kind is RunConfig:
         try:

@@ -5,11 +5,13 @@ of accuracies, prediction files, a table of means. Claims, reports, comparisons 
 else. What is not known is None or empty, never a guess and never 0.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixscope import i18n
 from mixscope.errors import DataError, unknown
 from mixscope.findings import Finding
 from mixscope.results.outcomes import Outcomes
@@ -26,7 +28,7 @@ LAST, SELECTED, BEST_ON_TEST = "last", "selected", "best-on-test"  # checkpoints
 PENDING, RUNNING, INTERRUPTED, FAILED, DONE = "pending", "running", "interrupted", "failed", "done"
 DAMAGED = "damaged"
 STATES = (PENDING, RUNNING, INTERRUPTED, FAILED, DONE, DAMAGED)
-SPREADS = ("sd", "sd0", "se", "ci95")
+SPREADS = ("sd", "sd0", "se", "ci95")  # kinds of spread that a table may print
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, float | int | None]]]
 
@@ -231,6 +233,27 @@ class Summary:
             raise DataError(unknown(f"{self.experiment}: spread_kind", "spread", self.spread_kind, SPREADS))
         if self.n_seeds < 1 or (self.spread is not None and not self.spread >= 0):
             raise DataError(f"{self.experiment}: expected 1 seed or more and a spread of 0 or more")
+        if self.spread is not None and self.n_seeds < 2:
+            raise DataError(f"{self.experiment}: a spread of {self.spread:g} needs two runs or more, got 1")
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation over seeds (over n_seeds - 1), in the unit of `mean`; None without a spread."""
+        if self.spread is None:
+            return None
+        if self.spread_kind == "sd":
+            return self.spread
+        if self.spread_kind == "sd0":
+            return self.spread * math.sqrt(self.n_seeds / (self.n_seeds - 1))
+        error = self.spread / _half_width(self.n_seeds) if self.spread_kind == "ci95" else self.spread
+        return error * math.sqrt(self.n_seeds)
+
+
+def _half_width(n_seeds: int) -> float:
+    """Of Student's 95 % interval, in standard errors."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.975, n_seeds - 1))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -247,12 +270,13 @@ class Results:
         seeds: Planned seeds; those that were found where nothing was planned.
         claims: What was claimed beforehand; empty without claims.
         looks: Numbers of seeds at which claims are judged; empty where nothing says so.
-        claims_digest: Of claims and looks; None without a plan.
+        claims_digest: Of claims and looks of the plan; None without a plan.
+        claims_file: Where the claims were read, if not in the plan; "" otherwise.
         digest: Of the plan, claims included; None without a plan.
         source: Where it was read, for messages.
         folder: The study's folder; None for results from elsewhere.
         plan: Text of the study file; None without a plan.
-        notes: What was found out or assumed in reading, one sentence each.
+        notes: What was found out or assumed in reading; `said` gives the sentences.
         unasked: Folders of runs that were begun for this study and that its plan does not ask for now.
     """
 
@@ -266,11 +290,12 @@ class Results:
     claims: tuple[Claim, ...] = ()
     looks: tuple[int, ...] = ()
     claims_digest: str | None = None
+    claims_file: str = ""
     digest: str | None = None
     source: str = ""
     folder: Path | None = None
     plan: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Finding, ...] = ()
     unasked: tuple[str, ...] = ()
     load_analysis: Callable[[str], Mapping[str, Any] | None] | None = field(
         default=None, repr=False, compare=False
@@ -306,6 +331,10 @@ class Results:
         """Name, size and source; the data are in `to_frame()`."""
         count = f"{len(self.done)} of {len(self.runs)} runs done"
         return f"<Results {self.name}: {len(self.experiments)} experiments, {count}, from {self.source}>"
+
+    def said(self, lang: str = "en") -> list[str]:
+        """The notes in sentences, in English ("en") or Korean ("ko")."""
+        return [i18n.render(note, lang) for note in self.notes]
 
     @property
     def factors(self) -> Mapping[str, tuple[str, ...]]:

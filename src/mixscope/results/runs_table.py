@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.findings import Finding
 from mixscope.results import columns, prediction_files, table_files, table_rows, vocabulary, wide_tables
 from mixscope.results.columns import Columns
 from mixscope.results.outcomes import Outcomes
 from mixscope.results.results import DONE, FAILED, LAST, Experiment, Results, Run, Summary
 from mixscope.results.table_files import Table
 from mixscope.results.table_rows import Row
+from mixscope.results.trackers import wandb_charts
 from mixscope.study import roles
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_UNITS = {"percent": "in percent", "share": "as shares of 1"}
 _JOINS = ("-", "_", " ", " | ", " || ")
 
 
@@ -59,6 +60,11 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
         ConfigError: If a column, a baseline or a table is named that there is not.
     """
     document = table_files.read(path)
+    if any(wandb_charts.is_chart(table.headings) for table in document.tables):
+        raise DataError(
+            f"{path}: is a chart that W&B exported, a row a step; expected one row a run: `mixscope import"
+            f" {path} --out results.zip` reads it"
+        )
     tables = [_one_accuracy_a_row(t, reading, merged=document.prose) for t in document.tables]
     numbers = [t.number for t in tables]
     if reading.table is not None and reading.table not in numbers:
@@ -68,9 +74,10 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
         wanted = [t for t in wanted if _holds_accuracy(t, reading)] or wanted
     notes = []
     if document.encoding != "utf-8":
-        notes.append(f"text decoded as {document.encoding}")
+        notes.append(Finding("read-encoding", params={"encoding": document.encoding}))
     if len(wanted) > 1:
-        notes.append(f"table {wanted[0].number} of {len(tables)} (--table N takes another)")
+        which = {"number": wanted[0].number, "count": len(tables)}
+        notes.append(Finding("read-which-table", params=which))
     return of_table(wanted[0], reading, source=str(path), folder=path.parent, name=path.stem, notes=notes)
 
 
@@ -108,7 +115,7 @@ def of_table(
     source: str,
     folder: Path,
     name: str,
-    notes: Sequence[str] = (),
+    notes: Sequence[Finding] = (),
 ) -> Results:
     """Reads results from a table. See `read` for what is raised.
 
@@ -344,45 +351,37 @@ def _notes(
     design: roles.Roles,
     rows: Sequence[Row],
     outcomes: Mapping[int, Outcomes],
-) -> Iterable[str]:
-    yield ", ".join([*found.said, *_factors(design)]) + (f"; accuracies {_UNITS[unit]}" if unit else "")
+) -> Iterable[Finding]:
+    parts = [*found.said, *_factors(design), *([Finding(f"read-unit-{unit}")] if unit else [])]
+    yield Finding("read-table", params={"all_parts": parts})
     if found.unused:
-        yield (
-            f"not used, though it differs between rows: {_quoted(found.unused)} (--column factor=HEADING"
-            " takes one as a factor)"
-        )
+        yield Finding("read-unused", params={"headings": _quoted(found.unused)})
     if found.best:
-        yield "the accuracy is the best over epochs, selected on what it reports: it flatters every run"
+        yield Finding("read-best")
     if found.validation and not outcomes:
-        yield "the accuracy is of a validation split: if epochs or settings were chosen on it, it flatters"
+        yield Finding("read-validation")
     if any(row.spread is not None and not row.spread_kind for row in rows):
-        yield "kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))"
+        yield Finding("read-spread-kind")
     if "seed" not in found.of and not all(row.n_seeds for row in rows):
-        yield "no column of seeds: runs are numbered in order and not paired"
+        yield Finding("read-no-seeds")
     if not outcomes and not all(row.n_test for row in rows):
-        yield "number of test examples not known (--n-test N): no bound for other test examples"
+        yield Finding("read-no-n_test")
     groups: dict[tuple[str, ...], int] = defaultdict(int)
     for row in rows:
         groups[tuple(row.levels.values())] += (row.n_seeds or 1) if row.state == DONE else 0
-    single = [", ".join(key) for key, seeds in groups.items() if seeds == 1]
-    empty = [", ".join(key) for key, seeds in groups.items() if seeds == 0]
-    if single:
-        yield f"one run of {_some(single)}: a verdict needs 3 seeds; train more or take it as exploratory"
-    if empty:
-        yield f"no finished run of {_some(empty)}: nothing that needs it can be judged"
+    for code, seeds in (("read-single", 1), ("read-empty", 0)):
+        mine = [", ".join(key) for key, count in groups.items() if count == seeds]
+        if mine:
+            yield Finding(code, params={"experiments": "; ".join(mine[:3]), "more": max(0, len(mine) - 3)})
 
 
-def _factors(design: roles.Roles) -> Iterable[str]:
-    parts = {design.model: "model", design.pretraining: "pretraining"}
-    parts[design.augmentation] = "augmentation" + (
-        f", baseline {design.baseline}"
-        if design.baseline is not None
-        else ", no baseline found: --baseline LEVEL"
-    )
+def _factors(design: roles.Roles) -> Iterable[Finding]:
+    parts = {design.model: "read-factor-model", design.pretraining: "read-factor-pretraining"}
     for factor in design.factors:
-        yield f'factor "{factor}"' + (f" ({parts[factor]})" if factor in parts else "")
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    shown = "; ".join(names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+        if factor != design.augmentation:
+            yield Finding(parts.get(factor, "read-factor"), params={"factor": factor})
+        elif design.baseline is None:
+            yield Finding("read-factor-no-baseline", params={"factor": factor})
+        else:
+            about = {"factor": factor, "baseline": design.baseline}
+            yield Finding("read-factor-augmentation", params=about)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mixscope.errors import DataError, unknown
+from mixscope.findings import Finding
 from mixscope.results import columns, printed_values
 from mixscope.results.columns import Columns
 from mixscope.results.printed_values import Figure
@@ -187,7 +188,7 @@ def _metrics(line: Line, found: Columns) -> dict[str, float]:
     }
 
 
-def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[str, ...]]:
+def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[Finding, ...]]:
     """Of a table with a row for each epoch of a run, the rows of the last epochs, and a note on it."""
     at = next((i for i, h in enumerate(table.headings) if columns.plain(h) in columns.EPOCHS), None)
     if at is None or at in found.factors.values() or "seed" not in found.of:
@@ -203,7 +204,7 @@ def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[str, ...]]:
     if len(last) == len(table.rows):
         return table, ()
     rows = tuple(row for row in table.rows if any(row is kept for kept in last.values()))
-    note = f'a row for each "{table.headings[at]}" of a run: the last one counts'
+    note = Finding("read-last-epoch", params={"heading": table.headings[at]})
     return Table(table.number, table.line, table.headings, rows, table.context, table.after), (note,)
 
 

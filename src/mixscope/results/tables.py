@@ -1,72 +1,145 @@
 """The table of results: a row an experiment, mean and standard deviation over seeds, in the published order.
 
-The same results give the same bytes, in whatever order the runs were made.
+The one builder of this table: for a terminal, a study's files and a report. The same results give the same
+bytes, in whatever order the runs were made.
 """
 
 import json
 import re
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mixscope import i18n, tabular
 from mixscope.atomic import replacing
-from mixscope.results.results import BEST_ON_TEST, FAILED, LAST, Experiment, Results, Run
+from mixscope.formatting import number
+from mixscope.results.results import BEST_ON_TEST, FAILED, LAST, Experiment, Results, Run, Summary
 from mixscope.study import display_names
 
-METRICS = ("top1", "top5", "recall", "precision", "f1")
+METRICS = ("top1", "top5", "recall", "precision", "f1", "nll", "ece")
+PERCENT = ("top1", "top5", "recall", "precision", "f1", "ece")
+PUBLISHED = METRICS[:5]  # the columns of published tables
 PUBLISHED_FACTORS = ("model", "augmentation", "pretrained")  # other factors come after these
 NOT_SHOWN = ("checkpoint", "of", "runs", "seeds", "failed")  # what a table for a person has no column for
 
 Kept = Collection[tuple[str, int]] | None
 
 
-def checkpoint_of(experiment: Experiment) -> str:
-    """Whose values a table has: the last epoch's; under protocol "published" those of the best on test."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """Test metrics of one experiment over its seeds.
+
+    Attributes:
+        experiment: Its name.
+        data: Name of its data set.
+        levels: Level of every factor.
+        checkpoint: Whose values: "last"; under protocol "published" "best-on-test".
+        runs: Its runs, done or not.
+        by_seed: `{metric: {seed: value}}` of finished runs, percent where `PERCENT` says so.
+        summary: Mean and spread, where the runs are not known.
+    """
+
+    experiment: str
+    data: str
+    levels: Mapping[str, str]
+    checkpoint: str
+    runs: tuple[Run, ...]
+    by_seed: Mapping[str, Mapping[int, float]]
+    summary: Summary | None = None
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds are finished."""
+        return self.summary.n_seeds if self.summary else sum(run.done for run in self.runs)
+
+    @property
+    def planned(self) -> int:
+        """How many seeds there should be."""
+        return len(self.runs) or self.seeds
+
+    def mean(self, metric: str) -> float | None:
+        """Mean over seeds of a metric, in its own unit; None where no seed has it."""
+        if self.summary is not None:
+            return 100.0 * self.summary.mean if metric == "top1" else None
+        values = list(self.by_seed[metric].values())
+        return statistics.fmean(values) if values else None
+
+    def deviation(self, metric: str) -> float | None:
+        """Standard deviation between seeds; None below two."""
+        if self.summary is not None:
+            sd = self.summary.sd
+            return 100.0 * sd if metric == "top1" and sd is not None else None
+        values = list(self.by_seed[metric].values())
+        return statistics.stdev(values) if len(values) > 1 else None
+
+
+def measured(results: Results, experiment: Experiment, kept: Kept = None) -> Measured:
+    """The metrics of an experiment.
+
+    Args:
+        results: Of models trained anywhere.
+        experiment: One of these results.
+        kept: (experiment, seed) of the runs that count; None for all.
+    """
     config = experiment.config
-    return LAST if config is None else config.train.checkpoint
+    checkpoint = LAST if config is None else config.train.checkpoint
+    runs = _runs(results, experiment, kept)
+    by_seed: dict[str, dict[int, float]] = {metric: {} for metric in METRICS}
+    for run in runs:
+        row = run.metrics.get("test", {}).get(checkpoint, {}) if run.done else {}
+        for metric in METRICS:
+            value = row.get(metric)
+            if value is not None:
+                by_seed[metric][run.seed] = value * (100.0 if metric in PERCENT else 1.0)
+    return Measured(
+        experiment=experiment.name,
+        data=experiment.data or results.name,
+        levels=experiment.levels,
+        checkpoint=checkpoint,
+        runs=tuple(runs),
+        by_seed=by_seed,
+        summary=results.summary_of(experiment.name),
+    )
 
 
 def rows(results: Results, kept: Kept = None) -> list[dict[str, Any]]:
-    """A row for each experiment: levels, mean and standard deviation of each metric, done and failed seeds.
+    """A row for each experiment that has runs or a mean, in the published order; see `row`.
 
     Args:
         results: Of models trained anywhere.
         kept: (experiment, seed) of the runs that count; None for all.
+    """
+    every = (measured(results, experiment, kept) for experiment in _in_order(results))
+    return [row(one) for one in every if one.runs or one.summary is not None]
+
+
+def row(one: Measured) -> dict[str, Any]:
+    """An experiment's levels, mean and standard deviation of each metric, done and failed seeds.
 
     Returns:
-        Metrics in percent on the test split; `checkpoint` says of which. A standard deviation needs two
-        seeds, a mean one; what is missing is None. `runs` says what each value rests on.
+        Metrics in percent, nll in nats, on the test split; `checkpoint` says of which. A standard deviation
+        needs two seeds, a mean one; what is missing is None. `runs` says what each value rests on.
     """
-    found = []
-    for experiment in _in_order(results):
-        mine = _runs(results, experiment, kept)
-        summary = results.summary_of(experiment.name)
-        if not mine and summary is None:
-            continue
-        checkpoint, done = checkpoint_of(experiment), [run for run in mine if run.done]
-        levels = dict(experiment.levels)
-        dataset = levels.pop("data", experiment.data)
-        factors = [
-            *(f for f in PUBLISHED_FACTORS if f in levels),
-            *(f for f in levels if f not in PUBLISHED_FACTORS),
-        ]
-        row: dict[str, Any] = {"experiment": experiment.name, "dataset": dataset}
-        row |= {f: levels[f] for f in factors}
-        spread: dict[str, float | None] = {}
-        for metric in METRICS:
-            tested = [run.metrics.get("test", {}).get(checkpoint, {}).get(metric) for run in done]
-            values = [100.0 * value for value in tested if value is not None]
-            row[metric] = statistics.fmean(values) if values else None
-            spread[f"{metric}_sd"] = statistics.stdev(values) if len(values) > 1 else None
-        if summary is not None:
-            row["top1"] = 100.0 * summary.mean
-        row |= {**spread, "checkpoint": checkpoint}
-        known = (summary.n_seeds, summary.n_seeds) if summary else (len(done), len(mine))
-        row |= {"seeds": known[0], "of": known[1], "failed": sum(run.state == FAILED for run in mine)}
-        found.append({**row, "runs": [_rests_on(run) for run in done]})
-    return found
+    levels = dict(one.levels)
+    dataset = levels.pop("data", one.data)
+    factors = [
+        *(f for f in PUBLISHED_FACTORS if f in levels),
+        *(f for f in levels if f not in PUBLISHED_FACTORS),
+    ]
+    return {
+        "experiment": one.experiment,
+        "dataset": dataset,
+        **{f: levels[f] for f in factors},
+        **{metric: one.mean(metric) for metric in METRICS},
+        **{f"{metric}_sd": one.deviation(metric) for metric in METRICS},
+        "checkpoint": one.checkpoint,
+        "seeds": one.seeds,
+        "of": one.planned,
+        "failed": sum(run.state == FAILED for run in one.runs),
+        "runs": [_rests_on(run) for run in one.runs if run.done],
+    }
 
 
 def _in_order(results: Results) -> list[Experiment]:
@@ -115,11 +188,28 @@ def text(results: Results, found: Sequence[dict[str, Any]], lang: str = "en", *,
     """
     if not found:
         return ""
-    head, *body = _cells(results, found, lang)
+    head, *body = _cells(results, found, PUBLISHED, lang)
     if ascii:
         signs = {"±": "+-", display_names.CHECK: "yes", display_names.CROSS: "no"}
         body = [[signs.get(cell, cell).replace("±", "+-") for cell in row] for row in body]
     return "\n".join(tabular.to_text(body, head))
+
+
+def markdown(
+    results: Results,
+    found: Sequence[dict[str, Any]],
+    lang: str = "en",
+    *,
+    metrics: Sequence[str] = METRICS,
+) -> str:
+    """The rows as a Markdown table."""
+    head, *body = _cells(results, found, metrics, lang)
+    return tabular.to_markdown(head, body, right=[_title(m, lang) for m in metrics])
+
+
+def csv(found: Sequence[dict[str, Any]]) -> str:
+    """The rows as CSV."""
+    return tabular.to_csv([{k: v for k, v in row.items() if k != "runs"} for row in found], number=".4f")
 
 
 def caption(found: Sequence[dict[str, Any]]) -> str:
@@ -135,13 +225,21 @@ def caption(found: Sequence[dict[str, Any]]) -> str:
     return f"Test split, percent{spread}; {which}{lost}"
 
 
-def _cells(results: Results, found: Sequence[dict[str, Any]], lang: str = "en") -> list[list[str]]:
+def shown(metric: str, mean: float | None, sd: float | None) -> str:
+    """A mean with its standard deviation; a dash where there is none."""
+    digits = 3 if metric == "nll" else 2
+    return number(mean, digits) + ("" if sd is None else f" ± {number(sd, digits)}")
+
+
+def _cells(
+    results: Results, found: Sequence[dict[str, Any]], metrics: Sequence[str], lang: str
+) -> list[list[str]]:
     about = [k for k in found[0] if k not in METRICS and k not in NOT_SHOWN and not k.endswith("_sd")]
-    titles = [_title(k, lang) for k in (*about, *METRICS, "seeds")]
+    titles = [_title(k, lang) for k in (*about, *metrics, "seeds")]
     body = [
         [
             *_names(results, row, about, lang),
-            *(_shown(row[m], row[f"{m}_sd"]) for m in METRICS),
+            *(_with_unit(m, row) for m in metrics),
             _count(row, lang),
         ]
         for row in found
@@ -171,10 +269,10 @@ def _title(key: str, lang: str) -> str:
     return i18n.message(known, lang) if i18n.has(known, lang) else key.capitalize()
 
 
-def _shown(mean: float | None, sd: float | None) -> str:
-    if mean is None:
+def _with_unit(metric: str, row: Mapping[str, Any]) -> str:
+    if row[metric] is None:
         return "-"
-    return f"{mean:.2f}%" if sd is None else f"{mean:.2f} ± {sd:.2f}%"
+    return shown(metric, row[metric], row[f"{metric}_sd"]) + ("%" if metric in PERCENT else "")
 
 
 # --- files ----------------------------------------------------------------------------------------------
@@ -203,7 +301,7 @@ def write(results: Results, out: Path, kept: Kept = None, *, notes: Sequence[str
             continue
         mine = {(r.experiment, r.seed) for r in runs}
         found, missing = rows(results, mine), not_done(results, mine)
-        contents = {"md": _markdown(results, found, missing, notes), "csv": _csv(found)}
+        contents = {"md": _page(results, found, missing, notes), "csv": csv(found)}
         if name == "overall":
             contents["json"] = _json(results, found, missing, notes)
         for ending, content in contents.items():
@@ -213,22 +311,17 @@ def write(results: Results, out: Path, kept: Kept = None, *, notes: Sequence[str
     return files
 
 
-def _markdown(
+def _page(
     results: Results, found: Sequence[dict[str, Any]], missing: Sequence[str], notes: Sequence[str]
 ) -> str:
-    head, *body = _cells(results, found)
-    right = [_title(m, "en") for m in METRICS]
-    lines = [f"# {results.title or results.name}", "", tabular.to_markdown(head, body, right=right)]
+    table = markdown(results, found, metrics=PUBLISHED)
+    lines = [f"# {results.title or results.name}", "", table]
     lines += [f"{caption(found).replace('+-', '±')}. Study {results.name}, digest {results.digest}."]
     if missing:
         lines += ["", f"Not done: {', '.join(missing)}."]
     for note in notes:
         lines += ["", note]
     return "\n".join(lines) + "\n"
-
-
-def _csv(found: Sequence[dict[str, Any]]) -> str:
-    return tabular.to_csv([{k: v for k, v in row.items() if k != "runs"} for row in found], number=".4f")
 
 
 def _json(

@@ -1,1 +1,1 @@
-"""One run, from its settings to its records."""
+"""One run: setup, execution, records, evaluation."""

@@ -1,12 +1,11 @@
-"""Which code made a run: a digest of the parsed source files that can change its values.
+"""The code version of a run: a digest of the parsed source files that can change its values.
 
-Comments, docstrings, blank lines and layout are not in the digest, so that only an edit of the code itself is
-another version. Versions that differ in code but not in results are listed in equivalent_code.yaml; runs of
-such versions count as made by one.
+Comments, docstrings and layout are excluded, so that only a change of the code itself is a new version.
+Versions that differ in code but not in results are listed in equivalent_code.yaml and count as one.
 
-`python -m mixscope.runs.code_version` prints the digest of the installed code. With two run folders,
-`python -m mixscope.runs.code_version OLD NEW`, it compares a run with a repetition by newer code and prints
-the entry for equivalent_code.yaml when both predict the same, bit by bit.
+`python -m mixscope.runs.code_version` prints the digest of the installed code. With two run folders, `python
+-m mixscope.runs.code_version OLD NEW` compares a run with its repetition by newer code and prints the entry
+for equivalent_code.yaml if their predictions are bitwise equal.
 """
 
 import ast
@@ -24,8 +23,8 @@ import mixscope
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import records
 
-# Source files whose code can change the values of a run, from its settings to its summary. Not among them:
-# what prepares data and weights (their digests stand for it), starts runs, shows them, or reads records.
+# Source files whose code can change the values of a run, from its settings to its summary. Excluded is code
+# that prepares data and weights (whose digests are recorded), starts or displays runs, or reads records.
 FILES = (
     "rng.py",
     "calibration.py",
@@ -63,11 +62,12 @@ FILES = (
     "runs/records.py",
     "runs/setup.py",
 )
+_held: dict[str, Any] = {}  # what `hold` has noted
 EQUIVALENT = Path(__file__).with_name("equivalent_code.yaml")
 
 
 def files() -> list[Path]:
-    """The source files that FILES names."""
+    """The source files named by FILES."""
     source = Path(mixscope.__file__).parent
     return sorted({file for pattern in FILES for file in source.glob(pattern)})
 
@@ -82,9 +82,9 @@ def digest() -> str:
 
 
 def parsed(source: bytes) -> str:
-    """Source code as text of its syntax tree, without comments, docstrings, positions and layout.
+    """Returns the syntax tree of source code as text, without comments, docstrings, positions and layout.
 
-    Empty fields are left out, because their number depends on the version of Python.
+    Empty fields are omitted, because their number depends on the version of Python.
     """
     return _text(ast.parse(source))
 
@@ -100,7 +100,7 @@ def _text(node: object) -> str:
 
 
 def _is_docstring(node: object) -> bool:
-    """Whether a statement is nothing but a string: it does nothing, wherever it stands."""
+    """Whether a statement is only a string, which has no effect anywhere."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -108,16 +108,23 @@ def _is_docstring(node: object) -> bool:
     )
 
 
+def hold() -> None:
+    """Notes the version now, for `current`: of code that this process and its forks have imported by now."""
+    _held.update(current())
+
+
 def current() -> dict[str, Any]:
-    """The version of the installed code, and the git revision of its source files if there is one.
+    """Returns the version of the installed code, and its git revision if there is one.
 
     Returns:
-        "digest", "revision" (None without git) and "dirty": whether source files, these or others, differ
-        from that revision; None without one.
+        "digest", "revision" (None without git) and "dirty", whether source files differ from that revision
+        (None without git).
     """
+    if _held:
+        return dict(_held)
     source = Path(mixscope.__file__).parent
     found: dict[str, Any] = {"digest": digest(), "revision": None, "dirty": None}
-    # A package installed somewhere below another project's repository must not take that one's revision.
+    # A package installed inside another project's repository must not report that revision.
     if _git(source, "ls-files", "--error-unmatch", "__init__.py") is not None:
         found["revision"] = _git(source, "rev-parse", "HEAD")
         changes = _git(source, "status", "--porcelain", "--", ".")
@@ -126,7 +133,7 @@ def current() -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, or None where there is no git or no repository."""
+    """Output of a git command, None without git or a repository."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20
@@ -140,12 +147,12 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def canonical(version: str) -> str:
-    """The digest that stands for a version and all that are equivalent to it; itself where none is listed."""
+    """The digest that represents a version and its equivalents; the version itself if it is not listed."""
     return _stands_for(EQUIVALENT).get(version, version)
 
 
 def distinct(versions: Iterable[str]) -> list[str]:
-    """Versions that differ in results, in order: of equivalent ones, the one that stands for them."""
+    """Versions that differ in results, in order; equivalent ones are replaced by their representative."""
     return list(dict.fromkeys(canonical(version) for version in versions))
 
 
@@ -161,14 +168,17 @@ def _stands_for(file: Path) -> dict[str, str]:
 
 
 def compare(old: Path, new: Path) -> str:
-    """The entry of equivalent_code.yaml for a run and its repetition by other code.
+    """Compares a run with its repetition by other code.
 
     Args:
         old: Folder of a finished run.
-        new: Folder of a finished run with the same settings and data, on the same device, by other code.
+        new: Folder of a finished run with the same settings, data and device, by other code.
+
+    Returns:
+        The entry for equivalent_code.yaml.
 
     Raises:
-        ConfigError: If the two runs are not repetitions of each other.
+        ConfigError: If the runs are not repetitions of each other.
         DataError: If a record is damaged, or predictions differ.
     """
     sides = [(path, records.read_environment(path), records.read_summary(path)) for path in (old, new)]
@@ -192,7 +202,7 @@ def compare(old: Path, new: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """As the module says."""
+    """Prints the digest, or the comparison of two runs; returns the exit code."""
     if len(arguments) not in (0, 2):
         sys.stderr.write("usage: python -m mixscope.runs.code_version [OLD_RUN NEW_RUN]\n")
         return 2

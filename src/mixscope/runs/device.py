@@ -1,4 +1,4 @@
-"""Where a run is computed: its device, and its ranks under torchrun."""
+"""The device of a run, and its ranks under torchrun."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,11 @@ from mixscope.training import ranks
 
 @contextmanager
 def processes(wanted: str) -> Iterator[torch.device]:
-    """The device of this process; under torchrun, joined with the other ranks while the block lasts."""
+    """Yields the device of this process; under torchrun, joins the process group during the block.
+
+    Raises:
+        ConfigError: If the device is invalid or not available.
+    """
     device = _choose(wanted)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield device
@@ -44,6 +48,6 @@ def _choose(wanted: str) -> torch.device:
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """What computes, and how the results of a CPU depend on it."""
+    """Properties of the device that are recorded with results."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {"type": device.type, "name": name, "threads": torch.get_num_threads(), "ranks": ranks.count()}

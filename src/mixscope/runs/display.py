@@ -1,5 +1,6 @@
-"""How a run looks while it goes: a live line on a terminal, plain lines elsewhere, or nothing; and how its
-health checks read.
+"""Display of a run: a live progress bar on a terminal, plain lines elsewhere, or nothing.
+
+And health checks as text.
 """
 
 import sys
@@ -13,28 +14,28 @@ from mixscope.training.loop import Show
 
 
 class Silent:
-    """Says nothing: for `--json`, for ranks other than 0, and for other programs."""
+    """Shows nothing: for `--json`, ranks other than 0, and other programs."""
 
     def line(self, text: str) -> None:
-        """Something that stays."""
+        """Shows a permanent line."""
 
     def progress(self, text: str, *, done: int, total: int) -> None:
-        """Where an epoch stands, in batches; the next call stands in its place."""
+        """Shows batches done of an epoch; the next call replaces it."""
 
     def close(self) -> None:
-        """Nothing more is said."""
+        """Ends the display."""
 
 
 class Lines(Silent):
-    """One line of text for what stays; progress within an epoch is left out of logs."""
+    """Prints permanent lines only, for logs."""
 
     def line(self, text: str) -> None:
-        """One line on standard output, at once."""
+        """Prints one line to standard output and flushes it."""
         output.line(text, work="run")
 
 
 class Live(Silent):
-    """A bar below the lines, which goes away at the end."""
+    """A progress bar below the lines, removed at the end."""
 
     def __init__(self) -> None:
         """Shows nothing until there is progress."""
@@ -44,32 +45,32 @@ class Live(Silent):
         self._task = self._bars.add_task("", visible=False)
 
     def line(self, text: str) -> None:
-        """One line above the bar."""
+        """Prints one line above the bar."""
         self._bars.update(self._task, visible=False)
         self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, text: str, *, done: int, total: int) -> None:
-        """The bar, begun at the first call."""
+        """Updates the bar, which is created at the first call."""
         self._bars.start()
         self._bars.update(self._task, description=text, completed=done, total=total, visible=True)
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         self._bars.stop()
 
 
 def silent() -> Show:
-    """Says nothing."""
+    """A display that shows nothing."""
     return Silent()
 
 
 def terminal() -> Show:
-    """Live on a terminal, plain lines in a pipe or a file."""
+    """A live display on a terminal, plain lines in a pipe or a file."""
     return Live() if sys.stdout.isatty() else Lines()
 
 
 def health_lines(findings: Sequence[Finding]) -> list[str]:
-    """What passed in one line; a line for each warning and failure."""
+    """Formats health checks: passed checks in one line, one line for each warning and failure."""
     lines = []
     passed = list(dict.fromkeys(i18n.message(f"check-{f.code}") for f in findings if f.severity == "ok"))
     if passed:

@@ -1,4 +1,4 @@
-"""What this machine has, and whether the whole chain works on it."""
+"""Reports versions, hardware and data sets of this machine, and tests the whole chain."""
 
 import platform
 import statistics
@@ -15,10 +15,18 @@ SELF_TEST_STEPS = 30
 
 
 def examine(root: Path) -> dict[str, Any]:
-    """Versions, hardware, devices and prepared data sets, as plain values; nothing is written.
+    """Collects versions, hardware, devices and prepared data sets as plain values; writes nothing.
 
-    Every package missing here is null. Seconds of work: importing torch.
+    Packages that are not installed are None. Takes seconds: torch is imported.
     """
+    from mixscope import threads
+
+    decided = threads.decide()
+    with decided.settled():  # before torch is imported
+        return _examined(root, decided.why)
+
+
+def _examined(root: Path, why: str) -> dict[str, Any]:
     import psutil
     import torch
 
@@ -52,6 +60,7 @@ def examine(root: Path) -> dict[str, Any]:
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_available_gib": round(memory.available / 2**30, 1),
         "torch_threads": torch.get_num_threads(),
+        "threads_why": why,
         "cuda": [torch.cuda.get_device_name(device) for device in devices],
         "bf16": [precision.emulated(device) or "native" for device in devices],
         "data_root": str(root),
@@ -60,11 +69,15 @@ def examine(root: Path) -> dict[str, Any]:
 
 
 def self_test() -> dict[str, Any]:
-    """The chain on digits: prepare, load, mix, and train a small network for a moment.
+    """Runs the chain on digits: prepare, load, mix, and train a small network for a moment.
 
-    The digits lie in a temporary folder that is gone at the end, whatever the user's data folder holds.
-    Returns images per second of training, and whether the loss fell.
-    Raises DataError where no temporary folder can be made.
+    The data set is prepared in a temporary folder that is deleted at the end.
+
+    Returns:
+        Training throughput in images per second, and whether the loss fell.
+
+    Raises:
+        DataError: If no temporary folder can be created.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix="mixscope-doctor-")
@@ -76,7 +89,7 @@ def self_test() -> dict[str, Any]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)  # two would wait for each other wherever a core is busy
+    torch.set_num_threads(1)  # two threads would wait for each other where a core is busy
     try:
         with folder as place:
             return _tried(Path(place))
@@ -115,7 +128,7 @@ def _tried(root: Path) -> dict[str, Any]:
     losses: list[float] = []
     with Loader(store, "train", Sampling(batch_size=128, seed=0, val_fraction=0.1, shuffle=True)) as loader:
         seen, start = 0, time.perf_counter()
-        while len(losses) < SELF_TEST_STEPS:  # a number of steps, so that a busy machine is not called ill
+        while len(losses) < SELF_TEST_STEPS:  # steps, not seconds: a busy machine must not fail the test
             for batch in loader:
                 loss = mixed_cross_entropy(module(batch.images), batch.labels, None, None, 0.0).mean()
                 optimiser.zero_grad()

@@ -1,5 +1,6 @@
-"""What a run is made with: versions, hardware, code, data and weights, as environment.json has it."""
+"""The content of environment.json: versions, hardware, code, data and weights of a run."""
 
+import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib import metadata
@@ -8,6 +9,7 @@ from typing import Any
 import psutil
 
 import mixscope
+from mixscope import threads
 from mixscope.hardware import cores, processor
 from mixscope.runs import code_version, records
 from mixscope.study.config import RunConfig
@@ -18,14 +20,14 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "numba", "scikit-learn", "p
 def environment(
     *, config: RunConfig, data: Mapping[str, Any], weights: Mapping[str, Any], device: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of environment.json, as plain values; what is not known is null.
+    """Collects the content of environment.json, as plain values; unknown values are None.
 
     Args:
         config: Settings of the run.
-        data: Name and digest of the prepared data set, and its classes and superclasses by name, so that
-            tables need not open it again.
-        weights: Where the model's first weights came from.
-        device: What computes and with how many threads.
+        data: Name and digest of the prepared data set, and its class and superclass names, so that tables
+            need not open it again.
+        weights: Origin of the initial weights.
+        device: Device and number of threads.
     """
     return {
         "schema": records.SCHEMA,
@@ -39,6 +41,7 @@ def environment(
             "cpu": processor(),
             "cores": cores(),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+            "threads_why": os.environ.get(threads.WHY),
         },
         "device": dict(device),
         "data": dict(data),
@@ -47,7 +50,7 @@ def environment(
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str | None]:
-    """The installed version of each package; None where it is not installed."""
+    """The installed version of each package, None where it is not installed."""
     return {name: _version(name) for name in packages}
 
 

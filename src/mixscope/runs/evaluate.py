@@ -1,4 +1,4 @@
-"""Checkpoints of a run to predictions and figures: at its end, and again whenever somebody asks."""
+"""Evaluates checkpoints of a run: predictions and metrics, at the end of the run or later."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,14 +32,25 @@ def evaluate(
     notice: Callable[[Path, list[dict[str, Any]]], None] | None = None,
     damaged: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Judges the checkpoints of finished runs again and writes their predictions, a row for each checkpoint.
+    """Evaluates checkpoints of finished runs and writes their predictions.
 
-    split: "val", "test" or "train". Folders of runs stand for all runs in them. write: eval-<split>.json and
-    predictions, the same bytes whenever the same is judged; false leaves them as they are. notice: told of
-    every run and its rows as soon as they are there. Runs that share data and network are judged by one
-    loader and one network. damaged: told why a run cannot be evaluated while others can; None raises instead.
-    Raises ConfigError for a split that the run has not, DataError for a run that is not done (the test
-    split stays sealed until then), damaged checkpoints, or data that differ from what it was trained on.
+    Runs that share data and network are evaluated with one loader and one network.
+
+    Args:
+        paths: Run folders, or folders of runs.
+        split: "val", "test" or "train".
+        root: Folder of prepared data sets.
+        write: Write eval-<split>.json and predictions (the same bytes for the same results).
+        notice: Called with every run and its rows as soon as they are complete.
+        damaged: Called with the reason why a run cannot be evaluated while others can; None raises instead.
+
+    Returns:
+        One row per checkpoint.
+
+    Raises:
+        ConfigError: If the run has no such split.
+        DataError: If a run is not finished (the test split is sealed until then), a checkpoint is damaged, or
+            the data differ from the training data.
     """
     found = [path for given in paths for path in _runs_of(given)]
     groups: dict[str, list[tuple[Path, RunConfig]]] = {}
@@ -70,7 +81,7 @@ def evaluate(
 
 @contextmanager
 def _set_aside(problems: list[DataError], damaged: object) -> Iterator[None]:
-    """Keeps what is wrong with one run for later, where there is somebody to tell."""
+    """Collects the error of one run for later, if there is someone to report it to."""
     try:
         yield
     except DataError as problem:
@@ -87,8 +98,7 @@ def _runs_of(path: Path) -> list[Path]:
 
 
 def _bare(config: RunConfig) -> Model:
-    """The network without its first weights: those of a checkpoint come in their place, and the files they
-    began from need not be there."""
+    """The network without pretrained weights: a checkpoint replaces them, and their files need not exist."""
     return dataclasses.replace(config.model, pretrained=False)
 
 
@@ -99,7 +109,7 @@ def _evaluate(
     write: bool,
     aside: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-    """Runs that share data, network and device."""
+    """Evaluates runs that share data, network and device."""
     for path, config in group:
         if split == "val" and config.data.val_fraction == 0:
             raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
@@ -123,7 +133,7 @@ def _one(
     device: torch.device,
     write: bool,
 ) -> list[dict[str, Any]]:
-    """A row for each checkpoint of a run; nothing is written before all of them are evaluated."""
+    """One row per checkpoint of a run; nothing is written before all are evaluated."""
     about = records.read_environment(path)
     check_data(store, about, path)
     torch.set_num_threads(about["device"]["threads"])
@@ -149,7 +159,7 @@ def _one(
 
 
 def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises DataError where a run's summary has other metrics than its checkpoints give now."""
+    """Checks that recomputed metrics agree with the run's summary. Raises DataError."""
     if not (path / "summary.json").exists():
         return
     told = records.read_summary(path)["results"].get(split, {})
@@ -172,7 +182,7 @@ def _equal(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor] | None) 
 
 
 def _checkpoints(config: RunConfig) -> list[str]:
-    """The checkpoints that are judged; only the published protocol has chosen one by the test split."""
+    """Names of the evaluated checkpoints; only protocol "published" has one selected by the test split."""
     names = ["last"]
     if config.data.val_fraction > 0:
         names.append("selected")
@@ -182,7 +192,11 @@ def _checkpoints(config: RunConfig) -> list[str]:
 def judge(
     ready: Ready, path: Path, record: records.Run | None, stop: Stop
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
-    """Figures by split and checkpoint, computed from the prediction files, and each checkpoint's epoch."""
+    """Evaluates the checkpoints of a run at its end and writes their predictions.
+
+    Returns:
+        Metrics by split and checkpoint, computed from the prediction files; and each checkpoint's epoch.
+    """
     config, epochs = ready.config, {}
     results: dict[str, dict[str, Any]] = {}
     for split in [*(["val"] if config.data.val_fraction > 0 else []), "test"]:

@@ -1,8 +1,8 @@
-"""One run, from its settings to its records, alone or as one of several ranks (torchrun).
+"""Executes one run from its settings to its records, alone or as one of several ranks (torchrun).
 
-`run` opens the data, builds the model, checks that training and evaluation agree, trains, and judges the
-checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its
-loader is made in evaluate.judge, after training.
+`run` opens the data, builds the model, checks that training and evaluation agree, trains, and evaluates the
+checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its loader
+is created in evaluate.judge, after training.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from mixscope.training import checkpoint, compiling, health, loop, models, preci
 from mixscope.training.loop import Show
 from mixscope.training.stop import Stop, listening
 
-WOULD = {  # what a run that is only tried would do
+WOULD = {  # what a run would do, for --dry-run
     "new": "new: a run would begin",
     "partial": "partial: the run there would be taken up",
     "done": "done: nothing would be trained",
@@ -47,12 +47,27 @@ def run(
     track: Sequence[str] = (),
     stop: Stop | None = None,
 ) -> dict[str, Any]:
-    """Trains and judges one run, or goes on with it; returns its summary, as in summary.json.
+    """Trains and evaluates one run, or resumes it.
 
-    root: of prepared data. out: the run directory; None names one under runs/. resume: "auto" takes up what
-    is there, and returns at once what is done; "never" refuses a directory that holds a run. track: names of
-    trackers that mirror the events (tracking.py). stop: of a caller that listens to signals already.
-    Raises ConfigError, DataError, Interrupted (the run can be taken up again), DiskFull and RunFailed.
+    Args:
+        config: Settings of the run.
+        root: Folder of prepared data sets.
+        out: Run directory; None names one under runs/.
+        resume: "auto" resumes an interrupted run and returns immediately for a finished one; "never" rejects
+            a directory that holds a run.
+        show: Display of progress; None shows nothing.
+        track: Names of trackers that mirror the events (tracking.py).
+        stop: Stop flag of a caller that already handles signals.
+
+    Returns:
+        The summary, as in summary.json.
+
+    Raises:
+        ConfigError: If settings or the directory do not fit.
+        DataError: If data or records are missing or damaged.
+        Interrupted: If the run was asked to stop; it can be resumed.
+        DiskFull: If the disk is full.
+        RunFailed: If the run cannot continue.
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
     tracking.check(track)
@@ -65,12 +80,12 @@ def run(
         show = show if show is not None and lead else display.silent()
         stack.callback(show.close)
         done = records.check(path, config, resume=resume)
-        ranks.wait()  # every rank has looked before rank 0 begins to write
+        ranks.wait()  # every rank has checked before rank 0 begins to write
         if done:
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
         ready = stack.enter_context(ready_for(config, root, device))
-        stop.leave = None  # until here nothing was written
+        stop.leave = None  # nothing was written before this point
         _heed(stop)
         record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
@@ -78,14 +93,14 @@ def run(
         if record is not None:
             compiled = _start(record, ready, show)
             record.mirror = tracking.mirror(track, path, config, show)
-        compiled = ranks.gather(compiled)[0]  # and the run directory is there
+        compiled = ranks.gather(compiled)[0]  # also waits until the run directory exists
         try:
             with _memory_told():
                 return _go(ready, path, record, show, stop, compiled)
         except BaseException as problem:
             if record is not None:
                 state = "interrupted" if isinstance(problem, Interrupted) else "failed"
-                with suppress(DiskFull):  # a disk that is full takes no last word either
+                with suppress(DiskFull):  # a full disk cannot take the final status
                     record.ended(
                         state, str(problem) or type(problem).__name__, getattr(problem, "finding", None)
                     )
@@ -93,18 +108,18 @@ def run(
 
 
 def _heed(stop: Stop) -> None:
-    """Raises Interrupted, on every rank, when a signal has reached one of them; all ranks must call it."""
+    """Raises Interrupted on every rank if any rank has received a signal; a collective call."""
     stop.asked = next((asked for (asked,) in ranks.gather((stop.asked,)) if asked), None)
     stop.check()
 
 
 @contextmanager
 def _memory_told() -> Iterator[None]:
-    """Says in one sentence that memory has run out; the settings stay as they are. Raises RunFailed."""
+    """Converts out-of-memory errors into RunFailed with advice; settings are not changed."""
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as problem:
-        # The loader tells of a thread's failure by an error of its own.
+        # The loader wraps errors of its threads.
         lacks = any(
             isinstance(each, MemoryError | torch.OutOfMemoryError) for each in (problem, problem.__cause__)
         )
@@ -125,10 +140,13 @@ def describe(
     show: Show | None = None,
     stop: Stop | None = None,
 ) -> dict[str, Any]:
-    """Everything that `run` checks before its first step, without training and without writing.
+    """Does everything that `run` checks before its first step, without training or writing.
 
-    state, in what is returned: "new", "partial" or "done", of what is there.
-    Raises ConfigError, DataError and Interrupted as `run` does.
+    Returns:
+        The checks; "state" is "new", "partial" or "done".
+
+    Raises:
+        ConfigError, DataError, Interrupted: As `run`.
     """
     path = out if out is not None else Path("runs") / records.name_of(config)
     show = show if show is not None else display.silent()
@@ -156,7 +174,7 @@ def describe(
 
 
 def _announce(ready: Ready, show: Show) -> None:
-    """What a person should see before the first step. Raises ConfigError when the contract does not hold."""
+    """Shows the run before its first step. Raises ConfigError if the input contract is violated."""
     config, store, counts = ready.config, ready.store, ready.counts
     val = f"  val {counts['val']:,}" if "val" in counts else ""
     sealed = " (sealed)" if config.train.protocol == "sound" else " (judged every epoch: protocol published)"
@@ -185,9 +203,10 @@ def _announce(ready: Ready, show: Show) -> None:
 
 
 def _start(record: records.Run, ready: Ready, show: Show) -> bool:
-    """Writes down what the run is made with, or compares it with what it was begun with.
+    """Writes the environment of the run, or compares it with that recorded at its start.
 
-    Returns whether to compile: what was chosen when the run began, so that it ends as it would have ended.
+    Returns:
+        Whether to compile, as decided at the first start, so that a resumed run gives the same result.
     """
     path, device = record.path, devices.describe(ready.device)
     now = environment(
@@ -204,7 +223,7 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
                 f"warning   this run began on {before['device']['name']} with"
                 f" {before['device']['threads']} threads; bits may differ elsewhere"
             )
-        if ready.device.type == "cpu":  # sums are added in an order that depends on it
+        if ready.device.type == "cpu":  # the number of threads changes the order of summation
             torch.set_num_threads(before["device"]["threads"])
         choice = before.get("compile")
     if choice is None:
@@ -243,7 +262,7 @@ def _go(
         stop=stop,
         compiled=compiled,
     )
-    ranks.wait()  # the last checkpoint is written
+    ranks.wait()  # until the last checkpoint is written
     results, epochs = evaluate.judge(ready, path, record, stop)
     module = ready.built.module
     checkpoint.put(module, checkpoint.weights(path / "checkpoints", "last", ready.config)[0], path)
@@ -296,7 +315,7 @@ def _summary(
         "protocol": config.train.protocol,
         "seed": config.seed,
         "data": {"name": ready.store.name, "digest": ready.store.digest, "images": ready.counts},
-        # More than one digest: the run was taken up by other code than it was begun with.
+        # More than one digest: the run was resumed by other code.
         "code": list(dict.fromkeys(start["code"] for start in starts)),
         "parameters": ready.built.parameters,
         "weights": ready.built.provenance,

@@ -1,7 +1,7 @@
-"""Weights of a finished run as a file that another run can begin from, with what they were trained on.
+"""Exports weights of a finished run, with their pretraining data, for other runs to start from.
 
-The file is safetensors; its header says what the weights have seen, and `model.pretrained=FILE` reads it back
-into the provenance of the run that begins from it (training/weights.py).
+The file is safetensors; its header records data and augmentation, and `model.pretrained=FILE` reads it into
+the provenance of the run that starts from it (training/weights.py).
 """
 
 import json
@@ -23,14 +23,14 @@ def export(run: Path, out: Path, *, name: str = "last") -> dict[str, Any]:
     Args:
         run: Folder of the run.
         out: File to write, ending in .safetensors.
-        name: Checkpoint: "last", or "selected" on validation.
+        name: Checkpoint: "last", or "selected" by validation accuracy.
 
     Returns:
-        What the header says of the weights, as plain values.
+        The content of the header, as plain values.
 
     Raises:
-        ConfigError: If the ending is another one.
-        DataError: If the run is not done, or its records or checkpoint are missing or damaged.
+        ConfigError: If the file has another ending.
+        DataError: If the run is not finished, or its records or checkpoint are missing or damaged.
     """
     if out.suffix != ".safetensors":
         raise ConfigError(f"--out: expected a file that ends in .safetensors, got {out}")
@@ -48,11 +48,11 @@ def export(run: Path, out: Path, *, name: str = "last") -> dict[str, Any]:
 
 
 def described(config: RunConfig, data: dict[str, Any]) -> dict[str, Any]:
-    """What a run's weights have seen: architecture, training data, augmentation, mixing methods, source.
+    """Describes the training of a run's weights: architecture, data, augmentation, mixing methods, source.
 
     Args:
         config: Settings of the run.
-        data: What its summary.json says of the data.
+        data: The data section of its summary.json.
 
     Returns:
         The keys of `weights.known`, and arch and data_digest.
@@ -70,7 +70,7 @@ def described(config: RunConfig, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def mixed_with(augment: Augment) -> list[str]:
-    """The mixing methods that a run used, sorted."""
+    """Names of the mixing methods that a run used, sorted."""
     if augment.mix == "none":
         return []
     if augment.mix != "switch":

@@ -1,7 +1,7 @@
-"""Health findings as they stand in the records of a run, those of the first version included.
+"""Reads health findings from the records of a run, including those of the first version.
 
-The first version wrote {"check", "ok", "sentence", "figures"} with an English sentence. Here its numbers
-become the parameters of today's findings; where it kept none, the sentence stays as it was written.
+The first version wrote {"check", "ok", "sentence", "figures"} with an English sentence. Its numbers are
+converted to the parameters of today's findings; where it kept none, the sentence is kept as written.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,11 +13,11 @@ from mixscope.training import pretraining_data
 
 
 def read(rows: Iterable[Mapping[str, Any]], data_name: str) -> list[Finding]:
-    """The findings of records, in their order.
+    """Reads the findings of records, in their order.
 
     Args:
         rows: `health` of a summary.json, or the events of kind "health".
-        data_name: The run's data set, which the first version left out.
+        data_name: The run's data set, which the first version omitted.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: For rows that no version wrote.

@@ -1,13 +1,15 @@
-"""What a run costs here: some of its steps and a look at a few images, in a process of their own.
+"""Measures the cost of a run on this machine.
 
-`python -m mixscope.runs.probe` reads {"root": DIR, "configs": [...]} from standard input and writes a line
-of JSON for each config as soon as it is known: its figures, or {"error": why there are none}. Libraries are
-imported once; every config is then measured in a fork of its own, so that none finds the memory of another.
-The network is trained from scratch, since where weights come from does not change what a step costs, and
-nothing is left behind.
+Some of its steps and a short evaluation, in a process of its own.
+
+`python -m mixscope.runs.probe` reads {"root": DIR, "configs": [...]} from standard input and writes a line of
+JSON for each config as soon as it is measured: its values, or {"error": reason}. Libraries are imported once;
+every config is then measured in a fork, so that none shares the memory of another. The network is trained
+from scratch, since weights do not change the cost of a step, and nothing is left behind.
 """
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -17,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,44 +37,34 @@ from mixscope.training import checkpoint, loop
 from mixscope.training.evaluate import predict
 from mixscope.training.loop import Training
 
-SECONDS = 1.5  # of steps, or one step where it takes longer
-JUDGING_SECONDS = 0.5  # of evaluation, as well
+SECONDS = 1.5  # time for steps; at least one step
+JUDGING_SECONDS = 0.5  # time for evaluation, likewise
 LARGE, IMAGES = (
     256,
     2048,
-)  # an epoch has one batch, or where that is small so many images, not to begin anew often
-FEW = 8  # images of the pass that loads libraries and chooses their algorithms
-WATCHED = 3  # steps after which memory has reached its most
-LONGEST = 600.0  # seconds after which a probe is given up
+)  # an epoch has one batch, or for small batches this many images, to avoid frequent restarts
+FEW = 8  # images of the warm-up pass, which loads libraries and selects algorithms
+WATCHED = 3  # steps after which memory has reached its peak
+LONGEST = 600.0  # timeout of a probe in seconds
 
 
 def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
-    """The figures of a run in this process, as plain values.
+    """Measures a run in this process.
 
     Args:
         config: Settings of the run.
-        root: Of prepared data.
-        began: When the process began its work, on the clock of time.time.
+        root: Folder of prepared data sets.
+        began: Start of the process on the clock of time.time.
 
     Returns:
-        startup_seconds: from there to the first step. train_rate, judge_rate: images per second.
-        memory_bytes: of the process, without the files it maps. device_bytes: of its GPU, None on a CPU.
-        checkpoint_bytes: of last.pt. weights_bytes: of the weights alone.
+        startup_seconds: from `began` to the first step. train_rate, judge_rate: images per second.
+        memory_bytes: peak of the process, without mapped files. device_bytes: peak of its GPU, None on a CPU.
+        checkpoint_bytes: size of last.pt. weights_bytes: size of the weights alone.
 
     Raises:
-        ConfigError, DataError, RunFailed: As a run does.
+        ConfigError, DataError, RunFailed: As a run.
     """
-    store = Store.open(root, config.data.name)
-    batch = config.train.batch_size
-    few = math.ceil((batch if batch >= LARGE else IMAGES) / store.n_classes)
-    small = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, per_class=min(few, config.data.per_class or few)),
-        model=dataclasses.replace(config.model, pretrained=False),
-        augment=dataclasses.replace(config.augment, off_epochs=0),
-        optim=dataclasses.replace(config.optim, warmup_epochs=0.0),
-        train=dataclasses.replace(config.train, epochs=1000),
-    )
+    small = _few_images(config, root)
     with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
         startup = time.time() - began
         training = loop.prepare(small, ready.built.module, device=device, compiled=None)
@@ -92,10 +84,34 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     }
 
 
+def rate(config: RunConfig, *, root: Path, threads: int) -> float:
+    """Images per second of training with `threads` threads. Raises as `measure` does."""
+    torch.set_num_threads(threads)
+    small = _few_images(config, root)
+    with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
+        training = loop.prepare(small, ready.built.module, device=device, compiled=False)
+        return ready.loader.global_size(0) / _step(training, ready)[0]
+
+
+def _few_images(config: RunConfig, root: Path) -> RunConfig:
+    """The same network and batches on few images, and an endless number of epochs."""
+    batch = config.train.batch_size
+    classes = Store.open(root, config.data.name).n_classes
+    few = math.ceil((batch if batch >= LARGE else IMAGES) / classes)
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, per_class=min(few, config.data.per_class or few)),
+        model=dataclasses.replace(config.model, pretrained=False),
+        augment=dataclasses.replace(config.augment, off_epochs=0),
+        optim=dataclasses.replace(config.optim, warmup_epochs=0.0),
+        train=dataclasses.replace(config.train, epochs=1000),
+    )
+
+
 def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
-    """Median seconds of a step of a whole batch, and the most memory that the process held."""
+    """Median seconds per step of a whole batch, and peak memory of the process."""
     loader, device, took, memory = ready.loader, training.device, list[float](), 0
-    warm = training.quick is training.forward  # what is compiled is so in its first whole batch
+    warm = training.quick is training.forward  # compilation happens in the first whole batch
     training.module.train()
     while not took or sum(took) < SECONDS:
         loader.position = Position(training.state.epoch, 0)
@@ -134,7 +150,7 @@ def _pass(training: Training, images: torch.Tensor) -> None:
 
 
 def _judging(training: Training, ready: setup.Ready) -> float:
-    """Seconds that the clean training images take to be evaluated, the quickest of some times."""
+    """Seconds to evaluate the clean training images, the fastest of several repetitions."""
     took = list[float]()
     while not took or sum(took) < JUDGING_SECONDS:
         start = time.perf_counter()
@@ -144,7 +160,7 @@ def _judging(training: Training, ready: setup.Ready) -> float:
 
 
 def _saved(training: Training, folder: Path) -> int:
-    """Bytes of a checkpoint."""
+    """Size of a checkpoint in bytes."""
     checkpoint.save(
         folder,
         training.state,
@@ -161,28 +177,31 @@ def _saved(training: Training, folder: Path) -> int:
 # --- the process --------------------------------------------------------------------------------
 
 
-def answer(asked: Mapping[str, Any], root: Path, began: float) -> dict[str, Any]:
-    """The figures of one config, or {"error": what a user can mend}."""
-    try:
-        return measure(settings.from_dict(dict(asked)), root=root, began=began)
-    except (ConfigError, DataError, RunFailed) as problem:
-        return {"error": str(problem)}
+def rates(config: RunConfig, *, root: Path, counts: Iterable[int]) -> dict[int, float]:
+    """Training speed for several numbers of threads, in images per second; failed measurements are left out.
+
+    Each is measured in a fork, so this process stays single-threaded.
+    """
+
+    def work(count: int) -> dict[str, Any]:
+        return {"rate": rate(config, root=root, threads=count)}
+
+    made = {count: forked(functools.partial(work, count)) for count in counts}
+    return {count: found["rate"] for count, found in made.items() if "rate" in found}
 
 
-def forked(asked: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """As `answer`, in a fork of this process, which must have no other thread."""
+def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Result of `work` in a fork of this process, which must be single-threaded, or {"error": reason}."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            found = answer(asked, root, time.time())
             with open(writing, "w", encoding="utf-8") as file:
-                json.dump(found, file)
+                json.dump(_told(work), file)
             os._exit(0)
         except BaseException as problem:
             said = str(problem).strip().splitlines() or [""]
-            sys.stderr.write(f"{type(problem).__name__}: {said[-1]}\n")
-            sys.stderr.flush()
+            os.write(2, f"{type(problem).__name__}: {said[-1]}\n".encode())
             os._exit(1)
     os.close(writing)
     with open(reading, encoding="utf-8") as file:
@@ -201,12 +220,24 @@ def forked(asked: Mapping[str, Any], root: Path) -> dict[str, Any]:
     return made
 
 
+def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return work()
+    except (ConfigError, DataError, RunFailed) as problem:
+        return {"error": str(problem)}
+
+
 def main() -> int:
-    """As the module says."""
+    """Reads configs from standard input and prints a line of JSON for each; returns the exit code."""
     asked = json.load(sys.stdin)
-    began, root = time.time(), Path(asked["root"])
+    root = Path(asked["root"])
     for config in asked["configs"]:
-        found = forked(config, root) if hasattr(os, "fork") else answer(config, root, began)
+        began = time.time()
+
+        def work(config: Any = config, began: float = began) -> dict[str, Any]:
+            return measure(settings.from_dict(config), root=root, began=began)
+
+        found = forked(work) if hasattr(os, "fork") else _told(work)
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
     return 0

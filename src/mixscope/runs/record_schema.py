@@ -1,7 +1,7 @@
-"""What the JSON records of a run hold: one schema for each, checked wherever the record is read.
+"""Schemas of a run's JSON records, checked wherever a record is read.
 
 A shape is a mapping of keys to shapes ("key?" may be absent, "*" stands for every other key), a list of one
-shape for lists of any length, or a `Value`. Keys that no shape names are left alone: later versions add some.
+shape for lists of any length, or a `Value`. Unknown keys are accepted: later versions add some.
 """
 
 import json
@@ -16,13 +16,18 @@ from mixscope.findings import Finding
 
 STATES = ("running", "interrupted", "failed", "done")
 TIME = "%Y-%m-%dT%H:%M:%S%z"
-MOST_BYTES = 1 << 28  # of a JSON file; a record of 100,000 classes has some megabytes
+MOST_BYTES = 1 << 28  # largest JSON file; a record of 100,000 classes has a few megabytes
 MOST_THREADS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value that is no mapping or list. expected: what it should be, a message of i18n."""
+    """The shape of a value that is neither a mapping nor a list.
+
+    Attributes:
+        expected: Description of valid values, a message of i18n.
+        fits: Whether a value is valid.
+    """
 
     expected: Finding
     fits: Callable[[Any], bool]
@@ -45,7 +50,7 @@ def _time(value: Any) -> bool:
 
 
 def or_null(shape: Any) -> Value:
-    """The same, or null where it is not known."""
+    """The same shape, or null for unknown values."""
     expected = shape.expected if isinstance(shape, Value) else Finding("expected-mapping")
     either = Finding("expected-or-null", params={"expected": expected})
     return Value(either, lambda v: v is None or misfit(v, shape) is None)
@@ -84,7 +89,7 @@ STUDY = {
     "name": TEXT,
     "claims": TEXT,
     "rules": COUNT,
-    "seeds": _value(  # earlier versions recorded how many there are
+    "seeds": _value(  # earlier versions recorded their number
         "expected-seeds",
         lambda v: COUNT.fits(v) or (isinstance(v, list) and all(COUNT.fits(one) for one in v)),
     ),
@@ -154,7 +159,7 @@ EPOCH = {
 
 
 def misfit(value: Any, shape: Any, at: str = "") -> Finding | None:
-    """In what a value differs from its shape, a message of i18n; None where it fits."""
+    """The first difference of a value from its shape, a message of i18n; None if it fits."""
     if isinstance(shape, Value):
         return None if shape.fits(value) else differs(at, value, shape.expected)
     if isinstance(shape, list):
@@ -175,7 +180,7 @@ def misfit(value: Any, shape: Any, at: str = "") -> Finding | None:
 
 
 def differs(at: str, value: Any, expected: Finding) -> Finding:
-    """That the value at a dotted key is not what was expected."""
+    """The finding that the value at a dotted key is not as expected."""
     return Finding("record-value", params={"key": at or "*", "value": shown(value), "expected": expected})
 
 
@@ -184,7 +189,7 @@ def _below(at: str, key: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in few characters, none of them a control character."""
+    """A value as a short text without control characters."""
     if isinstance(value, dict | list):
         return "{...}" if isinstance(value, dict) else "[...]"
     text = json.dumps(value, ensure_ascii=True) if not isinstance(value, int) else f"{value:.6g}"
@@ -192,10 +197,10 @@ def shown(value: Any) -> str:
 
 
 def parse(content: bytes) -> Any:
-    """JSON without NaN and infinity, which no record holds.
+    """Parses JSON without NaN and infinity, which records do not contain.
 
     Raises:
-        ValueError: In one line, for anything else, texts that are nested too deeply included.
+        ValueError: In one line, for invalid or too deeply nested text.
     """
 
     def refuse(constant: str) -> Any:
@@ -208,7 +213,12 @@ def parse(content: bytes) -> Any:
 
 
 def read(file: Path) -> bytes:
-    """The content of a record. Raises OSError, also for what is no file, and ValueError for one too large."""
+    """Reads the content of a record.
+
+    Raises:
+        OSError: If it cannot be read or is not a file.
+        ValueError: If it is too large.
+    """
     if file.exists() and not file.is_file():
         raise OSError(f"is not a file: {file}")
     if file.stat().st_size > MOST_BYTES:

@@ -1,19 +1,19 @@
-"""What a run leaves behind, and how it is read again.
+"""The records of a run: written during the run, and read by everything that works on results.
 
-A run directory is all that later rooms see of a run:
+A run directory contains:
 
-    config.yaml        every setting
-    environment.json   versions, hardware, code revision, data checksum, where the weights came from, and of
-                       which study it is, with the digest of what that study claims
+    config.yaml        all settings
+    environment.json   versions, hardware, code revision, data checksum, origin of the weights, and the
+                       study, with the digest of its claims
     events.jsonl       one JSON line per event: kind "health" and kind "epoch"
-    status.json        running, interrupted, failed or done; where it stands; every start
-    checkpoints/       last, and the epochs that were selected
+    status.json        running, interrupted, failed or done; position; every start
+    checkpoints/       last, and the selected epochs
     predictions/       <split>-<checkpoint>.npz: ids, labels, logits
-    summary.json       the figures, computed from the prediction files
-    eval-<split>.json  the figures of `mixscope eval --split`, where it was called: val, test or train
+    summary.json       metrics, computed from the prediction files
+    eval-<split>.json  metrics of `mixscope eval --split`: val, test or train
 
-A file is whole or absent: it is written beside its place, flushed to disk, and moved there. Only
-events.jsonl grows; a run that is taken up again cuts it back to what its checkpoint knew.
+Files are written atomically: beside their destination, flushed to disk, then moved. Only events.jsonl grows;
+a resumed run truncates it to the length that its checkpoint recorded.
 """
 
 import io
@@ -46,16 +46,16 @@ from mixscope.study.config import RunConfig
 
 SCHEMA = 1
 HEARTBEAT_SECONDS = 5.0
-# What rounding on other hardware may change in a second evaluation: images between two classes.
+# Images whose prediction may change by rounding in an evaluation on other hardware.
 ROUNDED_IMAGES, ROUNDED_SHARE = 2, 0.001
-LESS_MEMORY = (  # what is said where memory ran out: nothing is changed without the user
+LESS_MEMORY = (  # advice when memory runs out: settings are never changed silently
     "run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another"
     " study: the batch of a step stays the same, but batch norm sees it in parts"
 )
 
 
 def name_of(config: RunConfig) -> str:
-    """The name of a run's directory when the user gives none; equal settings give equal names."""
+    """The name of a run's directory if the user gives none; equal settings give equal names."""
     parts = (
         config.data.name,
         config.model.arch,
@@ -70,20 +70,20 @@ def name_of(config: RunConfig) -> str:
 
 
 class Mirror(Protocol):
-    """Who is told every event once it is on disk, and at the beginning those that are there; never raises."""
+    """A listener for events, called once they are on disk; it never raises."""
 
     def begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """rows: every event so far, in order; none for a run that begins."""
+        """Receives all existing events in order; none for a new run."""
 
     def event(self, row: Mapping[str, Any]) -> None:
-        """One more event, which is on disk."""
+        """Receives a new event, which is on disk."""
 
     def close(self) -> None:
-        """No more events come."""
+        """Ends the stream of events."""
 
 
 class Run:
-    """A run directory that is being written, held by one process. Made by `begin`, ended by `close`."""
+    """A run directory that is being written, locked by one process. Created by `begin`, ended by `close`."""
 
     mirror: Mirror | None = None
 
@@ -102,13 +102,14 @@ class Run:
 
     @property
     def events_bytes(self) -> int:
-        """How long events.jsonl is now: what a checkpoint has to remember."""
+        """Current size of events.jsonl, to be recorded in checkpoints."""
         return 0 if self._events is None else self._events.tell()
 
     def cut(self, length: int) -> None:
-        """Keeps the first `length` bytes of events.jsonl, on whose end every later event is put.
+        """Truncates events.jsonl to `length` bytes; later events are appended there.
 
-        Raises DataError when the file is shorter than that.
+        Raises:
+            DataError: If the file is shorter.
         """
         if self._events is None:
             self._events = (self.path / "events.jsonl").open("ab")
@@ -124,7 +125,7 @@ class Run:
             self.mirror.begin(read_events(self.path))
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
-        """One line of events.jsonl, on disk when this returns."""
+        """Appends one line to events.jsonl, flushed to disk."""
         assert self._events is not None, "cut() says where events begin"
         with room_for(self.path / "events.jsonl"):
             self._events.write(_json({"kind": kind, **values}, indent=None))
@@ -134,16 +135,23 @@ class Run:
             self.mirror.event({"kind": kind, **values})
 
     def started(self, **about: Any) -> None:
-        """Notes one more start in status.json; `about` is kept beside time, host and process."""
+        """Records one more start in status.json, with `about` besides time, host and process."""
         known = (self.path / "status.json").exists()
         past: dict[str, Any] = read_status(self.path) if known else {"starts": [], "epoch": 0, "step": 0}
-        (self.path / "summary.json").unlink(missing_ok=True)  # of an earlier end, which no longer holds
+        (self.path / "summary.json").unlink(missing_ok=True)  # of an earlier end, now invalid
         me = {"time": _now(), "host": socket.gethostname(), "pid": os.getpid(), **about}
         self._status = {"starts": [*past["starts"], me]}
         self.status("running", epoch=past["epoch"], step=past["step"])
 
     def status(self, state: str, *, epoch: int, step: int, error: str | None = None) -> None:
-        """Says where the run stands. epoch: epochs that are complete; step: optimiser steps made."""
+        """Records the position.
+
+        Args:
+            state: State of the run.
+            epoch: Completed epochs.
+            step: Optimizer steps.
+            error: Error message, if the run failed.
+        """
         assert state in STATES
         self._beat = time.monotonic()
         self._memory = max(self._memory, memory_bytes())
@@ -161,27 +169,31 @@ class Run:
         write_json(self.path / "status.json", self._status)
 
     def ended(self, state: str, error: str | None = None, finding: Finding | None = None) -> None:
-        """The state in which this process leaves the run; finding: the error as data."""
+        """Records the state in which this process leaves the run, with the error as text and as data."""
         self._status["finding"] = finding.to_dict() if finding else None
         self.status(state, epoch=self._status["epoch"], step=self._status["step"], error=error)
 
     def heartbeat(
         self, *, epoch: int, step: int, images_per_second: float | None, device_bytes: int | None
     ) -> None:
-        """`status("running")` at most every few seconds, so that it may be called often.
+        """Calls `status("running")` at most every few seconds, so that it can be called often.
 
-        images_per_second: lately. device_bytes: the most that the run held of its GPU, None on a CPU.
+        Args:
+            epoch: Completed epochs.
+            step: Optimizer steps.
+            images_per_second: Recent throughput.
+            device_bytes: Peak GPU memory, None on a CPU.
         """
         if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
             self._status |= {"images_per_second": images_per_second, "device_bytes": device_bytes}
             self.status("running", epoch=epoch, step=step)
 
     def predictions(self, name: str, found: "Predictions") -> None:
-        """predictions/<name>.npz."""
+        """Writes predictions/<name>.npz."""
         write_predictions(self.path, name, found)
 
     def close(self) -> None:
-        """Lets go of the directory."""
+        """Releases the directory."""
         if self.mirror is not None:
             self.mirror.close()
         if self._events is not None:
@@ -197,10 +209,16 @@ class Run:
 
 
 def begin(path: Path, config: RunConfig, *, resume: str = "auto") -> Run:
-    """Takes hold of a run directory, making it if there is none.
+    """Locks a run directory, creating it if necessary.
 
-    Raises ConfigError when another process holds it, when it holds other settings (which are named), when it
-    cannot be made or written, or when it exists and resume is "never".
+    Args:
+        path: The directory.
+        config: Settings of the run.
+        resume: "auto", or "never" to reject an existing run.
+
+    Raises:
+        ConfigError: If another process has locked it, it holds other settings (which are named), it cannot be
+            created or written, or it exists and resume is "never".
     """
     check(path, config, resume=resume)
     with _writable(path):
@@ -211,7 +229,7 @@ def begin(path: Path, config: RunConfig, *, resume: str = "auto") -> Run:
             if not (path / "config.yaml").exists():
                 text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
                 write_bytes(path / "config.yaml", text.encode())
-            for left in path.rglob(".*.part"):  # what a killed process was writing
+            for left in path.rglob(".*.part"):  # partial files of a killed process
                 left.unlink()
             for folder in ("checkpoints", "predictions"):
                 (path / folder).mkdir(exist_ok=True)
@@ -222,9 +240,10 @@ def begin(path: Path, config: RunConfig, *, resume: str = "auto") -> Run:
 
 
 def check(path: Path, config: RunConfig, *, resume: str) -> bool:
-    """Whether the run there is done already; False when there is none or it can be taken up.
+    """Whether the run is finished; False when there is none or it can be resumed.
 
-    Raises ConfigError as `begin` does, but touches nothing.
+    Raises:
+        ConfigError: As `begin`, without touching anything.
     """
     with _writable(path):
         return _check(path, config, resume)
@@ -256,13 +275,13 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
     if (path / "status.json").exists() and read_status(path)["state"] == "done":
         if (path / "summary.json").exists():
             return True
-        # It has lost its summary: taken up again it is evaluated and written once more.
+        # The summary is missing: a resumed run is evaluated and written again.
     _check_room(path)
     return False
 
 
 def _check_room(path: Path) -> None:
-    """Raises ConfigError when a run directory cannot be made at `path`, or not be written."""
+    """Checks that a run directory can be created and written at `path`. Raises ConfigError."""
     nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not nearest.is_dir():
         raise ConfigError(f"{path}: cannot be made, {nearest} is a file; give another --out")
@@ -272,7 +291,7 @@ def _check_room(path: Path) -> None:
 
 @contextmanager
 def _writable(path: Path) -> Iterator[None]:
-    """Says in one sentence why a run directory cannot be made or written. Raises ConfigError."""
+    """Converts errors of creating or writing a run directory into ConfigError."""
     try:
         yield
     except OSError as problem:
@@ -285,7 +304,7 @@ def _writable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """An exclusive lock on a folder of runs, for a scheduler, made if there is none. Raises ConfigError."""
+    """Locks a folder of runs exclusively for a scheduler, creating it if necessary. Raises ConfigError."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = _take(folder)
     try:
@@ -295,9 +314,9 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _take(path: Path) -> IO[bytes]:
-    """An exclusive lock on the directory. The system drops it when its process ends, however it ends.
+    """Locks the directory exclusively; the operating system releases the lock when the process ends.
 
-    Raises ConfigError when another process holds it, or when the file system has no locks.
+    Raises ConfigError when another process has locked it, or the file system does not support locks.
     """
     lock = (path / ".lock").open("a+b")
     try:
@@ -324,7 +343,7 @@ def _take(path: Path) -> IO[bytes]:
 
 
 def _locks(file: IO[bytes], tries: int) -> bool:
-    """Takes the lock, more than once, since `held` takes it for an instant. Raises OSError."""
+    """Acquires the lock, retrying because `held` acquires it for an instant. Raises OSError."""
     for left in reversed(range(tries)):
         if lock_descriptor(file.fileno(), blocking=False):
             return True
@@ -333,28 +352,28 @@ def _locks(file: IO[bytes], tries: int) -> bool:
 
 
 def _holder(lock: IO[bytes]) -> str:
-    """Who holds a lock, as its file says it."""
+    """The holder of a lock, as recorded in its file."""
     try:
         lock.seek(0)
         return lock.read().decode(errors="replace").strip() or "another process"
-    except OSError:  # some systems let nobody read what is locked
+    except OSError:  # locked files are not readable on some systems
         return "another process"
 
 
 def held(path: Path) -> bool:
-    """Whether a process holds the run directory now; also one of another machine where locks reach so far.
+    """Whether a process has locked the run directory, on any machine that shares locks.
 
-    The directory is held for a moment by whoever asks.
+    The check itself locks the directory for a moment.
     """
     try:
         with (path / ".lock").open("r+b") as lock:
             return not _locks(lock, 2)
-    except OSError:  # there is none, or nobody may lock it here, so that nobody is known to hold it
+    except OSError:  # missing, or not lockable here: no holder is known
         return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:
-    """predictions/<name>.npz of the run at `path`, uncompressed: equal predictions give equal bytes."""
+    """Writes predictions/<name>.npz, uncompressed: equal predictions give equal bytes."""
     buffer = io.BytesIO()
     about: dict[str, Any] = {} if found.digest is None else {"digest": np.array(found.digest)}
     np.savez(
@@ -376,9 +395,15 @@ def write_evaluation(
     epochs: Mapping[str, int],
     results: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """eval-<split>.json of the run at `path`: a split judged after the run. It holds no time and no place.
+    """Writes eval-<split>.json: a split evaluated after the run, without time and host.
 
-    epochs, results: by checkpoint, the epoch that it is of and its figures, as in summary.json.
+    Args:
+        path: Run directory.
+        config: Settings of the run.
+        split: The evaluated split.
+        data_digest: Digest of the data set.
+        epochs: Epoch of each checkpoint.
+        results: Metrics of each checkpoint, as in summary.json.
     """
     about = {"schema": SCHEMA, "digest": config.digest, "split": split, "data": data_digest}
     found = {"checkpoints": dict(epochs), "results": {name: dict(row) for name, row in results.items()}}
@@ -386,20 +411,24 @@ def write_evaluation(
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A JSON file, whole or absent. Raises ValueError for figures that are not finite: they are null."""
+    """Writes a JSON file atomically.
+
+    Raises:
+        ValueError: If a value is not finite; missing values are null.
+    """
     write_bytes(path, _json(value, indent=2))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """A file, whole or absent, on disk when this returns."""
+    """Writes a file atomically, flushed to disk."""
     with replacing(path) as file:
         file.write(content)
 
 
 def memory_bytes() -> int:
-    """What this process holds of the machine's memory, without the files that it maps."""
+    """Resident memory of this process, without mapped files."""
     held = psutil.Process().memory_info()
-    return int(held.rss - getattr(held, "shared", 0))  # only Linux tells what is shared
+    return int(held.rss - getattr(held, "shared", 0))  # only Linux reports shared memory
 
 
 def _json(value: Any, *, indent: int | None) -> bytes:
@@ -415,10 +444,13 @@ def _now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a checkpoint says about a split, sorted by id.
+    """Predictions of a checkpoint for a split, sorted by id.
 
-    ids: int64 (n,), row numbers in the stored split. labels: int64 (n,). logits: float32 (n, n_classes).
-    digest: of the settings of the run that made them; None in files of version 0.1.0.
+    Attributes:
+        ids: int64 (n,), row numbers in the stored split.
+        labels: int64 (n,).
+        logits: float32 (n, n_classes).
+        digest: Digest of the run's settings; None in files of version 0.1.0.
     """
 
     ids: np.ndarray
@@ -428,9 +460,9 @@ class Predictions:
 
 
 def is_run(path: Path) -> bool:
-    """Whether the folder is a run directory that was begun.
+    """Whether the folder is a run directory.
 
-    True also of one that may not be looked into: whoever reads its records says so.
+    Also true for a folder that is not readable: reading its records reports that.
     """
     try:
         return (path / "config.yaml").is_file() and (path / "status.json").is_file()
@@ -439,9 +471,10 @@ def is_run(path: Path) -> bool:
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """Every run directory directly in `folder`, by name; `folder` itself when it is one.
+    """Run directories directly in `folder`, by name; `folder` itself if it is one.
 
-    Raises DataError when there is no such folder.
+    Raises:
+        DataError: If the folder does not exist or cannot be read.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
@@ -454,12 +487,16 @@ def list_runs(folder: Path) -> list[Path]:
 
 
 def damaged(code: str, **params: Any) -> DataError:
-    """The error for a record that cannot be what a run writes; code: a message of mixscope/i18n."""
+    """The error for a damaged record; code: a message of mixscope/i18n."""
     return DataError(Finding(code, "fail", params))
 
 
 def read_config(path: Path) -> RunConfig:
-    """The settings of a run. Raises DataError."""
+    """Reads the settings of a run.
+
+    Raises:
+        DataError: If they are missing or damaged.
+    """
     file = path / "config.yaml"
     try:
         if not file.is_file():
@@ -472,17 +509,29 @@ def read_config(path: Path) -> RunConfig:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """environment.json. Raises DataError."""
+    """Reads environment.json.
+
+    Raises:
+        DataError: If it is missing or damaged.
+    """
     return _read_json(path / "environment.json", record_schema.ENVIRONMENT, "run")
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """status.json. Raises DataError."""
+    """Reads status.json.
+
+    Raises:
+        DataError: If it is missing or damaged.
+    """
     return _read_json(path / "status.json", record_schema.STATUS, "status")
 
 
 def read_summary(path: Path) -> dict[str, Any]:
-    """summary.json. Raises DataError, also when the run is not done."""
+    """Reads summary.json.
+
+    Raises:
+        DataError: If it is missing or damaged, or the run is not finished.
+    """
     file = path / "summary.json"
     if not file.exists() and (path / "status.json").exists():
         state = read_status(path)["state"]
@@ -492,9 +541,12 @@ def read_summary(path: Path) -> dict[str, Any]:
 
 
 def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The events in order, or those of one kind. Raises DataError with the line that is damaged.
+    """Reads the events in order, optionally of one kind.
 
-    A last line without its end is one that a killed run was writing: it is left out.
+    An incomplete last line, which a killed run was writing, is skipped.
+
+    Raises:
+        DataError: If a line is damaged; names it.
     """
     file = path / "events.jsonl"
     try:
@@ -515,7 +567,11 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 
 def read_predictions(path: Path, name: str) -> Predictions:
-    """predictions/<name>.npz of a run, for instance "test-last". Raises DataError."""
+    """Reads predictions/<name>.npz of a run, for instance "test-last".
+
+    Raises:
+        DataError: If the file is missing, damaged, of another run, or contradicts the summary.
+    """
     file = path / "predictions" / f"{name}.npz"
     if not file.exists():
         there = sorted(p.stem for p in file.parent.glob("*.npz"))
@@ -533,9 +589,9 @@ def read_predictions(path: Path, name: str) -> Predictions:
 
 
 def _fits_run(path: Path, name: str, found: Predictions) -> None:
-    """Raises DataError for predictions of another run, and for those that the run's summary contradicts.
+    """Checks that predictions belong to the run and agree with its summary. Raises DataError.
 
-    Evaluated again on other hardware, a few images that stand between two classes may change.
+    An evaluation on other hardware may change a few images with nearly equal logits.
     """
     file = path / "predictions" / f"{name}.npz"
     if found.digest is not None and (path / "environment.json").exists():
@@ -556,15 +612,18 @@ def _fits_run(path: Path, name: str, found: Predictions) -> None:
 
 
 def contradicts(told: Mapping[str, Any], n: int, top1: float) -> bool:
-    """Whether a summary's row cannot be of n images with this top-1 (a share), beyond rounding."""
+    """Whether a summary's row disagrees with n images and this top-1 (a fraction) beyond rounding."""
     return bool(told["n"] != n or abs(told["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
 
 
 def check_chain(path: Path) -> RunConfig:
-    """The settings of a run, after comparing config.yaml, environment.json and summary.json, where they are.
+    """Compares config.yaml, environment.json and summary.json, as far as they exist.
+
+    Returns:
+        The settings of the run.
 
     Raises:
-        DataError: If they are of different runs, or config.yaml was edited since.
+        DataError: If they are of different runs, or config.yaml was edited.
     """
     config, digests = read_config(path), {}
     if (path / "environment.json").exists():
@@ -579,12 +638,12 @@ def check_chain(path: Path) -> RunConfig:
 
 
 def _predictions(file: Path) -> Predictions:
-    """Arrays of a prediction file, whose sizes are looked at before memory is taken for them.
+    """Reads the arrays of a prediction file, checking sizes before allocating memory.
 
-    Raises ValueError, KeyError and what zipfile raises for a file that no run wrote.
+    Raises ValueError, KeyError and zipfile's errors for a file that no run wrote.
     """
     arrays = {}
-    content = io.BytesIO(file.read_bytes())  # from memory: of a damaged file the handle would stay open
+    content = io.BytesIO(file.read_bytes())  # from memory: the handle of a damaged file would stay open
     with zipfile.ZipFile(content) as parts:
         for name, kinds in (("ids", "iu"), ("labels", "iu"), ("logits", "f")):
             part = parts.getinfo(f"{name}.npy")

@@ -1,4 +1,4 @@
-"""A run before its first step: data opened, network built, loaders made, and what is checked of them."""
+"""Sets up a run: opens data, builds the network and loaders, and checks them before the first step."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,12 +20,24 @@ from mixscope.hardware import cores
 from mixscope.study.config import RunConfig, clean_images
 from mixscope.training import health, hidden, models, pretraining_data, ranks
 
-MOST_THREADS = 64  # of a loader, or as many as there are cores
+MOST_THREADS = 64  # limit of loader threads, or the number of cores
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A run that is built and checked. judges: by split, what is judged after every epoch."""
+    """A run that is set up and checked.
+
+    Attributes:
+        config: Settings of the run.
+        store: Data set.
+        built: Network.
+        device: Device.
+        loader: Training batches.
+        clean: A fixed subset of the training images, without augmentation.
+        judges: Splits evaluated after every epoch.
+        counts: Number of images by split.
+        findings: Results of the health checks.
+    """
 
     config: RunConfig
     store: Store
@@ -40,7 +52,12 @@ class Ready:
 
 @contextmanager
 def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[Ready]:
-    """A run before its first step, its loaders open in the block. Raises ConfigError and DataError."""
+    """Yields a run before its first step; its loaders are open during the block.
+
+    Raises:
+        ConfigError: If settings do not fit.
+        DataError: If data or weights are missing or damaged.
+    """
     _refuse_many_threads(config.run.loader_threads)
     store = Store.open(root, config.data.name)
     store.check()
@@ -123,9 +140,9 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
 
 
 def _refuse_many_threads(threads: int) -> None:
-    """Raises ConfigError for more loader threads than any machine of this size has a use for.
+    """Checks the number of loader threads, each of which allocates batches of 30 MB and more.
 
-    Each keeps batches of its own in memory, 30 MB and more.
+    Raises ConfigError.
     """
     most = max(MOST_THREADS, cores())
     if threads > most:
@@ -138,7 +155,7 @@ def _refuse_many_threads(threads: int) -> None:
 def _training_rows(store: Store, config: RunConfig) -> np.ndarray:
     """Rows of the training images, int64.
 
-    Raises ConfigError when validation leaves a class without any, or would have no image itself.
+    Raises ConfigError when validation leaves a class without training images, or would be empty itself.
     """
     fraction, labels = config.data.val_fraction, store.labels("train")
     _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)
@@ -157,14 +174,14 @@ def _training_rows(store: Store, config: RunConfig) -> np.ndarray:
 
 
 def _last_is_too_small(examples: int, batch_size: int) -> bool:
-    """Whether the last batch would hold a single image for some rank, on which batch norm cannot train."""
+    """Whether the last batch has a single image for some rank, on which batch norm cannot train."""
     return examples > batch_size and 0 < examples % batch_size < 2 * ranks.count()
 
 
 def in_order(
     store: Store, split: str, config: RunConfig, device: torch.device, *, per_class: int | None = None
 ) -> Loader:
-    """A split as evaluation sees it: in order, as it is, every image once."""
+    """A loader for evaluation: in order, without augmentation, every image once."""
     return Loader(
         store,
         split,
@@ -185,7 +202,7 @@ def in_order(
 
 
 def first_batch(loader: Loader, device: torch.device) -> Batch:
-    """The first batch of all, a copy; the loader is left as it was."""
+    """A copy of the first batch; the loader's position is restored."""
     batch = next(iter(feed(loader, device)))
     batch = batch._replace(images=batch.images.clone(), labels=batch.labels.clone())
     loader.close()
@@ -194,7 +211,7 @@ def first_batch(loader: Loader, device: torch.device) -> Batch:
 
 
 def facts(store: Store) -> dict[str, Any]:
-    """What records keep of a data set. superclass_of: by class, empty where the set has no superclasses."""
+    """The properties of a data set that are recorded; superclass_of is empty without superclasses."""
     return {
         "name": store.name,
         "digest": store.digest,
@@ -205,7 +222,16 @@ def facts(store: Store) -> dict[str, Any]:
 
 
 def check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
-    """Raises DataError when a run was begun on other data than `store`; before: its environment.json."""
+    """Checks that a run was started on these data.
+
+    Args:
+        store: Data set.
+        before: environment.json of the run.
+        path: Run directory, for the message.
+
+    Raises:
+        DataError: If it was started on other data.
+    """
     if not store.has_digest(before["data"]["digest"]):
         raise DataError(
             f"{path}: was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"

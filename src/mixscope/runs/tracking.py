@@ -1,7 +1,7 @@
-"""Trackers show what events.jsonl says: TensorBoard, Weights & Biases.
+"""Trackers that mirror events.jsonl: TensorBoard, Weights & Biases.
 
-A tracker is told what is recorded and decides nothing: one that fails is dropped with a warning, and the run
-goes on. What a run had recorded before it was taken up again is told to it anew.
+A tracker only receives events: one that fails is removed with a warning, and the run continues. Events
+recorded before a run was resumed are sent again.
 """
 
 import netrc
@@ -20,43 +20,43 @@ from mixscope.errors import ConfigError, DataError
 from mixscope.runs import health_records, records
 from mixscope.study.config import RunConfig
 
-FOLDER = "tensorboard"  # in a run directory, so that `tensorboard --logdir` finds runs by their names
+FOLDER = "tensorboard"  # inside the run directory, so that `tensorboard --logdir` shows runs by name
 
 
 class Tracker(Protocol):
-    """What is told of a run. path: of its directory."""
+    """An experiment tracker."""
 
     def begin(self, path: Path, config: RunConfig) -> None:
-        """The run begins, or begins again from its first event."""
+        """Starts the run in directory `path`, or restarts it from its first event."""
 
     def row(self, row: Mapping[str, Any]) -> None:
-        """One event, as in events.jsonl."""
+        """Receives one event, as in events.jsonl."""
 
     def end(self) -> None:
-        """No more events come; all is sent or written."""
+        """Flushes and closes; no more events follow."""
 
 
 class Say(Protocol):
-    """Who shows a warning."""
+    """Where warnings are shown."""
 
     def line(self, text: str) -> None:
-        """One line of text that stays."""
+        """Shows a permanent line."""
 
 
 class Mirror:
-    """Trackers beside a run's events; made by `mirror`, told by records.Run."""
+    """Forwards a run's events to its trackers; created by `mirror`, called by records.Run."""
 
     def __init__(self, trackers: Mapping[str, Tracker], path: Path, config: RunConfig, say: Say) -> None:
         self.trackers, self.path, self.config, self.say = dict(trackers), path, config, say
 
     def begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """The run begins, or is taken up with what it has recorded so far."""
+        """Starts the trackers with the events recorded so far."""
         self._tell("begin", self.path, self.config)
         for row in rows:
             self.event(row)
 
     def event(self, row: Mapping[str, Any]) -> None:
-        """Tells every tracker of one event, as in events.jsonl; one that fails is told no more."""
+        """Forwards one event to every tracker; one that fails is removed."""
         self._tell("row", row)
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Mirror:
         for name, tracker in list(self.trackers.items()):
             try:
                 getattr(tracker, what)(*words)
-            except Exception as problem:  # whatever it is: it must not stop a run
+            except Exception as problem:  # a tracker's error must not stop a run
                 del self.trackers[name]
                 about = str(problem).strip().splitlines()[:1] or [type(problem).__name__]
                 self.say.line(
@@ -78,14 +78,22 @@ class Mirror:
 
 
 def mirror(names: Iterable[str], path: Path, config: RunConfig, say: Say) -> Mirror:
-    """Trackers by their names, for the run at `path`; warnings go to `say`. Raises ConfigError as `check`."""
+    """Creates trackers by name for the run at `path`; warnings go to `say`.
+
+    Raises:
+        ConfigError: As `check`.
+    """
     names = list(names)
     check(names)
     return Mirror({name: TRACKERS[name]() for name in names}, path, config, say)
 
 
 def check(names: Iterable[str]) -> None:
-    """Raises ConfigError when a tracker is not known or its library is not installed, naming the extra."""
+    """Checks that trackers are known and installed.
+
+    Raises:
+        ConfigError: If not; names the package extra to install.
+    """
     for name in names:
         if name not in TRACKERS:
             raise ConfigError(f"--track: {name} is none of {', '.join(TRACKERS)}")
@@ -98,9 +106,14 @@ def check(names: Iterable[str]) -> None:
 
 
 def export(path: Path) -> Path:
-    """Writes the TensorBoard files of a run from its records, as tracking would have; returns their folder.
+    """Writes the TensorBoard files of a run from its records, as tracking would have.
 
-    Raises ConfigError without TensorBoard, DataError for damaged records.
+    Returns:
+        Their folder.
+
+    Raises:
+        ConfigError: If TensorBoard is not installed.
+        DataError: If records are damaged.
     """
     check(["tensorboard"])
     tracker = TensorBoard()
@@ -112,9 +125,14 @@ def export(path: Path) -> Path:
 
 
 def export_all(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Exports every finished run in a folder; returns those and the ones that are not finished.
+    """Exports every finished run in a folder.
 
-    Raises ConfigError without TensorBoard, DataError when there is no finished run.
+    Returns:
+        The exported runs, and those that are not finished.
+
+    Raises:
+        ConfigError: If TensorBoard is not installed.
+        DataError: If there is no finished run.
     """
     check(["tensorboard"])
     runs = records.list_runs(folder)
@@ -129,7 +147,7 @@ def export_all(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of an epoch's row, by name; what is not known is left out."""
+    """The numbers of an epoch's row by name, without missing ones."""
     return {
         key: float(value)
         for key, value in row.items()
@@ -138,7 +156,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _check(row: Mapping[str, Any], config: RunConfig) -> tuple[str, str]:
-    """A health check's tag and text."""
+    """Tag and text of a health check."""
     finding = health_records.read([row], config.data.name)[0]
     of = finding.params.get("predictions")
     tag = f"health/{finding.code}/{of}" if of else f"health/{finding.code}"
@@ -149,9 +167,9 @@ def _check(row: Mapping[str, Any], config: RunConfig) -> tuple[str, str]:
 
 
 class TensorBoard:
-    """<run>/tensorboard/: a curve for each figure of the epochs, findings and settings as text.
+    """<run>/tensorboard/: a curve for each metric over epochs; findings and settings as text.
 
-    Times are those of training: from the run's first start, without the pauses between its starts.
+    Times are training times from the run's first start, without pauses between its starts.
     """
 
     def __init__(self) -> None:
@@ -160,17 +178,21 @@ class TensorBoard:
 
     @staticmethod
     def library() -> Any:
-        """torch.utils.tensorboard. Raises ImportError without the package tensorboard."""
+        """Returns torch.utils.tensorboard.
+
+        Raises:
+            ImportError: If the package tensorboard is missing.
+        """
         from torch.utils import tensorboard
 
         return tensorboard
 
     def begin(self, path: Path, config: RunConfig) -> None:
-        """Begins the event file anew; its clock is that of the run's first start."""
+        """Starts a new event file; its clock begins at the run's first start."""
         self.config = config
         began = records.read_status(path)["starts"][0]["time"]
         self.clock = datetime.strptime(began, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-        for old in (path / FOLDER).glob("events.out.tfevents.*"):  # all of it is written anew
+        for old in (path / FOLDER).glob("events.out.tfevents.*"):  # everything is written again
             old.unlink()
         self.writer = self.library().SummaryWriter(str(path / FOLDER))
         settings = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
@@ -178,7 +200,7 @@ class TensorBoard:
         self.writer.add_text("settings", indented, 0, walltime=self.clock)
 
     def row(self, row: Mapping[str, Any]) -> None:
-        """Figures of an epoch as curves over epochs, health checks as texts."""
+        """Writes metrics of an epoch as curves, health checks as text."""
         if row["kind"] == "epoch":
             self.clock += row["seconds"] + row["judging_seconds"]
             for name, value in _figures(row).items():
@@ -190,25 +212,29 @@ class TensorBoard:
         self.writer.flush()
 
     def end(self) -> None:
-        """Writes out what is left and closes the file."""
+        """Flushes and closes the file."""
         self.writer.close()
 
 
 class Wandb:
-    """A run of the project "mixscope" ($WANDB_PROJECT), grouped by study; offline unless there is an account.
+    """A run of the project "mixscope" ($WANDB_PROJECT), grouped by study; offline without an account.
 
-    Offline runs lie in <run>/wandb/; `wandb sync` sends them.
+    Offline runs are in <run>/wandb/; `wandb sync` uploads them.
     """
 
     @staticmethod
     def library() -> Any:
-        """The package wandb. Raises ImportError without it."""
+        """Returns the package wandb.
+
+        Raises:
+            ImportError: If it is missing.
+        """
         import wandb
 
         return wandb
 
     def begin(self, path: Path, config: RunConfig) -> None:
-        """Begins the run, or goes on with the one of the same name and settings."""
+        """Starts the run, or resumes the one of the same name and settings."""
         library = self.library()
         self.config = config
         path = path.absolute()
@@ -227,9 +253,9 @@ class Wandb:
         self.run.define_metric("epoch/*", step_metric="epoch")
 
     def row(self, row: Mapping[str, Any]) -> None:
-        """Figures of an epoch as curves over epochs, health checks in the run's summary."""
+        """Logs metrics of an epoch as curves, health checks in the run's summary."""
         if row["kind"] == "epoch":
-            # Steps that were sent before an interruption are known there, and not counted again.
+            # W&B ignores steps that were sent before an interruption.
             figures = {f"epoch/{name}": value for name, value in _figures(row).items()}
             self.run.log({"epoch": row["epoch"], **figures}, step=row["epoch"])
         elif row["kind"] == "health":
@@ -238,12 +264,12 @@ class Wandb:
             self.run.summary[tag] = text if found in (None, text) else f"{found}; {text}"
 
     def end(self) -> None:
-        """Sends or writes what is left."""
+        """Flushes and closes the run."""
         self.run.finish()
 
 
 def _has_account() -> bool:
-    """Whether somebody has logged in to Weights & Biases here."""
+    """Whether a Weights & Biases login is stored on this machine."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     address = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")

@@ -1,7 +1,6 @@
-"""Every finished run of a study judged again from its checkpoints, and held against what its summary says.
+"""Re-evaluates every finished run of a study from its checkpoints and compares with its summary.
 
-A table is worth as much as the records it is made of: here a summary that its own checkpoints do not bear
-out is found, whoever changed which of the two.
+Detects summaries that contradict their own checkpoints, whichever of the two was changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +10,20 @@ from typing import Any
 from mixscope.errors import DataError
 from mixscope.runs import evaluate, records
 
-# What rounding may change on other hardware, beside records.ROUNDED_IMAGES.
-LIKELIHOOD = 0.01  # of the loss, relative
+# Tolerance for rounding on other hardware, besides records.ROUNDED_IMAGES.
+LIKELIHOOD = 0.01  # relative, of the loss
 
 
 def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None]) -> None:
-    """Judges the test split of finished runs again; writes nothing. notice: told of a run that is sound.
+    """Re-evaluates the test split of finished runs; writes nothing.
 
-    Raises DataError that names the run whose summary says other figures, beyond rounding, and what
-    evaluate.evaluate raises.
+    Args:
+        paths: Run folders.
+        root: Folder of prepared data sets.
+        notice: Called with each run that agrees.
+
+    Raises:
+        DataError: If a summary differs beyond rounding (names the run), or as evaluate.evaluate.
     """
 
     def compare(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -38,7 +42,7 @@ def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None
 
 
 def differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The figures in which a summary and a second judgement differ beyond rounding, `name: said -> found`."""
+    """Metrics in which a summary and a re-evaluation differ beyond rounding, `name: said -> found`."""
     wrong = []
     n = found["n"]
     room = {

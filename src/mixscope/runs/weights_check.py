@@ -1,8 +1,8 @@
-"""Whether runs can begin from their pretrained weights, found in a process of its own before any run starts.
+"""Checks in a separate process, before any run starts, that pretrained weights are available and fit.
 
-`python -m mixscope.runs.weights_check` reads a list of networks from standard input and writes, for each,
-what stands in the way, or null. Weights that are on this machine are put into the network as a run does; of
-those of the hub it is asked whether they can be had, and nothing is downloaded.
+`python -m mixscope.runs.weights_check` reads a list of networks from standard input and writes the problem of
+each, or null. Local weights are loaded into the network as in a run; weights on the hub are only located, not
+downloaded.
 """
 
 import json
@@ -16,10 +16,10 @@ from mixscope.training import models
 
 
 def problem(asked: Mapping[str, Any]) -> str | None:
-    """Why a network cannot begin from its weights, None where it can.
+    """Returns why a network cannot load its weights, None if it can.
 
     Args:
-        asked: "model", its settings, and, of data that are prepared, "classes" and "size".
+        asked: "model", its settings, and for prepared data "classes" and "size".
     """
     model = Model(**asked["model"])
     try:
@@ -31,7 +31,7 @@ def problem(asked: Mapping[str, Any]) -> str | None:
 
 
 def main() -> int:
-    """Networks in, problems out."""
+    """Reads networks from standard input and prints problems; returns the exit code."""
     json.dump([problem(asked) for asked in json.load(sys.stdin)], sys.stdout)
     return 0
 

@@ -21,6 +21,9 @@ from mixscope.studies import probes
 from mixscope.studies.probes import Figures, Probe, shape
 from mixscope.studies.status import Standing
 from mixscope.study.config import RunConfig, clean_images
+from mixscope.threads import BUSY
+
+SIZED = 20  # of alike runs, those whose files are added up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +56,10 @@ def estimates(
 
     Reads records and the sizes of data sets; writes nothing.
     """
-    exact = _remembered(found, _but_seed, "remembered", disk)
-    arms = _remembered(found, _shape_and_length, "other arm", disk)
-    known = [exact.get(_but_seed(s.run.config)) or arms.get(_shape_and_length(s.run.config)) for s in found]
+    but_seed, shapes = _named(found, _but_seed), _named(found, _shape_and_length)
+    exact = _remembered(found, but_seed, "remembered", disk)
+    arms = _remembered(found, shapes, "other arm", disk)
+    known = [exact.get(a) or arms.get(b) for a, b in zip(but_seed, shapes, strict=True)]
     needed = [
         s
         for s, cost in zip(found, known, strict=True)
@@ -160,7 +164,7 @@ def _circumstances(costs: Sequence[Estimate]) -> list[str]:
         threads = "/".join(map(str, sorted({int(m["threads"]) for m in measured})))
         lines.append(f"measured  {since} with {threads} threads on {measured[-1]['machine']}")
         busy = max(measured, key=lambda m: float(m["busy_cores"]))
-        if busy["busy_cores"] >= probes.BUSY:
+        if busy["busy_cores"] >= BUSY:
             lines.append(
                 f"loaded    other programs used {busy['busy_cores']:.1f} of {busy['cores']} cores when this"
                 " was measured, so that it may go faster; plan again when they have ended"
@@ -187,14 +191,26 @@ def _shape_and_length(config: RunConfig) -> str:
     return f"{shape(config)} {train.epochs} {train.protocol} {data.val_fraction} {data.per_class}"
 
 
+def _named(found: Sequence[Standing], key: Callable[[RunConfig], str]) -> list[str]:
+    """The keys of runs; those of one experiment differ in their seed, which is in no key."""
+    known: dict[tuple[object, ...], str] = {}
+    keys = []
+    for run in (stands.run for stands in found):
+        experiment = (run.name, *run.cell.items())
+        if experiment not in known:
+            known[experiment] = key(run.config)
+        keys.append(known[experiment])
+    return keys
+
+
 def _remembered(
-    found: Sequence[Standing], key: Callable[[RunConfig], str], source: str, disk: bool
+    found: Sequence[Standing], keys: Sequence[str], source: str, disk: bool
 ) -> dict[str, Estimate]:
     """What runs that are done took, by key: the median time, the most memory."""
     groups: dict[str, list[Standing]] = {}
-    for stands in found:
+    for stands, key in zip(found, keys, strict=True):
         if stands.state == "done":
-            groups.setdefault(key(stands.run.config), []).append(stands)
+            groups.setdefault(key, []).append(stands)
     made = {}
     for name, mine in groups.items():
         seconds = [s.wall_seconds for s in mine if s.wall_seconds is not None]
@@ -204,7 +220,7 @@ def _remembered(
             seconds=statistics.median(seconds) if seconds else None,
             memory_bytes=max((s.memory_bytes for s in mine if s.memory_bytes is not None), default=None),
             device_bytes=max((s.device_bytes for s in mine if s.device_bytes is not None), default=None),
-            disk_bytes=max(_disk(s.path) for s in mine) if disk else None,
+            disk_bytes=max(_disk(s.path) for s in mine[-SIZED:]) if disk else None,
             source=source,
         )
     return made

@@ -17,8 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
-
 from mixscope import user_cache
 from mixscope.errors import RunFailed
 from mixscope.hardware import cores, processor
@@ -27,12 +25,11 @@ from mixscope.runs.environment import versions
 from mixscope.runs.record_schema import AMOUNT, COUNT, MOMENT, RATE, TEXT, THREADS, or_null
 from mixscope.studies import backends
 from mixscope.study.config import RunConfig
+from mixscope.threads import used
 
 PROBES, KEPT = "probes.json", 200
 STALE_DAYS = 7.0
 OTHER_LOAD = 0.5  # cores that other programs may use more or less than when it was measured
-BUSY = 0.3  # cores that other programs use at least where an estimate says that it was made under load
-LOOK_SECONDS = 0.3  # how long other programs are watched
 PROBE = {
     "startup_seconds": AMOUNT,
     "train_rate": RATE,
@@ -130,7 +127,7 @@ class Prober(Remembered):
         super().__init__(threads=threads)
         self.threads, self.notice = threads, notice
         self.run = run or (lambda configs: run_probes(configs, root=root, threads=threads))
-        self.busy = busy or busy_cores
+        self.busy = busy or used
 
     def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
         """Figures by the same keys, or why there are none; those that are made are kept for later."""
@@ -182,18 +179,19 @@ def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
     return ""
 
 
-def busy_cores() -> float:
-    """How many cores' worth of time other programs use now; this one waits meanwhile."""
-    return float(psutil.cpu_percent(interval=LOOK_SECONDS)) / 100 * (psutil.cpu_count() or 1)
-
-
-def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> list[Figures | str]:
+def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | str]:
     """The figures of probes (runs/probe.py), or a sentence that says why there are none.
 
     Libraries are loaded once for all of them.
+
+    Args:
+        configs: Settings of the runs.
+        root: Of prepared data.
+        threads: Of a run; None leaves it to the environment.
     """
     if not configs:
         return []
+    counts = {} if threads is None else backends.threads(threads)
     asked = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
     done = subprocess.run(
         [sys.executable, "-m", "mixscope.runs.probe"],
@@ -201,7 +199,7 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> lis
         capture_output=True,
         text=True,
         # numpy's library would start its threads when it is loaded, before the process is forked.
-        env={**os.environ, **backends.threads(threads), "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, **counts, "OPENBLAS_NUM_THREADS": "1"},
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
     said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]

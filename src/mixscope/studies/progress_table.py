@@ -1,6 +1,5 @@
 """How a study looks while it goes: a live table on a terminal, a line for every change elsewhere."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mixscope import output
+from mixscope.errors import Interrupted
 from mixscope.formatting import duration
 from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
@@ -148,8 +148,10 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
             notice(found, None)
             counts = sentence({"runs": len(found), "states": _states(found)})
             if not console.is_terminal and counts != said:
-                sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {counts}\n")
-                sys.stdout.flush()
+                try:
+                    output.line(f"{time.strftime('%H:%M:%S')}  {counts}", work="study")
+                except Interrupted:  # nobody watches any more
+                    return
             said = counts
             if all(s.state == "done" for s in found):
                 return

@@ -10,7 +10,7 @@ import itertools
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +19,15 @@ from mixscope.atomic import room_for
 from mixscope.errors import DataError, DiskFull, Interrupted
 from mixscope.runs import records
 from mixscope.studies.backends import Backend, Work
+from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
-from mixscope.studies.status import Standing, note, refuse_conflicts, standing, standings
+from mixscope.studies.status import Ledger, Places, Standing, note, refuse_conflicts, standing, standings
 from mixscope.study.matrix import PlannedRun
+from mixscope.threads import Threads, keep
 
 POLL_SECONDS = 0.5  # between two looks at the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
+WATCHED_SECONDS = 3 * records.HEARTBEAT_SECONDS  # in which a run that lives gives a sign of it
 FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
 
 
@@ -36,6 +39,7 @@ class _Job:
     work: Work
     slot: int
     hung: bool = False
+    silent: float | None = None  # on the clock of time.monotonic, since when no heartbeat is fresh
 
 
 class Pace(Protocol):
@@ -55,7 +59,9 @@ class Options:
     retries: how often a run that failed is started again; backoff: seconds before the first of them, doubled
     each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
     environments: extra environment of each slot, for instance which GPU it sees. pace: says how many of the
-    slots are used, None for all.
+    slots are used, None for all. fork: whether runs of this machine start as forks of a process that has
+    imported everything, where the system can (backends/forked.py). decided: the cores that all slots share,
+    which the study's folder keeps for its later runs; None keeps nothing.
     """
 
     slots: int = 1
@@ -65,6 +71,8 @@ class Options:
     hang_seconds: float = 900.0
     environments: Sequence[Mapping[str, str]] = field(default_factory=lambda: [{}])
     pace: Pace | None = None
+    fork: bool = True
+    decided: Threads | None = None
 
 
 Notice = Callable[[Sequence[Standing], Mapping[str, Any] | None], None]
@@ -90,8 +98,17 @@ def run(
     run has saved itself.
     """
     with records.hold(out):
-        here = Local(out, root, threads=options.threads, environments=options.environments, extra=extra)
-        return _Pool(runs, out, options, notice, place or here).work()
+        here = Local(
+            out,
+            root,
+            threads=options.threads,
+            environments=options.environments,
+            extra=extra,
+            fork=options.fork,
+            decided=options.decided,
+        )
+        with closing(here):
+            return _Pool(runs, out, options, notice, place or here).work()
 
 
 class _Pool:
@@ -112,12 +129,16 @@ class _Pool:
         self.not_before: dict[str, float] = {}
         self.given_up: set[str] = set()
         self.done: dict[str, Standing] = {}
+        self.places: Places | None = None
+        self.ledger = Ledger(out)
         self.stop_signal: int | None = None
         self.reason = ""
 
     def work(self) -> list[Standing]:
         refuse_conflicts(self.standings())
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
+        if self.options.decided is not None:
+            keep(self.out, self.options.decided)
         previous = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             try:
@@ -146,7 +167,7 @@ class _Pool:
         Clusters are not asked so often.
         """
         until = time.monotonic() + POLL_SECONDS
-        here = [job.work for job in self.jobs if isinstance(job.work, Process)]
+        here = [job.work for job in self.jobs if isinstance(job.work, Process | Forked)]
         while self.stop_signal is None and (left := until - time.monotonic()) > 0:
             time.sleep(min(END_SECONDS, left))
             if any(work.code() is not None for work in here):
@@ -154,7 +175,13 @@ class _Pool:
 
     def standings(self) -> list[Standing]:
         """Where every run stands; one that is done stays so, and is not read again."""
-        left = standings([r for r in self.runs if r.directory not in self.done], self.out)
+        left = standings(
+            [r for r in self.runs if r.directory not in self.done],
+            self.out,
+            places=self.places,
+            ledger=self.ledger,
+        )
+        self.places = {}  # nobody else writes here, so that places are looked for once
         self.done |= {s.run.directory: s for s in left if s.state == "done"}
         found = {s.run.directory: s for s in left} | self.done
         return [found[r.directory] for r in self.runs]
@@ -222,10 +249,15 @@ class _Pool:
     def _look_at(self, job: _Job) -> None:
         code = job.work.code()
         if code is None:
-            beat = standing(job.run, self.out).beat_age
+            beat = standing(job.run, self.out, {}).beat_age
             # A heartbeat older than the process is that of an earlier start.
             silent = job.work.age() if beat is None else min(beat, job.work.age())
-            if silent > self.options.hang_seconds and not job.hung:
+            now = time.monotonic()
+            job.silent = (job.silent or now) if silent > self.options.hang_seconds else None
+            # Also looked at for a while: after a sleep of the machine, or a change of its clock, every
+            # heartbeat is old until the next one.
+            watched = 0.0 if job.silent is None else now - job.silent
+            if not job.hung and job.silent and watched >= min(self.options.hang_seconds, WATCHED_SECONDS):
                 job.hung = True
                 self._tell("hung", job.run, silent_seconds=round(silent))
                 job.work.send(signal.SIGKILL)
@@ -236,7 +268,7 @@ class _Pool:
 
     def _ended(self, job: _Job, code: int) -> None:
         name = job.run.directory
-        found = standing(job.run, self.out)
+        found = standing(job.run, self.out, {})
         if found.state == "done":
             self._tell("done", job.run)
             return

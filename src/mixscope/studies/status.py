@@ -87,7 +87,7 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
         state = "partial"
     elif state == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
         state = "partial"
-    if state == "done" and (digest := records.read_summary(path)["digest"]) != run.config.digest:
+    if state == "done" and (digest := records.read_summary(path)["digest"]) != run.digest:
         raise records.damaged("summary-stranger", path=str(path / "summary.json"), digest=digest)
     rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
     last = rows[-1] if rows else {}
@@ -116,15 +116,19 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
     )
 
 
-def standings(runs: Sequence[PlannedRun], out: Path) -> list[Standing]:
-    """Where every run stands. One that a scheduler gave up before it could begin has failed as well."""
-    given_up = {}
-    for event in journal(out):
-        if event["event"] == "gave up":
-            given_up[event["run"]] = event.get("reason")
-        else:
-            given_up.pop(event["run"], None)
-    found, places = [], _places(out)
+def standings(
+    runs: Sequence[PlannedRun], out: Path, *, places: Places | None = None, ledger: "Ledger | None" = None
+) -> list[Standing]:
+    """Where every run stands. One that a scheduler gave up before it could begin has failed as well.
+
+    Args:
+        runs: Of a study.
+        out: Its folder.
+        places: Of all runs in `out`; None looks.
+        ledger: What was read of the journal before; None reads all of it.
+    """
+    given_up = (ledger or Ledger(out)).given_up()
+    found, places = [], _places(out) if places is None else places
     for run in runs:
         stands = standing(run, out, places)
         if stands.state == "pending" and run.directory in given_up:
@@ -141,12 +145,41 @@ def note(out: Path, event: Mapping[str, Any]) -> None:
         file.write(b"\n" * begun + json.dumps(event, ensure_ascii=False).encode() + b"\n")
 
 
+class Ledger:
+    """Which runs schedulers gave up, from the journal, of which only what is new is read at each look."""
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.read = out, 0
+        self.reasons: dict[str, str | None] = {}
+
+    def given_up(self) -> dict[str, str | None]:
+        """By directory, why a run was given up that has not been started again since."""
+        try:
+            with (self.out / JOURNAL).open("rb") as file:
+                file.seek(self.read)
+                new = file.read()
+        except FileNotFoundError:
+            return {}
+        whole = new.rfind(b"\n") + 1  # a line that is not whole is read again at the next look
+        for event in _events(new):
+            if event["event"] == "gave up":
+                self.reasons[event["run"]] = event.get("reason")
+            else:
+                self.reasons.pop(event["run"], None)
+        self.read += whole
+        return self.reasons
+
+
 def journal(out: Path) -> list[dict[str, Any]]:
     """What schedulers did in this folder, in order; a line that is cut short is left out."""
     try:
-        lines = (out / JOURNAL).read_bytes().split(b"\n")
+        return _events((out / JOURNAL).read_bytes())
     except FileNotFoundError:
         return []
+
+
+def _events(content: bytes) -> list[dict[str, Any]]:
+    lines = content.split(b"\n")
     events = []
     for line in lines:
         try:
@@ -187,8 +220,8 @@ def _refuse_stranger(run: PlannedRun, path: Path) -> None:
     """Raises DataError for a folder whose records are those of other settings, as when it was copied."""
     if (path / "environment.json").exists():
         digest = records.read_environment(path)["digest"]
-        if digest != run.config.digest:
-            about = {"digest": digest, "own": run.config.digest}
+        if digest != run.digest:
+            about = {"digest": digest, "own": run.digest}
             raise records.damaged("record-stranger", path=str(path), **about)
 
 

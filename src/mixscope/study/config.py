@@ -44,11 +44,12 @@ LATER: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Data:
-    """Which images.
+    """Training, validation and test images.
 
-    name: a prepared data set (`mixscope data list`).
-    val_fraction: the share of the training split that is held out for validation, stratified.
-    per_class: keep only this many training images of each class, validation aside; 0 keeps all.
+    Attributes:
+        name: A prepared data set (`mixscope data list`).
+        val_fraction: Share of the training split that is held out for validation, stratified.
+        per_class: Keep only this many training images of each class, validation aside; 0 keeps all.
     """
 
     name: str = "digits"
@@ -62,13 +63,14 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """Which network.
+    """The network.
 
-    arch: any timm name; hf_hub:timm/NAME is read as NAME.
-    patch_size: of a vision transformer, in pixels; 0 keeps timm's.
-    stem: "imagenet" as timm has it, or "small": 3x3, stride 1, no max-pool, for small images.
-    pretrained: false, true (timm's default weights), a timm tag, or a local weights file.
-    kwargs: passed on to timm (embed_dim, depth, ...), for instance to make a model small enough for a CPU.
+    Attributes:
+        arch: Any timm name; hf_hub:timm/NAME is read as NAME.
+        patch_size: Of a vision transformer, in pixels; 0 keeps timm's.
+        stem: "imagenet" as timm has it, or "small": 3x3, stride 1, no max-pool, for small images.
+        pretrained: false, true (timm's default weights), a timm tag, or a local weights file.
+        kwargs: Passed on to timm (embed_dim, depth, ...), for instance to make a model small.
     """
 
     arch: str = "resnet50"
@@ -87,24 +89,30 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Augment:
-    """What happens to a training batch.
+    """Augmentation of training batches.
 
-    base: what every augmentation gets: "none", "crop-flip" (zero padding, random crop, horizontal flip) or
-    "rrc" (random resized crop and flip).
-    policy: operations on bytes before the crop: "none", "trivialaugment" (Wide) or "randaugment" (2
-    operations of magnitude 9). erase: a box of each cropped image, in the mean colour, before mixing: "none",
-    "cutout" (half of the side) or "random-erasing".
-    repeats: so many copies of each image in a batch, each with a crop and flip of its own; an epoch has as
-    many batches as ever, and so a part of the images.
-    mix: "none", a mixing method ("mixup", "cutmix", ...; docs/guides/mixing.md lists them), one of a file
-    of your own (path/to/mymix.py:function) or of an installed package (by its name among the entry points
-    mixscope.methods), or "switch" (one of several for each batch).
-    mixup_alpha, cutmix_alpha: Beta(alpha, alpha) of lambda; alpha: the same by name for every other method, 1
-    where it is not named. per: one lambda a batch or one a sample. grid: pixels of a patch for methods on a
-    patch grid; 0 takes the model's.
-    prob: the share of batches (or samples) that are mixed. switch_prob: the share of CutMix under "switch",
-    the rest is MixUp; switch: instead of it, the share of each method by name, of their sum.
-    off_epochs: mixing stops for the last k epochs. label_smoothing: mass spread evenly over all classes.
+    Attributes:
+        base: Every augmentation gets it: "none", "crop-flip" (zero padding, random crop, horizontal flip) or
+            "rrc" (random resized crop and flip).
+        policy: Operations on bytes before the crop: "none", "trivialaugment" (Wide) or "randaugment" (2
+            operations of magnitude 9).
+        erase: A box of each cropped image, in the mean colour, before mixing: "none", "cutout" (half of the
+            side) or "random-erasing".
+        repeats: Copies of each image in a batch, each with a crop and flip of its own; an epoch keeps its
+            number of batches, and so has a part of the images.
+        mix: "none", a mixing method ("mixup", "cutmix", ...; docs/guides/mixing.md lists them), one of a file
+            of your own (path/to/mymix.py:function) or of an installed package (by its name among the entry
+            points mixscope.methods), or "switch" (one of several for each batch).
+        mixup_alpha: Lambda of MixUp is drawn from Beta(alpha, alpha).
+        cutmix_alpha: Lambda of CutMix is drawn from Beta(alpha, alpha).
+        alpha: The same for every other method, by its name; 1 where it is not named.
+        per: One lambda a "batch" or one a "sample".
+        grid: Pixels of a patch for methods on a patch grid; 0 takes the model's.
+        prob: Share of batches (or samples) that are mixed.
+        switch_prob: Share of CutMix under "switch"; the rest is MixUp.
+        switch: In place of switch_prob, the share of each method by its name, of their sum.
+        off_epochs: Number of final epochs trained without mixing.
+        label_smoothing: Probability mass spread evenly over all classes.
     """
 
     base: Literal["none", "crop-flip", "rrc"] = "crop-flip"
@@ -172,12 +180,18 @@ class Augment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Optim:
-    """How weights move.
+    """The optimizer and its schedule.
 
-    lr: the peak learning rate, after warm-up. warmup_epochs: linear from 0 to lr; may be a fraction.
-    min_lr: where the cosine ends. weight_decay never touches norms, biases and position embeddings.
-    clip_norm: gradients are scaled down to this norm; 0 is off. ema_decay: per step; 0 is off.
-    momentum: of SGD (Nesterov).
+    Attributes:
+        name: "adam", "adamw" or "sgd".
+        lr: Peak learning rate, after warm-up.
+        weight_decay: Never of norms, biases and position embeddings.
+        momentum: Of SGD (Nesterov).
+        schedule: "cosine" to min_lr, or "constant".
+        warmup_epochs: Linear from 0 to lr; may be a fraction.
+        min_lr: Learning rate at the end of the cosine.
+        clip_norm: Gradients are scaled down to this norm; 0 is off.
+        ema_decay: Of the running average of weights, per step; 0 is off.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
@@ -202,17 +216,20 @@ class Optim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Train:
-    """How long, and by which protocol.
+    """Length, precision and protocol of training.
 
-    batch_size: images a step over all ranks and accumulation steps. accumulate: the batch is processed in
-    this many parts. precision: "fp32", "bf16" or "fp16" (autocast; of fp16 with scaled gradients).
-    channels_last: on a GPU images and maps lie in memory by pixels, not by planes, which changes results by
-    rounding; on a CPU they always do.
-    compile: torch.compile, which costs seconds to minutes before the first step and changes results by
-    rounding; "auto" looks when the run begins whether that pays, and keeps to it.
-    protocol: "sound" carves validation out of the training split, reports the last and the
-    validation-selected epoch, and opens the test split once, at the end; "published" evaluates the test
-    split after every epoch and reports its best epoch, labelled so.
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images a step over all ranks and accumulation steps.
+        accumulate: Parts in which a batch is processed.
+        precision: "fp32", "bf16" or "fp16" (autocast; fp16 with scaled gradients).
+        channels_last: On a GPU images and maps lie in memory by pixels, not by planes, which changes results
+            by rounding; on a CPU they always do.
+        compile: torch.compile, which costs seconds to minutes before the first step and changes results by
+            rounding; "auto" decides when the run begins whether that pays, and keeps to it.
+        protocol: "sound" carves validation out of the training split, reports the last and the
+            validation-selected epoch, and opens the test split once, at the end; "published" evaluates the
+            test split after every epoch and reports its best epoch, labelled so.
     """
 
     epochs: int = 50
@@ -240,11 +257,14 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Where and how fast it runs; none of it changes the result beyond rounding, none of it is in the digest.
+    """Where and how fast it runs; it changes results by rounding at most and is not in the digest.
 
-    device: "auto" takes CUDA when there is one. loader_threads: 0 chooses. checkpoint_seconds: a checkpoint
-    in the middle of an epoch at most this often; there is always one at the end of an epoch.
-    eval_batch_size: images a forward pass.
+    Attributes:
+        device: "auto" takes CUDA when there is one; else "cpu", "cuda", "cuda:1", ...
+        loader_threads: Threads that make batches; 0 chooses.
+        checkpoint_seconds: A checkpoint in the middle of an epoch at most this often; there is always one at
+            the end of an epoch.
+        eval_batch_size: Images of a forward pass in evaluation.
     """
 
     device: str = "auto"
@@ -262,7 +282,17 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
-    """Everything one run needs. seed is the root of every draw (rng.py)."""
+    """Everything one run needs.
+
+    Attributes:
+        data: Images.
+        model: Network.
+        augment: Augmentation.
+        optim: Optimizer.
+        train: Length, precision and protocol.
+        run: Where and how fast.
+        seed: Root of every draw (rng.py).
+    """
 
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)

@@ -64,6 +64,11 @@ class PlannedRun:
         object.__setattr__(self, "directory", f"{self.stem}-{self.config.digest}")
 
     @property
+    def digest(self) -> str:
+        """Of the settings; as `config.digest`, which is computed at every call."""
+        return self.directory.rpartition("-")[2]
+
+    @property
     def stem(self) -> str:
         """What the directories of this experiment and seed have in common, whatever their settings."""
         return f"{self.name}-s{self.seed}"
@@ -129,12 +134,13 @@ class Study:
             self._known(key, value)
         runs = []
         for name, cell in self.cells():
+            first: RunConfig | None = None  # the others differ in their seed alone
             for seed in self.seeds[:seeds]:
                 about = {**cell, "name": name, "seed": str(seed)}
                 if all(about[key] == str(value) for key, value in wanted.items()):
-                    runs.append(
-                        PlannedRun(name=name, cell=cell, seed=seed, config=self._config(cell, seed, name))
-                    )
+                    first = first or self._config(cell, seed, name)
+                    config = dataclasses.replace(first, seed=seed)
+                    runs.append(PlannedRun(name=name, cell=cell, seed=seed, config=config))
         compared = ("model", "augmentation")
         return sorted(
             runs,

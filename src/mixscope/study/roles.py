@@ -75,6 +75,24 @@ class Roles:
             scratch=self.scratch if pretraining else None,
         )
 
+    def among(self, experiments: Iterable[Mapping[str, str]]) -> "Roles":
+        """The same roles over the levels that these experiments have, which may be fewer.
+
+        Args:
+            experiments: Levels of each.
+        """
+        there = list(experiments)
+        factors = {
+            f: tuple(level for level in levels if any(one.get(f) == level for one in there))
+            for f, levels in self.factors.items()
+        }
+        return replace(
+            self,
+            factors=factors,
+            baseline=self.baseline if self.baseline in factors.get(self.augmentation or "", ()) else None,
+            scratch=self.scratch if self.scratch in factors.get(self.pretraining or "", ()) else None,
+        )
+
     def levels(self, factor: str | None) -> tuple[str, ...]:
         """Levels of a factor, in order; none of no factor."""
         return self.factors[factor] if factor else ()

@@ -1,1 +1,1 @@
-"""From batches to a trained model: building, optimising, looping, saving and judging."""
+"""Training: models, optimizers, the training loop, checkpoints and evaluation."""

@@ -1,8 +1,8 @@
-"""Checkpoints: everything that moves in a run, saved whole and restored strictly.
+"""Checkpoints: the complete state of a run, written atomically and restored strictly.
 
-last.pt        what going on needs: model, average, optimiser, where the run stands, best so far
-previous.pt    the one before, while the run lasts: what is left when the disk damages the last
-<name>.pt      the weights that were selected (selected, best-on-test), and nothing else
+last.pt        what resuming needs: model, weight average, optimizer, position, best results so far
+previous.pt    the checkpoint before, while the run lasts, in case the disk damages the last
+<name>.pt      only the selected weights (selected, best-on-test)
 """
 
 import os
@@ -27,12 +27,16 @@ SCHEMA = 1
 
 @dataclass(slots=True)
 class State:
-    """Where a run stands.
+    """The position of a run.
 
-    epoch: epochs that are complete. batch: batches done of the open one. step: optimiser steps made.
-    sums: of the open epoch, over all ranks: loss, lambda-weighted hits, images.
-    seconds: of training in the open epoch. best: by rule, the epoch that leads and its top-1.
-    events: bytes of events.jsonl that were written by then.
+    Attributes:
+        epoch: Completed epochs.
+        batch: Completed batches of the current epoch.
+        step: Optimizer steps.
+        sums: Of the current epoch, over all ranks: loss, lambda-weighted hits, images.
+        seconds: Training time in the current epoch.
+        best: Best epoch and its top-1, by selection rule.
+        events: Size of events.jsonl in bytes.
     """
 
     epoch: int = 0
@@ -55,7 +59,7 @@ def save(
     scaler: torch.amp.GradScaler | None = None,
     name: str = "last",
 ) -> None:
-    """<name>.pt, on disk when this returns; the last.pt that was there becomes previous.pt."""
+    """Writes <name>.pt, flushed to disk; the existing last.pt becomes previous.pt."""
     content = {
         **_about(config),
         "state": asdict(state),
@@ -75,16 +79,20 @@ def save(
 def save_weights(
     folder: Path, name: str, weights: Mapping[str, torch.Tensor], *, config: RunConfig, epoch: int
 ) -> None:
-    """<name>.pt with the weights that are judged after `epoch` epochs."""
+    """Writes <name>.pt with the weights to be evaluated after `epoch` epochs."""
     with replacing(folder / f"{name}.pt") as beside:
         torch.save({**_about(config), "epoch": epoch, "weights": dict(weights)}, beside)
 
 
 def load(folder: Path, config: RunConfig) -> tuple[dict[str, Any] | None, str | None]:
-    """The newest whole checkpoint, None when there is none yet, and a sentence when it is not the last.
+    """Reads the newest intact checkpoint.
 
-    Raises ConfigError when it belongs to other settings, which are named; DataError when what is there
-    cannot be read.
+    Returns:
+        Its content, None when there is none; and a warning when it is not the last.
+
+    Raises:
+        ConfigError: If it belongs to other settings; names them.
+        DataError: If no checkpoint is readable.
     """
     last, previous = folder / "last.pt", folder / "previous.pt"
     if not last.exists() and not previous.exists():
@@ -100,9 +108,10 @@ def load(folder: Path, config: RunConfig) -> tuple[dict[str, Any] | None, str | 
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What a checkpoint file holds, on the CPU; tensors and plain values only, nothing in it is run.
+    """Reads a checkpoint file to the CPU; tensors and plain values only, no code is executed.
 
-    Raises DataError when it is missing, damaged or of another schema.
+    Raises:
+        DataError: If it is missing, damaged or of another schema.
     """
     try:
         with zipfile.ZipFile(file) as parts:
@@ -126,7 +135,11 @@ def restore(
     optimiser: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler | None = None,
 ) -> State:
-    """Puts everything back where `save` took it from. Raises DataError when a part does not fit."""
+    """Restores everything that `save` wrote.
+
+    Raises:
+        DataError: If a part does not fit.
+    """
     try:
         module.load_state_dict(content["model"], strict=True)
         optimiser.load_state_dict(content["optimiser"])
@@ -144,16 +157,17 @@ def restore(
 
 
 def _check(state: State) -> None:
-    """Raises ValueError for a position that no run has."""
+    """Checks the position for consistency. Raises ValueError."""
     whole = (state.epoch, state.batch, state.step, state.events)
     if not all(isinstance(n, int) and n >= 0 for n in whole) or len(state.sums) != 3:
         raise ValueError(f"it stands at epoch {state.epoch}, batch {state.batch}, step {state.step}")
 
 
 def _lay_as_weights(optimiser: torch.optim.Optimizer) -> None:
-    """A checkpoint may come from a device, or a version, where weights lay otherwise in memory.
+    """Converts optimizer state to the parameters' memory format.
 
-    A fused step takes averages of gradients number by number as they lie, and would mix them up.
+    A checkpoint may come from a device or version with another memory format. A fused step pairs weights and
+    moments in memory order and would otherwise mix them up.
     """
     for weight, values in optimiser.state.items():
         for name, value in values.items():
@@ -162,10 +176,18 @@ def _lay_as_weights(optimiser: torch.optim.Optimizer) -> None:
 
 
 def weights(folder: Path, name: str, config: RunConfig | None = None) -> tuple[dict[str, torch.Tensor], int]:
-    """The weights that are evaluated in last.pt or <name>.pt, and after how many epochs.
+    """Reads the weights to be evaluated from last.pt or <name>.pt.
 
-    config: of the run; None does not ask whose checkpoint it is.
-    Raises DataError for a checkpoint that is damaged, or that a run with other settings made.
+    Args:
+        folder: Folder of the checkpoints.
+        name: Name of the checkpoint.
+        config: Settings of the run; None skips the check that the checkpoint belongs to it.
+
+    Returns:
+        The weights, and the number of epochs after which they were saved.
+
+    Raises:
+        DataError: If the checkpoint is damaged or of a run with other settings.
     """
     file = folder / f"{name}.pt"
     content = read(file)
@@ -191,9 +213,15 @@ def weights(folder: Path, name: str, config: RunConfig | None = None) -> tuple[d
 
 
 def put(module: nn.Module, values: Mapping[str, torch.Tensor], folder: Path) -> None:
-    """Puts the weights of a checkpoint in `folder` into the network that they were saved from.
+    """Loads the weights of a checkpoint into the network they were saved from.
 
-    Raises DataError where names or shapes differ.
+    Args:
+        module: The network.
+        values: The weights.
+        folder: Folder for the message.
+
+    Raises:
+        DataError: If names or shapes differ.
     """
     try:
         module.load_state_dict(values)

@@ -1,8 +1,8 @@
-"""Whether torch.compile pays for a run: what it saves over all steps against what it costs before the first.
+"""Decides whether torch.compile pays off for a run: time saved over all steps against compile time.
 
-The rule needs one measurement, the seconds of a step as it is, and two figures that were measured once
-(docs/notes/log.md): the share of a step that compiling saves, and the seconds that it takes for each layer.
-Both differ between machines and versions of torch, so that it must save PAYS times what it costs.
+The rule needs one measurement, the seconds per uncompiled step, and two constants measured once
+(docs/notes/log.md): the fraction of a step saved by compiling, and compile seconds per layer. Both vary
+between machines and versions of torch, so the savings must exceed the cost by a factor of PAYS.
 """
 
 import copy
@@ -21,19 +21,26 @@ from mixscope.formatting import duration
 from mixscope.study.config import Train
 from mixscope.training import convolution, precision
 
-# Of networks with batch norm, whose passes over memory compiling saves, and of others: the share of a step
-# that is saved, and the seconds of compiling for each layer, beside those that every network takes.
+# Fraction of a step that is saved and compile seconds per layer, besides a constant: for networks with batch
+# norm, whose passes over memory are fused, and for others.
 SAVED = {True: 0.15, False: 0.04}
 SECONDS_A_LAYER = {True: 0.4, False: 0.1}
 SECONDS_AT_LEAST = 25.0
 PAYS = 2.0
-STEPS = 3  # that are timed, after one that allocates; the quickest counts
+STEPS = 3  # timed steps, after one that allocates; the fastest counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """on: whether to compile. why: one sentence. step_seconds, cost_seconds, saved_seconds: what it was
-    derived from, None where nothing was measured."""
+    """The decision and its inputs.
+
+    Attributes:
+        on: Whether to compile.
+        why: Reason, one sentence.
+        step_seconds: Measured seconds per step, None where nothing was measured.
+        cost_seconds: Estimated compile time.
+        saved_seconds: Estimated savings over all steps.
+    """
 
     on: bool
     why: str
@@ -45,11 +52,18 @@ class Choice:
 def choose(
     train: Train, module: nn.Module, batch: Callable[[], torch.Tensor], *, steps: int, device: torch.device
 ) -> Choice:
-    """Whether to compile `module` for a run of `steps` steps; the module is left as it was.
+    """Decides whether to compile `module` for a run; the module is not modified.
 
-    batch: called if a step is to be timed, float32 (n, 3, H, W), all images of a step. Of a step that is made
-    in parts (train.accumulate) one is timed, for a whole batch may not fit into memory. Raises ConfigError
-    where what is asked for cannot be had.
+    Args:
+        train: Settings.
+        module: The network.
+        batch: Called if a step is to be timed; returns all images of a step, float32 (n, 3, H, W). Of a step
+            with gradient accumulation only one part is timed, since a whole batch may not fit into memory.
+        steps: Steps of the run.
+        device: Device of the run.
+
+    Raises:
+        ConfigError: If compilation is requested and not possible.
     """
     lacks = device.type == "cpu" and not _has_compiler()
     if train.compile is True and lacks:
@@ -75,7 +89,14 @@ def choose(
 
 
 def decide(*, step: float, steps: int, share: float, cost: float) -> Choice:
-    """The rule. step: seconds of one as it is. share: of them that is saved. cost: seconds of compiling."""
+    """The decision rule.
+
+    Args:
+        step: Seconds per uncompiled step.
+        steps: Steps of the run.
+        share: Fraction of a step saved by compiling.
+        cost: Compile time in seconds.
+    """
     saved = step * steps * share
     on = saved > PAYS * cost
     why = (
@@ -91,7 +112,7 @@ def _has_compiler() -> bool:
 
 
 def _seconds(train: Train, module: nn.Module, images: torch.Tensor, device: torch.device) -> Iterator[float]:
-    """Seconds of forward, backward and a step, of a copy of the network."""
+    """Times forward, backward and optimizer step on a copy of the network."""
     layout = convolution.layout(train, device)
     twin: Any = copy.deepcopy(module).train()
     twin.to(device=device, memory_format=layout)

@@ -1,12 +1,12 @@
-"""Convolutions that are matrix products, computed as such on a CPU.
+"""Convolutions on tiny feature maps, computed as matrix products on a CPU.
 
-Networks made for 224 px end in maps of 2 x 2 and 1 x 1 pixels when images are small. There every output
-pixel sees every input pixel, so that the convolution is a matrix, whose entries are taps of the window; a
-window of one pixel is a matrix wherever it lies. Libraries of convolutions are made for large maps: layers
-whose maps are a single pixel hold a sixth of a ResNet50's arithmetic at 32 px, and took a third of the time
-of its convolutions (docs/notes/performance.md).
+Networks designed for 224 px end in maps of 2 x 2 and 1 x 1 pixels when images are small. There every output
+pixel depends on every input pixel, so the convolution is a matrix whose entries are weights of the kernel; a
+1 x 1 kernel always is one. Convolution libraries are tuned for large maps: layers with single-pixel maps hold
+a sixth of a ResNet50's arithmetic at 32 px, and took a third of the time of its convolutions
+(docs/notes/performance.md).
 
-Results are those of the convolution but for rounding.
+Results equal those of the convolution up to rounding.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from mixscope.study.config import Train
 
 
 class Convolution(nn.Conv2d):
-    """nn.Conv2d, and a matrix product where that is the same; any float dtype, shapes as there."""
+    """nn.Conv2d, computed as a matrix product where that is equivalent; same dtypes and shapes."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """float (n, in, h, w) to (n, out, h', w'), in the memory layout of the input."""
+        """Maps float (n, in, h, w) to (n, out, h', w'), in the memory format of the input."""
         if not input.is_cpu or input.dim() != 4:
             return super().forward(input)
         last = input.is_contiguous(memory_format=torch.channels_last)
@@ -37,15 +37,15 @@ class Convolution(nn.Conv2d):
         return super().forward(input)
 
     def _starts(self, axis: int, size: int) -> list[int]:
-        """For each output place the tap on the first input place; [] unless all input places have a tap."""
+        """For each output position the kernel offset of the first input; [] if the kernel misses an input."""
         window, stride, padding = self.kernel_size[axis], self.stride[axis], int(self.padding[axis])
         places = (size + 2 * padding - window) // stride + 1
         starts = [padding - place * stride for place in range(places)]
         return starts if all(0 <= start <= window - size for start in starts) else []
 
     def _whole(self, input: Tensor, rows: list[int], columns: list[int], last: bool) -> Tensor:
-        """A matrix from all numbers of an image to all numbers of its output."""
-        order = (0, 2, 3, 1) if last else (0, 1, 2, 3)  # as numbers follow each other in memory
+        """Applies one matrix from all values of an image to all values of its output."""
+        order = (0, 2, 3, 1) if last else (0, 1, 2, 3)  # memory order of the dimensions
         taps = [(y, x, *input.shape[2:]) for y in rows for x in columns]
         matrix: Tensor = _Matrix.apply(self.weight, taps, order)
         bias = None if self.bias is None else self.bias.repeat(len(taps))
@@ -55,14 +55,15 @@ class Convolution(nn.Conv2d):
 
 
 class _Matrix(torch.autograd.Function):
-    """The taps of a window that each output place sees, as rows of a matrix.
+    """The kernel weights that each output position uses, as rows of a matrix.
 
-    By itself autograd would make a gradient of the whole weight for each output place, and add them up.
+    Without this function, autograd would allocate a gradient of the whole weight for each output position and
+    add them.
     """
 
     @staticmethod
     def forward(weight: Tensor, taps: Sequence[tuple[int, int, int, int]], order: tuple[int, ...]) -> Tensor:
-        """weight (out, in, h, w); taps: first row and column, height and width, for each output place."""
+        """weight (out, in, h, w); taps: first row and column, height and width, for each output position."""
         parts = [weight[:, :, y : y + h, x : x + w].permute(order).flatten(1) for y, x, h, w in taps]
         return torch.cat(parts)
 
@@ -81,16 +82,19 @@ class _Matrix(torch.autograd.Function):
 
 
 def layout(train: Train, device: torch.device) -> torch.memory_format:
-    """How images and weights lie in memory: by pixels on a CPU, where products want it, else as asked."""
+    """Memory format of images and weights.
+
+    Channels last on a CPU, for matrix products, else as configured.
+    """
     by_pixels = train.channels_last or device.type == "cpu"
     return torch.channels_last if by_pixels else torch.contiguous_format
 
 
 def exchange(module: nn.Module) -> None:
-    """Makes the plain convolutions of a network `Convolution`, in place; its state and their names stay."""
+    """Converts the plain convolutions of a network to `Convolution`, in place; state and names are kept."""
     for each in module.modules():
-        # Subclasses have a forward pass of their own; groups, gaps in a window and padding other than zeros
-        # are not reckoned with here.
+        # Subclasses have a forward pass of their own; groups, dilation and padding other than zeros are not
+        # supported here.
         plain = type(each) is nn.Conv2d and each.groups == 1 and each.dilation == (1, 1)
         if plain and each.padding_mode == "zeros" and not isinstance(each.padding, str):
-            each.__class__ = Convolution  # which has no state of its own
+            each.__class__ = Convolution  # the subclass adds no state

@@ -1,4 +1,4 @@
-"""What a model says about every image of a split, by example id."""
+"""Predictions of a model for every image of a split, by example id."""
 
 import numpy as np
 import torch
@@ -20,13 +20,24 @@ def predict(
     config: Train,
     stop: Stop | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids int64 (n,), labels int64 (n,) and logits float32 (n, n_classes) of a split, sorted by id.
+    """Predicts a split.
 
-    config: how the model was trained; its precision and memory layout are used here too. Every image is
-    seen once: with several ranks each takes its shard, and all get all of it; nothing is padded. The module
-    is left in the mode it was in.
-    Raises RunFailed for logits that are not finite, and Interrupted between two batches when `stop` of any
-    rank asks for it.
+    Every image is evaluated once: each rank takes its shard without padding, and all ranks get all results.
+    The module's mode is restored.
+
+    Args:
+        module: The network.
+        loader: Batches of the split.
+        device: Where to compute.
+        config: Training settings; precision and memory format are used here too.
+        stop: Checked between batches.
+
+    Returns:
+        Ids int64 (n,), labels int64 (n,) and logits float32 (n, n_classes), sorted by id.
+
+    Raises:
+        RunFailed: If logits are not finite.
+        Interrupted: If any rank is asked to stop.
     """
     was_training = module.training
     module.eval()

@@ -1,7 +1,7 @@
-"""Health checks of a run: each would have caught a mistake that was really made.
+"""Health checks of a run: each would have caught a mistake that was made in practice.
 
-Pure functions from measured values to findings. What they say in words is in i18n/, the messages of the
-same codes; what a failed check means for a claim is decided in claims/.
+Pure functions from measured values to findings. The texts are in i18n/, under the same codes; consequences of
+a failed check for a claim are decided in claims/.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from torch import nn
 from mixscope.data.loader import InputSpec
 from mixscope.findings import Finding, Severity
 
-DRIFT_POINTS = 10.0  # train-mode against eval-mode accuracy on a batch, percentage points
-GAP_POINTS = 2.5  # macro precision above macro recall; marked every invalid cell of a published table
+DRIFT_POINTS = 10.0  # train-mode minus eval-mode accuracy on a batch, percentage points
+GAP_POINTS = 2.5  # macro precision minus macro recall; exceeded in every invalid cell of a published table
 
 
 def contract(
@@ -26,10 +26,14 @@ def contract(
     train_batch: torch.Tensor,
     clean_batch: torch.Tensor,
 ) -> list[Finding]:
-    """Whether the model is trained on what it is judged on (check 1), before the first step.
+    """Checks, before the first step, that training and evaluation use the same input format (check 1).
 
-    judged: by split, what evaluation will give the model. train_batch, clean_batch: float32 (n, 3, H, W),
-    the first batch of training and the first of evaluation, normalised.
+    Args:
+        train: Input format in training.
+        judged: Input format in evaluation, by split.
+        module: The network.
+        train_batch: float32 (n, 3, H, W), normalised; the first batch of training.
+        clean_batch: float32 (n, 3, H, W), normalised; the first batch of evaluation.
     """
     return [
         _same_input(train, judged),
@@ -65,7 +69,7 @@ def _plain(value: Any) -> Any:
 
 
 def _same_scale(train_batch: torch.Tensor, clean_batch: torch.Tensor) -> Finding:
-    """Augmentation pads and blends, so scales differ somewhat; bytes and floats differ by far more."""
+    """Compares scales; padding and blending change them little, bytes against floats differ far more."""
     found = {}
     for name, images in (("train", train_batch), ("eval", clean_batch)):
         images = images.float()
@@ -82,7 +86,7 @@ def _severity(ok: bool) -> Severity:
 
 
 def _model_size(module: nn.Module, size: int) -> Finding:
-    """A transformer knows its image size; a convolutional net takes any, so that a wrong one goes unseen."""
+    """Compares the image size of a transformer; a convolutional network takes any size, right or wrong."""
     embed = getattr(module, "patch_embed", None)
     expects, grid = getattr(embed, "img_size", None), getattr(embed, "grid_size", None)
     if expects is None or grid is None:
@@ -92,11 +96,15 @@ def _model_size(module: nn.Module, size: int) -> Finding:
 
 
 def drift(module: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Finding:
-    """Whether batch norm's running statistics fit the images (check 2), on one clean training batch.
+    """Checks on one clean training batch that batch norm's running statistics fit the images (check 2).
 
-    Accuracy with the batch's own statistics against accuracy with the running ones. Only normalisation
-    layers change mode, since dropout would make a difference of its own. The module is left as it was,
-    running statistics included.
+    Compares accuracy with batch statistics and with running statistics. Only normalisation layers change
+    mode, because dropout would cause a difference too. The module is restored, running statistics included.
+
+    Args:
+        module: The network.
+        images: float32 (n, 3, H, W), normalised.
+        labels: int64 (n,).
     """
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
     if not norms:
@@ -121,11 +129,15 @@ def _share(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
-    """How the classes fare in predictions `name` (check 3).
+    """Compares per-class metrics of the predictions `name` (check 3).
 
-    logits: float (n, n_classes). labels: int64 (n,).
-    Macro recall equals top-1 on a balanced set; a class that is never predicted, and precision far above
-    recall, mark a model that was judged on other input than it was trained on.
+    Macro recall equals top-1 on a balanced set. A class that is never predicted, and precision far above
+    recall, indicate a model evaluated on other input than it was trained on.
+
+    Args:
+        name: Name of the predictions.
+        logits: float (n, n_classes).
+        labels: int64 (n,).
     """
     n_classes = logits.shape[1]
     said = logits.argmax(axis=1)
@@ -164,10 +176,10 @@ def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
 
 
 def training_metrics(rows: Sequence[Mapping[str, Any]], *, mix: str) -> Finding:
-    """Whether training accuracy means something (check 5).
+    """Checks that the recorded training accuracy is meaningful (check 5).
 
-    With mixing, top-1 against one of two labels means nothing; the clean subset, the lambda-weighted share
-    and the loss do.
+    With mixing, top-1 against one of two labels is not; accuracy on clean images, lambda-weighted accuracy
+    and the loss are.
 
     Args:
         rows: The epochs of a run, as in events.jsonl.
@@ -181,12 +193,20 @@ def training_metrics(rows: Sequence[Mapping[str, Any]], *, mix: str) -> Finding:
 
 
 def pretraining(remarks: Sequence[Finding]) -> Finding:
-    """What the pretrained weights were trained on (check 6); remarks: of training/weights.py."""
+    """Reports the pretraining data (check 6).
+
+    Args:
+        remarks: From pretraining_data.remarks.
+    """
     return Finding("pretraining-data", "warn" if remarks else "ok", {"remarks": list(remarks)})
 
 
 def selection(results: Mapping[str, Mapping[str, float]]) -> Finding:
-    """What choosing the epoch changes (check 7); results: by checkpoint, its metrics on the test split."""
+    """Reports what selecting the epoch changes (check 7).
+
+    Args:
+        results: Metrics on the test split, by checkpoint.
+    """
     top1 = [
         Finding("checkpoint-top1", params={"checkpoint": name, "top1": 100.0 * row["top1"]})
         for name, row in results.items()

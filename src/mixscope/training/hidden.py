@@ -1,8 +1,7 @@
-"""What mixing methods leave to the network: activations mixed at a block (Manifold Mixup), and label weights
-by the class token's attention (TransMix).
+"""Mixing methods that act inside the network: Manifold Mixup and TransMix.
 
-Both reach into timm's networks by forward hooks that live for one forward pass, so that the networks are
-timm's own.
+Manifold Mixup mixes activations at a block; TransMix corrects label weights by the class token's attention.
+Both use forward hooks that last for one forward pass, so that the networks stay timm's own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,18 @@ from mixscope.study.config import Train
 
 
 def refuse(mixer: Mixer | None, module: nn.Module, arch: str, train: Train, *, n_ranks: int) -> None:
-    """Raises ConfigError when the methods of a run ask for what its network or its training has not."""
+    """Checks that a run's mixing methods are compatible with its network and training settings.
+
+    Args:
+        mixer: The mixer, None without mixing.
+        module: The network.
+        arch: Its name, for the message.
+        train: Training settings.
+        n_ranks: Number of processes.
+
+    Raises:
+        ConfigError: If they are not.
+    """
     if mixer is None or not (mixer.hidden or mixer.attention):
         return
     name = "manifold" if mixer.hidden else "transmix"
@@ -49,15 +59,15 @@ def refuse(mixer: Mixer | None, module: nn.Module, arch: str, train: Train, *, n
 
 
 def places(module: nn.Module) -> list[str]:
-    """Where activations may be mixed: "" for the input, then the names of feature blocks but the last.
+    """Where activations can be mixed: "" for the input, then the names of feature blocks except the last.
 
-    After the last there is nothing but the classifier. The paper draws among the input and the first blocks.
+    After the last block there is only the classifier. The paper draws among the input and the first blocks.
     """
     return ["", *_blocks(module)[:-1]]
 
 
 def _blocks(module: nn.Module) -> list[str]:
-    """Names of feature blocks, as timm gives them."""
+    """Names of the feature blocks, from timm."""
     found = dict(module.named_modules())
     stages: Sequence[Any] = getattr(module, "feature_info", None) or ()
     return [stage["module"] for stage in stages if isinstance(stage, dict) and stage.get("module") in found]
@@ -67,10 +77,16 @@ def _blocks(module: nn.Module) -> list[str]:
 def mixing(
     module: nn.Module, inner: Inner | None, lam: Tensor | None
 ) -> Iterator[Callable[[], Tensor | None]]:
-    """A forward pass of `module` in the block does what `inner` leaves to it.
+    """Applies the network's part of a mixing plan to a forward pass of `module` in the block.
 
-    lam: float32 (n,), label weights of the batch. Gives a function that after the pass returns the label
-    weights to use: lam itself, or its mean with the share of attention on own patches.
+    Args:
+        module: The network.
+        inner: The network's part of the plan, None if there is none.
+        lam: float32 (n,), label weights of the batch.
+
+    Yields:
+        A function that returns the label weights after the pass: lam, or its mean with the attention to own
+        patches.
     """
     if inner is None or lam is None:
         yield lambda: lam
@@ -91,7 +107,7 @@ def mixing(
 
 @contextmanager
 def _activations_mixed(module: nn.Module, name: str, partner: Tensor, lam: Tensor) -> Iterator[None]:
-    """Mixes the input of `module` where name is "", else the output of that submodule."""
+    """Mixes the input of `module` for name "", else the output of that submodule."""
     if name == "":
         hook: Any = module.register_forward_pre_hook(
             lambda _, given: (mixed(given[0], partner, lam), *given[1:])
@@ -106,24 +122,26 @@ def _activations_mixed(module: nn.Module, name: str, partner: Tensor, lam: Tenso
 
 
 def mixed(activations: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
-    """lam * own + (1 - lam) * partner's, in float32, in the dtype of the activations (n, ...)."""
+    """Returns lam * own + (1 - lam) * partner's activations (n, ...), computed in float32, in their dtype."""
     weight = lam.view(-1, *(1,) * (activations.dim() - 1))
     own = activations.float()
     return (weight * own + (1 - weight) * own[partner]).to(activations.dtype)
 
 
 def _attention(module: nn.Module) -> Attention | None:
-    """The last block's attention of a vision transformer whose classifier reads the class token."""
+    """The last attention layer of a vision transformer that classifies by its class token, else None."""
     blocks = getattr(module, "blocks", None)
     last = getattr(blocks[-1], "attn", None) if isinstance(blocks, nn.Sequential) and len(blocks) else None
     reads = getattr(module, "cls_token", None) is not None and getattr(module, "global_pool", "") == "token"
-    reads = reads and isinstance(getattr(module, "patch_drop", None), nn.Identity)  # every patch has a token
+    reads = reads and isinstance(
+        getattr(module, "patch_drop", None), nn.Identity
+    )  # without patch dropout, every patch has a token
     return last if reads and isinstance(last, Attention) else None
 
 
 @contextmanager
 def _queries_and_keys(attention: Attention) -> Iterator[list[Tensor]]:
-    """What the layer computes of its input, (n, tokens, 3 * dim), once for each forward pass."""
+    """Captures the layer's projections of its input, (n, tokens, 3 * dim), once per forward pass."""
     seen: list[Tensor] = []
     hook = attention.qkv.register_forward_hook(lambda _module, _given, made: seen.append(made.detach()))
     try:
@@ -134,11 +152,19 @@ def _queries_and_keys(attention: Attention) -> Iterator[list[Tensor]]:
 
 @torch.no_grad()
 def own_attention(attention: Attention, qkv: Tensor, box: Tensor, module: Any) -> Tensor:
-    """The share of the class token's attention to patches that lies on own patches, float32 (n,).
+    """Fraction of the class token's attention to patches that is on own patches.
 
-    qkv: (n, tokens, 3 * dim) of the last block. box: int32 (n, 4), of pixels that are the partner's. The mean
-    over heads, as in eq. (4) of arXiv 2111.09833 and the authors' code; a patch belongs to the image that its
-    upper left pixel is of (their nearest-neighbour downsampling of the mask). No gradient flows through it.
+    Mean over heads, eq. (4) of arXiv 2111.09833 as in the authors' code. A patch belongs to the image of its
+    upper left pixel (the authors downsample the mask by nearest neighbour). No gradient is computed.
+
+    Args:
+        attention: The layer.
+        qkv: (n, tokens, 3 * dim), of the last block.
+        box: int32 (n, 4), pixels taken from the partner.
+        module: The network.
+
+    Returns:
+        float32 (n,).
     """
     n, tokens, _ = qkv.shape
     split = qkv.float().reshape(n, tokens, 3, attention.num_heads, attention.head_dim).permute(2, 0, 3, 1, 4)

@@ -1,8 +1,8 @@
-"""The training of one run, from its first step or from a checkpoint to its last epoch.
+"""The training loop of one run, from its first step or a checkpoint to its last epoch.
 
-It reads from top to bottom: an epoch is its batches, a batch is forward, loss, backward, step; after
-the batches the model is judged, one row is recorded, and a checkpoint is saved. A run that is killed
-anywhere goes on from its last checkpoint and ends like one that was never disturbed.
+An epoch is a sequence of batches; a batch is forward, loss, backward, step. After the batches the model is
+evaluated, one row is recorded, and a checkpoint is saved. A run killed at any point resumes from its last
+checkpoint and ends like an undisturbed one.
 """
 
 import math
@@ -34,10 +34,10 @@ from mixscope.training.checkpoint import State
 from mixscope.training.evaluate import predict
 from mixscope.training.stop import Stop
 
-LOOK_SECONDS = 0.5  # how often progress is shown; on a GPU each look waits for the device
-LATELY = 20  # looks that make up the recent rate
+LOOK_SECONDS = 0.5  # interval of progress updates; on a GPU each update waits for the device
+LATELY = 20  # updates over which the recent rate is averaged
 
-# Which split chooses the weights that are kept under which name; of equals the earliest.
+# Name of the kept weights by the split that selects them; ties go to the earliest epoch.
 RULES = {"selected": "val", "best-on-test": "test"}
 
 
@@ -46,47 +46,54 @@ class Record(Protocol):
 
     @property
     def events_bytes(self) -> int:
-        """How long the events are now, in bytes."""
+        """Current size of the events in bytes."""
 
     def cut(self, length: int) -> None:
-        """Keeps that many bytes of the events."""
+        """Truncates the events to `length` bytes."""
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
-        """One event, on disk when this returns."""
+        """Writes one event, flushed to disk."""
 
     def status(self, state: str, *, epoch: int, step: int) -> None:
-        """Where the run stands: complete epochs and steps."""
+        """Writes the position: completed epochs and steps."""
 
     def heartbeat(
         self, *, epoch: int, step: int, images_per_second: float | None, device_bytes: int | None
     ) -> None:
-        """A sign of life; may be called often."""
+        """Reports progress; may be called often."""
 
 
 class Show(Protocol):
-    """Who watches: a terminal, a log, nobody."""
+    """Where progress is shown: a terminal, a log, nowhere."""
 
     def line(self, text: str) -> None:
-        """One line of text that stays."""
+        """Shows a permanent line of text."""
 
     def progress(self, text: str, *, done: int, total: int) -> None:
-        """Batches done of an epoch's; the next call takes its place."""
+        """Shows batches done of an epoch; the next call replaces it."""
 
     def close(self) -> None:
-        """Nothing more is shown."""
+        """Ends the display."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Training:
-    """What is trained and by what, and where it stands.
+    """A network in training: its optimizer, options and position.
 
     Attributes:
-        module: The network; `ema` is its running average, None without one.
-        forward: The network as ranks share it.
-        quick: The same, compiled where that is wanted, for parts of `usual` images.
+        config: Settings of the run.
+        device: Device of the training.
+        module: The network.
+        forward: The network wrapped for data parallelism.
+        quick: The same, compiled if enabled, for parts of `usual` images.
+        usual: Images in a regular part of a batch.
+        ema: Running average of the weights, None if disabled.
+        optimiser: The optimizer.
+        scaler: Gradient scaler of fp16, else None.
         layout: Memory format of images and weights.
         autocast: Context of forward passes.
-        generators: What the network draws from while it trains.
+        generators: Random generators that the network uses in training.
+        state: Position of the run.
     """
 
     config: RunConfig
@@ -105,21 +112,21 @@ class Training:
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is evaluated."""
+        """The network that is evaluated: the running average if there is one."""
         return self.module if self.ema is None else self.ema.module
 
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """What was seen of an epoch so far, by this rank.
+    """Running sums of an epoch on this rank.
 
     Attributes:
         sums: Loss and lambda-weighted hits, summed over images; float64 (2,), on the device.
-        seen: Images.
-        began: When the epoch began, on the clock of time.perf_counter, without interruptions.
-        recent: Steps, and the ids of their examples, since the loss was last looked at.
-        looks: Times, on the clock of time.monotonic, and images seen by then.
-        looked: When progress was last shown.
+        seen: Number of images.
+        began: Start of the epoch on the clock of time.perf_counter, without interruptions.
+        looks: Times on the clock of time.monotonic, and images seen by then.
+        looked: Time of the last progress update.
+        recent: Steps and their example ids since the loss was last checked.
     """
 
     sums: torch.Tensor
@@ -145,24 +152,24 @@ def train(
     stop: Stop,
     compiled: bool | None = None,
 ) -> State:
-    """Trains `module` in place and leaves the checkpoints in `folder`.
+    """Trains `module` in place and writes checkpoints to `folder`.
 
     Args:
         config: Settings of the run.
         module: The network.
         loader: The training batches.
-        clean: A fixed part of the training images, as evaluation sees them.
-        judges: By split, what is evaluated after every epoch.
-        findings: The health checks before the first step.
-        device: Where it is trained.
-        folder: Of the checkpoints.
+        clean: A fixed subset of the training images, without augmentation.
+        judges: Splits to evaluate after every epoch.
+        findings: Results of the health checks before the first step.
+        device: Device of the training.
+        folder: Folder of the checkpoints.
         record: The run directory; None on ranks other than 0.
-        show: Who watches.
-        stop: Asked after every step.
-        compiled: Whether to compile; None does where the settings say true.
+        show: Where progress is shown.
+        stop: Checked after every step.
+        compiled: Whether to compile; None follows the settings.
 
     Returns:
-        Where the run stands.
+        The final position.
 
     Raises:
         Interrupted: If asked to stop.
@@ -178,7 +185,7 @@ def train(
             record.event("health", finding.to_dict())
     talk = ranks.Talk()
     saved, looked = time.monotonic(), time.monotonic()
-    judging = 0.0  # seconds that evaluation took after the last epoch
+    judging = 0.0  # seconds of the last epoch's evaluation
     while state.epoch < config.train.epochs:
         loader.position = Position(state.epoch, state.batch)
         tally = tally_of(training, looked)
@@ -191,7 +198,7 @@ def train(
                 generator.manual_seed(dropout[state.batch])
             backward(training, batch, tally, images=loader.global_size(state.batch))
             now = time.monotonic()
-            # On a CPU looking costs nothing, and the weights are still those that gave the loss.
+            # On a CPU the check is free, and the weights are still those that gave the loss.
             due = now - tally.looked >= LOOK_SECONDS
             if device.type == "cpu" or due or state.batch + 1 == loader.batches:
                 check_loss(training, tally, folder, record)
@@ -220,7 +227,7 @@ def train(
 
 
 def prepare(config: RunConfig, module: nn.Module, *, device: torch.device, compiled: bool | None) -> Training:
-    """Network, optimizer and what goes with them, on the device; arguments as in `train`."""
+    """Builds network wrapper, optimizer and scaler on the device; arguments as in `train`."""
     n_ranks, layout = ranks.count(), convolution.layout(config.train, device)
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
@@ -238,7 +245,7 @@ def prepare(config: RunConfig, module: nn.Module, *, device: torch.device, compi
         module=module,
         forward=forward,
         quick=quick,
-        # Compiled for one size alone: what is left over of an epoch is not worth compiling again.
+        # Compiled for one size only: the smaller last batch is not worth compiling again.
         usual=config.train.batch_size // n_ranks // config.train.accumulate,
         ema=ema,
         optimiser=optimiser,
@@ -251,7 +258,7 @@ def prepare(config: RunConfig, module: nn.Module, *, device: torch.device, compi
 
 
 def resume(training: Training, folder: Path, show: Show) -> State:
-    """Restores the last checkpoint and returns where it stands; the beginning where there is none."""
+    """Restores the last checkpoint, if there is one, and returns the position."""
     content, warning = checkpoint.load(folder, training.config)
     if warning is not None:
         show.line(f"warning   {warning}")
@@ -269,10 +276,7 @@ def resume(training: Training, folder: Path, show: Show) -> State:
 
 
 def tally_of(training: Training, looked: float) -> Tally:
-    """The tally of an epoch, from where the run stands in it.
-
-    What was seen before a restart counts as rank 0's.
-    """
+    """The running sums at the current position; those from before a restart are assigned to rank 0."""
     loss_sum, hit_sum, seen = training.state.sums if ranks.rank() == 0 else (0.0, 0.0, 0)
     return Tally(
         sums=torch.tensor([loss_sum, hit_sum], dtype=torch.float64, device=training.device),
@@ -284,9 +288,9 @@ def tally_of(training: Training, looked: float) -> Tally:
 
 
 def dropout_seeds(config: RunConfig, epoch: int, batches: int) -> list[int]:
-    """A seed for the random numbers of the network in each batch of an epoch, on this rank.
+    """Draws a seed for the network's own randomness per batch of an epoch, on this rank.
 
-    Drawn at once, which takes a tenth of the time that it takes between steps.
+    Drawn at once, which takes a tenth of the time of draws between steps.
     """
     mine = () if ranks.count() == 1 else (ranks.rank(),)
     return [rng.integer(config.seed, "dropout", epoch, batch, *mine) for batch in range(batches)]
@@ -296,7 +300,12 @@ def dropout_seeds(config: RunConfig, epoch: int, batches: int) -> list[int]:
 
 
 def set_rate(training: Training, batches: int) -> None:
-    """Sets the learning rate of the step that comes. batches: of an epoch."""
+    """Sets the learning rate of the next step.
+
+    Args:
+        training: The training.
+        batches: Batches per epoch.
+    """
     optim_config, epochs = training.config.optim, training.config.train.epochs
     lr = optim.lr_at(optim_config, step=training.state.step, steps_per_epoch=batches, epochs=epochs)
     for group in training.optimiser.param_groups:
@@ -304,10 +313,10 @@ def set_rate(training: Training, batches: int) -> None:
 
 
 def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> None:
-    """Forward and backward pass of a batch, in parts where gradients are accumulated.
+    """Forward and backward pass of a batch, in parts if gradients are accumulated.
 
     Args:
-        training: What is trained.
+        training: The training.
         batch: This rank's part of the batch, on the device.
         tally: Loss and hits are added to it.
         images: Images of the whole batch, over all ranks.
@@ -320,7 +329,7 @@ def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> 
         partners = None if batch.partner_labels is None else batch.partner_labels[part]
         lam = None if batch.lam is None else batch.lam[part]
         forward = training.quick if len(inputs) == training.usual else training.forward
-        exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once a step
+        exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once per step
         with nullcontext() if exchange else cast(Any, training.forward).no_sync():
             with (
                 training.autocast,
@@ -329,7 +338,7 @@ def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> 
                 logits = forward(inputs).float()
                 lam = weights()
             losses = mixed_cross_entropy(logits, labels, partners, lam, config.augment.label_smoothing)
-            # Ranks average their gradients, so that this is the mean over the whole batch.
+            # Ranks average their gradients, which makes this the mean over the whole batch.
             scaled = losses if training.scaler is None else training.scaler.scale(losses)
             torch.autograd.backward(scaled, torch.full_like(losses, n_ranks / images))
         weighted = weighted_hits(logits.detach(), labels, partners, lam)
@@ -338,7 +347,7 @@ def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> 
 
 
 def update(training: Training) -> None:
-    """The step of the optimizer, on clipped gradients, and of the running average."""
+    """Optimizer step on clipped gradients, and update of the weight average."""
     optimiser, scaler, clip = training.optimiser, training.scaler, training.config.optim.clip_norm
     if clip > 0:
         if scaler is not None:
@@ -346,7 +355,7 @@ def update(training: Training) -> None:
         nn.utils.clip_grad_norm_(training.module.parameters(), clip)
     if scaler is None:
         optimiser.step()
-    else:  # no step where a scaled gradient overflows
+    else:  # the scaler skips the step if a scaled gradient overflows
         scaler.step(optimiser)
         scaler.update()
     if training.ema is not None:
@@ -354,7 +363,11 @@ def update(training: Training) -> None:
 
 
 def check_loss(training: Training, tally: Tally, folder: Path, record: Record | None) -> None:
-    """Raises RunFailed when the loss since the last look is not finite; waits for the device."""
+    """Checks that the loss since the last check is finite; waits for the device.
+
+    Raises:
+        RunFailed: If it is not.
+    """
     loss_sum, _ = tally.sums.tolist()
     if not math.isfinite(loss_sum):
         save(training, tally, folder, record, name="not-finite")
@@ -373,7 +386,17 @@ def show_progress(
     record: Record | None,
     show: Show,
 ) -> None:
-    """Shows how far the epoch is and gives a sign of life. judging: seconds of an evaluation."""
+    """Shows progress within the epoch and writes the heartbeat.
+
+    Args:
+        training: The training.
+        tally: Running sums of the epoch.
+        loader: The training batches.
+        judging: Seconds of the last evaluation, for the ETA.
+        now: Current time on the clock of time.monotonic.
+        record: The run directory.
+        show: Where progress is shown.
+    """
     state, epochs, n_ranks = training.state, training.config.train.epochs, ranks.count()
     tally.looked = now
     loss, lr = tally.sums.tolist()[0] / tally.seen, training.optimiser.param_groups[0]["lr"]
@@ -456,7 +479,7 @@ def end_of_epoch(
 
 
 def evaluate(training: Training, clean: Loader, judges: Mapping[str, Loader], stop: Stop) -> dict[str, float]:
-    """Top-1 on the fixed part of the training images, top-1 and loss on every split in `judges`."""
+    """Returns top-1 on the clean training subset, and top-1 and loss on every split in `judges`."""
     found: dict[str, float] = {}
     ranks.share_buffers(training.judged)
     for split, loader in {"clean_train": clean, **judges}.items():
@@ -472,7 +495,7 @@ def evaluate(training: Training, clean: Loader, judges: Mapping[str, Loader], st
 def save(
     training: Training, tally: Tally, folder: Path, record: Record | None, *, name: str = "last"
 ) -> None:
-    """Saves a checkpoint; only rank 0, the one with a record, writes it."""
+    """Saves a checkpoint; only rank 0, which has a record, writes it."""
     if name == "last":
         training.state.sums = _totals(tally.sums, tally.seen)
     if record is not None:
@@ -490,7 +513,7 @@ def save(
 
 
 def _parts(n: int, count: int) -> list[slice]:
-    """A batch of n images in `count` parts of almost equal size, fewer where a part would hold only one.
+    """Splits a batch of n images into `count` almost equal parts, fewer where a part would have one image.
 
     Batch norm cannot train on a single image.
     """
@@ -500,32 +523,32 @@ def _parts(n: int, count: int) -> list[slice]:
 
 
 def _part_of(inner: Inner | None, part: slice) -> Inner | None:
-    """What a part of a batch leaves to the network; activations are mixed in whole batches only."""
+    """The network's plan for a part of a batch; activations are mixed in whole batches only."""
     return inner if inner is None or inner.box is None else inner._replace(box=inner.box[part])
 
 
 def _generators(device: torch.device) -> list[torch.Generator]:
-    """What a model draws from while it trains.
+    """The random generators that a model uses in training.
 
-    torch.manual_seed asks after every other kind of device too: 0.1 ms a step, a hundred times the rest.
+    torch.manual_seed also seeds every other kind of device: 0.1 ms per step, a hundred times as long.
     """
     own = [torch.cuda.default_generators[torch.cuda.current_device()]] if device.type == "cuda" else []
     return [torch.default_generator, *own]
 
 
 def _reserved(device: torch.device) -> int | None:
-    """The most that this process held of its GPU, in bytes."""
+    """Peak memory that this process reserved on its GPU, in bytes."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None
 
 
 def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:
-    """Loss, lambda-weighted hits and images of all ranks, added in the order of ranks."""
+    """Loss, lambda-weighted hits and images of all ranks, added in rank order."""
     losses, hits, images = zip(*ranks.gather((*sums.tolist(), seen)), strict=True)
     return math.fsum(losses), math.fsum(hits), sum(images)
 
 
 def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bool:
-    """Whether to save at this step. Several ranks agree on it, since a signal may reach only one."""
+    """Whether to save at this step; all ranks agree, since a signal may reach only one."""
     wishes = talk.turn((stop.asked, checkpoint_due), now=now)
     if wishes is None:
         return False
@@ -536,7 +559,10 @@ def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bo
 def _not_finite(
     loss: float, epoch: int, lr: float, recent: Sequence[tuple[int, np.ndarray]], folder: Path
 ) -> Finding:
-    """A loss that is not finite: at which step; on a GPU, at one since the last look (-1: the last)."""
+    """The finding for a loss that is not finite, with its step.
+
+    On a GPU that is one of the steps since the last check (-1: the last).
+    """
     first, ids = recent[0]
     params = {
         "loss": str(loss),

@@ -1,4 +1,4 @@
-"""Networks: timm's, with a stem or patch that suits small images, from scratch or from weights."""
+"""Networks: timm models, with a stem or patch size for small images, from scratch or pretrained."""
 
 import inspect
 import math
@@ -19,7 +19,7 @@ from mixscope.study import display_names
 from mixscope.study.config import Model
 from mixscope.training import convolution, weights
 
-# Arguments of timm that other settings decide, and which.
+# Arguments of timm that are set by other settings.
 DECIDED = {
     "num_classes": "the data",
     "in_chans": "the data",
@@ -36,7 +36,13 @@ FILE_ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A network, where its weights came from (plain values), and how many parameters it has."""
+    """A network.
+
+    Attributes:
+        module: The network.
+        provenance: Origin of its weights, as plain values.
+        parameters: Number of parameters.
+    """
 
     module: nn.Module
     provenance: dict[str, Any]
@@ -44,12 +50,20 @@ class Built:
 
 
 def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
-    """The network of a run. The same seed gives the same bits; global generators are left as they were.
+    """Builds the network of a run. The same seed gives the same bits; global generators are not changed.
 
-    image_size: pixels; a transformer's token grid is made for it. Position and patch embeddings of
-    pretrained weights are resampled to the network's own (timm's own loading); the head is always new, and
-    the same as from scratch.
-    Raises ConfigError for a name, argument or file that does not fit, DataError for weights not to be had.
+    Position and patch embeddings of pretrained weights are resampled to the network's own (by timm); the head
+    is always new, and the same as from scratch.
+
+    Args:
+        model: Settings.
+        n_classes: Number of classes.
+        image_size: Side of the images in pixels; the token grid of a transformer is built for it.
+        seed: Seed of the initial weights.
+
+    Raises:
+        ConfigError: If a name, argument or file does not fit.
+        DataError: If weights are not available.
     """
     arch, _, tag = model.arch.partition(".")
     if not timm.is_model(arch):
@@ -82,9 +96,10 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
 
 
 def missing_weights(model: Model) -> bool:
-    """Whether the weights of a network are yet to be downloaded.
+    """Whether the weights of a network must still be downloaded.
 
-    Raises ConfigError and DataError, as `build` does, for weights that cannot be had.
+    Raises:
+        ConfigError, DataError: As `build`, if weights are not available.
     """
     arch, _, tag = model.arch.partition(".")
     name, file = _weights(arch, tag, model.pretrained)
@@ -92,13 +107,13 @@ def missing_weights(model: Model) -> bool:
 
 
 def patch(module: nn.Module) -> int:
-    """Pixels of a side of the patches that a network cuts images into; 0 where it does not."""
+    """Side of the network's patches in pixels; 0 for a network without patches."""
     size = getattr(getattr(module, "patch_embed", None), "patch_size", None)
     return int(size[0]) if isinstance(size, tuple) else 0
 
 
 def describe(built: Built, model: Model, image_size: int) -> str:
-    """One line for a person: parameters, weights, and how coarsely the model sees the image."""
+    """One line on a network: parameters, weights, and resolution of its last map or tokens."""
     parts = [model.arch, f"{built.parameters / 1e6:.1f} M parameters", built.provenance["weights"]]
     embed = getattr(built.module, "patch_embed", None)
     grid, patch = getattr(embed, "grid_size", None), getattr(embed, "patch_size", None)
@@ -116,7 +131,7 @@ def describe(built: Built, model: Model, image_size: int) -> str:
 
 
 def _arguments(model: Model, arch: str, image_size: int) -> dict[str, Any]:
-    """What timm is given: the user's kwargs; the image size where timm makes the model for one."""
+    """The arguments for timm: the user's kwargs, and the image size for models built for one."""
     arguments = dict(model.kwargs)
     cfg = timm.get_pretrained_cfg(arch)
     if cfg is not None and cfg.fixed_input_size:
@@ -131,7 +146,7 @@ def _create(model: Model, arch: str, arguments: Mapping[str, Any]) -> nn.Module:
         made: nn.Module = timm.create_model(arch, **arguments)
         return made
     except Exception as problem:
-        # timm's models raise what they happen to run into; without weights it is the settings that misfit.
+        # timm's models raise any error; without weights it must be caused by the settings.
         refused = re.search(r"unexpected keyword argument '(\w+)'", str(problem))
         if refused and refused[1] == "patch_size":
             raise ConfigError(f"model.patch_size: {arch} has no patches; leave it out") from problem
@@ -143,14 +158,14 @@ def _create(model: Model, arch: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def _taken(arch: str) -> list[str]:
-    """The names of the arguments that a model takes and a user may give."""
+    """Names of a model's arguments that a user may set."""
     with torch.device("meta"):
         kind = type(timm.create_model(arch))
     return [name for name in inspect.signature(kind).parameters if name not in DECIDED]
 
 
 def _small_stem(module: nn.Module, arch: str) -> None:
-    """3x3, stride 1, no max-pool (He et al., arXiv 1512.03385, section 4.2), drawn like timm's own."""
+    """3x3, stride 1, no max-pool (He et al., arXiv 1512.03385, section 4.2), initialized like timm's own."""
     if not isinstance(module, timm.models.ResNet):
         raise ConfigError(
             f"model.stem=small is for ResNets; {arch} has no convolution and max-pool at its start to replace"
@@ -163,7 +178,7 @@ def _small_stem(module: nn.Module, arch: str) -> None:
 
 
 def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
-    """Raises ConfigError when the model cannot take the images, or would pass over part of them."""
+    """Checks that the model takes images of this size and uses all of each. Raises ConfigError."""
     embed = getattr(module, "patch_embed", None)
     grid, patch = getattr(embed, "grid_size", None), getattr(embed, "patch_size", None)
     if grid and isinstance(patch, tuple) and grid[0] * patch[0] < image_size:
@@ -189,7 +204,11 @@ def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
 
 
 def refuse_single_images(module: nn.Module, arch: str, image_size: int, *, batch_size: int) -> None:
-    """Raises ConfigError when a network cannot train on one image at a time, as batch norm on one value."""
+    """Checks that a network can train with batches of one image; batch norm on a single value cannot.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
     try:
         _answer(module, 1, image_size)
     except Exception as problem:
@@ -201,7 +220,7 @@ def refuse_single_images(module: nn.Module, arch: str, image_size: int, *, batch
 
 
 def _answer(module: nn.Module, count: int, image_size: int) -> object:
-    """What a network answers to so many black images; it is left as it was, running statistics included."""
+    """The network's output for `count` black images; its state is restored, running statistics included."""
     kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -216,14 +235,14 @@ def _answer(module: nn.Module, count: int, image_size: int) -> object:
 
 
 def _is_file(pretrained: bool | str) -> bool:
-    """Whether a file is meant, and not a tag."""
+    """Whether model.pretrained is a file, not a tag."""
     return isinstance(pretrained, str) and ("/" in pretrained or pretrained.endswith(FILE_ENDINGS))
 
 
 def _weights(arch: str, tag: str, pretrained: bool | str) -> tuple[str, Path | None]:
-    """The full timm name of the wanted weights ("" of a file that nobody described), and a local file.
+    """Resolves the weights to their full timm name ("" for an undescribed file), and a local file.
 
-    A tag in model.arch beside a local file says what the file is. A name without a file is the hub's.
+    A tag in model.arch beside a local file describes the file. A name without a file is the hub's.
     """
     where = "model.arch"
     if isinstance(pretrained, str) and not _is_file(pretrained):
@@ -252,11 +271,10 @@ def _local(file: Path) -> Path:
 
 
 def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]) -> None:
-    """Puts weights into a network, all but the head. Raises ConfigError when the rest does not fit exactly.
+    """Loads weights except the head. Raises ConfigError when the rest does not fit exactly.
 
-    timm is lenient as soon as the number of classes differs: it passes over names it misses and names it
-    does not know. So a twin with as many classes as the file is loaded, which timm does strictly, and
-    handed over.
+    timm skips missing and unknown names once the number of classes differs. Therefore a second network with
+    the file's number of classes is loaded, which timm does strictly, and its weights are copied.
     """
     cfg = timm.get_pretrained_cfg(arch)
     heads = (cfg.classifier,) if isinstance(cfg.classifier, str) else tuple(cfg.classifier or ())
@@ -264,7 +282,7 @@ def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]
         content = timm.models.load_state_dict(str(file), weights_only=True)
         classes = [len(content[f"{head}.weight"]) for head in heads if f"{head}.weight" in content]
     except Exception as problem:
-        # Archives, pickles and safetensors each fail in their own ways.
+        # Archives, pickles and safetensors raise different errors.
         raise DataError(
             f"model.pretrained: {file} cannot be read as weights ({_one_line(problem)})"
         ) from problem
@@ -275,7 +293,7 @@ def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]
             arch, pretrained=True, pretrained_cfg_overlay=overlay, **{**arguments, "num_classes": own}
         )
     except Exception as problem:
-        # Without weights the same network was built, so it is the file.
+        # The same network was built without weights, so the file is the cause.
         raise ConfigError(f"model.pretrained: {file} does not fit {arch}: {_misfit(problem)}") from problem
     taken = {name: value for name, value in twin.state_dict().items() if not _inside(name, heads)}
     broken = [name for name, value in taken.items() if not bool(torch.isfinite(value).all())]
@@ -293,7 +311,7 @@ def _inside(name: str, parts: Collection[str]) -> bool:
 
 
 def _misfit(problem: Exception) -> str:
-    """torch's list of misfits, which can fill pages, as its first few names."""
+    """Shortens torch's list of mismatches, which can fill pages, to its first few names."""
     found = []
     for line in str(problem).splitlines():
         names = re.findall(r'"([^"]+)"', line)

@@ -1,4 +1,4 @@
-"""How weights move: optimisers, the learning rate of each step, the running average of weights."""
+"""Optimizers, learning rate schedule, and exponential moving average of weights."""
 
 import copy
 import math
@@ -12,13 +12,13 @@ from mixscope.study.config import Optim
 
 
 def make(module: nn.Module, settings: Optim) -> torch.optim.Optimizer:
-    """The optimiser over the trainable parameters of `module`.
+    """Builds the optimizer over the trainable parameters of `module`.
 
-    Weight decay falls on matrices and filters only: norms, biases, class tokens and position embeddings,
-    everything with one dimension and what timm names in `no_weight_decay()`, are left out of it.
-    A step is one fused pass over the weights: on a CPU a quarter to an eighth of the time of torch's default,
-    which is a tenth of the whole step for a small network. A checkpoint keeps how its optimiser was made, so
-    that a run that began with torch's default goes on with it.
+    Weight decay applies to matrices and filters only: norms, biases, class tokens, position embeddings,
+    everything with one dimension and the names in timm's `no_weight_decay()` are excluded. A step is one
+    fused pass over the weights: on a CPU a quarter to an eighth of the time of torch's default, which is a
+    tenth of the whole step for a small network. A checkpoint records how its optimizer was built, so that a
+    run that began with torch's default resumes with it.
     """
     exempt = set(module.no_weight_decay()) if hasattr(module, "no_weight_decay") else set()  # type: ignore[operator]
     trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
@@ -37,11 +37,11 @@ def make(module: nn.Module, settings: Optim) -> torch.optim.Optimizer:
 
 
 def lr_at(settings: Optim, *, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """The learning rate of a step, counted from 0 over all epochs.
+    """Learning rate of a step, counted from 0 over all epochs.
 
-    Linear from 0 over the warm-up (the last warm-up step has the full rate), then constant, or a cosine to
-    min_lr (Loshchilov & Hutter, arXiv 1608.03983) that would be reached one step after the last. The
-    published study set the rate once an epoch on the same curve; ours moves at every step.
+    Linear warm-up from 0 (the last warm-up step has the full rate), then constant, or a cosine to min_lr
+    (Loshchilov & Hutter, arXiv 1608.03983) that would be reached one step after the last. Updated every step;
+    the published study updated it once per epoch on the same curve.
     """
     warm = round(settings.warmup_epochs * steps_per_epoch)
     if step < warm:
@@ -53,9 +53,11 @@ def lr_at(settings: Optim, *, step: int, steps_per_epoch: int, epochs: int) -> f
 
 
 class Ema:
-    """An exponential running average of a module's weights; buffers (batch-norm statistics) are copied.
+    """Exponential moving average of a module's weights; buffers (batch-norm statistics) are copied.
 
-    `module` is the average, a module of its own. decay: the weight of the past at each update.
+    Attributes:
+        module: The averaged network.
+        decay: Weight of the previous average in each update.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -76,5 +78,9 @@ class Ema:
         return self.module.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Strict. Raises RuntimeError as torch does."""
+        """Loads strictly.
+
+        Raises:
+            RuntimeError: If names or shapes differ, as in torch.
+        """
         self.module.load_state_dict(state)

@@ -1,19 +1,21 @@
-"""What pretrained weights were trained on, as far as it bears on a comparison made with them.
-
-Torch-free: records of runs are read with it too.
-"""
+"""Remarks on pretraining data that bear on a comparison. Torch-free, since records are read with it too."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from mixscope.findings import Finding
 
-# Sets whose classes are among those of ImageNet: all 200 of Tiny-ImageNet are in ImageNet-1k.
+# Data sets whose classes are part of ImageNet: all 200 of Tiny-ImageNet are in ImageNet-1k.
 INSIDE_IMAGENET = ("tiny-imagenet",)
 
 
 def remarks(provenance: Mapping[str, Any], data_name: str) -> list[Finding]:
-    """What a reader must know before believing a comparison made with these weights; empty for scratch."""
+    """Findings that a reader needs before trusting a comparison with these weights; empty from scratch.
+
+    Args:
+        provenance: Origin of the weights, from weights.provenance.
+        data_name: Name of the data set.
+    """
     if provenance["weights"] == "scratch":
         return []
     found = []

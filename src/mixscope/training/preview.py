@@ -1,4 +1,4 @@
-"""What a network is fed: the same images under each arm, drawn from the real loader."""
+"""Preview of mixing methods: the same images under each method, from the real loader."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mixscope import fonts, mixing
+from mixscope.data.disk import save_picture
 from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.data.store import Store
 from mixscope.study import methods
@@ -26,10 +27,20 @@ def mixing_sheet(
 ) -> None:
     """Draws the first images of epoch 0 as every method mixes them, with label weights below (PNG).
 
-    own: methods that do not come with mixscope, by name in settings. All methods share images, crops,
-    partners and lambda. Methods on a patch grid get a grid of 4 x 4. What a network does is not seen:
-    activations of Manifold Mixup are not pixels, and TransMix is drawn with the label weights of its pixels.
-    Raises ConfigError for a method of `own` that cannot be had.
+    All methods share images, crops, partners and lambda. Methods on a patch grid get a grid of 4 x 4. The
+    network's part is not shown: Manifold Mixup does not change pixels, and TransMix is drawn with the label
+    weights of its pixels.
+
+    Args:
+        store: Data set.
+        file: PNG to write.
+        columns: Number of images.
+        seed: Seed of the draws.
+        base: Base augmentation.
+        own: Names in settings of user-defined methods.
+
+    Raises:
+        ConfigError: If a user-defined method cannot be loaded.
     """
     arms = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
     arms |= {name: methods.label(name) for name in own}
@@ -46,13 +57,13 @@ def mixing_sheet(
             sheet.paste(tile, (left, top))
             for line, words in enumerate(captions[column]):
                 draw.text((left, top + TILE + 2 + 13 * line), words[:20], fill="#444444", font=small)
-    sheet.save(file)
+    save_picture(sheet, file)
 
 
 def _first_batch(
     store: Store, arm: str, n: int, seed: int, base: str
 ) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    """Images uint8 (n,H,W,3) and the label weights of each in words."""
+    """Images uint8 (n, H, W, 3), and the label weights of each as text."""
     mixer = mixing.make(
         Augment(mix=arm, per="sample"),
         seed=seed,

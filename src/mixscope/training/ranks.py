@@ -1,6 +1,6 @@
-"""Several processes, one run: who am I, and what do the others say.
+"""Communication between the processes (ranks) of one run.
 
-A run alone is rank 0 of 1, and nothing here costs anything then.
+A run in a single process is rank 0 of 1, at no cost.
 """
 
 import time
@@ -11,21 +11,23 @@ from torch import distributed, nn
 
 T = TypeVar("T")
 
-TALK_SECONDS = 1.0  # about how often ranks tell each other of signals; torchrun kills 30 s after its own
+TALK_SECONDS = (
+    1.0  # approximate interval at which ranks exchange signals; torchrun kills 30 s after its own signal
+)
 
 
 def rank() -> int:
-    """Which of the processes this is, from 0; 0 when it is alone."""
+    """Index of this process, from 0."""
     return distributed.get_rank() if _several() else 0
 
 
 def count() -> int:
-    """How many processes the run has, 1 when it is alone."""
+    """Number of processes of the run."""
     return distributed.get_world_size() if _several() else 1
 
 
 def gather(value: T) -> list[T]:
-    """What every rank has, in the order of ranks, on every rank; all ranks must call it."""
+    """Gathers a value of every rank, in rank order, on every rank; a collective call."""
     if not _several():
         return [value]
     found: list[T | None] = [None] * count()
@@ -34,16 +36,16 @@ def gather(value: T) -> list[T]:
 
 
 def wait() -> None:
-    """Returns when every rank is here."""
+    """Barrier: returns when every rank has called it."""
     if _several():
         distributed.barrier()
 
 
 class Talk:
-    """Ranks tell each other what they wish, about once in TALK_SECONDS, always at the same turn.
+    """Exchange of requests between ranks about every TALK_SECONDS, at the same turn on all ranks.
 
-    A turn is a batch; all ranks take the same turns. How many pass until the next talk follows from what
-    was said in the last one, so that clocks that differ never part the ranks.
+    A turn is a batch. The number of turns until the next exchange follows from the last one, so that
+    different clocks cannot desynchronize the ranks.
     """
 
     def __init__(self) -> None:
@@ -51,7 +53,15 @@ class Talk:
         self._since = time.monotonic()
 
     def turn(self, wish: T, *, now: bool = False) -> list[T] | None:
-        """What every rank wishes, in the order of ranks, or None at a turn without talk; now: with talk."""
+        """Exchanges at some turns.
+
+        Args:
+            wish: This rank's request.
+            now: Exchange at this turn.
+
+        Returns:
+            Requests of all ranks in rank order, None at a turn without exchange.
+        """
         self._left -= 1
         if _several() and self._left > 0 and not now:
             return None
@@ -65,10 +75,10 @@ class Talk:
 
 @torch.no_grad()
 def share_buffers(module: nn.Module) -> None:
-    """Gives every rank the buffers of rank 0, in place; all ranks must call it.
+    """Broadcasts the buffers of rank 0, in place; a collective call.
 
-    In training each rank's batch norm runs over its own images, so the statistics drift apart within a step.
-    Those of rank 0 are the ones that are saved: judged must be the same everywhere.
+    In training each rank's batch norm sees its own images, so the statistics differ after one step. Those of
+    rank 0 are saved, and evaluation must use the same on every rank.
     """
     if _several():
         for buffer in module.buffers():

@@ -1,6 +1,6 @@
-"""Being asked to stop: a signal sets a flag, and the loop looks at it when it is safe to leave.
+"""Graceful stopping: a signal sets a flag that the training loop checks when it is safe to leave.
 
-It is listened to before the heavy libraries are imported, so this file imports none of them.
+Installed before heavy libraries are imported, so this module imports none of them.
 """
 
 import signal
@@ -13,43 +13,50 @@ from types import FrameType
 
 from mixscope.errors import Interrupted
 
-# Slurm and others send SIGUSR1, SIGUSR2 or SIGTERM some time before they kill.
+# Slurm and others send SIGUSR1, SIGUSR2 or SIGTERM some time before killing a job.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
-# One Ctrl-C reaches a rank twice, from the terminal and from torchrun; so it may be with Slurm.
+# One Ctrl-C reaches a rank twice, from the terminal and from torchrun; Slurm may do the same.
 ONCE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class Stop:
-    """asked: the name of the signal that came, None before that.
+    """The stop flag.
 
-    leave: called with that name at once, as long as it is set: while libraries are imported and kernels are
-    compiled nothing is there to be saved, and a user should not wait for them.
+    Attributes:
+        asked: Name of the received signal, None before.
+        leave: Called with that name immediately while it is set: during imports and compilation nothing needs
+            saving, and a user should not wait for them.
     """
 
     asked: str | None = None
     leave: Callable[[str], None] | None = None
 
     def check(self) -> None:
-        """Raises Interrupted when a signal has come."""
+        """Checks the flag.
+
+        Raises:
+            Interrupted: If a signal was received.
+        """
         if self.asked is not None:
             raise Interrupted(f"stopped by {self.asked}; the same command takes the run up again")
 
 
 @contextmanager
 def listening(leave: Callable[[str], None] | None = None) -> Iterator[Stop]:
-    """Within the block the signals only set the flag; one that comes later again does what it did before.
+    """Installs handlers that set the flag during the block; a later signal gets its previous handler.
 
-    leave: see Stop; whoever begins to write sets it to None.
+    Outside the main thread Python delivers no signals, and the flag is never set.
 
-    Outside the main thread Python gives no signals, and the flag is never set.
+    Args:
+        leave: See Stop; set to None by whoever begins to write.
     """
     stop = Stop(leave=leave)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    first: float | None = None  # when; stop.asked may also come from another rank
+    first: float | None = None  # time of the first signal; stop.asked may also be set by another rank
 
     def ask(number: int, _: FrameType | None) -> None:
         nonlocal first

@@ -1,7 +1,7 @@
-"""Pretrained weights: where they come from, and what they have seen, as far as it is known.
+"""Pretrained weights: their origin and pretraining data.
 
-Whether weights already saw MixUp, CutMix or the very classes of the test set decides what a comparison
-with them can say, so it is recorded with every run.
+Whether weights were trained with MixUp, CutMix or the test set's classes limits what a comparison with them
+can show, so it is recorded with every run.
 """
 
 import fnmatch
@@ -18,11 +18,11 @@ from safetensors import SafetensorError, safe_open
 
 from mixscope.errors import DataError
 
-# What a hub may call the weights of a model, the best first.
+# Names of weight files on the hub, in order of preference.
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 HUB_SECONDS = 10.0
 
-# Key of a safetensors header under which `mixscope export` says what the weights have seen, and what it says.
+# Key of the safetensors header in which `mixscope export` records pretraining data, and its fields.
 HEADER = "mixscope"
 SEEN = {
     "training_data": str,
@@ -32,7 +32,7 @@ SEEN = {
     "source": str,
 }
 
-# By timm name and tag, the first pattern that fits. saw_mixup, saw_cutmix: None where no source says it.
+# By timm name and tag, the first matching pattern. saw_mixup, saw_cutmix: None if no source states it.
 _STRIKES_BACK = {
     "saw_mixup": True,
     "saw_cutmix": True,
@@ -70,7 +70,7 @@ AUGREG_LEVELS = {
     "strong2": (0.8, (2, 20)),
 }
 
-# By the part of a timm tag that names a data set.
+# By the part of a timm tag that names the data set.
 TRAINING_DATA = {
     "in1k": "ImageNet-1k",
     "in12k": "ImageNet-12k",
@@ -80,10 +80,16 @@ TRAINING_DATA = {
 
 
 def fetch(name: str) -> Path:
-    """The weights of a timm tag as a file, from the hub's local cache or else from the hub.
+    """Downloads the weights of a timm tag, or finds them in the hub's local cache.
 
-    name: a timm name with its tag ("resnet50.a1_in1k").
-    Raises DataError as `locate` does, and when the download fails.
+    Args:
+        name: timm name with its tag ("resnet50.a1_in1k").
+
+    Returns:
+        The local file.
+
+    Raises:
+        DataError: As `locate`, or if the download fails.
     """
     repository, file, url = locate(name)
     if url is None:
@@ -95,12 +101,18 @@ def fetch(name: str) -> Path:
 
 
 def locate(name: str) -> tuple[str, Path, str | None]:
-    """Where the weights of a timm tag are; downloads nothing.
+    """Finds the weights of a timm tag; downloads nothing.
 
-    Returns the hub's repository, the file (its path in the local cache, or its name on the hub), and its
-    address on the hub, None where it is in the cache.
-    Raises DataError, which names the local-file way, at once when the hub cannot be reached: the hub's own
-    client tries for most of a minute.
+    Args:
+        name: timm name with its tag.
+
+    Returns:
+        Repository on the hub; file (local path if cached, else its name on the hub); address on the hub, None
+        if cached.
+
+    Raises:
+        DataError: If the weights are not available, with instructions to use a local file; immediately when
+            the hub is not reachable, where its own client retries for most of a minute.
     """
     cfg = timm.get_pretrained_cfg(name)
     repository = cfg.hf_hub_id
@@ -120,8 +132,8 @@ def locate(name: str) -> tuple[str, Path, str | None]:
         except EntryNotFoundError as absent:
             problem = absent
         except Exception as unreachable:
-            # The client's errors, those of its HTTP library and of the disk are not one family, and differ
-            # between its versions; to the user they are one: the file cannot be had.
+            # Errors of the client, its HTTP library and the disk have no common base class and differ between
+            # versions; for the user they all mean that the file is not available.
             problem = unreachable
             break
     raise _unreachable(name, url, problem) from problem
@@ -142,10 +154,12 @@ def _mend(name: str, url: str) -> str:
 
 
 def provenance(name: str, file: Path, *, declared: bool) -> dict[str, Any]:
-    """Everything known of the weights in `file`, as plain values for the records.
+    """Everything known about the weights in `file`, as plain values for the records.
 
-    name: a timm name with its tag, or "" where nobody says what the file is: then its name and sha256 are
-    known, and nothing is assumed. declared: only the user says that the file is these weights.
+    Args:
+        name: timm name with its tag, or "" for an undescribed file: then only its name and sha256 are known.
+        file: The weights file.
+        declared: Whether only the user's settings state that the file holds these weights.
     """
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -163,7 +177,7 @@ def provenance(name: str, file: Path, *, declared: bool) -> dict[str, Any]:
 
 
 def exported(file: Path) -> dict[str, Any]:
-    """What the header of a file made by `mixscope export` says of its weights; empty for any other file.
+    """Reads the header that `mixscope export` wrote; empty for any other file.
 
     Args:
         file: A weights file of any kind.
@@ -193,9 +207,10 @@ def exported(file: Path) -> dict[str, Any]:
 
 
 def known(name: str) -> dict[str, Any]:
-    """What weights were trained on and how: training_data, augmentation, saw_mixup, saw_cutmix, source.
+    """Pretraining data and augmentation: training_data, augmentation, saw_mixup, saw_cutmix, source.
 
-    name: a timm name with its tag, or "" for weights that nobody described.
+    Args:
+        name: timm name with its tag, or "" for undescribed weights.
     """
     facts = {"augmentation": "unknown", "saw_mixup": None, "saw_cutmix": None, "source": None}
     cfg = timm.get_pretrained_cfg(name) if name else None
@@ -219,6 +234,6 @@ def _augreg(level: str) -> dict[str, Any]:
 
 
 def _training_data(name: str) -> str:
-    """timm's tags end with the data sets, the first training first: `augreg_in21k_ft_in1k`."""
+    """Parses the data sets at the end of timm's tags, in order of training: `augreg_in21k_ft_in1k`."""
     parts = name.rpartition(".")[2].split("_") if name else []
     return ", then ".join(TRAINING_DATA[part] for part in parts if part in TRAINING_DATA) or "unknown"

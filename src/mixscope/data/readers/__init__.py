@@ -1,1 +1,1 @@
-"""Readers of the layouts that data sets come in: a folder or a file becomes a `Content`."""
+"""Readers of data set layouts: a folder or a file becomes a `Content`."""

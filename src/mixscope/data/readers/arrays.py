@@ -1,4 +1,4 @@
-"""Images that are in memory already, as a split."""
+"""Data sets that are already in memory as arrays."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,12 @@ BLOCK = 500  # images
 
 
 def whole(images: np.ndarray, labels: np.ndarray) -> Split:
-    """A split of all images, uint8 (n, 3, H, W), with labels int64 (n,)."""
+    """Returns a split of all images.
+
+    Args:
+        images: uint8 (n, 3, H, W).
+        labels: int64 (n,).
+    """
     return Split(count=len(images), images=_cut(images), labels=labels)
 
 

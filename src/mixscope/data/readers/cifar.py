@@ -15,7 +15,10 @@ COARSE, FINE, TEN = 20, 100, 10
 
 
 def read_cifar100(folder: Path, wanted: Wanted) -> Content:
-    """The binary layout (train.bin: coarse label, fine label, 3072 bytes of planes) or the python one."""
+    """Reads the binary layout (train.bin.
+
+    Coarse label, fine label, 3072 bytes), the python layout or Parquet.
+    """
     if parquet.files_in(folder):
         found = parquet.read(folder, Wanted(), size=32, label="fine_label", coarse="coarse_label")
         return _checked(found, folder, FINE, COARSE)
@@ -59,14 +62,14 @@ def read_cifar100(folder: Path, wanted: Wanted) -> Content:
         class_names=tuple(names),
         splits={"train": whole(*train[:2]), "test": whole(*test[:2])},
         superclass_names=tuple(coarse),
-        # A class without images is refused when the store is written.
+        # A class without images is rejected when the store is written.
         superclass_of=tuple(superclass.get(fine, 0) for fine in range(len(names))),
     )
     return _checked(found, folder, FINE, COARSE)
 
 
 def read_cifar10(folder: Path, wanted: Wanted) -> Content:
-    """data_batch_1..5 and test_batch, binary (label, 3072 bytes of planes) or python."""
+    """Reads data_batch_1..5 and test_batch, binary (label, 3072 bytes of planes) or python, or Parquet."""
     if parquet.files_in(folder):
         return _checked(parquet.read(folder, Wanted(), size=32), folder, TEN, 0)
     binary = listing.find_file(folder, "data_batch_1.bin")
@@ -100,7 +103,7 @@ def read_cifar10(folder: Path, wanted: Wanted) -> Content:
 
 
 def _checked(content: Content, folder: Path, classes: int, superclasses: int) -> Content:
-    """Raises DataError for another number of classes or superclasses."""
+    """Checks the numbers of classes and superclasses. Raises DataError."""
     counts = (len(content.class_names), len(content.superclass_names))
     if counts != (classes, superclasses):
         named = f"{counts[0]:,} classes" + (f" and {counts[1]:,} superclasses" if superclasses else "")
@@ -110,7 +113,11 @@ def _checked(content: Content, folder: Path, classes: int, superclasses: int) ->
 
 
 def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images uint8 (n,3,32,32), last labels and first labels, int64 (n,), of a binary file."""
+    """Reads a binary file.
+
+    Returns:
+        Images uint8 (n, 3, 32, 32); last and first labels of each record, int64 (n,).
+    """
     length = label_bytes + 3072
     raw = np.fromfile(file, dtype=np.uint8)
     if len(raw) and len(raw) % length and len(raw) % (other := 6147 - length) == 0:
@@ -126,7 +133,7 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same of a python file."""
+    """Reads a file of the python layout; returns as _records."""
     content = load_cifar_pickle(file)
     images = content.get("data")
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
@@ -152,7 +159,7 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
 
 
 def _names(file: Path, *keys: str) -> list[list[str]]:
-    """Lists of names in a meta file of the python layout; Python 2 wrote them as what are bytes now."""
+    """Lists of names in a meta file of the python layout; names written by Python 2 are bytes."""
     meta = load_cifar_pickle(file)
     found = []
     for key in keys:
@@ -161,7 +168,7 @@ def _names(file: Path, *keys: str) -> list[list[str]]:
             if not isinstance(names, list) or not all(isinstance(n, str | bytes) for n in names):
                 raise ValueError("no list of names")
             found.append([n.decode() if isinstance(n, bytes) else n for n in names])
-        except ValueError as problem:  # also what is not UTF-8
+        except ValueError as problem:  # also if it is not UTF-8
             raise DataError(
                 f'its "{key}" is missing or is no list of names; the file is damaged, get it again', path=file
             ) from problem

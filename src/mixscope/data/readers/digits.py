@@ -9,7 +9,7 @@ from mixscope.data.readers.arrays import whole
 
 
 def read_digits(folder: Path, wanted: Wanted) -> Content:
-    """scikit-learn's 1,797 handwritten digits, 8x8, enlarged to 32x32; every fifth of a class is test."""
+    """Reads scikit-learn's 1,797 digits, 8x8, enlarged to 32x32; every fifth image of a class is test."""
     from PIL import Image
     from sklearn.datasets import load_digits
 

@@ -1,4 +1,4 @@
-"""Image files in folders, and their splits."""
+"""Image files in class folders, and their splits."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,17 @@ IMAGE_ENDINGS = (
     *(*JPEG_ENDINGS, ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
-# Files that hold images too, and that a user would miss if they were passed over like a README.
+# Image formats that are not read; skipping them silently, like a README, would lose data.
 OTHER_IMAGES = (".avif", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".tga")
-HOLDOUT = 1  # address in the stream "subset" of the draw of a test split
+HOLDOUT = 1  # address of the drawn test split in the stream "subset"
 
 
 def classes_in(folder: Path) -> list[str]:
-    """The class folders in a split's folder. Raises DataError for an image that is in none."""
+    """Returns the class folders of a split.
+
+    Raises:
+        DataError: If there is none, or an image is outside a class folder.
+    """
     inside = [folder / name for name in listing.names(folder)]
     loose = [p for p in inside if p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES and not p.is_dir()]
     if loose:
@@ -35,17 +39,18 @@ def classes_in(folder: Path) -> list[str]:
 
 
 def images_in(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> tuple[list[str], list[str]]:
-    """Names of the images in a folder, and of the files that are none; without hidden ones, sorted.
+    """Returns the names of the images in a folder, and of other files; without hidden files, sorted.
 
-    Raises DataError for anything inside it but files, and for images with other endings than these.
+    Raises:
+        DataError: If the folder holds anything but files, or images in formats that are not read.
     """
-    with os.scandir(folder) as entries:  # which know what they are, so that 100,000 need not be asked
+    with os.scandir(folder) as entries:  # entries know their type, which saves 100,000 system calls
         plain = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
     found: list[str] = []
     others: list[str] = []
     for name in listing.names(folder):
         if name not in plain and not (path := folder / name).is_file() and path.exists():
-            # A link that leads nowhere is a file that cannot be read.
+            # A broken link is a file that cannot be read.
             what = "a folder" if path.is_dir() else "a device or a pipe"
             raise DataError(f"is {what}, expected images; move it, or what it holds, elsewhere", path=path)
         (found if name.lower().endswith(endings) else others).append(name)
@@ -61,7 +66,7 @@ def images_in(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> tuple[l
 
 
 def paths(folder: Path, names: Sequence[str]) -> list[str]:
-    """Paths as text: to make 100,000 of pathlib's takes a fifth as long as to decode them."""
+    """Paths as text; creating 100,000 pathlib objects takes a fifth of the time to decode the images."""
     ahead = os.path.join(folder, "")
     return [ahead + name for name in names]
 
@@ -76,7 +81,14 @@ def splits_of(
     size: int,
     exact: bool,
 ) -> dict[str, Split]:
-    """Files, labels and boxes of each split; images must be asked for in the order of the splits."""
+    """Decodes the files of each split; images must be consumed in the order of the splits.
+
+    Args:
+        parts: Files, labels and boxes of each split.
+        report: Filled while images are decoded.
+        size: Side of the decoded images in pixels.
+        exact: Reject images of another size instead of resizing them.
+    """
     images = decoding.in_turn([files for files, _, _ in parts.values()], size, exact, report)
     return {
         split: Split(
@@ -90,11 +102,20 @@ def splits_of(
 
 
 def held_out(labels: Sequence[int], fraction: float | None, names: Sequence[str], where: Path) -> np.ndarray:
-    """Which images make a test split, bool (n,): the same share of each class, drawn by a fixed seed.
+    """Draws a test split: the same fraction of each class, by a fixed seed.
+
+    Args:
+        labels: Label of each image.
+        fraction: Fraction of each class.
+        names: Class names, for messages.
+        where: Folder, for messages.
+
+    Returns:
+        bool (n,), whether an image is in the test split.
 
     Raises:
         DataError: If no fraction is given, or a class has a single image.
-        ConfigError: If the fraction is not above 0 and below 1.
+        ConfigError: If the fraction is not between 0 and 1.
     """
     if fraction is None:
         raise DataError(
@@ -122,13 +143,17 @@ def held_out(labels: Sequence[int], fraction: float | None, names: Sequence[str]
 
 
 def check_fraction(fraction: float) -> None:
-    """Raises ConfigError for a share of the images that leaves train or test empty."""
+    """Checks that a fraction is between 0 and 1.
+
+    Raises:
+        ConfigError: If train or test would be empty.
+    """
     if not 0 < fraction < 1:
         raise ConfigError(f"--test-fraction: expected a number above 0 and below 1, got {fraction}")
 
 
 def holdout_note(fraction: float) -> str:
-    """What a user should know of a test split that was drawn."""
+    """The note on a drawn test split."""
     return (
         f"the test split is a share of {fraction:g} of the images of each class, drawn by seed {SPLIT_SEED};"
         " images that resemble each other may be on both sides"
@@ -136,7 +161,7 @@ def holdout_note(fraction: float) -> str:
 
 
 def class_notes(names: Sequence[str]) -> list[str]:
-    """What a user should know of names and number of the classes."""
+    """Notes on names and number of the classes."""
     notes = []
     if len(names) == 1:
         notes.append(f'there is one class only, "{names[0]}": any model reaches 100 %')

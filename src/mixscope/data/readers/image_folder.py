@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mixscope.data import decoding, listing
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.readers import parquet
 from mixscope.data.readers.image_files import (
     class_notes,
@@ -16,7 +16,7 @@ from mixscope.data.readers.image_files import (
 )
 from mixscope.errors import ConfigError, DataError
 
-LARGEST_SIDE = 4096  # of the images of a store
+LARGEST_SIDE = 4096  # px, largest side of stored images
 ROLES = {  # names of folders, in any case
     "train": ("train", "training"),
     "test": ("test", "testing"),
@@ -25,10 +25,14 @@ ROLES = {  # names of folders, in any case
 
 
 def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
-    """An image folder, or Parquet files of images. With `wanted.size` images are resized.
+    """Reads an image folder, or Parquet files of images; with `wanted.size` images are resized.
 
-    No image is passed over: one in another format, outside a class or in a folder inside one is refused.
-    Files that are no images are left out and counted in the notes; hidden ones are not even that.
+    No image is skipped: one in an unsupported format, outside a class folder or in a subfolder of one is
+    rejected. Files that are not images are left out and counted in the notes, except hidden files.
+
+    Raises:
+        DataError: If the layout is wrong or images cannot be read.
+        ConfigError: If a test fraction is given and there is a test split.
     """
     if parquet.files_in(folder):
         return parquet.read(folder, wanted)
@@ -75,7 +79,7 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
         )
     if wanted.size is not None:
         notes.append(f"images resized to {side} px where they had another size")
-    report = decoding.Report()
+    report = decoding.Report(background=wanted.background or WHITE)
     return Content(
         size=side,
         class_names=tuple(names),
@@ -87,12 +91,12 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
         ),
         notes=(*notes, *class_notes(names)),
         late_notes=report.notes,
-        made_with={} if held is not None else {"test_fraction": wanted.test_fraction},
+        made_with=wanted.made_with(divided=held is None),
     )
 
 
 def _roles(folder: Path) -> dict[str, str]:
-    """Names of the folders that are splits, by role. Raises DataError where two have the same role."""
+    """Names of the split folders by role. Raises DataError where two have the same role."""
     found: dict[str, str] = {}
     for name in listing.folders(folder):
         role = next((role for role, known in ROLES.items() if name.lower() in known), None)
@@ -107,7 +111,7 @@ def _roles(folder: Path) -> dict[str, str]:
 
 
 def _held(top: Path, roles: dict[str, str], notes: list[str]) -> Path | None:
-    """The folder that is the test split: test, or else val; a test folder without classes is none."""
+    """The folder of the test split: test, or else val; a test folder without classes does not count."""
     test, val = roles.get("test"), roles.get("val")
     if test is not None and val is not None:
         if not listing.folders(top / test):
@@ -137,7 +141,7 @@ def _files(split: Path, names: list[str], top: Path, notes: list[str]) -> tuple[
         skipped += [place / each for each in others]
     if skipped:
         first = skipped[0].relative_to(top).as_posix()
-        notes.append(f"{len(skipped):,} files that are no images were left out, the first is {first}")
+        notes.append(f"files that are no images, left out: {len(skipped):,}, the first is {first}")
     hidden = listing.hidden_folders(split)
     if hidden:
         notes.append(f"hidden folders of {split.name} were left out: {listing.few(hidden)}")

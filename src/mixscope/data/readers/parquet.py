@@ -1,4 +1,4 @@
-"""Parquet files as Hugging Face's `datasets` writes them: encoded images with their paths, and labels."""
+"""Parquet files as written by Hugging Face's `datasets`: encoded images with paths, and labels."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from mixscope.data import decoding, listing
-from mixscope.data.content import Content, Wanted
+from mixscope.data.content import WHITE, Content, Wanted
 from mixscope.data.decoding import Encoded
 from mixscope.data.readers.image_files import class_notes, held_out, holdout_note, splits_of
 from mixscope.errors import ConfigError, DataError
@@ -27,13 +27,17 @@ SPLITS = {
 
 
 def is_parquet(file: Path) -> bool:
-    """Whether a file's content is Parquet."""
+    """Whether a file is Parquet, by its content."""
     with file.open("rb") as stream:
         return stream.read(4) == MAGIC
 
 
 def files_in(source: Path) -> list[Path]:
-    """The Parquet file that `source` is, or those in it or in the folders in it, sorted."""
+    """The Parquet file `source`, or those in the folder and its subfolders, sorted.
+
+    Raises:
+        DataError: If there are more than MOST_FILES.
+    """
     if source.is_file():
         return [source]
     found, level = [], [source]
@@ -49,14 +53,18 @@ def files_in(source: Path) -> list[Path]:
 def read(
     source: Path, wanted: Wanted, *, size: int | None = None, label: str = "", coarse: str = ""
 ) -> Content:
-    """All Parquet files of a data set, told by their names or folders to be train, test or validation.
+    """Reads all Parquet files of a data set; names or folders tell train, test and validation apart.
 
     Args:
-        source: A file, or a folder of them.
-        wanted: What the user asks for.
-        size: Side of the images, in pixels, where the data set has one.
-        label: Column of the labels; one of LABELS if empty.
-        coarse: Column of the labels of superclasses, if there are any.
+        source: A file, or a folder of files.
+        wanted: The user's choices.
+        size: Side of the images in pixels, if the data set has a fixed size.
+        label: Column of the labels; if empty, one of LABELS.
+        coarse: Column of the superclass labels, if there are any.
+
+    Raises:
+        DataError: If files are damaged, or labels or splits are missing.
+        ConfigError: If a test fraction is given and there is a test split.
     """
     parts, notes = _parts(source), []
     split = {role: _Rows(files, label) for role, files in parts.items()}
@@ -87,7 +95,7 @@ def read(
     side = size or wanted.size or decoding.side(kept[0].again())
     if wanted.size is not None and size is None:
         notes.append(f"images resized to {side} px where they had another size")
-    report = decoding.Report()
+    report = decoding.Report(background=wanted.background or WHITE)
     superclass_names, superclass_of = _superclasses(kept, labels, coarse, len(names)) if coarse else ((), ())
     return Content(
         size=side,
@@ -102,12 +110,12 @@ def read(
         superclass_of=superclass_of,
         notes=(*notes, *class_notes(names)),
         late_notes=report.notes,
-        made_with={} if held is not None else {"test_fraction": wanted.test_fraction},
+        made_with=wanted.made_with(divided=held is None),
     )
 
 
 def _parts(source: Path) -> dict[str, list[Path]]:
-    """Files by role: by the first word of their name, or of a folder around them; one file alone is train."""
+    """Files by role, by the first word of their name or folder; a single file is train."""
     parts: dict[str, list[Path]] = {}
     files = files_in(source)
     for file in files:
@@ -124,11 +132,11 @@ def _parts(source: Path) -> dict[str, list[Path]]:
 
 
 class _Rows(Sequence[Encoded]):
-    """Images of Parquet files, one after the other; slices must be asked for in their order.
+    """Images of several Parquet files as one sequence; slices must be requested in order.
 
     Attributes:
-        values: The labels, as they are stored.
-        names: The names of labels that the files' metadata give.
+        values: Labels as stored.
+        names: Class names from the files' metadata.
         labelled: Whether any label is neither missing nor -1.
     """
 
@@ -166,17 +174,17 @@ class _Rows(Sequence[Encoded]):
         return self.total if self.keep is None else int(self.keep.sum())
 
     def only(self, keep: np.ndarray) -> "_Rows":
-        """The images of some rows, bool (n,)."""
+        """Restricts to some rows, bool (n,)."""
         other = object.__new__(_Rows)
         other.__dict__ = {**self.__dict__, "keep": keep, "_rest": None, "_at": 0}
         return other
 
     def again(self) -> Iterator[Encoded]:
-        """The images from the first one on, whatever was read before."""
+        """Iterates over the images from the first one, whatever was read before."""
         return self._read()
 
     def column(self, name: str) -> list[Any]:
-        """The values of another column. Raises DataError where there is none."""
+        """Values of another column. Raises DataError if it is missing."""
         return [
             v
             for t, f in zip(self.tables, self.files, strict=True)
@@ -227,7 +235,7 @@ def _damaged(file: Path, problem: Exception) -> DataError:
 
 
 def _names(schema: Any, label: str) -> list[str] | None:
-    """Names of classes in the metadata that `datasets` writes, if they are there."""
+    """Class names in the metadata that `datasets` writes, if present."""
     try:
         about = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -236,7 +244,7 @@ def _names(schema: Any, label: str) -> list[str] | None:
 
 
 def _names_and_labels(kept: Sequence[_Rows], notes: list[str]) -> tuple[list[str], list[np.ndarray]]:
-    """Names of the classes, and labels of each part, int64 (n,)."""
+    """Class names, and labels of each part, int64 (n,)."""
     values = [rows.values.to_pylist() for rows in kept]
     for rows, some in zip(kept, values, strict=True):
         wrong = next((i for i, v in enumerate(some) if type(v) not in (int, str)), None)
@@ -263,7 +271,7 @@ def _names_and_labels(kept: Sequence[_Rows], notes: list[str]) -> tuple[list[str
 def _superclasses(
     kept: Sequence[_Rows], labels: Sequence[np.ndarray], column: str, n_classes: int
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Names of superclasses, and that of each class. Raises DataError for a class in two of them."""
+    """Names of superclasses, and that of each class. Raises DataError for a class in two superclasses."""
     groups = [np.array(rows.column(column), np.int64) for rows in kept]
     table = kept[0].tables[0]
     names = _names(table.schema_arrow, column) or [str(i) for i in range(max(g.max() for g in groups) + 1)]

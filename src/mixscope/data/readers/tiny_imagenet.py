@@ -15,10 +15,14 @@ Boxes = dict[str, tuple[int, ...]]
 
 
 def read_tiny_imagenet(folder: Path, wanted: Wanted) -> Content:
-    """Test labels are not public, so the labelled val split becomes the test split.
+    """Reads Tiny-ImageNet; the labelled val split becomes the test split, since test labels are not public.
 
-    In the original, val images lie in one folder and val_annotations.txt says which class and box each has.
-    Rearranged copies have a folder a class, with or without annotations; their images come in the same order.
+    In the original, val images are in one folder and val_annotations.txt gives the class and box of each.
+    Rearranged copies have a folder per class, with or without annotations; their images are read in the same
+    order.
+
+    Raises:
+        DataError: If files are missing or contradict each other.
     """
     if parquet.files_in(folder):
         found = parquet.read(folder, wanted, size=64)
@@ -64,7 +68,7 @@ def _train(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
     files: list[str] = []
     labels: list[int] = []
     boxes: list[tuple[int, ...]] = []
-    listed, short = 0, 0  # images that the files of boxes name and that are not there; classes that lack some
+    listed, short = 0, 0  # images listed in box files but missing; classes that lack some
     boxed = any((top / "train" / wnid / f"{wnid}_boxes.txt").exists() for wnid in class_of)
     for wnid in class_of:
         own = listing.need(top, f"train/{wnid}", TITLE)
@@ -102,7 +106,7 @@ def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
             f"names {strangers[0]}, which is not in wnids.txt; expected one of it", path=notes_file
         )
     place_of, found = _val_images(val, class_of)
-    if not found:  # the original: all in one folder
+    if not found:  # the original layout: all in one folder
         listing.need(top, "val/val_annotations.txt", TITLE)
         found = told
     elif box_of:
@@ -127,7 +131,7 @@ def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
 
 
 def _val_images(val: Path, class_of: dict[str, int]) -> tuple[dict[str, Path], dict[str, str]]:
-    """The folder of each val image by name, and its class where folders say it."""
+    """The folder of each val image by name, and its class if the folders give it."""
     if (val / "images").is_dir() and (names := images_in(val / "images", JPEG_ENDINGS)[0]):
         return dict.fromkeys(names, val / "images"), {}
     place_of: dict[str, Path] = {}
@@ -152,7 +156,7 @@ def _val_images(val: Path, class_of: dict[str, int]) -> tuple[dict[str, Path], d
 
 
 def _compare(top: Path, notes_file: Path, told: dict[str, str], place_of: dict[str, Path]) -> None:
-    """Raises DataError where annotations and val images are not the same."""
+    """Checks that annotations and val images agree. Raises DataError."""
     missing = sorted(set(told) - set(place_of))
     unknown = sorted(set(place_of) - set(told))
     if missing or unknown:
@@ -169,7 +173,7 @@ def _compare(top: Path, notes_file: Path, told: dict[str, str], place_of: dict[s
 
 
 def _annotations(file: Path, *, first: int) -> Boxes:
-    """Boxes by file name of a Tiny-ImageNet annotation file; `first` is the column of x0."""
+    """Reads boxes by file name from an annotation file; `first` is the column of x0."""
     rows: Boxes = {}
     for number, line in enumerate(listing.lines(file), start=1):
         cells = line.split("\t")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mixscope.claims import contrasts, samples, verdicts
-from mixscope.claims.contrasts import Interval
+from mixscope.claims.contrasts import POINTS, Interval
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
@@ -79,6 +79,10 @@ def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> I
     known = [sample for sample in found if sample is not None]
     if len(known) < len(cells):
         return None
+    if len(known) == 1:
+        share = contrasts.mean(known[0])
+        ends = {name: POINTS * getattr(share, name) for name in ("estimate", "low", "high")}
+        return Interval(**ends, level=share.level)
     return contrasts.points(known, list(weights)).interval()
 
 

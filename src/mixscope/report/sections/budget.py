@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mixscope.claims.budget import Budget
 from mixscope.formatting import signed
 from mixscope.report import plots
-from mixscope.report.grouping import series_of
+from mixscope.report.grouping import series_of, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Key, Line, Ribbon
 from mixscope.report.story import Story
@@ -56,7 +56,7 @@ def _budget(
     for series, label, budget in lines_of:
         seeds = budget.seeds
         if len(seeds) > 1:
-            for seed in seeds:
+            for seed in some(seeds):
                 points = [(float(p.epoch), p.by_seed[seed]) for p in budget.points if seed in p.by_seed]
                 hint = f"{label}, {words('page.seed', seed=seed)}"
                 curves.append(Line(series=series, points=points, look="thin", hint=hint))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mixscope.claims.verdicts import Verdict
 from mixscope.formatting import signed
 from mixscope.report import plots
+from mixscope.report.grouping import some
 from mixscope.report.naming import spoken, stratum_name, word
 from mixscope.report.plots import Bar, Figure
 from mixscope.report.story import Story
@@ -49,7 +50,7 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
                     value=f"{signed(points.estimate)} [{signed(points.low)}, {signed(points.high)}]",
                     margin=verdict.margin,
                     inner=(narrow.low, narrow.high) if narrow else None,
-                    seeds=list(reading.by_seed.values()),
+                    seeds=some(reading.by_seed.values()),
                     hollow=reading.seeds < 2 or bool(reading.gates),
                     hint=rows[-1],
                 )

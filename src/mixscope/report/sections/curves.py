@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from mixscope.formatting import number
 from mixscope.report import plots
-from mixscope.report.grouping import arm_keys, mates, series_of
+from mixscope.report.grouping import arm_keys, mates, series_of, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Line
 from mixscope.report.story import Cell, Story
@@ -56,7 +56,7 @@ def _curves(
             ]
             hint = f"{words('curves.published')}: {words.level(arm or cell.experiment)} ({log.segment})"
             drawn.append(Line(series=series, points=points, look="ghost", hint=hint))
-        for run in cell.runs:
+        for run in some(cell.runs):
             hint = f"{words.level(arm or cell.experiment)}, {words('page.seed', seed=run.seed)}"
             split = judged_split(run)
             keys = {

@@ -2,7 +2,7 @@
 
 from mixscope.formatting import number, signed
 from mixscope.report import plots
-from mixscope.report.grouping import mates, series_of, shorter
+from mixscope.report.grouping import mates, series_of, shorter, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure
 from mixscope.report.story import Cell, Story
@@ -41,8 +41,8 @@ def charts(told: Story, words: Words) -> list[Figure]:
                 plots.Pair(
                     name=name,
                     series=series_of(told, before.levels.get(roles.augmentation or "")),
-                    before=list(before.by_seed["top1"].values()),
-                    after=list(after.by_seed["top1"].values()),
+                    before=some(before.by_seed["top1"].values()),
+                    after=some(after.by_seed["top1"].values()),
                     value=signed(b - a),
                     group=group if group != last else "",
                 )

@@ -6,12 +6,13 @@ from markupsafe import Markup
 
 from mixscope.formatting import number
 from mixscope.report import plots
-from mixscope.report.grouping import arms_together, by_data, series_of, shorter
+from mixscope.report.grouping import arms_together, by_data, series_of, shorter, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Row
 from mixscope.report.sections import answer
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
+from mixscope.results import tables
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
@@ -33,14 +34,13 @@ def charts(told: Story, words: Words) -> list[Figure]:
                 else cell.experiment
             )
             mean = cell.mean("top1")
-            deviation = cell.deviation("top1")
             rows.append(
                 Row(
                     name=name,
                     series=series_of(told, cell.levels.get(told.roles.augmentation or "")),
-                    seeds={words("page.seed", seed=s): v for s, v in cell.by_seed["top1"].items()},
+                    seeds={words("page.seed", seed=s): v for s, v in some(cell.by_seed["top1"].items())},
                     mean=mean if cell.seeds > 1 else None,
-                    value=number(mean) + (f" ± {number(deviation)}" if deviation is not None else ""),
+                    value=tables.shown("top1", mean, cell.deviation("top1")),
                     published=(cell.published or {}).get("top1"),
                     group=group if group != before else "",
                 )
@@ -65,9 +65,12 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 def metrics(told: Story) -> list[str]:
     """The metrics beside top-1 that have a column: all of a study's, else those that are known."""
-    every = ("top5", "recall", "precision", "f1", "nll", "ece")
     planned = told.results.plan is not None
-    return [name for name in every if planned or any(cell.mean(name) is not None for cell in told.cells)]
+    return [
+        name
+        for name in tables.METRICS[1:]
+        if planned or any(cell.mean(name) is not None for cell in told.cells)
+    ]
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
@@ -103,7 +106,7 @@ def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Ma
             series,
             hint=f"{words('page.seed', seed=seed)}: {number(value)} %",
         )
-        for seed, value in cell.by_seed["top1"].items()
+        for seed, value in some(cell.by_seed["top1"].items())
     ]
     line = plots.rule(0, 10, 96, 10, "grid")
     return Markup(

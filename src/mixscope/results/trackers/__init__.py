@@ -6,8 +6,9 @@
     event_files     TensorBoard's event files
     wandb_runs      offline runs of Weights & Biases
     mlflow_store    MLflow's local store, mlruns/
+    wandb_charts    charts that W&B's web page exports as CSV
 
-Tables that a tracker's web page exports as CSV are read as any table of runs.
+Tables of runs that a tracker's web page exports as CSV are read as any table of runs.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from mixscope.results.trackers import (
     mlflow_store,
     timm_summary,
     trainer_state,
+    wandb_charts,
     wandb_runs,
 )
 from mixscope.results.trackers.logged import LoggedRun
@@ -31,6 +33,7 @@ _READERS: dict[str, tuple[tuple[str, ...], Callable[[Path, list[Path]], list[Log
     "W&B": (wandb_runs.FILES, wandb_runs.read),
     "MLflow": (mlflow_store.FILES, mlflow_store.read),
     "TensorBoard": (event_files.FILES, event_files.read),
+    "W&B chart": (wandb_charts.FILES, wandb_charts.read),
 }
 
 
@@ -52,10 +55,10 @@ def read(source: Path) -> tuple[str, list[LoggedRun]]:
     if found:
         program, files = next(iter(found.items()))
         return program, _READERS[program][1](source.parent if source.is_file() else source, files)
-    known = ", ".join(p for patterns, _ in _READERS.values() for p in patterns)
+    known = ", ".join(p for patterns, _ in _READERS.values() for p in patterns if p not in wandb_charts.FILES)
     raise DataError(
-        f"{source}: holds no log that is known ({known}); a table of runs in CSV, one row a run, is read by"
-        " `mixscope judge FILE` as it is"
+        f"{source}: holds no log that is known ({known}, charts exported by W&B); a table of runs in CSV,"
+        " one row a run, is read by `mixscope judge FILE` as it is"
     )
 
 
@@ -67,6 +70,8 @@ def kinds(source: Path) -> dict[str, list[Path]]:
             files = [source] if any(source.match(p) for p in patterns) else []
         else:
             files = sorted({f for p in patterns for f in source.rglob(p) if f.is_file()})
+        if patterns == wandb_charts.FILES:  # whose name says nothing
+            files = [file for file in files if wandb_charts.holds(file)]
         if files:
             found[program] = files
     return found

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.findings import Finding
 from mixscope.results import columns, vocabulary
 from mixscope.results.table_files import Line, Table
 from mixscope.results.trackers.logged import LoggedRun, is_seed
@@ -21,10 +22,10 @@ _NOT_A_FACTOR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A table of runs and what was found out, a sentence each."""
+    """A table of runs and what was found out."""
 
     table: Table
-    notes: tuple[str, ...]
+    notes: tuple[Finding, ...]
 
 
 def table(
@@ -67,18 +68,15 @@ def table(
         seed = "" if run.seed is None else str(run.seed)
         cells = (*(levels[f][number - 1] for f in levels), seed, state, "" if value is None else repr(value))
         rows.append(Line(number, cells))
-    rule = "at the last epoch" if chosen_by is None else f"at the epoch with the best {chosen_by}"
+    rule = "last" if chosen_by is None else "best"
     if all(sum(reported in row for row in run.epochs) <= 1 for run in runs):
-        rule = "as logged once in each"
-    said = [f"{reported} {rule} of {len(runs)} runs", *notes]
+        rule = "once"
+    about = {"metric": reported, "by": chosen_by or "", "runs": len(runs)}
+    said = [Finding(f"read-metric-{rule}", params=about), *notes]
     if chosen_by == reported:
-        said.append(
-            f"{reported} is selected on what it reports: the best of its own epochs flatters every run"
-        )
+        said.append(Finding("read-selected", params={"metric": reported}))
     if ends and chosen_by is None and min(ends) < max(ends):
-        said.append(
-            f"runs end at different epochs ({min(ends):g} to {max(ends):g}): unfinished or stopped early?"
-        )
+        said.append(Finding("read-ends", params={"first": f"{min(ends):g}", "last": f"{max(ends):g}"}))
     if not any(row.cells[-3] for row in rows):
         headings = (*levels, "state", reported)
         rows = [Line(r.number, (*r.cells[:-3], *r.cells[-2:])) for r in rows]
@@ -122,7 +120,7 @@ def _value(run: LoggedRun, metric: str, chosen_by: str | None) -> tuple[float | 
     return rows[-1][metric], rows[-1].get("epoch", 0.0)
 
 
-def _levels(runs: Sequence[LoggedRun], wanted: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+def _levels(runs: Sequence[LoggedRun], wanted: Sequence[str]) -> tuple[dict[str, list[str]], list[Finding]]:
     """`{factor: level of each run}`, and what is to be said of it."""
     keys = list(dict.fromkeys(k for run in runs for k in run.settings))
     for factor in wanted:
@@ -138,9 +136,7 @@ def _levels(runs: Sequence[LoggedRun], wanted: Sequence[str]) -> tuple[dict[str,
     if len(runs) == 1 and known:
         return known, []
     named = _of_names([run.bare_name for run in runs])
-    return known | named, [
-        "settings are not recorded or do not vary: experiments are told apart by their names"
-    ]
+    return known | named, [Finding("read-names")]
 
 
 def _may_be_factor(key: str) -> bool:

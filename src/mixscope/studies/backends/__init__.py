@@ -15,6 +15,7 @@ import yaml
 from mixscope.runs import records
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
+from mixscope.threads import COUNT, COUNTS
 
 
 class Work(Protocol):
@@ -54,10 +55,10 @@ def threads(count: int) -> dict[str, str]:
 
     On a machine that others use too, threads that have no core of their own wait for each other.
     """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    wanted = os.environ.get(COUNT, "")
     if wanted.isdecimal() and 0 < int(wanted) < count:
         count = int(wanted)
-    return {name: str(count) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    return {name: str(count) for name in COUNTS}
 
 
 def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:

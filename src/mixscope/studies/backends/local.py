@@ -1,6 +1,8 @@
 """A study's runs on this machine: a process for each, in a process group of its own."""
 
+import dataclasses
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -12,8 +14,10 @@ from typing import IO, Any
 import psutil
 
 from mixscope.studies.backends import Work, command, threads
+from mixscope.studies.backends.forked import Forked, ForkServer, left_behind, possible
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
+from mixscope.threads import Threads
 
 
 @dataclass(slots=True)
@@ -124,7 +128,11 @@ def _trains_into(line: Sequence[str], process: psutil.Process) -> Path | None:
 
 
 class Local:
-    """This machine: a sub-process for each run, with the threads and the environment of its slot."""
+    """This machine: a process for each run, with the threads and the environment of its slot.
+
+    fork: whether runs start as forks of a process that has imported everything, where the system can.
+    decided: the cores that all slots share, and how their threads wait.
+    """
 
     def __init__(
         self,
@@ -134,28 +142,67 @@ class Local:
         threads: int,
         environments: Sequence[Mapping[str, str]],
         extra: Sequence[str],
+        fork: bool = False,
+        decided: Threads | None = None,
     ) -> None:
         self.out, self.root, self.extra = out, root, extra
         self.threads, self.environments = threads, environments
+        self.fork = fork and possible()
+        self.server: ForkServer | None = None
+        self.settings: dict[str, str] = {}
+        if decided is not None:
+            why = f"a slot's share of {decided.why}"
+            self.settings = dataclasses.replace(decided, count=None, why=why).environment
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
         """Runs of this machine that are trained now, also those that have not written a record yet."""
         runs = {self.out / s.run.directory: s.run for s in found if s.state not in ("done", "conflict")}
-        return [(runs[place], Adopted(process)) for place, process in training(runs).items()]
+        processes, host = training(runs), socket.gethostname()
+        for place, run in runs.items():
+            forked = left_behind(self.out / "logs" / f"{run.directory}.pid", host)
+            if forked is not None:
+                processes.setdefault(place, forked)
+        return [(runs[place], Adopted(process)) for place, process in processes.items()]
 
     def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
         return [self._start(planned, slot) for planned, slot in batch]
 
+    def close(self) -> None:
+        """Nothing more is started; what runs goes on."""
+        if self.server is not None:
+            self.server.close()
+
     def _start(self, planned: PlannedRun, slot: int) -> Work:
         line = command(planned, out=self.out, root=self.root, extra=self.extra)
         share = self.environments[slot % len(self.environments)]
-        log = (self.out / "logs" / f"{planned.directory}.log").open("ab")
-        process = subprocess.Popen(
-            line,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **threads(self.threads), **share},
-            start_new_session=True,  # so that the whole group can be stopped, and Ctrl-C reaches us alone
-        )
-        return Process(process.pid, process, log)
+        log = self.out / "logs" / f"{planned.directory}.log"
+        environment = {**os.environ, **self.settings, **threads(self.threads)}
+
+        def spawn() -> Process:
+            file = log.open("ab")
+            process = subprocess.Popen(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**environment, **share},
+                start_new_session=True,  # so that the group can be stopped, and Ctrl-C reaches us alone
+            )
+            return Process(process.pid, process, file)
+
+        server = self._serving(environment) if self.fork else None
+        if server is None:
+            return spawn()
+        words = line[line.index("mixscope") + 1 :]
+        return Forked(server, server.start(words, log=log, environment=share), spawn)
+
+    def _serving(self, environment: Mapping[str, str]) -> ForkServer | None:
+        """The fork server; a new one where it was killed, None where it cannot be had."""
+        if self.server is not None:
+            self.server.look()
+            if not self.server.ended:
+                return self.server
+            if not self.server.ready:
+                return None
+        self.server = ForkServer(log=self.out / "logs" / "fork-server.log", environment=environment)
+        return self.server

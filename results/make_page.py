@@ -1,0 +1,334 @@
+"""Writes docs/results.md, docs/results.ko.md and the headline of both READMEs from the bundles here.
+
+    python results/make_page.py            # writes
+    python results/make_page.py --check    # exits 1 where a page differs from the bundles
+
+Every figure on the pages is computed here from the bundles; the sentences around them are in `page.en.md` and
+`page.ko.md`, where `{name}` stands for what the function of that name returns.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import mixscope
+from mixscope import Results, i18n
+from mixscope.claims.judgement import Contrasted
+from mixscope.claims.verdicts import Verdict
+from mixscope.results import folders, tables
+from mixscope.results.results import Run
+from mixscope.study import matrix
+
+HERE = Path(__file__).parent
+STUDY, SHORT = "resnet-vs-vit-two-cores", "resnet-vs-vit-two-cores-short"
+TUNING, PILOT, PRETRAINING = "two-cores-tuning", "two-cores-pilot", "two-cores-pretraining"
+LEVELS = {
+    "cifar100": "CIFAR-100",
+    "tiny-imagenet": "Tiny-ImageNet",
+    "cifar100-64px": "CIFAR-100, 64 px",
+    "tiny-imagenet-32px": "Tiny-ImageNet, 32 px",
+    "resnet": "ResNet",
+    "vit": "ViT",
+    "default": "Default",
+    "mixup": "MixUp",
+    "cutmix": "CutMix",
+}
+WORDS = {
+    "en": {
+        "scratch": "scratch",
+        "pretrained": "pretrained",
+        "experiment": "experiment",
+        "data": "data",
+        "model": "model",
+        "augmentation": "augmentation",
+        "weights": "weights",
+        "seeds": "seeds",
+        "network": "network",
+        "rate": "learning rate",
+        "validation": "validation",
+        "test": "test",
+        "epochs": "epochs",
+        "contrast": "contrast",
+        "estimate": "estimate (points)",
+        "interval": "95 % CI",
+        "claim": "claim",
+        "verdict": "verdict",
+        "runs": "runs",
+        "hours": "hours",
+        "study": "study",
+        "sum": "sum",
+        "gain": "gain of {0} for {1}",
+        "missing": "no finished run yet",
+        "all done": "All {0} planned runs are done.",
+        "not done": "{0} of {1} planned runs are done; seeds with all 24 experiments: {2}. Not done: {3}.",
+        "reason pending": "{0} not begun, for want of computing time",
+        "reason other": "{0} {1}",
+        "none": "none",
+    },
+    "ko": {
+        "scratch": "처음부터",
+        "pretrained": "사전 학습",
+        "experiment": "실험",
+        "data": "데이터",
+        "model": "모델",
+        "augmentation": "증강",
+        "weights": "가중치",
+        "seeds": "시드",
+        "network": "모델",
+        "rate": "학습률",
+        "validation": "검증",
+        "test": "테스트",
+        "epochs": "에폭",
+        "contrast": "대비",
+        "estimate": "추정값(포인트)",
+        "interval": "95% 신뢰구간",
+        "claim": "가설",
+        "verdict": "판정",
+        "runs": "실행",
+        "hours": "시간",
+        "study": "연구",
+        "sum": "합계",
+        "gain": "{1}의 {0} 이득",
+        "missing": "끝난 실행 없음",
+        "all done": "계획한 실행 {0}개가 모두 끝났다.",
+        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 모두 끝난 시드: {2}. 남은 실행: {3}.",
+        "reason pending": "계산 시간이 모자라 시작하지 않은 실행 {0}개",
+        "reason other": "{1} 상태인 실행 {0}개",
+        "none": "없음",
+    },
+}
+
+
+@cache
+def bundle(name: str) -> Results:
+    """The results of a study from its bundle beside this file; without one all of its runs are pending."""
+    if not (HERE / name).exists():
+        return folders.of_plan(matrix.load(name), HERE / name)
+    return mixscope.load(HERE / name)
+
+
+class Page:
+    """The parts of a page in one language; each method is a part, named as in the text."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang, self.words = lang, WORDS[lang]
+
+    def level(self, name: str) -> str:
+        """A level's name in the page's language."""
+        return LEVELS.get(name) or self.words.get(name, name)
+
+    def table(self, heads: list[str], rows: list[list[str]]) -> str:
+        """A Markdown table; heads are keys of WORDS, or stand as they are."""
+        titles = [self.words.get(head, head) for head in heads]
+        lines = [titles, ["---"] * len(heads), *rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    # --- the parts ------------------------------------------------------------------------------------
+
+    def state(self) -> str:
+        """Which runs are done, and why others are not."""
+        results = bundle(STUDY)
+        left = [run.state for run in results.runs if not run.done]
+        if not left:
+            return self.words["all done"].format(len(results.runs))
+        reasons = [
+            self.words["reason pending" if state == "pending" else "reason other"].format(
+                left.count(state), state
+            )
+            for state in sorted(set(left))
+        ]
+        whole = ", ".join(str(seed) for seed in complete(results)) or self.words["none"]
+        return self.words["not done"].format(len(results.done), len(results.runs), whole, "; ".join(reasons))
+
+    def n_seeds(self) -> str:
+        """The number of complete seeds."""
+        return str(len(complete(bundle(STUDY))))
+
+    def overall(self) -> str:
+        """The 24 experiments, a row each."""
+        rows = []
+        for row in tables.rows(bundle(STUDY)):
+            told = [
+                row["experiment"],
+                *(self.level(row[key]) for key in ("dataset", "model", "augmentation")),
+            ]
+            told.append(self.level(row["pretrained"]))
+            told += [_spread(row[m], row[f"{m}_sd"]) for m in ("top1", "top5", "precision", "recall", "f1")]
+            rows.append([*told, str(row["seeds"])])
+        heads = ["experiment", "data", "model", "augmentation", "weights"]
+        return self.table([*heads, "top-1", "top-5", "precision", "recall", "F1", "seeds"], rows)
+
+    def gains(self) -> str:
+        """The gain of each augmentation over the default one."""
+        rows = []
+        for augmentation in ("mixup", "cutmix"):
+            found = mixscope.contrast(bundle(STUDY), {"augmentation": {augmentation: 1, "default": -1}})
+            for one in found:
+                rows.append([LEVELS[augmentation], *self._where(one.stratum), *self._estimate(one)])
+        rows.sort(key=lambda row: row[1:4])
+        heads = ["augmentation", "data", "model", "weights", "estimate", "interval", "seeds"]
+        return self.table(heads, rows)
+
+    def pretraining(self) -> str:
+        """What pretrained weights add, by augmentation."""
+        contrast = mixscope.contrast(bundle(STUDY), {"pretrained": {"pretrained": 1, "scratch": -1}})
+        rows = [
+            [*(self.level(one.stratum[f]) for f in ("data", "model", "augmentation")), *self._estimate(one)]
+            for one in contrast
+        ]
+        return self.table(["data", "model", "augmentation", "estimate", "interval", "seeds"], rows)
+
+    def budget(self) -> str:
+        """Gains from scratch on CIFAR-100 after few epochs and after many."""
+        rows = []
+        for name, where in ((SHORT, None), (STUDY, {"data": "cifar100", "pretrained": "scratch"})):
+            results = bundle(name)
+            epochs = str(max(e.config.train.epochs for e in results.experiments if e.config))
+            for augmentation in ("mixup", "cutmix"):
+                weights = {"augmentation": {augmentation: 1, "default": -1}}
+                for one in mixscope.contrast(results, weights, where=where):
+                    who = self.words["gain"].format(LEVELS[augmentation], self.level(one.stratum["model"]))
+                    rows.append([who, epochs, *self._estimate(one)])
+        rows.sort(key=lambda row: row[0])
+        return self.table(["contrast", "epochs", "estimate", "interval", "seeds"], rows)
+
+    def verdicts(self) -> str:
+        """The verdict of each claim."""
+        rows = []
+        for verdict in mixscope.judge(bundle(STUDY)):
+            if not verdict.secondary:
+                text = verdict.text.get(self.lang, verdict.text["en"])
+                rows.append([verdict.claim, text, verdict.verdict, self._why(verdict)])
+        return self.table(["claim", "contrast", "verdict", ""], rows)
+
+    def readings(self) -> str:
+        """Each claim by stratum."""
+        rows = []
+        for verdict in mixscope.judge(bundle(STUDY)):
+            if verdict.secondary:
+                continue
+            for reading in verdict.readings:
+                where = ", ".join(self.level(level) for level in reading.stratum.values())
+                points = reading.points
+                told = ["", ""]
+                if points is not None:
+                    told = [f"{points.estimate:+.2f}", f"{points.low:+.2f} … {points.high:+.2f}"]
+                rows.append([verdict.claim, where, *told, reading.verdict])
+        return self.table(["claim", "data", "estimate", "interval", "verdict"], rows)
+
+    def tuning(self) -> str:
+        """The trials of learning rates."""
+        rows = []
+        for run in bundle(TUNING).done:
+            levels = bundle(TUNING).experiment(run.experiment).levels
+            rate = f"{run.config.optim.lr:g}" if run.config else ""
+            rows.append([self.level(levels["model"]), rate, _top1(run, "val"), _top1(run, "test")])
+        return self.table(["network", "rate", "validation", "test"], rows)
+
+    def pilot(self) -> str:
+        """The trials of the training budget."""
+        rows = []
+        for run in bundle(PILOT).done:
+            levels = bundle(PILOT).experiment(run.experiment).levels
+            told = [self.level(levels["model"]), self.level(levels["augmentation"]), str(len(run.epochs))]
+            rows.append([*told, _top1(run, "val"), _top1(run, "test")])
+        return self.table(["network", "augmentation", "epochs", "validation", "test"], rows)
+
+    def sources(self) -> str:
+        """The networks that pretrained experiments begin from."""
+        rows = []
+        for run in bundle(PRETRAINING).done:
+            levels = bundle(PRETRAINING).experiment(run.experiment).levels
+            rows.append(
+                [
+                    self.level(levels["data"]),
+                    self.level(levels["model"]),
+                    str(len(run.epochs)),
+                    _top1(run, "test"),
+                ]
+            )
+        return self.table(["data", "network", "epochs", "test"], rows)
+
+    def cost(self) -> str:
+        """Wall time of the runs by study."""
+        rows, total = [], 0.0
+        for name in (TUNING, PRETRAINING, PILOT, STUDY, SHORT):
+            done = bundle(name).done
+            hours = sum(run.provenance.seconds or 0.0 for run in done if run.provenance) / 3600
+            total += hours
+            rows.append([f"`{name}`", str(len(done)), f"{hours:.1f}"])
+        rows.append([self.words["sum"], str(sum(int(row[1]) for row in rows)), f"{total:.1f}"])
+        return self.table(["study", "runs", "hours"], rows)
+
+    def headline(self) -> str:
+        """The paragraph of the README."""
+        return text(HERE / f"headline.{self.lang}.md", self)
+
+    # --- how they say it ------------------------------------------------------------------------------
+
+    def _where(self, stratum: Mapping[str, str]) -> list[str]:
+        return [self.level(stratum[factor]) for factor in ("data", "model", "pretrained")]
+
+    def _estimate(self, one: Contrasted) -> list[str]:
+        if one.estimate is None:
+            return [self.words["missing"], "", "0"]
+        ends = f"{one.interval.low:+.2f} … {one.interval.high:+.2f}" if one.interval else ""
+        return [f"{one.estimate:+.2f}", ends, str(one.seeds[0])]
+
+    def _why(self, verdict: Verdict) -> str:
+        return i18n.render(verdict.why, self.lang)
+
+
+def complete(results: Results) -> list[int]:
+    """The seeds of which every experiment has a finished run."""
+    done = {(run.experiment, run.seed) for run in results.done}
+    return [seed for seed in results.seeds if all((e.name, seed) in done for e in results.experiments)]
+
+
+def _top1(run: Run, split: str) -> str:
+    """Top-1 in % after the last epoch."""
+    value = run.metrics.get(split, {}).get("last", {}).get("top1")
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _spread(mean: float | None, sd: float | None) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:.2f}" if sd is None else f"{mean:.2f} ± {sd:.2f}"
+
+
+def text(file: Path, page: Page) -> str:
+    """The text of a file with its parts filled in."""
+    return re.sub(r"\{([a-z_]+)\}", lambda found: getattr(page, found[1])(), file.read_text("utf-8"))
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Each page with the content it should have."""
+    for lang, suffix in (("en", ""), ("ko", ".ko")):
+        page = Page(lang)
+        yield HERE.parent / "docs" / f"results{suffix}.md", text(HERE / f"page.{lang}.md", page)
+        readme = HERE.parent / f"README{suffix}.md"
+        before = readme.read_text("utf-8")
+        marks = r"(<!-- headline -->\n).*?(\n<!-- /headline -->)"
+        headline = page.headline().strip()
+        yield readme, re.sub(marks, rf"\g<1>{headline}\g<2>", before, flags=re.DOTALL)
+
+
+def main() -> int:
+    """Writes or checks the pages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page differs")
+    check = parser.parse_args().check
+    differ = [(path, new) for path, new in pages() if not path.is_file() or path.read_text("utf-8") != new]
+    for path, new in differ:
+        print(f"{'differs' if check else 'written'}  {path.relative_to(HERE.parent)}")
+        if not check:
+            path.write_text(new, "utf-8")
+    return int(check and bool(differ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""The fork server (fork_server.py) as a scheduler sees it, and a run that it has started."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+MODULE = "mixscope.fork_server"
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+TOLD_SECONDS = 1.0  # how long a start waits for the number of its process from a server that is ready
+SAME_BIRTH = 2.0  # seconds by which the clock may have been set between two looks at a process
+
+Spawn = Callable[[], Any]
+
+
+def possible() -> bool:
+    """Whether this system forks processes soundly."""
+    return sys.platform in ("linux", "darwin")
+
+
+class ForkServer:
+    """A process that starts runs as forks of itself; started at once, it is ready some seconds later.
+
+    Args:
+        log: File that takes what it says, which is nothing where all is well.
+        environment: Of the server and its runs, since libraries read some of it when they are loaded.
+    """
+
+    def __init__(self, *, log: Path, environment: Mapping[str, str]) -> None:
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", MODULE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                # numpy's library would start its threads when it is loaded, before the process is forked.
+                env={**environment, NUMPY_THREADS: "1"},
+                start_new_session=True,  # so that Ctrl-C reaches the scheduler alone
+            )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._orders, self._answers = self.process.stdin.fileno(), self.process.stdout.fileno()
+        os.set_blocking(self._answers, False)
+        self._shared = {NUMPY_THREADS: environment.get(NUMPY_THREADS)}
+        self._half = b""
+        self._last = 0
+        self.ready = self.ended = False
+        self.pids: dict[int, int] = {}
+        self.codes: dict[int, int] = {}
+
+    def start(self, words: list[str], *, log: Path, environment: Mapping[str, str]) -> int:
+        """Orders a run.
+
+        Args:
+            words: Of `mixscope`, --config and --root among them.
+            log: File that takes its output, on its end.
+            environment: What it sees besides the environment of the server.
+
+        Returns:
+            The number of the order.
+        """
+        self._last += 1
+        extra = {**self._shared, **environment}
+        self._say(start=self._last, words=words, log=str(log), environment=extra)
+        return self._last
+
+    def drop(self, number: int) -> None:
+        """Takes an order back; a run that it has started nevertheless is sent SIGTERM."""
+        self._say(drop=number)
+        if not self.ready:
+            with suppress(ProcessLookupError):
+                self.process.terminate()  # which it heeds until it is ready
+
+    def look(self) -> None:
+        """Takes in what the server has said."""
+        while not self.ended:
+            try:
+                heard = os.read(self._answers, 1 << 16)
+            except BlockingIOError:
+                return
+            if not heard:
+                self._over()
+                return
+            *lines, self._half = (self._half + heard).split(b"\n")
+            for answer in map(json.loads, lines):
+                self.ready = True
+                if "pid" in answer:
+                    self.pids[answer["number"]] = answer["pid"]
+                elif "code" in answer:
+                    self.codes[answer["number"]] = answer["code"]
+
+    def close(self) -> None:
+        """Ends the server; runs that it has started go on."""
+        if not self.ended:
+            if not self.ready:
+                self.process.terminate()  # which it does not heed once it is
+            self._over()
+
+    def _over(self) -> None:
+        self.ended = True
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(BrokenPipeError):
+                pipe.close()  # type: ignore[union-attr]
+        self.process.wait()
+
+    def kill(self) -> None:
+        """Ends a server that does not answer."""
+        self.process.kill()
+
+    def _say(self, **order: Any) -> None:
+        if self.ended:
+            return
+        line = memoryview(json.dumps(order).encode() + b"\n")
+        with suppress(BrokenPipeError):  # it has ended, which `look` finds out
+            while line:
+                line = line[os.write(self._orders, line) :]
+
+
+@dataclass(slots=True)
+class Forked:
+    """A run that a fork server starts, or, where the server ends before it has, a fresh process.
+
+    spawn: starts that process, a Work. asked: when it was ordered. stopped: the signal that was sent to it
+    before it had a process.
+    """
+
+    server: ForkServer
+    number: int
+    spawn: Spawn
+    asked: float = field(default_factory=time.monotonic)
+    instead: Any = None
+    stopped: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of its process, once it is known."""
+        return self.server.pids.get(self.number)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        if self.server.ready and self.instead is None:
+            end = time.monotonic() + TOLD_SECONDS
+            while self.pid is None and not self.server.ended and time.monotonic() < end:
+                time.sleep(0.005)
+                self.server.look()
+        if self.instead is not None:
+            known: Mapping[str, Any] = self.instead.about
+            return known
+        return {} if self.pid is None else {"pid": self.pid}
+
+    def code(self) -> int | None:
+        if self.instead is not None:
+            ended: int | None = self.instead.code()
+            return ended
+        self.server.look()
+        if self.number in self.server.codes:
+            return self.server.codes[self.number]
+        if not self.server.ended:
+            return None
+        if self.pid is not None:  # nobody is left who could tell how it ended; its records can
+            return None if _lives(self.pid) else 0
+        if self.stopped:
+            return -self.stopped
+        self.instead = self.spawn()
+        return None
+
+    def why(self) -> str | None:
+        return None
+
+    def age(self) -> float:
+        if self.instead is not None:
+            return float(self.instead.age())
+        if self.pid is None:
+            return time.monotonic() - self.asked
+        with suppress(psutil.Error):
+            return time.time() - float(psutil.Process(self.pid).create_time())
+        return 0.0
+
+    def send(self, number: int) -> None:
+        if self.instead is not None:
+            self.instead.send(number)
+        elif self.pid is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+        else:
+            self.stopped = number
+            self.server.kill() if number == signal.SIGKILL else self.server.drop(self.number)
+
+    def close(self) -> None:
+        if self.instead is not None:
+            self.instead.close()
+
+
+def left_behind(note: Path, host: str) -> psutil.Process | None:
+    """The process of a run that an earlier server has started here, while it lives.
+
+    note: what the run has said of itself when it began, beside its log. A later process of the same number
+    was born at another time, or executes something else.
+    """
+    try:
+        said = json.loads(note.read_text(encoding="utf-8"))
+        if said["host"] != host:
+            return None
+        process = psutil.Process(said["pid"])
+        same = abs(process.create_time() - said["born"]) < SAME_BIRTH and MODULE in process.cmdline()
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

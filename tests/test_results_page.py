@@ -1,0 +1,72 @@
+"""The published results: every figure on the pages follows from the committed bundles."""
+
+import importlib.util
+import json
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
+
+
+@pytest.fixture(scope="module")
+def make_page():
+    spec = importlib.util.spec_from_file_location("make_page", RESULTS / "make_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pages_are_what_the_bundles_give(make_page):
+    for path, content in make_page.pages():
+        assert path.read_text("utf-8") == content, f"run `python results/make_page.py`: {path.name} differs"
+
+
+def by_hand(experiment):
+    """Top-1 of each seed from the arrays of the bundle, without mixscope."""
+    bundle = RESULTS / "resnet-vs-vit-two-cores"
+    found = []
+    for file in (bundle / "runs").glob("*.json"):
+        run = json.loads(file.read_text("utf-8"))
+        if run["experiment"] == experiment:
+            arrays = {name: np.load(bundle / kept) for name, kept in run["outcomes"]["last"].items()}
+            found.append(100.0 * np.mean(arrays["run"]["predicted"] == arrays["examples"]["labels"]))
+    return found
+
+
+def test_the_table_of_24_experiments_holds_what_the_predictions_give(make_page):
+    page = (ROOT / "docs" / "results.md").read_text("utf-8")
+    table = page[page.index("## All 24 experiments") : page.index("## What mixing adds")]
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in table.splitlines()}
+    experiments = make_page.bundle(make_page.STUDY).experiments
+    assert len(experiments) == 24
+    for experiment in experiments:
+        values = by_hand(experiment.name)
+        expected = f"{statistics.fmean(values):.2f}" if values else ""
+        if len(values) > 1:
+            expected += f" ± {statistics.stdev(values):.2f}"
+        assert rows[experiment.name][5] == expected, experiment.name
+        assert rows[experiment.name][-1].strip(" |") == str(len(values))
+
+
+def test_the_page_tells_the_verdicts_of_judge(make_page, capsys):
+    from mixscope import cli
+
+    assert cli.main(["judge", str(RESULTS / "resnet-vs-vit-two-cores"), "--json"]) == 0
+    page = (ROOT / "docs" / "results.md").read_text("utf-8")
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    primary = [verdict for verdict in verdicts if not verdict["secondary"]]
+    assert [v["claim"] for v in primary] == ["main", "H1", "H2", "H3-mixup", "H3-cutmix"]
+    for verdict in primary:
+        assert f"| {verdict['claim']} | {verdict['text']['en']} | {verdict['verdict']} |" in page
+
+
+def test_no_weights_of_the_study_and_no_pixels_are_committed():
+    for file in RESULTS.rglob("*"):
+        if file.is_file():
+            assert file.suffix in {".json", ".npz", ".yaml", ".md", ".py", ".safetensors", ""}, file
+            assert file.stat().st_size < 2 * 2**20, file
+    assert len(list(RESULTS.rglob("*.safetensors"))) in (0, 4)
