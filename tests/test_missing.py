@@ -10,11 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import made_study
 import stand_in_weights
 from mixscope import cli, hardware, i18n
 from mixscope.errors import DataError, RunFailed
 from mixscope.runs import weights_check
 from mixscope.studies import missing as needs
+from mixscope.studies import start_check
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import standings
 from mixscope.study import matrix
@@ -35,9 +37,8 @@ STUDY = {
 def found_in(tmp_path, tree, root, *, costs=None, slots=1):
     runs = matrix.parse(json.dumps(tree), file="s.yaml").expand()
     found = standings(runs, tmp_path / "out")
-    return needs.missing(
-        found, [costs or Estimate()] * len(found), root=root, out=tmp_path / "out", slots=slots
-    )
+    room = needs.room(found, [costs or Estimate()] * len(found), out=tmp_path / "out", slots=slots)
+    return [*needs.things(found, root), *room]
 
 
 def digits(pretrained=None, **base):
@@ -162,3 +163,34 @@ def test_memory_is_that_of_the_control_group(tmp_path, monkeypatch, told, files,
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
     assert hardware.memory(proc=tmp_path / "proc", cgroups=tmp_path / "cgroup") == expected
+
+
+def test_nothing_is_measured_where_the_runs_cannot_start_anyway(tmp_path, digits_root):
+    study = matrix.parse(json.dumps(digits(tmp_path / "none.pt", **{"train.epochs": 1000})), file="s.yaml")
+
+    asked = []
+
+    def probe(name):
+        return SimpleNamespace(
+            measure=lambda wanted: asked.append(name) or dict.fromkeys(wanted, "not measured")
+        )
+
+    told = start_check.check(
+        study,
+        study.expand(),
+        tmp_path / "out",
+        root=digits_root,
+        slots=1,
+        prober=probe("prober"),
+        remembered=probe("remembered"),
+    )
+    assert asked == ["remembered"]
+    assert [finding.code for finding in told.lacking] == ["missing-weights"]
+
+
+def test_the_state_of_a_study_is_shown_where_its_data_are_not(tmp_path, capsys):
+    """Of a set of one's own, whose name is then not even known."""
+    text = made_study.SMALL.replace("data.name: digits", "data.name: mine")
+    made_study.write(tmp_path / "s", text, made_study.Made(states={"": "pending"}))
+    assert cli.main(["study", "status", str(tmp_path / "s"), "--root", str(tmp_path)]) == 0
+    assert "36 pending" in capsys.readouterr().out

@@ -231,6 +231,11 @@ def test_a_study_without_a_finished_run_still_has_a_report(tmp_path, language):
     assert not read(made).open
 
 
+def test_two_classes_have_no_top_5(tmp_path):
+    made_study.write(tmp_path / "s", made=Made(classes=("yes", "no")))
+    assert "Top-5" not in visible(report(tmp_path / "s"))
+
+
 def test_one_seed_has_no_deviation_and_no_bar(tmp_path):
     text = made_study.SMALL.replace("seeds: [0, 1, 2]", "seeds: [5]")
     made_study.write(tmp_path / "s", text)

@@ -89,8 +89,9 @@ def test_false_discovery_control_is_that_of_scipy(p):
     hnp.arrays(np.float64, 12, elements=st.floats(-50, 50)),
     hnp.arrays(np.float64, 12, elements=st.floats(0.1, 20)),
 )
-def test_shrinking_narrows_the_spread_and_keeps_the_mean_over_classes(gain, error):
+def test_shrinking_moves_every_gain_towards_a_common_centre_and_keeps_their_mean(gain, error):
     shrunken = classes.shrink(gain, error)
+    assert (shrunken >= gain.min() - 1e-9).all() and (shrunken <= gain.max() + 1e-9).all()
     assert np.ptp(shrunken) <= np.ptp(gain) + 1e-9
     assert shrunken.mean() == pytest.approx(gain.mean(), abs=1e-9)
 
@@ -106,6 +107,7 @@ def test_classes_without_a_change_do_not_turn_the_sign_of_all_the_others():
     overall = 100 * (arm.mean() - plain.mean())
     assert overall < -0.5 and (found.gain[4:] == 0).all()
     assert found.shrunken.mean() == pytest.approx(overall) and (found.shrunken <= 0).all()
+    assert (found.shrunken[4:] > overall / 2).all(), "nor are they themselves drawn far from their zero"
 
 
 def test_shrunken_estimates_are_closer_to_the_truth():

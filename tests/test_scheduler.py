@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -271,3 +272,22 @@ def test_a_slot_computes_with_no_more_threads_than_the_user_allows(monkeypatch, 
     if wanted is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", wanted)
     assert set(backends.threads(4).values()) == {given}
+
+
+def test_a_heartbeat_that_is_old_after_a_sleep_of_the_machine_is_given_time_for_the_next(
+    tmp_path, monkeypatch
+):
+    planned, clock, age, sent = runs()[0], [1.0], [9000.0], []
+    monkeypatch.setattr(scheduler.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        scheduler, "standing", lambda run, out: Standing(run, out, "running", beat_age=age[0])
+    )
+    work = SimpleNamespace(code=lambda: None, age=lambda: 1e6, send=sent.append, about={})
+    pool = scheduler._Pool(runs(), tmp_path, Options(hang_seconds=900.0), lambda found, event: None, None)
+    job = scheduler._Job(planned, work, 0)
+    for clock[0], age[0] in ((1.0, 9000.0), (6.0, 9005.0), (8.0, 0.5), (900.0, 901.0), (910.0, 911.0)):
+        pool._look_at(job)
+    assert sent == [], "it beat in between, and is watched again only since 900"
+    clock[0], age[0] = 916.0, 917.0
+    pool._look_at(job)
+    assert sent == [signal.SIGKILL] and job.hung

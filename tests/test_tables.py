@@ -61,7 +61,8 @@ def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
     assert [line.split(" | ")[0] for line in markdown if line.startswith(("| Control", "| Exp-"))] == [
         f"| {name}" for name in ROWS
     ]
-    assert f"| {value:.2f}% | - |" in next(line for line in markdown if line.startswith("| Exp-9 "))
+    exp9 = next(line for line in markdown if line.startswith("| Exp-9 "))
+    assert f"| {value:.2f}% | {value:.2f}% |" in exp9, "no top-5 in between"
 
 
 def test_there_is_a_table_for_each_data_set_and_one_for_pretrained(tmp_path):
@@ -112,6 +113,18 @@ def test_mean_and_spread_are_those_of_the_seeds(tmp_path):
     a, b = (100 * random.Random(f"Exp-4 {seed}").random() for seed in (0, 1))
     assert row["top1"] == pytest.approx((a + b) / 2) and row["top1_sd"] == pytest.approx(abs(a - b) / 2**0.5)
     assert row["top5"] is None and row["top5_sd"] is None and [r["seed"] for r in row["runs"]] == [0, 1]
+
+
+def test_a_column_that_no_run_has_a_value_of_is_left_out(tmp_path):
+    """As top-5 up to five classes, where every prediction would be right."""
+    results, kept = study_of(tmp_path)
+    rows = tables.rows(results, kept)
+    assert "Top-1" in tables.text(results, rows) and "F1" in tables.text(results, rows)
+    assert "Top-5" not in tables.text(results, rows) + tables.markdown(results, rows)
+    some = [rows[0] | {"top5": 99.0}, *rows[1:]]
+    assert "Top-5" in tables.text(results, some) and "Top-5" in tables.markdown(results, some)
+    begun, _ = study_of(tmp_path, leave_out=10**6)
+    assert "Top-5" in tables.text(begun, tables.rows(begun)), "nothing is known yet"
 
 
 def test_the_table_of_a_report_is_the_table_of_results(tmp_path):

@@ -1,21 +1,21 @@
-"""Why, not only whether: what trained runs do when they are probed.
+"""Analyses of trained runs: explanations for the results of a study.
 
-One file for each analysis, and its name and one line here. Such a module has
+One module per analysis, with its name and description below. Such a module has
 
-    VERSION                                  raised when the same run would get other figures
-    refusal(config, store) -> str | None     why runs with these settings cannot be analysed so
-    images(store, limit) -> int              forward passes of a run: what it costs; with a gradient three
+    VERSION                                  raised when the values of a run change
+    refusal(config, store) -> str | None     why runs with these settings cannot be analysed
+    images(store, limit) -> int              cost of a run in forward passes; a gradient counts three
     measure(subject, split=, limit=, progress=) -> dict
-                                             one run's figures, plain values or arrays; its docstring is their
+                                             values of one run, plain values or arrays; its docstring is the
                                              schema
-    compare(results, found) -> dict          all runs together: cells, contrasts, what follows
-    lines(compared) -> list[str]             that for a person
+    compare(results, found) -> dict          all runs together: experiments, contrasts, conclusions
+    lines(compared) -> list[str]             the comparison as text
     pictures(results, found) -> dict[str, bytes]
-                                             files to put beside, where it draws images
+                                             image files, if the analysis draws images
 
-found: [(run of the results, what `measure` gave of it), ...]. Only `measure` needs networks: examine.py is
-the one place that joins results with run folders, and subject.py opens a folder; what compares or draws takes
-results, which also say what part each factor plays (study/roles.py). cells.py compares experiments.
+found: [(run of the results, its result of `measure`), ...]. Only `measure` needs networks: examine.py joins
+results with run folders, and subject.py opens a folder; code that compares or draws takes results, which also
+contain the roles of the factors (study/roles.py). cells.py compares experiments.
 """
 
 ANALYSES = {

@@ -1,10 +1,10 @@
-"""Attacks that know the network: FGSM and PGD, in the maximum norm, epsilon in bytes of 0 to 255.
+"""White-box attacks: FGSM and PGD in the maximum norm, epsilon in bytes of 0 to 255.
 
-FGSM (Goodfellow et al., ICLR 2015, arXiv 1412.6572): one step along the sign of the loss's gradient.
-PGD (Madry et al., ICLR 2018, arXiv 1706.06083): several, from a random start within epsilon, projected back
-after each. Both stay within the bytes that an image can have. The network sees normalised images, so a step
-in bytes is divided by 255 and by the standard deviation of its channel. Everything is done in float32,
-whatever precision the run had, and attacked images are not rounded to whole bytes.
+FGSM (Goodfellow et al., ICLR 2015, arXiv 1412.6572): one step along the sign of the loss gradient. PGD (Madry
+et al., ICLR 2018, arXiv 1706.06083): several steps from a random start within epsilon, projected back after
+each. Both stay within the valid byte range. Networks take normalised images, so a step in bytes is divided by
+255 and by the standard deviation of its channel. Computed in float32, whatever precision the run used;
+attacked images are not rounded to whole bytes.
 """
 
 import numpy as np
@@ -16,16 +16,22 @@ from mixscope import rng
 from mixscope.analysis.subject import Progress, Subject
 
 SEED = 20_241_125
-ADDRESS = 100  # of the random start among what corruptions draw
+ADDRESS = 100  # of the random start in the stream "corrupt"
 STEPS = 5
-STRIDE = 2.5  # epsilons that all steps together would go
-BATCH = 128  # with a gradient an image takes more memory
+STRIDE = 2.5  # total length of all steps, in epsilons
+BATCH = 128  # gradients take more memory per image
 
 
 def gradient(module: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """d loss_i / d image_i, float32 (n, 3, H, W): the cross-entropy of each image by its own pixels.
+    """Returns d loss_i / d image_i, the gradient of each image's cross-entropy by its own pixels.
 
-    images: float32 (n, 3, H, W), normalised. The module is in eval mode, so images do not meet.
+    Args:
+        module: The network in eval mode, so that images are independent.
+        images: float32 (n, 3, H, W), normalised.
+        labels: int64 (n,).
+
+    Returns:
+        float32 (n, 3, H, W).
     """
     with torch.enable_grad():
         asked = images.detach().clone().requires_grad_(True)
@@ -54,7 +60,7 @@ def pgd(
     std: torch.Tensor,
     start: torch.Tensor,
 ) -> torch.Tensor:
-    """STEPS steps from `start`, float32 of the images' shape in -1 to 1, times epsilon."""
+    """STEPS steps from `start` (float32 of the images' shape in -1 to 1, times epsilon)."""
     moved = _within(images + _step(epsilon, std) * start, images, epsilon, mean, std)
     stride = _step(epsilon * STRIDE / STEPS, std)
     for _ in range(STEPS):
@@ -76,7 +82,7 @@ def _within(
 
 
 def starts(ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Where PGD begins, float32 (n, *shape) in -1 to 1, by the image's id."""
+    """Random starts of PGD, float32 (n, *shape) in -1 to 1, drawn by the image's id."""
     drawn = [rng.generator(SEED, "corrupt", ADDRESS, int(i)).uniform(-1, 1, shape) for i in ids]
     return np.stack(drawn).astype(np.float32)
 
@@ -90,9 +96,19 @@ def right(
     pgd_at: tuple[float, ...],
     progress: Progress,
 ) -> dict[str, np.ndarray]:
-    """Whether the network is right after each attack: {"fgsm": bool (len(fgsm_at), n), "pgd": ...}.
+    """Evaluates the network under each attack.
 
-    progress: told of images attacked, and how many there are.
+    Args:
+        subject: The run.
+        pixels: uint8 (n, 3, H, W).
+        classes: int64 (n,).
+        ids: int64 (n,).
+        fgsm_at: Epsilons of FGSM.
+        pgd_at: Epsilons of PGD.
+        progress: Called with the number of attacked images, and the total.
+
+    Returns:
+        Correctness: {"fgsm": bool (len(fgsm_at), n), "pgd": bool (len(pgd_at), n)}.
     """
     mean, std = (
         torch.tensor(v, dtype=torch.float32, device=subject.device).view(1, 3, 1, 1)

@@ -1,17 +1,19 @@
-"""Where models look: Grad-CAM, integrated gradients and attention rollout, and how much falls on the object.
+"""Attribution.
 
-Maps are of the true class, whatever the model says, so that all runs answer one question. Where the data
-have a box around the object (Tiny-ImageNet has), of each method:
+Grad-CAM, integrated gradients and attention rollout, and how much of each map is on the object.
 
-    inside    the share of a map's mass that lies in the box
-    area      the share of the image that the box covers: what an even map would have inside
-    over      the first less the second
-    follows   the first less what the mean map of the run's other images has in the same box: objects are near
-              the middle, so a map that looks there always is over the area, and follows no object
+Maps are for the true class, whatever the prediction, so that they are comparable between runs. Where the data
+have bounding boxes (Tiny-ImageNet), for each method:
 
-A map of Grad-CAM or rollout is as coarse as the layer that it comes from. Below 8 x 8 it says nothing of
-where: then it is drawn with its size beside it, and its figure is missing. Integrated gradients have a value
-for each pixel always, and cost twelve times what the others cost together: they are taken of MOST images.
+    inside    fraction of the map's mass inside the box
+    area      fraction of the image covered by the box: `inside` of a uniform map
+    over      inside minus area
+    follows   inside minus the mass of the mean map of the run's other images in the same box: objects are
+              mostly central, so a map that is always central exceeds the area without following the object
+
+A map of Grad-CAM or rollout has the resolution of its layer. Below 8 x 8 it does not localize: it is drawn
+with its size, and its values are missing. Integrated gradients have pixel resolution, but cost twelve times
+as much as the others together: they are computed for MOST images.
 
 Grad-CAM and integrated gradients need the extra `explain`.
 """
@@ -34,12 +36,12 @@ from mixscope.study.config import RunConfig
 
 VERSION = 2
 METHODS = {"gradcam": "Grad-CAM", "integrated": "Integrated gradients", "rollout": "Attention rollout"}
-COARSE = 8  # a grid of fewer a side says nothing of where
-MOST = 200  # images that integrated gradients are taken of
-SHEETS = 6  # images that are drawn
+COARSE = 8  # smallest grid, per side, that localizes
+MOST = 200  # images for integrated gradients
+SHEETS = 6  # drawn images
 BATCH = min(attacks.BATCH, 64)
-COST = 3 + 2  # Grad-CAM and rollout, in forward passes an image
-COMPARED = ("inside", "follows")  # all runs were shown the same boxes, so `over` differs as `inside` does
+COST = 3 + 2  # Grad-CAM and rollout, in forward passes per image
+COMPARED = ("inside", "follows")  # all runs have the same boxes, so `over` differs as `inside` does
 NAMES = {
     **{
         f"{figure}-{m}": f"{figure} {said}"
@@ -52,7 +54,7 @@ BOUNDS = {name: (-1.0 if name.startswith(("over", "follows")) else 0.0, 1.0) for
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """The extra has to be there."""
+    """Why runs cannot be analysed: the extra is not installed."""
     for package in ("pytorch_grad_cam", "captum"):
         if importlib.util.find_spec(package) is None:
             return (
@@ -62,25 +64,25 @@ def refusal(config: RunConfig, store: Store) -> str | None:
 
 
 def images(store: Store, n: int) -> int:
-    """Integrated gradients take most: a gradient for each of their steps."""
+    """Cost in forward passes, mostly integrated gradients with a gradient per step."""
     return COST * n + 3 * saliency.INTEGRATED * min(n, MOST)
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
-    """One run.
+    """Measures one run.
 
-    images                  int, how many
-    grids                   {method: [rows, columns]} of the maps, before they are drawn at the images' size
+    images                  int, number of images
+    grids                   {method: [rows, columns]} of the maps before resizing
     refused                 {method: why there is no map}
-    massless                {method: share of its maps}, for which nothing speaks anywhere
+    massless                {method: fraction of its maps that are 0 everywhere}
     inside-<method>, follows-<method>, area
-                            float64 (n,), nan for an image without a box, without a map, or whose map has no
-                            mass; the first two are left out where a method is refused or coarse, all where
-                            the data have no boxes
-    classes, names          of the drawn images, int64 (k,) and their names; said: what the run says of each:
-                            its class's name; sure: float64 (k,); pictures: uint8 (k, 3, H, W); boxes: int64
-                            (k, 4), left out where there are none
-    map-<method>            float32 (k, H, W), those of the drawn images
+                            float64 (n,), nan for an image without a box, without a map, or with a map without
+                            mass; the first two are omitted where a method is refused or coarse, all where the
+                            data have no boxes
+    classes, names          of the drawn images, int64 (k,) and class names; said: predicted class name; sure:
+                            its probability, float64 (k,); pictures: uint8 (k, 3, H, W); boxes: int64 (k, 4),
+                            omitted where there are none
+    map-<method>            float32 (k, H, W), of the drawn images
     """
     some = subject.sample(split, limit)
     n, module, size = len(some.ids), subject.module, subject.store.size
@@ -124,11 +126,11 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     }
 
 
-Ways = dict[str, Callable[[torch.Tensor, torch.Tensor], np.ndarray]]  # of images and classes
+Ways = dict[str, Callable[[torch.Tensor, torch.Tensor], np.ndarray]]  # maps from images and classes
 
 
 def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list[int]], dict[str, str], Ways]:
-    """Grids by method, why the others are refused, and what makes maps float32 (n, H, W)."""
+    """Grids by method, reasons for refused methods, and functions that compute maps float32 (n, H, W)."""
     grids, refused = {}, {}
     maps: Ways = {}
     try:
@@ -149,18 +151,19 @@ def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list
 
 
 class Shares:
-    """How much of each map lies in its box, of n images of a side of `size` pixels, added batch by batch.
+    """Mass of maps inside their boxes, accumulated over batches of n images of side `size` pixels.
 
-    inside: float64 (n,), nan for what was not added, has no box or no mass.
+    Attributes:
+        inside: float64 (n,), nan for images not added, without box or without mass.
     """
 
     def __init__(self, n: int, size: int) -> None:
         self.inside = np.full(n, np.nan)
-        self._total = np.zeros((size, size))  # of maps whose mass is 1
+        self._total = np.zeros((size, size))  # sum of maps normalised to mass 1
         self._added = self._counted = 0
 
     def add(self, rows: np.ndarray, maps: np.ndarray, covers: np.ndarray | None) -> None:
-        """Maps float (k, size, size) of images `rows`, and the pixels of their boxes, if there are any."""
+        """Adds maps, float (k, size, size), of images `rows`, and the pixels of their boxes (if any)."""
         mass = maps.sum(axis=(1, 2), dtype=np.float64)
         self._added += len(maps)
         self._counted += int((mass > 0).sum())
@@ -170,12 +173,18 @@ class Shares:
 
     @property
     def massless(self) -> float:
-        """The share of maps that are 0 everywhere."""
+        """The fraction of maps that are 0 everywhere."""
         return 1 - self._counted / self._added
 
     def others(self, boxes: np.ndarray) -> np.ndarray:
-        """What the mean map of the other images has inside each image's box, float64 (n,), nan where
-        `inside` is, or there is no other. boxes: int (n, 4)."""
+        """Mass of the mean map of the other images inside each image's box.
+
+        Args:
+            boxes: int (n, 4).
+
+        Returns:
+            float64 (n,), nan where `inside` is nan or there is no other image.
+        """
         if self._counted < 2:
             return np.full(len(boxes), np.nan)
         all_of_them = np.array([self._total[y0 : y1 + 1, x0 : x1 + 1].sum() for x0, y0, x1, y1 in boxes])
@@ -184,13 +193,17 @@ class Shares:
 
 
 def coarse(grid: Sequence[int]) -> bool:
-    """Whether a map of this size says nothing of where."""
+    """Whether a map of this size does not localize."""
     return min(grid) < COARSE
 
 
 def covered(boxes: np.ndarray, size: int) -> np.ndarray:
-    """The pixels of each box, bool (n, size, size). boxes: int (n, 4) x0, y0, x1, y1, the last ones within
-    it; a box that is none, with an end before its beginning, covers nothing."""
+    """The pixels of each box, bool (n, size, size).
+
+    Args:
+        boxes: int (n, 4), x0, y0, x1, y1, inclusive; a box that ends before its start is empty.
+        size: Side of the images in pixels.
+    """
     along = np.arange(size)
     columns = (along >= boxes[:, [0]]) & (along <= boxes[:, [2]])
     rows = (along >= boxes[:, [1]]) & (along <= boxes[:, [3]])
@@ -199,9 +212,14 @@ def covered(boxes: np.ndarray, size: int) -> np.ndarray:
 
 
 def inside(maps: np.ndarray, covers: np.ndarray) -> np.ndarray:
-    """The share of each map's mass on its box, float64 (n,); nan without a box or without mass.
+    """The fraction of each map's mass on its box.
 
-    maps: float (n, H, W), nowhere negative. covers: bool (n, H, W).
+    Args:
+        maps: float (n, H, W), non-negative.
+        covers: bool (n, H, W), pixels of the boxes.
+
+    Returns:
+        float64 (n,); nan without box or mass.
     """
     whole = maps.sum(axis=(1, 2), dtype=np.float64)
     within = (maps * covers).sum(axis=(1, 2), dtype=np.float64)
@@ -211,9 +229,12 @@ def inside(maps: np.ndarray, covers: np.ndarray) -> np.ndarray:
 
 
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
-    """All runs together: `cells.document` of NAMES, over images that every run of a data set has a map with
-    mass of, and for each experiment grids, and notes: {method: what is to be said of it}, where it is
-    refused or coarse, or rests on fewer images than were looked at."""
+    """Compares all runs, over the images for which every run of a data set has a map with mass.
+
+    Returns:
+        `cells.document` of NAMES; for each experiment also grids, and notes: {method: remark} where a method
+        is refused, coarse, or based on fewer images.
+    """
     usable: dict[str, dict[str, np.ndarray]] = {}
     for method in METHODS:
         having = [(run, one) for run, one in found if f"inside-{method}" in one]
@@ -283,7 +304,7 @@ def _notes(cell: cells.Cell, made: Sequence[cells.Cell]) -> dict[str, str]:
 
 
 def pictures(results: Results, found: cells.Found) -> dict[str, bytes]:
-    """Sheets of the first seeds, a PNG an image: <data>-<number>.png."""
+    """Sheets of the first seeds, one PNG per image: <data>-<number>.png."""
     by_data: dict[str, list[cells.Cell]] = {}
     for cell in cells.gather(results, found, lambda _: {}):
         by_data.setdefault(cell.data, []).append(cell)
@@ -321,7 +342,7 @@ def _column(cell: cells.Cell, at: int) -> sheets.Column:
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """The share of mass in the box by method and cell, contrasts, and what cannot be said."""
+    """Mass inside the box by method and experiment, contrasts, and remarks."""
     found = [
         "inside: share of a map's mass in the object's box; over: less what an even map has there (`box`)",
         "follows: less the mean map of the run's other images in the same box, 0 for a map that never moves",

@@ -1,18 +1,18 @@
-"""Whether a model is right as often as it is sure, as it is and after temperature scaling.
+"""Calibration before and after temperature scaling, from recorded predictions (no network is needed).
 
-From the predictions that a run left: no network is asked. Three figures, each a mean over images:
+Three metrics, each a mean over images:
 
     nll     negative log-likelihood of the true class, in nats
     brier   squared distance between probabilities and the one-hot label, 0 to 2
     ece     expected calibration error of the top class over 15 bins of equal mass (Nguyen & O'Connor,
-            arXiv 1508.05154): the mean of (confidence - right), taken with the sign of its bin
+            arXiv 1508.05154): the mean of (confidence - correct), with the sign of its bin
 
-each before and after (-scaled) the logits are divided by the temperature that makes the labels of the
-validation split likeliest (Guo et al., ICML 2017, arXiv 1706.04599). A run without a validation split has no
-temperature, and the scaled figures are missing, not zero.
+each before and after (-scaled) division of the logits by the temperature that maximizes the likelihood of the
+validation labels (Guo et al., ICML 2017, arXiv 1706.04599). A run without a validation split has no
+temperature, and the scaled metrics are missing, not zero.
 
-Bins, their signs and the temperature are taken as given in the intervals. The ECE of few images is too high,
-because noise has no sign: compare it between cells that were asked about the same images.
+Intervals treat bins, their signs and the temperature as fixed. The ECE of few images is biased upwards,
+because noise has no sign: compare it only between experiments evaluated on the same images.
 """
 
 import math
@@ -38,25 +38,26 @@ BOUNDS = {name: (0.0, HIGHEST[name.removesuffix("-scaled")]) for name in NAMES}
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """Every run that is done has predictions."""
+    """Never refuses: every finished run has predictions."""
     return None
 
 
 def images(store: Store, n: int) -> int:
-    """No image is looked at again."""
+    """No forward passes."""
     return 0
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
-    """One run.
+    """Measures one run.
 
-        images          int, how many
-        temperature     float, or null without a validation split, or where `split` is that or "train"
-        ece, nll, brier, and each with -scaled: float64 (n,), of each image; the scaled ones are left out
-                        where there is no temperature
-        diagram         {"plain" and "scaled": {"confidence", "right", "images": a number a bin}}
+    images          int, number of images
+    temperature     float, or null without a validation split, or where `split` is "val" or "train"
+    ece, nll, brier, and each with -scaled: float64 (n,), per image; scaled ones are omitted without a
+                    temperature
+    diagram         {"plain" and "scaled": {"confidence", "right", "images": one number per bin}}
 
-    Raises DataError for predictions that are not there: a run leaves none of its training split.
+    Raises:
+        DataError: If predictions are missing; a run records none of its training split.
     """
     found = _predictions(subject, split)
     wanted = subject.sample(split, limit).ids
@@ -97,7 +98,7 @@ def _scale(subject: Subject) -> float | None:
 
 
 def by_image(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Each image's part of the three figures, float64 (n,): their means are metrics.nll, brier and ece."""
+    """Per-image terms of the three metrics, float64 (n,): their means are metrics.nll, brier and ece."""
     log = metrics.log_softmax(logits)
     p, row = np.exp(log), np.arange(len(labels))
     sure, hit = p.max(axis=1), logits.argmax(axis=1) == labels
@@ -122,8 +123,12 @@ def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
 
 
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
-    """All runs together: `cells.document` of the six figures; diagrams: for each experiment, its seeds'
-    diagrams pooled bin by bin, as `measure` gives one; temperatures: for each, one a seed."""
+    """Compares all runs.
+
+    Returns:
+        `cells.document` of the six metrics; diagrams: for each experiment, the seeds' diagrams pooled by bin,
+        as from `measure`; temperatures: for each experiment, one per seed.
+    """
     made = cells.gather(results, found, _values)
     return {
         "what": "calibration",
@@ -157,7 +162,7 @@ def _pooled(founds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[flo
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """Figures by cell and contrasts, and the temperatures."""
+    """Metrics by experiment, contrasts, and temperatures."""
     found = cells.lines(compared, NAMES)
     told = {
         name: ", ".join("-" if t is None else f"{t:.2f}" for t in each)

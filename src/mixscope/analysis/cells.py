@@ -1,13 +1,13 @@
-"""Cells of a study compared by a figure that is a mean over images: arms in a model, models under an arm.
+"""Compares the experiments of a study by a metric that is a mean over images.
 
-A figure is given as a value for each seed and image, so that its interval counts both (claims/contrasts.py).
-A figure that is no mean, such as a ratio, is given as values whose mean it is and that vary as it does to
-first order (delta method; `ratio` below).
+A metric is given as one value per seed and image, so that its interval includes both (claims/contrasts.py). A
+metric that is not a mean, such as a ratio, is given as values with this mean and, to first order, the same
+variance (delta method; `ratio` below).
 
-Three kinds of contrast: "arm" (an augmentation less none, in one model), "model" (a model less the first one,
-under one augmentation) and "did" (the difference of two such arms: what the augmentation does to one model
-more than to the other). Their intervals are 95 % each and not corrected for their number: they say where to
-look, and claims are judged elsewhere. With one seed an interval counts images only; `conditional` says so.
+Three kinds of contrast: "arm" (an augmentation minus the baseline, in one model), "model" (a model minus the
+first one, under one augmentation) and "did" (the difference of two gains). Their intervals have 95 % coverage
+each, without correction for multiple comparisons: they are exploratory, and claims are judged elsewhere. With
+one seed an interval includes images only; `conditional` marks it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,16 +32,16 @@ class Cell:
     """The analysed runs of one experiment.
 
     Attributes:
-        experiment: Its name.
+        experiment: Name of the experiment.
         levels: Level of every factor.
-        data: Name of its data set.
-        arch: timm name of its model.
-        arm: Its mixing method, "none" where nothing is mixed.
-        model: Its level of the factor of models; `arch` where the study has none.
-        augmentation: Its level of the factor of augmentations; `arm` where the study has none.
-        seeds: Of its analysed runs.
-        samples: By figure, a value for each seed and image; a figure that it has not is left out.
-        founds: What `measure` gave, by seed.
+        data: Name of the data set.
+        arch: timm name of the model.
+        arm: Mixing method, "none" without mixing.
+        model: Level of the model factor; `arch` where the study has none.
+        augmentation: Level of the augmentation factor; `arm` where the study has none.
+        seeds: Seeds of the analysed runs.
+        samples: By metric, one value per seed and image; missing metrics are left out.
+        founds: Results of `measure`, by seed.
     """
 
     experiment: str
@@ -57,17 +57,21 @@ class Cell:
 
 
 Values = Mapping[str, np.ndarray | None]
-Bounds = Mapping[str, tuple[float, float]]  # of figures; two numbers between which all values lie
+Bounds = Mapping[str, tuple[float, float]]  # range of the values, by metric
 
 
 def gather(
     results: Results, found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]
 ) -> list[Cell]:
-    """Runs by experiment, in their order.
+    """Groups runs by experiment, in their order.
 
-    values: from what was found of a cell's runs to its figures, each float or bool (S, n), or None where it
-    has none. Runs of one data set were shown the same images; where a run was shown fewer, that is an error
-    of the caller.
+    Runs of one data set must have been evaluated on the same images.
+
+    Args:
+        results: Results of the study.
+        found: Results of `measure`.
+        values: Maps the results of an experiment's runs to its metrics, each float or bool (S, n), or None
+            where it has none.
     """
     by_experiment: dict[str, list[tuple[Run, Mapping[str, Any]]]] = {}
     for run, one in found:
@@ -103,10 +107,17 @@ def gather(
 def common(
     results: Results, found: Found, known: Callable[[Mapping[str, Any]], np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Which images something is known of in every run, bool (n,), by data set: a contrast pairs the images of
-    its cells, so a figure that some run lacks for an image is compared over the others.
+    """Which images have a value in every run, by data set.
 
-    known: from what was found of a run to bool (n,).
+    A contrast pairs the images of its experiments, so an image that lacks a value in some run is excluded.
+
+    Args:
+        results: Results of the study.
+        found: Results of `measure`.
+        known: Maps the result of a run to bool (n,).
+
+    Returns:
+        bool (n,) by data set.
     """
     made: dict[str, np.ndarray] = {}
     for run, one in found:
@@ -116,9 +127,15 @@ def common(
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
-    """Values whose mean is mean(above) / mean(below), and that vary as it does to first order.
+    """Linearises a ratio of means (delta method).
 
-    above, below: float (S, n), of the same seeds and images. None where the mean of `below` is 0.
+    Args:
+        above: float (S, n), numerator by seed and image.
+        below: float (S, n), denominator by seed and image.
+
+    Returns:
+        Values whose mean is mean(above) / mean(below), with the same variance to first order; None where the
+        mean of `below` is 0.
     """
     bottom = float(below.mean())
     if bottom == 0:
@@ -129,15 +146,20 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
 
 
 def document(results: Results, cells: Sequence[Cell], bounds: Bounds) -> dict[str, Any]:
-    """Cells and contrasts as plain values. bounds: between which the values of each figure lie.
+    """Converts experiments and contrasts to plain values.
 
     factors     {"arm" and "model": the factor whose levels they are, or null}
     cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low, high,
-                conditional, by_seed}, or null where the cell has none
+                conditional, by_seed}, or null where the experiment has none
     contrasts   kind ("arm", "model" or "did"), figure, weights ({experiment: weight}), estimate, low, high,
-                conditional, seeds (of the cell that has fewest), seed_share (of the variance; null with one
-                seed), and of what, as levels: arm, plain (the arm without mixing), model, over (the model
-                that it is compared with, or null), where ({factor: level} of the others)
+                conditional, seeds (of the experiment with fewest), seed_share (of the variance; null with one
+                seed), and levels: arm, plain (the baseline), model, over (the model it is compared with, or
+                null), where ({factor: level} of the others)
+
+    Args:
+        results: Results of the study.
+        cells: Its experiments.
+        bounds: Range of the values of each metric.
     """
     figures = list(dict.fromkeys(name for cell in cells for name in cell.samples))
     roles = _roles(results, cells)
@@ -168,15 +190,17 @@ def _cell_document(cell: Cell, figures: Sequence[str], bounds: Bounds) -> dict[s
 
 
 def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, Any]:
-    """A contrast of cells as {estimate, low, high, conditional}; conditional: on these seeds, of which one
-    cell has only one."""
+    """A contrast of experiments as {estimate, low, high, conditional}.
+
+    conditional: whether the interval holds for these seeds only, since an experiment has only one.
+    """
     made = contrasts.estimate(samples, weights)
     reach = made.interval(LEVEL)
     return {"estimate": made.value, "low": reach.low, "high": reach.high, "conditional": made.conditional}
 
 
 def mean(sample: Sample, low: float = 0.0, high: float = 1.0) -> dict[str, Any]:
-    """The mean of a cell, as `interval` gives a contrast; low, high: between which its values lie."""
+    """The mean of an experiment, as `interval` gives a contrast; its values are between low and high."""
     reach = contrasts.mean(sample, low, high, level=LEVEL)
     alone = len(sample.seeds) == 1
     return {"estimate": reach.estimate, "low": reach.low, "high": reach.high, "conditional": alone}
@@ -188,15 +212,15 @@ _KINDS = {GAIN: "arm", MODEL: "model", OF_GAINS: "did"}
 def contrasted(
     results: Results, cells: Sequence[Cell], *kinds: str
 ) -> Iterator[tuple[Contrast, list[tuple[Cell, float]]]]:
-    """The contrasts of a study that these cells make up, with weights by cell.
+    """Yields the contrasts of a study for which these experiments suffice, with weights by experiment.
 
     Args:
-        results: Of the study, which knows the roles of its factors.
-        cells: Of some of its experiments.
-        *kinds: Of "gain", "model" and "difference of gains"; default: all.
+        results: Results of the study, with the roles of its factors.
+        cells: Some of its experiments.
+        *kinds: Any of "gain", "model" and "difference of gains"; default: all.
 
     Yields:
-        Gains, then models, then differences of gains, each in the order of its cells.
+        Gains, then models, then differences of gains, each in the order of the experiments.
     """
     roles, there = _roles(results, cells), {cell.experiment: cell for cell in cells}
     order = list(there)
@@ -247,7 +271,7 @@ def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> di
 
 
 def tables(compared: Mapping[str, Any]) -> dict[str, str]:
-    """cells.csv and contrasts.csv of what `document` gave, a figure a row."""
+    """Formats the result of `document` as cells.csv and contrasts.csv, one metric per row."""
     rows = []
     for cell in compared["cells"]:
         about = {"experiment": cell["experiment"], **cell["levels"], "seeds": len(cell["seeds"])}
@@ -271,13 +295,17 @@ def tables(compared: Mapping[str, Any]) -> dict[str, str]:
 
 
 def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    """Two tables of what `document` gave: figures by cell, and contrasts. names: figures that are shown, and
-    how a table calls them."""
+    """Formats the result of `document` as two tables: metrics by experiment, and contrasts.
+
+    Args:
+        compared: Result of `document`.
+        names: Display names of the metrics to show.
+    """
     return [about(compared), "", *table(compared, names), *differences(compared, names)]
 
 
 def about(compared: Mapping[str, Any]) -> str:
-    """How many images, and what the intervals are over."""
+    """The number of images, and what the intervals include."""
     cells = compared["cells"]
     images = sorted({cell["images"] for cell in cells})
     lone = any(len(cell["seeds"]) == 1 for cell in cells)
@@ -286,7 +314,7 @@ def about(compared: Mapping[str, Any]) -> str:
 
 
 def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    """Figures by cell."""
+    """A table of metrics by experiment."""
     head = ["experiment", *names.values(), "seeds"]
     return tabular.to_text(
         [
@@ -300,7 +328,7 @@ def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 
 
 def differences(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    """Contrasts, below a line that is empty; nothing where there are none."""
+    """A table of contrasts after an empty line; nothing where there are none."""
     rows = [
         [sentence(c, names[c["figure"]]), shown(c, sign="+"), _off(c)]
         for c in compared["contrasts"]
@@ -314,7 +342,7 @@ def _off(contrast: Mapping[str, Any]) -> str:
 
 
 def sentence(contrast: Mapping[str, Any], figure: str) -> str:
-    """What a contrast of `document` compares, in words."""
+    """Describes what a contrast of `document` compares."""
     where = "".join(f", {level}" for level in contrast["where"].values())
     arm, of, over = contrast["arm"], contrast["model"], contrast["over"]
     if contrast["kind"] == "arm":
@@ -325,7 +353,7 @@ def sentence(contrast: Mapping[str, Any], figure: str) -> str:
 
 
 def shown(figure: Mapping[str, Any] | None, sign: str = "") -> str:
-    """A figure with its interval; sign: "+" for one that may be negative."""
+    """Formats a metric with its interval; sign "+" shows the sign."""
     if figure is None:
         return "-"
     return f"{figure['estimate']:{sign}.3f} [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"

@@ -1,12 +1,14 @@
-"""Images made harder to read: noise, blur, contrast, JPEG, patches moved or dropped, frequencies taken out.
+"""Image corruptions.
 
-Pure functions of bytes: uint8 (n, 3, H, W) in and out. What is drawn has the image's id as its address, so
-every run meets the same noise and the same patches on the same image, however many images it is shown.
+Noise, blur, contrast, JPEG, shuffled or dropped patches, low-pass and high-pass filters.
 
-Strengths of the first four are those of CIFAR-10-C at severities 1 to 5 (Hendrycks & Dietterich, ICLR 2019,
-arXiv 1903.12261; its make_cifar_c.py), for images of any size. Patches are shuffled on a grid as by Naseer et
-al. (NeurIPS 2021, arXiv 2105.10497), half of them dropped to the data's mean colour. Frequencies are cut at a
-share of Nyquist's, by a disc; the mean colour stays.
+Pure functions on bytes: uint8 (n, 3, H, W) in and out. Random draws are addressed by the image's id, so every
+run sees the same noise and patches on the same image, however many images are used.
+
+Severities 1 to 5 of the first four are those of CIFAR-10-C (Hendrycks & Dietterich, ICLR 2019, arXiv
+1903.12261; its make_cifar_c.py), for images of any size. Patches are shuffled on a grid as by Naseer et al.
+(NeurIPS 2021, arXiv 2105.10497); in `drop`, half of them are replaced by the data's mean colour. Filters cut
+frequencies at a fraction of the Nyquist frequency, by a disc; the mean colour is kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,11 +20,11 @@ from scipy import ndimage
 from mixscope import rng
 
 SEED = 20_241_125
-NOISE = (0.04, 0.06, 0.08, 0.09, 0.10)  # standard deviation, of values in 0 to 1
+NOISE = (0.04, 0.06, 0.08, 0.09, 0.10)  # standard deviation, for values in 0 to 1
 BLUR = (0.4, 0.6, 0.7, 0.8, 1.0)  # standard deviation in pixels
-CONTRAST = (0.75, 0.5, 0.4, 0.3, 0.15)  # the share that is left
+CONTRAST = (0.75, 0.5, 0.4, 0.3, 0.15)  # fraction of contrast kept
 JPEG = (80, 65, 58, 50, 40)  # quality
-KINDS = ("noise", "shuffle", "drop")  # the addresses of their draws: add, never renumber
+KINDS = ("noise", "shuffle", "drop")  # addresses of their draws: append, never reorder
 
 
 def noise(images: np.ndarray, ids: np.ndarray, severity: int) -> np.ndarray:
@@ -33,19 +35,19 @@ def noise(images: np.ndarray, ids: np.ndarray, severity: int) -> np.ndarray:
 
 
 def blur(images: np.ndarray, severity: int) -> np.ndarray:
-    """A Gaussian over neighbours, mirrored at the border."""
+    """Gaussian blur, mirrored at the border."""
     sigma = BLUR[severity - 1]
     return _bytes(ndimage.gaussian_filter(images.astype(np.float64), (0, 0, sigma, sigma), mode="reflect"))
 
 
 def contrast(images: np.ndarray, severity: int) -> np.ndarray:
-    """Each channel drawn towards its mean over the image."""
+    """Reduces contrast towards the mean of each channel and image."""
     middle = images.mean(axis=(2, 3), keepdims=True)
     return _bytes((images - middle) * CONTRAST[severity - 1] + middle)
 
 
 def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
-    """Written as JPEG and read again."""
+    """JPEG compression."""
     written = [
         simplejpeg.encode_jpeg(np.ascontiguousarray(one), quality=JPEG[severity - 1], colorspace="RGB")
         for one in images.transpose(0, 2, 3, 1)
@@ -55,14 +57,14 @@ def jpeg(images: np.ndarray, severity: int) -> np.ndarray:
 
 
 def shuffle(images: np.ndarray, ids: np.ndarray, grid: int) -> np.ndarray:
-    """The patches of a grid x grid board in an order of each image's own."""
+    """Permutes the patches of a grid x grid board, with a permutation per image."""
     patches = _cut(images, grid)
     order = np.stack([_draws("shuffle", grid, i).permutation(grid * grid) for i in ids])
     return _joined(np.take_along_axis(patches, order[:, :, None, None, None], axis=1), grid)
 
 
 def drop(images: np.ndarray, ids: np.ndarray, grid: int, colour: np.ndarray) -> np.ndarray:
-    """Half of the patches of a grid x grid board in one colour. colour: float (3,), in 0 to 1."""
+    """Replaces half of the patches of a grid x grid board by one colour, float (3,) in 0 to 1."""
     patches = _cut(images, grid).copy()
     for patch, i in zip(patches, ids, strict=True):
         gone = _draws("drop", grid, i).permutation(grid * grid)[: grid * grid // 2]
@@ -71,12 +73,12 @@ def drop(images: np.ndarray, ids: np.ndarray, grid: int, colour: np.ndarray) -> 
 
 
 def low_pass(images: np.ndarray, share: float) -> np.ndarray:
-    """Only frequencies up to this share of Nyquist's."""
+    """Keeps frequencies up to this fraction of the Nyquist frequency."""
     return _filtered(images, lambda radius: radius <= share)
 
 
 def high_pass(images: np.ndarray, share: float) -> np.ndarray:
-    """Only frequencies above this share of Nyquist's, and the mean."""
+    """Keeps frequencies above this fraction of the Nyquist frequency, and the mean."""
     return _filtered(images, lambda radius: (radius > share) | (radius == 0))
 
 
@@ -97,7 +99,7 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _cut(images: np.ndarray, grid: int) -> np.ndarray:
-    """uint8 (n, grid * grid, 3, H / grid, W / grid), row by row."""
+    """Patches, uint8 (n, grid * grid, 3, H / grid, W / grid), row by row."""
     n, channels, height, width = images.shape
     board = images.reshape(n, channels, grid, height // grid, grid, width // grid)
     return board.transpose(0, 2, 4, 1, 3, 5).reshape(n, grid * grid, channels, height // grid, width // grid)

@@ -1,19 +1,20 @@
-"""Which decides, the local or the global cue: interventions on the embedded set `cues` (data/cues.py).
+"""Local against global cues: interventions on the embedded data set `cues` (data/cues.py).
 
-A_L = P(the prediction changes | do(L)): L takes another value in the same image. A_G likewise for G.
-LRI = (A_L - A_G) / (A_L + A_G), the local reliance index: 1 for a model that goes by L alone, -1 for one that
-goes by G alone. Conflict shares: how often the prediction is L's, G's or neither's class where they differ.
+A_L = P(the prediction changes | do(L)), where L takes another value in the same image; A_G likewise for G.
+LRI = (A_L - A_G) / (A_L + A_G), the local reliance index: 1 for a model that uses L alone, -1 for one that
+uses G alone. Conflict fractions: how often the prediction is L's, G's or neither's class where they differ.
 
-Intervals count seeds and images, as those of claims (claims/contrasts.py). LRI is a ratio; by the delta
+Intervals include seeds and images, as those of claims (claims/contrasts.py). LRI is a ratio; by the delta
 method its variance is that of the mean of
 
     LRI + (2 A_G (a_L - A_L) - 2 A_L (a_G - A_G)) / (A_L + A_G)^2
 
-over seeds and images, a_L and a_G being 1 where a prediction changed, A_L and A_G those of the cell.
+over seeds and images, where a_L and a_G are 1 if a prediction changed, and A_L and A_G are the experiment's
+means.
 
-Two accounts of what CutMix does are put to the test. The first: a ResNet is local, and cutting breaks that,
-so CutMix lowers the ResNet's LRI and leaves the ViT's. The second: an area label is right for texture and
-wrong for arrangement, whoever learns from it, so CutMix raises LRI in both.
+Two hypotheses about CutMix are tested. First: a ResNet relies on local cues and cutting disrupts that, so
+CutMix lowers the ResNet's LRI and leaves the ViT's unchanged. Second: labels by area are right for texture
+and wrong for arrangement, for any model, so CutMix raises LRI in both.
 """
 
 import functools
@@ -37,12 +38,12 @@ from mixscope.study import gains
 from mixscope.study.config import RunConfig
 
 VERSION = 1
-LRI_MARGIN = 0.1  # of a change of LRI; chosen before the first run: less than this counts as left alone
+LRI_MARGIN = 0.1  # smallest change of LRI that matters; chosen before the first run
 INTERVENTIONS = {"do-local": "local", "do-global": "global"}
 SHOWN = (*cues.SPLITS, *INTERVENTIONS)
-COMPARED = 16  # stored images that are made again, to see that they are still the same
+COMPARED = 16  # stored images that are regenerated to verify that they are unchanged
 
-FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by how timm's name begins
+FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by prefix of the timm name
 FIGURES = {"local": "A_L", "global": "A_G", "lri": "LRI"}
 WORDS = {"resnet": "ResNet", "vit": "ViT", "none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
 ACCOUNTS = {
@@ -58,14 +59,17 @@ ACCOUNTS = {
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """Only sets that `mixscope data prepare cues` made have cues that can be set."""
+    """Why runs cannot be analysed.
+
+    Only sets made by `mixscope data prepare cues` have cues that can be set.
+    """
     if cue_store.of(store) is None:
         return f"{store.name} has no cues that can be set; this analysis is for `mixscope data prepare cues`"
     return None
 
 
 def images(store: Store, n: int) -> int:
-    """Each scene in every test split and after each intervention."""
+    """Cost in forward passes: each scene in every test split and after each intervention."""
     return len(SHOWN) * n
 
 
@@ -73,18 +77,19 @@ def images(store: Store, n: int) -> int:
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
-    """One run on the test scenes.
+    """Measures one run on the test scenes.
 
-        scenes            int, how many
-        changed           {"local": [0 or 1, ...], "global": [...]}: by scene, whether do(cue) changed what
-                          the model says of the iid image
-        conflict          {"local": [...], "global": [...]}: whether it says L's or G's class where the
-                          two differ
-        correct           {split: [...]}: whether it says the image's class, for each of the six test splits
-        dials             of the set, as in data/cues.py
+    scenes            int, number of scenes
+    changed           {"local": [0 or 1, ...], "global": [...]}: by scene, whether do(cue) changed the
+                      prediction for the iid image
+    conflict          {"local": [...], "global": [...]}: whether the prediction is L's or G's class where the
+                      two differ
+    correct           {split: [...]}: whether the prediction is correct, for each of the six test splits
+    dials             parameters of the set, as in data/cues.py
 
-    Raises ConfigError for another split than "test", DataError when the images of the store are not those
-    that its dials make.
+    Raises:
+        ConfigError: If the split is not "test".
+        DataError: If the stored images are not those that the parameters generate.
     """
     if split != "test":
         raise ConfigError(f"--split {split}: cues has its interventions on the test scenes; use --split test")
@@ -120,7 +125,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     }
 
 
-@functools.lru_cache(maxsize=2)  # runs of two sets may take turns
+@functools.lru_cache(maxsize=2)  # runs of two sets may alternate
 def _shown(dials: Dials, n: int) -> dict[str, Shown]:
     index = np.arange(n)
     made = {name: cues.split(dials, name, index) for name in cues.SPLITS}
@@ -131,29 +136,28 @@ def _shown(dials: Dials, n: int) -> dict[str, Shown]:
 
 
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
-    """All runs together.
+    """Compares all runs.
 
-    scenes, runs      how many; scenes is the fewest that a run was shown
+    scenes, runs      their numbers; scenes is the smallest number over runs
     cells             for each experiment: experiment, levels ({factor: level}), family ("resnet", "vit"
                       or null), arm ("none", "mixup", "cutmix" or "switch"), seeds, by_seed ({"local",
                       "global", "lri": [a number or null for each seed]}), and figures: by name
-                      {estimate, low, high}, 95 %, shares in 0 to 1, lri in -1 to 1. Names: local (A_L),
+                      {estimate, low, high}, 95 %, fractions in 0 to 1, lri in -1 to 1. Names: local (A_L),
                       global (A_G), lri, conflict-local, conflict-global, conflict-neither, and
                       correct-<split> for each test split. lri is null where no intervention ever changed
                       a prediction.
-    contrasts         differences of cells: id, sentence, figure, weights ({experiment: weight}), estimate,
-                      low, high, narrow_low, narrow_high (90 %), seeds (of the cell that has fewest),
-                      seed_share (of the variance; null with one seed). Low and high are null with one
-                      seed, where the spread over seeds is not known.
-    accounts          id, text, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts: contrast (its id),
-                      expect, verdict
-    margin            the change of LRI that counts as none
-    matched           by name of a built-in set: {"local", "global", "trainings"}: the share that its model
-                      gets right when it is trained on that cue alone, and how many trainings of each cue
-                      that is the mean of (data/cues.py); how far the two are apart is how far from even the
-                      start was
+    contrasts         differences of experiments: id, sentence, figure, weights ({experiment: weight}),
+                      estimate, low, high, narrow_low, narrow_high (90 %), seeds (of the experiment with
+                      fewest), seed_share (of the variance; null with one seed). Low and high are null with
+                      one seed, where the variance between seeds is unknown.
+    accounts          the hypotheses: id, text, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts:
+                      contrast (its id), expect, verdict
+    margin            the smallest change of LRI that matters
+    matched           by name of a built-in set: {"local", "global", "trainings"}: accuracy of its model
+                      trained on that cue alone, and the number of trainings averaged (data/cues.py); their
+                      difference shows how well the cues are matched
     decision          {"kind", "account", "seeds"}: kind is a key of READINGS, account an id or null, seeds
-                      those of the cell that has fewest
+                      those of the experiment with fewest
     reading           the decision as one sentence
     """
     scenes = min(one["scenes"] for _, one in found)
@@ -197,14 +201,19 @@ def _family(cell: Cell) -> str | None:
 
 
 def index(local: float, glob: float) -> float | None:
-    """LRI of A_L and A_G; None where neither cue ever changes a prediction."""
+    """LRI of A_L and A_G; None where no cue ever changes a prediction."""
     return None if local + glob == 0 else (local - glob) / (local + glob)
 
 
 def linearised(local: np.ndarray, glob: np.ndarray) -> np.ndarray | None:
-    """Values whose mean is LRI and varies as LRI does, to first order; None where LRI is not defined.
+    """Linearises LRI (delta method).
 
-    local, glob: float64 (S, n), 1 where do(L) or do(G) changed a prediction.
+    Args:
+        local: float64 (S, n), 1 where do(L) changed a prediction.
+        glob: float64 (S, n), 1 where do(G) changed a prediction.
+
+    Returns:
+        Values whose mean is LRI, with the same variance to first order; None where LRI is undefined.
     """
     a, b = float(local.mean()), float(glob.mean())
     at = index(a, b)
@@ -232,9 +241,9 @@ def _cell_document(cell: Cell) -> dict[str, Any]:
 
 
 def _mean(name: str, cell: Cell) -> dict[str, float | None]:
-    """A figure of a cell with its interval; with one seed what seeds do is not known, and there is none."""
+    """A metric of an experiment with its interval; no interval with one seed."""
     sample = cell.samples[name]
-    if name == "lri":  # which rests on the scenes where a cue changed a prediction
+    if name == "lri":  # based on the scenes where a cue changed a prediction
         changed = cell.samples["local"].correct.any(axis=0) | cell.samples["global"].correct.any(axis=0)
         found = contrasts.mean(sample, -1.0, 1.0, trials=int(changed.sum()))
     else:
@@ -248,7 +257,7 @@ def _mean(name: str, cell: Cell) -> dict[str, float | None]:
 
 
 def _interval(made: Estimate) -> dict[str, float | None]:
-    """With one seed what seeds do is not known, and there is no interval."""
+    """The interval, None with one seed, where the variance between seeds is unknown."""
     if made.conditional:
         return {"estimate": made.value, "low": None, "high": None}
     found = made.interval(LEVEL)
@@ -256,7 +265,7 @@ def _interval(made: Estimate) -> dict[str, float | None]:
 
 
 def _contrasts(results: Results, gathered: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Each mixed arm against the default of its model, then families within an arm."""
+    """Each mixing method against the baseline of its model, then families under one method."""
     found = []
     for _, ((cell, _), (plain, _)) in cells.contrasted(results, gathered, gains.GAIN):
         for figure in ("lri", "local", "global"):
@@ -297,13 +306,13 @@ def _arm(cell: Cell) -> str:
     return WORDS.get(cell.arm, cell.arm)
 
 
-# --- the two accounts ---------------------------------------------------------------------------
+# --- the two hypotheses -------------------------------------------------------------------------
 
 
 def _accounts(
     gathered: Sequence[Cell], compared: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What each account says of CutMix, judged by the rule for claims (verdicts.py), and what follows."""
+    """Verdicts on what each hypothesis predicts for CutMix, by the rule for claims, and the decision."""
     effects: dict[str, Mapping[str, Any]] = {}
     for family in ("resnet", "vit"):
         mine = [c.experiment for c in gathered if _family(c) == family and c.arm == "cutmix"]
@@ -332,7 +341,7 @@ def _judged(effect: Mapping[str, Any], expect: str) -> str:
     if made.conditional or effect["seeds"] < verdicts.FEWEST_SEEDS:
         return verdicts.INCONCLUSIVE
     said = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
-    # An account that says that CutMix changes a cue is wrong where the change is too small to matter.
+    # A hypothesis that CutMix changes a cue is refuted where the change is too small to matter.
     return verdicts.REFUTED if said == verdicts.NEGLIGIBLE else said
 
 
@@ -371,11 +380,11 @@ def _reading(decision: Mapping[str, Any]) -> str:
     )
 
 
-# --- for a person -------------------------------------------------------------------------------
+# --- text output --------------------------------------------------------------------------------
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """Tables of what `compare` gave: figures by cell, contrasts, and the reading."""
+    """Formats the result of `compare`: metrics by experiment, contrasts, and the conclusion."""
     head = ["experiment", "A_L", "A_G", "LRI", "says L", "says G", "neither", "seeds"]
     names = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
     rows = [

@@ -1,14 +1,14 @@
-"""A study's runs, analysed one by one and then together; what was found before is taken from its file.
+"""Analyses the runs of a study; earlier results are reused from their files.
 
-    STUDY_DIR/analysis/<what>/<run directory>.json    one run: {"key": ..., "found": what `measure` gave}
-    STUDY_DIR/analysis/<what>/<run directory>.npz     and the arrays of it, where there are any
-    STUDY_DIR/analysis/<what>/summary.json            all of them: what `compare` gave
+    STUDY_DIR/analysis/<what>/<run directory>.json    one run: {"key": ..., "found": result of `measure`}
+    STUDY_DIR/analysis/<what>/<run directory>.npz     its arrays, if there are any
+    STUDY_DIR/analysis/<what>/summary.json            all runs: result of `compare`
     STUDY_DIR/analysis/<what>/cells.csv, contrasts.csv, summary.md    the same as tables
-    STUDY_DIR/analysis/<what>/*.png                   what the analysis draws of images
+    STUDY_DIR/analysis/<what>/*.png                   images drawn by the analysis
 
-The key says what the figures hang on: the analysis and its version, the run's settings, its predictions (and
-so its weights), its data, split and limit. A file with another key is made anew, one with the same is kept,
-so an interrupted analysis goes on with the run that it was at, which begins again.
+The key contains everything the values depend on: analysis and version, the run's settings, predictions (and
+thus its weights), data, split and limit. A file with another key is replaced, one with the same is kept, so
+an interrupted analysis continues with the run that was interrupted.
 """
 
 import hashlib
@@ -37,13 +37,19 @@ SPLITS = ("test", "val", "train")
 QUICKEST, SLOWEST = (
     0.5,
     2.5,
-)  # of the time by the pace: five analyses took 0.5 to 2.3 of it (docs/notes/log.md)
+)  # multiples of the estimated time: five analyses took 0.5 to 2.3 of it (docs/notes/log.md)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked. what: names of ANALYSES, empty for all that suit the runs. runs: patterns of run
-    directories, empty for all. limit: so many images, the same for every run; None takes all."""
+    """A request for analyses.
+
+    Attributes:
+        what: Names of ANALYSES; empty for all that apply to the runs.
+        runs: Patterns of run directories; empty for all.
+        split: "test", "val" or "train".
+        limit: Number of images, the same for every run; None takes all.
+    """
 
     what: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -62,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A finished run and the folder of its checkpoints: only what asks its network needs it."""
+    """A finished run and its folder, which only `measure` needs."""
 
     run: Run
     config: RunConfig
@@ -70,23 +76,32 @@ class Trained:
 
     @property
     def label(self) -> str:
-        """How sentences name it."""
+        """Name for messages."""
         return self.run.label
 
 
 Say = Callable[[str], None]
-Bar = Callable[[str], Any]  # a context that gives a callback of (done, total), or None
+Bar = Callable[[str], Any]  # context manager that yields a callback of (done, total), or None
 
 
 def examine(
     folder: Path, request: Request, *, root: Path, say: Say, bar: Bar
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every analysis that was asked for: its name and what its `compare` gives, as soon as it is done and its
-    files are written, so that what fails later takes nothing of it away.
+    """Runs the requested analyses.
 
-    root: of prepared data. say: takes a line, for instance what an analysis will cost. bar: shows progress.
-    Raises ConfigError for an analysis that was named and does not suit a run, DataError when no finished run
-    is left, or its records are damaged.
+    Args:
+        folder: Folder of the study.
+        request: Which analyses of which runs.
+        root: Folder of prepared data sets.
+        say: Shows a line, for instance the cost of an analysis.
+        bar: Shows progress.
+
+    Yields:
+        Name and result of `compare` of each analysis, after its files are written.
+
+    Raises:
+        ConfigError: If a named analysis does not apply to a run.
+        DataError: If there is no finished run, or records are damaged.
     """
     results = folders.study(folder)
     runs = [_trained(run, folder) for run in results.done if _wanted(run, request.runs)]
@@ -143,7 +158,7 @@ def _measured(
     say: Say,
     bar: Bar,
 ) -> list[tuple[Run, dict[str, Any]]]:
-    """What `measure` gives of each run, from its file where that is still true."""
+    """The result of `measure` of each run, from its file where that is up to date."""
     place.mkdir(parents=True, exist_ok=True)
     keys = {run.path: _key(what, module, run, stores[run.path], request) for run in runs}
     found = {run.path: _kept(place / f"{run.path.name}.json", keys[run.path]) for run in runs}
@@ -179,9 +194,11 @@ def _cost(
     stores: Mapping[Path, Any],
     request: Request,
 ) -> str:
-    """What an analysis will take, before it begins: images, and time by the pace of a small batch of each
-    kind of network on this machine now, as the range in which measured times fell (docs/notes/log.md): larger
-    batches are quicker than the small one, gradients and what an analysis does besides are slower."""
+    """Describes the cost of an analysis before it starts: images and time.
+
+    Time is extrapolated from a small batch of each kind of network, as the range in which measured times fell
+    (docs/notes/log.md): larger batches are faster, gradients and other work slower.
+    """
     paces: dict[tuple[str, str], float] = {}
     images, seconds = 0, 0.0
     for run in todo:
@@ -221,7 +238,7 @@ def _key(what: str, module: Any, run: Trained, store: Any, request: Request) -> 
 
 
 def _keep(file: Path, document: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """A run's file: the arrays beside it first, so that a file is there only when all of it is."""
+    """Writes a run's file; its arrays first, so that an existing file is complete."""
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
     if arrays:
         buffer = io.BytesIO()
@@ -233,7 +250,7 @@ def _keep(file: Path, document: Mapping[str, Any], found: Mapping[str, Any]) -> 
 
 
 def _kept(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a file holds of this key; None where there is none, or it is of something else."""
+    """Reads a file with this key; None where there is none or it has another key."""
     if not file.is_file():
         return None
     beside = file.with_suffix(".npz")

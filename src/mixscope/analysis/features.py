@@ -1,23 +1,23 @@
-"""What networks make of the same images: how well features tell classes apart, and how alike they are.
+"""Features: linear separability and nearest neighbours, similarity between runs, and 2-D maps.
 
-Features are taken behind every layer that timm counts (maps averaged over places) and before the classifier.
+Features are taken after every layer in timm's list (maps averaged over positions) and before the classifier.
 
-    knn       accuracy of the 10 nearest training images by cosine, of the last features
+    knn       accuracy of the 10 nearest training images by cosine similarity, on the last features
     probe     accuracy of a ridge classifier on standardised last features; its strength is chosen by
-              leave-one-out on the training images alone
-    cka       debiased linear CKA of two runs' last features, or of layers of two runs (Kornblith et al., ICML
-              2019, arXiv 1905.00414; the unbiased HSIC of Song et al., JMLR 13, 2012): 1 for features that
-              are the same up to rotation and scale, about 0 for unrelated ones, whatever their width
-    kappa     whether two runs are wrong on the same images more often than their accuracies make them
-              (Geirhos et al., NeurIPS 2020, arXiv 2006.16736): 1 always, 0 as chance has it
+              leave-one-out on the training images
+    cka       debiased linear CKA of two runs' last features, or of layers of two runs (Kornblith et al.,
+              ICML 2019, arXiv 1905.00414; unbiased HSIC of Song et al., JMLR 13, 2012): 1 for features that
+              are equal up to rotation and scale, about 0 for unrelated ones, whatever their width
+    kappa     error consistency: whether two runs err on the same images more often than their accuracies
+              imply (Geirhos et al., NeurIPS 2020, arXiv 2006.16736): 1 always, 0 at chance
     maps      PCA and t-SNE of the last features of up to ten classes, one seed and one sample for all runs.
-              Distances between clusters of a t-SNE mean nothing, and neither do its axes.
+              Distances between clusters of a t-SNE, and its axes, have no meaning.
 
-Intervals of cka and kappa count seeds and images as those of claims do. Each pair of runs is given values by
-image whose mean is its figure and varies as it does, to first order; pairs share runs, so what counts as an
-observation of a seed is the mean over its pairs (see `_reach`).
+Intervals of cka and kappa include seeds and images as those of claims do. Each pair of runs is given values
+by image with the metric as mean and, to first order, the same variance; pairs share runs, so the observation
+of a seed is the mean over its pairs (see `_reach`).
 
-At most 1,000 images are looked at, and 2,000 of the training split for knn and probe.
+At most 1,000 images are used, and 2,000 of the training split for knn and probe.
 """
 
 import functools
@@ -44,17 +44,17 @@ from mixscope.results import Results
 from mixscope.study.config import RunConfig
 
 VERSION = 1
-SEED = 0  # of PCA and t-SNE, the same for all runs
+SEED = 0  # seed of PCA and t-SNE, the same for all runs
 MOST, TRAINED = 1000, 2000
 NEIGHBOURS = 10
 STRENGTHS = tuple(np.logspace(-1, 6, 15))
-PICTURED, OF_EACH = 10, 50  # classes and images of each in a map
+PICTURED, OF_EACH = 10, 50  # classes, and images per class, in a map
 NAMES = {"accuracy": "accuracy", "knn": "k-NN", "probe": "probe"}
 BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0))
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """timm has to tell what is between the layers of a network."""
+    """Why runs cannot be analysed: timm does not expose features between layers."""
     arch = config.model.arch
     if not _tells(arch):
         return f"{arch}: timm does not give the features behind its layers (it has no forward_intermediates)"
@@ -69,18 +69,18 @@ def _tells(arch: str) -> bool:
 
 
 def images(store: Store, n: int) -> int:
-    """The sample, the training images, and those of the maps."""
+    """Cost in forward passes: the sample, the training images, and those of the maps."""
     return min(n, MOST) + min(TRAINED, len(store.labels("train"))) + PICTURED * OF_EACH
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
-    """One run.
+    """Measures one run.
 
-    images            int, how many
+    images            int, number of images
     layers            their names, in order
-    last              float32 (n, d): what the classifier is given
+    last              float32 (n, d): input of the classifier
     layer-0, ...      float32 (n, channels) of each of `layers`
-    right, knn, probe bool (n,): whether the network, its neighbours and the probe are right
+    right, knn, probe bool (n,): correctness of the network, its neighbours and the probe
     classes           int64 (m,) of the images of the maps; pca, tsne: float32 (m, 2)
     """
     some = subject.sample(split, min(limit or MOST, MOST))
@@ -112,7 +112,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 def _looked(
     subject: Subject, pixels: np.ndarray, classes: np.ndarray, *, every: bool
 ) -> tuple[list[str], list[np.ndarray], np.ndarray, np.ndarray]:
-    """Layers' names, features behind each (n, channels), before the classifier (n, d), and logits."""
+    """Names of layers, features after each (n, channels), before the classifier (n, d), and logits."""
     module: Any = subject.module
     names = [stage["module"] for stage in getattr(module, "feature_info", [])]
     behind: list[list[np.ndarray]] = []
@@ -132,7 +132,10 @@ def _looked(
 
 
 def _pictured(subject: Subject, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels and classes of the images in a map: so many of each of the first classes, for all runs alike."""
+    """Pixels and classes of the images in a map.
+
+    A fixed number of each of the first classes, the same for all runs.
+    """
     all_of = subject.sample(split, None)
     at = [
         np.flatnonzero(all_of.classes == c)[:OF_EACH] for c in range(min(PICTURED, subject.store.n_classes))
@@ -141,18 +144,27 @@ def _pictured(subject: Subject, split: str) -> tuple[np.ndarray, np.ndarray]:
     return all_of.pixels[kept], all_of.classes[kept]
 
 
-# --- figures of features ------------------------------------------------------------------------
+# --- metrics of features ------------------------------------------------------------------------
 
 
 def neighbours(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The class that most of the nearest training images have, int64 (n,). learned, asked: (m or n, d)."""
+    """Majority class of the nearest training images.
+
+    Args:
+        learned: float (m, d), features of training images.
+        classes: int64 (m,).
+        asked: float (n, d), features to classify.
+
+    Returns:
+        int64 (n,).
+    """
     model = KNeighborsClassifier(min(NEIGHBOURS, len(learned)), metric="cosine").fit(learned, classes)
     found: np.ndarray = model.predict(asked)
     return found
 
 
 def probe(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The class that a ridge classifier says, int64 (n,)."""
+    """Predictions of a ridge classifier, int64 (n,); arguments as of `neighbours`."""
     scale = StandardScaler().fit(learned.astype(np.float64))
     model = RidgeClassifierCV(STRENGTHS).fit(scale.transform(learned), classes)
     found: np.ndarray = model.predict(scale.transform(asked))
@@ -169,7 +181,7 @@ def mapped(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gram(features: np.ndarray) -> np.ndarray:
-    """Inner products of all pairs of images, float64 (n, n), with zeros on the diagonal."""
+    """Inner products of all pairs of images, float64 (n, n), with a zero diagonal."""
     wide = features.astype(np.float64)
     wide = wide - wide.mean(axis=0)
     found: np.ndarray = wide @ wide.T
@@ -178,7 +190,7 @@ def gram(features: np.ndarray) -> np.ndarray:
 
 
 def hsic(one: np.ndarray, other: np.ndarray) -> float:
-    """The unbiased estimate of HSIC from two matrices of `gram`, eq. 5 of Song et al.; n must be above 3."""
+    """Unbiased estimate of HSIC from two matrices of `gram`, eq. 5 of Song et al.; needs n > 3."""
     n = len(one)
     inner = float((one * other).sum())
     sums = float(one.sum() * other.sum()) / ((n - 1) * (n - 2))
@@ -187,15 +199,16 @@ def hsic(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def cka(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Debiased linear CKA from two matrices of `gram`; None where one of them says nothing."""
+    """Debiased linear CKA from two matrices of `gram`; None where it is undefined."""
     own = hsic(one, one) * hsic(other, other)
     return hsic(one, other) / math.sqrt(own) if own > 0 else None
 
 
 def cka_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
-    """Values by image, float64 (n,), whose mean is `cka` and varies as it does, to first order.
+    """Values by image, float64 (n,), with mean `cka` and, to first order, the same variance.
 
-    HSIC is a mean over pairs of images, so an image moves it by twice what the mean over its pairs is off.
+    HSIC is a mean over pairs of images, so an image moves it by twice the deviation of the mean over its
+    pairs.
     """
     found = cka(one, other)
     if found is None:
@@ -209,14 +222,14 @@ def cka_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
 
 
 def kappa(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Error consistency of two runs, bool (n,) each; None where both are always, or never, right."""
+    """Error consistency of two runs, bool (n,) each; None where both are always or never correct."""
     a, b = float(one.mean()), float(other.mean())
     chance = a * b + (1 - a) * (1 - b)
     return None if chance == 1 else (float((one == other).mean()) - chance) / (1 - chance)
 
 
 def kappa_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
-    """Values by image, float64 (n,), whose mean is `kappa` and varies as it does, to first order."""
+    """Values by image, float64 (n,), with mean `kappa` and, to first order, the same variance."""
     found = kappa(one, other)
     if found is None:
         return None
@@ -232,13 +245,15 @@ def kappa_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
 
 
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
-    """All runs together: `cells.document` of accuracy, knn and probe (over images and seeds), and
+    """Compares all runs.
+
+    Returns `cells.document` of accuracy, knn and probe (over images and seeds), and
 
     cka, kappa    of each data set: {"data", "experiments", and "mean", "low", "high", "least", "largest":
-                  matrices}: of all pairs of runs of two experiments their mean, its 95 % interval, the
-                  least and largest pair; null where there is no such pair, as with one seed on the diagonal.
-                  The interval is null where a seed is alone, so that what seeds do is not known, and on the
-                  diagonal below three seeds
+                  matrices}: over all pairs of runs of two experiments their mean, its 95 % interval, the
+                  smallest and largest value; null where there is no such pair, as with one seed on the
+                  diagonal. The interval is null with one seed, where the variance between seeds is unknown,
+                  and on the diagonal below three seeds
     layers        [{"data", "rows", "columns" (experiments), "row_layers", "column_layers", "values": a
                   matrix}]: CKA between layers of the first seeds of two experiments
     maps          {experiment: {"classes", "pca", "tsne"}} of the first seed
@@ -274,7 +289,15 @@ def _pairs(
     made: Callable[[np.ndarray], np.ndarray],
     alike: Callable[[np.ndarray, np.ndarray], np.ndarray | None],
 ) -> dict[str, Any]:
-    """A likeness of all pairs of runs, by experiments. alike: by image, of what `made` makes of a run."""
+    """A similarity of all pairs of runs, by experiments.
+
+    Args:
+        data: Name of the data set.
+        mine: Its experiments.
+        key: Array of `measure` to compare.
+        made: Transforms the array of a run.
+        alike: Similarity by image of two transformed arrays.
+    """
     runs = [[made(one[key]) for one in cell.founds] for cell in mine]
     size = len(mine)
     out: dict[str, list[list[float | None]]] = {
@@ -299,11 +322,12 @@ def _pairs(
 def _reach(
     values: Mapping[tuple[int, int], np.ndarray], rows: int, columns: int, *, same: bool
 ) -> dict[str, float]:
-    """The interval of a mean over pairs of runs, low and high; nothing where seeds cannot tell.
+    """The interval of a mean over pairs of runs, low and high; empty where seeds do not suffice.
 
-    Between two experiments a run's observation is the mean of its pairs, and the seeds of either add their
-    variance. Within one, every pair has two runs of it: by the jackknife of a mean over pairs (Arvesen,
-    Annals of Mathematical Statistics 40, 1969) a run's mean is off by 2 (S - 1) / (S - 2) times as much.
+    Between two experiments the observation of a run is the mean of its pairs, and the variances of both
+    experiments' seeds add. Within one experiment every pair has two of its runs: by the jackknife of a mean
+    over pairs (Arvesen, Annals of Mathematical Statistics 40, 1969) the deviation of a run's mean counts 2 (S
+    - 1) / (S - 2) times.
     """
     pairs = rows * (rows - 1) // 2 if same else rows * columns
     if len(values) < pairs or min(rows, columns) < (3 if same else 2):
@@ -328,8 +352,10 @@ def _reach(
 
 
 def _telling(mine: Sequence[cells.Cell]) -> list[tuple[cells.Cell, cells.Cell]]:
-    """Which two experiments are compared layer by layer: the first of each model, and each model's first and
-    last arm."""
+    """Pairs of experiments compared layer by layer.
+
+    The first of each model, and each model's first and last augmentation.
+    """
     by_model: dict[str, list[cells.Cell]] = {}
     for cell in mine:
         by_model.setdefault(cell.model, []).append(cell)
@@ -361,7 +387,7 @@ def _map(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """Figures by cell and contrasts, and how alike runs are."""
+    """Metrics by experiment, contrasts, and similarity between runs."""
     found = cells.lines(compared, NAMES)
     for name, said in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
         for one in compared[name]:

@@ -1,21 +1,20 @@
-"""Dials at which a model reads either cue alone equally well.
+"""Matches the two cues of `cues`: finds contrasts at which a model learns either cue alone equally well.
 
-Which cue a model goes by says something of the model only when both are equally easy for it. So a contrast is
-found for each cue at which the model, trained as the study trains it but without mixing, is right on a target
-share of test images when only that cue knows the class; the other is there, at chance. The procedure, which
-draws nothing:
+Cue reliance characterizes the model only if both cues are equally easy to learn. For each cue the search
+finds a contrast at which the model, trained as in the study but without mixing, reaches a target accuracy on
+test images when only that cue is predictive; the other is shown at chance. The procedure is deterministic:
 
-    1. The cue's contrast is multiplied or divided by 1.5, rounded, until its accuracy lies on the other side
-       of the target; accuracy is taken to rise with contrast.
-    2. The bracket is halved on a logarithmic scale until an accuracy is within half the tolerance, or the
-       bracket is one step of a dial (an eighth of a grey level), of which the nearer end is taken. So the
-       two cues end within the tolerance of each other.
-    3. The same for the other cue, with this one where it now is; then both are looked at again, up to
-       ROUNDS times, because each cue stands in the other's way.
+    1. The cue's contrast is multiplied or divided by 1.5, rounded, until its accuracy is on the other side of
+       the target; accuracy is assumed to increase with contrast.
+    2. The bracket is bisected on a logarithmic scale until an accuracy is within half the tolerance, or the
+       bracket is one step (an eighth of a grey level), whose nearer end is taken. The two cues therefore end
+       within the tolerance of each other.
+    3. The same for the other cue, with the first at its new contrast; both are then checked again, up to
+       ROUNDS times, because each cue interferes with the other.
 
-An accuracy is that of one training, or the mean of several, which differ in initial weights and order. Every
-training is an ordinary run in its own directory, so a search that is interrupted goes on. Scenes and seeds
-are not those of the study, and there are test images enough to tell points apart.
+An accuracy is that of one training, or the mean of several with different initial weights and order. Every
+training is an ordinary run in its own directory, so an interrupted search can be resumed. Scenes and seeds
+differ from those of the study, and the number of test images suffices to distinguish contrasts.
 """
 
 import dataclasses
@@ -37,17 +36,19 @@ from mixscope.study.matrix import PlannedRun, Study
 
 FACTOR = 1.5
 ROUNDS = 3
-SEED = 1000  # of initial weights and order, and those after it: no seed that a study uses
-OTHER_SCENES = 1  # added to the seed of the set
-TEST = 6000  # test images at least: 0.6 points is the most that they add to an accuracy's standard error
+SEED = 1000  # first seed of the trainings; studies use smaller ones
+OTHER_SCENES = 1  # offset to the seed of the set
+TEST = 6000  # smallest number of test images: standard error of an accuracy at most 0.6 points
 
 Say = Callable[[str], None]
-Accuracy = Callable[[str, Dials], float]  # of the model that is trained on one cue of a set with these dials
+Accuracy = Callable[
+    [str, Dials], float
+]  # accuracy of the model trained on one cue of a set with these parameters
 
 
 @dataclass(frozen=True)
 class Step:
-    """One training: which cue knew the class, at which contrasts, and the share of test images got right."""
+    """One training: the predictive cue, the contrasts, and the test accuracy."""
 
     cue: str
     local_contrast: float
@@ -57,8 +58,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Matched:
-    """The dials, the accuracy of each cue at them, and every training on the way. holds: both are within half
-    the tolerance of the target."""
+    """The result of a search.
+
+    Attributes:
+        dials: Parameters found.
+        local: Accuracy by the local cue alone.
+        glob: Accuracy by the global cue alone.
+        holds: Whether both are within half the tolerance of the target.
+        steps: Every training of the search.
+    """
 
     dials: Dials
     local: float
@@ -68,15 +76,21 @@ class Matched:
 
 
 def search(accuracy: Accuracy, start: Dials, *, target: float, tolerance: float) -> Matched:
-    """The procedure above. accuracy: may be asked twice for the same, and is then expected to answer alike.
-    tolerance: how far the two accuracies may lie apart.
+    """Runs the procedure above.
 
-    Raises ConfigError when a cue misses the target at every contrast there is.
+    Args:
+        accuracy: Trains on one cue; must return the same value for the same arguments.
+        start: Initial parameters.
+        target: Target accuracy, between chance and 1.
+        tolerance: Largest difference of the two accuracies.
+
+    Raises:
+        ConfigError: If a cue misses the target at every contrast.
     """
     if not 1 / CLASSES < target < 1:
         raise ConfigError(f"--target must lie between chance (1/{CLASSES}) and 1, got {target}")
     steps: list[Step] = []
-    tolerance = tolerance / 2 + 1e-9  # 0.72 is 0.03 away from 0.75
+    tolerance = tolerance / 2 + 1e-9  # rounding: 0.72 is within 0.03 of 0.75
 
     def look(cue: str, dials: Dials) -> float:
         known = [s for s in steps if (s.cue, s.local_contrast, s.global_contrast) == _at(cue, dials)]
@@ -99,14 +113,14 @@ def search(accuracy: Accuracy, start: Dials, *, target: float, tolerance: float)
 def _one(
     cue: str, dials: Dials, look: Callable[[str, Dials], float], target: float, tolerance: float
 ) -> Dials:
-    """The contrast of one cue whose accuracy is the target, by steps 1 and 2."""
+    """The contrast at which one cue reaches the target, by steps 1 and 2."""
 
     def at(contrast: int) -> float:
         return look(cue, _set(cue, dials, contrast / STEPS))
 
     low = high = max(
         1, round(STEPS * (dials.local_contrast if cue == "local" else dials.global_contrast))
-    )  # in steps of the dial
+    )  # in steps of the contrast
     while at(low) > target:
         if low == 1:
             raise ConfigError(f"cues: the {cue} cue is read at any contrast; raise noise, or --target")
@@ -136,10 +150,16 @@ def _at(cue: str, dials: Dials) -> tuple[str, float, float]:
 
 
 def trained(config: RunConfig, *, seeds: int, work: Path, say: Say) -> Accuracy:
-    """The accuracy of a run's model on one cue, by training it. config: of the study's run without mixing.
+    """Returns a function that measures accuracy on one cue by training the model of a run.
 
-    seeds: trainings, of whose accuracies it is the mean. work: a folder for sets and runs. Raises what a run
-    raises.
+    Args:
+        config: Settings of the study's run without mixing.
+        seeds: Number of trainings to average.
+        work: Folder for data sets and runs.
+        say: Shows a line per accuracy.
+
+    Raises:
+        ConfigError: If `seeds` is below 1; the function raises what a run raises.
     """
     if seeds < 1:
         raise ConfigError(f"--seeds must be 1 or more, got {seeds}")
@@ -177,7 +197,11 @@ def _range(tops: Sequence[float]) -> str:
 
 
 def cell(study: Study, only: Mapping[str, str]) -> PlannedRun:
-    """The run without mixing of the one model that `only` leaves. Raises ConfigError when it leaves more."""
+    """The run without mixing of the one model that `only` selects.
+
+    Raises:
+        ConfigError: If it selects several.
+    """
     found = [run for run in study.expand(only=only, seeds=1) if run.config.augment.mix == "none"]
     if len(found) != 1:
         names = ", ".join(run.name for run in found) or "none"
@@ -188,7 +212,11 @@ def cell(study: Study, only: Mapping[str, str]) -> PlannedRun:
 
 
 def start(config: RunConfig, file: Path | None) -> Dials:
-    """Where the search begins: a file's dials, or those of the run's set. Raises ConfigError."""
+    """The initial parameters: from a file, or those of the run's data set.
+
+    Raises:
+        ConfigError: If there are none.
+    """
     known = cues.BUILT_IN.get(config.data.name)
     if known is None and file is None:
         raise ConfigError(
@@ -198,7 +226,7 @@ def start(config: RunConfig, file: Path | None) -> Dials:
 
 
 def keep(found: Matched, file: Path) -> None:
-    """A dials file, as `mixscope data prepare cues --source` takes it, with what was found as a comment."""
+    """Writes a parameter file for `mixscope data prepare cues --source`, with the search as a comment."""
     lines = [
         f"# {100 * found.local:.1f} % by the local cue alone, {100 * found.glob:.1f} % by the global one"
     ]

@@ -1,18 +1,20 @@
-"""What a model says of mixed images, and how far its input gradients reach.
+"""Predictions on mixed images, and the spatial reach of input gradients.
 
-Each image a is mixed with a partner b of another class, blended as by MixUp or with a box of b pasted as by
-CutMix, at eleven shares of a; the model's p(y_a) and p(y_b) are followed along them. Two figures of a curve:
+Each image a is mixed with a partner b of another class, blended as in MixUp or with a pasted box of b as in
+CutMix, at eleven fractions of a; p(y_a) and p(y_b) are recorded along them. Two metrics of a curve:
 
-    mass    p(y_a) + p(y_b), mean over the nine inner shares: 1 for who sees one or the other in every mixture
-    off     half of |p(y_a) - share| + |p(y_b) - (1 - share)|, mean over the same: 0 for who says the shares
+    mass    p(y_a) + p(y_b), mean over the nine inner fractions: 1 for a model that recognizes one of the two
+            in every mixture
+    off     half of |p(y_a) - share| + |p(y_b) - (1 - share)|, mean over the same: 0 for a model that predicts
+            the fractions
 
-Boxes lie wholly inside the image, so that their area is the share; sides are whole pixels, and the share is
-what is left.
+Boxes are entirely inside the image, so that their area is the fraction; sides are whole pixels, and the
+fraction is computed from them.
 
 Gradients: the products of the loss's partial derivatives at two pixels, over all pairs at a distance, divided
 by that at distance 0 (after Park, Yun & Chun, NeurIPS 2022, arXiv 2208.09913, who find that CutMix
-regularises them by distance and MixUp regardless of it). near: the mean at distances 1 and 2; far: from a
-quarter of the image's side to a half.
+regularises them depending on distance and MixUp independently of it). near: the mean at distances 1 and 2;
+far: from a quarter to half of the image side.
 """
 
 import math
@@ -31,7 +33,7 @@ from mixscope.study.config import RunConfig
 
 VERSION = 1
 SEED = 20_241_125
-STEPS = 10  # between the shares 0 and 1
+STEPS = 10  # intervals between the fractions 0 and 1
 KINDS = ("mixup", "cutmix")
 COST = len(KINDS) * (STEPS - 1) + 2 + 3
 NAMES = {
@@ -43,22 +45,22 @@ BOUNDS = dict.fromkeys(NAMES, (0.0, 1.0)) | dict.fromkeys(("near", "far"), (-mat
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """Any model can be asked about mixed images, where there are images of two classes to mix."""
+    """Why runs cannot be analysed: images of two classes are needed."""
     one = f"{store.name} has one class; mixing images needs a second one"
     return one if store.n_classes < 2 else None
 
 
 def images(store: Store, n: int) -> int:
-    """Every mixture of every image, and a gradient."""
+    """Cost in forward passes: every mixture of every image, and a gradient."""
     return COST * n
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
-    """One run.
+    """Measures one run.
 
-    images                       int, how many
+    images                       int, number of images
     shares                       {"mixup": [...], "cutmix": [...]}: of the own image, from 0 to 1
-    mixup-own, mixup-partner     float32 (11, n): p(y_a) and p(y_b) at each share; cutmix-own and -partner
+    mixup-own, mixup-partner     float32 (11, n): p(y_a) and p(y_b) at each fraction; cutmix-own and -partner
     gradients                    float32 (distances, n): at 0, 1, ... half of the side, nan for an image whose
                                  gradient is 0
     """
@@ -98,7 +100,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 
 
 def partners(store: Store, some: Chosen) -> Chosen:
-    """An image of another class for each, drawn by its id from all images stored beside it."""
+    """For each image, an image of another class, drawn by its id from all stored images."""
     labels = np.asarray(store.labels(some.stored))
     found = np.empty(len(some.ids), dtype=np.int64)
     for at, i in enumerate(some.ids):
@@ -110,14 +112,18 @@ def partners(store: Store, some: Chosen) -> Chosen:
 
 
 def corners(ids: np.ndarray) -> np.ndarray:
-    """Where an image's box lies, float64 (n, 2) in [0, 1): the share of the room that is above and left."""
+    """The relative position of each image's box among those inside the image, float64 (n, 2) in [0, 1)."""
     return np.stack([rng.generator(SEED, "box", int(i)).random(2) for i in ids])
 
 
 def mixture(
     kind: str, own: np.ndarray, partner: np.ndarray, share: float, corner: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Mixed images, uint8 (n, 3, H, W), and the share of `own` in them, which of boxes is near `share`."""
+    """Mixes images.
+
+    Returns:
+        The actual fraction of `own`, which for boxes is near `share`; and mixed images, uint8 (n, 3, H, W).
+    """
     if kind == "mixup":
         return share, np.rint(share * own + (1 - share) * partner).astype(np.uint8)
     size = own.shape[2]
@@ -130,9 +136,14 @@ def mixture(
 
 
 def reach(slope: np.ndarray, most: int) -> np.ndarray:
-    """Mean products of gradients by distance, over that at distance 0; float64 (most + 1, n).
+    """Mean products of gradients by distance, relative to distance 0.
 
-    slope: float (n, 3, H, W). Distances are rounded to whole pixels. nan where a gradient is 0 everywhere.
+    Args:
+        slope: float (n, 3, H, W), gradients.
+        most: Largest distance; distances are rounded to whole pixels.
+
+    Returns:
+        float64 (most + 1, n); nan where a gradient is 0 everywhere.
     """
     height, width = slope.shape[2:]
     shape = (2 * height, 2 * width)
@@ -150,13 +161,15 @@ def reach(slope: np.ndarray, most: int) -> np.ndarray:
 
 
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
-    """All runs together: `cells.document` of NAMES, and for each experiment
+    """Compares all runs.
+
+    Returns `cells.document` of NAMES, and for each experiment
 
     curves       {"mixup" and "cutmix": [{"share", "own" and "partner": {estimate, low, high, conditional}}]}
     gradients    [{"distance", estimate, low, high, conditional}]
 
-    Gradients are those of images that have one in every run of a data set; with_gradient: how many, by
-    experiment.
+    Gradients are averaged over images with a gradient in every run of a data set; with_gradient: their
+    number, by experiment.
     """
     usable = cells.common(results, found, lambda one: np.isfinite(one["gradients"]).all(axis=0))
     found = [
@@ -219,7 +232,7 @@ def _gradients(cell: cells.Cell) -> list[dict[str, Any]]:
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """Figures by cell and contrasts."""
+    """Metrics by experiment and contrasts."""
     said = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
     alike = "gradients: how alike at two pixels, by distance"
     if few := [

@@ -1,13 +1,13 @@
-"""What a model still gets right when its images are corrupted, attacked, cut up or filtered.
+"""Robustness: accuracy on corrupted, attacked, patch-shuffled and filtered images.
 
 Curves, each over a few strengths: noise, blur, contrast and jpeg (severity 1 to 5), shuffle and drop (patches
-on a grid of 2, 4 or 8 a side), low-pass and high-pass (the cut as a share of Nyquist's frequency), fgsm and
-pgd (epsilon in bytes). Of each the area: the mean accuracy over its strengths divided by the accuracy on
-clean images, 1 for a model that loses nothing. A worse model can have the larger area: it had less to lose,
-and chance does not fall; so the clean accuracy stands beside it. Where too few clean images are right the
-ratio's interval does not hold, and the area is missing.
+on a grid of 2, 4 or 8 per side), low-pass and high-pass (cutoff as a fraction of the Nyquist frequency), fgsm
+and pgd (epsilon in bytes). For each the area: mean accuracy over its strengths divided by clean accuracy, 1
+for no loss. A worse model can have the larger area, since chance accuracy does not fall, so the clean
+accuracy is reported too. Where too few clean images are correct, the ratio's interval is invalid and the area
+is missing.
 
-All runs meet the same corruptions of the same images (corruptions.py, attacks.py).
+All runs see the same corruptions of the same images (corruptions.py, attacks.py).
 """
 
 import math
@@ -37,31 +37,31 @@ CURVES: Mapping[str, tuple[float, ...]] = {
     "pgd": PGD,
 }
 ATTACKS = ("fgsm", "pgd")
-LEAST = 20  # right answers on clean images, over all seeds, that a ratio to them needs
+LEAST = 20  # smallest number of correct clean images, over all seeds, for a ratio
 PLAIN = 1 + sum(len(levels) for name, levels in CURVES.items() if name not in ATTACKS)
-GRADIENT = 3  # a gradient, in forward passes
+GRADIENT = 3  # cost of a gradient in forward passes
 COST = PLAIN + GRADIENT + len(FGSM) + len(PGD) * (1 + GRADIENT * attacks.STEPS)
 NAMES = {"clean": "clean"} | {f"area-{name}": name for name in CURVES}
 BOUNDS = dict.fromkeys(NAMES, (0.0, math.inf)) | {"clean": (0.0, 1.0)}
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
-    """Patches have to be cut, so the grids must divide the images."""
+    """Why runs cannot be analysed: patch grids must divide the images."""
     if store.size % max(GRIDS):
         return f"{store.name}: a grid of {max(GRIDS)} patches a side does not divide its {store.size} px"
     return None
 
 
 def images(store: Store, n: int) -> int:
-    """Every image at every strength; PGD counts most."""
+    """Cost in forward passes: every image at every strength, mostly PGD."""
     return COST * n
 
 
 def measure(subject: Subject, *, split: str, limit: int | None, progress: Progress) -> dict[str, Any]:
-    """One run.
+    """Measures one run.
 
-    images     int, how many
-    clean      bool (n,): whether it is right
+    images     int, number of images
+    clean      bool (n,): correctness on clean images
     <curve>    bool (strengths, n), for each of CURVES, in the order of its strengths
     """
     some = subject.sample(split, limit)
@@ -98,9 +98,12 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 
 
 def compare(results: Results, found: cells.Found) -> dict[str, Any]:
-    """All runs together: `cells.document` of the clean accuracy and each curve's area; curves: {experiment:
-    {curve: [{level, estimate, low, high, conditional}]}}, the accuracy at each strength, the clean first
-    (level null)."""
+    """Compares all runs.
+
+    Returns:
+        `cells.document` of clean accuracy and each curve's area; curves: {experiment: {curve: [{level,
+        estimate, low, high, conditional}]}}, accuracy at each strength, clean first (level null).
+    """
     made = cells.gather(results, found, _values)
     return {
         "what": "robustness",
@@ -130,7 +133,7 @@ def _curve(cell: cells.Cell, name: str) -> list[dict[str, Any]]:
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
-    """Clean accuracy and areas by cell, and contrasts."""
+    """Clean accuracy and areas by experiment, and contrasts."""
     return [
         "clean: accuracy; the others: the area of a curve, 1 loses nothing",
         *cells.lines(compared, NAMES),

@@ -1,8 +1,8 @@
-"""Which pixels a prediction hangs on: Grad-CAM, integrated gradients and attention rollout.
+"""Attribution maps: Grad-CAM, integrated gradients and attention rollout.
 
-Each gives a map that is nowhere negative, float32 (n, H, W) at the size of the images, of the true class's
-logit (rollout knows of no class). The first two are those of the packages grad-cam and captum, which the
-extra `explain` brings; they are loaded when they are asked for.
+Each gives a non-negative map, float32 (n, H, W) at the size of the images, for the true class's logit
+(rollout does not depend on a class). The first two use the packages grad-cam and captum of the extra
+`explain`, imported on demand.
 """
 
 import importlib
@@ -22,7 +22,11 @@ INTEGRATED = 20  # steps of integrated gradients, from the data's mean colour to
 
 
 def needed(package: str) -> Any:
-    """A package of the extra `explain`. Raises ConfigError when it is not installed."""
+    """Imports a package of the extra `explain`.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
     try:
         return importlib.import_module(package)
     except ImportError as problem:
@@ -36,8 +40,14 @@ def needed(package: str) -> Any:
 
 @dataclass(frozen=True)
 class Layer:
-    """Where Grad-CAM looks. grid: rows and columns of its map. shaped: from what the layer gives to
-    (n, channels, rows, columns)."""
+    """The target layer of Grad-CAM.
+
+    Attributes:
+        name: Name of the layer.
+        module: The layer.
+        grid: Rows and columns of its map.
+        shaped: Reshapes the layer's output to (n, channels, rows, columns).
+    """
 
     name: str
     module: nn.Module
@@ -46,10 +56,17 @@ class Layer:
 
 
 def layer(module: nn.Module, size: int) -> Layer:
-    """The layer to look at: a transformer's last norm before attention, without class tokens and on its grid
-    of patches; else the last stage that timm counts.
+    """Chooses the target layer.
 
-    size: of the images, in pixels. Raises ConfigError for a network whose last stage is no map.
+    For a transformer the last norm before attention, without class tokens and on its grid of patches; else
+    the last stage in timm's list.
+
+    Args:
+        module: The network.
+        size: Side of the images in pixels.
+
+    Raises:
+        ConfigError: If the last stage of the network is not a map.
     """
     net: Any = module
     grid = getattr(getattr(net, "patch_embed", None), "grid_size", None)
@@ -90,10 +107,15 @@ def _shape_behind(module: nn.Module, last: nn.Module, size: int) -> tuple[int, .
 
 
 def gradcam(module: nn.Module, at: Layer, images: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """Grad-CAM (Selvaraju et al., ICCV 2017, arXiv 1610.02391): channels weighted by the mean of their
-    gradient, added, what is negative cut off, drawn bilinearly at the size of the images.
+    """Grad-CAM (Selvaraju et al., ICCV 2017, arXiv 1610.02391), resized bilinearly to the size of the images.
 
-    images: float32 (n, 3, H, W), normalised.
+    Channels are weighted by the mean of their gradient and added; negative values are set to 0.
+
+    Args:
+        module: The network.
+        at: Target layer.
+        images: float32 (n, 3, H, W), normalised.
+        classes: int64 (n,).
     """
     package, targets = needed("pytorch_grad_cam"), needed("pytorch_grad_cam.utils.model_targets")
     wanted = [targets.ClassifierOutputTarget(int(c)) for c in classes]
@@ -101,7 +123,7 @@ def gradcam(module: nn.Module, at: Layer, images: torch.Tensor, classes: torch.T
         cam(input_tensor=images, targets=wanted)
         seen = cam.activations_and_grads
         values, slopes = (v[0].detach().cpu().numpy() for v in (seen.activations, seen.gradients))
-        # Not what the call gives: that moves each map's least value to 0, and its shares with it.
+        # Not the result of the call, which shifts each map's minimum to 0 and changes fractions of its mass.
         coarse = cam.get_cam_image(images, at.module, wanted, values, slopes)
     module.zero_grad(set_to_none=True)
     return _drawn(torch.from_numpy(np.maximum(coarse, 0.0)), images.shape[2])
@@ -117,15 +139,23 @@ def _drawn(coarse: torch.Tensor, size: int) -> np.ndarray:
 
 
 def integrated(module: nn.Module, images: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """Integrated gradients (Sundararajan et al., ICML 2017, arXiv 1703.01365) from the data's mean colour,
-    the absolute value of the sum over channels. images: float32 (n, 3, H, W), normalised."""
+    """Integrated gradients (Sundararajan et al., ICML 2017, arXiv 1703.01365) from the data's mean colour.
+
+    Args:
+        module: The network.
+        images: float32 (n, 3, H, W), normalised.
+        classes: int64 (n,).
+
+    Returns:
+        Absolute value of the sum over channels, float32 (n, H, W).
+    """
     signed = attributed(module, images, classes)
     found: np.ndarray = signed.sum(dim=1).abs().float().cpu().numpy()
     return found
 
 
 def attributed(module: nn.Module, images: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """Integrated gradients with their sign, (n, 3, H, W): together what the logit gains over the baseline."""
+    """Signed integrated gradients, (n, 3, H, W); their sum is the logit's difference to the baseline."""
     method = needed("captum.attr").IntegratedGradients(module)
     found: torch.Tensor = method.attribute(
         images, baselines=0.0, target=classes, n_steps=INTEGRATED, internal_batch_size=max(len(images), 32)
@@ -137,7 +167,7 @@ def attributed(module: nn.Module, images: torch.Tensor, classes: torch.Tensor) -
 
 
 def attends(module: nn.Module) -> bool:
-    """Whether a network has timm's blocks of attention on a grid of patches, which rollout reads."""
+    """Whether a network has timm's attention blocks on a grid of patches, which rollout needs."""
     net: Any = module
     blocks = list(getattr(net, "blocks", []))
     on_grid = getattr(getattr(net, "patch_embed", None), "grid_size", None) is not None
@@ -153,7 +183,7 @@ def attends(module: nn.Module) -> bool:
 
 
 def rolled(module: nn.Module, images: torch.Tensor) -> np.ndarray:
-    """Attention rollout of a network that `attends`, drawn at the size of the images."""
+    """Attention rollout of a network that `attends`, resized to the size of the images."""
     net: Any = module
     with _attention(net) as seen, torch.inference_mode():
         net(images)
@@ -163,12 +193,18 @@ def rolled(module: nn.Module, images: torch.Tensor) -> np.ndarray:
 
 
 def rollout(attention: Sequence[torch.Tensor], prefix: int, *, from_class: bool) -> torch.Tensor:
-    """How much each patch adds to what is read out (Abnar & Zuidema, ACL 2020, arXiv 2005.00928).
+    """The contribution of each patch to the output (Abnar & Zuidema, ACL 2020, arXiv 2005.00928).
 
-    attention: of each block in order, float (n, heads, tokens, tokens), rows add up to 1. Heads are averaged,
-    half of each token stays its own (the residual), and blocks are multiplied. prefix: how many tokens stand
-    before the patches. from_class: what is read out is the first of them, the class token, else the mean of
-    all patches. float (n, patches), rows add up to 1.
+    Heads are averaged, the residual connection counts half, and blocks are multiplied.
+
+    Args:
+        attention: Of each block in order, float (n, heads, tokens, tokens); rows sum to 1.
+        prefix: Number of tokens before the patches.
+        from_class: Whether the output is read from the first token, the class token; else from the mean of
+            all patches.
+
+    Returns:
+        float (n, patches); rows sum to 1.
     """
     own = torch.eye(attention[0].shape[-1], device=attention[0].device)
     flow = own
@@ -181,8 +217,10 @@ def rollout(attention: Sequence[torch.Tensor], prefix: int, *, from_class: bool)
 
 @contextmanager
 def _attention(net: Any) -> Iterator[list[torch.Tensor]]:
-    """What every block attends to, as a network goes: fused attention never makes these matrices, so it is
-    off meanwhile."""
+    """Records the attention matrices of every block.
+
+    Fused attention, which does not compute them, is off meanwhile.
+    """
     seen: list[torch.Tensor] = []
     fused = [block.attn.fused_attn for block in net.blocks]
     hooks = [

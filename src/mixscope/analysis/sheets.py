@@ -1,4 +1,4 @@
-"""Sheets of one image each: the original, then what every run says and looks at, beside each other."""
+"""Sheets of one image each: the original, then the prediction and attribution maps of every run."""
 
 import io
 from collections.abc import Sequence
@@ -18,8 +18,16 @@ HEAT = np.array(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """A run's column. head: its model and arm. said: its prediction and how sure it is. right: whether it is
-    true. maps: by method float (H, W), or None where there is none; notes: what to say of a method then."""
+    """The column of a run.
+
+    Attributes:
+        head: Model.
+        arm: Augmentation.
+        said: Prediction and its probability.
+        right: Whether the prediction is correct.
+        maps: By method float (H, W), or None where there is none.
+        notes: Remark by method where there is no map.
+    """
 
     head: str
     arm: str
@@ -36,8 +44,15 @@ def sheet(
     methods: dict[str, str],
     box: Sequence[int] | None,
 ) -> bytes:
-    """A PNG. picture: uint8 (3, H, W). methods: names of rows. box: x0, y0, x1, y1 in pixels, the last ones
-    within it."""
+    """Draws a sheet as PNG.
+
+    Args:
+        picture: uint8 (3, H, W).
+        label: Title.
+        columns: One per run.
+        methods: Names of the rows.
+        box: x0, y0, x1, y1 in pixels, inclusive.
+    """
     width = SIDE + (TILE + GAP) * (1 + len(columns)) + GAP
     height = HEAD + (TILE + GAP) * len(methods) + FOOT
     page = Image.new("RGB", (width, height), PAPER)
@@ -83,7 +98,7 @@ def _short(pen: ImageDraw.ImageDraw, text: str, font: fonts.Font) -> str:
 
 
 def _tile(picture: np.ndarray, drawn: np.ndarray | None, box: Sequence[int] | None) -> Image.Image:
-    """The picture, under a map if there is one, enlarged, with its box."""
+    """The enlarged image under a map (if there is one), with its box."""
     size = picture.shape[1]
     if drawn is None:
         values = picture.transpose(1, 2, 0)

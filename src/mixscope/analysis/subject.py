@@ -1,4 +1,4 @@
-"""A trained run, opened to be probed: its network, its data, and a way to ask it about images."""
+"""A trained run opened for analysis: its network, its data, and functions to evaluate images."""
 
 import dataclasses
 import time
@@ -23,17 +23,21 @@ from mixscope.training import checkpoint, models
 from mixscope.training.evaluate import predict
 
 CHECKPOINT = "last"
-SAMPLE_SEED = 20_241_125  # of the images that a limit keeps: fixed, so that every run is shown the same
-PACED = 32  # images that the pace is taken from
+SAMPLE_SEED = 20_241_125  # of the images kept by a limit: fixed, so that all runs see the same images
+PACED = 32  # images of a timing batch
 
 Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images in memory, normalised as those of a store, where the loader expects a store.
+    """Images in memory with the interface of a store, normalised with its statistics.
 
-    pixels: uint8 (n, 3, H, W). classes: int64 (n,).
+    Attributes:
+        pixels: uint8 (n, 3, H, W).
+        classes: int64 (n,).
+        mean: float64 (3,), in [0, 1].
+        std: float64 (3,), in [0, 1].
     """
 
     pixels: np.ndarray
@@ -43,26 +47,34 @@ class Pictures:
 
     @property
     def size(self) -> int:
-        """Side of the square images, in pixels."""
+        """Side of the square images in pixels."""
         return int(self.pixels.shape[2])
 
     def images(self, split: str) -> np.ndarray:
-        """uint8 (n, 3, H, W): the same for every split."""
+        """uint8 (n, 3, H, W), the same for every split."""
         return self.pixels
 
     def labels(self, split: str) -> np.ndarray:
-        """int64 (n,): the same for every split."""
+        """int64 (n,), the same for every split."""
         return self.classes
 
     def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:
-        """Every image, whatever the split is called."""
+        """All images, whatever the split."""
         return split, np.arange(len(self.classes))
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A run that is done. network: on `device`, with the weights of its last epoch, in eval mode; or what
-    makes it when it is asked for, so that an analysis of records alone loads none."""
+    """A finished run.
+
+    Attributes:
+        path: Folder of the run.
+        config: Settings of the run.
+        store: Data set.
+        network: The network on `device` with the weights of the last epoch, in eval mode; or a function that
+            builds it on demand, so that analyses of records do not load it.
+        device: Device.
+    """
 
     path: Path
     config: RunConfig
@@ -72,27 +84,41 @@ class Subject:
 
     @cached_property
     def module(self) -> nn.Module:
-        """The network, made when it is first asked for."""
+        """The network, built on first access."""
         made: nn.Module = self.network if isinstance(self.network, nn.Module) else self.network()
         return made
 
     def logits(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """float32 (n, n_classes) for images uint8 (n, 3, H, W), in their order; classes: int64 (n,).
+        """Evaluates images in batches through the loader, normalised as in training.
 
-        They go through the loader, in batches, normalised as in training. Raises RunFailed for logits that
-        are not finite.
+        Args:
+            pixels: uint8 (n, 3, H, W).
+            classes: int64 (n,).
+
+        Returns:
+            float32 (n, n_classes), in the order of the images.
+
+        Raises:
+            RunFailed: If logits are not finite.
         """
         with self._loader(pixels, classes, self.config.run.eval_batch_size) as loader:
             return predict(self.module, loader, device=self.device, config=self.config.train)[2]
 
     def batches(self, pixels: np.ndarray, classes: np.ndarray, most: int = 0) -> Iterator[Batch]:
-        """The same images in their order, in batches of `most` (0 takes the run's own), on the device:
-        float32, normalised. For what needs more than logits; a batch is gone when the next is asked for."""
+        """Yields the images in order on the device, float32, normalised, for more than logits.
+
+        A batch is overwritten when the next is requested.
+
+        Args:
+            pixels: uint8 (n, 3, H, W).
+            classes: int64 (n,).
+            most: Size of a batch; 0 takes the run's own.
+        """
         with self._loader(pixels, classes, most or self.config.run.eval_batch_size) as loader:
             yield from feed(loader, self.device)
 
     def pace(self) -> float:
-        """Seconds that an image takes, forward, about: from one small batch after another that warms up."""
+        """Estimated seconds per image of a forward pass, from a small batch after a warm-up."""
         pixels = np.zeros((PACED, 3, self.store.size, self.store.size), np.uint8)
         classes = np.zeros(PACED, np.int64)
         self.logits(pixels, classes)
@@ -110,14 +136,20 @@ class Subject:
         )
 
     def sample(self, split: str, limit: int | None) -> "Chosen":
-        """The images of a split that an analysis looks at; see `chosen`."""
+        """The images of a split used by an analysis; see `chosen`."""
         return chosen(self.store, split, limit, self.config)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Some images of a split. ids: int64 (n,), sorted rows of the stored split `stored`, as predictions have
-    them. pixels: uint8 (n, 3, H, W). classes: int64 (n,)."""
+    """Some images of a split.
+
+    Attributes:
+        stored: Name of the stored split.
+        ids: int64 (n,), sorted rows of the stored split, as in predictions.
+        pixels: uint8 (n, 3, H, W).
+        classes: int64 (n,).
+    """
 
     stored: str
     ids: np.ndarray
@@ -126,9 +158,13 @@ class Chosen:
 
 
 def chosen(store: Store, split: str, limit: int | None, config: RunConfig) -> Chosen:
-    """All images of a split, or `limit` of them: drawn once and for all, so that runs of one data set are
-    shown the same, a set that is sorted by class keeps all of its classes, and a larger limit contains a
-    smaller one. Raises DataError where the split has none.
+    """Returns all images of a split, or a fixed random sample of `limit` images.
+
+    All runs of a data set get the same sample, a set sorted by class keeps all of its classes, and a larger
+    limit contains a smaller one.
+
+    Raises:
+        DataError: If the split is empty.
     """
     stored, rows = _rows(store, split, config)
     if limit is not None and limit < len(rows):
@@ -137,7 +173,7 @@ def chosen(store: Store, split: str, limit: int | None, config: RunConfig) -> Ch
 
 
 def count(store: Store, split: str, limit: int | None, config: RunConfig) -> int:
-    """How many images `chosen` gives, without reading them."""
+    """The number of images that `chosen` returns, without reading them."""
     n = len(_rows(store, split, config)[1])
     return n if limit is None else min(limit, n)
 
@@ -148,7 +184,11 @@ def _rows(store: Store, split: str, config: RunConfig) -> tuple[str, np.ndarray]
 
 
 def stored(path: Path, root: Path) -> Store:
-    """The data that a run was trained on. Raises DataError when they are not there, or others by now."""
+    """Opens the data that a run was trained on.
+
+    Raises:
+        DataError: If they are missing or have changed.
+    """
     config, about = records.check_chain(path), records.read_environment(path)
     store = Store.open(root, config.data.name)
     store.check()
@@ -161,8 +201,11 @@ def stored(path: Path, root: Path) -> Store:
 
 
 def opened(path: Path, store: Store) -> Subject:
-    """A run with its network, which is loaded when it is first asked for. Raises ConfigError for a device
-    that is not here; loading raises DataError for a checkpoint that cannot be read."""
+    """Opens a run; its network is loaded on first access.
+
+    Raises:
+        ConfigError: If its device is not available; loading raises DataError for a damaged checkpoint.
+    """
     config, about = records.check_chain(path), records.read_environment(path)
     wanted = config.run.device
     if wanted == "auto":
@@ -170,11 +213,11 @@ def opened(path: Path, store: Store) -> Subject:
     device = torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"{path}: was run on {wanted}, which is not here; analyse it where it is")
-    if device.type == "cpu":  # sums are added in an order that depends on it
+    if device.type == "cpu":  # the number of threads changes the order of summation
         torch.set_num_threads(about["device"]["threads"])
 
     def network() -> nn.Module:
-        # The weights come from the checkpoint, so the files they began from need not be there.
+        # The weights come from the checkpoint, so the files of pretrained weights are not needed.
         bare = dataclasses.replace(config.model, pretrained=False)
         built = models.build(bare, n_classes=store.n_classes, image_size=store.size, seed=config.seed)
         values, _ = checkpoint.weights(path / "checkpoints", CHECKPOINT, config)

@@ -1,7 +1,7 @@
-"""What an analysis hands to the report: a typed summary, read from the summary.json that it wrote.
+"""Typed summaries of analyses for the report, read from their summary.json.
 
-Cells and contrasts are the same for every analysis (cells.document); what only one of them has (diagrams,
-curves, maps) stays under `details` by its name, as the analysis documents it. Torch-free.
+Experiments and contrasts are the same for every analysis (cells.document); what only one of them has
+(diagrams, curves, maps) is kept under `details`, as the analysis documents it. Torch-free.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ class Value:
     """A metric of one experiment with its 95 % interval.
 
     Attributes:
-        estimate: In the metric's own unit; shares are 0 to 1.
+        estimate: In the metric's unit; fractions are in [0, 1].
         low: Lower end.
         high: Upper end.
-        conditional: Whether the interval holds for these seeds only, since there is but one.
+        conditional: Whether the interval holds for these seeds only, since there is only one.
         by_seed: The metric of each seed.
     """
 
@@ -33,13 +33,13 @@ class Experiment:
     """The analysed runs of one experiment.
 
     Attributes:
-        experiment: Its name.
+        experiment: Name of the experiment.
         levels: Level of every factor.
-        arch: timm name of its model.
-        arm: Its mixing method.
-        data: Name of its data set.
-        seeds: Of its analysed runs.
-        images: Number of images that were analysed.
+        arch: timm name of the model.
+        arm: Mixing method.
+        data: Name of the data set.
+        seeds: Seeds of the analysed runs.
+        images: Number of analysed images.
         figures: Metrics by name; None where the experiment has none.
     """
 
@@ -61,17 +61,17 @@ class Difference:
         kind: "arm" (augmentations in a model), "model" or "did" (difference of differences).
         figure: Name of the metric.
         weights: Weight of each experiment.
-        estimate: In the metric's own unit.
+        estimate: In the metric's unit.
         low: Lower end.
         high: Upper end.
         conditional: Whether the interval holds for these seeds only.
-        seeds: Of the experiment that has fewest.
+        seeds: Number of seeds of the experiment with fewest.
         arm: Level of the augmentation.
         plain: Level of the baseline.
         model: Level of the model.
         over: Level of the model that it is compared with; None within a model.
         where: Levels of the other factors.
-        seed_share: Part of the variance that comes from seeds; None with one seed.
+        seed_share: Fraction of the variance due to seeds; None with one seed.
     """
 
     kind: str
@@ -92,7 +92,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """Everything that one analysis found.
+    """The results of one analysis.
 
     Attributes:
         what: Name of the analysis.
@@ -100,8 +100,8 @@ class Summary:
         model_factor: Factor whose levels are models; None without one.
         cells: The experiments.
         contrasts: The differences.
-        notes: By experiment and method, what the analysis could not do.
-        details: What only this analysis has, by name, as plain values.
+        notes: Remarks by experiment and method.
+        details: Results specific to this analysis, by name, as plain values.
     """
 
     what: str
@@ -114,14 +114,14 @@ class Summary:
 
 
 def read(what: str, document: Mapping[str, Any]) -> Summary:
-    """The summary that an analysis wrote.
+    """Reads the summary of an analysis.
 
     Args:
         what: Name of the analysis.
-        document: Its summary.json, or what its `compare` gave.
+        document: Its summary.json, or the result of its `compare`.
 
     Raises:
-        KeyError, TypeError, AttributeError: If the document is none of an analysis.
+        KeyError, TypeError, AttributeError: If the document is not that of an analysis.
     """
     own = ("what", "factors", "cells", "contrasts", "notes")
     return Summary(
@@ -143,5 +143,5 @@ def _values(found: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Value | 
 
 
 def _of(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a class, of those that a document has: later versions may write more."""
+    """Selects the fields of a class from a document: later versions may write more."""
     return {one.name: found[one.name] for one in fields(kind) if one.name in found}

@@ -1,13 +1,13 @@
-"""What is wrong in somebody's published table: contradictions, suspicions and notes.
+"""Audits of published tables: contradictions, suspicions and notes.
 
 entries.py   a table -> entries: one trained model each
-repeats.py   rows of one experiment: seeds averaged, the last of many epochs
-scales.py    figures in one unit, and misprints
-bounds.py    which macro F1 goes with which precision and recall
-rules.py     what the figures say about each other
+repeats.py   rows of one experiment: seeds averaged, the last of several epochs
+scales.py    values in one unit, and misprints
+bounds.py    macro F1 values that are possible for a precision and recall
+rules.py     consistency of the values with each other
 noise.py     differences against the sampling error of the test set
 prose.py     orders and differences stated in sentences
-findings.py  what is found;  wording.py  how it is told
+findings.py  what is found;  wording.py  how it is worded
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,16 @@ from mixscope.results.table_files import Document
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audit:
-    """What was read (tables, rows with figures, figures) and what was found, the gravest first."""
+    """The result of an audit, the most severe findings first.
+
+    Attributes:
+        tables: Number of tables read.
+        rows: Number of rows with values.
+        figures: Number of values.
+        test_size_said: Assumed test set, as text.
+        findings: The findings.
+        contrasts: Exploratory contrasts of the printed values.
+    """
 
     tables: int
     rows: int
@@ -38,11 +47,11 @@ class Audit:
 
     @property
     def contradictions(self) -> tuple[AuditFinding, ...]:
-        """What cannot be as printed."""
+        """Findings that prove a printed value wrong."""
         return tuple(f for f in self.findings if f.severity == CONTRADICTION)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values for `--json`; counts: findings by severity."""
+        """Plain values for `--json`, with counts of findings by severity."""
         counts: Mapping[str, int] = {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES}
         return {
             "tables": self.tables,
@@ -58,20 +67,28 @@ class Audit:
 def file(
     path: Path, *, table: int | None = None, test_size: int | None = None, balanced: bool = False
 ) -> Audit:
-    """The audit of a Markdown or CSV file; see `document`. Raises DataError where there is no table."""
+    """Audits a Markdown or CSV file; see `document`.
+
+    Raises:
+        DataError: If it contains no table.
+    """
     return document(table_files.read(path), table=table, test_size=test_size, balanced=balanced)
 
 
 def document(
     read: Document, *, table: int | None = None, test_size: int | None = None, balanced: bool = False
 ) -> Audit:
-    """The audit of what was read.
+    """Audits a parsed document.
 
-    table: only this one (1, 2, ...), and no sentences. test_size: examples per test set; None: as known of
-    the data set, else 10,000. balanced: every test set has equally many examples of each class; that is
-    known of CIFAR, Tiny-ImageNet and ImageNet without being said.
+    Args:
+        read: The document.
+        table: Number of the only table to audit (from 1), without sentences; None for all.
+        test_size: Examples per test set; None takes the known size of the data set, else 10,000.
+        balanced: Whether every test set has equally many examples of each class; known for CIFAR,
+            Tiny-ImageNet and ImageNet.
 
-    Raises ConfigError for a table that is not there or a test size below 1.
+    Raises:
+        ConfigError: If the table does not exist or the test size is below 1.
     """
     if test_size is not None and test_size < 1:
         raise ConfigError(f"--test-size: expected the number of test examples, 1 or more, got {test_size}")
@@ -105,7 +122,7 @@ def document(
     )
 
 
-# Findings that put a cell's top-1 in doubt; a doubled percent sign or a shifted name does not.
+# Findings that cast doubt on a cell's top-1; a doubled percent sign or a shifted name does not.
 _DOUBTED = (
     "recall-is-top1",
     "top5-below-top1",
@@ -117,7 +134,7 @@ _DOUBTED = (
 
 
 def _once(found: list[AuditFinding]) -> list[AuditFinding]:
-    """A finding of one cell that several tables print is one finding."""
+    """Merges findings on a cell that several tables print."""
     first: dict[object, AuditFinding] = {}
     kept = []
     for finding in found:

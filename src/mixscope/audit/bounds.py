@@ -32,13 +32,19 @@ F1, is allowed.
 
 
 def f1_most(precision: float, recall: float) -> float:
-    """The largest macro F1 for a macro precision and recall, all in 0 to 1."""
+    """The largest macro F1 for a macro precision and recall, all in [0, 1]."""
     total = precision + recall
     return 2 * precision * recall / total if total > 0 else 0.0
 
 
 def f1_least(precision: float, recall: float, *, balanced: bool) -> float:
-    """The smallest macro F1 for a macro precision and recall, all in 0 to 1; balanced: equal classes."""
+    """The smallest macro F1 for a macro precision and recall, all in [0, 1].
+
+    Args:
+        precision: Macro precision.
+        recall: Macro recall.
+        balanced: Whether the test set has equally many examples of each class.
+    """
     least = max(0.0, precision + recall - 1)
     return max(least, 2 * recall**2 / (1 + recall)) if balanced else least
 

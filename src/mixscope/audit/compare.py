@@ -1,12 +1,12 @@
-"""Two studies beside each other, or a study and somebody's table: what differs in settings, in what they were
-made with, and in results beyond noise.
+"""Compares two studies, or a study and a published table: settings, provenance, and results beyond noise.
 
-Experiments find each other by name, else by their levels. Differences are the second minus the first.
+Experiments are matched by name, else by their levels. Differences are second minus first.
 
-Between two studies the interval of a difference counts seeds and test examples, as everywhere. A printed
-figure has neither; it is taken for one more run on the same test set, so the question is whether one more run
-of ours would land so far away: the variance between our runs times (1 + 1/S), with S - 1 degrees of freedom.
-What the variance of theirs was, nobody knows. Holm's correction is made over all experiments that have a p.
+Between two studies the interval of a difference includes seeds and test examples, as everywhere. A printed
+value has neither; it is treated as one more run on the same test set, so the question is whether one more run
+of the study could be so far away: the variance between its runs times (1 + 1/S), with S - 1 degrees of
+freedom. The variance of the published runs is unknown. p-values are corrected by Holm over all experiments
+that have one.
 """
 
 import dataclasses
@@ -30,20 +30,29 @@ from mixscope.results import Provenance, Results, table_files
 from mixscope.runs import code_version
 from mixscope.study import config as settings
 
-SHOWN = 3  # experiments in a sentence; the rest is counted
+SHOWN = 3  # experiments listed in a sentence; the rest is counted
 WITHIN, BEYOND, UNKNOWN, ALIKE = "within noise", "beyond noise", "unknown", "alike"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """One experiment in both. first, second: mean test top-1 in percent, None where there is none.
+    """One experiment in both sources.
 
-    interval: of second minus first, in percentage points; None where runs are too few to know their noise.
-    p, p_holm: two-sided. said: "beyond noise" when p_holm is at most 0.05, else "within noise"; "unknown"
-    without a p; "alike" where the runs of both are right on the same examples, seed by seed: they may be the
-    same runs, of which an interval for two independent studies says nothing. conditional: with one seed on
-    either side the interval counts test examples only, and there is no p. doubts: what an audit of the table
-    says of the row.
+    Attributes:
+        experiment: Name of the experiment.
+        first: Mean test top-1 in percent, None where there is none.
+        second: Mean test top-1 in percent, None where there is none.
+        seeds: Number of seeds of both.
+        interval: 95 % interval of second minus first, in percentage points; None with too few runs to
+            estimate noise.
+        conditional: Whether the interval includes test examples only, because either side has one seed; then
+            there is no p.
+        p: Two-sided p-value.
+        p_holm: p-value after Holm's correction.
+        said: "beyond noise" if p_holm is at most 0.05, else "within noise"; "unknown" without a p; "alike"
+            where the runs of both are correct on the same examples, seed by seed: they may be the same runs,
+            for which an interval for independent studies is meaningless.
+        doubts: Findings of an audit on the table's row.
     """
 
     experiment: str
@@ -60,11 +69,18 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """settings: a change with the experiments that have it, () for all, None where it is of the study.
+    """The comparison of two sources.
 
-    made_with: changes; only_first, only_second: experiments that the other does not have.
-
-    problems: (study, finding) on runs that are left out, and on what speaks against those that are not.
+    Attributes:
+        first: Name of the first.
+        second: Name of the second.
+        settings: Changed settings with the experiments that have the change, () for all, None for a change of
+            the study.
+        made_with: Differences in provenance (code, packages, devices).
+        only_first: Experiments that only the first has.
+        only_second: Experiments that only the second has.
+        results: Differences by experiment.
+        problems: (study, finding) on excluded runs, and caveats on the others.
     """
 
     first: str
@@ -78,7 +94,11 @@ class Comparison:
 
 
 def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Comparison:
-    """Two studies' folders. Raises DataError when they share no experiment."""
+    """Compares two studies' folders.
+
+    Raises:
+        DataError: If they share no experiment.
+    """
     pairs = _pairs(first, second)
     if not pairs:
         raise DataError(
@@ -104,7 +124,11 @@ def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Com
 
 
 def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison:
-    """A study's folder and a table in CSV or Markdown whose rows name experiments. Raises DataError."""
+    """Compares a study's folder with a table in CSV or Markdown whose rows name experiments.
+
+    Raises:
+        DataError: If no row names an experiment of the study.
+    """
     document = table_files.read(file)
     printed = {
         entry.experiment: float(entry.figures["top1"].value)
@@ -145,7 +169,7 @@ def _names(results: Results) -> list[str]:
 
 
 def _problems(name: str, results: Results, checkpoint: str) -> tuple[tuple[str, Finding], ...]:
-    """What keeps runs out, or speaks against their figures."""
+    """Findings that exclude runs, or cast doubt on their values."""
     found = health.examine(results, checkpoint)
     kinds = ("missing", "unfinished", "failed", "damaged", "stale", "health")
     return tuple((name, p.finding) for p in found if p.kind in kinds)
@@ -221,7 +245,7 @@ def _corrected(rows: Sequence[Difference]) -> tuple[Difference, ...]:
     )
 
 
-# --- settings and what they were made with --------------------------------------------------------------
+# --- settings and provenance ----------------------------------------------------------------------------
 
 
 def _pairs(first: Results, second: Results) -> dict[str, str]:
@@ -259,7 +283,7 @@ def _seeds(results: Results) -> str:
 
 
 def _made_with(first: Results, second: Results) -> tuple[str, ...]:
-    """What finished runs were made with, where the two differ."""
+    """Differences in the provenance of finished runs."""
     made = [m for results in (first, second) for m in _provenances(results)]
     data = sorted({m.data.name for m in made if m.data})
     packages = sorted({name for m in made for name in m.packages})

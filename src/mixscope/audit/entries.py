@@ -1,7 +1,7 @@
-"""From a table as printed to entries: one trained model each, with what it is and its figures in percent.
+"""Converts a printed table to entries: one trained model each, with its levels and its values in percent.
 
-Columns are read by their headings, and by their cells where headings do not help. Cells that stand in the
-wrong column are reported and, where only one order makes sense, put right, so that one slip is one finding.
+Columns are recognized by their headings, and by their cells where headings do not suffice. Cells in the wrong
+column are reported and, if only one order makes sense, moved, so that one slip gives one finding.
 """
 
 import itertools
@@ -33,14 +33,21 @@ _ACCEPTED = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One trained model as a table shows it.
+    """One trained model in a table.
 
-    label: how a person finds it. experiment: its name where it has one. facets: canonical levels of
-    "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and "epochs", as far as they are known.
-    "condition" is what a heading says beside its metric where several numbers share a cell ("Corrupted").
-    extras: cells of other columns, by heading. figures: by metric ("top1", "precision", ... or "score"), in
-    percent; error rates are turned. seed: what a column of seeds says; "" without one. by_seed: values of
-    each seed by metric, as shares, where the entry stands for several runs.
+    Attributes:
+        table: Number of the table.
+        line: Line of the file.
+        label: Description for display.
+        experiment: Its name, if it has one.
+        facets: Canonical levels of "dataset", "model", "augmentation", "pretrained" ("yes" or "no") and
+            "epochs", as far as known; "condition" is what a heading states besides its metric where several
+            numbers share a cell ("Corrupted").
+        extras: Cells of other columns, by heading.
+        figures: Values by metric ("top1", "precision", ... or "score"), in percent; error rates are converted
+            to accuracies.
+        seed: Cell of a column of seeds; "" without one.
+        by_seed: Values of each seed by metric, as fractions, where the entry represents several runs.
     """
 
     table: int
@@ -55,7 +62,7 @@ class Entry:
 
 
 def read(table: Table) -> tuple[list[Entry], list[AuditFinding]]:
-    """The entries of a table, and what stands in the wrong place or unit."""
+    """Reads the entries of a table, and findings on misplaced cells and units."""
     findings = list(_wrong_length(table))
     printed = table.headings
     table = composite_cells.split(table)
@@ -95,7 +102,7 @@ def _wrong_length(table: Table) -> Iterable[AuditFinding]:
 
 
 def _second_headings(table: Table, rows: list[Line]) -> tuple[Table, list[Line]]:
-    """A first row that has words where all others have figures goes with the headings."""
+    """Merges a first row of words above columns of values into the headings."""
     if len(rows) < 2:
         return table, rows
     below = [[r.cells[c] for r in rows[1:] if r.cells[c]] for c in range(len(table.headings))]
@@ -105,13 +112,13 @@ def _second_headings(table: Table, rows: list[Line]) -> tuple[Table, list[Line]]
         return table, rows
     joined, above = list(table.headings), ""
     for c in figures:
-        above = table.headings[c] or above  # a heading over several columns stands over the first of them
+        above = table.headings[c] or above  # a heading over several columns is in the first of them
         joined[c] = f"{above} {rows[0].cells[c]}".strip()
     return replace(table, headings=tuple(joined)), rows[1:]
 
 
 def _letters(table: Table, found: list[Heading]) -> list[Heading]:
-    """P and R beside F1 are precision and recall; a letter alone says nothing."""
+    """Reads P and R beside F1 as precision and recall; a single letter alone has no meaning."""
     plain = [words.plain(h).replace("%", "").strip() for h in table.headings]
     if {"p", "r"} <= set(plain) and any(h.metric == "f1" for h in found):
         short = {"p": "precision", "r": "recall"}
@@ -122,9 +129,14 @@ def _letters(table: Table, found: list[Heading]) -> list[Heading]:
 def _headings(
     table: Table, rows: Sequence[Line], parted: Mapping[str, str]
 ) -> tuple[list[Heading], list[AuditFinding]]:
-    """What each column holds: by its heading, by its cells where that says nothing or something else.
+    """The content of each column.
 
-    parted: {heading: that of the cells which several numbers shared}.
+    By its heading, or by its cells where the heading is unclear or contradicted.
+
+    Args:
+        table: The table.
+        rows: Its rows.
+        parted: {heading: heading of the cells that several numbers shared}.
     """
     found = _letters(table, [words.heading(h) for h in table.headings])
     found = [_conditioned(h, parted.get(text, "")) for h, text in zip(found, table.headings, strict=True)]
@@ -136,7 +148,7 @@ def _headings(
         return filled[c] > 0 and 2 * sum(content[c][k] for k in _ACCEPTED[kind]) > filled[c]
 
     def by_content(c: int) -> str:
-        """The one kind that is still free and that most cells of a column are of, else "other"."""
+        """The one unused kind that most cells of a column match, else "other"."""
         taken = {h.kind for k, h in enumerate(found) if k != c}
         kinds = [
             k for k in ("dataset", "model", "augmentation") if k not in taken and 2 * content[c][k] > texts[c]
@@ -172,7 +184,7 @@ def _above(heading: str, printed: Sequence[str]) -> str:
 
 
 def _conditioned(heading: Heading, above: str) -> Heading:
-    """A metric that shared its cells with others is told apart by the heading of those cells."""
+    """Distinguishes a metric that shared its cells with others by the heading of those cells."""
     said = words.without_metric(above) if heading.kind == "metric" else ""
     return replace(heading, levels=(*heading.levels, ("condition", said))) if said else heading
 
@@ -180,7 +192,7 @@ def _conditioned(heading: Heading, above: str) -> Heading:
 def _exchanged(
     table: Table, found: list[Heading], holds: Callable[[int, str], bool]
 ) -> Iterable[AuditFinding]:
-    """Two headings over each other's cells."""
+    """Findings on two headings that are swapped."""
     for a, b in itertools.combinations(range(len(found)), 2):
         one, other = found[a].kind, found[b].kind
         if one == other or one not in FACETS or other not in FACETS:
@@ -205,7 +217,7 @@ def _exchanged(
 
 
 def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
-    """A metric (of the same levels) is read from one column: the test split's, else the first."""
+    """Selects one column per metric (with the same levels): the test split's, else the first."""
     result = list(found)
     named = None
     for context in reversed(table.context):
@@ -235,8 +247,8 @@ def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
 def _in_order(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
 ) -> tuple[list[Line], list[AuditFinding]]:
-    """Rows with every cell in its column, and what was not."""
-    judged = [  # a column that was read by its cells promises nothing
+    """Rows with every cell in its column, and findings on misplaced cells."""
+    judged = [  # columns recognized by their cells are not checked
         c
         for c, h in enumerate(headings)
         if h.kind in _ACCEPTED
@@ -253,7 +265,7 @@ def _in_order(
         ]
         order = _reorder(row, wrong, judged, headings)
         if not order and len(wrong) == 1 and headings[wrong[0]].kind == "augmentation":
-            if words.mark(row.cells[wrong[0]]) is False:  # "✗" for: none
+            if words.mark(row.cells[wrong[0]]) is False:  # "✗" means none
                 cells = list(row.cells)
                 cells[wrong[0]] = "none"
                 row, wrong = Line(row.number, tuple(cells)), []
@@ -278,7 +290,7 @@ def _in_order(
             cells = list(row.cells)
             for c in places:
                 cells[c] = row.cells[order[c]] if order else ""
-            if slipped:  # its name shows still that it is there
+            if slipped:  # its name is still visible
                 cells = [v if headings[c].kind == "experiment" else "" for c, v in enumerate(cells)]
             row = Line(row.number, tuple(cells))
         result.append(row)
@@ -292,7 +304,7 @@ def _fits(cell: str, kind: str) -> bool:
 def _reorder(
     row: Line, wrong: Sequence[int], judged: Sequence[int], headings: Sequence[Heading]
 ) -> dict[int, int] | None:
-    """{column: the column its cell stands in}, where the wrong cells have only to change places."""
+    """{column: the column of its cell}, where the wrong cells only need to be permuted."""
     if not 1 <= len(wrong) <= 5:
         return None
     places = [tuple(wrong)] if len(wrong) > 1 else [(wrong[0], c) for c in judged if c != wrong[0]]
@@ -324,14 +336,16 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
 def _figures(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
 ) -> tuple[dict[int, dict[int, Figure]], list[AuditFinding]]:
-    """{column: {row: figure in percent}}, and misprints."""
+    """{column: {row: value in percent}}, and findings on misprints."""
     read = {}
     for c, heading in enumerate(headings):
         if heading.kind == "metric":
             column = {r: read_figure(row.cells[c]) for r, row in enumerate(rows)}
             read[c] = {r: f for r, f in column.items() if f}
     columns = {c: column for c, column in read.items() if scales.is_percentage(column)}
-    if 2 * len(columns) > len(read):  # a misprint in a column of two leaves no majority: the others decide
+    if 2 * len(columns) > len(
+        read
+    ):  # with a misprint in a column of two there is no majority: other columns decide
         columns |= {c: column for c, column in read.items() if scales.may_be_percentage(column)}
         columns = dict(sorted(columns.items()))
     errors = frozenset(c for c in columns if headings[c].error)
@@ -360,7 +374,7 @@ def _entries(
     below = {k: v for k, v in words.levels_in(table.after) if k == "dataset"}
     given = below | _of_context(table.context)
     bare = _bare_models_are_baselines(headings, rows)
-    above: dict[str, str] = {}  # cells left empty mean: as above
+    above: dict[str, str] = {}  # empty cells repeat the cell above
     section: dict[str, str] = {}
     for r, row in enumerate(rows):
         filled = [c for c in row.cells if c]
@@ -396,7 +410,7 @@ def _entries(
 
 
 def _bare_models_are_baselines(headings: Sequence[Heading], rows: Sequence[Line]) -> list[int]:
-    """The columns of networks where some name an augmentation, "ResNet + Cutout", and no column does."""
+    """Model columns in which some names contain an augmentation ("ResNet + Cutout"), if no column does."""
     if any(h.kind in ("augmentation", "indicator") or dict(h.levels).get("augmentation") for h in headings):
         return []
     models = [c for c, h in enumerate(headings) if h.kind == "model"]
@@ -404,7 +418,7 @@ def _bare_models_are_baselines(headings: Sequence[Heading], rows: Sequence[Line]
 
 
 def _of_context(context: Sequence[str]) -> dict[str, str]:
-    """What the headings above a table say of all its rows; the nearest wins."""
+    """Levels stated by the headings above a table for all its rows; the nearest heading wins."""
     facets: dict[str, str] = {}
     for text in context:
         facets |= {

@@ -1,6 +1,6 @@
-"""What an audit finds: one thing, where it stands, how certain it is, and why.
+"""Findings of an audit: what was found, where, how certain, and why.
 
-What was found is a finding with a code (mixscope/findings.py), its text is in mixscope/i18n.
+The observation is a finding with a code (mixscope/findings.py); texts are in mixscope/i18n.
 """
 
 from collections.abc import Mapping
@@ -33,11 +33,16 @@ RULES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditFinding:
-    """severity: "contradiction" (proven from the document alone), "suspicion" (a reason to look) or "note".
+    """A finding on a table or text.
 
-    rule: a key of RULES. table: 1, 2, ... in the order of the document, None for a text. line: 1, 2, ... in
-    the file. row: the experiment's name, or what the row says of itself. figures: values as printed, by name.
-    why: what was found.
+    Attributes:
+        severity: "contradiction" (proven from the document alone), "suspicion" (a reason to check) or "note".
+        rule: A key of RULES.
+        why: The observation.
+        table: Number of the table in the document, from 1; None for a text.
+        line: Line of the file, from 1.
+        row: Name of the experiment, or a description of the row.
+        figures: Values as printed, by name.
     """
 
     severity: str
@@ -49,7 +54,7 @@ class AuditFinding:
     figures: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, lang: str = "en") -> str:
-        """What was found, and the values as they are printed."""
+        """The observation as text, with the values as printed."""
         why, values = (
             i18n.render(self.why, lang),
             ", ".join(f"{name} {value}" for name, value in self.figures.items()),
@@ -57,7 +62,7 @@ class AuditFinding:
         return i18n.message("audit-doubt", lang, why=why, values=values) if values else why
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, under the names above; why: in English, code and params: as data."""
+        """Plain values, under the names above; why in English, code and params as data."""
         about = {"severity": self.severity, "rule": self.rule, "why": i18n.render(self.why)}
         about |= {name: value for name, value in self.why.to_dict().items() if name != "severity"}
         place = {"table": self.table, "line": self.line, "row": self.row}

@@ -1,10 +1,11 @@
-"""Differences that a table lets one compute, against the sampling error of its test set.
+"""Differences between printed values, against the sampling error of the test set.
 
 A printed top-1 p on n test examples has a binomial standard error sqrt(p (1 - p) / n). The cells of a
-contrast are taken as independent: figures alone cannot show that two models fail on the same examples, and
-where they do, the true error is smaller. Variation between training runs is not in a table of single runs at
-all. So every verdict here is EXPLORATORY, and stands beside the standard deviation between runs that would
-erase it. Where every cell was trained with several seeds the interval is Welch's over seeds instead.
+contrast are treated as independent: printed values cannot show that two models fail on the same examples, and
+if they do, the true error is smaller. Variation between training runs is not visible in a table of single
+runs. Therefore every verdict here is EXPLORATORY, and is shown with the standard deviation between runs that
+would make the difference insignificant. Where every cell was trained with several seeds, the interval is
+Welch's over seeds instead.
 
     gain        g(model, mixing) = top-1 with mixing - top-1 without
     D_mixing    g(ViT) - g(ResNet)
@@ -34,16 +35,25 @@ MIXING = ("mixup", "cutmix")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contrast:
-    """One weighted sum of top-1 figures, in percentage points.
+    """A weighted sum of top-1 values, in percentage points.
 
-    name: "gain", "D_mixup", "D_cutmix", "C", "T_mixup", "T_cutmix". stratum: the facets that are common to
-    its cells. estimate, standard_error, low, high: percentage points; low and high end the 95 % interval
-    given these models. lean: "above", "below" or "covers" zero. logit: the same contrast of logits;
-    scales_agree: whether its sign is the same. tipping_sd: standard deviation between runs, in percentage
-    points, from which on the interval covers zero; 0 where it does already. cells: weights by label.
-    doubtful: labels of its cells under suspicion.
-    test_size: examples per cell. seeds: of the cell with fewest; 1 where the interval counts test examples
-    only. verdict: always EXPLORATORY, for a table of single runs cannot carry more.
+    Attributes:
+        name: "gain", "D_mixup", "D_cutmix", "C", "T_mixup" or "T_cutmix".
+        stratum: Levels common to its cells.
+        verdict: Always EXPLORATORY, since a table of single runs does not support more.
+        estimate: Percentage points.
+        standard_error: Percentage points.
+        low: Lower end of the 95 % interval given these models.
+        high: Upper end of the 95 % interval.
+        lean: Position of the interval: "above", "below" or "covers" zero.
+        logit: The same contrast of logits.
+        scales_agree: Whether the contrast of logits has the same sign.
+        tipping_sd: Smallest standard deviation between runs, in percentage points, for which the interval
+            covers zero; 0 where it already does.
+        cells: Weights by label.
+        doubtful: Labels of its cells under suspicion.
+        test_size: Examples per cell.
+        seeds: Seeds of the cell with fewest; 1 where the interval includes test examples only.
     """
 
     name: str
@@ -63,7 +73,7 @@ class Contrast:
     seeds: int = 1
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, under the names above."""
+        """Plain values, under the names above."""
         return asdict(self)
 
 
@@ -76,7 +86,13 @@ Cells = dict[tuple[Stratum, str, str], Entry]  # by stratum, model and augmentat
 def contrasts(
     entries: Sequence[Entry], test_size: int | None, doubtful: Sequence[AuditFinding]
 ) -> list[Contrast]:
-    """Every gain, D, C and T whose cells are all printed; of a cell that is printed twice, the first."""
+    """Every gain, D, C and T whose cells are all printed; of a cell that is printed twice, the first.
+
+    Args:
+        entries: The entries.
+        test_size: Examples per test set, None for the known size.
+        doubtful: Findings that cast doubt on cells.
+    """
     doubted = {(f.table, f.line) for f in doubtful}
     cells: Cells = {}
     for e in entries:
@@ -117,7 +133,7 @@ def contrasts(
 
 
 def _weighted(cells: Cells, weights: Weights, stratum: Stratum, model: str | None = None) -> Weighted:
-    """The entries of a contrast with their weights; empty where one of them is not printed."""
+    """The entries of a contrast with their weights; empty if one is not printed."""
     held: dict[str, Any] = dict(zip(STRATA, stratum, strict=True))
     held |= {} if model is None else {"model": model}
     found = []
@@ -138,7 +154,7 @@ def _contrast(
     doubted: set[tuple[int | None, int | None]],
 ) -> Contrast:
     total: dict[int, tuple[Entry, float]] = {}
-    for entry, weight in weighted:  # C has the cells without mixing twice, with opposite signs
+    for entry, weight in weighted:  # C contains the cells without mixing twice, with opposite signs
         total[id(entry)] = (entry, total.get(id(entry), (entry, 0.0))[1] + weight)
     kept = [(e, w) for e, w in total.values() if w]
     n = test_size or words.test_size(kept[0][0].facets)

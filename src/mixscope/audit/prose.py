@@ -1,4 +1,4 @@
-"""Sentences with figures in them: orders ("A (x) > B (y)") and differences ("+19.9 p (23.8 -> 43.8)")."""
+"""Checks sentences with values: orders ("A (x) > B (y)") and differences ("+19.9 p (23.8 -> 43.8)")."""
 
 import itertools
 import re
@@ -18,7 +18,7 @@ _POINTS = (
     r"%\s?p\b|%-?포인트|퍼센트\s?포인트|%-?points?|pp\b|p\.p\.|percentage points?|points?\b|pts?\b|p\b|포인트"
     r"|Prozentpunkte?n?|Punkte?n?\b|个?百分点|ポイント"
 )
-_INSIDE = re.compile(  # one number in brackets, perhaps with a word before it and a percent sign behind
+_INSIDE = re.compile(  # one number in brackets, optionally with a word before and a percent sign after it
     rf"^\s*(?:[^\W\d][^\d()+\-−–]*?[\s:=])?\s*(?P<sign>[+\-−–])?\s*(?P<number>{_NUMBER})\s*(?P<unit>%|{_POINTS})?\s*$"
 )
 _BRACKETS = re.compile(r"\(([^()]*)\)")
@@ -43,7 +43,7 @@ _STATED = (
 
 
 def findings(sentences: Sequence[Sentence], entries: Sequence[Entry]) -> Iterator[AuditFinding]:
-    """Every stated order and difference that its own figures, or the tables', contradict."""
+    """Stated orders and differences that contradict their own values, or those of the tables."""
     for sentence in sentences:
         yield from _orders(sentence)
         yield from _differences(sentence, entries)
@@ -64,7 +64,7 @@ def _orders(sentence: Sentence) -> Iterator[AuditFinding]:
         figures = [f for _, f in chain]
         if not downward[0]:
             figures = figures[::-1]
-        # with the sign > an earlier figure is the larger one; equal as printed may be unequal unrounded
+        # ">" states that the earlier value is larger; values equal as printed may differ before rounding
         strict = any(r[0] in "><≫≪＞＜" and not r.endswith("=") for r in relations)
         wrong = [
             (a, b) for a, b in itertools.pairwise(figures) if a.high < b.low or (strict and a.high <= b.low)
@@ -196,7 +196,7 @@ def _not(code: str, before: Figure, after: Figure, stated: Figure, **more: Any) 
 
 
 def _agrees(stated: Figure, low: Decimal, high: Decimal, either_sign: bool, touching: bool = True) -> bool:
-    """Whether the stated figure is one that a difference between low and high may be printed as."""
+    """Whether a difference between low and high may be printed as the stated value."""
     ranges = [(stated.low, stated.high)] + ([(-stated.high, -stated.low)] if either_sign else [])
     if touching:
         return any(a <= high and low <= b for a, b in ranges)
@@ -212,7 +212,7 @@ def _relative(after: Figure, before: Figure) -> tuple[Decimal, Decimal]:
 def _in_tables(
     before: Figure, after: Figure, entries: Sequence[Entry]
 ) -> Iterator[tuple[str, Figure, Figure]]:
-    """Pairs of table figures, of one metric, that a text may mean by two figures with no more decimals."""
+    """Pairs of table values of one metric that a text may mean by two values with no more decimals."""
     for metric in SHOWN:
         figures = [e.figures[metric] for e in entries if metric in e.figures]
         starts = [f for f in figures if f.half <= before.half and before.low <= f.value <= before.high]

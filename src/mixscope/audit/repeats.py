@@ -1,7 +1,7 @@
-"""Rows that stand for one experiment: epochs of one run, and runs that differ by their seed.
+"""Merges rows of one experiment: epochs of one run, and runs with different seeds.
 
-Of a table with a row for each epoch the last one counts. Seeds are averaged, whatever the order of their
-rows, and leave their spread.
+Of a table with a row per epoch the last one counts. Seeds are averaged, in any order of rows, and their
+standard deviation is kept.
 """
 
 import statistics
@@ -19,7 +19,7 @@ FEWEST_EPOCHS = 3
 
 
 def last_epochs(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries without those of earlier epochs, where a table has a row for each epoch from 0 or 1 on."""
+    """The entries without those of earlier epochs, if a table has a row per epoch from 0 or 1 on."""
     groups: dict[Any, list[Entry]] = defaultdict(list)
     for entry in entries:
         if count(entry.facets.get("epochs", "")) is not None:
@@ -43,9 +43,9 @@ def last_epochs(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def over_seeds(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with the runs of one experiment as one entry: their means, and their values by seed.
+    """Merges the runs of each experiment into one entry with their means and values by seed.
 
-    Runs are of one experiment where a column of seeds tells them apart and nothing else does.
+    Runs belong to one experiment if only a column of seeds distinguishes them.
     """
     groups: dict[Any, list[Entry]] = defaultdict(list)
     for entry in entries:

@@ -1,7 +1,7 @@
-"""What the figures of a table say about each other.
+"""Consistency rules for the values of a table.
 
-A contradiction is reported only where no values that round to the printed figures could hold together. A
-figure that one rule has refuted proves nothing for the next: there, either reading counts.
+A contradiction is reported only if no values that round to the printed ones are consistent. A value that one
+rule has refuted is not used as evidence by the next: either reading is accepted there.
 """
 
 import re
@@ -20,17 +20,19 @@ from mixscope.results import vocabulary as words
 from mixscope.results.printed_values import Figure, difference
 from mixscope.results.vocabulary import SHOWN
 
-GAP_POINTS = Decimal("2.5")  # precision above recall; marked every cell of a published table known as invalid
+GAP_POINTS = Decimal(
+    "2.5"
+)  # precision minus recall; exceeded in every cell known to be invalid in a published table
 _TINY = 1e-9
 
 
 def is_balanced(entry: Entry, balanced: bool) -> bool:
-    """Whether its test set has equally many examples of each class: said by the user, or known."""
+    """Whether the test set has equally many examples of each class: stated by the user, or known."""
     return balanced or entry.facets.get("dataset") in words.KNOWN_DATA
 
 
 def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[AuditFinding]:
-    """What one entry's own figures prove or suggest. test_size: None for what is known of the data set."""
+    """Findings from one entry's own values; test_size None takes the known size of the data set."""
     even = is_balanced(entry, balanced)
     figures = entry.figures
     apart = _apart(figures.get("top1"), figures.get("recall"), test_size or words.test_size(entry.facets))
@@ -55,8 +57,12 @@ def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[Au
 
 
 def _apart(a: Figure | None, b: Figure | None, test_size: int = 1) -> str | None:
-    """ "clearly" where two printed figures cannot be one value; "barely" where a tie, rounded up and down,
-    would explain it, but no tie is a number of hits on so many test examples."""
+    """Whether two printed values differ.
+
+    Returns:
+        "clearly" if they cannot be one value; "barely" if rounding a tie up and down would explain the
+        difference, but no tie is a number of hits on this many test examples; else None.
+    """
     if a is None or b is None:
         return None
     distance = max(a.low, b.low) - min(a.high, b.high)
@@ -134,7 +140,11 @@ def _band(entry: Entry) -> Iterator[AuditFinding]:
 
 
 def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[AuditFinding]]:
-    """Where every row of a table has top-5 below top-1, its headings are exchanged: one finding; mended."""
+    """Detects swapped headings: every row of a table has top-5 below top-1.
+
+    Returns:
+        The corrected entries, and one finding per table.
+    """
     tables = defaultdict(list)
     for entry in entries:
         if {"top1", "top5"} <= entry.figures.keys():
@@ -165,11 +175,11 @@ def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Audi
 
 
 def printed_twice(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
-    """The same cell with different figures, in two tables of a document or twice in one.
+    """Finds cells printed with different values, in two tables of a document or twice in one.
 
-    Cells are the same where their experiment's name is, or else every facet and every other column. Where
-    half or more of what two tables share differs, they report different things (another epoch, another
-    split), and nothing is concluded.
+    Cells are identified by their experiment's name, or else by every facet and every other column. If at
+    least half of the common cells of two tables differ, the tables report different things (another epoch or
+    split), and there is no finding.
     """
     first: dict[Any, Entry] = {}
     pairs: dict[tuple[int, int], list[tuple[Entry, Entry, str]]] = defaultdict(list)
@@ -185,7 +195,7 @@ def printed_twice(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
     for (one, other), shared in pairs.items():
         different = [p for p in shared if _apart(p[0].figures[p[2]], p[1].figures[p[2]]) == "clearly"]
         if one == other:
-            continue  # numbering says so
+            continue  # reported by `numbering`
         if len(shared) >= 3 and 2 * len(different) >= len(shared):
             continue
         for a, b, metric in different:
@@ -209,7 +219,7 @@ def _identity(entry: Entry) -> Any:
 
 
 def _compatible(a: Entry, b: Entry) -> bool:
-    """Whether nothing says that two entries of one name are different models."""
+    """Whether two entries of one name may be the same model."""
     same = all(a.facets[f] == b.facets[f] for f in FACETS if f in a.facets and f in b.facets)
     common = {words.plain(k): v for k, v in a.extras.items()}
     other = {words.plain(k): v for k, v in b.extras.items()}
@@ -217,7 +227,7 @@ def _compatible(a: Entry, b: Entry) -> bool:
 
 
 def stated_gains(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
-    """Differences in brackets behind a figure, "78.52 (+2.10)", that lead to no other figure of the table."""
+    """Finds differences in brackets, "78.52 (+2.10)", that lead to no other value of the table."""
     for entry in entries:
         for metric, figure in entry.figures.items():
             gain = figure.gain
@@ -238,7 +248,7 @@ def stated_gains(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
 
 
 def numbering(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
-    """Experiments counted with gaps, or twice. A name that many rows share is a scheme, and left alone."""
+    """Finds gaps and duplicates in the numbering of experiments; names shared by many rows are ignored."""
     seen: dict[str, dict[int, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
         found = words.numbering(entry.experiment) if entry.experiment else None
@@ -326,7 +336,11 @@ def _finding(
 def of_entries(
     entries: Iterable[Entry], balanced: bool, test_size: int | None
 ) -> tuple[list[Entry], list[AuditFinding]]:
-    """All rules, over all tables of a document. Returns the entries, with exchanged headings mended."""
+    """Applies all rules to all tables of a document.
+
+    Returns:
+        The entries, with swapped headings corrected, and the findings.
+    """
     mended, findings = exchanged_headings(list(entries))
     for entry in mended:
         findings += of_entry(entry, balanced, test_size)

@@ -1,8 +1,8 @@
-"""One unit for every figure: percent. What is printed in another one by mistake is found here, and mended.
+"""Converts values to percent, and detects and corrects those printed in another unit by mistake.
 
-A column is read as it is mostly printed: shares in 0 to 1, or percent. A figure that does not fit is a
-misprint where it cannot be anything else or another figure of its row confirms it, else a reason to look; a
-broken run may well be at 0.5 %.
+A column is read in the unit of its majority: fractions in 0 to 1, or percent. A value that does not fit is a
+misprint if no other reading is possible or another value of its row confirms it, otherwise a suspicion: a
+broken run may well have 0.5 %.
 """
 
 import re
@@ -16,12 +16,20 @@ from mixscope.findings import Finding
 from mixscope.results.printed_values import Figure
 
 HUNDRED = Decimal(100)
-Column = Mapping[int, Figure]  # row -> what is printed
+Column = Mapping[int, Figure]  # row -> printed value
 
 
 @dataclass(frozen=True, slots=True)
 class Misprint:
-    """One cell: where, how certain, why, and what it says if mended (percent; None where that is open)."""
+    """A misprinted cell.
+
+    Attributes:
+        row: Its row.
+        column: Its column.
+        severity: "contradiction" or "suspicion".
+        why: The observation.
+        mended: The corrected value in percent; None if it is ambiguous.
+    """
 
     row: int
     column: int
@@ -31,8 +39,10 @@ class Misprint:
 
 
 def is_share(column: Column, heading: str, error: bool) -> bool:
-    """Whether a column is printed in shares of 1, not in percent. Small percentages are common among errors,
-    where the heading may say so, and not among accuracies."""
+    """Whether a column is printed as fractions of 1, not in percent.
+
+    Small percentages are common for errors, where the heading may say so, but not for accuracies.
+    """
     if not column or (error and re.search("[%％]", heading)):
         return False
     small = [f for f in column.values() if not f.percent and 0 <= f.value <= 1]
@@ -40,12 +50,12 @@ def is_share(column: Column, heading: str, error: bool) -> bool:
 
 
 def is_percentage(column: Column) -> bool:
-    """Whether a column can be percentages or shares at all: mostly unsigned, and mostly up to 100."""
+    """Whether a column can be percentages or fractions: mostly unsigned, and mostly up to 100."""
     return 2 * _possible(column) > len(column)
 
 
 def may_be_percentage(column: Column) -> bool:
-    """Whether it is so in half of its cells, which proves nothing by itself."""
+    """As `is_percentage` for half of the cells, which is not conclusive."""
     return len(column) > 0 and 2 * _possible(column) == len(column)
 
 
@@ -56,9 +66,12 @@ def _possible(column: Column) -> int:
 def settle(
     columns: Mapping[int, Column], headings: Sequence[str], errors: frozenset[int]
 ) -> tuple[dict[int, dict[int, Figure]], list[Misprint]]:
-    """All figures in percent, and the misprints. columns: {column: {row: figure}} of one table.
+    """Converts all values to percent and detects misprints.
 
-    errors: the columns that print error rates; they are turned into accuracies.
+    Args:
+        columns: {column: {row: value}} of one table.
+        headings: Headings of all columns.
+        errors: Columns of error rates, which are converted to accuracies.
     """
     shares = {c for c, column in columns.items() if is_share(column, headings[c], c in errors)}
     settled: dict[int, dict[int, Figure]] = {}
@@ -145,7 +158,7 @@ def _has_point(figure: Figure) -> bool:
 
 
 def _odd_comma(columns: Mapping[int, Column]) -> bool | None:
-    """Whether the rare decimal mark of a table is the comma; None where there is but one, or no rare one."""
+    """Whether the rarer decimal mark of a table is the comma; None if there is only one, or no rarer one."""
     marks = [f.comma for column in columns.values() for f in column.values() if _has_point(f)]
     commas = sum(marks)
     if 0 < 3 * commas <= len(marks):

@@ -1,4 +1,4 @@
-"""An audit as text: contradictions first, then what to look at, then notes and contrasts."""
+"""Formats an audit as text: contradictions, suspicions, notes, and contrasts."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ _TITLES = {
 
 
 def text(audit: Audit) -> str:
-    """The whole audit, for a terminal."""
+    """Formats the whole audit for a terminal."""
     return "\n".join(_lines(audit))
 
 

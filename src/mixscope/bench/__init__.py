@@ -1,5 +1,5 @@
-"""Measurements that a user can repeat on a machine of their own: `mixscope bench`.
+"""Benchmarks that users can repeat on their machines: `mixscope bench`.
 
-rounds.py measures rows in turn and compares them; every other file here makes the rows of one command.
+rounds.py measures rows in turn and compares them; the other modules define the rows of one command each.
 Comparisons with other packages need those packages and are scripts in benchmarks/, which use the same rounds.
 """

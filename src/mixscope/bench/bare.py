@@ -1,7 +1,7 @@
-"""What a loader could do at most: its kernel without a loader, plain conversion, a copy of memory.
+"""Upper bounds for a loader: its kernel without a loader, plain conversion, a copy of memory.
 
-Everything here makes batches of BATCH images from bytes in memory, and writes them to buffers that are used
-again. `Bytes` are the images of a store, or random ones where it does not matter what is on them.
+Everything here builds batches of BATCH images from bytes in memory into reused buffers. `Bytes` are the
+images of a store, or random images where their content does not matter.
 """
 
 import threading
@@ -23,16 +23,22 @@ from mixscope.data.loader import Store
 from mixscope.study.config import Augment
 
 BATCH = 256
-RING = 2  # buffers a thread writes to in turn; the loader has as many
-COPIED = 1 << 27  # bytes of a copy: more than caches hold
+RING = 2  # buffers per thread, as in the loader
+COPIED = 1 << 27  # bytes of a copy: more than the caches
 
-# Batch by number, where to float32 (BATCH, 3, size, size), memory to work in uint8 of the same shape.
+# Arguments: batch index, output float32 (BATCH, 3, size, size), scratch memory uint8 of the same shape.
 Make = Callable[[int, np.ndarray, np.ndarray], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bytes:
-    """Images uint8 (N, 3, size, size), read-only, and mean and std of their bytes / 255, by channel."""
+    """Images in memory.
+
+    Attributes:
+        images: uint8 (N, 3, size, size), read-only.
+        mean: Mean of bytes / 255, by channel.
+        std: Standard deviation of bytes / 255, by channel.
+    """
 
     images: np.ndarray
     mean: tuple[float, ...]
@@ -54,19 +60,19 @@ class Bytes:
 
     @property
     def size(self) -> int:
-        """Pixels of a side."""
+        """Side of the images in pixels."""
         return int(self.images.shape[2])
 
     @cached_property
     def tensor(self) -> torch.Tensor:
-        """The same images for torch; nobody writes to them."""
+        """The same images as a torch tensor, not to be written to."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
             return torch.from_numpy(self.images)
 
     @property
     def batches(self) -> int:
-        """Full batches."""
+        """Number of full batches."""
         return len(self.images) // BATCH
 
     @cached_property
@@ -84,10 +90,10 @@ class Bytes:
 
 
 class Noise:
-    """A store of random images and labels in memory, for a loader; all of it is the training split."""
+    """A store of random images and labels in memory; all of it is the training split."""
 
     def __init__(self, count: int, size: int) -> None:
-        """count images of `size` pixels, in ten classes."""
+        """Creates `count` images of `size` pixels, in ten classes."""
         self._bytes = Bytes.random(count, size)
         self.size, self.mean, self.std = size, np.array(self._bytes.mean), np.array(self._bytes.std)
 
@@ -105,7 +111,7 @@ class Noise:
 
 
 def kernel(source: Bytes, mix: str = "none") -> Make:
-    """The loader's kernel: gather, crop, flip, mix by plans that are ready, normalise."""
+    """The loader's kernel: gather, crop, flip, mix by given plans, normalise."""
     draws, (scale, bias) = source.draws, source.normaliser
     fill = kernels.fused(source.size, order.padding("crop-flip", source.size))
     if mix == "none":
@@ -130,7 +136,7 @@ def kernel(source: Bytes, mix: str = "none") -> Make:
 
 
 def mixer(mix: str, per: str, size: int, examples: int) -> mixing.Mixer:
-    """A mixer with the defaults of a run, for batches of BATCH."""
+    """A mixer with default settings, for batches of BATCH."""
     made = mixing.make(
         Augment(mix=mix, per=per),  # type: ignore[arg-type]
         seed=0,
@@ -145,7 +151,7 @@ def mixer(mix: str, per: str, size: int, examples: int) -> mixing.Mixer:
 
 
 def plans(made: mixing.Mixer, epoch: int) -> mixing.Plans:
-    """The plans of an epoch, peaks of saliency at random where they are asked for."""
+    """The plans of an epoch, with random saliency peaks where they are needed."""
     examples = made.batches * made.batch_size
     peaks = np.random.default_rng(0).integers(0, made.size, (examples, 2)) if made.peaks else None
     drawn = made.draw(epoch, peaks)
@@ -154,7 +160,7 @@ def plans(made: mixing.Mixer, epoch: int) -> mixing.Plans:
 
 
 def conversion(source: Bytes, *, shuffled: bool) -> Make:
-    """Bytes to normalised floats and nothing else, with the same vector operations as the kernel."""
+    """Conversion of bytes to normalised floats only, with the same vector operations as the kernel."""
     normalise, size, pixels = kernels._normalise_row, source.size, source.size**2
 
     def convert(images, own, scale, bias, out):  # type: ignore[no-untyped-def]
@@ -171,7 +177,7 @@ def conversion(source: Bytes, *, shuffled: bool) -> Make:
 
 
 def torch_conversion(source: Bytes) -> Make:
-    """Bytes to floats by torch, in the order in which they lie; nothing is normalised."""
+    """Conversion of bytes to floats by torch, in storage order, without normalisation."""
     images = source.tensor
 
     def make(batch: int, out: np.ndarray, _: np.ndarray) -> None:
@@ -198,8 +204,8 @@ def torch_batches(source: Bytes) -> Make:
 
 
 def in_threads(make: Make, size: int, threads: int, batches: int) -> Row:
-    """Images per second of `make`, called by threads that do nothing else, `batches` times in all."""
-    # From torch, as in the loader: rows that begin on a cache line are written faster than numpy's.
+    """Images per second of `make`, called `batches` times in total by dedicated threads."""
+    # Allocated by torch, as in the loader: rows aligned to cache lines are written faster than numpy's.
     rings = [torch.zeros(RING, BATCH, 3, size, size).numpy() for _ in range(threads)]
     scratches = [np.zeros((BATCH, 3, size, size), np.uint8) for _ in range(threads)]
 
@@ -224,7 +230,7 @@ def in_threads(make: Make, size: int, threads: int, batches: int) -> Row:
 
 
 def by_torch(make: Make, size: int, threads: int, batches: int) -> Row:
-    """Images per second of `make`, called from here, with so many threads of torch's."""
+    """Images per second of `make`, called from this thread, with a number of torch threads."""
     ring = torch.zeros(RING, BATCH, 3, size, size).numpy()
     scratch = np.empty(0, np.uint8)
 
@@ -243,9 +249,12 @@ def by_torch(make: Make, size: int, threads: int, batches: int) -> Row:
 
 
 def copy(threads: int, bytes_each: int, times: int = 4) -> Row:
-    """A copy of memory, of which numpy reads and writes every byte once, as images of `bytes_each` moved.
+    """A copy of memory in which every byte is read and written once.
 
-    bytes_each: read and written for an image together.
+    Args:
+        threads: Number of threads.
+        bytes_each: Bytes read and written per image, to express the rate in images.
+        times: Copies per measurement.
     """
     parts = [np.ones((2, COPIED // threads), np.uint8) for _ in range(threads)]
 
@@ -266,7 +275,7 @@ def copy(threads: int, bytes_each: int, times: int = 4) -> Row:
 
 
 def traffic(size: int) -> int:
-    """Bytes that the kernel reads and writes for an image at least: a byte a pixel, and a float."""
+    """Smallest number of bytes that the kernel reads and writes per image: a byte and a float per pixel."""
     return 3 * size**2 * 5
 
 

@@ -1,7 +1,7 @@
-"""What our evaluation takes beside a bare forward loop over batches that are ready.
+"""Evaluation against a bare forward loop over prepared batches.
 
-Ours keeps every example's id, label and logits, in order, and looks whether all are finite; the bare loop
-keeps logits. Both give the same ones.
+Evaluation keeps every example's id, label and logits, in order, and checks that all are finite; the bare loop
+keeps logits only. Both give the same logits.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ RATIOS = ((OURS, BARE), (FED, BARE))
 
 
 def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> torch.Tensor:
-    """Logits float32 (n, n_classes) by hand, in the order of the batches."""
+    """A hand-written loop: logits float32 (n, n_classes), in the order of the batches."""
     layout = convolution.layout(config.train, device)
     found = []
     module.eval()
@@ -38,11 +38,18 @@ def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.dev
 
 @contextmanager
 def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0) -> Iterator[Bench]:
-    """The rows for a run with these settings; loaders are open while the block lasts.
+    """Yields the rows for a run with these settings; loaders are open during the block.
 
-    Batches are those that judge the training images, of run.eval_batch_size. seconds: of one measurement of a
-    row, about. steps: batches of it; 0 measures how many fill `seconds`.
-    Raises ConfigError and DataError as a run does.
+    Batches are those that evaluate the training images, of run.eval_batch_size.
+
+    Args:
+        config: Settings of the run.
+        root: Folder of prepared data sets.
+        seconds: Approximate time per measurement.
+        steps: Batches per measurement; 0 determines how many fill `seconds`.
+
+    Raises:
+        ConfigError, DataError: As a run.
     """
     with (
         devices.processes(config.run.device) as device,
@@ -87,6 +94,6 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
             ratios=RATIOS,
             context={
                 **context(config, made, device), "batch": config.run.eval_batch_size, "batches": steps,
-                "compile": False,  # whatever the settings say: runs compile their steps alone
+                "compile": False,  # whatever the settings: runs compile training steps only
             },
         )  # fmt: skip

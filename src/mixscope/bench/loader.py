@@ -1,8 +1,8 @@
-"""The loader beside its own kernel, plain conversion, torch's ways to make the same batches, and memory.
+"""The loader against its bare kernel, plain conversion, batched torch operations, and memory bandwidth.
 
-Every row makes batches of 256 float32 images from the training split, in one random order unless it says
-otherwise, into buffers that are used again. Loaders are as in training: so many threads in the background,
-and a consumer that only takes batches, and so helps.
+Every row builds batches of 256 float32 images from the training split, in one random order unless stated
+otherwise, into reused buffers. Loaders are used as in training: worker threads, and a consumer that only
+takes batches.
 """
 
 import time
@@ -18,8 +18,8 @@ from mixscope.errors import DataError
 from mixscope.hardware import cores
 
 UNIT = "images/s"
-IMAGES = 250_000  # of one measurement of a row: longer ones vary no less, and rounds are what helps
-SLOW = 16  # batched torch operations make that much fewer
+IMAGES = 250_000  # per measurement of a row: longer ones vary no less; more rounds help
+SLOW = 16  # batched torch operations get fewer images by this factor
 MIXES = ("none", "mixup", "cutmix")
 COPY = "numpy copy, as many bytes an image"
 
@@ -45,7 +45,7 @@ def by_torch(threads: int) -> str:
 
 
 def bare_rows(source: Bytes, images: int) -> dict[str, Row]:
-    """Everything but the loader."""
+    """All rows except those of the loader."""
     batches, size, rows = max(1, images // BATCH), source.size, {}
     few = max(1, batches // SLOW)
     for threads in sorted({1, min(2, cores())}):
@@ -64,7 +64,10 @@ def bare_rows(source: Bytes, images: int) -> dict[str, Row]:
 
 
 def loader_row(made: Loader, images: int) -> Row:
-    """Images per second of a loader whose consumer only takes batches; it goes on where it stands."""
+    """Images per second of a loader whose consumer only takes batches.
+
+    Measurements continue at its position.
+    """
     taken = iter(made)
 
     def measure() -> float:
@@ -83,7 +86,7 @@ def loader_row(made: Loader, images: int) -> Row:
 
 
 def loaders(store: Store, images: int, stack: ExitStack) -> dict[str, Row]:
-    """The rows of the loader; `stack` closes them."""
+    """The rows of the loader; `stack` closes the loaders."""
     rows = {}
     for threads in (1, 2):
         for mix in MIXES:
@@ -102,7 +105,7 @@ def loaders(store: Store, images: int, stack: ExitStack) -> dict[str, Row]:
 
 
 def ratios() -> tuple[tuple[str, str], ...]:
-    """What is compared; of two numbers of threads the larger that this machine has."""
+    """The compared pairs of rows; of two thread counts, the larger that this machine supports."""
     most = min(2, cores())
     of_kernel = [(loader(mix, 1), kernel(mix, most)) for mix in MIXES]
     of_none = [(loader(mix, 1), loader("none", 1)) for mix in MIXES[1:]]
@@ -121,9 +124,14 @@ def ratios() -> tuple[tuple[str, str], ...]:
 
 @contextmanager
 def rows(store: Store, images: int = IMAGES) -> Iterator[Bench]:
-    """All rows; the loaders are open while the block lasts. images: of one measurement.
+    """Yields all rows; the loaders are open during the block.
 
-    Raises DataError for a set that has not one full batch.
+    Args:
+        store: Data set.
+        images: Images per measurement.
+
+    Raises:
+        DataError: If the set has no full batch.
     """
     source = Bytes.of(store)
     if not source.batches:
@@ -143,7 +151,7 @@ def rows(store: Store, images: int = IMAGES) -> Iterator[Bench]:
 
 
 def computed(measured: Measured) -> Measured:
-    """With the memory bandwidth in its own unit, GB/s read and written together, in the context."""
+    """Adds the memory bandwidth to the context, in GB/s read and written."""
     bandwidth = {
         f"{name} in GB/s": round(max(figures) * measured.context["bytes_an_image"] / 1e9, 1)
         for name, figures in measured.found.items()

@@ -1,9 +1,9 @@
-"""What mixing costs on top of making a batch, in microseconds a batch of 256.
+"""The cost of mixing in microseconds per batch of 256.
 
-Pixels are mixed where the loader makes them, in the kernel that also gathers, crops, flips and normalises:
-"mixing adds" is a plan and the kernel with it, less the kernel without mixing. A plan is asked for batch by
-batch, as the loader's threads do. Every row keeps one thread busy, and what is measured is the time that the
-processor gave to it, so that other work on the machine disturbs little.
+Pixels are mixed in the loader's kernel, which also gathers, crops, flips and normalises: "mixing adds" is
+plan and kernel, minus the kernel without mixing. Plans are requested batch by batch, as in the loader's
+threads. Every row keeps one thread busy and measures its CPU time, so that other work on the machine has
+little effect.
 """
 
 import time
@@ -20,13 +20,16 @@ from mixscope.data import kernels, order
 from mixscope.study import methods
 
 UNIT = f"microseconds a batch of {BATCH}"
-METHODS = (*(name for name in methods.builtin() if name != "manifold"), "switch")  # those that move pixels
+METHODS = (
+    *(name for name in methods.builtin() if name != "manifold"),
+    "switch",
+)  # methods that change pixels
 SIZES = (32, 64)
 STORED = 4096  # random images
-EXAMPLES = 50_000  # of the epoch that is planned
-BUNCH = 0.05  # seconds of processor time of one measurement
+EXAMPLES = 50_000  # size of the planned epoch
+BUNCH = 0.05  # CPU seconds per measurement
 
-Call = Callable[[int], object]  # one call; its argument counts calls
+Call = Callable[[int], object]  # one call; its argument is the number of the call
 
 
 def alone(size: int) -> str:
@@ -40,12 +43,15 @@ def mixed(mix: str, size: int) -> str:
 
 
 def adds(mix: str, size: int) -> str:
-    """Name of the computed row: what mixing adds."""
+    """Name of the computed row: the cost of mixing."""
     return f"mixing adds {mix}, {size} px"
 
 
 def thread_time(call: Call, bunch: float = BUNCH) -> Row:
-    """Microseconds of this thread's processor time a call; tries out how many calls fill `bunch` seconds."""
+    """Microseconds of this thread's CPU time per call.
+
+    The number of calls is chosen to fill `bunch` seconds.
+    """
     calls = 0
 
     def timed(count: int) -> float:
@@ -57,7 +63,7 @@ def thread_time(call: Call, bunch: float = BUNCH) -> Row:
     def measure() -> float:
         nonlocal calls
         if not calls:
-            timed(2)  # compiles, fills caches
+            timed(2)  # warm-up: compiles, fills caches
             calls = max(2, int(bunch / max(timed(2) / 2, 1e-7)))
         return timed(calls) / calls * 1e6
 
@@ -65,7 +71,7 @@ def thread_time(call: Call, bunch: float = BUNCH) -> Row:
 
 
 def plan_calls(mixes: Sequence[str] = METHODS) -> dict[str, Call]:
-    """A plan of a drawn epoch, and the drawing of one."""
+    """Rows for taking a plan of a drawn epoch, and for drawing an epoch."""
     rows: dict[str, Call] = {}
     for mix in mixes:
         name = methods.label(mix)
@@ -78,7 +84,7 @@ def plan_calls(mixes: Sequence[str] = METHODS) -> dict[str, Call]:
 
 
 def pixel_calls(size: int, mixes: Sequence[str] = METHODS) -> dict[str, Call]:
-    """The fused kernel from bytes to a finished batch, with a new plan for each batch."""
+    """Rows of the fused kernel from bytes to a finished batch, with a new plan for each batch."""
     source = Bytes.random(STORED, size)
     draws, (scale, bias) = source.draws, source.normaliser
     fill = kernels.fused(size, order.padding("crop-flip", size))
@@ -102,10 +108,15 @@ def pixel_calls(size: int, mixes: Sequence[str] = METHODS) -> dict[str, Call]:
 
 
 def rows(sizes: Sequence[int] = SIZES, bunch: float = BUNCH, own: Sequence[str] = ()) -> Bench:
-    """All rows.
+    """Defines all rows.
 
-    sizes: of images, in pixels. bunch: seconds of one measurement of a row. own: methods that do not come
-    with mixscope, by name in settings. Raises ConfigError for one of these that cannot be had.
+    Args:
+        sizes: Image sizes in pixels.
+        bunch: CPU seconds per measurement.
+        own: Names in settings of user-defined methods.
+
+    Raises:
+        ConfigError: If a user-defined method cannot be loaded.
     """
     mixes = (*METHODS, *own)
     calls = plan_calls(mixes)
@@ -121,7 +132,7 @@ def rows(sizes: Sequence[int] = SIZES, bunch: float = BUNCH, own: Sequence[str] 
 
 
 def computed(measured: Measured) -> Measured:
-    """With what mixing adds."""
+    """Adds the rows of what mixing adds."""
     for size in measured.context["sizes"]:
         for mix in measured.context["methods"]:
             measured = measured.with_row(

@@ -1,8 +1,8 @@
-"""Rows measured in turn, round after round, so that whatever else the machine does falls on all of them.
+"""Measures rows in turn, round after round, so that other load on the machine affects all of them.
 
-A row is a function that measures once and returns a rate (or a time). Within a round the rows come in a new
-random order each time, and ratios are taken within a round: of two rows that were measured a second apart.
-Absolute figures belong to one machine and one day; ratios are what may be quoted.
+A row is a function that measures once and returns a rate (or a time). Rows are measured in a new random order
+in each round, and ratios are computed within a round, between measurements seconds apart. Absolute values
+depend on machine and load; ratios can be quoted.
 """
 
 import json
@@ -23,7 +23,7 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What is to be measured; see `measure`. Another script may add rows of its own to these."""
+    """Rows to measure; see `measure`. Scripts can add rows of their own."""
 
     unit: str
     rows: dict[str, Row]
@@ -31,7 +31,7 @@ class Bench:
     context: dict[str, Any] = field(default_factory=dict)
 
     def measure(self, rounds: int, told: Told | None = None) -> "Measured":
-        """All rows in turn, `rounds` times."""
+        """Measures all rows in turn, `rounds` times."""
         return measure(
             self.rows, unit=self.unit, rounds=rounds, ratios=self.ratios, context=self.context, told=told
         )
@@ -39,10 +39,13 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What was found.
+    """Measurements.
 
-    unit: of the figures, "images/s" for instance. found: the figures of every row, one a round, in the order
-    of the rounds. ratios: (what, of what), names of rows. context: machine, versions and settings.
+    Attributes:
+        unit: Unit of the values, for instance "images/s".
+        found: Values of every row, one per round, in the order of the rounds.
+        ratios: Pairs of row names (numerator, denominator).
+        context: Machine, versions and settings.
     """
 
     unit: str
@@ -51,20 +54,20 @@ class Measured:
     context: dict[str, Any] = field(default_factory=dict)
 
     def ratio(self, what: str, reference: str) -> tuple[float, float, float]:
-        """Median, least and greatest of the ratios within a round; each row must have been measured."""
+        """Median, minimum and maximum of the ratios within a round; both rows must have been measured."""
         pairs = zip(self.found[what], self.found[reference], strict=True)
         each = [a / b for a, b in pairs]
         return statistics.median(each), min(each), max(each)
 
     def with_row(self, name: str, make: Callable[..., float], *of: str) -> "Measured":
-        """One more row, made within each round of the rows `of`; as it is where one was not measured."""
+        """Adds a row computed within each round from the rows `of`; unchanged if one was not measured."""
         if not all(each in self.found for each in of):
             return self
         figures = [make(*values) for values in zip(*(self.found[each] for each in of), strict=True)]
         return replace(self, found=self.found | {name: figures})
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Plain values: the context, then a record a row, then one a ratio."""
+        """Plain values: the context, then a record per row, then one per ratio."""
         yield {"context": self.context, "unit": self.unit}
         for name, figures in self.found.items():
             yield {
@@ -76,7 +79,7 @@ class Measured:
             yield {"ratio": what, "of": reference, "median": median, "low": low, "high": high}
 
     def table(self) -> str:
-        """For people: a line a row, then a line a ratio."""
+        """Formats the measurements: a line per row, then a line per ratio."""
         wide = max((len(name) for name in self.found), default=0) + 2
         lines = [f"{self.unit + ' (median, range)':<{wide}}"]
         for name, figures in self.found.items():
@@ -91,7 +94,7 @@ class Measured:
         return "\n".join(lines)
 
     def lines(self) -> str:
-        """JSON, a line a record."""
+        """Formats the records as JSON, one per line."""
         return "\n".join(json.dumps(record) for record in self.records())
 
     def _shown(self) -> list[tuple[str, str]]:
@@ -108,10 +111,19 @@ def measure(
     told: Told | None = None,
     warm_up: bool = True,
 ) -> Measured:
-    """Every row once to warm up (it compiles, starts workers, fills caches), then `rounds` times.
+    """Measures every row once to warm up (compilation, workers, caches), then `rounds` times.
 
-    rounds: 1 or more. warm_up: False for rows of minutes that start fresh processes anyway. told: called with
-    (measurements done, measurements in all), for a progress bar.
+    Args:
+        rows: Measuring functions by name.
+        unit: Unit of the values.
+        rounds: Number of rounds, at least 1.
+        ratios: Pairs of rows to compare.
+        context: Recorded with the values.
+        told: Called with the number of measurements done, and their total.
+        warm_up: False for rows that take minutes and start new processes anyway.
+
+    Raises:
+        ValueError: If `rounds` is below 1.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more, got {rounds}")
@@ -137,7 +149,7 @@ def measure(
 
 
 def machine() -> dict[str, Any]:
-    """Cores that this process may use, load of the last minute, processor, and versions of packages."""
+    """Cores of this process, load average of the last minute, processor, and package versions."""
     return {
         "cores": cores(), "load": os.getloadavg()[0], "processor": processor() or platform.machine(),
         "python": platform.python_version(),

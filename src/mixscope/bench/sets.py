@@ -1,4 +1,4 @@
-"""Which data set is measured with, where the user named none."""
+"""The default data set of benchmarks."""
 
 from pathlib import Path
 
@@ -9,9 +9,11 @@ FIRST = ("cifar100", "digits")  # the first of these that is prepared
 
 
 def chosen(root: Path, name: str | None) -> Store:
-    """The store of `name` in `root`, or of the first of FIRST.
+    """Opens the data set `name` in `root`, or the first of FIRST that is prepared.
 
-    Raises ConfigError for a name that is not known and DataError for a set that is not prepared, or damaged.
+    Raises:
+        ConfigError: If the name is unknown.
+        DataError: If the set is not prepared, or damaged.
     """
     if name is None:
         name = next((each for each in FIRST if is_prepared(root, each)), None)

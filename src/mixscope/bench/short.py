@@ -1,4 +1,4 @@
-"""The loader in two seconds, for `mixscope doctor`: its rate, and what share of its bare kernel that is."""
+"""A two-second loader benchmark for `mixscope doctor`: throughput, and its ratio to the bare kernel."""
 
 import statistics
 from typing import Any
@@ -11,11 +11,11 @@ from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.hardware import cores
 
 STORED, SIZE = 20_000, 32  # random images
-IMAGES, ROUNDS = 50_000, 5  # of one measurement, and how many
+IMAGES, ROUNDS = 50_000, 5  # images per measurement, and measurements
 
 
 def loader() -> dict[str, Any]:
-    """Images per second of the loader, and the share of its bare kernel on at most two cores; medians."""
+    """Images per second of the loader, and its ratio to the bare kernel on at most two cores; medians."""
     store, threads = Noise(STORED, SIZE), min(2, cores())
     name, limit = room.loader("none", 1), room.kernel("none", threads)
     make = bare.kernel(Bytes.of(store))

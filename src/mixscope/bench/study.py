@@ -1,8 +1,8 @@
-"""What a study costs beside its runs, and how long a run takes to start.
+"""The overhead of a study's scheduler, and the startup time of a run.
 
-The same small runs are executed by the scheduler and by hand, one after the other and several at once: what
-the scheduler adds to a run, and how near so many slots come to so many times the speed of one. A start is
-timed by processes that go so far and no further, each a fresh one on a warm page cache.
+The same small runs are executed by the scheduler and by hand, sequentially and in parallel: this gives the
+scheduler's overhead per run, and the speed-up of several slots. Startup is timed by new processes that stop
+at successive stages, with a warm page cache.
 """
 
 import os
@@ -26,15 +26,15 @@ from mixscope.study.matrix import PlannedRun
 from mixscope.training.stop import Stop
 
 UNIT = "seconds, a run"
-# Runs of seconds on a CPU, of which most is their start.
+# Runs of a few seconds on a CPU, mostly startup.
 SETTINGS = (*SMALL, "data.per_class=20", "train.epochs=1", "train.batch_size=64", "run.device=cpu")
 
 ONE_STEP = ("data.per_class=2", "train.epochs=1", "train.batch_size=1024")
 
 ALONE, ONE = "by hand, 1 at a time", "study, 1 slot"
 OVERHEAD = "scheduler adds to a run"
-LOOK_SECONDS = 0.2  # between two looks whether we are asked to stop
-# Of a start: what is imported, or what is given to mixscope.
+LOOK_SECONDS = 0.2  # interval at which the stop flag is checked
+# Stages of a start: imports, or arguments of mixscope.
 IMPORTS = {
     "python alone": "pass",
     "import numpy": "import numpy",
@@ -51,24 +51,25 @@ HELP, READY, STEP = (
 
 
 def by_hand(slots: int) -> str:
-    """Name of the row in which processes are started by hand, so many at once."""
+    """Name of the row in which processes are started by hand, `slots` at a time."""
     return ALONE if slots == 1 else f"by hand, {slots} at a time"
 
 
 def by_study(slots: int) -> str:
-    """Name of the row in which the scheduler does it."""
+    """Name of the row in which the scheduler starts them."""
     return ONE if slots == 1 else f"study, {slots} slots"
 
 
 def ideal(slots: int) -> str:
-    """Name of the row that is computed: what so many slots would take if each ran as one does alone."""
+    """Name of the computed row: the time of `slots` slots with perfect speed-up."""
     return f"ideal of {slots} slots"
 
 
 def planned(name: str, runs: int, pairs: Sequence[str] = ()) -> list[PlannedRun]:
-    """`runs` small runs on the data set `name`, with seeds 0, 1, ...; pairs: settings that win over SETTINGS.
+    """`runs` small runs on the data set `name`, with seeds 0, 1, ...; `pairs` override SETTINGS.
 
-    Raises ConfigError for settings that are wrong.
+    Raises:
+        ConfigError: If a setting is invalid.
     """
     given = (*SETTINGS, *pairs, f"data.name={name}")
     return [
@@ -80,10 +81,17 @@ def planned(name: str, runs: int, pairs: Sequence[str] = ()) -> list[PlannedRun]
 def slots_rows(
     runs: Sequence[PlannedRun], root: Path, slots: Sequence[int], threads: int, stop: Stop | None = None
 ) -> dict[str, Row]:
-    """Seconds a run of all `runs`, by hand and by the scheduler, for each number of slots.
+    """Rows with the seconds per run of all `runs`, by hand and by the scheduler, for each number of slots.
 
-    threads: of a run. Raises, when measured, RunFailed for a run that does not end well, whose log is shown,
-    and Interrupted when asked to stop: by then no run is left, nor what they wrote.
+    When measured, they raise RunFailed if a run fails (its log is shown), and Interrupted when asked to stop,
+    after ending all runs and deleting their files.
+
+    Args:
+        runs: The runs.
+        root: Folder of prepared data sets.
+        slots: Numbers of slots.
+        threads: Threads per run.
+        stop: Stop flag.
     """
     asked = stop or Stop()
 
@@ -122,9 +130,9 @@ def slots_rows(
 
 
 def start_rows(run: PlannedRun, root: Path, threads: int, stop: Stop | None = None) -> dict[str, Row]:
-    """Seconds of fresh processes that go further and further towards the first step, and one past it.
+    """Rows with the seconds of new processes that stop before the first step, or one after it.
 
-    Raises as `slots_rows` does.
+    They raise as those of `slots_rows`.
     """
     asked = stop or Stop()
 
@@ -160,12 +168,21 @@ def rows(
     start: bool = True,
     stop: Stop | None = None,
 ) -> Iterator[Bench]:
-    """A study of small runs on `name`; slots: 0 takes as many as there are cores, but 2 at least.
+    """Yields the rows of a study of small runs on the data set `name`; `computed` adds the derived rows.
 
-    runs: of the study, 0 takes two a slot. threads: of each run. pairs: settings of the runs. start: also
-    time how a run starts. stop: is looked at while rows are measured. `computed` adds the rows that follow
-    from what was measured.
-    Raises ConfigError and DataError for data that are not there, and for settings.
+    Args:
+        name: Name of the data set.
+        root: Folder of prepared data sets.
+        slots: Number of slots; 0 takes the number of cores, at least 2.
+        runs: Number of runs; 0 takes two per slot.
+        threads: Threads per run.
+        pairs: Settings of the runs.
+        start: Whether to time the startup of a run too.
+        stop: Stop flag, checked during measurements.
+
+    Raises:
+        ConfigError: If a setting is invalid.
+        DataError: If the data set is missing.
     """
     check_name(root, name)
     Store.open(root, name)
@@ -192,7 +209,7 @@ def rows(
 
 
 def computed(measured: Measured) -> Measured:
-    """With the ideal of so many slots, and what the scheduler adds to a run."""
+    """Adds the time of perfect speed-up, and the scheduler's overhead per run."""
     slots = int(measured.context["slots"])
     if slots > 1:
         measured = measured.with_row(ideal(slots), lambda one: one / slots, ALONE)
@@ -205,7 +222,7 @@ def _command(run: PlannedRun, folder: str, root: Path) -> list[str]:
 
 
 def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
-    """A process from its start to its end. Raises RunFailed when it fails, Interrupted when asked to stop."""
+    """Runs a process to its end. Raises RunFailed when it fails, Interrupted when asked to stop."""
     stop.check()
     process = subprocess.Popen(
         line,
@@ -214,7 +231,7 @@ def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # so that Ctrl-C reaches us alone
+        start_new_session=True,  # so that Ctrl-C reaches this process only
     )
     said: tuple[str, str] | None = None
     while said is None:

@@ -1,9 +1,9 @@
-"""What our training loop takes from a machine that a bare hand-written loop does not take.
+"""The overhead of the training loop compared with a bare hand-written loop.
 
-The bare loop is what a person would write first: forward, loss, backward, step, on batches that are ready.
-Ours does the same on the same batches through `training.loop.train`, with its records, its learning rate of
-each step, its look at the loss; and once more on batches of the loader. Both begin with the same weights and
-end with the same. Only steps are timed, from the second on: the first one allocates what the optimiser keeps.
+The bare loop is what one would write first: forward, loss, backward, step, on prepared batches. The training
+loop does the same on the same batches through `training.loop.train`, with records, learning rate schedule and
+loss checks; and again on batches of the loader. Both start with the same weights and end with the same. Steps
+are timed from the second on: the first one allocates optimizer state.
 """
 
 import copy
@@ -31,12 +31,12 @@ from mixscope.study.config import RunConfig
 from mixscope.training import convolution, loop, optim, precision
 from mixscope.training.stop import Stop
 
-READY = 8  # different batches at most that are used again and again
+READY = 8  # number of distinct batches, which are reused
 UNIT = "images/s"
 BARE, OURS, FED = "bare loop, ready batches", "mixscope loop, ready batches", "mixscope loop, its loader"
 RATIOS = ((OURS, BARE), (FED, BARE))
 
-# A network so small that what surrounds it shows.
+# A network small enough for the overhead to be visible.
 SMALL = (
     "model.arch=vit_tiny_patch16_224",
     "model.patch_size=8",
@@ -46,18 +46,19 @@ SETTINGS = ("optim.schedule=constant", "train.batch_size=128")
 
 
 def config(name: str, pairs: Sequence[str] = ()) -> RunConfig:
-    """Settings to measure with: a small network on the data set `name`, where `pairs` say nothing else.
+    """Settings for the benchmark: a small network on the data set `name`, unless `pairs` override it.
 
-    Raises ConfigError as `mixscope train` does.
+    Raises:
+        ConfigError: As `mixscope train`.
     """
     model = () if any(pair.startswith("model.arch=") for pair in pairs) else SMALL
     return settings.load(None, [*model, *SETTINGS, *pairs, f"data.name={name}"])
 
 
 class Timed:
-    """Batches in the place of a loader; `seconds` says how long the steps after the first of a pass took.
+    """Batches in place of a loader, which times the steps after the first of a pass in `seconds`.
 
-    A pass is `batches` batches, from one source after the other.
+    A pass has `batches` batches, taken from one source after the other.
     """
 
     def __init__(
@@ -89,24 +90,24 @@ class Timed:
         return batch
 
     def global_size(self, batch: int) -> int:
-        """Images of a batch that was handed out."""
+        """Number of images in a batch that was handed out."""
         return self._sizes[batch]
 
     @property
     def rate(self) -> float:
-        """Images a second."""
+        """Images per second."""
         return self.images / self.seconds
 
 
 def now(device: torch.device) -> float:
-    """Seconds on a clock, when the device has done what it was given."""
+    """Current time in seconds, after the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def ready(loader: Loader, device: torch.device, count: int = READY) -> list[Batch]:
-    """Copies of the first full batches of a loader, finished and on `device`; the loader is left closed."""
+    """Copies of the first full batches of a loader, finished and on `device`; the loader is closed."""
     batches: list[Batch] = []
     for batch in feed(loader, device):
         if len(batches) == count or (batches and len(batch.ids) < len(batches[0].ids)):
@@ -123,7 +124,10 @@ def ready(loader: Loader, device: torch.device, count: int = READY) -> list[Batc
 
 
 def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.device) -> None:
-    """A pass by hand: the same steps and nothing else. Averages and clipping are not done here."""
+    """A pass of the hand-written loop.
+
+    The same steps and nothing else, without weight average and clipping.
+    """
     layout = convolution.layout(config.train, device)
     smoothing = config.augment.label_smoothing
     module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
@@ -148,7 +152,7 @@ def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.dev
 
 
 def ours(config: RunConfig, module: nn.Module, batches: Timed, clean: Timed, device: torch.device) -> None:
-    """A pass by our loop, as an epoch of a run that leaves its records in a temporary folder."""
+    """A pass of the training loop: an epoch of a run with records in a temporary folder."""
     config = replace(config, train=replace(config.train, epochs=1))
     with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
         with records.begin(Path(folder) / "run", config) as record:
@@ -169,10 +173,17 @@ def ours(config: RunConfig, module: nn.Module, batches: Timed, clean: Timed, dev
 
 @contextmanager
 def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0) -> Iterator[Bench]:
-    """The rows for a run with these settings; loaders are open while the block lasts.
+    """Yields the rows for a run with these settings; loaders are open during the block.
 
-    seconds: of one measurement of a row, about. steps: that are timed; 0 measures how many fill `seconds`.
-    Raises ConfigError and DataError as a run does, and ConfigError for train.compile=auto.
+    Args:
+        config: Settings of the run.
+        root: Folder of prepared data sets.
+        seconds: Approximate time per measurement.
+        steps: Timed steps; 0 determines how many fill `seconds`.
+
+    Raises:
+        ConfigError: As a run, and for train.compile=auto.
+        DataError: As a run.
     """
     if config.train.compile == "auto":
         raise ConfigError(
@@ -203,7 +214,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
             return batches.rate
 
         def looped(source: Callable[[], Iterator[Batch]]) -> Row:
-            batches = timed(steps + 1, source)  # kept: a loader is gone on with where it stands
+            batches = timed(steps + 1, source)  # kept: a loader continues at its position
 
             def row() -> float:
                 ours(config, fresh(), batches, clean, device)
@@ -220,7 +231,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
 
 
 def context(config: RunConfig, made: setup.Ready, device: torch.device) -> dict[str, Any]:
-    """What figures of a network depend on."""
+    """Properties of the network and device that values depend on."""
     return {
         "set": made.store.name, "size": made.store.size, "model": config.model.arch,
         "parameters": made.built.parameters, "precision": config.train.precision,

@@ -264,7 +264,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
-    lacking = missing.missing(found, costs, root=root, out=out, slots=arguments.slots)
+    lacking = [*missing.things(found, root), *missing.room(found, costs, out=out, slots=arguments.slots)]
     if arguments.json:
         rows = [
             {

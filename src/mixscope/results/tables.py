@@ -188,11 +188,16 @@ def text(results: Results, found: Sequence[dict[str, Any]], lang: str = "en", *,
     """
     if not found:
         return ""
-    head, *body = _cells(results, found, PUBLISHED, lang)
+    head, *body = _cells(results, found, _known(found, PUBLISHED), lang)
     if ascii:
         signs = {"±": "+-", display_names.CHECK: "yes", display_names.CROSS: "no"}
         body = [[signs.get(cell, cell).replace("±", "+-") for cell in row] for row in body]
     return "\n".join(tabular.to_text(body, head))
+
+
+def _known(found: Sequence[dict[str, Any]], metrics: Sequence[str]) -> list[str]:
+    """The metrics that some row has; all while none has any. Up to five classes no row has a top-5."""
+    return [m for m in metrics if any(row[m] is not None for row in found)] or list(metrics)
 
 
 def markdown(
@@ -203,6 +208,7 @@ def markdown(
     metrics: Sequence[str] = METRICS,
 ) -> str:
     """The rows as a Markdown table."""
+    metrics = _known(found, metrics)
     head, *body = _cells(results, found, metrics, lang)
     return tabular.to_markdown(head, body, right=[_title(m, lang) for m in metrics])
 

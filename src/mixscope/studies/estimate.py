@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.data.store import Store
-from mixscope.errors import DataError
+from mixscope.errors import ConfigError, DataError
 from mixscope.formatting import duration, size
 from mixscope.studies import probes
 from mixscope.studies.probes import Figures, Probe, shape
@@ -259,7 +259,7 @@ def _store(config: RunConfig, root: Path, stores: dict[str, Store | str]) -> Sto
     if name not in stores:
         try:
             stores[name] = Store.open(root, name)
-        except DataError as problem:
+        except (ConfigError, DataError) as problem:  # the first of a set of one's own that is elsewhere
             stores[name] = str(problem)
     return stores[name]
 

@@ -21,28 +21,37 @@ WEIGHTS_SECONDS = 600.0  # a check of weights that takes longer is given up
 DATA = ("missing-data", "missing-data-damaged", "missing-weights")  # exit code 4, as for one run alone
 
 
-def missing(
-    found: Sequence[Standing], costs: Sequence[Estimate], *, root: Path, out: Path, slots: int
-) -> list[Finding]:
-    """What the runs that are not done need and do not find on this machine.
+def things(found: Sequence[Standing], root: Path) -> list[Finding]:
+    """Data and pretrained weights that runs need which are not done, and that cannot be had or used.
 
-    "fail" is what some run cannot do without. "warn" is what all of them together lack: disk that can be
-    made while they run, memory that fewer runs at once do with. Nothing is written or downloaded.
+    Nothing is written or downloaded.
+
+    Args:
+        found: Where each run stands.
+        root: The data folder.
+
+    Returns:
+        One finding for each data set and each network with weights, at most.
+    """
+    runs = [stands for stands in found if stands.state != "done"]
+    stores, lacking = _data(runs, root)
+    return [*lacking, *_weights(runs, stores)]
+
+
+def room(found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int) -> list[Finding]:
+    """Disk and memory that runs need which are not done, and that this machine does not have.
+
+    "fail" is what some run cannot do without; "warn" is what all of them together lack: disk that can be
+    made free while they run, memory that fewer runs at once do with.
 
     Args:
         found: Where each run stands.
         costs: What each run costs, in the same order; what is not known is not compared.
-        root: The data folder.
         out: The study's folder, which need not be there yet.
         slots: Runs at once.
-
-    Returns:
-        One finding for each data set, each network with weights, disk and memory, at most.
     """
     left = [(s, c) for s, c in zip(found, costs, strict=True) if s.state != "done"]
-    runs = [stands for stands, _ in left]
-    stores, lacking = _data(runs, root)
-    return [*lacking, *_weights(runs, stores), *_disk(left, out), *_memory(left, slots)]
+    return [*_disk(left, out), *_memory(left, slots)]
 
 
 def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[Finding]]:

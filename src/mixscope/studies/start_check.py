@@ -12,7 +12,7 @@ from typing import Any
 
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
-from mixscope.errors import DataError
+from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.formatting import duration
 from mixscope.studies import estimate, missing, probes
@@ -37,7 +37,7 @@ class StartCheck:
         costs: What each of them costs.
         slots: Runs at once that the time is for.
         totals: Of all runs that are left (estimate.totals).
-        lacking: What the machine lacks (missing.missing).
+        lacking: What the machine lacks (missing.py).
         instead: What to do instead where it takes long.
     """
 
@@ -97,10 +97,13 @@ def check(
         root: The data folder.
         slots: Runs at once.
         prober: Measures what is not known.
-        remembered: Measures nothing; asked where there is too little to do to measure.
+        remembered: Measures nothing; asked where there is too little to do to measure, or where the runs
+            cannot start.
     """
     found = standings(runs, out)
-    probe = remembered if _images(found, root) < FEW_IMAGES else prober
+    lacking = missing.things(found, root)
+    short = any(finding.severity == "fail" for finding in lacking) or _images(found, root) < FEW_IMAGES
+    probe = remembered if short else prober
     costs = estimate.estimates(found, root=root, probe=probe)
     totals = estimate.totals(costs, slots=slots)
     return StartCheck(
@@ -110,7 +113,7 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=missing.missing(found, costs, root=root, out=out, slots=slots),
+        lacking=[*lacking, *missing.room(found, costs, out=out, slots=slots)],
         instead=instead(study, found, costs, slots=slots),
     )
 
@@ -152,7 +155,7 @@ def _images(found: Sequence[Standing], root: Path) -> int:
         if name not in stores:
             try:
                 stores[name] = Store.open(root, name)
-            except DataError:
+            except (ConfigError, DataError):
                 stores[name] = None
         if (store := stores[name]) is not None:
             total += config.train.epochs * len(store.labels("train"))

@@ -1,22 +1,23 @@
-"""What a study asserts, written down before its first run.
+"""Claims of a study, written down before its first run.
 
     claims:
       H2:
         en: ViT gains more from MixUp than ResNet does
         ko: ...
-        contrast:                           the weight of a cell is the product over these factors
+        contrast:                           an experiment's weight is the product over these factors
           model: {vit: 1, resnet50: -1}     differences of means: weights are scaled so that their absolute
-          augmentation: {mixup: 1, default: -1}   values sum to 2; 1/3 is a weight, too
+          augmentation: {mixup: 1, default: -1}   values sum to 2; 1/3 is a valid weight
         where: {data: cifar100}             only these strata; default: all
         expect: above                       above, below or equivalent (to zero), or none: estimate only
-        margin: 1.0                         percentage points that matter
-        pair_seeds: false                   compare seed by seed; see claims/contrasts.py for what that costs
+        margin: 1.0                         smallest difference that matters, in percentage points
+        pair_seeds: false                   compare seed by seed; see claims/contrasts.py for its cost
         secondary: false
-        needs: [H1]                         claims that have to hold as well
+        needs: [H1]                         claims that must hold too
 
-A claim is made in every stratum: every combination of the factors that its contrast leaves alone.
+A claim is made in every stratum, that is, every combination of levels of the factors outside its contrast.
 
-Claims are fixed before the first run: every run of a study records their digest, so that a later edit shows.
+Claims are fixed before the first run: every run of a study records their digest, so that later edits are
+detected.
 """
 
 import hashlib
@@ -36,14 +37,23 @@ from mixscope.study.gains import Levels
 
 KEYS = ("en", "ko", "contrast", "where", "expect", "margin", "pair_seeds", "secondary", "needs")
 EXPECT = ("above", "below", "equivalent", "none")
-RULES = 2  # the version of the verdict rules; 1 is that of studies which began before versions were recorded
+RULES = 2  # version of the verdict rules; 1 for studies started before versions were recorded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """One assertion about a weighted sum of cells; the fields are those of the file, above.
+    """A claim about a weighted sum of experiments; the fields are those of the file (see above).
 
-    text: {language: sentence}. contrast: {factor: {level: weight}}. margin: percentage points.
+    Attributes:
+        id: Key of the claim.
+        text: `{language: sentence}`.
+        contrast: `{factor: {level: weight}}`.
+        where: `{factor: level}` of the strata.
+        expect: "above", "below", "equivalent" or "none".
+        margin: Percentage points.
+        pair_seeds: Whether seeds are compared pairwise.
+        secondary: Whether the claim is secondary.
+        needs: Claims that must hold too.
     """
 
     id: str
@@ -57,22 +67,22 @@ class Claim:
     needs: tuple[str, ...]
 
     def strata(self, factors: Levels) -> list[dict[str, str]]:
-        """The strata of this claim: {factor: level} of every factor that the contrast leaves alone."""
+        """The strata of this claim: {factor: level} of every factor outside the contrast."""
         return gains.strata(self.contrast, factors, self.where)
 
     def weights(self, stratum: Mapping[str, str], factors: Levels) -> list[tuple[dict[str, str], float]]:
-        """The cells of one stratum with their weights, in the order of the factors."""
+        """The experiments of one stratum with their weights, in the order of the factors."""
         return gains.cells(self.contrast, stratum, factors)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, under the names above."""
+        """Plain values, under the names above."""
         return asdict(self)
 
     def canonical(self) -> dict[str, Any]:
-        """What is claimed and nothing else: two claims that assert the same have the same canonical form.
+        """The canonical form: equal for two claims that assert the same.
 
-        Sentences and the order of keys leave no trace. Weights are scaled so that the absolute weights of
-        each factor sum to 2, as a difference of means has them; numbers are written with 12 digits.
+        Sentences and the order of keys are ignored. Weights are scaled so that the absolute weights of each
+        factor sum to 2, as in a difference of means; numbers are written with 12 digits.
         """
         return {
             "contrast": {
@@ -89,10 +99,10 @@ class Claim:
 
 
 def digest(claims: Sequence[Claim], looks: Sequence[int]) -> str:
-    """Names what a study asserts and at which numbers of seeds it is judged: 16 hexadecimal digits.
+    """Digest of the claims and of the numbers of seeds at which they are judged: 16 hexadecimal digits.
 
-    It depends on neither the layout of the file nor its name, titles and translations, nor on the version of
-    the verdict rules. Runs record it when they begin.
+    Does not depend on the layout of the file, its name, titles and translations, or the version of the
+    verdict rules. Runs record it at their start.
     """
     tree = {"claims": {c.id: c.canonical() for c in claims}, "looks": list(looks)}
     text = json.dumps(tree, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -100,7 +110,7 @@ def digest(claims: Sequence[Claim], looks: Sequence[int]) -> str:
 
 
 def normalised(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights of a factor's levels, scaled so that their absolute values sum to 2."""
+    """Scales the weights of a factor's levels so that their absolute values sum to 2."""
     total = sum(map(abs, weights.values()))
     return {level: 2.0 * weight / total for level, weight in weights.items()}
 
@@ -110,7 +120,11 @@ def _digits(number: float) -> str:
 
 
 def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
-    """The claims of a study file, checked against its factors. Raises ConfigError with line and key."""
+    """Reads the claims of a study file and checks them against its factors.
+
+    Raises:
+        ConfigError: If a claim is invalid; with line and key.
+    """
     tree = document.tree.get("claims") or {}
     _mapping(tree, document, ("claims",))
     claims = tuple(_claim(str(name), found, document, factors) for name, found in tree.items())
@@ -131,7 +145,7 @@ def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
 
 
 def _check_circles(claims: Sequence[Claim], document: Document) -> None:
-    """Raises ConfigError for a claim that needs itself by way of others."""
+    """Raises ConfigError for a claim that needs itself indirectly."""
     needs = {claim.id: claim.needs for claim in claims}
     for start in needs:
         seen, waiting = set[str](), list(needs[start])
@@ -148,10 +162,10 @@ def _check_circles(claims: Sequence[Claim], document: Document) -> None:
 
 
 def read_looks(document: Document) -> tuple[int, ...]:
-    """The numbers of seeds at which claims are judged; none where a file does not say.
+    """The numbers of seeds at which claims are judged; empty if the file does not set them.
 
     Raises:
-        ConfigError: With line and key.
+        ConfigError: If they are invalid; with line and key.
     """
     looks = document.tree.get("looks")
     if looks is None:
@@ -166,7 +180,7 @@ def read_looks(document: Document) -> tuple[int, ...]:
 
 
 def agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether two strata have the same level of every factor that both have."""
+    """Whether two strata have the same level of every common factor."""
     return all(other.get(factor, level) == level for factor, level in one.items())
 
 
@@ -233,7 +247,7 @@ def _contrast(found: Any, document: Document, at: Key, factors: Levels) -> dict[
 
 
 def _weight(given: Any, document: Document, at: Key) -> float:
-    """A weight as a number, or as a fraction of whole numbers such as 1/3 or -2/3."""
+    """Parses a weight: a number, or a fraction of integers such as 1/3 or -2/3."""
     number = float("nan")
     if isinstance(given, int | float) and not isinstance(given, bool):
         number = float(given)

@@ -1,13 +1,13 @@
-"""Claims that several studies share: a file of claims that stands once, and what a study calls its levels.
+"""Sets of claims shared by several studies: one file of claims, and the study's names of levels.
 
     claims:
       extends: mixup-and-cutmix       a built-in set, or a .yaml file of claims
-      levels: {resnet: resnet50}      levels that the study calls otherwise
-      set: {pair_seeds: true}         what all of them have, unless the study says otherwise of one
-      only: [H1, H2]                  those of the set that the study makes; default: all that it can
-      H1: {margin: 2.0}               what stands here wins, key by key; other claims are added
+      levels: {resnet: resnet50}      levels with another name in the study
+      set: {pair_seeds: true}         values for all claims, unless overridden for one
+      only: [H1, H2]                  claims to use; default: all that apply
+      H1: {margin: 2.0}               overrides the set, key by key; further claims are added
 
-A claim of the set that compares or names a factor which the study does not have is left out.
+Claims of the set that involve a factor which the study does not have are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,20 +25,20 @@ TOP = "claims"
 
 
 def builtin() -> list[str]:
-    """The names of the sets that come with mixscope."""
+    """Names of the built-in sets."""
     folder = resources.files("mixscope.study") / "builtin" / "claims"
     return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
 
 
 def resolved(study: Document, factors: Sequence[str]) -> Document:
-    """A study file whose claims stand in it in full.
+    """Expands the claims of a study file in full.
 
     Args:
         study: The file; its `claims` may extend a set.
         factors: The factors of the study.
 
     Raises:
-        ConfigError: With file, line and key.
+        ConfigError: If a claim is invalid; with file, line and key.
     """
     own = study.tree.get(TOP)
     if not isinstance(own, Mapping) or not isinstance(own.get(EXTENDS), str):
@@ -113,7 +113,7 @@ def _renamed(claim: Any, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _each(known: Mapping[Key, str], kept: Sequence[str], names: Mapping[str, str]) -> list[tuple[Key, str]]:
-    """Places or words of the claims that are kept, under the study's names of levels."""
+    """Locations or texts of the used claims, under the study's names of levels."""
     found = []
     for key, value in known.items():
         if key and key[0] in kept:

@@ -1,8 +1,8 @@
-"""The settings of one run: frozen, typed, checked when they are made, with a digest.
+"""The settings of one run: frozen, typed, validated on construction, with a digest.
 
-A `RunConfig` is built from defaults, a YAML file and `key=value` pairs, in that order. Every
-default stands here and nowhere else. The digest names a run by the settings that change its
-result; where and how fast it runs (`run.*`) does not belong to it.
+A `RunConfig` is built from defaults, a YAML file and `key=value` pairs, in that order. All defaults are
+defined here. The digest identifies a run by the settings that change its result; `run.*` (device, threads,
+...) is excluded.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ def _require(holds: bool, sentence: str) -> None:
         raise ConfigError(sentence)
 
 
-MOST_ALPHA = 1e9  # of a Beta distribution: all of lambda is then within 0.0001 of a half
-MOST_INT = 2**31 - 1  # of every whole number but the seed
+MOST_ALPHA = 1e9  # of a Beta distribution: lambda is then within 0.0001 of a half
+MOST_INT = 2**31 - 1  # of every integer except the seed
 _NEVER = object()
-_HUB = re.compile(r"^hf[-_]hub:timm/")  # how timm's own names are given for its weights on the hub
+_HUB = re.compile(r"^hf[-_]hub:timm/")  # prefix of timm's own model names on the hub
 
-# Settings that are younger than recorded runs: at these values they stay out of digests.
+# Settings newer than recorded runs: at these values they are excluded from digests.
 LATER: dict[str, Any] = {
     "augment.grid": 0,
     "augment.erase": "none",
@@ -47,9 +47,9 @@ class Data:
     """Training, validation and test images.
 
     Attributes:
-        name: A prepared data set (`mixscope data list`).
-        val_fraction: Share of the training split that is held out for validation, stratified.
-        per_class: Keep only this many training images of each class, validation aside; 0 keeps all.
+        name: Name of a prepared data set (`mixscope data list`).
+        val_fraction: Fraction of the training split held out for validation, stratified by class.
+        per_class: Number of training images kept per class, after validation is held out; 0 keeps all.
     """
 
     name: str = "digits"
@@ -67,10 +67,10 @@ class Model:
 
     Attributes:
         arch: Any timm name; hf_hub:timm/NAME is read as NAME.
-        patch_size: Of a vision transformer, in pixels; 0 keeps timm's.
+        patch_size: Patch size of a vision transformer, in pixels; 0 keeps timm's.
         stem: "imagenet" as timm has it, or "small": 3x3, stride 1, no max-pool, for small images.
         pretrained: false, true (timm's default weights), a timm tag, or a local weights file.
-        kwargs: Passed on to timm (embed_dim, depth, ...), for instance to make a model small.
+        kwargs: Arguments for timm (embed_dim, depth, ...), for instance for a small model.
     """
 
     arch: str = "resnet50"
@@ -92,25 +92,25 @@ class Augment:
     """Augmentation of training batches.
 
     Attributes:
-        base: Every augmentation gets it: "none", "crop-flip" (zero padding, random crop, horizontal flip) or
-            "rrc" (random resized crop and flip).
+        base: Base augmentation: "none", "crop-flip" (zero padding, random crop, horizontal flip)
+            or "rrc" (random resized crop and flip).
         policy: Operations on bytes before the crop: "none", "trivialaugment" (Wide) or "randaugment" (2
             operations of magnitude 9).
-        erase: A box of each cropped image, in the mean colour, before mixing: "none", "cutout" (half of the
+        erase: Erases a box of each cropped image (mean colour) before mixing: "none", "cutout" (half of the
             side) or "random-erasing".
-        repeats: Copies of each image in a batch, each with a crop and flip of its own; an epoch keeps its
-            number of batches, and so has a part of the images.
-        mix: "none", a mixing method ("mixup", "cutmix", ...; docs/guides/mixing.md lists them), one of a file
-            of your own (path/to/mymix.py:function) or of an installed package (by its name among the entry
-            points mixscope.methods), or "switch" (one of several for each batch).
+        repeats: Copies of each image in a batch, cropped and flipped independently; an epoch keeps its number
+            of batches and therefore uses only part of the images.
+        mix: "none", a mixing method ("mixup", "cutmix", ...; docs/guides/mixing.md lists them), a function in
+            your own file (path/to/mymix.py:function), a method of an installed package (name of an entry
+            point in the group mixscope.methods), or "switch" (one of several methods for each batch).
         mixup_alpha: Lambda of MixUp is drawn from Beta(alpha, alpha).
         cutmix_alpha: Lambda of CutMix is drawn from Beta(alpha, alpha).
-        alpha: The same for every other method, by its name; 1 where it is not named.
-        per: One lambda a "batch" or one a "sample".
-        grid: Pixels of a patch for methods on a patch grid; 0 takes the model's.
-        prob: Share of batches (or samples) that are mixed.
-        switch_prob: Share of CutMix under "switch"; the rest is MixUp.
-        switch: In place of switch_prob, the share of each method by its name, of their sum.
+        alpha: The same for other methods, by name; default 1.
+        per: One lambda per "batch" or per "sample".
+        grid: Patch size in pixels for methods on a patch grid; 0 takes the model's.
+        prob: Fraction of batches (or samples) that are mixed.
+        switch_prob: Probability of CutMix with "switch"; otherwise MixUp.
+        switch: Relative probability of each method by name, in place of switch_prob.
         off_epochs: Number of final epochs trained without mixing.
         label_smoothing: Probability mass spread evenly over all classes.
     """
@@ -185,13 +185,13 @@ class Optim:
     Attributes:
         name: "adam", "adamw" or "sgd".
         lr: Peak learning rate, after warm-up.
-        weight_decay: Never of norms, biases and position embeddings.
-        momentum: Of SGD (Nesterov).
+        weight_decay: Weight decay, except for norms, biases and position embeddings.
+        momentum: Nesterov momentum of SGD.
         schedule: "cosine" to min_lr, or "constant".
-        warmup_epochs: Linear from 0 to lr; may be a fraction.
+        warmup_epochs: Length of the linear warm-up from 0 to lr; may be fractional.
         min_lr: Learning rate at the end of the cosine.
-        clip_norm: Gradients are scaled down to this norm; 0 is off.
-        ema_decay: Of the running average of weights, per step; 0 is off.
+        clip_norm: Largest gradient norm (clipping); 0 is off.
+        ema_decay: Decay per step of the exponential moving average of weights; 0 is off.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
@@ -220,16 +220,16 @@ class Train:
 
     Attributes:
         epochs: Passes over the training images.
-        batch_size: Images a step over all ranks and accumulation steps.
-        accumulate: Parts in which a batch is processed.
-        precision: "fp32", "bf16" or "fp16" (autocast; fp16 with scaled gradients).
-        channels_last: On a GPU images and maps lie in memory by pixels, not by planes, which changes results
-            by rounding; on a CPU they always do.
+        batch_size: Images per optimizer step, over all ranks and accumulation steps.
+        accumulate: Number of parts in which a batch is processed (gradient accumulation).
+        precision: "fp32", "bf16" or "fp16" (autocast; fp16 with gradient scaling).
+        channels_last: Channels-last memory format on a GPU, which changes results by rounding; always used on
+            a CPU.
         compile: torch.compile, which costs seconds to minutes before the first step and changes results by
-            rounding; "auto" decides when the run begins whether that pays, and keeps to it.
-        protocol: "sound" carves validation out of the training split, reports the last and the
+            rounding; "auto" decides at the first start of the run whether it pays off.
+        protocol: "sound" holds validation out of the training split, reports the last and the
             validation-selected epoch, and opens the test split once, at the end; "published" evaluates the
-            test split after every epoch and reports its best epoch, labelled so.
+            test split after every epoch and reports its best epoch, labelled as such.
     """
 
     epochs: int = 50
@@ -257,14 +257,13 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Where and how fast it runs; it changes results by rounding at most and is not in the digest.
+    """Device, threads and checkpoint interval: changes results by rounding at most and is not in the digest.
 
     Attributes:
-        device: "auto" takes CUDA when there is one; else "cpu", "cuda", "cuda:1", ...
-        loader_threads: Threads that make batches; 0 chooses.
-        checkpoint_seconds: A checkpoint in the middle of an epoch at most this often; there is always one at
-            the end of an epoch.
-        eval_batch_size: Images of a forward pass in evaluation.
+        device: "auto" uses CUDA if available; else "cpu", "cuda", "cuda:1", ...
+        loader_threads: Number of loader threads; 0 chooses automatically.
+        checkpoint_seconds: Shortest interval of checkpoints within an epoch; there is always one at its end.
+        eval_batch_size: Images per forward pass in evaluation.
     """
 
     device: str = "auto"
@@ -290,8 +289,8 @@ class RunConfig:
         augment: Augmentation.
         optim: Optimizer.
         train: Length, precision and protocol.
-        run: Where and how fast.
-        seed: Root of every draw (rng.py).
+        run: Device, threads and checkpoint interval.
+        seed: Seed of every random draw (rng.py).
     """
 
     data: Data = field(default_factory=Data)
@@ -328,11 +327,11 @@ class RunConfig:
         return dataclasses.asdict(self)
 
     def flat(self) -> dict[str, Any]:
-        """Every setting by its dotted key, model.kwargs included."""
+        """All settings by dotted key, model.kwargs included."""
         return dict(_flatten("", self.to_dict()))
 
     def semantic(self) -> dict[str, Any]:
-        """The dotted settings that change the result: all but run.*; files by name, not by path."""
+        """The settings that change the result, by dotted key: all except run.*; files by name, not path."""
         kept = {
             k: v for k, v in self.flat().items() if not k.startswith("run.") and LATER.get(k, _NEVER) != v
         }
@@ -347,22 +346,23 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that name the semantic settings; equal settings give equal digests."""
+        """16 hexadecimal digits that identify the semantic settings; equal settings give equal digests."""
         text = json.dumps(self.semantic(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def differences(a: RunConfig, b: RunConfig) -> list[str]:
-    """The semantic settings in which two configs differ, as `key: a -> b`, sorted."""
+    """The semantic settings that differ, as `key: a -> b`, sorted."""
     left, right = a.semantic(), b.semantic()
     keys = sorted(k for k in left.keys() | right.keys() if left.get(k) != right.get(k))
     return [f"{k}: {left.get(k)} -> {right.get(k)}" for k in keys]
 
 
 def load(file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
-    """The config from an optional YAML file and `key=value` pairs, later ones winning.
+    """Builds a config from an optional YAML file and `key=value` pairs; later values override earlier ones.
 
-    Raises ConfigError, which names the file, the key and the nearest valid name.
+    Raises:
+        ConfigError: If a setting is invalid; names the file, the key and the nearest valid name.
     """
     tree: dict[str, Any] = {}
     where = ""
@@ -376,7 +376,11 @@ def load(file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
 
 
 def split_pair(pair: str) -> tuple[str, Any]:
-    """`key=value` with the value read as YAML. Raises ConfigError."""
+    """Parses `key=value`, the value as YAML.
+
+    Raises:
+        ConfigError: If it cannot be parsed.
+    """
     key, equals, text = pair.partition("=")
     if not equals or not key:
         raise ConfigError(f'"{pair}": expected key=value, for instance seed=1')
@@ -387,7 +391,11 @@ def split_pair(pair: str) -> tuple[str, Any]:
 
 
 def set_key(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Sets a dotted key in nested dictionaries, making the ones that are missing."""
+    """Sets a dotted key in nested dictionaries, creating missing ones.
+
+    Raises:
+        ConfigError: If a parent of the key is a value.
+    """
     *parents, last = key.split(".")
     for parent in parents:
         below = tree.setdefault(parent, {})
@@ -398,7 +406,15 @@ def set_key(tree: dict[str, Any], key: str, value: Any) -> None:
 
 
 def from_dict(tree: Mapping[str, Any], *, where: str = "") -> RunConfig:
-    """A config from nested dictionaries. `where` begins every message. Raises ConfigError."""
+    """Builds a config from nested dictionaries.
+
+    Args:
+        tree: The settings.
+        where: Prefix of error messages.
+
+    Raises:
+        ConfigError: If a setting is invalid.
+    """
     try:
         made: RunConfig = _build(RunConfig, tree, "")
         return made
@@ -425,7 +441,7 @@ def _build(kind: Any, tree: object, path: str) -> Any:
 
 
 def _all_keys(path: str) -> list[str]:
-    """Names that could have been meant: those of this group, or every dotted key at the top."""
+    """Names for suggestions: those of this group, or every dotted key at the top."""
     keys = [f.name for f in dataclasses.fields(RunConfig)]
     if path:
         group = typing.get_type_hints(RunConfig)[path.rstrip(".")]
@@ -434,7 +450,7 @@ def _all_keys(path: str) -> list[str]:
 
 
 def _value(hint: Any, value: Any, key: str) -> Any:
-    """A YAML value as the type of its field; 1e-3 is a float although YAML reads it as text."""
+    """Converts a YAML value to the type of its field; 1e-3 is a float although YAML reads it as text."""
     origin = get_origin(hint)
     if origin is Literal:
         if value in get_args(hint) and isinstance(value, str):
@@ -447,12 +463,12 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         if isinstance(value, str) and value in (
             "on",
             "off",
-        ):  # quoted; without quotes YAML reads true or false
+        ):  # quoted; without quotes YAML reads a bool
             return value == "on"
         raise ConfigError(f"{key}: expected true, false or {'a text' if text else words[0]}, got {value!r}")
     if origin is not None:  # only Mapping[str, Any] and Mapping[str, float]
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
-            # Names of methods have hyphens, and files dots; arguments of a model have not.
+            # Method names have hyphens and files dots; arguments of a model have neither.
             named = get_args(hint)[1] is float
             glued = next(
                 (k for k in value if not k.isidentifier() and not (named and value[k] is not None)), None
@@ -490,9 +506,9 @@ def _flatten(prefix: str, tree: Mapping[str, Any]) -> typing.Iterator[tuple[str,
 
 
 def clean_images(training: int) -> int:
-    """How many of so many training images are judged after every epoch, as evaluation sees them, about.
+    """Approximate number of clean training images evaluated after every epoch.
 
-    Accuracy on 1,000 has a standard error of 1.6 pp at most. Of a small split it is a quarter, since more
-    would take a good part of an epoch.
+    With 1,000 images the standard error of the accuracy is at most 1.6 pp. For a small split it is a quarter,
+    since more would take a considerable part of an epoch.
     """
     return max(1, min(1000, training // 4))

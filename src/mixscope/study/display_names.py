@@ -1,8 +1,8 @@
-"""Names of levels for readers: ResNet50 for `resnet50`, ViT-Small/16 for timm's vit_small_patch16_224.
+"""Display names of levels: ResNet50 for `resnet50`, ViT-Small/16 for timm's vit_small_patch16_224.
 
-A level that is called like a data set, an architecture or a method is named by what it sets, so that a level
-`resnet50` that sets another network is never shown as ResNet50. Any other level keeps the name of its study.
-Files for machines keep the levels themselves.
+A level named like a data set, an architecture or a method is shown by what it sets, so that a level
+`resnet50` that sets another network is never shown as ResNet50. Other levels keep their names.
+Machine-readable files contain the levels themselves.
 """
 
 import re
@@ -17,7 +17,7 @@ CHECK, CROSS = "✓", "✗"
 _ARCHITECTURE = re.compile(r"(resnet|vit|deit)[\w./-]*")
 _VIT = re.compile(r"(vit|deit)_([a-z]+)_patch(\d+)(?:_\d+)?")
 _FAMILIES = {"vit": "ViT", "deit": "DeiT"}
-_PLAIN = {"none": "default"}  # augment.mix -> the level that is called so
+_PLAIN = {"none": "default"}  # augment.mix -> name of its level
 
 Names = Mapping[tuple[str, str], str]  # {(factor, level): name}
 
@@ -33,7 +33,7 @@ def named(level: str, lang: str = "en") -> str:
 
 
 def architecture(model: Model) -> str:
-    """What a network is called in papers; timm's name for those that have no such name, or were changed.
+    """The name of a network in papers; timm's name for modified networks and those without such a name.
 
     >>> architecture(Model(arch="resnet50")), architecture(Model(arch="resnet10t"))
     ('ResNet50', 'resnet10t')
@@ -51,7 +51,7 @@ def architecture(model: Model) -> str:
 
 
 def timm_name(paper: str) -> str | None:
-    """What timm calls a network that papers call so; None where that is not known.
+    """timm's name of a network by its name in papers; None if it is unknown.
 
     >>> timm_name("ViT-S/16"), timm_name("ResNet-50"), timm_name("my net")
     ('vit_small_patch16_224', 'resnet50', None)
@@ -66,7 +66,7 @@ def timm_name(paper: str) -> str | None:
 
 
 def unknown_network(where: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that timm has not, with the nearest that it has."""
+    """The sentence for a name unknown to timm, with the nearest known names."""
     names = set(known)
     meant = timm_name(name)
     if meant in names:
@@ -77,13 +77,13 @@ def unknown_network(where: str, name: str, known: Iterable[str]) -> str:
 def of_experiment(
     roles: Roles, levels: Mapping[str, str], config: RunConfig | None, lang: str = "en"
 ) -> dict[str, str]:
-    """The name of each level of one experiment, by factor.
+    """Display names of the levels of one experiment, by factor.
 
     Args:
-        roles: Of the factors.
-        levels: Of the experiment.
-        config: Its settings; without them the catalogue alone decides.
-        lang: The reader's language.
+        roles: Roles of the factors.
+        levels: Levels of the experiment.
+        config: Its settings; without them names come from the catalogue only.
+        lang: Language of the names.
     """
     found = {factor: named(level, lang) for factor, level in levels.items()}
     if config is None:
@@ -101,10 +101,10 @@ def of_experiment(
 def of_levels(
     roles: Roles, experiments: Iterable[tuple[Mapping[str, str], RunConfig | None]], lang: str = "en"
 ) -> Names:
-    """One name for each level that experiments have.
+    """One display name for each level of the experiments.
 
-    Where they differ, as patch sizes of a level `vit` may, it is what stands before the slash, or else the
-    catalogue's name.
+    If names differ between experiments (such as patch sizes of a level `vit`), the part before the slash is
+    used, or else the catalogue's name.
     """
     seen: dict[tuple[str, str], list[str]] = {}
     for levels, config in experiments:
@@ -122,9 +122,9 @@ def of_levels(
 
 
 def mark(roles: Roles, level: str, config: RunConfig | None) -> str | None:
-    """A check mark for a level of the pretraining factor, a cross for the one from scratch.
+    """A check mark for a level of the pretraining factor, a cross for training from scratch.
 
-    None where marks would not say it: more than two levels, or none that is known to be from scratch.
+    None where marks would be ambiguous: more than two levels, or no level known to be from scratch.
     """
     levels = roles.levels(roles.pretraining)
     if roles.scratch is None or len(levels) > 2:
@@ -142,11 +142,11 @@ def _model(level: str, model: Model, lang: str) -> str:
 
 
 def _claims(level: str) -> bool:
-    """Whether a level is called like an architecture."""
+    """Whether a level is named like an architecture."""
     return _ARCHITECTURE.fullmatch(level.lower()) is not None
 
 
 def _by_setting(level: str, value: str, lang: str) -> str:
-    """A level that has the catalogue's name of another value is named by the value that it sets."""
+    """The name of the value that a level sets, if the catalogue has the level's name for another value."""
     known = i18n.has(f"level.{level}", lang) and i18n.has(f"level.{value}", lang)
     return named(value if known else level, lang)

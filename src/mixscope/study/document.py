@@ -1,7 +1,7 @@
-"""YAML that knows its lines, so that a mistake in a file is answered with the place where it stands.
+"""Reads YAML with line numbers, so that errors in a file can be located.
 
-Keys are taken as they are written (`no` is the word no, not false), a key that stands twice is refused,
-and values are plain: nothing, true or false, numbers, text, lists and mappings.
+Keys are read literally (`no` is the word no, not false), duplicate keys are rejected, and values are plain:
+null, booleans, numbers, text, lists and mappings.
 """
 
 import re
@@ -14,20 +14,23 @@ import yaml
 
 from mixscope.errors import ConfigError
 
-Key = tuple[str | int, ...]  # the way from the top to a value: names, and numbers in lists
+Key = tuple[str | int, ...]  # path to a value: keys, and list indices
 
 MERGE = "tag:yaml.org,2002:merge"
-MOST_FLAT = 64  # brackets of a text that cannot be nested deeply
-_INDENTED = re.compile(rf"^[ \t?:-]{{{MOST_FLAT}}}", re.MULTILINE)  # lines that can stand deep in others
-MOST_NODES = 100_000  # aliases of aliases can make a short file endless
+MOST_FLAT = 64  # a text with fewer brackets cannot be nested deeply
+_INDENTED = re.compile(rf"^[ \t?:-]{{{MOST_FLAT}}}", re.MULTILINE)  # lines that may be nested deeply
+MOST_NODES = 100_000  # nested aliases can expand a short file without bound
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file that was read.
+    """A parsed YAML file.
 
-    tree: its plain values. places: where each key or list item stands, as `file, line 12`. words: the scalars
-    as they are written, whatever YAML makes of them.
+    Attributes:
+        file: Name of the file for messages.
+        tree: Its plain values.
+        places: Location of each key or list item, as `file, line 12`.
+        words: Scalars as written, before YAML interprets them.
     """
 
     file: str
@@ -36,11 +39,11 @@ class Document:
     words: Mapping[Key, str]
 
     def own(self, *key: str | int) -> bool:
-        """Whether a key stands in this file itself, not in one that it is laid over."""
+        """Whether a key is in this file itself, not in one that it extends."""
         return self.places.get(key, "").startswith(f"{self.file}, ")
 
     def where(self, *key: str | int) -> str:
-        """`file, line 12: factors.model.vit`; of a key that is not there, the line of what it belongs to."""
+        """`file, line 12: factors.model.vit`; for a missing key the line of its parent."""
         known = (self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places)
         place = next(known, self.file)
         dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
@@ -48,7 +51,7 @@ class Document:
 
 
 def over(parent: Document, child: Document) -> Document:
-    """The parent with what the child says instead and in addition: mappings key by key, all else whole."""
+    """The parent overridden and extended by the child: mappings key by key, everything else as a whole."""
     places, words = dict(parent.places), dict(parent.words)
 
     def lay(above: Any, below: Any, key: Key) -> Any:
@@ -64,15 +67,20 @@ def over(parent: Document, child: Document) -> Document:
 
 
 def read(file: Path) -> Document:
-    """A YAML file whose top level is a mapping; an empty file is an empty one.
+    """Reads a YAML file whose top level is a mapping; an empty file gives an empty mapping.
 
-    Raises ConfigError with file and line.
+    Raises:
+        ConfigError: If it is invalid; with file and line.
     """
     return parse(read_text(file), file=str(file))
 
 
 def read_text(file: Path) -> str:
-    """A text file. Raises ConfigError."""
+    """Reads a text file.
+
+    Raises:
+        ConfigError: If it cannot be read or is not UTF-8.
+    """
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as problem:
@@ -82,7 +90,15 @@ def read_text(file: Path) -> str:
 
 
 def parse(text: str, *, file: str) -> Document:
-    """YAML text whose top level is a mapping; `file` is what messages call it. Raises ConfigError."""
+    """Parses YAML text whose top level is a mapping.
+
+    Args:
+        text: The text.
+        file: Name of the file for messages.
+
+    Raises:
+        ConfigError: If it is invalid.
+    """
     document = _document(text, file)
     if document.tree is None:
         return Document(file, {}, {}, {})
@@ -114,10 +130,10 @@ def _document(text: str, file: str) -> Document:
 
 
 def _nodes(text: str) -> tuple[Any, yaml.Node | None]:
-    """A loader and the nodes of a text. Raises yaml.YAMLError and RecursionError.
+    """Returns a loader and the root node of a text. Raises yaml.YAMLError and RecursionError.
 
-    libyaml is ten times as fast, which counts where thousands of runs are read. It is not asked where a text
-    is nested deeply, which would end the process, nor for what is wrong with one, which it words otherwise.
+    libyaml is ten times as fast, which matters where thousands of runs are read. It is not used for deeply
+    nested texts, which would crash the process, nor for error messages, which differ.
     """
     if yaml.__with_libyaml__ and _is_flat(text):
         loader = yaml.CSafeLoader(text)
@@ -134,7 +150,7 @@ def _is_flat(text: str) -> bool:
 
 
 class _Reader:
-    """Makes values of nodes, noting where they stand."""
+    """Converts nodes to values and records their locations."""
 
     def __init__(self, loader: Any, file: str, places: dict[Key, str], words: dict[Key, str]) -> None:
         self.loader, self.file, self.places, self.words = loader, file, places, words
@@ -149,7 +165,7 @@ class _Reader:
         self.words[key] = str(node.value)
         try:
             made = self.loader.construct_object(node)
-        except ValueError as problem:  # what looks like a date or a number and is none
+        except ValueError as problem:  # an invalid date or number
             raise ConfigError(
                 f"{self.file}, line {node.start_mark.line + 1}: {node.value!r} is not a value YAML can read"
                 " (quote it if it is a text)"
@@ -161,9 +177,9 @@ class _Reader:
         return {word: self._below(name, below, (*key, word)) for word, (name, below) in pairs.items()}
 
     def _pairs(self, node: yaml.MappingNode, key: Key) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """Keys and values of a mapping, those that are merged into it by `<<` included, by the key's word.
+        """Keys and values of a mapping, including those merged by `<<`, by literal key.
 
-        PyYAML's flatten_mapping keeps what is overridden, so that a chain of merges doubles at every link.
+        PyYAML's flatten_mapping keeps overridden values, so that a chain of merges doubles at every link.
         """
         if id(node) in self.pairs:
             return self.pairs[id(node)]
@@ -172,7 +188,7 @@ class _Reader:
         own = [(name, below) for name, below in node.value if name.tag != MERGE]
         for name, below in node.value:
             if name.tag == MERGE:
-                # Of mappings in a list the first wins.
+                # The first of several merged mappings takes precedence.
                 listed = reversed(below.value) if isinstance(below, yaml.SequenceNode) else (below,)
                 for one in listed:
                     if not isinstance(one, yaml.MappingNode):

@@ -1,8 +1,7 @@
 """Contrasts of a design: gains over the baseline, differences between models, differences of gains.
 
-One algebra for claims, reports, analyses and audits: a contrast weighs the levels of the factors that it
-compares, the weight of an experiment is the product of its levels' weights, and every other factor is the
-stratum in which the comparison is made.
+Used by claims, reports, analyses and audits: a contrast weights the levels of the factors that it compares,
+the weight of an experiment is the product of its levels' weights, and the other factors form the strata.
 """
 
 import itertools
@@ -57,9 +56,9 @@ def strata(weights: Weights, factors: Levels, where: Mapping[str, str] | None = 
     """The strata of a contrast: every combination of the factors that it does not compare.
 
     Args:
-        weights: Of the contrast.
+        weights: Weights of the contrast.
         factors: Levels of every factor.
-        where: Levels that some of these factors are held at.
+        where: Levels to which some of these factors are restricted.
     """
     free = [f for f in factors if f not in weights]
     each = [[where[f]] if where and f in where else list(factors[f]) for f in free]
@@ -67,7 +66,7 @@ def strata(weights: Weights, factors: Levels, where: Mapping[str, str] | None = 
 
 
 def of_design(roles: Roles, kinds: Sequence[str] = (GAIN, MODEL, OF_GAINS)) -> Iterator[Contrast]:
-    """Every contrast of these kinds: all gains first, then models, then differences of gains.
+    """Yields every contrast of these kinds: all gains first, then models, then differences of gains.
 
     A design without a baseline has no gains; one with a single model has gains only.
     """

@@ -1,19 +1,18 @@
-"""A study: one YAML file that names factors, seeds and experiments, expanded into runs.
+"""A study: a YAML file with factors, seeds and experiments, expanded into runs.
 
 name: my-study
 title: What is compared, in one line
 base: {train.epochs: 50, ...}              settings of every run
 factors:                                   each level is a set of settings
   model: {resnet50: {model.arch: resnet50}, vit: {model.arch: vit_small_patch16_224}}
-rules:                                     settings that hang on several levels
+rules:                                     settings that depend on several levels
   - {when: {model: vit, data: tiny}, set: {model.patch_size: 8}}
 seeds: [0, 1, 2]
-names: {Control-1: {model: resnet50, ...}, ...}   one per combination; without it names are made of levels
-claims: {H1: ...}                          what is asserted, see claim.py; or a set of claims that stands
-                                           in a file of its own, see claim_sets.py
+names: {Control-1: {model: resnet50, ...}, ...}   one per combination; default: joined levels
+claims: {H1: ...}                          see claim.py; or a shared set of claims, see claim_sets.py
 looks: [3, 5, 8, 12]                       numbers of seeds at which claims are judged, if more than once
-extends: resnet-vs-vit                     a built-in study that this one is laid over: what stands here
-                                           wins, key by key; lists are replaced whole
+extends: resnet-vs-vit                     a built-in study to extend: this file overrides it key by key;
+                                           lists are replaced as a whole
 """
 
 import dataclasses
@@ -38,19 +37,21 @@ from mixscope.study.config import RunConfig
 from mixscope.study.document import Document, Key
 
 KEYS = ("extends", "name", "title", "base", "factors", "rules", "seeds", "names", "claims", "looks")
-KEPT = "study.yaml"  # the study as it was planned, in the folder of its runs
-MOST_RUNS = (
-    10_000  # of a study: each is a process of minutes at least, and every look at a study reads them all
-)
+KEPT = "study.yaml"  # copy of the study file in the folder of its runs
+MOST_RUNS = 10_000  # of a study: every status command reads all of them
 MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedRun:
-    """One run of a study. cell: its level of every factor.
+    """One run of a study.
 
-    directory: of its records, inside the study's: experiment, seed and digest of the settings, so that other
-    settings have another. It is asked for at every look at a study, and made once. stem: all but the digest.
+    Attributes:
+        name: Name of its experiment.
+        cell: Its level of every factor.
+        seed: Seed.
+        config: Settings.
+        directory: Name of its folder: experiment, seed and digest of the settings.
     """
 
     name: str
@@ -60,7 +61,7 @@ class PlannedRun:
     directory: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Names the directory."""
+        """Computes the name of the directory."""
         object.__setattr__(self, "directory", f"{self.stem}-{self.config.digest}")
 
     @property
@@ -70,17 +71,26 @@ class PlannedRun:
 
     @property
     def stem(self) -> str:
-        """What the directories of this experiment and seed have in common, whatever their settings."""
+        """The common part of the directories of this experiment and seed, whatever the settings."""
         return f"{self.name}-s{self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """A study. factors: {factor: {level: {setting: value}}}, in order.
+    """A study.
 
-    looks: the numbers of seeds at which claims are judged, ascending; empty where the study does not say.
-    text: a file that says all of it: the one that it was read from, or that one laid over what it extends.
-    file: what it was read from, which knows its lines.
+    Attributes:
+        name: Name of the study.
+        title: What is compared.
+        base: Settings of every run.
+        factors: `{factor: {level: {setting: value}}}`, in order.
+        rules: Settings that depend on several levels.
+        seeds: Seeds, in order.
+        names: Levels by name of the experiment; empty if names are joined levels.
+        claims: The claims.
+        looks: Numbers of seeds at which claims are judged, ascending; empty if not set.
+        text: The complete study file, with everything it extends.
+        file: The parsed file, with line numbers.
     """
 
     name: str
@@ -97,18 +107,18 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """Names the study by what it asserts and by every run that it asks for."""
+        """Digest of the claims and of all runs."""
         tree: dict[str, Any] = {"claims": [c.to_dict() for c in self.claims]}
         tree |= {"runs": [r.directory for r in self.expand()]} | ({"looks": self.looks} if self.looks else {})
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def claims_digest(self) -> str:
-        """Names what the study asserts and when it is judged, whatever else its file says."""
+        """Digest of the claims and of the numbers of seeds at which they are judged."""
         return claim.digest(self.claims, self.looks)
 
     def cells(self) -> list[tuple[str, dict[str, str]]]:
-        """Every combination of levels with its experiment's name, the last factor varying fastest."""
+        """All combinations of levels with the experiments' names; the last factor varies fastest."""
         found = []
         for levels in itertools.product(*self.factors.values()):
             cell = dict(zip(self.factors, levels, strict=True))
@@ -117,12 +127,18 @@ class Study:
         return found
 
     def expand(self, *, only: Mapping[str, str] | None = None, seeds: int | None = None) -> list[PlannedRun]:
-        """All runs, so ordered that complete comparisons appear early: every model and arm of one stratum and
-        seed before the next.
+        """All runs, ordered so that complete comparisons appear early.
 
-        only: keep runs with these levels (factor=level), name=EXPERIMENT or seed=N. seeds: the first so many,
-        None for all. Raises ConfigError for names and seeds that are not known, and for settings that do not
-        fit.
+        Every model and augmentation of one stratum and seed
+
+        before the next.
+
+        Args:
+            only: Restricts to runs with these levels (factor=level), name=EXPERIMENT or seed=N.
+            seeds: Number of seeds to use, from the first; None for all.
+
+        Raises:
+            ConfigError: If a name or seed is unknown, or settings are invalid.
         """
         if seeds is not None and not 1 <= seeds <= len(self.seeds):
             raise ConfigError(
@@ -150,7 +166,7 @@ class Study:
     def _place(
         self, cell: Mapping[str, str], compared: Sequence[str], leave: bool = False
     ) -> tuple[int, ...]:
-        """Where a cell stands along the compared factors, or along all others."""
+        """The position of an experiment along the compared factors, or along all others."""
         return tuple(
             list(levels).index(cell[factor])
             for factor, levels in self.factors.items()
@@ -179,7 +195,7 @@ class Study:
         return settings.from_dict(tree, where=f"{name}: ")
 
     def _parts(self, cell: Mapping[str, str]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-        """Where the settings of a cell stand in the file, and they themselves; later ones win."""
+        """The settings of an experiment with their location in the file; later ones override."""
         yield ("base",), self.base
         for factor, level in cell.items():
             yield ("factors", factor, level), self.factors[factor][level]
@@ -188,12 +204,16 @@ class Study:
                 yield ("rules", i, "set"), rule["set"]
 
     def where(self, cell: Mapping[str, str], setting: str) -> str:
-        """Where the file says a setting of a cell, as `file, line 12: base.train.epochs`."""
+        """The location of a setting of an experiment, as `file, line 12: base.train.epochs`."""
         named = [(*at, key) for at, part in self._parts(cell) for key in part if key == setting]
         return self.file.where(*named[-1]) if named else f"{self.file.file}: {setting}"
 
     def check(self) -> None:
-        """Makes every run once. Raises ConfigError that names the line of the setting that does not fit."""
+        """Builds the settings of every run once.
+
+        Raises:
+            ConfigError: If a setting is invalid; names its line.
+        """
         for name, cell in self.cells():
             try:
                 self._config(cell, self.seeds[0], name)
@@ -204,7 +224,7 @@ class Study:
                 raise ConfigError(f"{place}: {problem}", key=key) from problem
 
     def _blamed(self, cell: Mapping[str, str], name: str, problem: ConfigError) -> Key | None:
-        """The last setting without which the problem is not there; None where no single one is at fault."""
+        """The last setting whose removal solves the problem; None if no single one does."""
         places = [(*at, key) for at, part in self._parts(cell) for key in part]
         for place in reversed(places):
             try:
@@ -217,24 +237,26 @@ class Study:
 
 
 def builtin() -> list[str]:
-    """The names of the studies that come with mixscope."""
+    """Names of the built-in studies."""
     folder = resources.files("mixscope.study") / "builtin"
     return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
 
 
 def load(study: str) -> Study:
-    """A study from a YAML file, from a folder of its runs, or a built-in one by its name.
+    """Loads a study: a YAML file, a folder of its runs, or a built-in study by name.
 
-    Raises ConfigError with file, line and key.
+    Raises:
+        ConfigError: If it is invalid; with file, line and key.
     """
     folder = folder_of(study)
     return parse(source(study), file=study if folder is None else str(folder / KEPT))
 
 
 def source(study: str) -> str:
-    """The text of a study file, of the study that a folder was made by, or of a built-in one.
+    """The text of a study file, of the study of a folder, or of a built-in one.
 
-    Raises ConfigError.
+    Raises:
+        ConfigError: If it cannot be read or does not exist.
     """
     if study.endswith((".yaml", ".yml")):
         return document.read_text(Path(study))
@@ -252,21 +274,22 @@ def source(study: str) -> str:
 
 
 def folder_of(study: str) -> Path | None:
-    """The folder of a study's runs, when that is what was named; a built-in name is always the built-in."""
+    """The folder of a study's runs, if `study` is one; a built-in name is always the built-in study."""
     named = study not in builtin() and (Path(study) / KEPT).is_file()
     return Path(study) if named else None
 
 
 def around(run: Path) -> dict[str, Any] | None:
-    """What a run records of the study in whose folder it stands; None for a run that belongs to none.
+    """The record of the study to whose folder a run belongs; None for a run outside of a study.
 
-    name: of the study. claims: the digest of what it asserts. rules: the version of the verdict rules then.
-    seeds: those that it plans, in order; factors: their levels; looks: at how many seeds it is judged.
-    Earlier versions recorded the number of seeds, and no factors.
+    Returns:
+        name: of the study. claims: digest of its claims. rules: version of the verdict rules. seeds: planned
+        seeds in order. factors: their levels. looks: numbers of seeds at which claims are judged. Earlier
+        versions recorded the number of seeds, and no factors.
     """
     try:
         study = parse(document.read_text(run.parent / KEPT), file=str(run.parent / KEPT))
-    except ConfigError:  # there is none, or a file of that name which is no study
+    except ConfigError:  # missing, or a file of that name that is not a study
         return None
     if all(planned.directory != run.name for planned in study.expand()):
         return None
@@ -281,14 +304,22 @@ def around(run: Path) -> dict[str, Any] | None:
 
 
 def copied(study: str, name: str) -> str:
-    """The text of a study under another name: where a study of one's own begins. Raises ConfigError."""
+    """The text of a study under another name, as a template for a new study.
+
+    Raises:
+        ConfigError: If the study or the name is invalid.
+    """
     text = re.sub(r"(?m)^name:.*$", lambda _: f"name: {name}", source(study), count=1)
     parse(text, file=f"{name}.yaml")
     return text
 
 
 def parse(text: str, *, file: str) -> Study:
-    """A study from YAML text, every combination of it checked. Raises ConfigError with file, line and key."""
+    """Parses a study from YAML text and checks every combination.
+
+    Raises:
+        ConfigError: If it is invalid; with file, line and key.
+    """
     found = _document(text, file)
     tree = found.tree
     for key in ("name", "factors", "seeds"):
@@ -329,7 +360,7 @@ def parse(text: str, *, file: str) -> Study:
 
 
 def _document(text: str, file: str) -> Document:
-    """A study file laid over the built-in one that it extends."""
+    """A study file merged with the built-in study that it extends."""
     found = document.parse(text, file=file)
     for key in found.tree:
         if key not in KEYS:
@@ -343,7 +374,7 @@ def _document(text: str, file: str) -> Document:
 
 
 def written(study: Study) -> str:
-    """The text of a file that says a study in full: read again, it is the same study."""
+    """The text of a file that defines the study in full; parsing it gives the same study."""
     tree = {
         "name": study.name,
         "title": study.title,
@@ -404,7 +435,7 @@ def _factors(file: Document) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _check_size(file: Document, factors: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises ConfigError for more runs than a study can have, before the first of them is made."""
+    """Raises ConfigError for too many runs, before any is built."""
     seeds = file.tree["seeds"]
     count = math.prod(map(len, factors.values())) * (len(seeds) if isinstance(seeds, list) else 1)
     if count > MOST_RUNS:
@@ -450,7 +481,7 @@ def _cell(
 
 
 def _not_named(file: Document, kind: str, known: Iterable[str], *at: str) -> str:
-    """The sentence for a factor or a level that the names of the study that is extended do not know."""
+    """The sentence for a factor or level that the names of the extended study do not cover."""
     return (
         f"{unknown(file.where(*at), f'{kind} with names', at[-1], known)}; give every combination a name, or"
         " `names: null` to have names made of levels"
@@ -462,7 +493,7 @@ def _level(
 ) -> str:
     if factor not in factors:
         raise ConfigError(unknown(file.where(*at), "factor", factor, factors))
-    # A level may be called yes, no or 4: as it is written, whatever YAML makes of it.
+    # A level may be named yes, no or 4: its literal text is used, not the YAML value.
     name = file.words.get(at, str(level))
     if name not in factors[factor]:
         raise ConfigError(unknown(file.where(*at), "level", name, factors[factor]))
@@ -470,7 +501,7 @@ def _level(
 
 
 def _check_names(study: Study, file: Document) -> None:
-    """Either every combination has one name of its own, or none has."""
+    """Checks that either all combinations have a name of their own, or none has. Raises ConfigError."""
     if not study.names:
         return
     named = [tuple(cell.values()) for cell in study.names.values()]
@@ -493,16 +524,16 @@ def _printable(name: str, file: Document, *at: str) -> None:
 
 
 def _at(file: Document, *at: str) -> str:
-    """Where a name stands, without its control characters."""
+    """The location of a name, without control characters."""
     return "".join(c if path_names.unprintable(c) is None else "?" for c in file.where(*at))
 
 
 def _check_paths(study: Study, file: Document) -> None:
-    """Every experiment has a name of its own, and one that can be a folder. Raises ConfigError."""
+    """Checks that names of experiments are unique and valid as folder names. Raises ConfigError."""
     first: dict[str, Mapping[str, str]] = {}
     for name, cell in study.cells():
         if name in first:
-            # The last factor varies fastest: the combinations differ in the levels that are shown.
+            # The combinations differ in the shown levels.
             pair = [
                 ", ".join(f"{f}={c[f]}" for f in c if first[name][f] != cell[f]) for c in (first[name], cell)
             ]
@@ -533,7 +564,7 @@ def _check_paths(study: Study, file: Document) -> None:
 
 
 def _short(value: object) -> str:
-    """A value as text, cut where it would fill a page."""
+    """A value as text, truncated."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}..."
 

@@ -1,13 +1,13 @@
-"""Names of mixing methods: which there are and what a run's digest says of them, without importing any.
+"""Names of mixing methods, and their part in a run's digest, without importing any method.
 
-A method comes with mixscope (a file of mixing/ whose function is decorated with `@method`), from a file of
-the user's (`path/to/mymix.py:function`), or from a package that declares an entry point in the group
-`mixscope.methods`. Settings are read where neither torch nor numba is, so source files are parsed and not
-run; mixing/registry.py runs them.
+A method is built in (a module of mixing/ whose function is decorated with `@method`), in a user's file
+(`path/to/mymix.py:function`), or in a package with an entry point in the group `mixscope.methods`. Settings
+are read where torch and numba are not available, so source files are parsed, not executed; mixing/registry.py
+executes them.
 
-A method from outside is pinned when settings are made: `@` and 16 hexadecimal digits of the checksum of its
-file are added to its name. So another version of the file is another run, and the settings of a finished run
-stay readable where the file is no longer there.
+External methods are pinned when settings are built: `@` and 16 hexadecimal digits of the file's checksum are
+added to the name. Another version of the file therefore gives another run, and the settings of a finished run
+stay readable where the file no longer exists.
 """
 
 import ast
@@ -28,9 +28,14 @@ PIN = re.compile(r"(?P<place>.+)@(?P<digest>[0-9a-f]{16})")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A method that comes with mixscope, as its file declares it.
+    """A built-in method, as declared in its module.
 
-    module, function: where it is. title: its name for people. paper: arXiv id or DOI.
+    Attributes:
+        name: Name in settings.
+        title: Display name.
+        paper: arXiv id or DOI.
+        module: Its module.
+        function: Its function.
     """
 
     name: str
@@ -42,7 +47,7 @@ class Declared:
 
 @functools.cache
 def builtin() -> dict[str, Declared]:
-    """The methods that come with mixscope, by name in settings, sorted."""
+    """The built-in methods by name in settings, sorted."""
     package = importlib.util.find_spec("mixscope.mixing")
     assert package is not None and package.submodule_search_locations is not None
     found = {}
@@ -65,11 +70,16 @@ def _declared(file: Path) -> list[tuple[str, list[str]]]:
 
 
 def pinned(name: str, key: str, also: tuple[str, ...] = ()) -> str:
-    """The name as settings keep it: of a method from outside with the checksum of its file.
+    """The name as kept in settings: for an external method with the checksum of its file.
 
-    key: the setting, which begins every message. also: other words that are allowed there.
-    Raises ConfigError for a name that is not known, a file that is missing or is not Python, and a file
-    without that function; with file and line.
+    Args:
+        name: Name of the method.
+        key: The setting, which begins every message.
+        also: Other allowed words.
+
+    Raises:
+        ConfigError: If the name is unknown, or the file is missing, not Python, or without that function;
+            with file and line.
     """
     if name in builtin() or name in also or PIN.fullmatch(name):
         return name
@@ -84,21 +94,25 @@ def pinned(name: str, key: str, also: tuple[str, ...] = ()) -> str:
 
 
 def bare(name: str) -> str:
-    """The name as digests take it: of a file its name and not its path."""
+    """The name as used in digests: for a file its name, not its path."""
     place, pin = _split(name)
     found = FILE.fullmatch(place)
     return f"{PurePath(found['file']).name}:{found['function']}{pin}" if found else name
 
 
 def label(name: str) -> str:
-    """A short name for people and for folders: the function of a file, without the checksum."""
+    """A short name for display and folders: the function of a file, without the checksum."""
     place, _ = _split(name)
     found = FILE.fullmatch(place)
     return found["function"].replace("_", "-") if found else place
 
 
 def source(name: str, key: str) -> tuple[Path, str]:
-    """File and function of a method from outside, with or without checksum. Raises ConfigError."""
+    """File and function of an external method, with or without checksum.
+
+    Raises:
+        ConfigError: If they do not exist, or the file has changed.
+    """
     place, pin = _split(name)
     found = FILE.fullmatch(place)
     if found:
@@ -124,7 +138,7 @@ def source(name: str, key: str) -> tuple[Path, str]:
 
 
 def entry_points() -> dict[str, importlib.metadata.EntryPoint]:
-    """Methods that installed packages offer, by name."""
+    """Methods offered by installed packages, by name."""
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
 
 

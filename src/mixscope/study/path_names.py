@@ -1,20 +1,20 @@
-"""One rule for names that become files and folders or are printed: experiments, levels, factors, claims."""
+"""Validation of names that become files and folders or are printed: experiments, levels, factors, claims."""
 
 import unicodedata
 
-MOST_BYTES = 200  # leaves room for seed, digest and endings within the 255 bytes of a file name
+MOST_BYTES = 200  # leaves room for seed, digest and ending within the 255 bytes of a file name
 
-# Categories that no name has: control characters (escape codes, NUL, line feeds), lone surrogates, line and
+# Disallowed Unicode categories: control characters (escape codes, NUL, line feeds), lone surrogates, line and
 # paragraph separators.
 _HIDDEN = ("Cc", "Cs", "Zl", "Zp")
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # reverse the text around them
 
 
 def unprintable(name: str) -> str | None:
-    """Why a name cannot be printed; None where it can.
+    r"""Why a name cannot be printed; None if it can.
 
-    >>> unprintable("resnet\\x1b[31m")
-    "holds the control character '\\\\x1b'"
+    >>> unprintable("resnet\x1b[31m")
+    "holds the control character '\\x1b'"
     """
     for character in name:
         if unicodedata.category(character) in _HIDDEN or character in _TURNS:
@@ -23,7 +23,7 @@ def unprintable(name: str) -> str | None:
 
 
 def unfit(name: str) -> str | None:
-    """Why a name cannot be that of a file; None where it can. Spaces and letters of any language can.
+    """Why a name is not valid as a file name; None if it is. Spaces and letters of any language are valid.
 
     >>> unfit("../x")
     "holds '/', which separates folders"

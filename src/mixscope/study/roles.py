@@ -1,7 +1,7 @@
 """The role of each factor of a study: augmentation, baseline, model, pretraining, strata.
 
-Everything that groups or compares results asks this module; roles are derived once, from what the levels of a
-study set, or from the names of factors and levels where results come without settings, or they are declared.
+Everything that groups or compares results uses this module. Roles are derived once, from the settings of
+levels, or from names of factors and levels where results have no settings, or they are declared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from mixscope.errors import ConfigError, unknown
 
-# How factors and levels are called where nothing says what they set; compared in lower case without marks.
+# Names of factors and levels used when settings are unknown; compared in lower case without punctuation.
 AUGMENTATION = ("augmentation", "augment", "aug", "mix", "mixing", "method", "regularization", "policy")
 MODEL = ("model", "arch", "architecture", "network", "net", "backbone", "modelname", "encoder")
 PRETRAINING = ("pretrained", "pretraining", "pretrain", "init", "initialization", "weights")
@@ -20,14 +20,14 @@ SCRATCH = ("scratch", "fromscratch", "none", "no", "false", "random", "0", "")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Roles:
-    """Factors with their levels, and what part each factor plays.
+    """Factors with their levels and roles.
 
     Attributes:
         factors: Levels of every factor, in order.
-        augmentation: The factor that says how training images are augmented or mixed; None without one.
+        augmentation: Factor of the augmentation or mixing method; None without one.
         baseline: Its level that the others are compared with.
-        model: The factor that says which network; None without one.
-        pretraining: The factor that says where the first weights come from; None without one.
+        model: Factor of the network; None without one.
+        pretraining: Factor of the initial weights; None without one.
         scratch: Its level without pretrained weights.
     """
 
@@ -39,7 +39,7 @@ class Roles:
     scratch: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for a role that is given to no factor or level."""
+        """Raises ConfigError for a role assigned to an unknown factor or level."""
         for role in ("augmentation", "model", "pretraining"):
             factor = getattr(self, role)
             if factor is not None and factor not in self.factors:
@@ -50,10 +50,10 @@ class Roles:
                 raise ConfigError(unknown(role, f"level of {factor}", level, self.levels(factor)))
 
     def with_baseline(self, level: str) -> "Roles":
-        """The same with another baseline; the factor that has this level becomes the augmentation.
+        """The same roles with another baseline; the factor of this level becomes the augmentation.
 
         Raises:
-            ConfigError: If no factor has it.
+            ConfigError: If no factor has this level.
         """
         if not self.factors:
             raise ConfigError(
@@ -76,10 +76,10 @@ class Roles:
         )
 
     def among(self, experiments: Iterable[Mapping[str, str]]) -> "Roles":
-        """The same roles over the levels that these experiments have, which may be fewer.
+        """The same roles restricted to the levels of these experiments.
 
         Args:
-            experiments: Levels of each.
+            experiments: Levels of each experiment.
         """
         there = list(experiments)
         factors = {
@@ -94,7 +94,7 @@ class Roles:
         )
 
     def levels(self, factor: str | None) -> tuple[str, ...]:
-        """Levels of a factor, in order; none of no factor."""
+        """Levels of a factor, in order; empty for None."""
         return self.factors[factor] if factor else ()
 
     @property
@@ -109,24 +109,32 @@ class Roles:
 
     @property
     def strata(self) -> tuple[str, ...]:
-        """The factors that are neither augmentation nor model: results are read in each combination."""
+        """The factors that are neither augmentation nor model.
+
+        Results are compared within each combination.
+        """
         return tuple(f for f in self.factors if f not in (self.augmentation, self.model))
 
     def without(self, levels: Mapping[str, str], *factors: str | None) -> tuple[tuple[str, str], ...]:
-        """The levels of an experiment but for some factors; experiments that agree in them are comparable."""
+        """The levels of an experiment except those of some factors.
+
+        Experiments with equal values are comparable.
+        """
         return tuple((f, level) for f, level in levels.items() if f not in factors)
 
 
 def from_settings(
     factors: Mapping[str, Mapping[str, Mapping[str, Any]]], base: Mapping[str, Any] | None = None
 ) -> Roles:
-    """Roles by what levels set; a setting that a level leaves alone is that of the base, else the default.
+    """Derives roles from the settings of levels.
 
-    Where no level sets the mixing method, the augmentation is the factor that is called so and sets
-    something of augmentation, and its baseline the level that is called so.
+    A setting that a level omits is that of the base, else the default.
+
+    If no level sets the mixing method, the augmentation is the factor with such a name that changes
+    augmentation settings, and its baseline the level with such a name.
 
     Args:
-        factors: `{factor: {level: {setting: value}}}`, as a study has them.
+        factors: `{factor: {level: {setting: value}}}`, as in a study.
         base: `{setting: value}` of every run.
     """
     base = base or {}
@@ -162,15 +170,16 @@ def from_settings(
 
 
 def from_names(factors: Mapping[str, Iterable[str]], **declared: str | None) -> Roles:
-    """Roles by how factors and levels are called.
+    """Derives roles from the names of factors and levels.
 
     Args:
         factors: Levels of every factor, in order.
-        **declared: Roles that the user gave, which win: `augmentation`, `baseline`, `model`, `pretraining`,
-            `scratch`. A declared baseline also says which factor is the augmentation: the one that has it.
+        **declared: Roles given by the user, which take precedence: `augmentation`, `baseline`, `model`,
+            `pretraining`, `scratch`. A declared baseline also determines the augmentation, the factor with
+            this level.
 
     Raises:
-        ConfigError: If a declared role names no factor or level.
+        ConfigError: If a declared role is not a factor or level.
     """
     levels = {f: tuple(each) for f, each in factors.items()}
     given = {role: value for role, value in declared.items() if value is not None}
@@ -191,6 +200,6 @@ def from_names(factors: Mapping[str, Iterable[str]], **declared: str | None) -> 
 
 
 def _first(names: Iterable[str], known: Iterable[str]) -> str | None:
-    """The name that stands first in `known`, whatever its case and marks."""
+    """The name that comes first in `known`, ignoring case and punctuation."""
     plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in names}
     return next((plain[word] for word in known if word in plain), None)

@@ -64,13 +64,9 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 
 def metrics(told: Story) -> list[str]:
-    """The metrics beside top-1 that have a column: all of a study's, else those that are known."""
-    planned = told.results.plan is not None
-    return [
-        name
-        for name in tables.METRICS[1:]
-        if planned or any(cell.mean(name) is not None for cell in told.cells)
-    ]
+    """The metrics beside top-1 that have a column: those known; all of a study that has only begun."""
+    known = [m for m in tables.METRICS[1:] if any(cell.mean(m) is not None for cell in told.cells)]
+    return known if known or told.results.plan is None else list(tables.METRICS[1:])
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
