@@ -57,9 +57,9 @@ def sheet(
     height = HEAD + (TILE + GAP) * len(methods) + FOOT
     page = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(page)
-    said = [label, *(column.said for column in columns)]
+    notes = [label, *(column.said for column in columns), *(column.arm for column in columns)]
     font = fonts.font(13, [*methods.values(), *(column.head for column in columns)])
-    small = fonts.font(12, [*said, *(column.arm for column in columns)])
+    small = fonts.font(12, notes)
     for row, said in enumerate(methods.values()):
         for at, word in enumerate(said.split()):
             pen.text((GAP, HEAD + row * (TILE + GAP) + TILE // 2 - 16 + 16 * at), word, INK, font)
