@@ -94,8 +94,13 @@ def test_a_claim_that_holds_in_every_stratum_is_supported_where_every_stratum_sa
 def test_texts_say_that_strata_differ_only_with_a_test(tmp_path):
     alike = judged(tmp_path / "a", made=skill(**GOOD))["gain"]
     assert alike.heterogeneity > 0.05 and "strata differ (" not in i18n.render(alike.why)
+    capped = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s2": "failed"})
+    partly = judged(tmp_path / "c", made=capped)["gain"]
+    assert partly.verdict == PARTLY and partly.heterogeneity > 0.05
+    assert "a difference between strata is not shown (p " in i18n.render(partly.why)
     unlike = judged(tmp_path / "b", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 1.5}))["gain"]
-    assert unlike.verdict in (PARTLY, INCONCLUSIVE) and unlike.heterogeneity < 0.05
+    assert unlike.verdict == PARTLY and unlike.heterogeneity < 0.05
+    assert "strata differ (p " in i18n.render(unlike.why)
 
 
 def test_identical_strata_are_seldom_found_to_differ():
@@ -340,6 +345,25 @@ def test_log_odds_gate_few_studies_without_an_effect():
         gated += bool(gates.scales("above", said, points.interval(), logits.interval()))
         signs += points.value * logits.value < 0
     assert gated / 300 <= 0.02 < signs / 300
+
+
+@pytest.mark.parametrize(
+    ("said", "points", "logits", "caps"),
+    [
+        (SUPPORTED, (1.0, 0.2, 1.8), (-0.1, -0.5, 0.3), False),  # another sign alone says nothing
+        (SUPPORTED, (1.0, 0.2, 1.8), (-0.3, -0.5, -0.1), True),
+        (REFUTED, (-1.0, -1.8, -0.2), (0.1, -0.3, 0.5), False),
+        (REFUTED, (-1.0, -1.8, -0.2), (0.3, 0.1, 0.5), True),
+        (NEGLIGIBLE, (0.1, -0.5, 0.7), (-0.1, -0.3, 0.1), False),
+        (NEGLIGIBLE, (0.1, -0.5, 0.7), (-0.3, -0.5, -0.1), True),
+        (INCONCLUSIVE, (0.5, -2.0, 3.0), (-0.3, -0.5, -0.1), False),
+    ],
+)
+def test_log_odds_cap_a_settled_verdict_only_where_their_interval_says_the_opposite(
+    said, points, logits, caps
+):
+    found = [Interval(estimate=e, low=low, high=high) for e, low, high in (points, logits)]
+    assert [g.kind for g in gates.scales("above", said, *found)] == (["scales"] if caps else [])
 
 
 def test_runs_with_identical_predictions_are_copies(tmp_path):
