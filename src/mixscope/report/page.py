@@ -143,6 +143,11 @@ def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
 
 def _check_place(out: Path) -> None:
     """Raises ConfigError where files of somebody else would be lost."""
+    above = next((p for p in (out, *out.parents) if p.exists()), out)
+    if above.exists() and not above.is_dir() and (above != out or out.suffix != ".html"):
+        raise ConfigError(
+            f"{above}: is a file; expected a folder for the report, or a new name that ends in .html"
+        )
     page = out if out.suffix == ".html" else out / "index.html"
     if page.is_file():
         with page.open("rb") as file:
