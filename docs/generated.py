@@ -169,16 +169,10 @@ def repository() -> str | None:
 
 
 def on_config(config: Any) -> Any:
-    """Names the repository, where it is known, and the page of results, where it is there."""
+    """Names the repository, where it is known."""
     sys.path.insert(0, str(ROOT / "src"))  # here, since MkDocs undoes it around the import of hooks
     if repository() is not None:
         config.repo_url = f"https://github.com/{repository()}"
-    for place, page, title, after in (
-        (config.nav, "results.md", "Results", 3),
-        (config.nav[-1]["한국어"], "ko/results.md", "결과", 1),
-    ):
-        if (Path(config.docs_dir) / page).is_file():
-            place.insert(after, {title: page})
     return config
 
 

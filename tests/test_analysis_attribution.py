@@ -331,11 +331,11 @@ def test_a_sheet_shows_every_run_beside_the_original(found):
 
 def test_without_the_extra_it_is_named(monkeypatch, store):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'mixscope[explain]'" in analysis.refusal(RunConfig(), store)
+    assert "pip install -e '.[explain]'" in analysis.refusal(RunConfig(), store)
 
     def gone(name):
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", gone)
-    with pytest.raises(ConfigError, match=r"captum is not installed; `pip install 'mixscope\[explain\]'`"):
+    with pytest.raises(ConfigError, match=r"captum is not installed; .*`pip install -e '\.\[explain\]'`"):
         saliency.needed("captum")

@@ -47,6 +47,31 @@ def test_gains_of_runs_with_seeds_are_those_of_their_means():
     assert euro.estimate == pytest.approx(3.0) and euro.seeds == 2
 
 
+def test_every_augmentation_of_a_table_is_contrasted_with_its_baseline():
+    rows = (
+        ("Vanilla", 74.5, 65.9),
+        ("CutMix", 77.5, 68.1),
+        ("PuzzleMix", 79.0, 69.3),
+        ("Cutout", 76.0, 66.0),
+    )
+    table = "CIFAR-100 test, top-1\n\n| Method | ResNet-50 | ViT-S |\n|---|---|---|\n"
+    found = contrasts(audited(table + "".join(f"| {name} | {a} | {b} |\n" for name, a, b in rows)))
+    gains = {(model, of): c.estimate for (name, _, model, of), c in gained(found)}
+    assert gains == pytest.approx(
+        {
+            (model, name.lower()): value - plain
+            for column, model in ((1, "resnet50"), (2, "vit small"))
+            for name, value, plain in ((r[0], r[column], rows[0][column]) for r in rows[1:])
+        }
+    )
+    assert found["D_puzzlemix", "cifar100"].estimate == pytest.approx((69.3 - 65.9) - (79.0 - 74.5))
+    assert {name for name, *_ in found} == {"gain", "D_cutmix", "D_puzzlemix", "D_cutout"}
+
+
+def gained(found):
+    return [(key, c) for key, c in found.items() if key[0] == "gain"]
+
+
 def test_gains_stated_in_cells_agree_with_the_figures():
     found = audit.file(CASES / "deltas.md")
     assert alarms(found) == []

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import made_study
@@ -345,3 +346,29 @@ def test_a_run_of_one_model_that_is_one_of_the_other_is_said_to_be():
     assert "copy" not in str(mixscope.contrast_arrays(a, b))
     b[3] = a[1]
     assert "Run 2 of the first model and run 4 of the second" in str(mixscope.contrast_arrays(a, b))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_logits_in_a_column_of_lists_are_read(tmp_path, ending):
+    """As Hugging Face's data sets and pandas write them: one list an example."""
+    draws = np.random.default_rng(0)
+    labels = draws.integers(0, 4, 60)
+    for number, arm in enumerate(("none", "mixup")):
+        logits = draws.normal(size=(60, 4)) + number * np.eye(4)[labels]
+        frame = pd.DataFrame({"id": range(60), "label": labels, "logits": logits.tolist()})
+        if ending == "parquet":
+            frame.to_parquet(tmp_path / f"{arm}.parquet")
+        else:
+            frame.to_json(tmp_path / f"{arm}.jsonl", orient="records", lines=True, double_precision=15)
+        np.savez(tmp_path / f"{arm}.npz", id=np.arange(60), label=labels, logits=logits)
+    rows = [f"{arm},0,{arm}.{{}}" for arm in ("none", "mixup")]
+    table = tmp_path / "r.csv"
+    table.write_text("\n".join(["aug,seed,predictions", *rows]).format(ending, ending))
+    found = sources.load(table).outcomes()
+    table.write_text("\n".join(["aug,seed,predictions", *rows]).format("npz", "npz"))
+    assert found.equals(sources.load(table).outcomes())
+    frame["logits"] = [[1.0, 2.0]] + [[0.0] * 4] * 59
+    frame.to_parquet(tmp_path / "none.parquet")
+    table.write_text("\n".join(["aug,seed,predictions", *rows]).format("parquet", "npz"))
+    with pytest.raises(DataError, match="logits has 2 to 4 values an example"):
+        sources.load(table)

@@ -120,6 +120,14 @@ def test_a_planned_run_that_failed_or_is_missing_caps_whatever_the_look(tmp_path
     assert vit.gate_kinds[-1] == ("failed" if state == "failed" else "unfinished")
 
 
+def test_a_run_that_failed_beyond_the_look_caps_where_later_ones_are_not_begun(tmp_path):
+    later = {f"{m}_{a}_s4": "pending" for m in ("resnet", "vit") for a in ("default", "cutmix")}
+    write(tmp_path / "s", LOOKS, vit_cutmix_s3="failed", **later)
+    resnet, vit = verdict(tmp_path / "s")[0].readings
+    assert (resnet.look.seeds, resnet.gate_kinds) == (vit.look.seeds, ()) == (3, ())
+    assert vit.verdict == "INCONCLUSIVE" and vit.gate_kinds == ("failed",)
+
+
 def test_an_experiment_may_stop_at_a_look(tmp_path):
     write(tmp_path / "s", LOOKS, vit_cutmix_s3="pending", vit_cutmix_s4="pending")
     assert said(tmp_path / "s") == [("SUPPORTED",)]
@@ -139,6 +147,15 @@ def test_a_bundle_whose_claims_were_edited_is_post_hoc(tmp_path):
             claims_digest=digest,
         )
         assert [v.verdict for v in verdicts.judge(edited)] == ["POST-HOC"]
+    # Runs that recorded nothing of their study do not hide the edit.
+    made_study.write(tmp_path / "old", TWO, skill(**GOOD))
+    bundle.write(folders.study(tmp_path / "old"), tmp_path / "old-bundle")
+    whole = bundle.read(tmp_path / "old-bundle")
+    assert [v.verdict for v in verdicts.judge(whole)] == ["SUPPORTED"]
+    edited = dataclasses.replace(
+        whole, claims=tuple(dataclasses.replace(c, margin=60.0) for c in whole.claims)
+    )
+    assert [v.verdict for v in verdicts.judge(edited)] == ["POST-HOC"]
     zipped = tmp_path / "b.zip"
     bundle.write(folders.study(tmp_path / "s"), zipped)
     assert zipfile.is_zipfile(zipped)

@@ -63,7 +63,7 @@ def scheduler_process(out: Path, root: Path, address: str, tmp_path: Path) -> su
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"pip install 'mixscope\[ray\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[ray\]'"):
         on_ray.run([], out=tmp_path, root=tmp_path, options=Options(), notice=silent)
 
 

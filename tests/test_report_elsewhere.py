@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import mixscope
+from mixscope.errors import ConfigError
 from mixscope.i18n import LANGUAGES
 from mixscope.report.words import Words
 
@@ -85,3 +86,11 @@ def test_predictions_from_elsewhere_have_matrices_and_calibration_and_gains_by_c
         assert words(key) not in text, key
     names = {file.name for file in (tmp_path / "r" / "tables").iterdir()}
     assert {"classes.csv", "confusions.csv", "calibration.csv", "results.csv"} <= names
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes.txt/report", "notes.txt/report.html"])
+def test_a_report_in_place_of_a_file_is_refused_and_the_file_stays(accuracies, tmp_path, name):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"notes\.txt: is a file; expected a folder"):
+        mixscope.report(accuracies, tmp_path / name)
+    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -62,7 +62,7 @@ def scheduler_process(out: Path, root: Path, tmp_path: Path) -> subprocess.Popen
 
 def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(ConfigError, match=r"pip install 'mixscope\[slurm\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[slurm\]'"):
         slurm.run([], out=tmp_path, root=tmp_path, options=Options(), notice=silent)
 
 

@@ -77,7 +77,7 @@ def test_without_its_library_the_extra_is_named_before_anything_is_done(tmp_path
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     monkeypatch.delattr("torch.utils.tensorboard", raising=False)
-    with pytest.raises(ConfigError, match=rf"--track {name}: .* pip install 'mixscope\[{name}\]'"):
+    with pytest.raises(ConfigError, match=rf"--track {name}: .*pip install -e '\.\[{name}\]'"):
         small_run.run(small_run.config(), root, tmp_path / "run", track=[name])
     assert not (tmp_path / "run").exists()
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from scipy import stats
 
 import drawn
 import made_study
+import mixscope
 from mixscope import i18n
 from mixscope.claims import contrasts, gates, looks, rules, verdicts
 from mixscope.claims.contrasts import Interval, Sample
@@ -82,6 +84,36 @@ def test_a_claim_without_effect_in_12_strata_is_refuted_as_seldom_as_in_one():
     assert found.count(SUPPORTED) == 0 and found.count(PARTLY) / 3000 <= 0.025 + 0.009
 
 
+def test_one_stratum_of_two_refutes_only_at_half_the_level(tmp_path):
+    """t = -2.5 with 8 degrees of freedom: p 0.018, between 0.025 / 2 and 0.025."""
+    rows = [
+        {
+            "model": model,
+            "augmentation": aug,
+            "seed": k,
+            "accuracy": (70 + effect * (aug == "cutmix") + e) / 100,
+        }
+        for model, effect in (("vit", -2.5), ("resnet", 0.0))
+        for aug in ("default", "cutmix")
+        for k, e in enumerate((-2.0, -1.0, 0.0, 1.0, 2.0))
+    ]
+    claims = tmp_path / "claims.yaml"
+    text = """
+claims:
+  gain:
+    en: CutMix helps
+    contrast: {augmentation: {cutmix: 1, default: -1}}
+    expect: above
+    margin: 1.0
+"""
+    said = {}
+    for where in ("", "    where: {model: vit}\n"):
+        claims.write_text(text + where)
+        found = verdicts.judge(mixscope.load(pandas.DataFrame(rows), claims=claims, baseline="default"))
+        (said[where],) = (r.verdict for r in found[0].readings if r.stratum.get("model") == "vit")
+    assert list(said.values()) == [INCONCLUSIVE, REFUTED]
+
+
 def test_a_claim_that_holds_in_every_stratum_is_supported_where_every_stratum_says_so():
     """40 % of studies of 4 strata with power 0.8 in each; correcting the strata would leave 28 % or less."""
     away = stats.nct(DF, 3.27)
@@ -94,8 +126,13 @@ def test_a_claim_that_holds_in_every_stratum_is_supported_where_every_stratum_sa
 def test_texts_say_that_strata_differ_only_with_a_test(tmp_path):
     alike = judged(tmp_path / "a", made=skill(**GOOD))["gain"]
     assert alike.heterogeneity > 0.05 and "strata differ (" not in i18n.render(alike.why)
+    capped = dataclasses.replace(skill(**GOOD), states={"vit-cutmix-s2": "failed"})
+    partly = judged(tmp_path / "c", made=capped)["gain"]
+    assert partly.verdict == PARTLY and partly.heterogeneity > 0.05
+    assert "a difference between strata is not shown (p " in i18n.render(partly.why)
     unlike = judged(tmp_path / "b", made=skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 1.5}))["gain"]
-    assert unlike.verdict in (PARTLY, INCONCLUSIVE) and unlike.heterogeneity < 0.05
+    assert unlike.verdict == PARTLY and unlike.heterogeneity < 0.05
+    assert "strata differ (p " in i18n.render(unlike.why)
 
 
 def test_identical_strata_are_seldom_found_to_differ():
@@ -340,6 +377,25 @@ def test_log_odds_gate_few_studies_without_an_effect():
         gated += bool(gates.scales("above", said, points.interval(), logits.interval()))
         signs += points.value * logits.value < 0
     assert gated / 300 <= 0.02 < signs / 300
+
+
+@pytest.mark.parametrize(
+    ("said", "points", "logits", "caps"),
+    [
+        (SUPPORTED, (1.0, 0.2, 1.8), (-0.1, -0.5, 0.3), False),  # another sign alone says nothing
+        (SUPPORTED, (1.0, 0.2, 1.8), (-0.3, -0.5, -0.1), True),
+        (REFUTED, (-1.0, -1.8, -0.2), (0.1, -0.3, 0.5), False),
+        (REFUTED, (-1.0, -1.8, -0.2), (0.3, 0.1, 0.5), True),
+        (NEGLIGIBLE, (0.1, -0.5, 0.7), (-0.1, -0.3, 0.1), False),
+        (NEGLIGIBLE, (0.1, -0.5, 0.7), (-0.3, -0.5, -0.1), True),
+        (INCONCLUSIVE, (0.5, -2.0, 3.0), (-0.3, -0.5, -0.1), False),
+    ],
+)
+def test_log_odds_cap_a_settled_verdict_only_where_their_interval_says_the_opposite(
+    said, points, logits, caps
+):
+    found = [Interval(estimate=e, low=low, high=high) for e, low, high in (points, logits)]
+    assert [g.kind for g in gates.scales("above", said, *found)] == (["scales"] if caps else [])
 
 
 def test_runs_with_identical_predictions_are_copies(tmp_path):

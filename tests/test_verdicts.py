@@ -357,6 +357,22 @@ def test_holm_caps_a_claim_that_is_supported_only_by_itself():
     assert alone == [dataclasses.replace(one, p_holm=0.02)]
 
 
+def test_p_counts_the_looks_before_holm():
+    """At a look of level a, p is multiplied by 0.025 / a: what one claim may spend there, two share."""
+    claims = [dataclasses.replace(matrix.parse(TWO, file="s").claims[0], id=name) for name in ("a", "b")]
+    look = looks.plan((3, 5), 3)[0]
+    one = made_study.reading(
+        "a", {}, SUPPORTED, 2.5, p=0.004, p_holm=None, uncapped=SUPPORTED, look=look, gates=(), gate_kinds=()
+    )
+    assert one.p < look.level < 2 * one.p < 0.025
+    (alone,) = verdicts._corrected(claims[:1], {"a": [one]})["a"]
+    assert alone.verdict == SUPPORTED and alone.p_holm == pytest.approx(0.004 * 0.025 / look.level)
+    other = dataclasses.replace(one, claim="b", p=0.9, uncapped=INCONCLUSIVE, verdict=INCONCLUSIVE)
+    (both,) = verdicts._corrected(claims, {"a": [one], "b": [other]})["a"]
+    assert both.verdict == INCONCLUSIVE and both.gate_kinds == ("holm",)
+    assert both.p_holm == pytest.approx(2 * alone.p_holm)
+
+
 def test_the_family_is_the_directional_claims_with_needs_or_without():
     study = matrix.load("resnet-vs-vit")
     assert [c.id for c in verdicts.rules.family(study.claims)] == ["main", "H1", "H2"]

@@ -111,3 +111,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 def _plain(name: str) -> str:
     return "".join(sign for sign in name.lower() if sign.isalnum())
+
+
+def extra(name: str) -> str:
+    """How to install an extra of the package. It is on no package index, so only a checkout can."""
+    return f"in a checkout of mixscope, `pip install -e '.[{name}]'` installs it"

@@ -30,7 +30,7 @@ from mixscope import metrics, tabular
 from mixscope.analysis import attacks, cells, saliency, sheets
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.data.store import Store
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, extra
 from mixscope.results import Results, Run
 from mixscope.study.config import RunConfig
 
@@ -57,9 +57,7 @@ def refusal(config: RunConfig, store: Store) -> str | None:
     """Why runs cannot be analysed: the extra is not installed."""
     for package in ("pytorch_grad_cam", "captum"):
         if importlib.util.find_spec(package) is None:
-            return (
-                f"{package} is not installed; `pip install 'mixscope[explain]'` brings what attribution needs"
-            )
+            return f"{package} is not installed; {extra('explain')}"
     return None
 
 

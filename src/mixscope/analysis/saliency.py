@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, extra
 
 INTEGRATED = 20  # steps of integrated gradients, from the data's mean colour to the image
 
@@ -30,9 +30,7 @@ def needed(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as problem:
-        raise ConfigError(
-            f"{package} is not installed; `pip install 'mixscope[explain]'` brings what attribution needs"
-        ) from problem
+        raise ConfigError(f"{package} is not installed; {extra('explain')}") from problem
 
 
 # --- Grad-CAM -----------------------------------------------------------------------------------

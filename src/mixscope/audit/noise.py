@@ -7,10 +7,10 @@ runs. Therefore every verdict here is EXPLORATORY, and is shown with the standar
 would make the difference insignificant. Where every cell was trained with several seeds, the interval is
 Welch's over seeds instead.
 
-    gain        g(model, mixing) = top-1 with mixing - top-1 without
-    D_mixing    g(ViT) - g(ResNet)
-    C           D_mixup - D_cutmix
-    T           D pretrained - D from scratch
+    gain    g(model, augmentation) = top-1 with the augmentation - top-1 of the baseline
+    D       g(ViT) - g(ResNet), of each augmentation that the table has
+    C       D_mixup - D_cutmix
+    T       D pretrained - D from scratch
 """
 
 import itertools
@@ -30,7 +30,8 @@ from mixscope.study import gains
 from mixscope.study.gains import Weights
 
 Z95 = 1.959963984540054
-MIXING = ("mixup", "cutmix")
+BASELINE = "default"
+FIRST = ("mixup", "cutmix")  # in this order, then the table's other augmentations in its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,7 @@ class Contrast:
     """A weighted sum of top-1 values, in percentage points.
 
     Attributes:
-        name: "gain", "D_mixup", "D_cutmix", "C", "T_mixup" or "T_cutmix".
+        name: "gain", "C", or "D_" or "T_" with an augmentation, as in "D_mixup".
         stratum: Levels common to its cells.
         verdict: Always EXPLORATORY, since a table of single runs does not support more.
         estimate: Percentage points.
@@ -104,7 +105,9 @@ def contrasts(
     vits = [m for m in models if words.family(m) == "vit"]
     nets = [m for m in models if words.family(m) in ("resnet50", "resnet")]
     named: list[tuple[str, Stratum, dict[str, str], Weighted]] = []
-    against = {x: {"augmentation": {x: 1.0, "default": -1.0}} for x in MIXING}
+    printed = dict.fromkeys(a for _, _, a in cells if a != BASELINE)
+    augmentations = [*(x for x in FIRST if x in printed), *(x for x in printed if x not in FIRST)]
+    against = {x: {"augmentation": {x: 1.0, BASELINE: -1.0}} for x in augmentations}
     for s in strata:
         for m in models:
             for x, gain in against.items():

@@ -7,6 +7,7 @@ that only some runs were tested on.
 """
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ def _arrays(source: Source) -> dict[str, np.ndarray]:
         if key is not None:
             found[name] = raw[key]
     for name in _WIDE:
+        if name in found and found[name].ndim == 1 and found[name].dtype.kind == "U":
+            found[name] = _lists(found[name], name, source)
         columns = [k for word in NAMES[name] for k in raw if _numbered(k, word) is not None]
         if columns and name not in found:
             columns.sort(
@@ -110,6 +113,29 @@ def _arrays(source: Source) -> dict[str, np.ndarray]:
             )
             found[name] = np.stack([raw[k] for k in columns], axis=1)
     return found
+
+
+def _lists(cells: np.ndarray, name: str, source: Source) -> np.ndarray:
+    """A column whose cells are lists, as Parquet and JSON lines have them: float64 (n, classes)."""
+    rows = []
+    for number, text in enumerate(cells, 1):
+        try:
+            row = json.loads(str(text).replace("nan", "NaN").replace("inf", "Infinity"))
+        except ValueError:
+            row = None
+        if not isinstance(row, list) or not all(isinstance(v, int | float) for v in row):
+            raise DataError(
+                f"{source.file} ({source.said}): {name} of example {number} is {str(text)[:40]!r}; expected a"
+                f" list of numbers, one a class, or a column for each class ({name}_0, {name}_1, ...)"
+            )
+        rows.append(row)
+    sizes = sorted({len(row) for row in rows})
+    if len(sizes) > 1:
+        raise DataError(
+            f"{source.file} ({source.said}): {name} has {sizes[0]} to {sizes[-1]} values an example; expected"
+            " one for each class in every row"
+        )
+    return np.array(rows, np.float64)
 
 
 def _numbered(key: str, word: str) -> int | None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from mixscope import i18n
-from mixscope.errors import ConfigError, DataError
+from mixscope.errors import ConfigError, DataError, extra
 from mixscope.runs import health_records, records
 from mixscope.study.config import RunConfig
 
@@ -100,9 +100,7 @@ def check(names: Iterable[str]) -> None:
         try:
             TRACKERS[name].library()
         except ImportError as problem:
-            raise ConfigError(
-                f"--track {name}: is not installed; pip install 'mixscope[{name}]'"
-            ) from problem
+            raise ConfigError(f"--track {name}: is not installed; {extra(name)}") from problem
 
 
 def export(path: Path) -> Path:

@@ -104,6 +104,7 @@ class Study:
     looks: tuple[int, ...]
     text: str
     file: Document = field(repr=False, compare=False)
+    _runs: list[PlannedRun] = field(init=False, repr=False, compare=False, default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -148,20 +149,38 @@ class Study:
         wanted = dict(only or {})
         for key, value in wanted.items():
             self._known(key, value)
-        runs = []
-        for name, cell in self.cells():
-            first: RunConfig | None = None  # the others differ in their seed alone
-            for seed in self.seeds[:seeds]:
-                about = {**cell, "name": name, "seed": str(seed)}
-                if all(about[key] == str(value) for key, value in wanted.items()):
-                    first = first or self._config(cell, seed, name)
-                    config = dataclasses.replace(first, seed=seed)
+        first = set(self.seeds[:seeds])
+        return [
+            run
+            for run in self._every()
+            if run.seed in first
+            and all(
+                {**run.cell, "name": run.name, "seed": str(run.seed)}[key] == str(value)
+                for key, value in wanted.items()
+            )
+        ]
+
+    def _every(self) -> list[PlannedRun]:
+        """All runs in their order, made once: a look at a study asks for them several times."""
+        if not self._runs:
+            compared = ("model", "augmentation")
+            runs = []
+            for name, cell in self.cells():
+                config = self._config(cell, self.seeds[0], name)
+                for seed in self.seeds:  # the only setting in which the runs of an experiment differ
+                    config = dataclasses.replace(config, seed=seed)
                     runs.append(PlannedRun(name=name, cell=cell, seed=seed, config=config))
-        compared = ("model", "augmentation")
-        return sorted(
-            runs,
-            key=lambda r: (self._place(r.cell, compared, leave=True), r.seed, self._place(r.cell, compared)),
-        )
+            self._runs.extend(
+                sorted(
+                    runs,
+                    key=lambda r: (
+                        self._place(r.cell, compared, leave=True),
+                        r.seed,
+                        self._place(r.cell, compared),
+                    ),
+                )
+            )
+        return self._runs
 
     def _place(
         self, cell: Mapping[str, str], compared: Sequence[str], leave: bool = False

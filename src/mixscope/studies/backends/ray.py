@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, extra
 from mixscope.hardware import cores
 from mixscope.runs import records
 from mixscope.studies import backends, scheduler
@@ -71,7 +71,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError as problem:
-        raise ConfigError("--executor ray: needs Ray; pip install 'mixscope[ray]'") from problem
+        raise ConfigError(f"--executor ray: needs Ray; {extra('ray')}") from problem
     quiet = {"log_to_driver": False, "logging_level": "error"}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:

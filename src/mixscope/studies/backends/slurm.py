@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from mixscope.errors import ConfigError
+from mixscope.errors import ConfigError, extra
 from mixscope.runs import records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
@@ -69,7 +69,7 @@ def _executor(
     try:
         import submitit
     except ImportError as problem:
-        raise ConfigError("--executor slurm: needs submitit; pip install 'mixscope[slurm]'") from problem
+        raise ConfigError(f"--executor slurm: needs submitit; {extra('slurm')}") from problem
     given = {
         "cpus_per_task": options.threads,
         "gpus_per_node": gpus or None,
