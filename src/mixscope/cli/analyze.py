@@ -72,8 +72,9 @@ def analyze(arguments: argparse.Namespace) -> None:
         document[what] = compared
         if not quiet:
             print(f"\n{what}")
-            for line in examine.lines(what, compared):
+            for line in examine.summary(what, compared):
                 print(f"  {line}".rstrip())
-            output.line(f"\nfiles     {arguments.folder / 'analysis' / what}\n", work="analysis")
+            place = arguments.folder / "analysis" / what
+            output.line(f"all       {place / 'summary.md'}, tables and charts beside it", work="analysis")
     if quiet:
         print_json(document)

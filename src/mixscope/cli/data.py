@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import bar, declare, declare_group, picture, print_json, root_and_json
+from mixscope.cli.grammar import bar, declare, declare_group, note_letters, picture, print_json, root_and_json
 
 NOTE_WIDTH = 300  # characters; with --json they are whole
 EXAMPLES = {
@@ -130,6 +130,7 @@ def data_info(arguments: argparse.Namespace) -> None:
     sheet = picture(arguments.sheet or Path(f"{arguments.name}-contact-sheet.png"))
     report = inspect.describe(store)
     inspect.contact_sheet(store, sheet)
+    note_letters(store.class_names)
     if arguments.json:
         return print_json({**report, "sheet": str(sheet)})
     _print_store(store, False)

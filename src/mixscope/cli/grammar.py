@@ -167,6 +167,14 @@ def root_and_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
+def note_letters(texts: Sequence[str]) -> None:
+    """Says which letters of these texts pictures lack, where no font of the machine has them all."""
+    from mixscope import fonts
+
+    if (said := fonts.note(texts)) is not None:
+        sys.stderr.write(f"note: {said}\n")
+
+
 def picture(path: Path) -> Path:
     """Checks that an image can be written to `path`, before the seconds of work to draw it.
 

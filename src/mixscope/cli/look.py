@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, picture, print_json, root_and_json
+from mixscope.cli.grammar import declare, note_letters, picture, print_json, root_and_json
 
 
 def add(commands: Any) -> None:
@@ -47,6 +47,7 @@ def show_mixing(arguments: argparse.Namespace) -> None:
 
     store, sheet = Store.open(data_root(arguments.root), arguments.name), picture(arguments.sheet)
     preview.mixing_sheet(store, sheet, own=[methods.pinned(name, "METHOD") for name in arguments.own])
+    note_letters(store.class_names)
     print_json({"sheet": str(sheet)}) if arguments.json else print(f"sheet     {sheet}")
 
 

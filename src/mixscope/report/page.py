@@ -5,6 +5,7 @@ read anywhere. External text (names, sentences of records) is escaped by the tem
 default.
 """
 
+import itertools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -212,15 +213,20 @@ def _plain(value: float | None) -> str:
 def _value(cell: Cell, figure: str) -> Markup:
     """A table cell with mean and standard deviation over seeds."""
     mean = cell.mean(figure)
-    text = results_tables.shown(figure, mean, cell.deviation(figure))
-    return Markup('<td class="n" data-sort="{}">{}</td>').format(_plain(mean), text)
+    return _number(mean, results_tables.shown(figure, mean, cell.deviation(figure)))
+
+
+def _number(value: float | None, text: str) -> Markup:
+    """A table cell that sorts by its value; the line may be broken before the deviation."""
+    shown, _, deviation = text.partition(" ± ")
+    spread = Markup(' <span class="sd">± {}</span>').format(deviation) if deviation else Markup("")
+    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(value), shown, spread)
 
 
 def _values(found: Sequence[float]) -> Markup:
     """A table cell with mean and standard deviation of these values."""
     mean = statistics.fmean(found) if found else None
-    text = results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None)
-    return Markup('<td class="n" data-sort="{}">{}</td>').format(_plain(mean), text)
+    return _number(mean, results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None))
 
 
 def _cite(paper: literature.Paper) -> Markup:
@@ -241,7 +247,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
     }
     css = _text("figure.css") + _text("style.css")
     of_cues = cues.part(told.results, words)
-    return {
+    context = {
         "story": told,
         "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
         "version": mixscope.__version__,
@@ -306,6 +312,24 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "background": literature.background([v.claim for v in told.verdicts], words.language),
         "how": how.told_how(told, words, reference=reference, curves=curves),
     }
+    return {**context, "absent": _absent(context)}
+
+
+def _absent(context: Mapping[str, Any]) -> list[str]:
+    """The sections that have nothing to show, each of which says why in a sentence."""
+    told: Story = context["story"]
+    empty = {
+        "pretraining": told.roles.pretraining is None or not context["pretraining"],
+        "curves": not context["curves"],
+        "budget": not context["budget_gains"] and not context["budget_contrasts"],
+        "classes": not context["class_gains"],
+        "confusion": not context["confusion"],
+        "calibration": not context["reliabilities"],
+        "analyses": not context["analyses"],
+        "health": not context["health"]["runs"],
+        "weights": not context["weights"]["known"] or not context["weights"]["rows"],
+    }
+    return [name for name in context["sections"] if empty.get(name)]
 
 
 def _as_of(told: Story) -> str | None:
@@ -320,7 +344,11 @@ def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
     found += context["explored"]
     found += [*context["results"], *context["pretraining"]]
     found += [figure for charts in context["curves"].values() for figure in charts]
-    found += [*context["budget_contrasts"], *context["budget_gains"], *context["class_maps"].values()]
+    found += [
+        *context["budget_contrasts"],
+        *context["budget_gains"],
+        *itertools.chain(*context["class_maps"].values()),
+    ]
     found += [item["figure"] for items in context["class_gains"].values() for item in items]
     found += [item["figure"] for item in context["reliabilities"]]
     found += context["cues"].figures if context["cues"] is not None else ()

@@ -18,8 +18,11 @@ from mixscope.report import drawing
 
 WIDTH, HEIGHT = 360.0, 232.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 34.0
-BOLD = 1.1  # relative width of bold letters
-SERIES = 8  # colours and shapes in style.css; further series repeat them
+BOLD = 1.1  # how much wider bold letters are
+HEAD = BOLD * 12.5 / 11  # how much wider those of a title are than small ones
+LINE = 15.0  # from one line of a title or legend to the next
+NARROW = 24.0  # cells of a heat map that are narrower show whole numbers
+SERIES = 8  # colours and shapes that style.css knows; later series begin again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,18 +216,68 @@ def short(text: str, width: float) -> str:
     return text.rstrip() + "…"
 
 
-def _legend(keys: Sequence[Key], y: float, width: float) -> list[str]:
-    x, parts = 8.0, []
+def wrapped(text: str, width: float) -> list[str]:
+    """The text in lines that are no wider, broken between words; a longer word has a line of its own, cut.
+
+    >>> wrapped("top-1 by experiment", 80)
+    ['top-1 by', 'experiment']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and wide(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return [short(line, width) for line in lines] or [""]
+
+
+def headed(
+    id: str,
+    title: str,
+    text: str,
+    body: Iterable[str],
+    *,
+    width: float,
+    height: float,
+    keys: Sequence[Key] = (),
+    right: str = "",
+) -> Figure:
+    """A drawing below its title and legend, which take as many lines as they need.
+
+    Args:
+        id: As of figure.
+        title: As of figure.
+        text: As of figure.
+        body: Pieces that leave room for one line of each; they are moved down where there are more.
+        width: Of the drawing.
+        height: Of the drawing with one line of each.
+        keys: The legend.
+        right: What stands at the right of the title, in small letters.
+    """
+    lines = wrapped(title, (width - 12) / HEAD - (wide(right) + 8 if right else 0))
+    parts = [label(6, 15 + LINE * i, line, "head") for i, line in enumerate(lines)]
+    if right:
+        parts.append(label(width - 6, 15, right, "small", "end"))
+    legend, rows = _legend(keys, 32 + LINE * (len(lines) - 1), width)
+    down = LINE * (len(lines) - 1 + max(0, rows - 1))
+    drawn = "".join(body)
+    moved = f'<g transform="translate(0 {_n(down)})">{drawn}</g>' if down else drawn
+    return figure(id, title, text, [*parts, *legend, moved], width=width, height=height + down)
+
+
+def _legend(keys: Sequence[Key], y: float, width: float) -> tuple[list[str], int]:
+    """Every key, in as many rows as they need, and the number of rows."""
+    x, rows, parts = 8.0, 1 if keys else 0, list[str]()
     for key in keys:
         if x > 8 and x + 20 + wide(key.name) > width:
-            break
+            x, y, rows = 8.0, y + LINE, rows + 1
         series = key.series % SERIES
         parts.append(rule(x, y - 3.5, x + 14, y - 3.5, f"curve c{series} {key.look}"))
         if key.look == "bold":
             parts.append(dot(x + 7, y - 3.5, series, size=2.8))
-        parts.append(label(x + 18, y, key.name, "small"))
+        parts.append(label(x + 18, y, short(key.name, width - x - 20), "small"))
         x += 30 + wide(key.name)
-    return parts
+    return parts, rows
 
 
 # --- charts -------------------------------------------------------------------------------------
@@ -264,8 +317,7 @@ def lines(
         height=height,
         ribbons=ribbons,
     )
-    heading = [label(6, 15, short(title, width - 12), "head"), *_legend(keys, 32, width)]
-    return figure(id, title, text, [*heading, *drawn], width=width, height=height)
+    return headed(id, title, text, drawn, width=width, height=height, keys=keys)
 
 
 def plane(
@@ -339,13 +391,14 @@ def panels(
 ) -> Figure:
     """Small multiples: charts of one size in rows under one title. below: caption."""
     across = min(columns, len(each)) * width
-    parts = [label(6, 17, short(title, across / BOLD - 12), "head")]
+    parts = []
     for i, drawn in enumerate(each):
         x, y = i % columns * width, 26 + i // columns * height
         parts.append(f'<g transform="translate({_n(x)} {_n(y)})">{"".join(drawn)}</g>')
-    down = 26 + -(-len(each) // columns) * height + 22
-    parts.append(label(6, down - 8, short(below, across - 12), "small"))
-    return figure(id, title, text, parts, width=across, height=down)
+    told = wrapped(below, across - 12)
+    down = 26 + -(-len(each) // columns) * height + 7
+    parts += [label(6, down + 7 + LINE * i, line, "small") for i, line in enumerate(told)]
+    return headed(id, title, text, parts, width=across, height=down + LINE * len(told))
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
@@ -393,28 +446,33 @@ def forest(
 
     below, above: meaning of values on either side of 0.
     """
-    row, heading, top, bottom = 34.0, 26.0, 26.0, 40.0
+    row, heading, top, bottom, line = 34.0, 26.0, 26.0, 40.0, 13.0
+    left, right = 14.0, WIDTH - 14.0
+    names = [wrapped(bar.name, right - left - wide(bar.value) - 10) for bar in bars]
     height = top + bottom + sum(row + (heading if bar.group else 0) for bar in bars)
+    height += sum(line * (len(lines) - 1) for lines in names)
     values = [v for b in bars for v in (b.estimate, b.low, b.high, *b.seeds) if v is not None]
     margin = max((b.margin for b in bars), default=0.0)
     low, high = span([*values, margin, -margin], around=0.0, pad=0.04)
-    left, right = 14.0, WIDTH - 14.0
     at = _scale(low, high, left, right)
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     body = top + 4, height - bottom
     y = top
     bands: list[str] = []
     marks: list[str] = []
-    for bar in bars:
+    for bar, lines in zip(bars, names, strict=True):
         if bar.group:
             group = short(bar.group, WIDTH - 12)
             marks.append(box(3, y + 7, BOLD * wide(group) + 6, 19, "veil"))
             marks.append(label(6, y + 18, group, "group"))
             y += heading
+        for part in lines[:-1]:
+            marks += [box(left - 3, y, wide(part) + 6, 14, "veil"), label(left, y + 11, part, "small")]
+            y += line
         middle = y + 22
         strip = at(bar.margin) - at(-bar.margin)
         bands.append(box(at(-bar.margin), y + 15, strip, 14, "band", f"± {bar.margin:g}"))
-        name = short(bar.name, 196)
+        name = lines[-1]
         for x, text in ((left, name), (right - wide(bar.value), bar.value)):
             marks.append(box(x - 3, y, wide(text) + 6, 14, "veil"))
         marks.append(label(left, y + 11, name, "small"))
@@ -437,7 +495,7 @@ def forest(
     parts.append(label(left, height - 6, f"← {below}", "small"))
     parts.append(label((left + right) / 2, height - 6, unit, "small", "middle"))
     parts.append(label(right, height - 6, f"{above} →", "small", "end"))
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -465,6 +523,11 @@ def _columns(at: Callable[[float], float], low: float, high: float, top: float, 
     return found
 
 
+def _names_width(names: Iterable[str]) -> float:
+    """How far from the left a chart of rows begins, so that their names have room."""
+    return min(160.0, max(92.0, 16.0 + max(map(wide, names), default=0.0)))
+
+
 def dots(
     id: str,
     rows: Sequence[Row],
@@ -484,9 +547,9 @@ def dots(
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
     values = [v for r in rows for v in (*r.seeds.values(), r.published) if v is not None]
     low, high = limits or span(values)
-    left, right = 92.0, WIDTH - 88.0
+    left, right = _names_width(row.name for row in rows), WIDTH - 88.0
     at = _scale(low, high, left, right)
-    parts = [label(6, 15, short(title, WIDTH - 12), "head"), label(WIDTH - 6, 15, spread, "small", "end")]
+    parts = []
     parts += _columns(at, low, high, top, height - bottom)
     y = top
     for row in rows:
@@ -509,7 +572,7 @@ def dots(
     parts.append(label(right, height - 4, unit, "small", "end"))
     if any(row.published is not None for row in rows):
         parts += [diamond(12, height - 8, "estimate hollow", 4.5), label(22, height - 4, published, "small")]
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height, right=spread)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -538,9 +601,9 @@ def pairs(
     step, heading, top, bottom = 24.0, 24.0, 42.0, 34.0
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
     low, high = span([v for r in rows for v in (*r.before, *r.after)])
-    left, right = 92.0, WIDTH - 64.0
+    left, right = _names_width(row.name for row in rows), WIDTH - 64.0
     at = _scale(low, high, left, right)
-    parts = [label(6, 15, short(title, WIDTH - 12), "head"), diamond(left, 29, "estimate hollow", 4.5)]
+    parts = [diamond(left, 29, "estimate hollow", 4.5)]
     parts += [label(left + 10, 33, names[0], "small")]
     second = left + 34 + wide(names[0])
     parts += [diamond(second, 29, "estimate", 4.5), label(second + 10, 33, names[1], "small")]
@@ -565,7 +628,7 @@ def pairs(
         parts.append(label(WIDTH - 6, middle + 4, row.value, "number", "end"))
         y += step
     parts.append(label(right, height - 4, unit, "small", "end"))
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height)
 
 
 def sorted_bars(
@@ -590,7 +653,7 @@ def sorted_bars(
     low, high = limits or span([*values, *faint], around=0.0)
     at_y = _scale(low, high, HEIGHT - BOTTOM, TOP - 14)
     each = (WIDTH - LEFT - RIGHT) / max(1, len(order))
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     for value in ticks(low, high):
         parts.append(rule(LEFT, at_y(value), WIDTH - RIGHT, at_y(value), "zero" if value == 0 else "grid"))
         parts.append(label(LEFT - 5, at_y(value) + 3.5, shown(value), "tick", "end"))
@@ -606,7 +669,7 @@ def sorted_bars(
             parts.append(label(x + each / 2, HEIGHT - BOTTOM + 13, short(names[i], each), "tick", "middle"))
     parts.append(label(WIDTH - RIGHT, HEIGHT - 4, x_name, "small", "end"))
     parts.append(label(6, HEIGHT - 4, unit, "small"))
-    return figure(id, title, text, parts, width=WIDTH, height=HEIGHT)
+    return headed(id, title, text, parts, width=WIDTH, height=HEIGHT)
 
 
 def heat(
@@ -635,17 +698,19 @@ def heat(
         reach: Ends of the intervals, shown on hover.
     """
     across, down = 44.0, 20.0
-    left = min(188.0, 16.0 + max(wide(name) for name in rows))
-    top = 32.0 + min(150.0, max((wide(name) for name in columns), default=0.0))
+    left = min(212.0, 16.0 + max(wide(name) for name in rows))
+    above = min(260.0, max((wide(name) for name in columns), default=0.0))
+    top = 32.0 + above
     across = min(across, (WIDTH - left - 6) / max(1, len(columns)))
+    digits = digits if across >= NARROW else 0
     height = top + down * len(rows) + 20
     most = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     for j, name in enumerate(columns):
         x = left + (j + 0.5) * across + 3.5
         turned = f'transform="rotate(-90 {_n(x)} {_n(top - 6)})"'
         parts.append(
-            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{_text(short(name, 150))}</text>'
+            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{_text(short(name, above))}</text>'
         )
     for i, row in enumerate(rows):
         y = top + i * down
@@ -674,7 +739,7 @@ def heat(
                 label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, digits), "cell", "middle")
             )
     parts.append(label(6, height - 5, unit, "small"))
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height)
 
 
 def scatter(
@@ -684,13 +749,13 @@ def scatter(
     found = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     side, top = WIDTH - 2 * RIGHT, 24.0
     at_x, at_y = (_scale(*span(found[:, c], pad=0.03), *ends) for c, ends in ((0, (0, side)), (1, (side, 0))))
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     parts.append(box(RIGHT, top, side, side, "band", more=' fill-opacity="0.5"'))
     for (x, y), group in zip(found, groups, strict=True):
         kind = f"dot f{group % SERIES}" + ("" if group < SERIES else " open")
         where = f'cx="{_n(RIGHT + at_x(x))}" cy="{_n(top + at_y(y))}"'
         parts.append(f'<circle {where} r="2.4" class="{kind}"/>')
-    return figure(id, title, text, parts, width=WIDTH, height=top + side + RIGHT)
+    return headed(id, title, text, parts, width=WIDTH, height=top + side + RIGHT)
 
 
 def reliability(

@@ -16,6 +16,7 @@ from mixscope.report.words import Words
 NAMED = 5  # classes named at either end of a sorted chart
 RATE = 0.05  # false discovery rate
 MAPPED = 24  # classes without superclasses that still fit into a map
+COLUMNS = 8  # of one map; more are drawn below it
 
 
 def certain(one: ArmGains) -> np.ndarray:
@@ -68,9 +69,9 @@ def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]
     return found
 
 
-def maps(told: Story, words: Words) -> dict[str, Figure]:
-    """By data set, a map of gains: superclasses, or the classes if they are few, against experiments."""
-    found = {}
+def maps(told: Story, words: Words) -> dict[str, list[Figure]]:
+    """By data set, maps of gains: superclasses, or the classes where they are few, against cells."""
+    found: dict[str, list[Figure]] = {}
     for name, gains in told.class_gains.items():
         data = told.data[name]
         if data.superclasses:
@@ -90,15 +91,22 @@ def maps(told: Story, words: Words) -> dict[str, Figure]:
             + "."
             for i in order
         ]
-        found[name] = plots.heat(
-            f"class-map-{word(name)}",
-            values[order],
-            [rows[i] for i in order],
-            names,
-            title=words("classes.heat" if data.superclasses else "classes.heat_classes"),
-            text=words("classes.heat_text", rows=spoken(sentences)),
-            unit=words("page.unit_pp"),
-        )
+        title = words("classes.heat" if data.superclasses else "classes.heat_classes")
+        parts = -(-len(names) // COLUMNS)
+        each = -(-len(names) // parts)  # maps of about one size
+        for part in range(parts):
+            mine = slice(part * each, (part + 1) * each)
+            found.setdefault(name, []).append(
+                plots.heat(
+                    f"class-map-{word(name)}" + (f"-{part + 1}" if part else ""),
+                    values[order][:, mine],
+                    [rows[i] for i in order],
+                    names[mine],
+                    title=title if parts == 1 else f"{title} ({part + 1}/{parts})",
+                    text=words("classes.heat_text", rows=spoken(sentences)),
+                    unit=words("page.unit_pp"),
+                )
+            )
     return found
 
 

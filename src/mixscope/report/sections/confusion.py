@@ -14,8 +14,9 @@ from mixscope.report.naming import class_name, short_cell, word
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
-SIDE = 600  # approximate side of a saved matrix in pixels
-PAIRS = 15  # confused pairs listed per data set
+SIDE = 600  # pixels, about, of a saved matrix
+NAMED = 20  # classes at most whose names stand at the axes of a matrix
+PAIRS = 15  # of confused classes that a data set's table lists
 
 
 def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
@@ -39,6 +40,7 @@ def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
                 "id": word(name),
                 "name": name,
                 "classes": names,
+                "few": k <= NAMED,
                 "ordered": len(data.superclass_of) == k,
                 "columns": [short_cell(cell, told, words) for cell, _ in known],
                 "pairs": [

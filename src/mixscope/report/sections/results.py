@@ -9,6 +9,7 @@ from mixscope.report import plots
 from mixscope.report.grouping import arms_together, by_data, series_of, shorter, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Row
+from mixscope.report.sections import answer
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import tables
@@ -69,12 +70,8 @@ def metrics(told: Story) -> list[str]:
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
-    """One row per experiment, grouped by data set."""
-    best = {
-        max(known, key=lambda c: c.mean("top1") or 0.0).experiment
-        for cells in by_data(told).values()
-        if (known := [c for c in cells if c.seeds])
-    }
+    """A row a cell, those of a data set together."""
+    best = {one.cell.experiment: bool(one.tied) for one in answer.best(told).values()}
     rows = []
     for cells in by_data(told).values():
         low, high = plots.span(v for c in cells for v in c.by_seed["top1"].values())
@@ -86,6 +83,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
                 {
                     "cell": cell,
                     "best": cell.experiment in best and len(cells) > 1,
+                    "tied": best.get(cell.experiment, False),
                     "each": "  ".join(number(v) for v in seeds.values()),
                     "strip": _strip(cell, told, words, low, high) if seeds else "",
                     "difference": None if mean is None or theirs is None else mean - theirs,
