@@ -316,7 +316,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
 
 
 def _absent(context: Mapping[str, Any]) -> list[str]:
-    """The sections that have nothing to show, each of which says why in a sentence."""
+    """Sections without content, each of which states the reason in a sentence."""
     told: Story = context["story"]
     empty = {
         "pretraining": told.roles.pretraining is None or not context["pretraining"],
