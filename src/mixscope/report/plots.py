@@ -242,17 +242,17 @@ def headed(
     keys: Sequence[Key] = (),
     right: str = "",
 ) -> Figure:
-    """A drawing below its title and legend, which take as many lines as they need.
+    """A drawing below its title and legend, which take as many lines as needed.
 
     Args:
-        id: As of figure.
-        title: As of figure.
-        text: As of figure.
-        body: Pieces that leave room for one line of each; they are moved down where there are more.
-        width: Of the drawing.
-        height: Of the drawing with one line of each.
+        id: As in `figure`.
+        title: As in `figure`.
+        text: As in `figure`.
+        body: Elements placed for one line each; moved down if there are more.
+        width: Width of the drawing.
+        height: Height of the drawing with one line each.
         keys: The legend.
-        right: What stands at the right of the title, in small letters.
+        right: Text at the right of the title, in small letters.
     """
     lines = wrapped(title, (width - 12) / HEAD - (wide(right) + 8 if right else 0))
     parts = [label(6, 15 + LINE * i, line, "head") for i, line in enumerate(lines)]
