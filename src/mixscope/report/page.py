@@ -1,8 +1,8 @@
-"""The report as one page, with its tables and figures beside it.
+"""Writes the report as one page, with its tables and figures beside it.
 
-The page is one file without anything from outside: styles, scripts, charts and matrices are in it, so that it
-can be mailed and read anywhere. Everything that is not ours (names, sentences of records) is escaped by the
-templates, which escape by default.
+The page is self-contained: styles, scripts, charts and matrices are embedded, so that it can be mailed and
+read anywhere. External text (names, sentences of records) is escaped by the templates, which escape by
+default.
 """
 
 import itertools
@@ -74,7 +74,14 @@ SECTIONS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What was written. page: the file to open."""
+    """The files of a report.
+
+    Attributes:
+        page: The page.
+        tables: Its tables.
+        figures: Its figures.
+        story: Its content.
+    """
 
     page: Path
     tables: tuple[Path, ...]
@@ -91,12 +98,19 @@ def write(
     curves: Path | None = None,
     judge: Callable[[Results], Sequence[Verdict]] = verdicts.judge,
 ) -> Report:
-    """The report of results into the folder `out`: index.html, tables/ and figures/.
+    """Writes the report of results to the folder `out`: index.html, tables/ and figures/.
 
-    A name that ends in .html is the page alone, which needs nothing beside it.
-    reference, curves: files of published figures to be set beside ours. judge: whose verdicts are told.
-    Raises ConfigError for a language that is not there and where files of somebody else would be lost,
-    DataError for a reference that cannot be read.
+    Args:
+        results: Results of trained models.
+        out: Folder, or a name ending in .html for a single self-contained page.
+        language: "en" or "ko".
+        reference: File of published values, shown beside the results.
+        curves: File of published curves.
+        judge: Function that judges the claims.
+
+    Raises:
+        ConfigError: If the language is unknown, or files of others would be overwritten.
+        DataError: If the reference cannot be read.
     """
     words = Words(language, results)
     _check_place(out)
@@ -124,14 +138,18 @@ def write(
 
 
 def figures(results: Results, language: str = "en") -> Figures:
-    """The charts of the report. Raises ConfigError for a language that is not there."""
+    """The charts of the report.
+
+    Raises:
+        ConfigError: If the language is unknown.
+    """
     words = Words(language, results)
     told = story.gather(results, verdicts.judge)
     return Figures(_all_figures(_context(told, words, reference=None, curves=None)))
 
 
 def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
-    """The charts of one analysis (what its `compare` gave) as SVG files in its folder, if it has any."""
+    """Writes the charts of one analysis (from its `compare`) as SVG files to its folder, if it has any."""
     if summary["what"] == "cues":
         drawn = cues.charts(summary, Words("en"))
     elif summary["what"] in analyses.PARTS:
@@ -142,7 +160,7 @@ def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
 
 
 def _check_place(out: Path) -> None:
-    """Raises ConfigError where files of somebody else would be lost."""
+    """Raises ConfigError if files of others would be overwritten."""
     above = next((p for p in (out, *out.parents) if p.exists()), out)
     if above.exists() and not above.is_dir() and (above != out or out.suffix != ".html"):
         raise ConfigError(
@@ -181,14 +199,14 @@ def _environment(words: Words) -> jinja2.Environment:
 
 
 def _said(finding: Finding, language: str) -> Markup:
-    """A finding in the reader's language, marked where it is a text of another program in English."""
+    """A finding in the reader's language, marked if it is an English text of another program."""
     foreign = finding.code == "recorded-error" or i18n.RECORDED in finding.params
     text = i18n.render(finding, language)
     return Markup('<span lang="en">{}</span>').format(text) if foreign and language != "en" else escape(text)
 
 
 def _plain(value: float | None) -> str:
-    """A figure to sort by; nothing where there is none."""
+    """A number to sort by; empty if missing."""
     return "" if value is None else repr(float(value))
 
 
@@ -206,7 +224,7 @@ def _number(value: float | None, text: str) -> Markup:
 
 
 def _values(found: Sequence[float]) -> Markup:
-    """A table cell with mean and standard deviation of these."""
+    """A table cell with mean and standard deviation of these values."""
     mean = statistics.fmean(found) if found else None
     return _number(mean, results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None))
 
@@ -221,7 +239,7 @@ def _cite(paper: literature.Paper) -> Markup:
 
 
 def _context(told: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
-    """Everything that the templates show, by name."""
+    """All variables of the templates, by name."""
     by_claim = {verdict.claim: verdict for verdict in told.verdicts}
     forests = {
         secondary: contrasts.with_verdicts(contrasts.forests(told, words, secondary=secondary), by_claim)
@@ -315,13 +333,13 @@ def _absent(context: Mapping[str, Any]) -> list[str]:
 
 
 def _as_of(told: Story) -> str | None:
-    """When a run was last heard of, to the minute."""
+    """When a record was last written, to the minute."""
     times = [datetime.fromisoformat(run.heard) for run in told.results.runs if run.heard]
     return max(times).strftime("%Y-%m-%d %H:%M %z") if times else None
 
 
 def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
-    """Every chart of the page once, in its order."""
+    """Every chart of the page once, in order."""
     found: list[Figure] = [figure for figure, _ in (*context["forests"], *context["forests_secondary"])]
     found += context["explored"]
     found += [*context["results"], *context["pretraining"]]

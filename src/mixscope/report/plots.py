@@ -1,9 +1,8 @@
-"""Charts as SVG text: scalable, selectable, light or dark with the page, readable without a mouse.
+"""Charts as SVG text: scalable, selectable, for light and dark mode, readable without a mouse.
 
-Every chart is a pure function of figures and words and returns a Figure. Colours are classes (style.css),
-never values; every colour comes with a shape or a dash. Text from outside is escaped here.
-A chart is drawn at the width of a phone, so that its letters stay readable there; pages set charts side by
-side.
+Every chart is a pure function of values and texts and returns a Figure. Colours are CSS classes (style.css),
+never values; every colour is accompanied by a shape or a dash. External text is escaped here. Charts have the
+width of a phone, so that their text is readable there; pages place charts side by side.
 """
 
 import math
@@ -28,7 +27,14 @@ SERIES = 8  # colours and shapes that style.css knows; later series begin again
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """A chart. id: a word for links and file names. title, text: what a screen reader says."""
+    """A chart.
+
+    Attributes:
+        id: Id for links and file names.
+        title: Title for screen readers.
+        text: Description for screen readers.
+        svg: The SVG text.
+    """
 
     id: str
     title: str
@@ -36,14 +42,14 @@ class Figure:
     svg: Markup
 
     def _repr_svg_(self) -> str:
-        """For notebooks: on white, with colours of its own."""
+        """For notebooks: on white, with literal colours."""
         return drawing.light(str(self.svg))
 
     def save(self, file: str | Path) -> Path:
-        """Writes the chart as .svg, .pdf or .png, whatever the name ends in.
+        """Writes the chart as .svg, .pdf or .png, by the ending of the name.
 
-        PDF and PNG are drawn by CairoSVG, the extra `figures`, for print: on white, text as text in a PDF;
-        a PNG has 300 dots an inch at 90 mm.
+        PDF and PNG are rendered by CairoSVG, the extra `figures`, for print: on white, text as text in a PDF;
+        a PNG has 300 dpi at 90 mm.
 
         Raises:
             ConfigError: If the name has another ending, or the extra is not installed.
@@ -53,7 +59,15 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One curve. series: its colour and shape. look: "bold", "thin", "dash" or "ghost". hint: on hover."""
+    """One curve.
+
+    Attributes:
+        series: Its colour and shape.
+        points: (x, y).
+        look: "bold", "thin", "dash" or "ghost".
+        hint: Text on hover.
+        dots: Whether points are marked.
+    """
 
     series: int
     points: Sequence[tuple[float, float]]
@@ -83,7 +97,7 @@ class Key:
 
 
 def figure(id: str, title: str, text: str, body: Iterable[str], *, width: float, height: float) -> Figure:
-    """The pieces as one drawing with its title and description."""
+    """Combines elements to one drawing with title and description."""
     svg = (
         f'<svg class="chart" viewBox="0 0 {_n(width)} {_n(height)}" role="img"'
         f' aria-labelledby="{id}-t {id}-d"'
@@ -94,7 +108,7 @@ def figure(id: str, title: str, text: str, body: Iterable[str], *, width: float,
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round values between low and high, `most` or fewer.
+    """Round values between low and high, at most `most`.
 
     >>> ticks(0.0, 9.3)
     [0.0, 2.0, 4.0, 6.0, 8.0]
@@ -109,7 +123,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = None) -> tuple[float, float]:
-    """Limits of an axis for these values, with some room; around: a value that has to be in it."""
+    """Axis limits for these values, with some padding; around: a value to include."""
     known = [v for v in values if math.isfinite(v)]
     known += [around] if around is not None else []
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
@@ -118,7 +132,7 @@ def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = N
 
 
 def shown(value: float, digits: int | None = None) -> str:
-    """A number for an axis: as short as it can be, thousands apart, a true minus."""
+    """A number on an axis: as short as possible, with thousands separators and a true minus sign."""
     if digits is not None:
         return f"{value:,.{digits}f}".replace("-", "−")
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e6):
@@ -128,29 +142,29 @@ def shown(value: float, digits: int | None = None) -> str:
 
 
 def _n(value: float) -> str:
-    """A coordinate: two decimals at most."""
+    """A coordinate with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
 
 
 def _text(text: object) -> str:
-    """Escaped, and without control characters, which no XML file may hold."""
+    """Escapes text and removes control characters, which are invalid in XML."""
     return escape(printable(str(text)))
 
 
 def label(x: float, y: float, text: object, kind: str = "", anchor: str = "start") -> str:
-    """SVG text at a point, in pixels. kind: its CSS class. anchor: which part of it is at the point."""
+    """SVG text at a point, in pixels. kind: CSS class. anchor: part of the text at the point."""
     where = f' text-anchor="{anchor}"' if anchor != "start" else ""
     return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{where}>{_text(text)}</text>'
 
 
 def rule(x0: float, y0: float, x1: float, y1: float, kind: str, hint: str = "") -> str:
-    """An SVG line between two points, in pixels. kind: its CSS class. hint: shown when it is pointed at."""
+    """An SVG line between two points, in pixels. kind: CSS class. hint: text on hover."""
     inside = f"<title>{_text(hint)}</title></line>" if hint else "</line>"
     return f'<line x1="{_n(x0)}" y1="{_n(y0)}" x2="{_n(x1)}" y2="{_n(y1)}" class="{kind}">{inside}'
 
 
 def box(x: float, y: float, width: float, height: float, kind: str, hint: str = "", more: str = "") -> str:
-    """An SVG rectangle from its upper left corner, in pixels. more: other attributes, with a space first."""
+    """An SVG rectangle from its upper left corner, in pixels. more: further attributes after a space."""
     inside = f"<title>{_text(hint)}</title>" if hint else ""
     where = f'x="{_n(x)}" y="{_n(y)}" width="{_n(max(width, 0))}" height="{_n(max(height, 0))}"'
     return f'<rect {where} class="{kind}"{more}>{inside}</rect>'
@@ -181,7 +195,7 @@ def dot(x: float, y: float, series: int, *, size: float = 3.5, kind: str = "", h
 
 
 def diamond(x: float, y: float, kind: str, size: float = 5.0, hint: str = "") -> str:
-    """An SVG diamond around a point. size: from its middle to a corner, in pixels."""
+    """An SVG diamond around a point. size: from its centre to a corner, in pixels."""
     inside = f"<title>{_text(hint)}</title>" if hint else ""
     corners = [(x, y - size), (x + size, y), (x, y + size), (x - size, y)]
     drawn = " ".join(f"{_n(a)},{_n(b)}" for a, b in corners)
@@ -194,7 +208,7 @@ def wide(text: str) -> float:
 
 
 def short(text: str, width: float) -> str:
-    """The text, cut where it would be wider."""
+    """The text, truncated to a width."""
     if wide(text) <= width:
         return text
     while text and wide(text + "…") > width:
@@ -286,9 +300,10 @@ def lines(
     height: float = HEIGHT,
     ribbons: Sequence[Ribbon] = (),
 ) -> Figure:
-    """Curves over a common axis. zero: a line at 0, always in view; band: a strip of +-band around it.
+    """A line chart.
 
-    ribbons: intervals behind the curves; they do not widen the axis beyond four times what the curves need.
+    zero: draw a line at 0, always visible. band: draw a strip of +-band around it. ribbons: intervals behind
+    the curves; they do not extend the axis beyond four times the range of the curves.
     """
     drawn = plane(
         curves=curves,
@@ -319,7 +334,7 @@ def plane(
     height: float = HEIGHT,
     ribbons: Sequence[Ribbon] = (),
 ) -> list[str]:
-    """Axes and curves of a chart as `lines` draws it, without its heading. x_ticks: default: round values."""
+    """Axes and curves of a chart as drawn by `lines`, without its heading. x_ticks: default: round values."""
     xs = [x for curve in curves for x, _ in curve.points]
     ys = [y for curve in curves for _, y in curve.points if math.isfinite(y)]
     x_low, x_high = x_limits or ((min(xs), max(xs)) if xs else (0.0, 1.0))
@@ -374,7 +389,7 @@ def panels(
     height: float = HEIGHT,
     columns: int = 2,
 ) -> Figure:
-    """Charts of one size in rows under one title (small multiples). below: what all of them show."""
+    """Small multiples: charts of one size in rows under one title. below: caption."""
     across = min(columns, len(each)) * width
     parts = []
     for i, drawn in enumerate(each):
@@ -393,10 +408,20 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """An estimate with its interval in a forest plot; group: a heading above the first of them.
+    """An estimate with its interval in a forest plot.
 
-    low, high: None where there is no interval. inner: a second, narrower interval. seeds: the estimate by
-    seed. hollow: the interval counts less than it seems. value: the estimate in words.
+    Attributes:
+        name: Name of the row.
+        estimate: The estimate.
+        low: Lower end, None without an interval.
+        high: Upper end, None without an interval.
+        value: The estimate as text.
+        margin: Margin of the claim.
+        group: Heading above the first row of a group.
+        inner: A second, narrower interval.
+        seeds: The estimate by seed.
+        hollow: Whether the interval includes less than usual.
+        hint: Text on hover.
     """
 
     name: str
@@ -415,9 +440,11 @@ class Bar:
 def forest(
     id: str, bars: Sequence[Bar], *, title: str, text: str, unit: str, below: str, above: str
 ) -> Figure:
-    """Estimates with intervals around a line at 0, the margin as a strip; names stand above their bars.
+    """A forest plot: estimates with intervals around a line at 0, the margin as a strip.
 
-    below, above: what a value on either side of 0 means.
+    Names above their bars.
+
+    below, above: meaning of values on either side of 0.
     """
     row, heading, top, bottom, line = 34.0, 26.0, 26.0, 40.0, 13.0
     left, right = 14.0, WIDTH - 14.0
@@ -473,7 +500,10 @@ def forest(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One bar's worth of seeds in a dot plot. mean: None without seeds. published: a hollow diamond."""
+    """The seeds of one experiment in a dot plot.
+
+    Mean: None without seeds. published: drawn as a hollow diamond.
+    """
 
     name: str
     series: int
@@ -485,7 +515,7 @@ class Row:
 
 
 def _columns(at: Callable[[float], float], low: float, high: float, top: float, bottom: float) -> list[str]:
-    """Grid lines down a chart of rows, with their values below."""
+    """Vertical grid lines with their values below."""
     found = []
     for value in ticks(low, high, 4):
         found.append(rule(at(value), top, at(value), bottom, "grid"))
@@ -509,9 +539,9 @@ def dots(
     spread: str,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Every seed as a mark on its row, the mean as a bar across them, the published value as a diamond.
+    """A dot plot: every seed as a mark in its row, the mean as a bar, the published value as a diamond.
 
-    spread: what the numbers on the right are.
+    spread: description of the numbers on the right.
     """
     step, heading, top, bottom = 24.0, 24.0, 24.0, 34.0
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
@@ -547,7 +577,7 @@ def dots(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Seeds before and after something, as a row; value: the difference of their means in words."""
+    """Seeds before and after a change, as a row; value: the difference of their means as text."""
 
     name: str
     series: int
@@ -567,7 +597,7 @@ def pairs(
     difference: str,
     names: tuple[str, str],
 ) -> Figure:
-    """From one mean to another, a row each: hollow before, full after, small marks for seeds."""
+    """Rows from one mean to another: hollow before, filled after, small marks for seeds."""
     step, heading, top, bottom = 24.0, 24.0, 42.0, 34.0
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
     low, high = span([v for r in rows for v in (*r.before, *r.after)])
@@ -615,7 +645,10 @@ def sorted_bars(
     limits: tuple[float, float] | None = None,
     faint: Sequence[float] = (),
 ) -> Figure:
-    """A bar a value, the largest first; marked ones in full colour. faint: a second value each, as a tick."""
+    """One bar per value, the largest first; marked ones in full colour.
+
+    Faint: a second value each, as a tick.
+    """
     order = sorted(range(len(values)), key=lambda i: -values[i])
     low, high = limits or span([*values, *faint], around=0.0)
     at_y = _scale(low, high, HEIGHT - BOTTOM, TOP - 14)
@@ -651,10 +684,18 @@ def heat(
     digits: int = 1,
     reach: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Figure:
-    """A table of gains whose colour says their size: blue above 0, orange below; the figures stand in it.
+    """A table of gains coloured by value: blue above 0, orange below, with the values as text.
 
-    values: float (rows, columns), nan where there is none. reach: the ends of their intervals, the same, told
-    where a cell is pointed at.
+    Args:
+        id: Id of the chart.
+        values: float (rows, columns), nan where there is none.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        title: Title.
+        text: Description.
+        unit: Unit of the values.
+        digits: Decimals.
+        reach: Ends of the intervals, shown on hover.
     """
     across, down = 44.0, 20.0
     left = min(212.0, 16.0 + max(wide(name) for name in rows))
@@ -704,7 +745,7 @@ def heat(
 def scatter(
     id: str, points: Sequence[Sequence[float]], groups: Sequence[int], *, title: str, text: str
 ) -> Figure:
-    """Points without axes, a colour a group; beyond eight groups colours come again as rings."""
+    """Points without axes, one colour per group; beyond eight groups colours repeat as rings."""
     found = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     side, top = WIDTH - 2 * RIGHT, 24.0
     at_x, at_y = (_scale(*span(found[:, c], pad=0.03), *ends) for c, ends in ((0, (0, side)), (1, (side, 0))))
@@ -727,7 +768,10 @@ def reliability(
     x_name: str,
     unit: str,
 ) -> Figure:
-    """Share right against confidence, both 0 to 100 %; a calibrated model lies on the diagonal."""
+    """A reliability diagram: accuracy against confidence, both 0 to 100 %.
+
+    Calibrated models are on the diagonal.
+    """
     diagonal = Line(series=0, points=[(0.0, 0.0), (100.0, 100.0)], look="ideal")
     return lines(
         id,

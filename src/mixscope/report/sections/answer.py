@@ -1,4 +1,4 @@
-"""The answer: what stands beside every verdict, and the best cells."""
+"""Section on the answer: remarks on every verdict, and the best experiments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from mixscope.report.naming import seeds_range, short_cell
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
-SHOWN = 4  # names in a remark
+SHOWN = 4  # names listed in a remark
 
 
 def undone(told: Story, words: Words) -> dict[str, list[str]]:
-    """Runs that are not done, by what became of them."""
+    """Unfinished runs by state."""
     found: dict[str, list[str]] = {}
     for run in told.results.runs:
         if run.state != "done":
@@ -25,7 +25,7 @@ def undone(told: Story, words: Words) -> dict[str, list[str]]:
 
 
 def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
-    """What stands beside an interval: why it is judged so, what it would take, and what it may hide."""
+    """Remarks on an interval: reasons for the verdict, seeds needed, and limitations."""
     found = []
     if reading.missing:
         few = ", ".join(reading.missing[:SHOWN]) + (" …" if len(reading.missing) > SHOWN else "")
@@ -56,7 +56,7 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
 
 
 def _looked(reading: Reading, words: Words) -> str:
-    """At which look a reading is judged, by which interval, and when the next one is."""
+    """The look at which a reading is judged, its interval, and the next look."""
     assert reading.look is not None and reading.judged is not None
     key = (
         "answer.look"

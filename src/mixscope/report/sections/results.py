@@ -1,4 +1,4 @@
-"""The results: a dot plot a data set, and the table of all cells."""
+"""Section on results: one dot plot per data set, and the table of all experiments."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from mixscope.results import tables
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
-    """A dot plot a data set: every cell a row, every seed a mark."""
+    """One dot plot per data set: experiments as rows, seeds as marks."""
     found = []
     for data, cells in by_data(told).items():
         values = [v for c in cells for v in (*c.by_seed["top1"].values(), (c.published or {}).get("top1"))]
@@ -64,7 +64,7 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 
 def metrics(told: Story) -> list[str]:
-    """The metrics beside top-1 that have a column: those known; all of a study that has only begun."""
+    """The metrics besides top-1 that have a column: known ones, or all for a study without results yet."""
     known = [m for m in tables.METRICS[1:] if any(cell.mean(m) is not None for cell in told.cells)]
     return known if known or told.results.plan is None else list(tables.METRICS[1:])
 
@@ -93,7 +93,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
 
 
 def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Markup:
-    """Every seed as a mark on a small axis that the cells of a data set share."""
+    """Seeds as marks on a small axis shared by the experiments of a data set."""
     series = series_of(told, cell.levels.get(told.roles.augmentation or ""))
     marks = [
         plots.dot(
