@@ -49,7 +49,7 @@ class Statement:
         method: `WELCH`, `PAIRED`, `EXAMPLES_ONLY`, or "" without an interval.
         basis: What else the interval rests on: `ON_EXAMPLES` or `ON_SET`.
         p: Two-sided, of this contrast alone; None with one seed, and where `p_holm` is told.
-        p_holm: Two-sided or of the claim, after Holm; None where there is none.
+        p_holm: Two-sided or of the claim, after Holm; None where there is none, and beside a capped verdict.
         verdict: What is concluded, in a few words; None without a verdict.
         judged: The interval that the verdict rests on, where it is not `interval`; sentences have it.
         framed: A message with the place `said`, where the verdict allows no direction.
@@ -196,7 +196,7 @@ def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles)
         seeds=(reading.seeds, reading.seeds),
         method=EXAMPLES_ONLY if one else PAIRED if reading.paired else WELCH,
         basis=(ON_EXAMPLES if reading.bootstrap is not None else ON_SET,),
-        p_holm=reading.p_holm,
+        p_holm=reading.quotable_p,
         verdict=Finding(f"verdict-{reading.verdict}"),
         judged=None if one else reading.judged,
         framed=_framed(reading, claim),
