@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Documentation and packages are built in an environment of their own, which needs no PyTorch.
 DOCS   := $(VENV)-docs
-CODE   := src tests benchmarks examples docs results
+CODE   := src tests benchmarks $(wildcard docs/*.py examples/*.py results/*.py)
 
 .PHONY: quickstart test test-slow check lint format types contracts coverage examples notebooks docs package \
         bench bench-guard clean

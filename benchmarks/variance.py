@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from mixscope.claims import contrasts, pairing
+import pairing
+from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
 from mixscope.cli.ending import ended
 from mixscope.errors import DataError

@@ -24,7 +24,7 @@ def main() -> None:
         if lines and share(len(lines), len(absent)) < LOW:
             low.append(f"{place} {share(len(lines), len(absent)):.0f} %")
     print("coverage of statements")
-    for name in statements:
+    for name in sorted(statements, key=lambda name: (name == "all", name)):
         covered = share(statements[name], missed[name])
         print(f"  {name:<12}{statements[name]:>7}{covered:>7.1f} %{'  below' if covered < LOW else ''}")
     print(f"files below {LOW} %: {', '.join(low) or 'none'}")

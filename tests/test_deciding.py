@@ -63,7 +63,7 @@ def executed(monkeypatch):
     class Options:
         threads = 1
 
-    monkeypatch.setattr(study_command, "chosen", lambda arguments, runs: (run, Options(), 1))
+    monkeypatch.setattr(study_command, "chosen", lambda arguments, runs, out: (run, Options(), 1))
     return started
 
 

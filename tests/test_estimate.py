@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from made_summary import summary
 from mixscope.data.store import Store
-from mixscope.errors import RunFailed
 from mixscope.runs import record_schema, records
 from mixscope.studies import estimate, probes
 from mixscope.studies.status import Standing, standings
@@ -265,7 +264,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     given = config("train.epochs=1")
-    figures = probes.run_probe(given, root=tmp_path / "data", threads=1)
+    (figures,) = probes.run_probes([given], root=tmp_path / "data", threads=1)
     assert os.listdir(tmp_path / "tmp") == [] and all(v is None or v > 0 for v in figures.values())
     run(given, tmp_path / "data", tmp_path / "run")
     counts = {s: len(Store.open(tmp_path / "data", "small").rows(s, val_fraction=0.2)[1]) for s in
@@ -273,8 +272,8 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
     foretold = estimate.from_probe(given, figures, counts=counts, classes=4).disk_bytes
     left = sum(f.stat().st_size for f in (tmp_path / "run").rglob("*") if f.suffix in (".pt", ".npz"))
     assert foretold == pytest.approx(left, rel=0.15)
-    with pytest.raises(RunFailed, match='no data set "nothing" is known'):
-        probes.run_probe(config("data.name=nothing"), root=tmp_path / "data", threads=1)
+    (refused,) = probes.run_probes([config("data.name=nothing")], root=tmp_path / "data", threads=1)
+    assert 'no data set "nothing" is known' in refused
 
 
 def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):

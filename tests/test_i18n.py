@@ -68,6 +68,12 @@ def test_a_finding_survives_json():
     assert i18n.render(found).endswith(": last 12.50\u00a0%")
 
 
+def test_a_parameter_may_be_of_any_length():
+    rows = "row +1.0, " * 400
+    assert rows in i18n.message("classes-heat_text", rows=rows)
+    assert rows in i18n.message("classes-heat_text", "ko", rows=rows)
+
+
 def test_a_missing_parameter_or_message_is_an_error_not_a_gap():
     with pytest.raises(KeyError, match="checkpoint"):
         i18n.message("checkpoint-top1", top1=1.0)

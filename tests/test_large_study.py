@@ -97,7 +97,7 @@ def test_the_report_says_when_charts_leave_seeds_out(studies, tmp_path, monkeypa
     results = folders.study(folder)
     page.write(results, out=tmp_path / "page.html", language=language)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert text.count('class="small crowded"') == (4 if said else 0) and said in text
+    assert text.count('class="small crowded"') == (5 if said else 0) and said in text
     drawn = page.figures(results)
     marks = next(drawn[name] for name in drawn if name.startswith("results-")).svg
     shown = {seed for seed in range(FEW) if f"seed {seed}:" in marks}

@@ -112,6 +112,27 @@ def test_the_table_sorts_by_figures_and_by_names(made, tmp_path):
     assert (rows["first"], rows["second"], rows["third"]) == ("descending", "ascending", ["ascending", None])
 
 
+def test_recall_and_f1_are_seen_at_1280_pixels_without_scrolling(tmp_path):
+    """In a study of two data sets, whose table has a column more."""
+    text = made_study.SMALL.replace(
+        "factors:\n",
+        "factors:\n  data: {cifar100: {data.name: digits}, tiny-imagenet: {data.name: digits}}\n",
+    )
+    made_study.write(tmp_path / "s", text, Made(n=40))
+    written = page.write(folders.study(tmp_path / "s"), judge=made_study.verdicts, out=tmp_path / "r")
+    right = ask(
+        written.page,
+        """
+        const table = document.getElementById("results-table");
+        const edge = table.closest(".scroll").getBoundingClientRect().right;
+        return [...table.tHead.rows[0].cells].filter((c) => /Recall|F1/.test(c.textContent))
+          .map((c) => edge - c.getBoundingClientRect().right);
+        """,
+        tmp_path,
+    )
+    assert len(right) == 2 and min(right) >= 0
+
+
 LIGHTNESS = """
         const light = () => {
           const found = getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number);

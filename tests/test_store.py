@@ -256,11 +256,11 @@ def test_processes_that_share_memory_decode_what_one_decodes(tmp_path, tiny_fold
     alone = decoding.decode(files, size=64, exact=True)
     monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(decoding, "BLOCK", 3)  # six blocks through memory for four
-    parts = [block.copy() for block in decoding.decoded(files, 64, True)]
+    parts = [block.copy() for block in decoding.in_turn([files], 64, True)[0]]
     assert [len(part) for part in parts] == [3] * 6
     np.testing.assert_array_equal(np.concatenate(parts), alone)
     with pytest.raises(DataError, match=rf"{files[0]}: is 64 x 64 pixels, expected 32 x 32"):
-        list(decoding.decoded(files, 32, True))
+        list(decoding.in_turn([files], 32, True)[0])
 
 
 def test_lists_decoded_in_turn_are_decoded_by_the_same_processes(tiny_folder, monkeypatch):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from scipy import stats
 
 import drawn
 import made_study
+import mixscope
 from mixscope import i18n
 from mixscope.claims import contrasts, gates, looks, rules, verdicts
 from mixscope.claims.contrasts import Interval, Sample
@@ -80,6 +82,36 @@ def test_a_claim_without_effect_in_12_strata_is_refuted_as_seldom_as_in_one():
     found = [strata_verdict(stats.t.rvs(DF, size=12, random_state=rng(1, i))) for i in range(3000)]
     assert found.count(REFUTED) / 3000 <= 0.025 + 0.009
     assert found.count(SUPPORTED) == 0 and found.count(PARTLY) / 3000 <= 0.025 + 0.009
+
+
+def test_one_stratum_of_two_refutes_only_at_half_the_level(tmp_path):
+    """t = -2.5 with 8 degrees of freedom: p 0.018, between 0.025 / 2 and 0.025."""
+    rows = [
+        {
+            "model": model,
+            "augmentation": aug,
+            "seed": k,
+            "accuracy": (70 + effect * (aug == "cutmix") + e) / 100,
+        }
+        for model, effect in (("vit", -2.5), ("resnet", 0.0))
+        for aug in ("default", "cutmix")
+        for k, e in enumerate((-2.0, -1.0, 0.0, 1.0, 2.0))
+    ]
+    claims = tmp_path / "claims.yaml"
+    text = """
+claims:
+  gain:
+    en: CutMix helps
+    contrast: {augmentation: {cutmix: 1, default: -1}}
+    expect: above
+    margin: 1.0
+"""
+    said = {}
+    for where in ("", "    where: {model: vit}\n"):
+        claims.write_text(text + where)
+        found = verdicts.judge(mixscope.load(pandas.DataFrame(rows), claims=claims, baseline="default"))
+        (said[where],) = (r.verdict for r in found[0].readings if r.stratum.get("model") == "vit")
+    assert list(said.values()) == [INCONCLUSIVE, REFUTED]
 
 
 def test_a_claim_that_holds_in_every_stratum_is_supported_where_every_stratum_says_so():

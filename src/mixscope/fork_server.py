@@ -1,14 +1,14 @@
-"""Starts runs as forks of a process that has imported everything once, so that a run begins at once.
+"""Starts runs as forks of a process with all imports done, so that a run starts immediately.
 
-`python -m mixscope.fork_server`, which a scheduler starts (studies/backends/forked.py), reads orders from
-standard input, a line of JSON each: {"start": number, "words": [...], "log": file, "environment": {...}} or
-{"drop": number}. It writes {"ready": true}, {"number": n, "pid": p} and {"number": n, "code": c}. A run's
-process leads a session of its own, has its log for output, and executes `mixscope` with its words as a fresh
-process does.
+`python -m mixscope.fork_server` is started by a scheduler (studies/backends/forked.py) and reads orders from
+standard input, one JSON object per line: {"start": number, "words": [...], "log": file, "environment": {...}}
+or {"drop": number}. It writes {"ready": true}, {"number": n, "pid": p} and {"number": n, "code": c}. The
+process of a run leads a session of its own, writes its output to its log, and executes `mixscope` with its
+arguments as a new process would.
 
-Nothing is in this process that a fork may not share: no thread, no CUDA context, no random number drawn.
-Where that cannot be had it ends before it is ready, and whoever asked starts fresh processes. When its
-standard input ends it ends as well; runs that go on are adopted by the next scheduler.
+This process holds nothing that a fork must not share: no threads, no CUDA context, no used random generators.
+If that is not possible it ends before it is ready, and the scheduler starts new processes instead. It also
+ends when its standard input ends; runs that continue are adopted by the next scheduler.
 """
 
 import gc
@@ -25,16 +25,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-UNFIT = 3  # exit code where something is here that a fork may not share
-LOOK_SECONDS = 1.0  # how often it is looked whether runs live, beside the sign that their end gives
-CHECK_SECONDS = 60.0  # how long the first fork may take to compute
+UNFIT = 3  # exit code if the process holds something that a fork must not share
+LOOK_SECONDS = 1.0  # interval of liveness checks, besides the notification of their end
+CHECK_SECONDS = 60.0  # timeout of the first computation in a fork
 
 Start = Mapping[str, Any]
 
 
 def main() -> int:
     """Serves until standard input ends, and returns 0; in a fork it executes the command of a run."""
-    orders, answers = os.dup(0), os.dup(1)  # nothing that is imported may print among the answers
+    orders, answers = os.dup(0), os.dup(1)  # imported code must not print among the answers
     _point(os.devnull, os.O_RDONLY, 0)
     os.dup2(2, 1)
     load()
@@ -42,7 +42,7 @@ def main() -> int:
     if reason:
         sys.stderr.write(f"no runs are started from here: {reason}\n")
         return UNFIT
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until here it may be ended; now runs hang on its answers
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # terminable until here; now runs depend on its answers
     words = Server(orders, answers).serve()
     if words is None:
         return 0
@@ -53,9 +53,9 @@ def main() -> int:
 
 
 def load() -> None:
-    """Imports what runs import, every file that can change their values included, and notes their version.
+    """Imports everything that runs import, with every file of the code version, and records that version.
 
-    A file that is edited later is not what runs from here are made with.
+    Files edited later do not affect the runs started here.
     """
     import timm  # noqa: F401
 
@@ -69,11 +69,11 @@ def load() -> None:
         importlib.import_module(".".join(("mixscope", *(part for part in parts if part != "__init__"))))
     code_version.hold()
     gc.collect()
-    gc.freeze()  # collections in a fork would write to pages that all share
+    gc.freeze()  # collections in a fork would copy shared pages
 
 
 def unfit() -> str:
-    """Why this process may not be forked, "" where it may."""
+    """Why this process must not be forked, "" if it can be."""
     import torch
 
     tasks = Path("/proc/self/task")
@@ -85,7 +85,7 @@ def unfit() -> str:
 
 
 def _check() -> str:
-    """Why a fork cannot compute here, "" where it can: tried once, in one."""
+    """Why a fork cannot compute on this machine, "" if it can; tested once."""
     import torch
 
     child = os.fork()
@@ -105,22 +105,24 @@ def _check() -> str:
 
 
 class Server:
-    """Takes orders and starts runs. orders, answers: descriptors."""
+    """Receives orders and starts runs; `orders` and `answers` are file descriptors."""
 
     def __init__(self, orders: int, answers: int) -> None:
         self.orders, self.answers = orders, answers
-        self.running: dict[int, tuple[int, int]] = {}  # by the pipe that ends with a run: its number and pid
+        self.running: dict[
+            int, tuple[int, int]
+        ] = {}  # number and pid of a run, by the pipe that closes with it
         self.wanted: dict[int, Start] = {}
         self.half, self.ended = b"", False
 
     def serve(self) -> list[str] | None:
-        """Returns None when there is nothing more to do; in a fork, the words of its command."""
+        """Serves orders; returns None at the end, and in a fork the arguments of its command."""
         self._say(ready=True)
         while not self.ended:
             ready, _, _ = select.select([self.orders, *self.running], [], [], LOOK_SECONDS)
             for end in list(self.running):
                 self._over(end, wait=end in ready)
-            # All that was said, before anything is done: an order may have been taken back.
+            # Read all pending input first: an order may have been cancelled.
             while not self.ended and select.select([self.orders], [], [], 0)[0]:
                 self._listen()
             while self.wanted and not self.ended:
@@ -132,7 +134,7 @@ class Server:
 
     def _say(self, **answer: Any) -> None:
         try:
-            os.write(self.answers, json.dumps(answer).encode() + b"\n")  # a pipe takes a short line whole
+            os.write(self.answers, json.dumps(answer).encode() + b"\n")  # short writes to a pipe are atomic
         except BrokenPipeError:
             self.ended = True
 
@@ -154,7 +156,7 @@ class Server:
                             os.killpg(pid, signal.SIGTERM)
 
     def _over(self, end: int, *, wait: bool) -> None:
-        """Tells of a run that has ended. wait: for it, as its pipe has ended, which only it should hold."""
+        """Reports a run that has ended. wait: whether to wait for it, because its pipe was closed."""
         number, pid = self.running[end]
         ended, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
         if ended:
@@ -163,7 +165,7 @@ class Server:
             self._say(number=number, code=os.waitstatus_to_exitcode(status))
 
     def _start(self, number: int, start: Start) -> list[str] | None:
-        """Forks; returns None here, and in the fork the words of its command."""
+        """Forks; returns None here, and in the fork the arguments of its command."""
         prepare(start["words"])
         sys.stdout.flush()
         sys.stderr.flush()
@@ -176,7 +178,7 @@ class Server:
             become(start, its)
             return cast(list[str], start["words"])
         os.close(its)
-        if os.read(mine, 1):  # its session is its own, so that it can be signalled
+        if os.read(mine, 1):  # the fork has its own session and can be signalled
             self.running[mine] = number, pid
             self._say(number=number, pid=pid)
         else:
@@ -186,7 +188,7 @@ class Server:
 
 
 def prepare(words: list[str]) -> None:
-    """Loads the compiled kernels that a run will call; what goes wrong here the run itself will say."""
+    """Loads the compiled kernels of a run; errors are left to the run itself."""
     from mixscope.data import kernels, order
     from mixscope.data.store import Store
     from mixscope.study import config as settings
@@ -204,7 +206,7 @@ def prepare(words: list[str]) -> None:
 
 
 def become(start: Start, alive: int) -> None:
-    """Makes a fork what a fresh process of a run is. alive: the pipe that ends with it."""
+    """Makes a fork equivalent to a new process. alive: the pipe that closes with it."""
     import numpy as np
     import psutil
     import torch
@@ -218,11 +220,11 @@ def become(start: Start, alive: int) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-    # From the system, as in a fresh process; runs draw from streams of their own (rng.py).
+    # From the system, as in a new process; runs use their own random streams (rng.py).
     np.random.seed()
     torch.default_generator.seed()
     me = {"pid": os.getpid(), "born": psutil.Process().create_time(), "host": socket.gethostname()}
-    with suppress(OSError):  # as on a full disk, which the run itself will say
+    with suppress(OSError):  # a full disk, which the run itself will report
         Path(start["log"]).with_suffix(".pid").write_text(json.dumps(me), encoding="utf-8")
     os.write(alive, b".")
 

@@ -7,6 +7,7 @@ code 0; short commands continue and end with their usual exit code.
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from mixscope.errors import Interrupted
@@ -65,6 +66,8 @@ def install() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         elif type(stream) is io.TextIOWrapper:
+            with suppress(OSError):  # who had it before may have written to it
+                stream.flush()
             setattr(
                 sys,
                 name,

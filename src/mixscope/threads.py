@@ -1,14 +1,14 @@
-"""How many threads a process computes with, and how they wait: decided once, before torch is imported.
+"""Number of compute threads of a process, and how they wait; decided once, before torch is imported.
 
-Threads of one operation wait for the slowest of them. Where another program holds one of the cores, the
-thread that has none keeps all others waiting, and those that wait spin on the cores that are there: two
-threads beside one busy program are a tenth as fast as one. So other programs are watched for a moment. On a
-quiet machine nothing is changed; on a busy one threads that wait give their core away soon, every core that
-others use is one thread less, and where a run alone is started some numbers are timed.
+The threads of one operation wait for the slowest. If another program occupies one of the cores, the thread
+without a core delays all others, and waiting threads spin on the remaining cores: two threads beside one busy
+program reach a tenth of the speed of one. Other programs are therefore observed for a moment. On an idle
+machine nothing is changed. On a busy one, waiting threads yield their core early, the number of threads is
+reduced by the cores in use, and a run started alone times several numbers.
 
-A result depends on the number of threads in its last bits. So the number is fixed for as long as a run goes
-on, is recorded, and is what it goes on with after a restart; a study decides once, and keeps that in
-threads.json of its folder. How threads wait changes no result.
+Results depend on the number of threads by rounding. The number is therefore fixed for the whole run,
+recorded, and reused after a restart; a study decides once and keeps the decision in threads.json of its
+folder. How threads wait does not change results.
 """
 
 import json
@@ -23,26 +23,26 @@ import psutil
 from mixscope.atomic import replacing, room_for
 from mixscope.hardware import affinity, cores
 
-BUSY = 0.3  # cores that other programs use at least where a machine counts as busy
-LOOK_SECONDS = 0.2  # how long other programs are watched
+BUSY = 0.3  # cores used by other programs from which on a machine counts as busy
+LOOK_SECONDS = 0.2  # seconds for which other programs are observed
 KEPT = "threads.json"
 COUNT, WHY = "OMP_NUM_THREADS", "MIXSCOPE_THREADS_WHY"
 COUNTS = (COUNT, "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# Threads that wait sleep at once: rounds of spinning (GNU OpenMP), milliseconds (Intel's and LLVM's).
+# Waiting threads sleep at once: spin count (GNU OpenMP), block time in milliseconds (Intel, LLVM).
 SHORT_WAIT = {"GOMP_SPINCOUNT": "100", "KMP_BLOCKTIME": "0"}
 WAITS = (*SHORT_WAIT, "OMP_WAIT_POLICY")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Threads:
-    """A decision.
+    """A decision on threads.
 
     Attributes:
-        count: Of threads; None leaves it to torch, which takes one for each core.
-        why: One sentence without its full stop.
-        busy: Cores that other programs used, None where nobody looked.
-        waits: Environment that says how threads wait; empty where that is left as it is.
-        options: Numbers of threads that are worth being timed; none where there is nothing to choose.
+        count: Number of threads; None leaves it to torch, which takes one per core.
+        why: Reason, one sentence without full stop.
+        busy: Cores used by other programs, None if not observed.
+        waits: Environment variables that set how threads wait; empty for the default.
+        options: Numbers of threads worth timing; empty where there is no choice.
     """
 
     count: int | None
@@ -52,7 +52,7 @@ class Threads:
     options: tuple[int, ...] = ()
 
     def timed(self, rates: Mapping[int, float]) -> "Threads":
-        """The quickest of its options, by images per second; as it is where nothing was timed."""
+        """The fastest of its options, by images per second; unchanged where nothing was timed."""
         if not rates:
             return self
         best = max(rates, key=lambda count: rates[count])
@@ -61,13 +61,13 @@ class Threads:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes it so in a process that has not imported torch."""
+        """Environment variables that apply the decision in a process that has not imported torch."""
         counts = {} if self.count is None else dict.fromkeys(COUNTS, str(self.count))
         return {**counts, WHY: self.why, **self.waits}
 
     @contextmanager
     def settled(self) -> Iterator[None]:
-        """Within the block it is so, in this process and those that it starts."""
+        """Applies the decision during the block, in this process and its children."""
         before = {name: os.environ.get(name) for name in self.environment}
         os.environ.update(self.environment)
         try:
@@ -89,15 +89,15 @@ def decide(
     usual: int | None = None,
     busy: float | None = None,
 ) -> Threads:
-    """How many threads to compute with now, and why.
+    """Decides on the number of threads.
 
     Args:
-        environment: In which OMP_NUM_THREADS, and how threads wait, may be said; None is this process's.
-        begun: The threads of the run that is taken up again, if it is one.
-        allowed: Processors that this process may use by affinity and quotas; None asks the system.
-        there: Processors that it may use by affinity alone, which others may use too; None asks the system.
-        usual: Of them, those that are no second thread of a core; None asks the system.
-        busy: How many of those that are there other programs use; None watches them for a moment.
+        environment: May set OMP_NUM_THREADS, and how threads wait; None takes this process's environment.
+        begun: Number of threads of the run that is resumed, if any.
+        allowed: Processors available by affinity and quotas; None asks the system.
+        there: Processors available by affinity alone, which other programs may use too; None asks the system.
+        usual: Number of those that are physical cores; None asks the system.
+        busy: How many of those are used by other programs; None observes them for a moment.
     """
     given = os.environ if environment is None else environment
     said = given.get(COUNT, "")
@@ -123,20 +123,21 @@ def decide(
 
 
 def used() -> float:
-    """How many of the processors that this process may use other programs use now; it waits meanwhile."""
+    """Number of this process's processors that other programs use now; waits while observing."""
     each = psutil.cpu_percent(interval=LOOK_SECONDS, percpu=True)
     mine = affinity()
     return float(sum(each[number] for number in mine if number < len(each))) / 100
 
 
 def of_study(out: Path, *, now: Callable[[], Threads] = decide) -> Threads:
-    """The cores that a study computes with, as a number of threads: as it was decided when it was first run.
+    """The cores of a study as a number of threads, as decided at its first start.
 
-    Later, its own runs may be what keeps the cores busy, and all of its runs should have as many threads.
+    Later its own runs may be what occupies the cores, and all of its runs should use the same number of
+    threads.
 
     Args:
-        out: The study's folder; nothing is written.
-        now: Decides.
+        out: Folder of the study; nothing is written.
+        now: Makes the decision.
     """
     decided, allowed = now(), cores()
     if os.environ.get(COUNT):
@@ -151,7 +152,7 @@ def of_study(out: Path, *, now: Callable[[], Threads] = decide) -> Threads:
 
 
 def keep(out: Path, decided: Threads) -> None:
-    """Notes in its folder what was decided for a study."""
+    """Writes the decision for a study to its folder."""
     content = json.dumps({"cores": decided.count, "why": decided.why}).encode() + b"\n"
     if not (out / KEPT).exists() and decided.count is not None:
         with room_for(out), replacing(out / KEPT) as file:

@@ -25,12 +25,14 @@ from typing import Any
 
 import numpy as np
 
+from mixscope import tabular
 from mixscope.analysis import ANALYSES, cells, subject
 from mixscope.errors import ConfigError, DataError, unknown
 from mixscope.results import Results, Run, folders
 from mixscope.runs import records
 from mixscope.study.config import RunConfig
 
+SUMMARY_LINES = 10  # of an analysis on a terminal
 SPLITS = ("test", "val", "train")
 QUICKEST, SLOWEST = (
     0.5,
@@ -267,7 +269,26 @@ def _kept(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def lines(what: str, compared: Mapping[str, Any]) -> list[str]:
-    """Formats the result of an analysis as text."""
-    found: list[str] = importlib.import_module(f"mixscope.analysis.{what}").lines(compared)
-    return found
+def summary(what: str, compared: Mapping[str, Any]) -> list[str]:
+    """The gist of what an analysis found, in ten lines at most; all of it is in its summary.md.
+
+    Differences whose interval leaves out 0, those that are clearest first, and what the analysis concludes.
+    """
+    module = importlib.import_module(f"mixscope.analysis.{what}")
+    every: list[str] = module.lines(compared)
+    if len(every) <= SUMMARY_LINES:
+        return every
+    names = getattr(module, "NAMES", {})
+    contrasts = [c for c in compared["contrasts"] if "sentence" in c or c["figure"] in names]
+    clear = [c for c in contrasts if c["low"] is not None and not c["low"] <= 0 <= c["high"]]
+    clear.sort(key=lambda c: (c["high"] - c["low"]) / abs(c["estimate"]))
+    concluded = [f"{a['verdict']:<13} {a['text']}" for a in compared.get("accounts", ())]
+    concluded += [compared["reading"]] if compared.get("reading") else []
+    if not contrasts and not concluded:
+        return [*every[: SUMMARY_LINES - 1], "..."]
+    about = every[0] if "scenes" in compared else cells.about(compared)
+    told = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
+    room = max(0, SUMMARY_LINES - 2 - len(concluded))
+    rows = [[c.get("sentence") or cells.sentence(c, names[c["figure"]]), cells.shown(c, "+")] for c in clear]
+    told += "; the clearest:" if len(rows) > room else ":" if rows else ""
+    return [about, told, *tabular.to_text(rows[:room]), *concluded][:SUMMARY_LINES]

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from mixscope import fonts
 
 TILE, GAP, HEAD, FOOT, SIDE = 132, 8, 34, 34, 92
 INK, FAINT, PAPER = (20, 24, 32), (110, 116, 128), (255, 255, 255)
@@ -55,7 +57,9 @@ def sheet(
     height = HEAD + (TILE + GAP) * len(methods) + FOOT
     page = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(page)
-    font, small = ImageFont.load_default(13), ImageFont.load_default(12)
+    notes = [label, *(column.said for column in columns), *(column.arm for column in columns)]
+    font = fonts.font(13, [*methods.values(), *(column.head for column in columns)])
+    small = fonts.font(12, notes)
     for row, said in enumerate(methods.values()):
         for at, word in enumerate(said.split()):
             pen.text((GAP, HEAD + row * (TILE + GAP) + TILE // 2 - 16 + 16 * at), word, INK, font)
@@ -87,7 +91,7 @@ def sheet(
     return written.getvalue()
 
 
-def _short(pen: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _short(pen: ImageDraw.ImageDraw, text: str, font: fonts.Font) -> str:
     while text and pen.textlength(text, font) > TILE + GAP - 4:
         text = text[:-1]
     return text

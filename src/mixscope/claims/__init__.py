@@ -1,1 +1,1 @@
-"""Is it true: estimates, intervals and verdicts from records alone."""
+"""Estimates, intervals and verdicts on claims, from records alone."""

@@ -1,18 +1,20 @@
-"""Contrasts of experiments of which accuracies are known, or mean and spread, but no predictions by example.
+"""Contrasts of experiments with known accuracies, or mean and spread, but no per-example predictions.
 
-The variance over training seeds is all that such numbers show, so the interval is Welch's (Biometrika 34,
-1947) over seeds and says what more seeds on this test set would give:
+Such values show the variance between training seeds only, so the interval is Welch's (Biometrika 34, 1947)
+over seeds and holds for more seeds on this test set:
 
     V = sum_c w_c^2 s_c^2 / S_c
 
-Another test set would give something else. How much, pairing by example would tell; without it the bound
+Another test set would give another result. By how much can only be estimated with per-example pairing;
+without it, the bound
 
     V + sum_c w_c^2 p_c (1 - p_c) / n_c
 
-takes the examples of every experiment as drawn anew. Where experiments share a test set, which is nearly
-always, it is too wide: up to 3 times the interval that pairs examples (docs/notes/log.md: coverage of both).
+treats the examples of every experiment as independent draws. Experiments nearly always share a test set, and
+then the bound is too wide: up to 3 times the interval that pairs examples (docs/notes/log.md: coverage of
+both).
 
-Everything is a pure function; accuracies are shares in 0 to 1, and estimates carry the unit of their weights.
+All functions are pure; accuracies are fractions in [0, 1], and estimates have the unit of their weights.
 """
 
 import dataclasses
@@ -30,15 +32,15 @@ from mixscope.results import Summary
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracies:
-    """What is known of an experiment's test accuracy without its predictions.
+    """What is known about an experiment's test accuracy without its predictions.
 
     Attributes:
-        accuracy: Mean over seeds, share 0 to 1.
-        sd: Standard deviation over seeds (over S - 1), in the same unit; None where not known.
+        accuracy: Mean over seeds, in [0, 1].
+        sd: Standard deviation over seeds (divisor S - 1), in the same unit; None if unknown.
         n_seeds: Number of runs, S.
-        n_test: Number of test examples; None where not known.
-        seeds: Names of the seeds, as long as `by_seed`; empty where only a mean is known.
-        values: Accuracy of each seed, shares; empty where only a mean is known.
+        n_test: Number of test examples; None if unknown.
+        seeds: Names of the seeds, as long as `by_seed`; empty if only a mean is known.
+        values: Accuracy of each seed, in [0, 1]; empty if only a mean is known.
     """
 
     accuracy: float
@@ -55,8 +57,8 @@ class Accuracies:
         """Accuracies of single runs.
 
         Args:
-            values: Accuracy of each run, shares 0 to 1.
-            seeds: Their seeds; default 0, 1, ... (which pairs nothing).
+            values: Accuracy of each run, in [0, 1].
+            seeds: Their seeds; default 0, 1, ... (not paired with others).
             n_test: Number of test examples.
         """
         given = tuple(map(float, values))
@@ -71,28 +73,28 @@ class Accuracies:
 
     @classmethod
     def of_summary(cls, summary: Summary) -> "Accuracies":
-        """Mean and spread as a table prints them."""
+        """Mean and standard deviation as printed in a table."""
         return cls(accuracy=summary.mean, sd=summary.sd, n_seeds=summary.n_seeds, n_test=summary.n_test)
 
     @cached_property
     def by_seed(self) -> np.ndarray:
-        """Accuracy of each seed, float64 (S,); empty where only a mean is known."""
+        """Accuracy of each seed, float64 (S,); empty if only a mean is known."""
         return np.asarray(self.values, np.float64)
 
     @property
     def binomial(self) -> float | None:
-        """Variance of one run's accuracy over test examples, p (1 - p) / n; None where n is not known."""
+        """Variance of one run's accuracy over test examples, p (1 - p) / n; None if n is unknown."""
         return self.accuracy * (1.0 - self.accuracy) / self.n_test if self.n_test else None
 
     @property
     def logit(self) -> float:
-        """Log-odds of the accuracy, half a hit and half a miss added so that none is infinite."""
+        """Log-odds of the accuracy, with half a hit and half a miss added so that it is finite."""
         p = self._inside
         return math.log(p / (1.0 - p))
 
     @property
     def slope(self) -> float:
-        """How fast the log-odds move with the accuracy."""
+        """Derivative of the log-odds with respect to the accuracy."""
         p = self._inside
         return 1.0 / (p * (1.0 - p))
 
@@ -108,7 +110,7 @@ class Accuracies:
 
 
 def of_sample(sample: Sample) -> Accuracies:
-    """The accuracies of runs whose predictions are known, for contrasts with runs whose are not."""
+    """The accuracies of runs with known predictions, for contrasts with runs without."""
     return Accuracies.of_runs(sample.by_seed.tolist(), sample.seeds, sample.correct.shape[1])
 
 
@@ -147,18 +149,18 @@ def estimate(
     """Welch's estimate of sum_c w_c accuracy_c.
 
     Args:
-        cells: What is known of each experiment.
+        cells: What is known about each experiment.
         weights: Weight of each.
-        paired: Compare seed by seed; every cell then has the same named seeds.
-        new_examples: Add the binomial variance of every cell, for the bound above.
+        paired: Compare seed by seed; requires the same named seeds in every experiment.
+        new_examples: Add the binomial variance of every experiment, for the bound above.
 
     Returns:
-        The estimate. It is conditional on these runs, with the binomial variance alone (infinite where the
-        number of test examples is not known), if the spread over seeds of any cell is not known, or if no
-        cell shows any: then runs were copied or rounded, and 0 is no measurement of their spread.
+        The estimate. It is conditional on these runs, with the binomial variance alone (infinite if the
+        number of test examples is unknown), if the standard deviation of any experiment is unknown, or if all
+        are 0: then runs were copied or rounded, and 0 does not measure the variance between seeds.
 
     Raises:
-        DataError: If `paired` and the cells' seeds are not known or differ.
+        DataError: If `paired` and the seeds are unknown or differ.
     """
     assert len(cells) == len(weights) > 0
     pairs = list(zip(cells, weights, strict=True))
@@ -189,7 +191,7 @@ def estimate(
 
 
 def _sd(values: Sequence[float]) -> float | None:
-    """Over S - 1; exactly 0 for equal values, and None for one."""
+    """Divisor S - 1; exactly 0 for equal values, and None for a single one."""
     if len(values) < 2:
         return None
     return float(np.std(values, ddof=1)) if len(set(values)) > 1 else 0.0

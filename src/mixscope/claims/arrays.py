@@ -1,6 +1,6 @@
-"""The difference between two models from arrays that anyone has: correctness by example, or accuracies.
+"""The difference between two models from arrays: per-example correctness, or accuracies.
 
-For people who trained elsewhere and want one number with an honest interval, without files and studies.
+For models trained elsewhere, without files and studies.
 """
 
 import math
@@ -30,20 +30,20 @@ class ArrayContrast:
     """The difference in accuracy of two models, first minus second.
 
     Attributes:
-        names: How the two are called.
+        names: Names of the two models.
         accuracy: Mean test accuracy of each, percent.
         difference: Percentage points.
         low: Lower end of the interval, percentage points.
         high: Upper end.
-        level: Confidence level of the interval, 0 to 1.
-        p: Two-sided, of no difference; None with one seed.
+        level: Confidence level of the interval, in [0, 1].
+        p: Two-sided p-value of no difference; None with one seed.
         degrees: Degrees of freedom of the t interval.
         seeds: Number of runs of each.
-        examples: Number of test examples; None where not known.
+        examples: Number of test examples; None if unknown.
         paired_examples: Whether both were tested on the same examples, row by row.
-        paired_seeds: Whether seeds were compared one by one.
-        bound: Interval for other test examples too, where examples are not paired; None without `n_test`.
-        caveats: What the interval does not cover, in sentences.
+        paired_seeds: Whether seeds were compared pairwise.
+        bound: Interval that includes other test examples, if examples are not paired; None without `n_test`.
+        caveats: What the interval does not include, in sentences.
     """
 
     names: tuple[str, str]
@@ -63,7 +63,7 @@ class ArrayContrast:
 
     @property
     def statement(self) -> Statement:
-        """What is said of it, as a table row or a sentence."""
+        """The result as a table row or a sentence."""
         one = min(self.seeds) == 1
         method = EXAMPLES_ONLY if one else PAIRED if self.paired_seeds else WELCH
         return Statement(

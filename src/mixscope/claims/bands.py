@@ -1,7 +1,7 @@
-"""What the literature reaches: bands of top-1, as plain data.
+"""Ranges of top-1 accuracy in the literature, as plain data.
 
-A figure outside its band is no error; it is a reason to look. The bands are those of models trained from
-scratch, of published recipes (CutMix, Yun et al., arXiv 1905.04899; OpenMixup's benchmark; CCT, Hassani et
+A value outside its range is not an error but a reason to check. The ranges are for models trained from
+scratch with published recipes (CutMix, Yun et al., arXiv 1905.04899; OpenMixup's benchmark; CCT, Hassani et
 al., 2104.05704; Lee et al., 2112.13492; Wightman et al., 2110.00476), rounded outward to whole points.
 """
 
@@ -12,11 +12,16 @@ from mixscope.findings import Finding
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Band:
-    """Top-1 in percent, both ends included. low: None where the literature gives only what can be reached.
+    """A range of top-1 in percent, both ends included.
 
-    data: "cifar100" or "tiny-imagenet". family: "resnet50" or "vit". mixing: "none", "mixup", "cutmix", or
-    None for whichever. stem: "small" or "imagenet" as in a model's settings, None where it does not matter.
-    recipe: what the models had in common: a message `band-<recipe>` of mixscope/i18n.
+    Attributes:
+        data: "cifar100" or "tiny-imagenet".
+        family: "resnet50" or "vit".
+        mixing: "none", "mixup", "cutmix", or None for any.
+        stem: "small" or "imagenet" as in a model's settings, None for any.
+        recipe: Training recipe: a message `band-<recipe>` of mixscope/i18n.
+        low: Lower end; None if the literature gives only an upper end.
+        high: Upper end.
     """
 
     data: str
@@ -28,11 +33,11 @@ class Band:
     high: float
 
     def holds(self, top1: float) -> bool:
-        """Whether a top-1 in percent lies inside."""
+        """Whether a top-1 in percent is inside."""
         return (self.low is None or self.low <= top1) and top1 <= self.high
 
     def finding(self) -> Finding:
-        """What a reader is told of it."""
+        """The description for readers."""
         recipe = Finding(f"band-{self.recipe}")
         return Finding("band", params={"low": self.low, "high": self.high, "recipe": recipe})
 
@@ -83,7 +88,7 @@ BANDS = (
 
 
 def of(*, data: str, family: str, mixing: str | None = None, stem: str | None = None) -> tuple[Band, ...]:
-    """The bands that may apply; None for what is not known, which then excludes nothing."""
+    """The ranges that may apply; None for an unknown property, which excludes nothing."""
     return tuple(
         band
         for band in BANDS

@@ -1,14 +1,14 @@
-"""The two-way bootstrap: a second opinion on every interval, by resampling instead of by formula.
+"""The two-way bootstrap: a second interval for every contrast, by resampling instead of by formula.
 
-Test examples are drawn with replacement, the same ones for every cell that was tested on them; seeds are
-drawn with replacement within each cell. The two deviations are added, since a study made again would have
+Test examples are drawn with replacement, the same for every experiment tested on them; seeds are drawn with
+replacement within each experiment. The two deviations are added, since a repetition of the study would have
 other examples and other seeds.
 
-Drawn naively, this counts too little and too much: S seeds drawn from S seeds vary too little by
-(S - 1) / S, and which examples a run gets wrong by chance (V_e in contrasts.py) is in both deviations, so it
-would count twice, or three times where both are drawn in one go (Owen, Ann. Appl. Stat. 1, 2007). So the
-deviations of seeds are spread by the one and shrunk by the other. Percentiles know nothing of Student's t
-either: with few seeds the interval is narrower than that of contrasts.py, and not the one to judge by.
+The naive bootstrap is biased in both directions: S seeds drawn from S seeds vary too little by (S - 1) / S,
+and the run-specific errors (V_e in contrasts.py) are part of both deviations, so they would count twice, or
+three times when both are drawn jointly (Owen, Ann. Appl. Stat. 1, 2007). The deviations of seeds are
+therefore rescaled for both. Percentiles do not account for Student's t either: with few seeds the interval is
+narrower than that of contrasts.py, and is not used for verdicts.
 """
 
 import math
@@ -21,14 +21,19 @@ from mixscope import rng
 from mixscope.claims.contrasts import LEVEL, POINTS, Interval, Sample, points
 
 RESAMPLES = 2000
-CHUNK = 100  # resamples at a time, so that their weights of 10,000 examples stay in the cache
+CHUNK = 100  # resamples per chunk, so that their weights of 10,000 examples fit into the cache
 
 
 class Bootstrap:
-    """Resampled accuracies of all cells of a study, drawn once for all its contrasts.
+    """Resampled accuracies of all experiments of a study, drawn once for all contrasts.
 
-    cells: by experiment. Draws have an address: they depend on the seed, the test set and the experiment's
-    name and on nothing else, so that one cell more or less changes no other cell's draws.
+    Draws are counter-based: they depend on the seed, the test set and the experiment's name only, so that
+    adding an experiment does not change the draws of others.
+
+    Args:
+        cells: Correctness by experiment.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
     """
 
     def __init__(self, cells: Mapping[str, Sample], *, resamples: int = RESAMPLES, seed: int = 0) -> None:
@@ -42,10 +47,14 @@ class Bootstrap:
     def interval(
         self, weights: Mapping[str, float], *, paired: bool = False, level: float = LEVEL
     ) -> Interval:
-        """Percentiles of the contrast in percentage points. weights: by experiment.
+        """Percentile interval of a contrast in percentage points.
 
-        paired: the same seeds are drawn in every cell; all of them must have the same seeds. With one seed in
-        any cell the interval is conditional on these checkpoints, as that of contrasts.py.
+        With one seed in any experiment the interval is conditional on these checkpoints, as in contrasts.py.
+
+        Args:
+            weights: Weights by experiment.
+            paired: Draw the same seeds in every experiment; all must have the same seeds.
+            level: Confidence level.
         """
         cells = [self._cells[name] for name in weights]
         found = points(cells, list(weights.values()), paired=paired)
@@ -60,9 +69,9 @@ class Bootstrap:
         return Interval(estimate=found.value, low=float(low), high=float(high), level=level)
 
     def _resample(self, test: str, cells: Mapping[str, Sample]) -> dict[str, np.ndarray]:
-        """The accuracy of every cell on each resample of the examples, float64 (resamples,) by experiment.
+        """Accuracies by experiment on each resample of the examples, float64 (resamples,).
 
-        Sums of whole numbers are exact in float32 below 2^24, in whatever order they are added.
+        Sums of integers are exact in float32 below 2^24, in any order.
         """
         hits = np.stack([c.correct.sum(axis=0, dtype=np.float32) for c in cells.values()])
         n = hits.shape[1]
@@ -72,12 +81,12 @@ class Bootstrap:
             size = min(CHUNK, self._resamples - start)
             who = draws.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
             counts = np.bincount(who.ravel(), minlength=size * n).reshape(size, n)
-            # Not `@`: the threads of BLAS wait for each other where a training run has the cores.
+            # Not `@`: BLAS threads wait for each other while a training run occupies the cores.
             found[:, start : start + size] = np.einsum("cn,rn->cr", hits, counts.astype(np.float32))
         return {name: found[i] / (n * len(c.seeds)) for i, (name, c) in enumerate(cells.items())}
 
     def _seeds(self, name: str, paired: bool) -> np.ndarray:
-        """How far the mean over drawn seeds lies from that of all, spread as above, float64 (resamples,)."""
+        """Deviation of the mean over drawn seeds from that of all, rescaled, float64 (resamples,)."""
         accuracies = self._cells[name].by_seed
         size = len(accuracies)
         draws = rng.generator(self._seed, "bootstrap", 1, _address("paired" if paired else name))

@@ -1,10 +1,10 @@
-"""Gain against budget: the contrasts of a study at every epoch that its runs recorded.
+"""Gain against training budget: the contrasts of a study at every recorded epoch.
 
-Whether an arm pays may hang on how long one trains. Records keep accuracies of every epoch, not predictions,
-so these intervals count seeds only and are narrower than those of a verdict; nothing is judged by them. The
-learning rate of an early epoch is still high: this is not what a shorter run would end with.
+The gain of an augmentation may depend on training time. Records contain accuracies of every epoch, not
+predictions, so these intervals include seeds only and are narrower than those of verdicts; no verdict is
+based on them. The learning rate of an early epoch is still high: the value is not that of a shorter training.
 
-Runs that are still going count as far as they have come. At each epoch those seeds count that every cell has.
+Running runs are included up to their current epoch; at each epoch the seeds count that every experiment has.
 """
 
 import math
@@ -19,7 +19,14 @@ from mixscope.results import Results, Run
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """A contrast after one epoch, in percentage points. low, high: 95%, from seeds only; None with one."""
+    """A contrast after one epoch, in percentage points.
+
+    Attributes:
+        epoch: Epoch.
+        by_seed: The contrast of each seed.
+        low: Lower end of the 95 % interval, from seeds only; None with one seed.
+        high: Upper end.
+    """
 
     epoch: int
     by_seed: Mapping[int, float]
@@ -34,9 +41,13 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """A contrast after every epoch, in order. claim: "" where it is none of the study's.
+    """A contrast after every epoch, in order.
 
-    split: "val", or "test" where nothing is held out for validation.
+    Attributes:
+        claim: Id of the claim; "" if it is not a claim of the study.
+        stratum: Levels of the other factors.
+        split: "val", or "test" without a validation split.
+        points: The epochs.
     """
 
     claim: str
@@ -46,12 +57,12 @@ class Budget:
 
     @property
     def seeds(self) -> list[int]:
-        """Those of any epoch."""
+        """Seeds of any epoch."""
         return sorted({seed for point in self.points for seed in point.by_seed})
 
 
 def follow(results: Results) -> list[Budget]:
-    """Every contrast that a study claims, where all of its cells have recorded an epoch."""
+    """Every contrast claimed by a study for which all experiments have recorded an epoch."""
     found = []
     for claim in results.claims:
         for stratum in claim.strata(results.factors):
@@ -69,7 +80,7 @@ def of(
     stratum: Mapping[str, str],
     paired: bool = False,
 ) -> Budget | None:
-    """One contrast; None before all of its cells have recorded an epoch. weights: by experiment."""
+    """One contrast; None before all of its experiments have recorded an epoch. weights: by experiment."""
     for split in ("val", "test"):
         curves = {
             name: {run.seed: curve for run in results.runs_of(name) if (curve := _curve(run, split))}
@@ -108,8 +119,10 @@ def _point(
 def _half(
     accuracies: Mapping[str, np.ndarray], each: np.ndarray, weights: Mapping[str, float], paired: bool
 ) -> float | None:
-    """Half of a contrast's 95% interval from accuracies of seeds, float (S,) by experiment; `each`: the
-    contrast of each seed. Without pairing this is Welch's interval. None with one seed."""
+    """Half width of a contrast's 95 % interval from accuracies of seeds, float (S,) by experiment.
+
+    `each` is the contrast of each seed. Without pairing this is Welch's interval. None with one seed.
+    """
     size = len(each)
     if size < 2:
         return None
@@ -123,6 +136,6 @@ def _half(
 
 
 def _curve(run: Run, split: str) -> dict[int, float]:
-    """Top-1 in percent by epoch; empty where the split was not judged along the way."""
+    """Top-1 in percent by epoch; empty if the split was not evaluated during training."""
     rows = {row["epoch"]: row.get(f"{split}_top1") for row in run.epochs}
     return {epoch: top1 for epoch, top1 in rows.items() if top1 is not None}

@@ -1,7 +1,7 @@
-"""Estimates and intervals of a contrast: a weighted sum of the accuracies of cells.
+"""Estimates and intervals of a contrast: a weighted sum of the accuracies of experiments.
 
-A cell is one experiment, trained with several seeds and tested on the same examples. Two things would come
-out otherwise if the study were made again: the seeds and the test examples. Both are counted:
+A cell is one experiment, trained with several seeds and tested on the same examples. Two sources of variance
+are counted, the seeds and the test examples (Bouthillier et al. 2021, arXiv 2103.03098):
 
     delta_i   = sum_c w_c mean_s y_csi                   the contrast on example i
     V_example = Var_i(delta_i) / n
@@ -9,22 +9,21 @@ out otherwise if the study were made again: the seeds and the test examples. Bot
     V_e       = sum_c w_c^2 mean_i(s_ci^2) / (S_c n)     s_ci^2: variance over seeds of example i
     V         = max(V_example, V_seed + V_example - V_e)
 
-V_e is what both of the others contain: which examples a run gets wrong by chance. The interval is Student's
-with
+V_e is contained in both of the others: the run-specific errors. The interval is Student's with
 
     df = U V / sum_c (v_c^2 / (S_c - 1))                 U = max(V_seed, V_e), v_c the terms of V_seed
 
-degrees of freedom, not fewer than the least S_c - 1 and not more than those of the examples. U is the part of
-V that comes from seeds; U^2 in place of U V would be its degrees of freedom after Welch (Biometrika 34, 1947)
-and Satterthwaite (Biometrics 2, 1946). The rest comes from thousands of examples, so the whole has more:
-after Satterthwaite V^2. That is too many where two degrees carry the most (coverage 0.921 of a nominal 0.95),
-so the factor is V / U instead of (V / U)^2 (0.934; docs/notes/log.md). With V = U the three are the same.
+degrees of freedom, at least the smallest S_c - 1 and at most those of the examples. U is the part of V due to
+seeds; U^2 in place of U V would be its degrees of freedom after Welch (Biometrika 34, 1947) and Satterthwaite
+(Biometrics 2, 1946). The rest is estimated from thousands of examples, so the whole has more: V^2 after
+Satterthwaite. That is too many where two degrees dominate (coverage 0.921 at nominal 0.95), so the factor is
+V / U instead of (V / U)^2 (0.934; docs/notes/log.md). For V = U all three are equal.
 
-Cells are always paired by test example. They are paired by seed only where the study says so before it runs:
+Cells are always paired by test example. They are paired by seed only if the study declares it before it runs:
 then the contrast of each seed is one observation, with S - 1 degrees of freedom.
 
-Everything is a pure function of arrays; accuracies are shares in 0 to 1, and estimates carry the unit of
-their weights: weights times 100 make percentage points.
+All functions are pure; accuracies are fractions in [0, 1], and estimates have the unit of their weights:
+weights times 100 give percentage points.
 """
 
 import dataclasses
@@ -43,7 +42,7 @@ LEVEL, NARROW = 0.95, 0.90
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """Of one contrast, in percentage points or in logits."""
+    """An interval of one contrast, in percentage points or in logits."""
 
     estimate: float
     low: float
@@ -51,12 +50,12 @@ class Interval:
     level: float = LEVEL
 
     def inside(self, margin: float) -> bool:
-        """Whether all of it lies strictly within (-margin, margin), in its own unit."""
+        """Whether the interval is strictly within (-margin, margin), in its own unit."""
         return -margin < self.low and self.high < margin
 
 
 class Seeded(Protocol):
-    """What is known of an experiment by seed: correctness, or accuracies alone."""
+    """What is known about an experiment by seed: correctness, or accuracies alone."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -72,10 +71,12 @@ class Seeded(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """What the runs of one cell got right.
+    """Per-example correctness of the runs of one experiment.
 
-    correct: bool or float (S, n), a row for each seed, a column for each test example. seeds: whose rows they
-    are. test: names the test set; cells with the same name are aligned by example.
+    Attributes:
+        correct: bool or float (S, n), one row per seed, one column per test example.
+        seeds: Seed of each row.
+        test: Name of the test set; cells with the same name are aligned by example.
     """
 
     correct: np.ndarray
@@ -115,24 +116,24 @@ class Sample:
 
     @cached_property
     def residual(self) -> float:
-        """The mean over examples of their variance over seeds; 0 with one seed, which shows none."""
+        """Mean over examples of their variance over seeds; 0 with one seed, where it is unknown."""
         if len(self.seeds) == 1:
             return 0.0
-        if self.correct.dtype == np.bool_:  # the variance of S zeros and ones
+        if self.correct.dtype == np.bool_:  # variance of S zeros and ones
             p, size = self.by_example, len(self.seeds)
             return float((p * (1.0 - p)).mean() * size / (size - 1))
         return float(self.correct.var(axis=0, ddof=1, dtype=np.float64).mean())
 
     @property
     def logit(self) -> float:
-        """log-odds of the accuracy, half a hit and half a miss added so that none is infinite."""
+        """Log-odds of the accuracy, with half a hit and half a miss added so that it is finite."""
         n = self.correct.size
         hits = self.accuracy * n
         return math.log((hits + 0.5) / (n - hits + 0.5))
 
     @property
     def slope(self) -> float:
-        """How fast the log-odds move with the accuracy, at the same corrected accuracy."""
+        """Derivative of the log-odds with respect to the accuracy, at the same corrected accuracy."""
         n = self.correct.size
         p = (self.accuracy * n + 0.5) / (n + 1.0)
         return 1.0 / (p * (1.0 - p))
@@ -145,11 +146,18 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """A contrast with the parts of its variance, in the unit of its weights.
+    """A contrast with the components of its variance, in the unit of its weights.
 
-    examples: V_example; examples_df: its degrees of freedom. seeds: V_seed of each cell (of the whole
-    contrast when paired); seeds_df: of each. residual: V_e. With one seed in any cell there is no V_seed:
-    the estimate is then conditional on these checkpoints.
+    With one seed in any cell V_seed is unknown, and the estimate is conditional on these checkpoints.
+
+    Attributes:
+        value: The estimate.
+        examples: V_example.
+        examples_df: Its degrees of freedom.
+        seeds: V_seed of each cell (of the whole contrast when paired).
+        seeds_df: Degrees of freedom of each.
+        residual: V_e.
+        conditional: Whether it is conditional on these checkpoints.
     """
 
     value: float
@@ -162,49 +170,52 @@ class Estimate:
 
     @property
     def from_seeds(self) -> float:
-        """The part of the variance that more seeds would lower, U above; 0 where one seed shows none."""
+        """The part of the variance that more seeds would reduce, U above.
+
+        0 with one seed, where it is unknown.
+        """
         return 0.0 if self.conditional else min(max(math.fsum(self.seeds), self.residual), self.variance)
 
     @property
     def from_examples(self) -> float:
-        """The part of the variance that more seeds would leave."""
+        """The part of the variance that more seeds would not reduce."""
         return self.variance - self.from_seeds
 
     @property
     def variance(self) -> float:
-        """Of the estimate, in its unit squared, from seeds and from examples, none counted twice."""
+        """Variance of the estimate in its unit squared, from seeds and examples without double counting."""
         return max(self.examples, math.fsum(self.seeds) + self.examples - self.residual)
 
     @property
     def standard_error(self) -> float:
-        """Root of the variance, in the unit of the estimate."""
+        """Standard error in the unit of the estimate."""
         return math.sqrt(self.variance)
 
     @property
     def seed_share(self) -> float | None:
-        """The part of the variance that comes from seeds, 0 to 1; None where one seed shows none."""
+        """The fraction of the variance due to seeds, in [0, 1]; None with one seed, where it is unknown."""
         return None if self.conditional or self.variance == 0 else self.from_seeds / self.variance
 
     @property
     def degrees(self) -> float:
-        """Effective degrees of freedom, at most those of the examples; those where nothing varies."""
+        """Effective degrees of freedom, at most those of the examples, which also hold if nothing varies."""
         return degrees(self.variance, self.from_seeds, self.seeds, self.seeds_df, self.examples_df)
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """The two-sided t interval of that level, 0 to 1, with `degrees` degrees of freedom."""
+        """The two-sided t interval of that level, in [0, 1], with `degrees` degrees of freedom."""
         half = t_factor(level, self.degrees) * self.standard_error
         return Interval(estimate=self.value, low=self.value - half, high=self.value + half, level=level)
 
     def p_above(self, bound: float = 0.0) -> float:
-        """One-sided: how likely so high an estimate would be if the truth were `bound`."""
+        """One-sided p-value: probability of so high an estimate if the true value were `bound`."""
         return self._tail(self.value - bound)
 
     def p_below(self, bound: float = 0.0) -> float:
-        """One-sided: how likely so low an estimate would be if the truth were `bound`."""
+        """One-sided p-value: probability of so low an estimate if the true value were `bound`."""
         return self._tail(bound - self.value)
 
     def p_equivalent(self, margin: float) -> float:
-        """Two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): the larger p."""
+        """Two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): the larger p-value."""
         return max(self.p_above(-margin), self.p_below(margin))
 
     def _tail(self, distance: float) -> float:
@@ -218,15 +229,15 @@ def degrees(
 ) -> float:
     """Effective degrees of freedom of a variance of which `from_seeds` comes from these terms, as above.
 
-    Not fewer than the term that has fewest, as Satterthwaite's never are: arms that share their seeds' draws
-    move together, so that V_e, which is reckoned for arms that do not, can take V below the terms.
+    Not less than those of the term with fewest, as with Satterthwaite: experiments with common random numbers
+    are correlated, so that V_e, which assumes independence, can reduce V below the terms.
     """
     below = sum(v * v / df for v, df in zip(terms, terms_df, strict=True))
     return min(max(from_seeds * variance / below, min(terms_df)), most) if below and variance else most
 
 
 def t_factor(level: float, degrees: float) -> float:
-    """How many standard errors a two-sided interval of that level reaches, by Student's t."""
+    """Half width of a two-sided t interval of that level, in standard errors."""
     return float(stats.t.ppf(0.5 + level / 2, degrees))
 
 
@@ -238,18 +249,18 @@ def mean(
     level: float = LEVEL,
     trials: int | None = None,
 ) -> Interval:
-    """The interval of one cell's mean, which lies between `low` and `high` as each of its values does.
+    """The interval of one experiment's mean, whose values are between `low` and `high`.
 
-    Student's, as of a contrast, cut at the bounds. Where all values lie at one bound nothing varies and
-    Student's has no width; then the exact one of so many examples (Clopper and Pearson, Biometrika 26, 1934),
-    to which values between the bounds, of equal mean, would come more rarely.
+    Student's, as for a contrast, truncated at the bounds. If all values are equal to one bound, Student's
+    interval has no width; then it is the exact interval of this number of examples (Clopper and Pearson,
+    Biometrika 26, 1934), which is conservative for values between the bounds.
 
     Args:
-        sample: Values of a cell; a share or an accuracy lies in 0 to 1.
-        low: Their lower bound.
-        high: Their upper bound; may be infinite.
-        level: Confidence level, 0 to 1.
-        trials: Number of examples that the exact interval counts; all of them by default.
+        sample: Values of an experiment; a fraction or an accuracy is in [0, 1].
+        low: Lower bound of the values.
+        high: Upper bound of the values; may be infinite.
+        level: Confidence level, in [0, 1].
+        trials: Number of examples of the exact interval; all of them by default.
     """
     found = estimate([sample], [1.0]).interval(level)
     reach = (high - low) * (1.0 - (0.5 - level / 2.0) ** (1.0 / (trials or sample.n_test)))
@@ -266,18 +277,25 @@ def points(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = 
 
 
 def logits(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
-    """The contrast of log-odds. Its variance is that of the contrast whose weights are multiplied by the
-    slope of the log-odds at each cell's accuracy (delta method), so that both scales share one formula."""
+    """The contrast of log-odds.
+
+    Its variance is that of the contrast whose weights are multiplied by the slope of the log-odds at each
+    cell's accuracy (delta method), so that both scales share one formula.
+    """
     found = estimate(cells, [w * c.slope for c, w in zip(cells, weights, strict=True)], paired=paired)
     value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
     return dataclasses.replace(found, value=value)
 
 
 def estimate(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
-    """sum_c w_c accuracy_c with the parts of its variance, as above.
+    """sum_c w_c accuracy_c with the components of its variance, as above.
 
-    Cells with different test sets share no examples, so each set has a V_example of its own and they add.
-    paired: every cell must have the same seeds; the contrast of one seed is then one observation.
+    Cells with different test sets share no examples, so each set has its own V_example, and they add.
+
+    Args:
+        cells: The experiments.
+        weights: Weight of each.
+        paired: Every cell must have the same seeds; the contrast of one seed is one observation.
     """
     assert len(cells) == len(weights) > 0
     if paired:
@@ -343,12 +361,12 @@ def common_seeds(cells: Sequence[Seeded]) -> tuple[int, ...]:
 
 
 def shared(cells: Sequence[Seeded], weights: Sequence[float]) -> float | None:
-    """The share of the variance over seeds that pairing by seed takes off.
+    """The fraction of the variance over seeds that pairing by seed removes.
 
-    It is 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2. For two arms that vary equally much this is Pearson's
-    correlation of their accuracies over seeds. It is negative where arms move against each other, down to 1
-    less the number of cells, and then the unpaired interval is too narrow. None with fewer than 3 common
-    seeds, or when nothing varies.
+    It is 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2. For two experiments with equal variance this is
+    Pearson's correlation of their accuracies over seeds. It is negative (at least 1 minus the number of
+    cells) where experiments are negatively correlated, and then the unpaired interval is too narrow. None
+    with fewer than 3 common seeds, or if nothing varies.
     """
     seeds = common_seeds(cells)
     if len(seeds) < 3:
@@ -361,7 +379,10 @@ def shared(cells: Sequence[Seeded], weights: Sequence[float]) -> float | None:
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
-    """Holm's adjusted p (Scand. J. Statist. 6, 1979): the family-wise level that would just reject each."""
+    """Holm-adjusted p-values (Scand.
+
+    J. Statist. 6, 1979): the smallest family-wise level that rejects each.
+    """
     found: dict[str, float] = {}
     largest = 0.0
     for rank, key in enumerate(sorted(p, key=lambda k: (p[k], k))):

@@ -1,4 +1,4 @@
-"""Which experiments still need seeds: a study that is run look by look stops what no open claim needs."""
+"""Which experiments still need seeds: a study run look by look stops those that no open claim needs."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,13 @@ from mixscope.runs import records
 from mixscope.study import matrix
 from mixscope.study.matrix import Study
 
-# What more seeds can mend; every other gate stays whatever is run.
+# Gates that more seeds can lift; all others stay.
 MENDED = {"seeds", "unfinished", "holm", "needs", "scales"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """Where the claims of a study stand at a look.
+    """Status of a study's claims at a look.
 
     Attributes:
         settled: Verdicts of the claims that need no more seeds, by claim.
@@ -33,12 +33,12 @@ class Standing:
 
     @property
     def experiments(self) -> set[str]:
-        """Experiments that some open claim needs."""
+        """Experiments needed by any open claim."""
         return {name for names in self.needed.values() for name in names}
 
 
 def standing(verdicts: Sequence[Verdict]) -> Standing:
-    """Which claims are open, and what they need. Estimates and secondary claims keep nothing running."""
+    """Which claims are open, and what they need. Estimates and secondary claims do not keep runs going."""
     settled, stuck, needed = {}, {}, {}
     for verdict in verdicts:
         if verdict.secondary or verdict.expect == "none":
@@ -54,14 +54,14 @@ def standing(verdicts: Sequence[Verdict]) -> Standing:
         else:
             reasons = [g for r in verdict.readings for g in r.gates]
             stuck[verdict.claim] = tuple(dict.fromkeys(reasons))
-    if not any(needed.values()):  # what is left waits for claims that are settled or stuck
+    if not any(needed.values()):  # the remaining claims wait for settled or stuck ones
         stuck |= dict.fromkeys(needed, ("it needs a claim that is not open",))
         needed = {}
     return Standing(settled=settled, stuck=stuck, needed=needed)
 
 
 def _open(reading: Reading) -> bool:
-    """Whether more seeds may settle a reading that its own interval, or the correction, leaves open."""
+    """Whether more seeds may settle a reading left open by its interval or the correction."""
     if not set(reading.gate_kinds) <= MENDED:
         return False
     if reading.verdict == MISSING:
@@ -72,7 +72,7 @@ def _open(reading: Reading) -> bool:
 
 
 def extended(study: Study) -> Study:
-    """The study with as many seeds as its last look asks for: those listed, then the next whole numbers.
+    """The study with as many seeds as its last look requires: those listed, then the next integers.
 
     Raises:
         ConfigError: If the study declares no looks.
@@ -91,7 +91,7 @@ def extended(study: Study) -> Study:
 
 
 def lines(now: Standing) -> Iterator[str]:
-    """Where claims stand, a line each."""
+    """Formats the status of claims, one line each."""
     for claim, verdict in now.settled.items():
         yield f"decided   {claim}  {verdict}"
     for claim, reasons in now.stuck.items():
@@ -101,7 +101,7 @@ def lines(now: Standing) -> Iterator[str]:
 
 
 def saved(study: Study, out: Path, seeds: int) -> str:
-    """What stopping early saved of the runs that the last look would have asked for."""
+    """Describes the runs saved by stopping before the last look."""
     planned = study.expand(seeds=seeds)
     begun = [run for run in planned if records.is_run(out / run.directory)]
     took = [

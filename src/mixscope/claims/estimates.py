@@ -1,7 +1,9 @@
-"""Contrasts of whatever is known of each experiment: correctness by example, accuracies, mean and spread.
+"""Contrasts with the most detailed data known for all experiments.
 
-Where every experiment has correctness by example, examples are paired (contrasts.py). Where one has not, all
-are reduced to their accuracies (accuracies.py), and the interval is of more seeds on this test set.
+Per-example correctness, accuracies, or summaries.
+
+If every experiment has per-example correctness, examples are paired (contrasts.py). Otherwise all are reduced
+to their accuracies (accuracies.py), and the interval holds for more seeds on this test set.
 """
 
 import dataclasses
@@ -13,22 +15,22 @@ from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.contrasts import Estimate, Sample
 
 Known = Sample | Accuracies
-TEST_SIZE = 10_000  # of a test set that nobody told the size of, where only its examples are counted
+TEST_SIZE = 10_000  # assumed size of a test set if it is needed and unknown
 
 
 def by_example(cells: Sequence[Known]) -> list[Sample] | None:
-    """The cells where all have correctness by example, else None."""
+    """The experiments if all have per-example correctness, else None."""
     found = [cell for cell in cells if isinstance(cell, Sample)]
     return found if len(found) == len(cells) else None
 
 
 def reduced(cells: Sequence[Known]) -> list[Accuracies]:
-    """What is known of every cell's accuracies."""
+    """The accuracies of every experiment."""
     return [accuracies.of_sample(cell) if isinstance(cell, Sample) else cell for cell in cells]
 
 
 def points(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
-    """The contrast in percentage points, by the finest that is known of all cells."""
+    """The contrast in percentage points, from the most detailed data known for all experiments."""
     whole = by_example(cells)
     if whole is not None:
         return contrasts.points(whole, weights, paired=paired)
@@ -36,9 +38,10 @@ def points(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = F
 
 
 def unassumed(cells: Sequence[Known], weights: Sequence[float]) -> Estimate:
-    """The contrast in percentage points, nothing assumed of the test set.
+    """The contrast in percentage points, without assuming a test set size.
 
-    Its variance is infinite where no spread over seeds is known and the number of test examples is not.
+    Its variance is infinite if neither a standard deviation over seeds nor the number of test examples is
+    known.
     """
     whole = by_example(cells)
     if whole is not None:
@@ -47,7 +50,7 @@ def unassumed(cells: Sequence[Known], weights: Sequence[float]) -> Estimate:
 
 
 def logits(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
-    """The contrast of log-odds, by the finest that is known of all cells."""
+    """The contrast of log-odds, from the most detailed data known for all experiments."""
     whole = by_example(cells)
     if whole is not None:
         return contrasts.logits(whole, weights, paired=paired)
@@ -55,11 +58,11 @@ def logits(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = F
 
 
 def bound(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate | None:
-    """The wider estimate, in percentage points, that counts other test examples too.
+    """The wider estimate, in percentage points, that includes other test examples.
 
     Returns:
-        None where examples are paired, where no spread over seeds is known, and where a number of test
-        examples is not.
+        None if examples are paired, or if a standard deviation over seeds or a number of test examples is
+        unknown.
     """
     if by_example(cells) is not None:
         return None
@@ -71,7 +74,7 @@ def bound(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = Fa
 
 
 def size_assumed(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> bool:
-    """Whether only test examples are counted and their number is not known, so that it is `TEST_SIZE`."""
+    """Whether only test examples are included, and their number is unknown and assumed to be `TEST_SIZE`."""
     if by_example(cells) is not None:
         return False
     return not math.isfinite(accuracies.points(reduced(cells), weights, paired=paired).variance)

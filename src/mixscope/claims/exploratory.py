@@ -1,8 +1,8 @@
 """Results without claims: every gain over the baseline and every difference of gains, with intervals.
 
-Nothing was written down before these runs, so nothing is confirmed: p-values are two-sided, corrected by Holm
-over all that is shown, and every verdict is exploratory. `new_claims` turns the same contrasts into a claims
-file, to be edited before the next results come.
+Nothing was claimed before these runs, so nothing is confirmed: p-values are two-sided and Holm-corrected over
+all shown contrasts, and every verdict is exploratory. `new_claims` writes the same contrasts to a claims
+file, to be edited before new results are known.
 """
 
 import dataclasses
@@ -32,23 +32,25 @@ LEVEL = 0.05  # two-sided, after Holm
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explored:
-    """One contrast that nothing was claimed of.
+    """One contrast without a claim.
 
     Attributes:
-        contrast: What is compared, and in which stratum.
+        contrast: The contrast and its stratum.
         estimate: Percentage points; None without finished runs.
-        interval: 95 % interval in percentage points, over seeds; where no spread over seeds is known (`p` is
-            None) over test examples only. None where neither is known.
-        bound: Where examples are not paired, the interval that counts other test examples too.
-        seeds: Number of runs of the experiment that has fewest, and of the one that has most.
-        p: Two-sided; None with one seed.
-        p_holm: After Holm over all contrasts that are shown.
-        verdict: "better" or "worse" (of the augmentation, or of the first model's gain) where p_holm is at
-            most 0.05, "undecided", "no-verdict" (one seed shows no spread) or "missing".
-        examples_paired: Whether predictions by example were compared.
-        seeds_needed: For 80 % power at the observed variance, where it is undecided; None beyond 1,000.
-        tipping_sd: Without a spread, the standard deviation between runs, in percentage points, that would
-            take the interval to 0; None where test examples alone do. Their number counts where it is known.
+        interval: 95 % interval in percentage points, over seeds; over test examples only if no standard
+            deviation over seeds is known (`p` is None). None if neither is known.
+        bound: If examples are not paired, the interval that includes other test examples.
+        seeds: Smallest and largest number of runs of its experiments.
+        p: Two-sided p-value; None with one seed.
+        p_holm: p-value after Holm's correction over all shown contrasts.
+        verdict: "better" or "worse" (of the augmentation, or of the first model's gain) if p_holm is at most
+            0.05, "undecided", "no-verdict" (one seed) or "missing".
+        examples_paired: Whether per-example predictions were compared.
+        seeds_needed: Number of seeds for 80 % power at the observed variance, if undecided; None beyond
+            1,000.
+        tipping_sd: Without variance between seeds, the standard deviation between runs, in percentage points,
+            that would extend the interval to 0; None if test examples alone do. Their number counts if it is
+            known.
         missing: Experiments without a finished run.
     """
 
@@ -67,7 +69,7 @@ class Explored:
 
     @property
     def statement(self) -> Statement:
-        """What is said of it, as a table row or a sentence."""
+        """The result as a table row or a sentence."""
         found, of_gains = self.contrast, self.contrast.kind == OF_GAINS
         stratum = ", ".join(v for v in found.stratum.values() if v != found.model)
         model = found.model or ""
@@ -120,10 +122,10 @@ class Explored:
 
 
 def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]:
-    """Every gain over the baseline, then every difference of gains, in every stratum.
+    """Estimates every gain over the baseline, then every difference of gains, in every stratum.
 
     Args:
-        results: With an augmentation and its baseline among the roles.
+        results: Results whose roles include an augmentation and its baseline.
         checkpoint: "last" or "selected"; "last" for models trained elsewhere.
 
     Raises:
@@ -210,11 +212,11 @@ def _judged(one: Explored, p_holm: float | None) -> Explored:
 
 
 def new_claims(results: Results, *, margin: float = 1.0) -> str:
-    """A claims file with every gain and difference of gains, to be edited before the next results come.
+    """A claims file with every gain and difference of gains, to be edited before new results are known.
 
     Args:
-        results: What is there; it says which factors and levels there are, not what is claimed.
-        margin: Percentage points that matter, for every claim.
+        results: Results that define factors and levels, not the claims.
+        margin: Margin of every claim in percentage points.
 
     Raises:
         DataError: If there is no baseline.
@@ -258,22 +260,22 @@ def _key(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quoted for YAML, whatever the text; JSON's strings are YAML's."""
+    """Quotes text for YAML, of which JSON strings are a subset."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def corrected(found: Sequence[Explored]) -> Finding:
-    """That nothing was claimed, and over how many contrasts p is corrected."""
+    """The finding that nothing was claimed, and over how many contrasts p is corrected."""
     return Finding("judge-exploratory", params={"tests": sum(one.p is not None for one in found)})
 
 
 def heading(found: Sequence[Explored], lang: str = "en") -> str:
-    """The same in a sentence."""
+    """The same as a sentence."""
     return i18n.render(corrected(found), lang)
 
 
 def to_text(found: Sequence[Explored], lang: str = "en") -> list[str]:
-    """Lines for a terminal: name, estimate, interval, that of other test examples too, seeds, verdict."""
+    """Lines for a terminal: name, estimate, interval, bound, seeds, verdict."""
     heads = ("explored-estimate", "explored-interval", "explored-bound", "explored-seeds", "explored-verdict")
     rows: list[tuple[str, ...]] = [("", *(i18n.message(head, lang) for head in heads))]
     for one in found:

@@ -1,6 +1,6 @@
-"""What caps a verdict, as data: a kind and a finding, whose text stands in the catalogues of i18n.
+"""Gates: reasons that cap a verdict, as data. Their texts are in the catalogues of i18n.
 
-A gate never makes a verdict better: it says why what an interval alone would say is not said.
+A gate never improves a verdict: it explains why the result of the interval alone is not reported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,6 @@ from mixscope.claims.rules import NEGLIGIBLE, REFUTED, SUPPORTED
 from mixscope.findings import Finding
 
 FEWEST_SEEDS = 3
-# Kinds, each one word; the report has a phrase for each.
-GATES = (
-    *("seeds", "unfinished", "failed", "claims", "plan", "copied", "settings", "code", "data"),
-    *("checkpoint", "health", "scales", "holm", "needs"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +20,9 @@ class Gate:
     """One reason why a verdict is capped.
 
     Attributes:
-        kind: One of `GATES`.
-        finding: What was found.
+        kind: "seeds", "unfinished", "failed", "claims", "plan", "copied", "settings", "code", "data",
+            "checkpoint", "health", "scales", "holm" or "needs"; the report has a phrase for each.
+        finding: The observation.
     """
 
     kind: str
@@ -34,7 +30,7 @@ class Gate:
 
     @property
     def sentence(self) -> str:
-        """In English."""
+        """The finding in English."""
         return i18n.render(self.finding)
 
 
@@ -44,19 +40,19 @@ def gate(kind: str, code: str, **params: object) -> Gate:
 
 
 def few(seeds: int) -> list[Gate]:
-    """Fewer than three seeds."""
+    """Gate for fewer than three seeds."""
     if seeds >= FEWEST_SEEDS:
         return []
     return [gate("seeds", "too-few-seeds", seeds=seeds, needed=FEWEST_SEEDS)]
 
 
 def unfinished(look: Look, states: Mapping[str, Sequence[str]], ended: Sequence[str]) -> list[Gate]:
-    """Planned runs that have not ended, or were deleted.
+    """Gate for planned runs that have not ended, or were deleted.
 
     Args:
-        look: The first that is not reached.
-        states: Of the runs of each experiment that count at this look.
-        ended: States of runs that have ended.
+        look: The first look that is not reached.
+        states: States of each experiment's runs that count at this look.
+        ended: States of ended runs.
     """
     each = [state for mine in states.values() for state in mine]
     if all(state in ended for state in each):
@@ -68,15 +64,15 @@ def unfinished(look: Look, states: Mapping[str, Sequence[str]], ended: Sequence[
 def skipped(
     look: Look, numbers: Sequence[int], states: Mapping[str, Sequence[str]], pending: str
 ) -> list[Gate]:
-    """Runs that were not begun or were deleted while later seeds, or other experiments, have them.
+    """Gate for runs not started or deleted while later seeds or other experiments have them.
 
-    An experiment may stop at a look, where no open claim needs it any more.
+    An experiment may stop at a look if no open claim needs it any more.
 
     Args:
-        look: At which the claim is judged.
-        numbers: Of seeds, at all looks.
-        states: Of all planned runs of each experiment, in the order of seeds.
-        pending: The state of a run that was not begun.
+        look: The look at which the claim is judged.
+        numbers: Numbers of seeds at all looks.
+        states: States of all planned runs of each experiment, in the order of seeds.
+        pending: The state of a run that was not started.
     """
     own = {
         n: max((i + 1 for i, s in enumerate(each) if s != pending), default=0) for n, each in states.items()
@@ -92,9 +88,9 @@ def skipped(
 
 
 def failed(states: Mapping[str, Sequence[str]], lost: Sequence[str]) -> list[Gate]:
-    """Runs that failed or whose records are damaged: what remains is a choice of runs.
+    """Gate for failed runs or damaged records: the remaining runs are a selection.
 
-    Dropping runs that diverged made a worse arm SUPPORTED in 87 % of simulated studies.
+    Dropping diverged runs made a worse augmentation SUPPORTED in 87 % of simulated studies.
     """
     where = [
         f"{name} {sum(s in lost for s in mine)}/{len(mine)}"
@@ -109,10 +105,10 @@ def failed(states: Mapping[str, Sequence[str]], lost: Sequence[str]) -> list[Gat
 
 
 def scales(expect: str, verdict: str, points: Interval, logits: Interval) -> list[Gate]:
-    """Log-odds whose interval says the opposite of a settled verdict.
+    """Gate for log-odds whose interval contradicts a settled verdict.
 
-    A difference that is claimed on one side has an interval of log-odds wholly on the other; one that is
-    called none has an interval of log-odds that leaves out 0 on the side away from the estimate.
+    For a difference claimed on one side, their interval is entirely on the other; for a difference judged
+    negligible, it excludes 0 on the side opposite to the estimate.
     """
     if verdict not in (SUPPORTED, REFUTED, NEGLIGIBLE):
         return []

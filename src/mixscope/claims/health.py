@@ -1,11 +1,11 @@
-"""What disqualifies results, and what a reader should know of them: each problem a finding that names runs.
+"""Problems that invalidate results or that readers should know, each a finding that names runs.
 
-`examine` looks at a whole study: which runs are missing, stale or made otherwise. `gates` looks at the runs
-behind one contrast: what caps its verdict. Those runs must have been made alike; that a stratum was made by
-other code than the next one is reported, but caps nothing, because no figure is computed across the two.
+`examine` checks a whole study for missing, stale or differing runs. `gates` checks the runs behind one
+contrast for reasons to cap its verdict. Those runs must have the same provenance; different code between
+strata is reported but does not cap, because no value is computed across them.
 
-Some findings are for the reader and cap nothing: what pretrained weights have seen, a figure outside the
-literature's band, versions of packages or devices that differ.
+Some findings are for information only: pretraining data, a value outside the literature's range, differing
+package versions or devices.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,18 +17,21 @@ from mixscope.findings import Finding
 from mixscope.results.results import DAMAGED, FAILED, PENDING, Results, Run
 from mixscope.runs import code_version
 
-BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # what a run needs before the literature's bands mean anything
-SMALL_STEM_EPOCHS = 200  # those of the bands for small stems
+BAND_EPOCHS, BAND_IMAGES = 50, 40_000  # smallest run for which the literature's ranges apply
+SMALL_STEM_EPOCHS = 200  # epochs of the ranges for small stems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """Something that is not as the study asks.
+    """A deviation from the study.
 
-    kind: "missing", "unfinished", "failed", "damaged", "stale", "settings", "code", "data", "checkpoint",
-    "health", "weights", "band", "packages" or "device". runs: their labels, all of them. caps: whether it
-    caps a verdict that rests on these runs; what differs between runs caps only verdicts that compare them.
-    finding: what it is, as data.
+    Attributes:
+        kind: "missing", "unfinished", "failed", "damaged", "stale", "settings", "code", "data", "checkpoint",
+            "health", "weights", "band", "packages" or "device".
+        finding: The observation.
+        runs: Labels of all affected runs.
+        caps: Whether it caps a verdict based on these runs; a difference between runs caps only verdicts that
+            compare them.
     """
 
     kind: str
@@ -38,12 +41,12 @@ class Problem:
 
     @property
     def sentence(self) -> str:
-        """In English."""
+        """The finding in English."""
         return i18n.render(self.finding)
 
 
 def examine(results: Results, checkpoint: str = "last") -> tuple[Problem, ...]:
-    """Every problem of a study, what is left out first."""
+    """Every problem of a study, excluded runs first."""
     done = results.done
     return (
         *_incomplete(results.runs),
@@ -56,18 +59,18 @@ def examine(results: Results, checkpoint: str = "last") -> tuple[Problem, ...]:
 
 
 def complete(results: Results) -> tuple[int, int]:
-    """Runs that are done, and runs that the study asks for."""
+    """Number of finished runs, and of runs in the study."""
     return len(results.done), len(results.runs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lost:
-    """Runs of an experiment that were begun and did not finish, or whose records are damaged.
+    """Runs of an experiment that were started and did not finish, or whose records are damaged.
 
     Attributes:
-        experiment: Its name.
-        lost: How many.
-        planned: Of how many.
+        experiment: Name of the experiment.
+        lost: Number of such runs.
+        planned: Number of planned runs.
     """
 
     experiment: str
@@ -76,7 +79,7 @@ class Lost:
 
 
 def lost(results: Results) -> tuple[Lost, ...]:
-    """Experiments of which runs failed or are damaged: estimates are of runs that finish."""
+    """Experiments with failed or damaged runs: their estimates hold for runs that finish."""
     found = []
     for experiment in results.experiments:
         runs = results.runs_of(experiment.name)
@@ -87,7 +90,7 @@ def lost(results: Results) -> tuple[Lost, ...]:
 
 
 def unchecked(results: Results) -> tuple[str, ...]:
-    """What caps verdicts on our own runs, and cannot be checked of results that do not record it."""
+    """Conditions that cap verdicts on mixscope's own runs and that these results do not record."""
     runs = results.done
     if runs and any(run.provenance is not None for run in runs):
         return ()
@@ -121,7 +124,7 @@ def _reasons(runs: Sequence[Run]) -> list[Finding]:
 
 
 def _stale(runs: Sequence[Run]) -> list[Problem]:
-    """Directories of an experiment and seed of this study that were made with other settings."""
+    """Directories of an experiment and seed of this study with other settings."""
     found = [run for run in runs if run.stale]
     if not found:
         return []
@@ -133,7 +136,7 @@ def _stale(runs: Sequence[Run]) -> list[Problem]:
 
 
 def gates(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
-    """What caps a verdict that compares these finished runs."""
+    """Problems that cap a verdict comparing these finished runs."""
     return [
         *_settings(runs),
         *_code(runs),
@@ -144,7 +147,7 @@ def gates(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
 
 
 def _settings(runs: Sequence[Run]) -> list[Problem]:
-    """Records whose digests are not that of the settings which the study asks for."""
+    """Records whose digests differ from that of the study's settings."""
     wrong = [
         run
         for run in runs
@@ -157,7 +160,7 @@ def _settings(runs: Sequence[Run]) -> list[Problem]:
 
 
 def _code(runs: Sequence[Run]) -> list[Problem]:
-    """Every version must be one and the same: also that of a run which was taken up by other code."""
+    """Differing code versions, including those of runs resumed by other code."""
     found = _differ(runs, "code", lambda run: ", ".join(versions(run)), caps=True)
     if not found and any(len(versions(run)) > 1 for run in runs):
         finding = Finding("code-changed", "fail", {"versions": versions(runs[0])})
@@ -166,12 +169,12 @@ def _code(runs: Sequence[Run]) -> list[Problem]:
 
 
 def versions(run: Run) -> list[str]:
-    """The versions of the code that made a finished run, more than one where other code resumed it."""
+    """The code versions of a finished run, more than one if other code resumed it."""
     return code_version.distinct(run.provenance.code_digests) if run.provenance else []
 
 
 def _data(runs: Sequence[Run]) -> list[Problem]:
-    """Runs on one data set must have seen the same bytes, and have been tested on the same images."""
+    """Runs on one data set must have used the same bytes and the same test images."""
     found = []
     sets = {run.label: run.provenance.data for run in runs if run.provenance and run.provenance.data}
     for name in dict.fromkeys(data.name for data in sets.values()):
@@ -193,7 +196,7 @@ def _failed_checks(runs: Sequence[Run], checkpoint: str) -> list[Problem]:
 
 
 def failed_checks(run: Run, checkpoint: str) -> list[Finding]:
-    """The health findings of a finished run that speak against its figures at this checkpoint."""
+    """The health findings of a finished run that invalidate its values at this checkpoint."""
     return [
         finding
         for finding in run.health
@@ -207,7 +210,7 @@ def failed_checks(run: Run, checkpoint: str) -> list[Finding]:
 
 
 def caveats(runs: Sequence[Run]) -> list[Problem]:
-    """What these finished runs make one careful about, without capping a verdict."""
+    """Findings on these finished runs that do not cap a verdict."""
     return [*_weights(runs), *_bands(runs)]
 
 
@@ -229,7 +232,7 @@ def _weights(runs: Sequence[Run]) -> list[Problem]:
 
 
 def _bands(runs: Sequence[Run]) -> list[Problem]:
-    """Health check 4: test accuracy of the last epoch against what the literature reaches."""
+    """Health check 4: test accuracy of the last epoch against the literature."""
     outside = [(run, found) for run in runs if (found := outside_band(run)) is not None]
     if not outside:
         return []
@@ -239,10 +242,10 @@ def _bands(runs: Sequence[Run]) -> list[Problem]:
 
 
 def outside_band(run: Run) -> Finding | None:
-    """How a finished run misses the bands that may apply; None where it does not, or none applies.
+    """How a finished run misses the ranges that may apply; None if it does not, or none applies.
 
-    Bands are those of full training from scratch, so a run of few epochs or few images has none. A figure
-    counts as outside by more than two standard errors of its test set.
+    The ranges are for full training from scratch, so they do not apply to runs with few epochs or images. A
+    value is outside if it is so by more than two standard errors of its test set.
     """
     config, made = run.config, run.provenance
     test = run.metrics.get("test", {}).get("last", {})
@@ -283,7 +286,7 @@ def _differ(
     caps: bool = False,
     about: Mapping[str, str] | None = None,
 ) -> list[Problem]:
-    """One problem when `key` is not the same for all runs, with the runs of each value."""
+    """One problem if `key` differs between runs, with the runs of each value."""
     groups: dict[str | Finding, list[Run]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)

@@ -1,7 +1,7 @@
-"""What is judged of results, as a table that reads well in a terminal, a notebook and a paper.
+"""Verdicts and estimates as a table for terminals, notebooks and papers.
 
 Results with claims are judged by them; without claims, every gain over the baseline and every difference of
-gains is shown, labelled exploratory. `contrast` estimates any weighted comparison in every stratum.
+gains is shown as exploratory. `contrast` estimates any weighted comparison in every stratum.
 """
 
 import html
@@ -37,12 +37,12 @@ class Contrasted:
         stratum: Level of every factor that is not compared.
         weights: Weight of each experiment.
         estimate: Percentage points; None without finished runs.
-        interval: 95 %, in percentage points, over seeds; where no spread over seeds is known (`p` is None)
-            over test examples only. None where neither is known.
-        bound: Where examples are not paired, the interval that counts other test examples too.
-        p: Two-sided; None with one seed.
-        seeds: Number of runs of the experiment that has fewest, and of the one that has most.
-        examples_paired: Whether predictions by example were compared.
+        interval: 95 % interval in percentage points, over seeds; over test examples only if no standard
+            deviation over seeds is known (`p` is None). None if neither is known.
+        bound: If examples are not paired, the interval that includes other test examples.
+        p: Two-sided p-value; None with one seed.
+        seeds: Smallest and largest number of runs of its experiments.
+        examples_paired: Whether per-example predictions were compared.
         missing: Experiments without a finished run.
     """
 
@@ -58,15 +58,15 @@ class Contrasted:
 
 
 class Judgement(Sequence[T], Generic[T]):
-    """Verdicts or estimates, in order; printed as a table.
-
-    Attributes:
-        title: What was judged, in a line.
-        statements: A row of the table each, which can also say it in a sentence.
-        notes: What has to be said of all rows wherever the table goes: that it is exploratory, and what could
-            not be checked.
+    """Verdicts or estimates in order, printed as a table.
 
     Tables and sentences are in English ("en") or Korean ("ko").
+
+    Attributes:
+        title: What was judged, in one line.
+        statements: One per row of the table, also available as sentences.
+        notes: Remarks that apply to all rows and accompany the table everywhere: that it is exploratory, and
+            what could not be checked.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Judgement(Sequence[T], Generic[T]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[T]: ...
     def __getitem__(self, at: int | slice) -> T | Sequence[T]:
-        """The item at a place."""
+        """The item at an index."""
         return self._items[at]
 
     def __len__(self) -> int:
@@ -102,14 +102,18 @@ class Judgement(Sequence[T], Generic[T]):
         return f"<p>{html.escape(self.title)}</p>\n{table}{below}"
 
     def to_markdown(self, lang: str = "en") -> str:
-        """The table for Markdown, its notes below. Raises ConfigError for a language that is not there."""
+        """The table in Markdown, with notes below.
+
+        Raises:
+            ConfigError: If the language is unknown.
+        """
         return statements.to_markdown(self.statements, self._below(statements.known(lang)), lang)
 
     def to_latex(self, lang: str = "en") -> str:
-        """The table for LaTeX, its notes below.
+        """The table in LaTeX, with notes below; needs the package booktabs, and kotex for Korean.
 
-        It takes the package booktabs, and for Korean kotex. Raises ConfigError for a language that is not
-        there.
+        Raises:
+            ConfigError: If the language is unknown.
         """
         return statements.to_latex(self.statements, self._below(statements.known(lang)), lang)
 
@@ -117,14 +121,14 @@ class Judgement(Sequence[T], Generic[T]):
         return [sentence(note, lang) for note in self.notes]
 
     def sentences(self, style: str = "text", lang: str = "en") -> list[str]:
-        """Each row in a sentence that can be pasted into a paper.
+        """Each row as a sentence that can be pasted into a paper.
 
         Args:
-            style: "text", "markdown" or "latex"; signs that either would take for markup are escaped.
+            style: "text", "markdown" or "latex", whose special characters are escaped.
             lang: "en" or "ko".
 
         Raises:
-            ConfigError: If there is no such style or language.
+            ConfigError: If the style or language is unknown.
         """
         if style not in STYLES:
             raise ConfigError(unknown("sentences", "style", style, STYLES))
@@ -136,14 +140,14 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
     """Judges the claims of results; without claims, explores their gains.
 
     Args:
-        results: Of models trained anywhere.
+        results: Results of trained models.
         checkpoint: "last" or "selected"; "last" for models trained elsewhere.
 
     Returns:
         A verdict for each claim, or an `Explored` for each gain and difference of gains.
 
     Raises:
-        DataError: If predictions are missing or damaged, or without claims no level is known as baseline.
+        DataError: If predictions are missing or damaged, or there are no claims and no known baseline.
     """
     count = f"{results.name}: {len(results.done)} of {len(results.runs)} runs done"
     if not results.claims:
@@ -158,7 +162,7 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
 
 
 def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[Finding]:
-    """What a table may not lose on its way into a paper."""
+    """Remarks that must accompany a table in a paper."""
     if found is not None:
         notes = [exploratory.corrected(found)]
     else:
@@ -191,17 +195,17 @@ def contrast(
     The weight of an experiment is the product of the weights of its levels, as in a study's claims.
 
     Args:
-        results: Of models trained anywhere.
+        results: Results of trained models.
         weights: `{factor: {level: weight}}`, for instance `{"augmentation": {"mixup": 1, "default": -1}}`;
             the weights of a factor sum to 0, and are scaled so that their absolute values sum to 2.
-        where: Levels at which other factors are held.
+        where: Levels to which other factors are restricted.
         checkpoint: "last" or "selected".
 
     Returns:
         A `Contrasted` for each combination of the factors that are not compared.
 
     Raises:
-        ConfigError: If a factor or level is not known, or weights do not sum to 0.
+        ConfigError: If a factor or level is unknown, or weights do not sum to 0.
         DataError: If no experiment has the levels, or predictions are damaged.
     """
     for factor, levels in weights.items():

@@ -1,11 +1,11 @@
-"""Judging more than once: the level of each look, so that all looks together err as seldom as one would.
+"""Sequential analysis: the level of each look, so that the error over all looks is that of one.
 
-A study that is judged again after every few seeds, until a claim is supported, is wrong more often than its
-intervals say. It declares beforehand at which numbers of seeds it looks, and spends its error over the looks
-as the square of the share of seeds (alpha spending, Lan and DeMets, Biometrika 70, 1983). The levels are not
-those of normal theory: with three seeds the tails of the t statistic of a contrast depend on how the variance
-is spread over its experiments. So they come from simulated studies without an effect, of four patterns of
-variance, and the smallest level that any of the patterns asks for is taken.
+A study that is judged again after every few seeds, until a claim is supported, errs more often than its
+intervals state. Therefore it declares beforehand at which numbers of seeds it is judged, and spends its error
+over the looks as the square of the fraction of seeds (alpha spending, Lan and DeMets, Biometrika 70, 1983).
+Normal theory does not apply: with three seeds, the tails of the t statistic of a contrast depend on how the
+variance is distributed over its experiments. Levels are therefore computed from simulated studies without an
+effect, for four patterns of variance, and the smallest level over the patterns is used.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ from scipy import special
 from mixscope import rng, user_cache
 from mixscope.claims.contrasts import LEVEL, NARROW
 
-ONE_SIDED, EQUIVALENCE = (1 - LEVEL) / 2, (1 - NARROW) / 2  # what is spent in all
+ONE_SIDED, EQUIVALENCE = (1 - LEVEL) / 2, (1 - NARROW) / 2  # total error
 STUDIES = 100_000
 CHUNK = 10_000
 CACHE, KEPT_PLANS = "look_levels.json", 200
-# Standard deviations between the runs of each experiment; paired by seed a contrast is a single one.
+# Standard deviations between runs of each experiment; a contrast paired by seed counts as one experiment.
 PATTERNS = {
     "paired": (1.0,),
     "2 experiments": (1.0, 1.0),
     "4 experiments": (1.0, 1.0, 1.0, 1.0),
     "one noisy of 4": (4.0, 1.0, 1.0, 1.0),
 }
-# What `levels` finds, (one-sided, equivalence) of each look, for plans that are asked for at every judging.
+# Results of `levels`, (one-sided, equivalence) per look, for common plans.
 KNOWN: dict[tuple[int, ...], tuple[tuple[float, float], ...]] = {
     (3, 5, 8, 12): ((0.0007, 0.0016), (0.0016, 0.0042), (0.0064, 0.0146), (0.0177, 0.0377)),
     (3, 5, 8): ((0.0019, 0.0046), (0.0046, 0.0116), (0.0173, 0.0371)),
@@ -48,11 +48,11 @@ class Look:
     """One number of seeds at which a study is judged.
 
     Attributes:
-        number: 1 for the first.
-        of: How many looks there are.
+        number: Number of the look, from 1.
+        of: Number of looks.
         seeds: Seeds of every experiment that count.
-        level: One-sided error of a directional claim at this look; 0.025 where there is but one.
-        narrow: One-sided error of an equivalence at this look; 0.05 where there is but one.
+        level: One-sided error of a directional claim at this look; 0.025 if it is the only one.
+        narrow: One-sided error of an equivalence at this look; 0.05 if it is the only one.
         next: Seeds of the next look; None after the last.
     """
 
@@ -68,8 +68,8 @@ def plan(looks: Sequence[int], seeds: int) -> tuple[Look, ...]:
     """The looks of a study, in order.
 
     Args:
-        looks: Declared numbers of seeds, ascending; empty where a study is judged once.
-        seeds: The number of seeds that it is judged at then.
+        looks: Declared numbers of seeds, ascending; empty if a study is judged once.
+        seeds: The number of seeds in that case.
     """
     numbers = tuple(looks) or (seeds,)
     found = levels(numbers)
@@ -87,7 +87,7 @@ def plan(looks: Sequence[int], seeds: int) -> tuple[Look, ...]:
 
 
 def levels(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
-    """(one-sided, equivalence) level of every look."""
+    """The (one-sided, equivalence) level of every look."""
     if len(looks) == 1:
         return ((ONE_SIDED, EQUIVALENCE),)
     return KNOWN[looks] if looks in KNOWN else _kept(looks)
@@ -95,7 +95,7 @@ def levels(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
 
 @cache
 def _kept(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
-    """Levels of a plan from the cache of the user, else from a simulation, which takes some seconds."""
+    """Levels of a plan from the user's cache, or from a simulation that takes some seconds."""
     code = b"".join(Path(file).read_bytes() for file in (__file__, rng.__file__))
     about = f"{np.__version__} {scipy.__version__} {hashlib.sha256(code).hexdigest()} {looks}"
     name = hashlib.sha256(about.encode()).hexdigest()[:16]
@@ -103,12 +103,14 @@ def _kept(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     if (found := _fitting(kept.get(name), looks)) is not None:
         return found
     found = simulated(looks)
-    user_cache.write(CACHE, dict([*kept.items(), (name, found)][-KEPT_PLANS:]))  # kept or not, it is the same
+    user_cache.write(
+        CACHE, dict([*kept.items(), (name, found)][-KEPT_PLANS:])
+    )  # the result is the same without a cache
     return found
 
 
 def _fitting(kept: Any, looks: tuple[int, ...]) -> tuple[tuple[float, float], ...] | None:
-    """Levels as they were kept; None where they are none, or more than can be spent."""
+    """Cached levels; None if they are invalid or spend too much."""
     try:
         found = tuple((float(one), float(both)) for one, both in kept)
     except (TypeError, ValueError):
@@ -118,7 +120,7 @@ def _fitting(kept: Any, looks: tuple[int, ...]) -> tuple[tuple[float, float], ..
 
 
 def simulated(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
-    """(one-sided, equivalence) level of every look from 100,000 studies of each pattern, seeded."""
+    """The (one-sided, equivalence) level of every look from 100,000 seeded studies of each pattern."""
     each = [
         tails(looks, spreads, studies=STUDIES, seed=1000 * i) for i, spreads in enumerate(PATTERNS.values())
     ]
@@ -129,19 +131,20 @@ def spend(tails: Sequence[np.ndarray], looks: Sequence[int], total: float) -> li
     """The level of every look by quadratic spending.
 
     Args:
-        tails: One-sided p of simulated studies without an effect, float64 (looks, studies), by pattern.
+        tails: One-sided p-values of simulated studies without an effect, float64 (looks, studies), by
+            pattern.
         looks: Numbers of seeds, ascending.
         total: Error over all looks.
 
     Returns:
-        The largest levels with which no pattern has spent more than `total` times the square of the share of
-        seeds at any look, less two standard errors of the simulation, rounded down to four decimals.
+        The largest levels for which no pattern has spent more than `total` times the squared fraction of
+        seeds at any look, minus two standard errors of the simulation, rounded down to four decimals.
     """
     alive = [np.ones(each.shape[1], dtype=bool) for each in tails]
     found = []
     for k, n in enumerate(looks):
         allowed = total * (n / looks[-1]) ** 2 * alive[0].size
-        allowed -= 2 * math.sqrt(allowed)  # the error of a count
+        allowed -= 2 * math.sqrt(allowed)  # standard error of a count
         candidates = []
         for each, left in zip(tails, alive, strict=True):
             room = int(allowed) - int((~left).sum())
@@ -165,17 +168,17 @@ def _down(level: float) -> float:
 def tails(
     looks: Sequence[int], spreads: Sequence[float], *, studies: int, seed: int, truth: float = 0.0
 ) -> np.ndarray:
-    """One-sided p of no effect in simulated studies, at every look, float64 (looks, studies).
+    """One-sided p-values of simulated studies at every look, float64 (looks, studies).
 
-    Runs of experiment c have normal accuracies with standard deviation `spreads[c]`; all weights are 1. The
-    interval is that of contrasts.py where only seeds vary, Welch's.
+    Runs of experiment c have normally distributed accuracies with standard deviation `spreads[c]`; all
+    weights are 1. The interval is that of contrasts.py if only seeds vary, Welch's.
 
     Args:
         looks: Numbers of seeds, ascending.
         spreads: Standard deviation between the runs of each experiment.
-        studies: How many are drawn.
-        seed: Of the draws.
-        truth: The contrast, in the unit of `spreads`.
+        studies: Number of studies.
+        seed: Seed of the draws.
+        truth: True contrast, in the unit of `spreads`.
     """
     found = np.empty((len(looks), studies))
     deviations = np.asarray(spreads)[:, None]

@@ -1,10 +1,12 @@
-"""Power against seeds, before the first run: how likely a claim would be SUPPORTED with so many seeds.
+"""Power against seeds, before the first run.
 
-What has to be known is the standard deviation of test accuracy between runs of each experiment: from earlier
-runs, from published ones, or assumed. None of them is exact, so power is a range. Studies are simulated with
-Welch's interval and the rules of verdicts, with looks and with what a claim needs; only seeds vary, so that
-test examples still add to what a real study sees. In Holm's correction, claims that are not needed count as
-not supported.
+The probability that a claim is SUPPORTED with a number of seeds.
+
+This requires the standard deviation of test accuracy between runs of each experiment: from earlier or
+published runs, or assumed. All are uncertain, so power is a range. Studies are simulated with Welch's
+interval and the verdict rules, with looks and required claims; only seeds vary, so that test examples add
+further variance in a real study. Holm's correction is replaced by Bonferroni's, its strictest step, so that
+true power is slightly higher.
 """
 
 import csv
@@ -29,8 +31,8 @@ from mixscope.study.claim import Claim, agree
 from mixscope.study.gains import Levels
 
 STUDIES = 4000
-SHOWN = tuple(range(3, 21))  # seeds that are shown where a study declares no looks
-EDGES = (0.9, 0.1)  # of the interval of an estimated standard deviation: 80 %
+SHOWN = tuple(range(3, 21))  # seeds shown for a study without looks
+EDGES = (0.9, 0.1)  # quantiles of the 80 % interval of an estimated standard deviation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +40,10 @@ class Spread:
     """Standard deviation between runs of an experiment.
 
     Attributes:
-        low: Percentage points, of an 80 % interval where it is estimated.
-        middle: The estimate.
-        high: The upper end.
-        source: Where it is from.
+        low: Lower end of an 80 % interval if it is estimated, percentage points.
+        middle: Estimate.
+        high: Upper end.
+        source: Its origin.
     """
 
     low: float
@@ -56,15 +58,16 @@ class Curve:
 
     Attributes:
         claim: Its id, or the name of a contrast.
-        effect: The true contrast, percentage points, in the stratum where it is least; 0 for an equivalence.
-        needs: Claims that have to be supported with it, and the true contrast of each.
-        strata: In how many strata it has to be shown.
+        effect: The true contrast in percentage points, in the stratum where it is smallest; 0 for an
+            equivalence.
+        needs: Claims that must be supported too, and the true contrast of each.
+        strata: Number of strata in which it must hold.
         seeds: Numbers of seeds.
-        looks: Whether these are looks, at which or before which the claim is supported.
-        low: Power with each of them at the upper end of the standard deviations, 0 to 1.
-        middle: At their estimates.
-        high: At their lower end.
-        average: Seeds that are run on average until the claim is supported or looks end; None without looks.
+        looks: Whether these are looks, at or before which the claim is supported.
+        low: Power for each of them at the upper end of the standard deviations, in [0, 1].
+        middle: Power at their estimates.
+        high: Power at their lower end.
+        average: Average number of seeds until the claim is supported or looks end; None without looks.
     """
 
     claim: str
@@ -83,12 +86,12 @@ class Curve:
 
 
 def assumed(sd: float) -> Spread:
-    """A standard deviation that the user gives, percentage points."""
+    """A standard deviation given by the user, in percentage points."""
     return Spread(low=sd, middle=sd, high=sd, source=f"given: {sd:g} pp")
 
 
 def published(data: str | None = None) -> Spread:
-    """The range of standard deviations that are published or were measured, of one data set if known."""
+    """The range of published or measured standard deviations, of one data set if possible."""
     text = (resources.files("mixscope.claims") / "published_sd.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     mine = [row for row in rows if row["data"] == data] or rows
@@ -103,7 +106,7 @@ def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread
     """Standard deviations of earlier runs.
 
     Returns:
-        By experiment, of those with two finished runs or more, or a printed spread; and pooled over all.
+        By experiment, for those with two finished runs or a printed standard deviation; and pooled over all.
 
     Raises:
         DataError: If there is no such experiment.
@@ -140,17 +143,17 @@ def _between(variance: float, df: int, source: str) -> Spread:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A claim whose power is asked for, in all of its strata.
+    """A claim whose power is computed, in all of its strata.
 
     Attributes:
-        name: What it is called.
-        strata: For each of them its levels by factor, and the weight of each experiment.
+        name: Its name.
+        strata: For each stratum its levels by factor, and the weight of each experiment.
         expect: "above", "below" or "equivalent".
-        margin: Percentage points that matter.
-        effect: The least true contrast, on the claimed side; an equivalence has none.
-        tests: Claims that share Holm's correction; 1 for a claim that is corrected by itself.
-        paired: Whether seeds are paired. Nothing is known of how experiments move together, so the variance
-            is the same and only degrees of freedom are lost.
+        margin: Smallest difference that matters, in percentage points.
+        effect: Smallest true contrast on the claimed side; not used for an equivalence.
+        tests: Number of claims that share Holm's correction, treated as Bonferroni's.
+        paired: Whether seeds are paired. Correlations are unknown, so the variance is the same and only
+            degrees of freedom are lost.
     """
 
     name: str
@@ -182,20 +185,20 @@ def of_claims(
     looks_at: Sequence[int] = (),
     effect: float | None = None,
 ) -> list[Curve]:
-    """Power of every claim that is not an estimate, together with the claims that it needs.
+    """Power of every claim except estimates, together with the claims it needs.
 
     Args:
-        claims: All of a study, or of a file of claims.
+        claims: All claims of a study or of a claims file.
         factors: Levels of every factor.
-        named: Gives weights by levels (`Claim.weights`) as weights by experiment.
-        spreads: By experiment.
-        otherwise: For experiments without one.
+        named: Converts weights by levels (`Claim.weights`) to weights by experiment.
+        spreads: Standard deviations by experiment.
+        otherwise: Standard deviation of the other experiments.
         looks_at: Numbers of seeds at which claims are judged; empty without looks.
-        effect: True effect of directional claims, percentage points; default: the margin of each claim, the
-            smallest effect that matters. An equivalence has none.
+        effect: True effect of directional claims in percentage points; default: each claim's margin, the
+            smallest effect that matters. Not used for equivalences.
 
     Raises:
-        ConfigError: If no accuracies are such that a claim and all that it needs are true.
+        ConfigError: If no accuracies make a claim and all its required claims true.
     """
     family = rules.family(claims)
     plan = looks.plan(looks_at, looks_at[-1]) if looks_at else ()
@@ -234,20 +237,20 @@ def curve(
     needs: Sequence[Target] = (),
     plan: Sequence[Look] = (),
 ) -> Curve:
-    """Power of one claim, which has to be supported in all of its strata, and all that it needs with it.
+    """Power of one claim, which must be supported in all of its strata together with its required claims.
 
-    Runs of all experiments are drawn together, so that a claim and what it needs share them as they do in a
-    study. A claim that needs others counts at the look at which they are supported beside it.
+    Runs of all experiments are drawn together, so that a claim and its required claims share them as in a
+    study. A claim counts at the look at which its required claims are supported too.
 
     Args:
         target: The claim.
-        spreads: By experiment.
-        otherwise: For experiments without one.
-        needs: Every claim that it needs, and what these need.
+        spreads: Standard deviations by experiment.
+        otherwise: Standard deviation of the other experiments.
+        needs: Required claims, directly or indirectly.
         plan: Looks; empty for one look at any number of seeds.
 
     Raises:
-        ConfigError: If no accuracies are such that the claim and all that it needs are true.
+        ConfigError: If no accuracies make the claim and all its required claims true.
     """
     steps = list(plan) or [
         Look(number=1, of=1, seeds=n, level=looks.ONE_SIDED, narrow=looks.EQUIVALENCE, next=None)
@@ -287,7 +290,7 @@ def _row(weights: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
 
 
 def _truth(targets: Sequence[Target], names: Sequence[str]) -> np.ndarray:
-    """The least accuracies (sum of squares) with which every claim has its effect, float64 (experiments,).
+    """The smallest accuracies (sum of squares) for which every claim has its effect, float64 (experiments,).
 
     Solved as a least distance problem (Lawson and Hanson, Solving Least Squares Problems, 1974, chapter 23).
     """
@@ -310,7 +313,7 @@ def _truth(targets: Sequence[Target], names: Sequence[str]) -> np.ndarray:
 
 
 def _least(target: Target, names: Sequence[str], truth: np.ndarray) -> float:
-    """The true contrast on the claimed side, in the stratum where it is least."""
+    """The true contrast on the claimed side, in the stratum where it is smallest."""
     if target.expect == "equivalent":
         return 0.0
     return round(min(target.side * float(_row(w, names) @ truth) for _, w in target.strata), 9)
@@ -396,7 +399,7 @@ def _tested(
 
 
 def lines(curves: Sequence[Curve]) -> list[str]:
-    """The curves for a terminal: a bar for the middle of each range."""
+    """Formats the curves for a terminal, with a bar for the middle of each range."""
     said = []
     for one in curves:
         strata = f", in all {one.strata} strata" if one.strata > 1 else ""

@@ -1,8 +1,8 @@
-"""What it would take: how many seeds would settle a claim, and what a single seed cannot know.
+"""How many seeds would settle a claim, and what a single seed cannot show.
 
-A claim is settled when the verdict rule says SUPPORTED, REFUTED or NEGLIGIBLE. `chance` is the probability of
-that if the truth were the estimate and the variances those observed: more seeds divide the part that comes
-from seeds, and leave the part that comes from test examples.
+A claim is settled when its verdict is SUPPORTED, REFUTED or NEGLIGIBLE. `chance` is the probability of that
+if the true value were the estimate and the variances those observed: more seeds reduce the part of the
+variance due to seeds, not that due to test examples.
 """
 
 import dataclasses
@@ -14,16 +14,19 @@ from scipy import stats
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate, degrees, t_factor
 
 POWER = 0.8
-FEWEST, MOST = 3, 1000  # seeds that are looked at; below three no verdict is given
+FEWEST, MOST = 3, 1000  # range of considered seeds; below three there is no verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
-    """What a study with other numbers of seeds would see, in the unit of the estimate.
+    """The variance of a contrast for other numbers of seeds, in the unit of the estimate.
 
-    value: what is taken for the truth. examples: the variance that seeds do not lower, with examples_df.
-    seeds: S_c times V_seed of each cell, which is the variance between single runs times the squared weight.
-    known: degrees of freedom that the variance between runs was estimated with; infinite where it is given.
+    Attributes:
+        value: Assumed true value.
+        examples: Part of the variance that seeds do not reduce.
+        examples_df: Its degrees of freedom.
+        seeds: S_c times V_seed of each cell: the variance between single runs times the squared weight.
+        known: Degrees of freedom of the estimated variance between runs; infinite if it is given.
     """
 
     value: float
@@ -34,7 +37,7 @@ class Outlook:
 
     @classmethod
     def of(cls, found: Estimate) -> "Outlook | None":
-        """From an estimate; None where one seed shows no variance between runs."""
+        """From an estimate; None with one seed, where the variance between runs is unknown."""
         if found.conditional:
             return None
         total = math.fsum(found.seeds)
@@ -50,11 +53,11 @@ class Outlook:
         )
 
     def variance(self, seeds: int) -> float:
-        """Of the contrast with so many seeds a cell, in its unit squared."""
+        """Variance of the contrast with this number of seeds per cell, in its unit squared."""
         return self.examples + math.fsum(self.seeds) / seeds
 
     def degrees(self, seeds: int) -> float:
-        """Degrees of freedom with so many seeds a cell (Welch-Satterthwaite, as in contrasts.py)."""
+        """Degrees of freedom with this number of seeds per cell (Welch-Satterthwaite, as in contrasts.py)."""
         terms = [v / seeds for v in self.seeds]
         freedom = [seeds - 1] * len(terms)
         return degrees(self.variance(seeds), math.fsum(terms), terms, freedom, self.examples_df)
@@ -62,26 +65,29 @@ class Outlook:
     def chance(
         self, seeds: int, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL
     ) -> float:
-        """The probability that so many seeds settle a claim, either way.
+        """The probability that this number of seeds settles a claim, in either direction.
 
-        expect, margin: as in a study's claims; "none" is settled when the 95% interval leaves out 0. tests:
-        how many directional claims share Holm's correction; counted as Bonferroni's, its hardest step. level:
-        of the interval, that of the last look where there are several.
+        Args:
+            seeds: Number of seeds per cell.
+            expect: As in a study's claims; "none" is settled when the 95 % interval excludes 0.
+            margin: As in a study's claims.
+            tests: Number of directional claims that share Holm's correction, treated as Bonferroni's.
+            level: Level of the interval, that of the last look if there are several.
         """
         error, df = math.sqrt(self.variance(seeds)), self.degrees(seeds)
         if error == 0:
             return 1.0
         if expect == "equivalent":
             narrow = 1.0 - (1.0 - level) * (1.0 - NARROW) / (1.0 - LEVEL)
-            inside = margin - t_factor(narrow, df) * error  # the estimate has to lie within
-            outside = margin + t_factor(level, df) * error  # or beyond
+            inside = margin - t_factor(narrow, df) * error  # equivalence: the estimate must be within this
+            outside = margin + t_factor(level, df) * error  # refuted: or beyond this
             return self._between(-inside, inside, error) + 1.0 - self._between(-outside, outside, error)
         t, away = t_factor(level, df), self.value / error
         claimed, other = t_factor(1.0 - (1.0 - level) / tests, df), t
         above, below = (other, claimed) if expect == "below" else (claimed, other)
         found = _beyond(above, df, away) + _beyond(below, df, -away)
         within = min(margin - t * error, t * error)
-        if expect != "none" and within > 0:  # the interval lies inside the margin and holds 0
+        if expect != "none" and within > 0:  # the interval is inside the margin and includes 0
             found += self._between(-within, within, error)
         return min(1.0, found)
 
@@ -93,7 +99,7 @@ class Outlook:
     def seeds_needed(
         self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
     ) -> int | None:
-        """The fewest seeds with that chance; None where even MOST are too few."""
+        """The smallest number of seeds with that probability; None if MOST is not sufficient."""
 
         def enough(seeds: int) -> bool:
             return self.chance(seeds, expect=expect, margin=margin, tests=tests, level=level) >= power
@@ -109,14 +115,17 @@ class Outlook:
         return high
 
     def times(self, factor: float) -> "Outlook":
-        """The same with a variance between runs that is so many times as large."""
+        """The same with the variance between runs multiplied by `factor`."""
         return dataclasses.replace(self, seeds=tuple(factor * v for v in self.seeds))
 
     def seeds_between(
         self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
     ) -> tuple[int | None, int | None, int | None]:
-        """Seeds needed at the lower end of an 80 % interval of the variance between runs, as it was observed,
-        and at the upper end. A standard deviation from three seeds is known to within a factor of about 3.
+        """Seeds needed at the ends of an 80 % interval of the variance and at its estimate.
+
+        Low, middle, high.
+
+        A standard deviation from three seeds is known to within a factor of about 3.
         """
 
         def needed(outlook: Outlook) -> int | None:
@@ -129,18 +138,27 @@ class Outlook:
 
 
 def _beyond(t: float, df: float, away: float) -> float:
-    """The probability that an estimate `away` standard errors above 0 is found significantly above it."""
-    if df > 1e4:  # noncentral t, which loses its digits there, is normal
+    """The probability that an estimate `away` standard errors above 0 is significantly above 0."""
+    if df > 1e4:  # the noncentral t is inaccurate there and nearly normal
         return float(stats.norm.sf(t - away))
     return float(stats.nct.sf(t, df, away))
 
 
 def tipping_sd(found: Estimate, weights_squared: float, *, expect: str, margin: float) -> float | None:
-    """The standard deviation between runs that would erase a result of one seed, in the estimate's unit.
+    """The standard deviation between runs that would invalidate a result of one seed, in the estimate's unit.
 
-    weights_squared: sum_c w_c^2 / S_c, so that a deviation sd between runs adds sd^2 times that to the
-    variance. An equivalence is erased when the 90% interval reaches the margin, anything else when the 95%
-    interval reaches 0. None where the test examples alone leave it open: there is nothing to erase.
+    An equivalence is invalidated when the 90 % interval reaches the margin, any other claim when the 95 %
+    interval reaches 0.
+
+    Args:
+        found: The estimate.
+        weights_squared: sum_c w_c^2 / S_c; a standard deviation sd between runs adds sd^2 times that to the
+            variance.
+        expect: As in a study's claims.
+        margin: As in a study's claims.
+
+    Returns:
+        None if test examples alone make the result inconclusive.
     """
     distance, level = abs(found.value), LEVEL
     if expect == "equivalent":

@@ -1,7 +1,7 @@
-"""What runs recorded of their study when they began, held against the study as it is now.
+"""Compares what runs recorded about their study at their start with the study as it is now.
 
 Claims, looks, the order of seeds and the levels of factors are fixed by the first run; seeds, levels and
-experiments may be added. Every other edit may have been made after a look at the runs: it is post hoc.
+experiments may be added. Any other edit may have been made after seeing results: it is post hoc.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ from mixscope.study import claim
 
 
 def studies(results: Results) -> list[Mapping[str, Any]]:
-    """What each run recorded, in the order of runs; runs that recorded nothing are left out."""
+    """The records of each run, in the order of runs; runs without a record are skipped."""
     found = [run.provenance.study for run in results.runs if run.provenance is not None]
     return [study for study in found if study is not None]
 
 
 def first_seeds(results: Results) -> int:
-    """The number of seeds that was planned first, as far as it is recorded; else that of the results."""
+    """The number of seeds planned first if it is recorded; else that of the results."""
     counts = [_count(study.get("seeds")) for study in studies(results)]
     return min([len(results.seeds), *(n for n in counts if n is not None)])
 
 
 def uncounted(results: Results) -> Finding | None:
-    """Seeds that were added to a study without looks, of which no verdict counts any; None without such."""
+    """Finding on seeds added to a study without looks, which no verdict counts; None without such seeds."""
     first = first_seeds(results)
     later = results.seeds[first:]
     if results.plan is None or results.looks or not later:
@@ -49,14 +49,14 @@ def uncounted(results: Results) -> Finding | None:
 
 
 def claimed(results: Results) -> bool:
-    """Whether a run recorded what was claimed when it began."""
+    """Whether any run recorded claims at its start."""
     return any(study.get("claims") for study in studies(results))
 
 
 def edits(results: Results) -> list[Gate]:
-    """Why claims are post hoc; none for results without a plan.
+    """Gates that mark claims as post hoc; empty for results without a plan.
 
-    Claims are digested anew, so that neither a study file nor a bundle can be edited unseen.
+    The digest of claims is recomputed, so that edits of a study file or a bundle are detected.
     """
     if results.claims_digest is None:
         return []
@@ -83,21 +83,21 @@ def edits(results: Results) -> list[Gate]:
 
 
 def _count(seeds: Any) -> int | None:
-    """Records of earlier versions have the number of seeds alone."""
+    """Earlier versions recorded only the number of seeds."""
     if isinstance(seeds, int):
         return seeds
     return len(seeds) if isinstance(seeds, list | tuple) else None
 
 
 def _begins(now: Sequence[int], seeds: Any) -> bool:
-    """Whether the seeds of a study begin with those that a run recorded."""
+    """Whether the seeds of a study begin with those recorded by a run."""
     if isinstance(seeds, list | tuple):
         return list(now[: len(seeds)]) == list(seeds)
     return not isinstance(seeds, int) or seeds <= len(now)
 
 
 def _gone(results: Results, factors: Any) -> list[str]:
-    """Levels that a run recorded and the study no longer has."""
+    """Levels recorded by a run that the study no longer has."""
     if not isinstance(factors, Mapping):
         return []
     return [

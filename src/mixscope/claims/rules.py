@@ -1,17 +1,17 @@
-"""The verdict rules: what intervals and p-values say of a claim, in a stratum, over strata, beside others.
+"""The verdict rules: from intervals and p-values to verdicts, in a stratum, over strata, and over claims.
 
 In one stratum, with delta the margin of the claim:
 
-    above, below   NEGLIGIBLE when the interval lies inside (-delta, delta), whether or not it leaves out 0;
-                   else SUPPORTED when it lies on the claimed side of 0, REFUTED when it lies on the other
-    equivalent     SUPPORTED when the narrow interval lies inside (-delta, delta); REFUTED when the wide one
-                   lies outside of it. "Not significant" never supports it.
+    above, below   NEGLIGIBLE if the interval is inside (-delta, delta), whether or not it excludes 0;
+                   else SUPPORTED if it is on the claimed side of 0, REFUTED if it is on the other
+    equivalent     SUPPORTED if the narrow interval is inside (-delta, delta); REFUTED if the wide one is
+                   outside of it. "Not significant" never supports it.
     none           an ESTIMATE
 
-so that more evidence never turns REFUTED into SUPPORTED. A claim is made in every stratum: its p is the
-largest over strata, which needs no correction inside the claim (an intersection-union test, Berger,
-Technometrics 24, 1982), while one stratum of several is SUPPORTED or REFUTED by itself only at the level
-divided by their number. Holm's correction runs over the claims.
+More evidence therefore never turns REFUTED into SUPPORTED. A claim is made in every stratum: its p-value is
+the maximum over strata, which needs no correction (an intersection-union test, Berger, Technometrics 24,
+1982), while a single stratum of several is SUPPORTED or REFUTED only at the level divided by their number.
+Holm's correction is applied over claims.
 """
 
 import math
@@ -27,25 +27,21 @@ from mixscope.study.claim import Claim
 SUPPORTED, REFUTED, NEGLIGIBLE, INCONCLUSIVE = "SUPPORTED", "REFUTED", "NEGLIGIBLE", "INCONCLUSIVE"
 PARTLY, UNFINISHED, SCALE_DEPENDENT, POST_HOC = "PARTLY", "UNFINISHED", "SCALE-DEPENDENT", "POST-HOC"
 EXPLORATORY, MISSING, ESTIMATE = "EXPLORATORY", "MISSING", "ESTIMATE"
-VERDICTS = (
-    *(SUPPORTED, PARTLY, NEGLIGIBLE, REFUTED, SCALE_DEPENDENT, INCONCLUSIVE),
-    *(UNFINISHED, EXPLORATORY, MISSING, POST_HOC, ESTIMATE),
-)
 SETTLED = (SUPPORTED, REFUTED, NEGLIGIBLE)
 ALPHA = (1 - LEVEL) / 2  # one-sided
-DIFFER = 0.05  # the level of the test that strata differ
+DIFFER = 0.05  # level of the test for differences between strata
 
 
 def rule(
     expect: str, margin: float, points: Interval, narrow: Interval, *, wide: Interval | None = None
 ) -> str:
-    """What intervals say of a claim in one stratum.
+    """The verdict of the intervals on a claim in one stratum.
 
     Args:
         expect: "above", "below", "equivalent" or "none".
-        margin: Percentage points that matter.
-        points: Interval of the contrast, 95 % where a study is judged once, in percentage points.
-        narrow: 90 % interval; only an equivalence is judged by it.
+        margin: Smallest difference that matters, in percentage points.
+        points: Interval of the contrast in percentage points, 95 % if the study is judged once.
+        narrow: 90 % interval, used for equivalences only.
         wide: Interval by which one stratum of several refutes a claim: its one-sided level is divided by the
             number of strata. Default: `points`.
 
@@ -67,7 +63,7 @@ def rule(
 
 
 def over_strata(readings: Sequence[str]) -> str:
-    """The verdict of a claim that is made in every stratum, from the verdict in each."""
+    """The verdict on a claim made in every stratum, from the verdict in each."""
     kinds = set(readings)
     if len(kinds) == 1:
         return readings[0]
@@ -83,15 +79,15 @@ def over_strata(readings: Sequence[str]) -> str:
 
 
 def heterogeneity(found: Sequence[Estimate]) -> float | None:
-    """p of no difference between strata, by Welch's test of several means (Biometrika 38, 1951).
+    """p-value of no difference between strata, by Welch's test of several means (Biometrika 38, 1951).
 
-    Strata that share test examples are taken for independent, which makes p too large.
+    Strata that share test examples are treated as independent, which makes p too large.
 
     Args:
         found: The contrast in each stratum.
 
     Returns:
-        None with fewer than two strata, or where a variance is not known or is 0.
+        None with fewer than two strata, or if a variance is unknown or 0.
     """
     k = len(found)
     if k < 2 or any(e.conditional or e.variance <= 0 for e in found):
@@ -105,16 +101,16 @@ def heterogeneity(found: Sequence[Estimate]) -> float | None:
     return float(stats.f.sf(statistic, k - 1, (k * k - 1) / (3 * lack)))
 
 
-# --- claims beside each other ---------------------------------------------------------------------------
+# --- several claims -------------------------------------------------------------------------------------
 
 
 def family(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims that Holm's correction runs over: directional and not secondary, with `needs` or without."""
+    """The claims under Holm's correction: directional and not secondary, with or without `needs`."""
     return [c for c in claims if c.expect in ("above", "below") and not c.secondary]
 
 
 def all_needs(claim: Claim, claims: Mapping[str, Claim]) -> list[str]:
-    """What a claim needs, and what that needs in turn; each once, itself left out."""
+    """The claims that a claim needs, directly or indirectly; each once, without itself."""
     found: list[str] = []
     waiting = list(claim.needs)
     while waiting:
@@ -129,11 +125,11 @@ def corrected(p: Mapping[str, Sequence[float]]) -> tuple[dict[str, float], dict[
     """p-values of claims after Holm's correction, and those of single strata.
 
     Args:
-        p: One-sided p of every stratum of every claim of the family, of all that was planned: 1 where there
-            is nothing to test yet, so that a part of a study gets no easier verdicts.
+        p: One-sided p-value of every planned stratum of every claim of the family: 1 if there is nothing to
+            test yet, so that part of a study does not get easier verdicts.
 
     Returns:
-        By claim: its largest p, adjusted by Holm over claims; and the p of each stratum by itself, adjusted
+        By claim: its largest p-value, adjusted by Holm over claims; and the p-value of each stratum, adjusted
         by Bonferroni over the strata of all claims of the family.
     """
     whole = contrasts.holm({claim: max(each) for claim, each in p.items()})

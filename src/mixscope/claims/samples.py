@@ -1,4 +1,4 @@
-"""What is known of an experiment's finished runs, as intervals are computed from it."""
+"""Data of an experiment's finished runs from which intervals are computed."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from mixscope.results.results import LAST
 
 
 def known(results: Results, name: str, checkpoint: str = LAST) -> Sample | Accuracies | None:
-    """Correctness by example of an experiment's runs, else their accuracies, else their mean and spread.
+    """Per-example correctness of an experiment's runs, else their accuracies, else mean and spread.
 
     Returns:
-        None where there is no finished run.
+        None if there is no finished run.
 
     Raises:
         DataError: If predictions are missing or damaged.
@@ -31,13 +31,13 @@ def known(results: Results, name: str, checkpoint: str = LAST) -> Sample | Accur
 
 
 def sample(results: Results, name: str, checkpoint: str = LAST) -> Sample | None:
-    """What the finished runs of an experiment get right of the test split.
+    """Per-example correctness of the finished runs of an experiment on the test split.
 
-    Runs that were tested on other examples than the first are left out: their rows cannot stand below each
-    other, and `health` says so.
+    Runs tested on other examples than the first are left out, since their rows cannot be aligned; `health`
+    reports them.
 
     Returns:
-        None where no finished run has outcomes by example.
+        None if no finished run has per-example outcomes.
 
     Raises:
         DataError: If predictions are missing or damaged.

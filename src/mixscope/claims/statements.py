@@ -1,10 +1,10 @@
-"""Estimated contrasts as sentences and tables that can be pasted into a paper, in text, Markdown and LaTeX.
+"""Estimated contrasts as sentences and tables for papers, in text, Markdown and LaTeX.
 
-A sentence says what was estimated, how large it is, its interval, and what the interval rests on: number of
-seeds, kind of test, whether examples are paired. It claims a direction only where the interval leaves out 0.
-Texts are in the catalogues (i18n), in every language; names of levels stay as they are.
+A sentence states the contrast, its estimate, its interval, and the basis of the interval: number of seeds,
+kind of test, whether examples are paired. It states a direction only if the interval excludes 0. Texts are in
+the catalogues (i18n), in every language; names of levels are kept.
 
-LaTeX takes the package booktabs, and for Korean kotex, which works with pdfLaTeX, XeLaTeX and LuaLaTeX.
+LaTeX needs the package booktabs, and for Korean kotex, which works with pdfLaTeX, XeLaTeX and LuaLaTeX.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,11 @@ from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
 GAIN, DIFFERENCE, OF_GAINS, CONTRAST = "gain", "difference", "difference of gains", "contrast"
-WELCH, PAIRED, EXAMPLES_ONLY = "Welch t", "paired t", "test examples only"  # the last counts no spread
+WELCH, PAIRED, EXAMPLES_ONLY = (
+    "Welch t",
+    "paired t",
+    "test examples only",
+)  # the last ignores variance between seeds
 ON_EXAMPLES, ON_SET = "examples paired", "on this test set"
 HEADINGS = ("contrast", "estimate", "interval", "seeds", "p_holm", "verdict")
 _METHODS = {WELCH: "said-method-welch", PAIRED: "said-method-paired", EXAMPLES_ONLY: "said-method-examples"}
@@ -35,24 +39,25 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
-    """One contrast and what is said of it.
+    """One contrast and its description.
 
     Attributes:
         kind: "gain" (of `what` in `where`), "difference" (`what` minus `other`), "difference of gains" (of
-            `what` in `where` minus in `other`) or "contrast" (called `what`).
+            `what` in `where` minus in `other`) or "contrast" (named `what`).
         what: An augmentation, an experiment, or the contrast's name.
-        where: A model, with its stratum; "" where there is but one.
+        where: A model, with its stratum; "" if there is only one.
         other: What it is compared with; "" for a gain and a contrast.
-        interval: In percentage points; None where nothing is known of the spread.
         estimate: Percentage points.
-        seeds: Number of runs of the experiment that has fewest, and of the one that has most.
+        interval: In percentage points; None if it is unknown.
+        seeds: Smallest and largest number of runs of its experiments.
         method: `WELCH`, `PAIRED`, `EXAMPLES_ONLY`, or "" without an interval.
-        basis: What else the interval rests on: `ON_EXAMPLES` or `ON_SET`.
-        p: Two-sided, of this contrast alone; None with one seed, and where `p_holm` is told.
-        p_holm: Two-sided or of the claim, after Holm; None where there is none, and beside a capped verdict.
-        verdict: What is concluded, in a few words; None without a verdict.
-        judged: The interval that the verdict rests on, where it is not `interval`; sentences have it.
-        framed: A message with the place `said`, where the verdict allows no direction.
+        basis: Further properties of the interval: `ON_EXAMPLES` or `ON_SET`.
+        p_holm: p-value after Holm's correction, two-sided or of the claim; None without one, and beside a
+            capped verdict.
+        verdict: Conclusion in a few words; None without a verdict.
+        judged: The interval that the verdict is based on, if it is not `interval`; shown in sentences.
+        framed: A message with the parameter `said`, if the verdict does not allow a direction.
+        p: Two-sided p-value of this contrast alone; None with one seed, and where `p_holm` is given.
     """
 
     kind: str
@@ -72,11 +77,11 @@ class Statement:
 
     @property
     def name(self) -> str:
-        """How tables call it, for instance "gain of cutmix, vit"."""
+        """Name in tables, for instance "gain of cutmix, vit"."""
         return self.called()
 
     def called(self, lang: str = "en") -> str:
-        """The name in a language of the catalogues; names of levels stay as they are."""
+        """The name in a language of the catalogues; names of levels are kept."""
         where = f", {self.where}" if self.where else ""
         if self.kind == GAIN:
             return i18n.message("contrasts-gain_of", lang, what=self.what) + where
@@ -90,11 +95,11 @@ class Statement:
         return _plain(self._sentence(lang))
 
     def to_markdown(self, lang: str = "en") -> str:
-        """The sentence; signs that Markdown would take for markup are escaped."""
+        """The sentence with Markdown's special characters escaped."""
         return _markdown(self.to_text(lang))
 
     def to_latex(self, lang: str = "en") -> str:
-        """The sentence for LaTeX, with spaces that do not break between a value and its unit."""
+        """The sentence for LaTeX, with no-break spaces between values and units."""
         said = _latex(self._sentence(lang)).replace(f"{i18n.NO_BREAK}\\%", "\\,\\%")
         return said.replace(i18n.NO_BREAK, "~").replace(" -", " $-$")
 
@@ -159,7 +164,7 @@ class Statement:
         return (name, f"{self.estimate:+.2f}", ends, seeds, p, verdict)
 
     def ends(self, lang: str = "en") -> str:
-        """The interval, and that it counts test examples only where it does; "" where there is none."""
+        """The interval, with a remark if it includes test examples only; "" if there is none."""
         if self.interval is None:
             return ""
         ends = f"[{self.interval.low:+.2f}, {self.interval.high:+.2f}]"
@@ -172,14 +177,18 @@ _CAPPED = ("said-capped", "said-capped-why")
 
 
 def known(lang: str) -> str:
-    """A language that was asked for. Raises ConfigError for one that is not there."""
+    """Validates a language.
+
+    Raises:
+        ConfigError: If it is unknown.
+    """
     if lang not in i18n.LANGUAGES:
         raise ConfigError(unknown("lang", "language", lang, i18n.LANGUAGES))
     return lang
 
 
 def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Roles) -> list[Statement]:
-    """A statement for each claim in each stratum, by what its contrast compares."""
+    """A statement for each claim in each stratum, by the form of its contrast."""
     return [_of_reading(v, r, c, design) for v, c in zip(verdicts, claims, strict=True) for r in v.readings]
 
 
@@ -204,7 +213,7 @@ def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles)
 
 
 def _framed(reading: Reading, claim: Claim) -> Finding | None:
-    """How an estimate is said where its verdict allows no direction; None for a direction."""
+    """The message for an estimate whose verdict does not allow a direction; None if it does."""
     margin = {"margin": f"{claim.margin:g}"}
     if reading.verdict in (INCONCLUSIVE, SCALE_DEPENDENT, POST_HOC):
         why = [Finding(f"gate-{kind}") for kind in dict.fromkeys(reading.gate_kinds)]
@@ -222,7 +231,7 @@ def _framed(reading: Reading, claim: Claim) -> Finding | None:
 
 
 def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, str, str]:
-    """Kind, what, where and other of a claim in a stratum; by its name where it is no other kind."""
+    """Kind, what, where and other of a claim in a stratum; by its name if it has no other form."""
     pairs = {f: _pair(weights) for f, weights in claim.contrast.items()}
     stratum = ", ".join(reading.stratum.values())
     augmentation, model = pairs.get(design.augmentation or ""), pairs.get(design.model or "")
@@ -237,13 +246,13 @@ def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, 
 
 
 def _pair(weights: Mapping[str, float]) -> tuple[str, str] | None:
-    """The level that counts 1 and the one that counts -1; None for anything else."""
+    """The levels with weights 1 and -1; None for anything else."""
     by_weight = {weight: level for level, weight in weights.items()}
     return (by_weight[1.0], by_weight[-1.0]) if set(by_weight) == {1.0, -1.0} and len(weights) == 2 else None
 
 
 def table(statements: Sequence[Statement], lang: str = "en") -> tuple[list[str], list[tuple[str, ...]]]:
-    """Headings and rows. Without any verdict there is no column of them; p is of Holm or called p."""
+    """Headings and rows. Without verdicts their column is omitted; p is labelled as Holm's or plain."""
     heads, rows = list(HEADINGS), [statement.cells(lang) for statement in statements]
     if any(s.p is not None and s.p_holm is None for s in statements):
         heads[heads.index("p_holm")] = "p"
@@ -259,16 +268,16 @@ def to_text(statements: Sequence[Statement], lang: str = "en") -> str:
 
 
 def to_markdown(statements: Sequence[Statement], notes: Sequence[str] = (), lang: str = "en") -> str:
-    """A table for Markdown, a row a statement; below it what has to be said of all rows."""
+    """A table in Markdown, one row per statement, with notes below."""
     heads, rows = table(statements, lang)
     text = _table([tuple(map(_markdown, row)) for row in rows], heads, "pipe") + "\n"
     return text + "".join(f"\n{_markdown(_plain(note))}\n" for note in notes)
 
 
 def to_latex(statements: Sequence[Statement], notes: Sequence[str] = (), lang: str = "en") -> str:
-    """A tabular for LaTeX, a row a statement; below it what has to be said of all rows.
+    """A tabular for LaTeX, one row per statement, with notes below.
 
-    It takes the package booktabs, and for Korean kotex; a comment in its first line says so.
+    Needs the package booktabs, and kotex for Korean, as a comment in its first line says.
     """
     heads, cells = table(statements, lang)
     rows = []

@@ -1,9 +1,10 @@
-"""What is said of a study's claims: a verdict in every stratum, over all of them, and beside other claims.
+"""Verdicts on a study's claims: in every stratum, over all of them, and with other claims.
 
-What intervals say is in rules.py. Here a study is looked at: at which number of seeds (looks.py), from which
-runs, and what caps the verdict (gates.py, health.py). A capped verdict is INCONCLUSIVE, SCALE-DEPENDENT where
-log-odds alone speak against it, and POST HOC where claims or the plan were edited after the first run. With
-one seed a reading is EXPLORATORY. A claim that needs others is supported only with them.
+rules.py converts intervals to verdicts. This module determines at which number of seeds a study is judged
+(looks.py), from which runs, and what caps the verdict (gates.py, health.py). A capped verdict is
+INCONCLUSIVE, SCALE-DEPENDENT if only log-odds contradict it, and POST HOC if claims or the plan were edited
+after the first run. With one seed a reading is EXPLORATORY. A claim that needs others is supported only
+together with them.
 """
 
 import dataclasses
@@ -66,37 +67,55 @@ __all__ = [
 ]
 
 LOST, ENDED = (FAILED, DAMAGED), (DONE, FAILED, DAMAGED)
-FEW_ERRORS = 5.0  # a run, below which intervals are too narrow
-NOISY, NOISY_AMONG = 0.8, 4  # the share of the variance of one of so many experiments that is warned of
-OPPOSED = -0.5  # the share that pairing takes off below which the unpaired interval is too narrow
+FEW_ERRORS = 5.0  # errors per run below which intervals are too narrow
+NOISY, NOISY_AMONG = (
+    0.8,
+    4,
+)  # fraction of the variance due to one of at least this many experiments that causes a warning
+OPPOSED = -0.5  # value of `shared` below which the unpaired interval is too narrow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """One claim in one stratum.
 
-    points, logits, bootstrap: 95% intervals; None where there is too little to compute them. narrow: the 90%
-    interval of an equivalence. look: at which number of seeds the reading is judged; None for an estimate,
-    and before the first look. judged: the interval that the verdict rests on, of the level of that look.
-    paired_points: the interval of seeds paired, where the other is too narrow (caveats say why).
-
-    standard_error: percentage points; seed_share: the part of the variance that comes from seeds. seeds: of
-    the cell that has fewest. shared: the share of the variance over seeds that pairing by seed would take
-    off; negative where it would add. p: one-sided, of the claimed direction or of equivalence; None for
-    estimates and with one seed. p_holm: that of the claim over its strata, corrected for looks and by Holm.
-    gates: sentences that say what caps the verdict, gate_kinds for each of them one word of GATES, and
-    findings the same as data.
-    seeds_needed: for 80 % power at the observed variance, seeds_low and seeds_high at the ends of an 80%
-    interval of that variance; None with one seed, and where no number up to 1,000 would do. tipping_sd: with
-    one seed, the standard deviation between runs, in percentage points, that would erase the result; None
-    where test examples alone leave it open. missing: the experiments without a finished run.
-
-    cells: the weight of each experiment. by_seed: the contrast of each seed that all cells have, in
-    percentage points. caveats: what does not cap the verdict;
-    warnings: where the interval is too narrow. uncapped: what the rule says of the
-    interval alone, before gates, Holm and what the claim needs. chosen_on_test: the same contrast, each run
-    at the epoch that was best on the test split; only under protocol "published". bound: where examples are
-    not paired, the interval that counts other test examples too.
+    Attributes:
+        claim: Id of the claim.
+        stratum: Level of every factor outside the contrast.
+        verdict: The verdict.
+        points: 95 % interval in percentage points; None with too few data.
+        logits: 95 % interval of log-odds.
+        narrow: 90 % interval of an equivalence.
+        bootstrap: 95 % bootstrap interval in percentage points.
+        standard_error: Percentage points.
+        seed_share: Fraction of the variance due to seeds.
+        degrees: Degrees of freedom.
+        seeds: Number of seeds of the experiment with fewest.
+        paired: Whether seeds are paired.
+        shared: Fraction of the variance over seeds that pairing by seed would remove; negative if it would
+            add.
+        p: One-sided p-value of the claimed direction or of equivalence; None for estimates and with one seed.
+        p_holm: p-value of the claim over its strata, corrected for looks and by Holm.
+        gates: Sentences on what caps the verdict.
+        seeds_needed: Number of seeds for 80 % power at the observed variance; None with one seed, and if more
+            than 1,000.
+        tipping_sd: With one seed, the standard deviation between runs, in percentage points, that would
+            invalidate the result; None if test examples alone make it inconclusive.
+        missing: Experiments without a finished run.
+        seeds_low: As seeds_needed, at the lower end of an 80 % interval of the variance.
+        seeds_high: As seeds_needed, at the upper end.
+        look: The look at which the reading is judged; None for an estimate, and before the first look.
+        judged: The interval that the verdict is based on, with the level of that look.
+        paired_points: Interval for paired seeds, if the other is too narrow (`caveats` explain why).
+        cells: Weight of each experiment.
+        by_seed: The contrast of each seed common to all experiments, in percentage points.
+        gate_kinds: Kind of each gate, see gates.Gate.
+        findings: The gates as data.
+        caveats: Remarks that do not cap the verdict.
+        warnings: Reasons why the interval is too narrow.
+        uncapped: The verdict of the interval alone, before gates, Holm and required claims.
+        chosen_on_test: The same contrast at each run's best test epoch; only under protocol "published".
+        bound: If examples are not paired, the interval that includes other test examples.
     """
 
     claim: str
@@ -135,18 +154,17 @@ class Reading:
 
     @property
     def quotable_p(self) -> float | None:
-        """p after correction where a text may quote it: not beside a verdict that a gate caps.
+        """The corrected p-value if it may be quoted: None beside a verdict capped by a gate.
 
-        Holm's correction is no such gate: it is in p.
+        Holm's correction is not such a gate, since p includes it.
         """
         return self.p_holm if set(self.gate_kinds) <= {"holm"} else None
 
     @property
     def seeds_would_settle(self) -> tuple[int, int | None] | None:
-        """From how many to how many seeds, where it is seeds that an inconclusive reading lacks.
+        """Range of seeds that would settle an inconclusive reading.
 
-        None where it is not, or where as many have been run; the second is None where even 1,000 might be too
-        few.
+        None if more seeds would not; the upper end is None if even 1,000 might not suffice.
         """
         lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm", "unfinished"}
         if not lacks_seeds or self.seeds_low is None:
@@ -159,9 +177,19 @@ class Reading:
 class Verdict:
     """A claim over all its strata.
 
-    p_holm: of the whole claim, after Holm's correction; None where it is not of the family. heterogeneity: p
-    of no difference between strata; only where it is small may a text say that strata differ. rules: the
-    version of the rules that judged.
+    Attributes:
+        claim: Id of the claim.
+        text: `{language: sentence}`.
+        expect: Expected direction.
+        margin: Percentage points.
+        secondary: Whether the claim is secondary.
+        verdict: The verdict.
+        why: Its reason.
+        readings: One per stratum.
+        p_holm: p-value of the whole claim after Holm's correction; None if it is not part of the family.
+        heterogeneity: p-value of no difference between strata; only if it is small may a text state that
+            strata differ.
+        rules: Version of the verdict rules.
     """
 
     claim: str
@@ -177,19 +205,24 @@ class Verdict:
     rules: int = RULES
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values for JSON; why: in English."""
+        """Plain values for JSON; why in English."""
         return dataclasses.asdict(self) | {"why": i18n.render(self.why)}
 
     @property
     def settled(self) -> bool:
-        """Whether more seeds are not needed for it."""
+        """Whether it needs no more seeds."""
         return self.verdict in SETTLED or self.verdict == ESTIMATE
 
 
 def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
-    """A verdict for each claim, in the order of its file. Equal results give equal figures.
+    """A verdict for each claim, in the order of the file. Equal results give equal values.
 
-    checkpoint: "last" or "selected". Raises DataError when a finished run has no predictions of it.
+    Args:
+        results: Results of trained models.
+        checkpoint: "last" or "selected".
+
+    Raises:
+        DataError: If a finished run has no predictions of the checkpoint.
     """
     bench = _Bench(results, checkpoint)
     claims = results.claims
@@ -209,7 +242,7 @@ def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
 
 
 class _Bench:
-    """What readings share: samples of every cell, the looks, and one bootstrap of all cells."""
+    """Data shared by readings: samples of every experiment, the looks, and one bootstrap."""
 
     def __init__(self, results: Results, checkpoint: str) -> None:
         self._results = results
@@ -228,13 +261,13 @@ class _Bench:
         return claim.strata(self._results.factors)
 
     def heterogeneity(self, claim: Claim) -> float | None:
-        """p of no difference between the strata of a claim that were read."""
+        """p-value of no difference between the strata of a claim that have readings."""
         return rules.heterogeneity(self._estimates.get(claim.id, []))
 
     def _counted(self, claim: Claim, names: Sequence[str]) -> tuple[Look, bool, dict[str, list[int]]]:
-        """The look that a claim is judged at, whether its runs have all ended, and the seeds that count.
+        """The look at which a claim is judged, whether its runs have all ended, and the seeds that count.
 
-        It is the last look that is reached, else the first. Where nothing was planned every run counts.
+        It is the last look reached, else the first. Without a plan every run counts.
         """
         if self._results.plan is None:
             return self._found(names)
@@ -250,7 +283,7 @@ class _Bench:
         return look, bool(reached), {name: list(seeds) for name in names}
 
     def _found(self, names: Sequence[str]) -> tuple[Look, bool, dict[str, list[int]]]:
-        """The same where no seeds were planned: those that were found, in their order."""
+        """The same without a plan: the existing seeds, in their order."""
         every = {name: [run.seed for run in self._results.runs_of(name)] for name in names}
         counts = [self._ended(name, every[name]) for name in names]
         if not self._results.looks:
@@ -261,14 +294,14 @@ class _Bench:
         return look, bool(reached), {name: seeds[: look.seeds] for name, seeds in every.items()}
 
     def _ended(self, name: str, seeds: Sequence[int]) -> int:
-        """How many seeds of an experiment have ended before the first that has not."""
+        """Number of seeds of an experiment that ended before the first that has not."""
         summary = self._results.summary_of(name)
         if summary is not None:
             return summary.n_seeds
         return next((i for i, s in enumerate(seeds) if self._state(name, s) not in ENDED), len(seeds))
 
     def _planned(self, name: str) -> list[str]:
-        """States of all planned runs of an experiment, those beyond the look included."""
+        """States of all planned runs of an experiment, including those beyond the look."""
         if self._results.plan is None:
             return [run.state for run in self._results.runs_of(name)]
         return [self._state(name, seed) for seed in self._results.seeds]
@@ -364,7 +397,7 @@ class _Bench:
         return gates.skipped(look, [each.seeds for each in self._looks], planned, PENDING)
 
     def _sample(self, name: str, seeds: Sequence[int]) -> Known | None:
-        """What the runs of an experiment with these seeds get right; None where there are none."""
+        """Results of an experiment's runs with these seeds; None if there are none."""
         sample = self._samples.get(name)
         if sample is None:
             return None
@@ -374,9 +407,9 @@ class _Bench:
     def _outlook(
         self, claim: Claim, points: Estimate, judged: int
     ) -> tuple[int | None, int | None, int | None]:
-        """Seeds that would settle the claim: few, at the observed variance, and many.
+        """Seeds that would settle the claim: lower end, at the observed variance, and upper end.
 
-        A study that declares looks is judged at these alone: the next later look with as many seeds counts.
+        A study with looks is judged at these only: the next look with at least as many seeds counts.
         """
         outlook = power.Outlook.of(points)
         if outlook is None:
@@ -397,7 +430,7 @@ class _Bench:
     def _resampled(
         self, weights: Mapping[str, float], cells: Sequence[Known], paired: bool
     ) -> Interval | None:
-        """None where correctness by example is not known."""
+        """The bootstrap interval; None without per-example correctness."""
         known = estimates.by_example(cells)
         if known is None:
             return None
@@ -408,7 +441,7 @@ class _Bench:
     def _on_test(
         self, weights: Mapping[str, float], seeds: Mapping[str, Sequence[int]], paired: bool
     ) -> Interval | None:
-        """The contrast at the epochs that are best on test, where every run has chosen one."""
+        """The contrast at the best test epochs, if every run has selected one."""
         runs = [r for name in weights for r in self._results.done_of(name) if r.seed in seeds[name]]
         if not runs or not all(BEST_ON_TEST in run.metrics.get("test", {}) for run in runs):
             return None
@@ -426,9 +459,9 @@ class _Bench:
 
 
 def copied(runs: Sequence[Run], checkpoint: str) -> list[Gate]:
-    """Runs of one experiment whose predictions are equal to the last bit: copies, not other seeds.
+    """Gate for runs of one experiment with bitwise equal predictions: copies, not other seeds.
 
-    Where only predicted classes are known, runs without a single error are not taken for copies.
+    If only predicted classes are known, runs without a single error are not treated as copies.
     """
     seen: dict[tuple[str, str], list[int]] = {}
     for run in runs:
@@ -451,7 +484,10 @@ def _nothing(
     missing: tuple[str, ...],
     found: Sequence[Gate],
 ) -> Reading:
-    """A reading without figures: cells are missing, or pairing was declared and no seed is common to them."""
+    """A reading without values.
+
+    Experiments are missing, or pairing was declared and no seed is common to them.
+    """
     return Reading(
         claim=claim.id,
         stratum=dict(stratum),
@@ -499,14 +535,14 @@ def _too_narrow(
     paired: bool,
     spread: Sequence[float],
 ) -> tuple[Interval | None, tuple[Finding, ...]]:
-    """Where the interval is known to be too narrow or of this test set only: the one of seeds paired, why.
+    """Reasons why the interval is too narrow, and the interval for paired seeds.
 
     Args:
-        cells: What is known of each experiment.
+        cells: Data of each experiment.
         named: Weight of each experiment.
-        shared: The share of the variance over seeds that pairing takes off.
+        shared: Fraction of the variance over seeds that pairing removes.
         paired: Whether the interval pairs seeds.
-        spread: The part of each experiment of the variance over seeds.
+        spread: Fraction of the variance over seeds due to each experiment.
     """
     found = []
     weights = list(named.values())
@@ -533,12 +569,14 @@ def _too_narrow(
     return estimates.points(same, weights, paired=True).interval(), tuple(found)
 
 
-# --- claims beside each other ---------------------------------------------------------------------------
+# --- several claims -------------------------------------------------------------------------------------
 
 
 def _corrected(claims: Sequence[Claim], readings: Mapping[str, list[Reading]]) -> dict[str, list[Reading]]:
-    """Readings with what correction leaves of them: Holm over the family of claims, a claim that is not of
-    the family by itself; p corrected for looks before."""
+    """Readings after correction: Holm over the family of claims, other claims alone.
+
+    P corrected for looks before.
+    """
     members = [claim.id for claim in rules.family(claims)]
     p = {c.id: [_over_looks(c, r) for r in readings[c.id]] for c in claims if c.expect != "none"}
     whole, alone = rules.corrected({name: p[name] for name in members})
@@ -562,7 +600,7 @@ def _corrected(claims: Sequence[Claim], readings: Mapping[str, list[Reading]]) -
 
 
 def _over_looks(claim: Claim, reading: Reading) -> float:
-    """p of a reading as if there were but one look; 1 where there is nothing to test yet."""
+    """The p-value of a reading as if there were only one look; 1 if there is nothing to test yet."""
     if reading.p is None or reading.look is None:
         return 1.0
     equivalent = claim.expect == "equivalent"
@@ -575,7 +613,7 @@ def _over_looks(claim: Claim, reading: Reading) -> float:
 def _one_corrected(
     claim: Claim, reading: Reading, whole: float, alone: float, size: int, strata: int
 ) -> Reading:
-    """A reading that is supported with its whole claim, or by itself, or else is not."""
+    """Sets a reading to supported with its whole claim, or alone, or not."""
     if reading.p is None:
         return reading
     reading = dataclasses.replace(reading, p_holm=whole)
@@ -583,7 +621,7 @@ def _one_corrected(
     if reading.uncapped != SUPPORTED or min(whole, alone) <= level:
         return reading
     if reading.look is None:
-        return reading  # unfinished, which caps it already
+        return reading  # unfinished, already capped
     if strata > 1:
         found = gates.gate("holm", "one-of-strata", strata=strata, p=reading.p, corrected=alone, alpha=level)
         return _gated(reading, found)
@@ -603,9 +641,9 @@ def _gated(reading: Reading, gate: Gate, verdict: str = INCONCLUSIVE) -> Reading
 def _needs(
     reading: Reading, claim: Claim, claims: Sequence[Claim], readings: Mapping[str, list[Reading]]
 ) -> Reading:
-    """A reading together with what its claim needs: refuted with any of them, supported only with all.
+    """Combines a reading with the claims it needs: refuted with any of them, supported only with all.
 
-    Compared are the strata of the needed claim that agree with this one in every factor that both have.
+    The needed claim's strata that agree with this one in every common factor are used.
     """
     for name in rules.all_needs(claim, {c.id: c for c in claims}):
         for other in readings[name]:
@@ -620,7 +658,7 @@ def _needs(
 
 
 def _post_hoc(reading: Reading, edited: Sequence[Gate]) -> Reading:
-    """A reading of a claim that may have been fitted to what the runs showed."""
+    """A reading of a claim that may have been fitted to results."""
     if not edited or reading.verdict == MISSING:
         return reading
     for gate in edited:
@@ -644,7 +682,7 @@ def _over_strata(claim: Claim, readings: Sequence[Reading], heterogeneity: float
 
 
 def _why(readings: Sequence[Reading], heterogeneity: float | None) -> Finding:
-    """How the strata fared, the decisive ones first and by name."""
+    """The verdicts of the strata, the decisive ones first and by name."""
     order = (REFUTED, SUPPORTED, NEGLIGIBLE, SCALE_DEPENDENT, INCONCLUSIVE, POST_HOC, ESTIMATE, EXPLORATORY)
     parts = []
     for kind in (*order, MISSING):
@@ -664,7 +702,7 @@ def _why(readings: Sequence[Reading], heterogeneity: float | None) -> Finding:
 
 
 def _reason(claim: Claim, reading: Reading) -> Finding:
-    """Why a claim of a single stratum got its verdict."""
+    """Why a claim with a single stratum got its verdict."""
     if reading.verdict == MISSING or reading.judged is None:
         missing = Finding("why-missing", params={"experiments": list(reading.missing)})
         return missing if reading.missing else reading.findings[0]
@@ -687,5 +725,5 @@ def _reason(claim: Claim, reading: Reading) -> Finding:
 
 
 def stratum_text(stratum: Mapping[str, str]) -> str:
-    """The levels of a stratum in a row; "all" where there is but one stratum."""
+    """The levels of a stratum; "all" if there is only one stratum."""
     return ", ".join(stratum.values()) if stratum else "all"

@@ -1,7 +1,7 @@
-"""The command line: parse, call one function, print.
+"""The command line: parses arguments, calls one function, prints the result.
 
-Each noun has its file, which says what it adds to the grammar and does it; heavy imports stand inside
-the commands, so that `mixscope --help` answers at once.
+Each command group has a module that declares its arguments and implements it; heavy imports are inside the
+commands, so that `mixscope --help` is fast.
 """
 
 import argparse
@@ -29,9 +29,11 @@ from mixscope.cli.grammar import EXIT, Parser
 
 
 def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambda: None) -> int:
-    """Runs one command and returns its exit code; every error a user can mend is one sentence.
+    """Runs one command and returns its exit code; every error a user can fix is one sentence.
 
-    begin: called when it is known what is to be done, right before it is done.
+    Args:
+        argv: Arguments; default: those of the process.
+        begin: Called after parsing, before the command is executed.
     """
     output.install()
 
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole grammar."""
+    """The complete argument parser."""
     top = Parser(
         prog="mixscope",
         description="Which mixing augmentation helps which architecture, and is the difference real?",

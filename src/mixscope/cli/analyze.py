@@ -1,4 +1,4 @@
-"""`mixscope analyze`: why trained runs do what they do."""
+"""`mixscope analyze`: analyses of trained runs."""
 
 import argparse
 from functools import partial
@@ -11,7 +11,7 @@ from mixscope.cli.grammar import bar, declare, print_json, root_and_json
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "analyze",
@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
 
 
 def analyze(arguments: argparse.Namespace) -> None:
-    """Runs the analyses that were named on a study's finished runs and prints what they found."""
+    """Runs analyses on a study's finished runs and prints their results."""
     from mixscope.analysis import examine
     from mixscope.data.store import data_root
     from mixscope.report import page
@@ -72,8 +72,9 @@ def analyze(arguments: argparse.Namespace) -> None:
         document[what] = compared
         if not quiet:
             print(f"\n{what}")
-            for line in examine.lines(what, compared):
+            for line in examine.summary(what, compared):
                 print(f"  {line}".rstrip())
-            output.line(f"\nfiles     {arguments.folder / 'analysis' / what}\n", work="analysis")
+            place = arguments.folder / "analysis" / what
+            output.line(f"all       {place / 'summary.md'}, tables and charts beside it", work="analysis")
     if quiet:
         print_json(document)

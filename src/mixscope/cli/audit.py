@@ -1,4 +1,4 @@
-"""`mixscope audit`: what is wrong in somebody's published table."""
+"""`mixscope audit`: errors in a published table."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from mixscope.cli.grammar import declare, print_json
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "audit",
@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 
 
 def audit(arguments: argparse.Namespace) -> int:
-    """Prints what a published table contradicts; with --strict 1 where it contradicts itself."""
+    """Prints the findings on a published table; returns 1 with --strict if there is a contradiction."""
     from mixscope import audit as room
     from mixscope.audit import wording
 

@@ -1,4 +1,4 @@
-"""`mixscope bench`: how fast this machine does what mixscope does, as ratios to what it could do."""
+"""`mixscope bench`: benchmarks of this machine, as ratios to its limits."""
 
 import argparse
 import signal
@@ -38,7 +38,7 @@ HELP = {
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the commands and their arguments."""
     verbs = declare_group(
         commands,
         "bench",
@@ -94,16 +94,16 @@ def _declared(verbs: Any, name: str, do: Do) -> argparse.ArgumentParser:
 
 
 def _stoppable(do: Do) -> Callable[[argparse.Namespace], None]:
-    """`do`, which a signal ends in one sentence; what it started and wrote is gone by then."""
+    """Wraps `do` so that a signal ends it in one sentence, after deleting its files and processes."""
 
     def done(arguments: argparse.Namespace) -> None:
-        with listening(lambda name: leave(signal.Signals[name])) as stop:  # while libraries are imported
+        with listening(lambda name: leave(signal.Signals[name])) as stop:  # during imports
             try:
                 do(arguments, stop)
             except (KeyboardInterrupt, Interrupted) as problem:
                 if not str(problem):  # a second Ctrl-C
                     raise
-                why = str(problem).partition(";")[0]  # the rest is about a run that goes on
+                why = str(problem).partition(";")[0]  # the rest is about resuming a run
                 raise Interrupted(
                     f"{why}; what was measured is not kept, the same command begins anew"
                 ) from None
@@ -112,12 +112,12 @@ def _stoppable(do: Do) -> Callable[[argparse.Namespace], None]:
 
 
 def _interrupt(name: str) -> NoReturn:
-    """In the place of a signal's handler: where rows are measured in this process, each may take long."""
+    """Signal handler while rows are measured in this process, since each may take long."""
     raise KeyboardInterrupt(f"stopped by {name}")
 
 
 def loader(arguments: argparse.Namespace, stop: Stop) -> None:
-    """The loader beside everything that makes the same batches here."""
+    """The loader against other ways to build the same batches."""
     from mixscope.bench import loader as room
 
     stop.leave = _interrupt
@@ -140,12 +140,12 @@ def mixing(arguments: argparse.Namespace, stop: Stop) -> None:
 
 
 def train(arguments: argparse.Namespace, stop: Stop) -> None:
-    """Our loop against a bare one."""
+    """The training loop against a bare loop."""
     _network(arguments, stop, "train")
 
 
 def evaluate(arguments: argparse.Namespace, stop: Stop) -> None:
-    """Our evaluation against a bare forward loop."""
+    """Evaluation against a bare forward loop."""
     _network(arguments, stop, "evaluation")
 
 
@@ -164,14 +164,14 @@ def _network(arguments: argparse.Namespace, stop: Stop, room: str) -> None:
 
 
 def study(arguments: argparse.Namespace, stop: Stop) -> None:
-    """A study against processes started by hand, and the start of a run."""
+    """A study against processes started by hand, and the startup of a run."""
     from mixscope.bench import study as room
 
-    stop.leave = None  # it looks itself: no process that it has started may be forgotten
+    stop.leave = None  # it checks the flag itself, in order to end the processes it has started
     store, root = _set(arguments)
     if arguments.slots < 0:
         raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
-    quick = arguments.quick  # two runs, and not how they start: else a first impression takes minutes
+    quick = arguments.quick  # two runs, without startup times, which would take minutes
     with room.rows(
         store.name,
         root,

@@ -1,4 +1,4 @@
-"""`mixscope claims new`: a claims file from a table of results, to be edited before the next results come."""
+"""`mixscope claims new`: a claims file from a table of results, to be edited before new results are known."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from mixscope.cli.grammar import declare, declare_group, spoken
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the commands and their arguments."""
     verbs = declare_group(
         commands,
         "claims",
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 
 def new(arguments: argparse.Namespace) -> None:
-    """Writes the file; never over one that is there."""
+    """Writes the file; an existing file is never overwritten."""
     from mixscope.atomic import replacing
     from mixscope.claims import exploratory
     from mixscope.errors import ConfigError

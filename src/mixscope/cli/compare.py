@@ -1,4 +1,4 @@
-"""`mixscope compare`: two studies, or a study and a table that somebody published."""
+"""`mixscope compare`: two studies, or a study and a published table."""
 
 import argparse
 import dataclasses
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "compare",
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Prints what differs between two studies, or a study and a table, beyond noise."""
+    """Prints the differences between two studies, or a study and a table."""
     from mixscope.audit import compare as comparison
     from mixscope.errors import DataError
     from mixscope.results import bundle
@@ -55,7 +55,7 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def _results(arguments: argparse.Namespace) -> tuple[Any, Exception | None]:
-    """The second as results, or why it cannot be; none of both for a published table of single values."""
+    """The second source as results, or the error; neither for a published table of single values."""
     from mixscope.errors import ConfigError, DataError
     from mixscope.results import bundle
 
@@ -93,7 +93,7 @@ def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:
 
 
 def _setting(change: str, names: Any, words: "Words") -> str:
-    """A changed setting with the experiments that have it; () for all, None where it is of the study."""
+    """A changed setting with its experiments; () for all, None for a change of the study."""
     if names is None:
         return change
     return f"{change}  ({', '.join(names) if names else words('compare.all')})"

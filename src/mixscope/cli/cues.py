@@ -1,4 +1,4 @@
-"""`mixscope cues`: the embedded set of a local and a global cue, drawn, and its dials matched."""
+"""`mixscope cues`: draws the embedded data set of local and global cues, and matches their contrasts."""
 
 import argparse
 from functools import partial
@@ -10,7 +10,7 @@ from mixscope.cli.grammar import declare, declare_group, picture, print_json
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the commands and their arguments."""
     verbs = declare_group(
         commands,
         "cues",

@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import bar, declare, declare_group, picture, print_json, root_and_json
+from mixscope.cli.grammar import bar, declare, declare_group, note_letters, picture, print_json, root_and_json
 
 NOTE_WIDTH = 300  # characters; with --json they are whole
 EXAMPLES = {
@@ -64,6 +64,7 @@ def add(commands: Any) -> None:
 
 
 def data_list(arguments: argparse.Namespace) -> None:
+    """Prints the known data sets, and local copies that can be prepared."""
     from mixscope.data import formats
     from mixscope.data.at_hand import at_hand
     from mixscope.data.store import data_root, is_prepared, names
@@ -95,6 +96,7 @@ def data_list(arguments: argparse.Namespace) -> None:
 
 
 def data_prepare(arguments: argparse.Namespace) -> None:
+    """Prepares a data set and prints what was stored."""
     from mixscope.data.prepare import prepare
     from mixscope.data.store import data_root
 
@@ -113,12 +115,14 @@ def data_prepare(arguments: argparse.Namespace) -> None:
 
 
 def data_verify(arguments: argparse.Namespace) -> None:
+    """Recomputes the checksums of a prepared data set."""
     from mixscope.data.store import data_root, verify
 
     _print_store(verify(arguments.name, root=data_root(arguments.root)), arguments.json)
 
 
 def data_info(arguments: argparse.Namespace) -> None:
+    """Prints counts, balance and duplicates, and draws a contact sheet."""
     from mixscope.data import inspect
     from mixscope.data.store import Store, data_root
 
@@ -126,6 +130,7 @@ def data_info(arguments: argparse.Namespace) -> None:
     sheet = picture(arguments.sheet or Path(f"{arguments.name}-contact-sheet.png"))
     report = inspect.describe(store)
     inspect.contact_sheet(store, sheet)
+    note_letters(store.class_names)
     if arguments.json:
         return print_json({**report, "sheet": str(sheet)})
     _print_store(store, False)

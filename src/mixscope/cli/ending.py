@@ -1,7 +1,4 @@
-"""How a command ends: with its exit code, and one sentence for every error that a user can mend.
-
-The scripts in benchmarks/ end so too.
-"""
+"""Exit codes of commands, and one sentence for every error that a user can fix; used by benchmarks/ too."""
 
 import errno
 import sys
@@ -14,10 +11,10 @@ from mixscope.formatting import printable
 
 
 def ended(do: Callable[[], int | None]) -> int:
-    """Carries out a command and returns its exit code."""
+    """Executes a command and returns its exit code."""
     try:
         code = _carried_out(do)
-    except SystemExit as left:  # by argparse, which has printed its help or what it does not understand
+    except SystemExit as left:  # from argparse, which has printed its help or an error
         problem = output.finish()
         if problem is None or left.code:
             raise

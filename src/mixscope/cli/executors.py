@@ -1,4 +1,4 @@
-"""Where a study's runs are executed and who watches, as the user says it for `mixscope study run`."""
+"""Options of `mixscope study run` that choose the backend, the number of parallel runs, and trackers."""
 
 import argparse
 import functools
@@ -11,7 +11,7 @@ from mixscope.errors import ConfigError
 
 
 def declare_executor(command: argparse.ArgumentParser) -> None:
-    """What `mixscope study run` adds to the grammar for clusters."""
+    """Adds the options for clusters."""
     command.add_argument(
         "--executor",
         choices=("local", "ray", "slurm"),
@@ -37,7 +37,7 @@ def declare_executor(command: argparse.ArgumentParser) -> None:
 
 
 def declare_track(command: argparse.ArgumentParser) -> None:
-    """Adds --track, which may be given several times: a list of names, empty by default."""
+    """Adds --track, a repeatable list of names, empty by default."""
     command.add_argument(
         "--track",
         action="append",
@@ -48,7 +48,11 @@ def declare_track(command: argparse.ArgumentParser) -> None:
 
 
 def tracked(names: Sequence[str]) -> list[str]:
-    """The arguments of `mixscope train` that track each run of a study. Raises ConfigError now, and once."""
+    """Arguments of `mixscope train` that track each run of a study.
+
+    Raises:
+        ConfigError: If a tracker is unknown or not installed.
+    """
     from mixscope.runs import tracking
 
     tracking.check(names)
@@ -56,12 +60,19 @@ def tracked(names: Sequence[str]) -> list[str]:
 
 
 def chosen(arguments: argparse.Namespace, runs: int, out: Path) -> tuple[Callable[..., Any], Any, int]:
-    """What stands for `scheduler.run` where the user wants it, its options, and how many runs go at once, 0
-    where that shows only later.
+    """Chooses how runs are executed.
 
-    runs: how many there are; a cluster is given all of them without --slots, it has a queue of its own. out:
-    the study's folder.
-    Raises ConfigError for options that do not belong together.
+    Args:
+        arguments: Parsed arguments.
+        runs: Number of runs; without --slots a cluster gets all of them, since it has a queue.
+        out: Folder of the study.
+
+    Returns:
+        A function like `scheduler.run`, its options, and the number of parallel runs, 0 if it is not known in
+        advance.
+
+    Raises:
+        ConfigError: If options contradict each other.
     """
     many = None if arguments.slots in (None, "auto") else _whole(arguments.slots)
     if arguments.executor != "slurm" and arguments.slurm:
@@ -115,7 +126,7 @@ def _cluster(
     if gpus is not None and gpus != int(gpus):
         raise ConfigError(f"--gpus-per-run: Slurm gives whole GPUs, got {gpus:g}")
     clock = next((pair for pair in arguments.slurm if pair.startswith("time=") and ":" in pair), None)
-    if clock is not None:  # YAML would read 4:00:00 as a number
+    if clock is not None:  # YAML reads 4:00:00 as a number
         raise ConfigError(f"--slurm {clock}: time is a number of minutes here, for instance time=240")
     given = dict(map(split_pair, arguments.slurm))
     return functools.partial(slurm.run, gpus=int(gpus or 0), parameters=given), options, many or 0

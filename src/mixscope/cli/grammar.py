@@ -1,4 +1,4 @@
-"""How commands are declared and how their results are printed: what all commands share."""
+"""Shared parts of all commands: declaring arguments and printing results."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
 
-# Settings by the names that other tools give them.
+# Settings by their names in other tools.
 _SETTINGS = {
     "model": "model.arch",
     "arch": "model.arch",
@@ -35,18 +35,18 @@ _SETTINGS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes options as they are spelled, between and behind what has no name.
+    """An argument parser for exact option names, with options between and after positional arguments.
 
-    Its subparsers are of its kind. argparse by itself shortens options, and of `a=1 --out DIR b=2` it takes
-    a=1 alone. What follows `--` is no option.
+    Its subparsers have the same type. argparse accepts abbreviations, and of `a=1 --out DIR b=2` only a=1.
+    Arguments after `--` are not options.
     """
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
-        """As argparse's, without abbreviations: a misspelt option must not start a long run."""
+        """Disables abbreviations: a misspelt option must not start a long run."""
         super().__init__(*arguments, **{"allow_abbrev": False, **more})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, of the words with all that have no option's name side by side."""
+        """Parses with all positional arguments moved together."""
         words = list(sys.argv[1:] if args is None else args)
         odd = next((word for word in words if printable(word) != word), None)
         if odd is not None:
@@ -61,7 +61,7 @@ class Parser(argparse.ArgumentParser):
         return found, left
 
     def _refusal(self, words: Sequence[str], at: int) -> str:
-        """What to write for an option that is not there: the option or the setting that was meant."""
+        """The message for an unknown option, with the most likely option or setting."""
         from mixscope.errors import nearest
 
         name, given, value = words[at].partition("=")
@@ -88,13 +88,13 @@ class Parser(argparse.ArgumentParser):
             known = self._option_string_actions.get(word)
             if (
                 known is not None and known.nargs is None
-            ):  # options take one value or none (a test sees to it)
+            ):  # options take one value or none (ensured by a test)
                 named += [value for value in (next(before, None),) if value is not None]
         return [*named, "--", *others, *after] if after else others + named
 
 
 def setting_called(name: str) -> str | None:
-    """The setting that a user means by a name without its group, or by the name that other tools give it.
+    """The setting that a user means by a name without its group, or by its name in other tools.
 
     >>> setting_called("lr"), setting_called("batch-size"), setting_called("model"), setting_called("foo")
     ('optim.lr', 'train.batch_size', 'model.arch', None)
@@ -113,15 +113,15 @@ def setting_called(name: str) -> str | None:
 def declare_group(
     commands: Any, name: str, help: str, examples: str, *, more: str = "", verbs: str = "VERB"
 ) -> Any:
-    """Adds a command that has commands of its own; returns what they are added to.
+    """Adds a command with subcommands; returns the object to which they are added.
 
     Args:
-        commands: What add_subparsers gave.
-        name: Of the command.
-        help: One sentence without its full stop.
+        commands: Result of add_subparsers.
+        name: Name of the command.
+        help: One sentence without full stop.
         examples: Lines, indented.
         more: Further sentences of its description.
-        verbs: What stands for its commands in the usage line.
+        verbs: Placeholder of its subcommands in the usage line.
     """
     made = commands.add_parser(
         name,
@@ -136,9 +136,14 @@ def declare_group(
 def declare(
     commands: Any, name: str, do: Callable[[argparse.Namespace], int | None], help: str, examples: str
 ) -> argparse.ArgumentParser:
-    """Adds a command that is carried out by `do`, which returns its exit code or None for 0.
+    """Adds a command.
 
-    commands: what add_subparsers gave. help: one sentence without its full stop. examples: lines, indented.
+    Args:
+        commands: Result of add_subparsers.
+        name: Name of the command.
+        do: Executes it; returns its exit code, None for 0.
+        help: One sentence without full stop.
+        examples: Lines, indented.
     """
     made: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -152,7 +157,7 @@ def declare(
 
 
 def root_and_json(command: argparse.ArgumentParser) -> None:
-    """Adds --root (None where it is not given) and --json."""
+    """Adds --root (default None) and --json."""
     command.add_argument(
         "--root",
         type=Path,
@@ -162,10 +167,20 @@ def root_and_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
-def picture(path: Path) -> Path:
-    """`path`, where a picture can be written; looked at before the seconds of work that draw it.
+def note_letters(texts: Sequence[str]) -> None:
+    """Says which letters of these texts pictures lack, where no font of the machine has them all."""
+    from mixscope import fonts
 
-    Raises ConfigError for an ending that is no picture's, and a folder that is not there or not writable.
+    if (said := fonts.note(texts)) is not None:
+        sys.stderr.write(f"note: {said}\n")
+
+
+def picture(path: Path) -> Path:
+    """Checks that an image can be written to `path`, before the seconds of work to draw it.
+
+    Raises:
+        ConfigError: If the file ending is not that of an image, or the folder does not exist or is not
+            writable.
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise ConfigError(f"--sheet: {path} has no ending of a picture; expected .png or .jpg")
@@ -183,7 +198,7 @@ def picture(path: Path) -> Path:
 
 
 def checkpoint(command: argparse.ArgumentParser, verb: str) -> None:
-    """Which of a run's checkpoints a command looks at."""
+    """Adds --checkpoint."""
     command.add_argument(
         "--checkpoint",
         choices=("last", "selected"),
@@ -193,14 +208,15 @@ def checkpoint(command: argparse.ArgumentParser, verb: str) -> None:
 
 
 def language(command: argparse.ArgumentParser) -> None:
-    """In which language a command speaks."""
+    """Adds --lang."""
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
 
 
 def spoken(lang: str, results: "Results | None" = None) -> "Words":
-    """The texts for the terminal: English where its encoding has no Korean, which is said once.
+    """Texts for the terminal, in English with a note if its encoding cannot show Korean.
 
-    Raises ConfigError for a language that is not there.
+    Raises:
+        ConfigError: If the language is unknown.
     """
     from mixscope.report.words import Words
 
@@ -217,7 +233,7 @@ def spoken(lang: str, results: "Results | None" = None) -> "Words":
 
 
 def ascii_only() -> bool:
-    """Whether the terminal's encoding has no check marks and no ±."""
+    """Whether the terminal's encoding lacks check marks and ±."""
     try:
         "✓✗±".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -226,7 +242,7 @@ def ascii_only() -> bool:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; paths and other objects as their text."""
+    """Prints one JSON document to standard output; paths and other objects as text."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
@@ -245,7 +261,7 @@ def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int | None], None] |
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows of equal keys as aligned text."""
+    """Formats rows with equal keys as aligned text."""
     if not rows:
         return ""
     cells = [[str(k) for k in rows[0]]] + [[_cell(v) for v in row.values()] for row in rows]

@@ -1,4 +1,4 @@
-"""`mixscope import`: logs of other training programs as a bundle."""
+"""`mixscope import`: converts logs of other training programs to a bundle."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "import",
@@ -61,7 +61,7 @@ def add(commands: Any) -> None:
 
 
 def import_(arguments: argparse.Namespace) -> None:
-    """Writes the bundle and says what was found out."""
+    """Writes the bundle and prints what was inferred."""
     from mixscope.errors import ConfigError
     from mixscope.findings import Finding
     from mixscope.results import bundle, columns, runs_table, trackers
@@ -110,7 +110,7 @@ def import_(arguments: argparse.Namespace) -> None:
 
 
 def _table(arguments: argparse.Namespace, given: list[tuple[str, str]], as_csv: bool) -> None:
-    """Imports a table of runs, such as a tracker's web page exports."""
+    """Imports a table of runs, such as the export of a tracker's web page."""
     from mixscope.errors import ConfigError
     from mixscope.results import runs_table, table_files
     from mixscope.results.runs_table import Reading
@@ -129,7 +129,7 @@ def _table(arguments: argparse.Namespace, given: list[tuple[str, str]], as_csv: 
 
 
 def _write(arguments: argparse.Namespace, results: "Results", table: "Table | None") -> None:
-    """Writes the table, or else a bundle, and says what was read."""
+    """Writes a table or a bundle and prints what was read."""
     from mixscope.atomic import replacing
     from mixscope.results import bundle
     from mixscope.results.table_files import to_csv

@@ -1,4 +1,4 @@
-"""`mixscope judge`: what runs say of claims, or of all gains where nothing was claimed."""
+"""`mixscope judge`: verdicts on claims, or on all gains if there are no claims."""
 
 import argparse
 import dataclasses
@@ -17,7 +17,7 @@ FORMATS = ("text", "markdown", "latex")
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "judge",
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 
 
 def judge(arguments: argparse.Namespace) -> None:
-    """Prints a study's verdicts, with what caps them and what they would take."""
+    """Prints verdicts, what caps them, and the seeds needed."""
     from mixscope import i18n
     from mixscope.claims import budget, exploratory, health, judgement, recorded, rules, verdicts
 
@@ -122,13 +122,13 @@ def _size(found: Any, words: "Words") -> str:
 
 
 def _row(one: Any, point: Any) -> dict[str, Any]:
-    """A point of a budget with whose it is."""
+    """A point of a budget curve with its claim and stratum."""
     whose = {"claim": one.claim, "stratum": dict(one.stratum), "split": one.split}
     return whose | dataclasses.asdict(point) | {"estimate": point.estimate, "seeds": len(point.by_seed)}
 
 
 def _lines(judged: Any, words: "Words") -> Iterator[str]:
-    """Primary claims, then secondary ones; a line for each stratum, and below it what there is to say."""
+    """Primary claims, then secondary ones: a line for each stratum, with remarks below."""
     for secondary in (False, True):
         mine = [v for v in judged if v.secondary == secondary]
         if mine and secondary:
@@ -148,7 +148,7 @@ def _lines(judged: Any, words: "Words") -> Iterator[str]:
 
 
 def _word(verdict: str, words: "Words") -> str:
-    """A verdict in one word; in English in capitals, as claims.md has it."""
+    """A verdict as one word; in English in capitals, as in docs/guides/claims.md."""
     word = words(f"verdict.{verdict}")
     return verdict.replace("POST-HOC", "POST HOC") if words.language == "en" else word
 

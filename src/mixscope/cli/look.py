@@ -1,14 +1,14 @@
-"""`mixscope doctor` and `mixscope show`: what this machine has, and what goes into a network."""
+"""`mixscope doctor` and `mixscope show`: properties of this machine, and the images fed to a network."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, picture, print_json, root_and_json
+from mixscope.cli.grammar import declare, note_letters, picture, print_json, root_and_json
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the commands and their arguments."""
     _add_show(commands)
     _add_doctor(commands)
 
@@ -40,18 +40,19 @@ def _add_doctor(commands: Any) -> None:
 
 
 def show_mixing(arguments: argparse.Namespace) -> None:
-    """Writes the sheet and says where it is."""
+    """Draws the sheet and prints its path."""
     from mixscope.data.store import Store, data_root
     from mixscope.study import methods
     from mixscope.training import preview
 
     store, sheet = Store.open(data_root(arguments.root), arguments.name), picture(arguments.sheet)
     preview.mixing_sheet(store, sheet, own=[methods.pinned(name, "METHOD") for name in arguments.own])
+    note_letters(store.class_names)
     print_json({"sheet": str(sheet)}) if arguments.json else print(f"sheet     {sheet}")
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Prints what the machine has and tries the chain; 1 where the loss did not fall."""
+    """Prints the properties of the machine and tests the chain; returns 1 if the loss did not fall."""
     from mixscope.bench import short
     from mixscope.data.store import data_root
     from mixscope.runs import doctor as room
@@ -60,7 +61,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     found = room.examine(root)
     if not arguments.json:
         for key, value in found.items():
-            # A line for each data set: what is wrong with a store is a sentence.
+            # One line per data set, since an error is a sentence.
             between = f"\n{'':<22}" if key == "data" else ", "
             shown = between.join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
             print(f"{key.replace('_', ' '):<22}{shown if shown != [] else 'none'}")

@@ -1,4 +1,4 @@
-"""`mixscope study plan --power` and `mixscope power`: how many seeds a claim needs, before the first run."""
+"""`mixscope study plan --power` and `mixscope power`: number of seeds for a claim, before the first run."""
 
 import argparse
 import dataclasses
@@ -17,7 +17,7 @@ NOTHING = "nothing is claimed that power could be computed for: estimates have n
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "power",
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 
 def declare_power(command: argparse.ArgumentParser) -> None:
-    """What `study plan` adds to the grammar."""
+    """Adds the options of `study plan --power`."""
     command.add_argument(
         "--power", action="store_true", help="show power against seeds for every claim instead of the runs"
     )
@@ -64,7 +64,7 @@ def _declare_effect(command: argparse.ArgumentParser) -> None:
 def power_of_study(
     arguments: argparse.Namespace, study: Any, found: Sequence[Any], costs: Sequence[Any]
 ) -> None:
-    """Prints power against seeds for every claim of a study, with what those seeds cost."""
+    """Prints power against seeds for every claim of a study, with the cost of these seeds."""
     from mixscope.claims import planning
     from mixscope.results import sources
 
@@ -123,7 +123,7 @@ def power_of_study(
 
 
 def power(arguments: argparse.Namespace) -> None:
-    """Prints power against seeds for the claims of any results, or for gains where nothing was claimed."""
+    """Prints power against seeds for the claims of any results, or for all gains if there are no claims."""
     from mixscope.claims import planning
 
     _check("--effect", arguments.effect)
@@ -211,7 +211,7 @@ def _source(otherwise: Any, spreads: dict[str, Any]) -> str:
 
 
 def _hours(found: Sequence[Any], costs: Sequence[Any], seeds: Sequence[int]) -> dict[int, float | None]:
-    """Hours of computing for so many seeds of every experiment; None where the cost of one is not known."""
+    """Computing time in hours for each number of seeds; None where the cost of an experiment is unknown."""
     each: dict[str, list[float]] = {}
     for stands, cost in zip(found, costs, strict=True):
         each.setdefault(stands.run.name, [])

@@ -1,4 +1,4 @@
-"""`mixscope report`: the story of a study as a page."""
+"""`mixscope report`: the report of a study as a page."""
 
 import argparse
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the command and its arguments."""
     command = declare(
         commands,
         "report",
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def report(arguments: argparse.Namespace) -> None:
-    """Writes a study's report and says where it is; opens it where that was asked for."""
+    """Writes a report, prints its path, and opens it on request."""
     from mixscope.claims import exploratory
     from mixscope.report import page
 
@@ -90,7 +90,7 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def _lines(judged: Any, words: "Words") -> Iterator[str]:
-    """A claim with its verdict; below it each stratum with its interval and what there is to say of it."""
+    """Claims with their verdicts; below each the strata with intervals and remarks."""
     from mixscope.report.sections.answer import remarks
 
     for verdict in judged:

@@ -1,4 +1,7 @@
-"""`mixscope train`, `mixscope eval` and `mixscope export`: one run, and finished runs again."""
+"""`mixscope train`, `mixscope eval` and `mixscope export`.
+
+One run, and evaluation and export of finished runs.
+"""
 
 import argparse
 import os
@@ -15,7 +18,7 @@ from mixscope.training.stop import Stop, listening
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the commands and their arguments."""
     _add_train(commands)
     _add_eval(commands)
     _add_export(commands)
@@ -73,7 +76,7 @@ def _add_export(commands: Any) -> None:
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Trains one run, or says what would be done; listens to signals before anything heavy is imported."""
+    """Trains one run, or describes it for --dry-run; installs signal handlers before heavy imports."""
     with listening(lambda name: leave(signal.Signals[name])) as stop:
         _train(arguments, stop)
 
@@ -130,7 +133,7 @@ def _begun(place: Path) -> int | None:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Evaluates the checkpoints of the runs that are done, a row for each; 4 where records are damaged."""
+    """Evaluates the checkpoints of finished runs, one row each; returns 4 if records are damaged."""
     from mixscope.data.store import data_root
     from mixscope.runs import evaluate
 
@@ -144,7 +147,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _in_percent(row: dict[str, Any]) -> dict[str, Any]:
-    """The row of a checkpoint with the headings and the unit of a study's table."""
+    """The row of a checkpoint with the headings and units of a study's table."""
     from mixscope import i18n
     from mixscope.results.tables import METRICS
 
@@ -158,7 +161,7 @@ def _in_percent(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Writes the weights of one run and says what they were trained on."""
+    """Writes the weights of one run and prints their pretraining data."""
     from mixscope.runs import export as exporting
 
     about = exporting.export(arguments.run, arguments.out, name=arguments.checkpoint)
@@ -170,7 +173,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def _done_runs(given: list[Path]) -> tuple[list[Path], list[str], list[str]]:
-    """The runs in `given` that are done, why others are not, and what is damaged.
+    """The finished runs in `given`, why others are not, and what is damaged.
 
     Raises DataError when there is none.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """What this file adds to the grammar."""
+    """Declares the commands and their arguments."""
     verbs = declare_group(
         commands,
         "study",
@@ -178,6 +178,7 @@ def _add_pack(verbs: Any) -> None:
 
 
 def study_pack(arguments: argparse.Namespace) -> None:
+    """Packs a study's results into a bundle."""
     from mixscope.formatting import size
     from mixscope.results import bundle, folders
     from mixscope.results.results import DAMAGED
@@ -198,6 +199,7 @@ def study_pack(arguments: argparse.Namespace) -> None:
 
 
 def study_export(arguments: argparse.Namespace) -> None:
+    """Writes the curves of finished runs for TensorBoard."""
     from mixscope.runs import tracking
 
     done, left = tracking.export_all(arguments.folder)
@@ -208,6 +210,7 @@ def study_export(arguments: argparse.Namespace) -> None:
 
 
 def study_new(arguments: argparse.Namespace) -> None:
+    """Writes a copy of a study file under another name, to edit."""
     from mixscope.atomic import replacing
     from mixscope.study import matrix
 
@@ -228,7 +231,7 @@ def study_new(arguments: argparse.Namespace) -> None:
 
 
 def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
-    """The study that was named, the runs that were asked for, and their folder."""
+    """The named study, the requested runs, and their folder."""
     from mixscope.study import matrix
     from mixscope.study.config import split_pair
 
@@ -245,6 +248,7 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
 
 
 def study_plan(arguments: argparse.Namespace) -> None:
+    """Prints every run of a study with its status and cost."""
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
     from mixscope.studies import estimate, missing, names, probes, start_check
@@ -302,6 +306,7 @@ def _cost_row(cost: Any) -> dict[str, Any]:
 
 
 def study_status(arguments: argparse.Namespace) -> None:
+    """Prints the status of every run."""
     from mixscope.data.store import data_root
     from mixscope.hardware import cores
     from mixscope.studies import estimate, probes, progress_table
@@ -328,6 +333,7 @@ def study_status(arguments: argparse.Namespace) -> None:
 
 
 def study_run(arguments: argparse.Namespace) -> int:
+    """Runs what is left of a study; returns 1 if runs failed."""
     study, runs, out = _planned(arguments)
     if arguments.until_decided:
         return _until_decided(arguments, study, out)
@@ -339,7 +345,7 @@ def study_run(arguments: argparse.Namespace) -> int:
 
 
 def _not_packed(runs: Any, arguments: argparse.Namespace) -> Any:
-    """The runs that a bundle has not, said in a line."""
+    """The runs that a bundle does not contain, with a line about them."""
     from mixscope.results import bundle
 
     there = {run.directory for run in bundle.read(arguments.packed).done}
@@ -353,7 +359,7 @@ def _not_packed(runs: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
-    """Runs a study look by look until its claims are decided, and says what that saved."""
+    """Runs a study look by look until its claims are decided, and prints the saved runs."""
     from mixscope.claims import deciding, verdicts
     from mixscope.results import folders
 
@@ -382,6 +388,7 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
 
 
 def study_retry(arguments: argparse.Namespace) -> int:
+    """Restarts failed runs only."""
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
@@ -407,7 +414,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
     names.check(study, runs, root=root)
-    if arguments.executor == "local":  # a node of a cluster may keep its data elsewhere
+    if arguments.executor == "local":  # a cluster node may keep its data elsewhere
         _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads)
     if arguments.dry_run:
         if not arguments.json:
@@ -476,6 +483,7 @@ def _kept(runs: Any) -> set[tuple[str, int]]:
 
 
 def study_table(arguments: argparse.Namespace) -> None:
+    """Prints the result table of the finished runs."""
     from mixscope.results import bundle, folders, sources, tables
     from mixscope.studies.status import standings
 
@@ -507,7 +515,7 @@ def _shown(results: Any, rows: Any) -> str:
 
 
 def _notes(results: "Results", language: str = "en") -> list[str]:
-    """What a table of means has to say of the claims: which finished seeds count for none."""
+    """Remarks on a table of means: which finished seeds do not count for claims."""
     from mixscope import i18n
     from mixscope.claims import recorded
 
@@ -516,13 +524,14 @@ def _notes(results: "Results", language: str = "en") -> list[str]:
 
 
 def _pass_over(found: Any) -> None:
-    """Says which runs a table is made without because their records are damaged."""
+    """Prints which runs are excluded from a table because their records are damaged."""
     for stands in found:
         if stands.state in ("damaged", "conflict"):
             print(f"passed over: {stands.error}", file=sys.stderr)
 
 
 def study_eval(arguments: argparse.Namespace) -> None:
+    """Re-evaluates every finished run and writes the result tables."""
     from mixscope.data.store import data_root
     from mixscope.errors import DataError
     from mixscope.results import folders, tables

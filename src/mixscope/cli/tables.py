@@ -1,4 +1,4 @@
-"""Options of commands that take other people's tables: what is not to be guessed of them."""
+"""Options of commands that read tables from elsewhere, for what cannot be inferred."""
 
 import argparse
 from collections.abc import Iterator
@@ -43,13 +43,13 @@ def options(command: argparse.ArgumentParser) -> None:
 def load(
     arguments: argparse.Namespace, source: Path, checkpoint: str = "last", *, beside: bool = False
 ) -> "Results":
-    """Reads results as the options say.
+    """Reads results according to the options.
 
     Args:
-        arguments: With those of `options`.
-        source: What is to be read.
+        arguments: Parsed arguments with those of `options`.
+        source: What to read.
         checkpoint: "last" or "selected".
-        beside: Whether the options may be meant for something else that is read, too.
+        beside: Whether the options may refer to another source that is read as well.
     """
     from mixscope.errors import ConfigError
     from mixscope.results import bundle, claims_files, columns, sources
@@ -87,7 +87,7 @@ def load(
 
 
 def notes(results: "Results", words: "Words") -> Iterator[str]:
-    """What was found out in reading a table, and what cannot be checked of it."""
+    """What was inferred from a table, and what cannot be checked about it."""
     from mixscope.claims import health
 
     for note in results.notes:

@@ -158,40 +158,25 @@ def _short(name: str) -> str:
     return "/".join(Path(name).parts[-3:])
 
 
-def decoded(files: Sequence[str], size: int, exact: bool) -> Iterator[np.ndarray]:
-    """Decodes files in parallel, in blocks.
-
-    Memory is bounded by a few blocks; a block is overwritten after the next one is requested. Processes
-    decode into shared memory: sending pixels through a pipe took longer than decoding them.
-
-    Args:
-        files: Paths.
-        size: Side of the decoded images in pixels.
-        exact: Reject images of another size instead of resizing them.
-
-    Yields:
-        uint8 (n, 3, size, size), in the order of `files`.
-
-    Raises:
-        DataError: After the last block, if images are damaged, or have another size and `exact` is set; names
-            them.
-    """
-    return in_turn([files], size, exact)[0]
-
-
 def in_turn(
     parts: Sequence[Sequence[str] | Sequence[Encoded]], size: int, exact: bool, report: Report | None = None
 ) -> list[Iterator[np.ndarray]]:
-    """As `decoded`, for several lists in turn with one process pool, whose start takes a second.
+    """Decodes lists of files in parallel, one list after the other, in blocks.
+
+    All lists share one process pool, whose start takes a second. Memory is bounded by a few blocks; a block
+    is overwritten after the next one is requested. Processes decode into shared memory: sending pixels
+    through a pipe took longer than decoding them.
 
     Args:
         parts: Lists of paths or encoded images.
-        size: As in `decoded`.
-        exact: As in `decoded`.
+        size: Side of the decoded images in pixels.
+        exact: Reject images of another size instead of resizing them.
         report: Filled while images are decoded; complete after the last one.
 
     Returns:
-        One iterator per list, to be consumed in order.
+        One iterator per list over uint8 (n, 3, size, size), to be consumed in order. After its last block the
+        last one raises DataError, which names images that are damaged, or have another size although `exact`
+        is set.
     """
     report = Report() if report is None else report
     step = max(1, min(BLOCK, BLOCK_BYTES // (3 * size**2), max(map(len, parts), default=0)))

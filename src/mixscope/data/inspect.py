@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from mixscope import fonts
 from mixscope.data.disk import save_picture
 from mixscope.data.store import SPLITS, Store
 
@@ -79,7 +80,7 @@ def contact_sheet(store: Store, file: Path) -> None:
     labels, images = store.labels("train"), store.images("train")
     step = TILE + 2
     sheet = Image.new("RGB", (CAPTION + SHEET_EACH * step, len(classes) * step), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    draw, font = ImageDraw.Draw(sheet), fonts.font(14, store.class_names)
     for row, label in enumerate(classes):
         draw.text((8, row * step + TILE // 2 - 8), store.class_names[label][:18], fill="#333333", font=font)
         for column, at in enumerate(np.flatnonzero(labels == label)[:SHEET_EACH]):

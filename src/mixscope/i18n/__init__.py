@@ -26,6 +26,7 @@ from mixscope.findings import Finding
 LANGUAGES = ("en", "ko")
 NO_BREAK = "\u00a0"  # between a number and its unit
 RECORDED = "recorded_text"  # parameter of a finding that an older version wrote as an English sentence
+LONG = 500  # characters of a parameter that is put in after the rest
 SHOWN = 3  # findings of a list that are rendered; the rest is counted
 
 
@@ -58,14 +59,21 @@ def message(name: str, lang: str = "en", /, **params: Any) -> str:
     pattern = bundle.get_message(name).value
     assert pattern is not None
     values: dict[str, Any] = {}
+    long: dict[str, str] = {}  # Fluent refuses texts of more than 1000 characters: they are put in afterwards
     for key, value in params.items():
         values[key] = _shown(value, lang, None if key.startswith("all_") else SHOWN)
+        if isinstance(values[key], str) and len(values[key]) > LONG:
+            held = f"\ue000{len(long)}\ue001"
+            long[held], values[key] = str(values[key]), held
         if isinstance(value, list | tuple):
             values[f"{key}_count"] = len(value)
     text, errors = bundle.format_pattern(pattern, values)
     if errors:
         raise KeyError(f"{name}: {errors[0]}")
-    return str(text)
+    shown = str(text)
+    for held, whole in long.items():
+        shown = shown.replace(held, whole)
+    return shown
 
 
 def has(name: str, lang: str = "en") -> bool:

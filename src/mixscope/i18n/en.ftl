@@ -4,6 +4,7 @@
 ## The report's frame
 
 page-skip = Skip to the answer
+absent-title = Not in this report
 page-contents = Contents
 page-theme = Light or dark
 page-made = mixscope { $version }; study { $name }, digest { $digest }
@@ -73,6 +74,10 @@ answer-needs_runs = runs that are not done: { $names }
 answer-best = Best on { $data }: { $cell }, { $value } % top-1{ $interval } (mean of { $seeds } seeds)
 answer-best_one = Best on { $data }: { $cell }, { $value } % top-1{ $interval } (one seed)
 answer-best_next = next: { $cell }, { $difference } pp lower{ $interval }
+answer-best_tie = { $count ->
+    [1] a tie with 1 of the { $of } others: the interval of the difference contains 0
+   *[other] a tie with { $count } of the { $of } others: the intervals of the differences contain 0
+}
 answer-look = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]
 answer-look_next = judged at { $seeds } seeds by the { $level } % interval [{ $low }, { $high }]; next look at { $next } seeds
 answer-rules = Judged by version { $rules } of the verdict rules.
@@ -176,6 +181,10 @@ contrasts-col-needed = Seeds for 80 % power
 contrasts-col-tipping = Tipping SD, pp
 contrasts-col-chosen = Epoch best on test, pp [95 %]
 contrasts-col-gates = Limits and notes
+contrasts-notes = { $count ->
+    [one] 1 note
+   *[other] { $count } notes
+}
 
 ## Without claims
 
@@ -224,6 +233,7 @@ results-table = All experiments
 results-sort_hint = Click a heading to sort by it.
 results-sort = Sort by { $column }
 results-best_badge = best
+results-tie_badge = best, tied
 results-col-experiment = Experiment
 results-col-seeds = Seeds
 results-col-each = Each seed
@@ -337,6 +347,8 @@ confusion-hover = Point at the matrix to read a pair.
 confusion-read = { $t } → { $p }: { $n } of { $all } ({ $share } %)
 confusion-pair = { $true } → { $predicted } { $share } %
 confusion-none = No predictions by example are known.
+confusion-axis_true = true class
+confusion-axis_predicted = predicted class
 
 ## Calibration
 

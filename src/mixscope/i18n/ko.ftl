@@ -4,6 +4,7 @@
 ## 보고서의 틀
 
 page-skip = 결론으로 건너뛰기
+absent-title = 이 보고서에 없는 내용
 page-contents = 목차
 page-theme = 밝게 또는 어둡게
 page-made = mixscope { $version }, 연구 { $name }, 다이제스트 { $digest }
@@ -73,6 +74,7 @@ answer-needs_runs = 끝나지 않은 실행: { $names }
 answer-best = { $data } 최고 성능: { $cell }, top-1 { $value }%{ $interval } (시드 { $seeds }개 평균)
 answer-best_one = { $data } 최고 성능: { $cell }, top-1 { $value }%{ $interval } (시드 1개)
 answer-best_next = 다음은 { $cell }, { $difference }%p 낮음{ $interval }
+answer-best_tie = 나머지 { $of }개 중 { $count }개와 우열을 가릴 수 없음: 차이의 신뢰구간이 0을 포함합니다
 answer-look = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정
 answer-look_next = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정, 다음 판정은 시드 { $next }개
 answer-rules = 판정 규칙 버전 { $rules }에 따른 판정입니다.
@@ -176,6 +178,7 @@ contrasts-col-needed = 검정력 80%에 필요한 시드
 contrasts-col-tipping = 임계 표준편차, %p
 contrasts-col-chosen = 테스트 최고 에폭, %p [95%]
 contrasts-col-gates = 판정 제한과 참고 사항
+contrasts-notes = 참고 사항 { $count }개
 
 ## 가설이 없을 때
 
@@ -221,6 +224,7 @@ results-table = 모든 실험
 results-sort_hint = 열 제목을 누르면 그 열로 정렬합니다.
 results-sort = { $column } 열로 정렬
 results-best_badge = 최고
+results-tie_badge = 공동 최고
 results-col-experiment = 실험
 results-col-seeds = 시드
 results-col-each = 시드별 값
@@ -322,6 +326,8 @@ confusion-hover = 행렬 위를 가리키면 클래스 쌍이 표시됩니다.
 confusion-read = { $t } → { $p }: { $all }개 중 { $n }개 ({ $share }%)
 confusion-pair = { $true } → { $predicted } { $share }%
 confusion-none = 예제별 예측이 없습니다.
+confusion-axis_true = 실제 클래스
+confusion-axis_predicted = 예측 클래스
 
 ## 보정
 

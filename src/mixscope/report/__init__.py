@@ -1,4 +1,4 @@
-"""The report of results as a page with charts and tables; `mixscope.report(results, "r.html")` writes it."""
+"""The report of results: a page with charts and tables; `mixscope.report(results, "r.html")` writes it."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class _Report(ModuleType):
-    """The package, which is also the public function: both are called `mixscope.report`."""
+    """The package as a callable: both the package and the function are `mixscope.report`."""
 
     def __call__(
         self, results: Any, out: str | Path, *, lang: str = "en", reference: str | Path | None = None
@@ -15,17 +15,17 @@ class _Report(ModuleType):
         """Writes the report of results.
 
         Args:
-            results: Results, or what they are read from: a path, a DataFrame, a mapping of columns.
-            out: A name that ends in .html gives one page that needs nothing beside it; any other name a
-                folder with the page, its tables (CSV, Markdown) and figures (SVG).
+            results: Results, or their source: a path, a DataFrame, a mapping of columns.
+            out: A name ending in .html gives one self-contained page; any other name a folder with the page,
+                its tables (CSV, Markdown) and figures (SVG).
             lang: "en" or "ko".
-            reference: Published tables (CSV or Markdown), set beside these results by experiment.
+            reference: Published tables (CSV or Markdown), shown beside these results by experiment.
 
         Returns:
             The page.
 
         Raises:
-            ConfigError: If the language is not there.
+            ConfigError: If the language is unknown.
             DataError: If results or reference cannot be read.
         """
         from mixscope.report import page

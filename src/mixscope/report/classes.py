@@ -1,8 +1,7 @@
-"""Which classes gain, and which are taken for which: from hits by example and class.
+"""Gains by class and confused classes, from per-example correctness.
 
-With a hundred classes some differ by luck, so differences are tested together (false discovery rate) and
-shown shrunken towards each other, by as much as their noise says.
-Pure functions on arrays.
+With a hundred classes some differ by chance, so differences are tested with control of the false discovery
+rate and shown shrunken towards each other, according to their noise. Pure functions on arrays.
 """
 
 from dataclasses import dataclass
@@ -13,11 +12,15 @@ from scipy import special
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassGains:
-    """What one arm gains over another, class by class; every array is (n_classes,), in percentage points.
+    """Gain of an augmentation over another by class; every array is (n_classes,), in percentage points.
 
-    gain: difference of recall. error: its standard error; from test examples alone with one seed. shrunken:
-    the empirical-Bayes estimate. p: two-sided, of no difference. q: p after Benjamini and Hochberg.
-    examples: int64, test examples of the class.
+    Attributes:
+        gain: Difference of recall.
+        error: Its standard error; from test examples only with one seed.
+        shrunken: Empirical Bayes estimate.
+        p: Two-sided p-value of no difference.
+        q: p after Benjamini and Hochberg.
+        examples: int64, test examples of the class.
     """
 
     gain: np.ndarray
@@ -31,10 +34,14 @@ class ClassGains:
 def gains(arm: np.ndarray, plain: np.ndarray, labels: np.ndarray, n_classes: int) -> ClassGains:
     """The gain of every class, with both sources of variance as for the whole test set.
 
-    arm, plain: bool (seeds, n), whether each example was right; n is the same, the seeds need not be.
-    labels: int64 (n,). A class without test examples has nan everywhere.
-    The variance of a class is that of its paired examples and of its seeds; never less than that of one
-    example which one seed gets right, so that a class without a single change does not look certain.
+    The variance of a class combines its paired examples and its seeds; it is at least that of one example
+    that one seed gets right, so that a class without a single change does not appear certain.
+
+    Args:
+        arm: bool (seeds, n), correctness with the augmentation.
+        plain: bool (seeds, n), correctness with the baseline; the seeds may differ.
+        labels: int64 (n,).
+        n_classes: Number of classes; one without test examples has nan everywhere.
     """
     there = np.bincount(labels, minlength=n_classes)
     gain = 100.0 * (_recall(arm, labels, there).mean(axis=0) - _recall(plain, labels, there).mean(axis=0))
@@ -44,7 +51,7 @@ def gains(arm: np.ndarray, plain: np.ndarray, labels: np.ndarray, n_classes: int
         by_example = _variance(delta, labels, there) / there
         by_seed = np.zeros(n_classes)
         below = np.zeros(n_classes)
-        within = np.zeros(n_classes)  # what seeds add to by_example already
+        within = np.zeros(n_classes)  # variance between seeds contained in by_example
         for hits in (arm, plain) if several else ():
             term = _recall(hits, labels, there).var(axis=0, ddof=1) / len(hits)
             by_seed += term
@@ -54,7 +61,7 @@ def gains(arm: np.ndarray, plain: np.ndarray, labels: np.ndarray, n_classes: int
         least = 1.0 / (max(len(arm), len(plain)) * there) ** 2
         variance = np.maximum(by_example + np.maximum(0.0, by_seed - within), least)
         error = 100.0 * np.sqrt(variance)
-        # Degrees of freedom as claims/contrasts.py has them.
+        # Degrees of freedom as in claims/contrasts.py.
         degrees = (there - 1).astype(np.float64)
         if several:
             from_seeds = np.minimum(np.maximum(by_seed, within), variance)
@@ -85,7 +92,7 @@ def _recall(hits: np.ndarray, labels: np.ndarray, there: np.ndarray) -> np.ndarr
 
 
 def _variance(values: np.ndarray, labels: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """The variance of the values of each class, float64 (n_classes,); nan below two examples."""
+    """The variance of the values of each class, float64 (n_classes,); nan with fewer than two examples."""
     mean = _sums(values, labels, len(there)) / there
     centred = values - mean[labels]
     result: np.ndarray = _sums(centred**2, labels, len(there)) / np.where(there > 1, there - 1, np.nan)
@@ -93,12 +100,12 @@ def _variance(values: np.ndarray, labels: np.ndarray, there: np.ndarray) -> np.n
 
 
 def shrink(gain: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Estimates drawn together by the share of their variance that is noise, float64; nan stays nan.
+    """Shrinks estimates towards each other by the fraction of their variance that is noise; nan is kept.
 
     Normal-normal empirical Bayes; the variance between classes by unweighted moments (Hedges and Olkin,
-    Statistical Methods for Meta-Analysis, 1985, chapter 9), so that the classes without a change, the most
-    certain ones, do not decide it. The centre weighs each class by how far it is drawn, so that the plain
-    mean of all, the gain in macro recall, stays what it is.
+    Statistical Methods for Meta-Analysis, 1985, chapter 9), so that it is not dominated by classes without a
+    change, the most certain ones. The centre weights each class by its shrinkage, so that the mean of all,
+    the gain in macro recall, is kept.
 
     Args:
         gain: float64 (n_classes,).
@@ -117,7 +124,7 @@ def shrink(gain: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def false_discovery(p: np.ndarray) -> np.ndarray:
-    """p after Benjamini and Hochberg (J. R. Stat. Soc. B 57, 1995); nan stays nan and does not count."""
+    """p-values after Benjamini and Hochberg (J. R. Stat. Soc. B 57, 1995); nan is kept and does not count."""
     q = np.full_like(p, np.nan, dtype=np.float64)
     known = np.isfinite(p)
     count = int(known.sum())
@@ -129,7 +136,14 @@ def false_discovery(p: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Confused:
-    """A class taken for another: count predictions over seeds, which are a share of the true class's."""
+    """A pair of confused classes.
+
+    Attributes:
+        true: True class.
+        predicted: Predicted class.
+        count: Number of such predictions over all seeds.
+        share: Fraction of the true class's predictions.
+    """
 
     true: int
     predicted: int
@@ -138,9 +152,11 @@ class Confused:
 
 
 def most_confused(counts: np.ndarray, most: int) -> list[Confused]:
-    """The pairs that are confused most often, the largest share first.
+    """The most frequently confused pairs, the largest fraction first, without pairs that never occur.
 
-    counts: int64 (n_classes, n_classes), row = true class. Pairs that never occur are left out.
+    Args:
+        counts: int64 (n_classes, n_classes), row = true class.
+        most: Largest number of pairs.
     """
     there = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, there, out=np.zeros(counts.shape), where=there > 0)

@@ -1,4 +1,4 @@
-"""Charts as files and in notebooks: SVG that follows light and dark, or light for print, PDF and PNG."""
+"""Charts as files and in notebooks: SVG for light and dark mode, or SVG, PDF and PNG for print."""
 
 import functools
 import re
@@ -8,22 +8,26 @@ from pathlib import Path
 from mixscope.atomic import replacing
 from mixscope.errors import ConfigError
 
-PNG_WIDTH = 1063  # pixels: 300 an inch at 90 mm, a column of a paper
+PNG_WIDTH = 1063  # pixels: 300 dpi at 90 mm, a column of a paper
 ENDINGS = (".svg", ".pdf", ".png")
 
 
 def alone(svg: str) -> str:
-    """A chart as a file of its own, in light or dark as its reader prefers."""
+    """A chart as a standalone file, in light or dark mode as the reader prefers."""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{_styled(svg, _sheet(), "var(--card)")}\n'
 
 
 def light(svg: str) -> str:
-    """A chart on white whose colours are values: for notebooks, print and programs without CSS variables."""
+    """A chart on white with literal colours, for notebooks, print and programs without CSS variables."""
     return _styled(svg, _printed(), "#ffffff")
 
 
 def save(svg: str, file: Path) -> Path:
-    """Writes a chart as .svg, .pdf or .png. Raises ConfigError."""
+    """Writes a chart as .svg, .pdf or .png.
+
+    Raises:
+        ConfigError: If the ending is different, or CairoSVG is missing.
+    """
     ending = file.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(f"{file}: expected a name that ends in .svg, .pdf or .png")
@@ -32,7 +36,7 @@ def save(svg: str, file: Path) -> Path:
     else:
         try:
             import cairosvg
-        except (ImportError, OSError) as problem:  # OSError: without the system's cairo
+        except (ImportError, OSError) as problem:  # OSError: the cairo library is missing
             raise ConfigError(
                 f"{file}: PDF and PNG are drawn by CairoSVG, which is not there ({problem}); in a checkout of"
                 " mixscope `pip install -e '.[figures]'`, else `pip install cairosvg`; .svg needs nothing"
@@ -66,10 +70,10 @@ def _sheet() -> str:
 
 @functools.cache
 def _printed() -> str:
-    """The rules of charts alone, each colour as the value that it has in print.
+    """The style rules of charts, with colours replaced by their print values.
 
-    Selectors stay inside the chart, so that a style in a notebook changes nothing else. The halo of texts is
-    left out: not every program draws it behind the letters.
+    Selectors are restricted to the chart, so that a style in a notebook changes nothing else. The halo of
+    texts is omitted, since not every program draws it behind the letters.
     """
     sheet = _sheet()
     colours = dict(re.findall(r"(--[\w-]+): ([^;]+);", sheet[sheet.index("@media print") :]))

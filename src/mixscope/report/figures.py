@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mixscope.report.plots import Figure
 
-# Short names of kinds: the first chart of a kind answers to its short name.
+# Short names of kinds, for the first chart of each kind.
 KINDS = {"forest": "contrast", "accuracy": "results", "calibration": "reliability", "budget": "budget-gain"}
 
 
 class Figures(Mapping[str, Figure]):
-    """Charts by their id, for instance "contrast-h1"; "forest" and other kinds give the first of the kind.
+    """Charts by id, for instance "contrast-h1"; "forest" and other kinds return the first chart of the kind.
 
     Attributes:
         KINDS: Short names of kinds.
@@ -32,7 +32,7 @@ class Figures(Mapping[str, Figure]):
         return len(self._names())
 
     def _names(self) -> list[str]:
-        """Short names of the kinds that are there, then all ids."""
+        """Short names of the existing kinds, then all ids."""
         return [*(kind for kind in KINDS if self._first(kind) is not None), *self._figures]
 
     def _first(self, name: str) -> Figure | None:

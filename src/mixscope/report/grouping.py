@@ -1,4 +1,4 @@
-"""Which cells stand together in a report, in which order and colour."""
+"""Grouping, order and colours of experiments in a report."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,18 +26,18 @@ def left_out(told: Story) -> dict[str, int] | None:
 
 
 def series_of(story: Story, arm: str | None) -> int:
-    """The colour of an arm: its place among the arms."""
+    """The colour of an augmentation: its index among the augmentations."""
     return story.roles.augmentations.index(arm) if arm in story.roles.augmentations else 0
 
 
 def shorter(levels: Mapping[str, str], told: Story, data: str) -> dict[str, str]:
-    """The levels that tell the cells of one data set apart."""
+    """The levels that distinguish the experiments of one data set."""
     cells = by_data(told)[data]
     return {f: v for f, v in levels.items() if len({cell.levels[f] for cell in cells}) > 1}
 
 
 def by_data(told: Story) -> dict[str, list[Cell]]:
-    """Cells by the data set that they were trained on, in order."""
+    """Experiments by data set, in order."""
     found: dict[str, list[Cell]] = {}
     for cell in told.cells:
         found.setdefault(cell.data, []).append(cell)
@@ -45,7 +45,7 @@ def by_data(told: Story) -> dict[str, list[Cell]]:
 
 
 def arms_together(cells: Sequence[Cell], told: Story) -> list[Cell]:
-    """Cells in an order in which the arms of one model and stratum follow each other."""
+    """Experiments ordered so that the augmentations of one model and stratum are adjacent."""
     roles = told.roles
     outer = [f for f in roles.factors if f != roles.augmentation]
     inner = [roles.augmentation] if roles.augmentation else []
@@ -57,7 +57,7 @@ def arms_together(cells: Sequence[Cell], told: Story) -> list[Cell]:
 
 
 def mates(told: Story, *, but: Iterable[str | None]) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
-    """Cells that agree in all factors but some, in order."""
+    """Groups of experiments that agree in all factors except `but`, in order."""
     found: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
     left_out = list(but)
     for cell in told.cells:
@@ -66,6 +66,6 @@ def mates(told: Story, *, but: Iterable[str | None]) -> dict[tuple[tuple[str, st
 
 
 def arm_keys(told: Story, cells: Sequence[Cell], words: Words) -> list[Key]:
-    """The arms of these cells, for a legend."""
+    """Legend entries for the augmentations of these experiments."""
     arms = dict.fromkeys(cell.levels.get(told.roles.augmentation or "", cell.experiment) for cell in cells)
     return [Key(series=series_of(told, arm), name=words.level(arm)) for arm in arms]

@@ -1,4 +1,4 @@
-"""What papers say about the claims: literature.yaml, in one language."""
+"""The literature on the claims, from literature.yaml, in one language."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,15 @@ import yaml
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paper:
-    """One paper as it stands to a claim. side: "for", "against" or "context"; arxiv: its number, or ""."""
+    """One paper and its position on a claim.
+
+    Attributes:
+        authors: Authors.
+        venue: Venue and year.
+        arxiv: arXiv id, or "".
+        says: Its result.
+        side: "for", "against" or "context".
+    """
 
     authors: str
     venue: str
@@ -21,7 +29,7 @@ class Paper:
 
 
 def papers(claim: str, language: str) -> list[Paper]:
-    """What is stored for a claim, in the file's order; empty for a claim that nobody wrote about."""
+    """The papers on a claim, in the order of the file; empty if there are none."""
     return [
         _paper(entry, language, entry["claims"][claim])
         for entry in _file()["papers"]
@@ -30,12 +38,12 @@ def papers(claim: str, language: str) -> list[Paper]:
 
 
 def theory(claim: str, language: str) -> str:
-    """Why one might expect a claim to hold or fail; "" where nothing is stored."""
+    """Why a claim may be expected to hold or fail; "" if nothing is stored."""
     return str(_file()["theory"].get(claim, {}).get(language, "")).strip()
 
 
 def background(claims: Collection[str], language: str) -> list[Paper]:
-    """What belongs to none of these claims."""
+    """Papers that belong to none of these claims."""
     return [
         _paper(entry, language, "context")
         for entry in _file()["papers"]

@@ -1,4 +1,4 @@
-"""How a report writes figures and calls things: numbers, cells, classes, strata."""
+"""Formatting of names and values in a report: numbers, experiments, classes, strata."""
 
 import re
 import zlib
@@ -11,11 +11,11 @@ from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import DataSet
 
-TOLD = 8  # how many curves or rows an alternative text spells out
+TOLD = 8  # curves or rows listed in an alternative text
 
 
 def word(*parts: object) -> str:
-    """Parts as one word for ids and file names, with a checksum where other signs would be lost."""
+    """Joins parts to one word for ids and file names, with a checksum if other characters are lost."""
     text = " ".join(map(str, parts))
     found = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return (
@@ -31,7 +31,7 @@ def limits(reading: Reading, language: str) -> tuple[str, ...]:
 
 
 def seeds_range(reading: Reading) -> str:
-    """How many seeds would settle a reading, "from-to" for what is known of the variance between runs."""
+    """Number of seeds that would settle a reading, "from-to" over the uncertainty of the variance."""
     low, high = reading.seeds_low, reading.seeds_high
     if low is None:
         return "–"
@@ -39,25 +39,25 @@ def seeds_range(reading: Reading) -> str:
 
 
 def spoken(rows: Sequence[str]) -> str:
-    """The first rows in words."""
+    """The first rows as a sentence."""
     return " ".join(rows[:TOLD]) + (" …" if len(rows) > TOLD else "")
 
 
 def stratum_name(reading: Reading, words: Words) -> str:
-    """The stratum of a reading for people; a text of its own where the claim has but one."""
+    """Display name of a reading's stratum; a fixed text if the claim has only one."""
     return words.levels(reading.stratum) or words("answer.strata_all")
 
 
 def class_name(data: DataSet, number: int) -> str:
-    """A class as people write it: data sets put underscores for blanks."""
+    """Display name of a class, with spaces for underscores."""
     return readable(data.classes[number]) if number < len(data.classes) else str(number)
 
 
 def readable(name: str) -> str:
-    """A name with blanks for underscores."""
+    """A name with spaces for underscores."""
     return name.replace("_", " ")
 
 
 def short_cell(cell: Cell, told: Story, words: Words) -> str:
-    """A cell within its data set: without the levels that all cells of the data set share."""
+    """Name of an experiment within its data set, without the levels common to all."""
     return words.levels(shorter(cell.levels, told, cell.data)) or cell.experiment

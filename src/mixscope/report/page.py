@@ -1,10 +1,11 @@
-"""The report as one page, with its tables and figures beside it.
+"""Writes the report as one page, with its tables and figures beside it.
 
-The page is one file without anything from outside: styles, scripts, charts and matrices are in it, so that it
-can be mailed and read anywhere. Everything that is not ours (names, sentences of records) is escaped by the
-templates, which escape by default.
+The page is self-contained: styles, scripts, charts and matrices are embedded, so that it can be mailed and
+read anywhere. External text (names, sentences of records) is escaped by the templates, which escape by
+default.
 """
 
+import itertools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,14 @@ SECTIONS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What was written. page: the file to open."""
+    """The files of a report.
+
+    Attributes:
+        page: The page.
+        tables: Its tables.
+        figures: Its figures.
+        story: Its content.
+    """
 
     page: Path
     tables: tuple[Path, ...]
@@ -90,12 +98,19 @@ def write(
     curves: Path | None = None,
     judge: Callable[[Results], Sequence[Verdict]] = verdicts.judge,
 ) -> Report:
-    """The report of results into the folder `out`: index.html, tables/ and figures/.
+    """Writes the report of results to the folder `out`: index.html, tables/ and figures/.
 
-    A name that ends in .html is the page alone, which needs nothing beside it.
-    reference, curves: files of published figures to be set beside ours. judge: whose verdicts are told.
-    Raises ConfigError for a language that is not there and where files of somebody else would be lost,
-    DataError for a reference that cannot be read.
+    Args:
+        results: Results of trained models.
+        out: Folder, or a name ending in .html for a single self-contained page.
+        language: "en" or "ko".
+        reference: File of published values, shown beside the results.
+        curves: File of published curves.
+        judge: Function that judges the claims.
+
+    Raises:
+        ConfigError: If the language is unknown, or files of others would be overwritten.
+        DataError: If the reference cannot be read.
     """
     words = Words(language, results)
     _check_place(out)
@@ -123,14 +138,18 @@ def write(
 
 
 def figures(results: Results, language: str = "en") -> Figures:
-    """The charts of the report. Raises ConfigError for a language that is not there."""
+    """The charts of the report.
+
+    Raises:
+        ConfigError: If the language is unknown.
+    """
     words = Words(language, results)
     told = story.gather(results, verdicts.judge)
     return Figures(_all_figures(_context(told, words, reference=None, curves=None)))
 
 
 def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
-    """The charts of one analysis (what its `compare` gave) as SVG files in its folder, if it has any."""
+    """Writes the charts of one analysis (from its `compare`) as SVG files to its folder, if it has any."""
     if summary["what"] == "cues":
         drawn = cues.charts(summary, Words("en"))
     elif summary["what"] in analyses.PARTS:
@@ -141,7 +160,7 @@ def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
 
 
 def _check_place(out: Path) -> None:
-    """Raises ConfigError where files of somebody else would be lost."""
+    """Raises ConfigError if files of others would be overwritten."""
     above = next((p for p in (out, *out.parents) if p.exists()), out)
     if above.exists() and not above.is_dir() and (above != out or out.suffix != ".html"):
         raise ConfigError(
@@ -180,29 +199,34 @@ def _environment(words: Words) -> jinja2.Environment:
 
 
 def _said(finding: Finding, language: str) -> Markup:
-    """A finding in the reader's language, marked where it is a text of another program in English."""
+    """A finding in the reader's language, marked if it is an English text of another program."""
     foreign = finding.code == "recorded-error" or i18n.RECORDED in finding.params
     text = i18n.render(finding, language)
     return Markup('<span lang="en">{}</span>').format(text) if foreign and language != "en" else escape(text)
 
 
 def _plain(value: float | None) -> str:
-    """A figure to sort by; nothing where there is none."""
+    """A number to sort by; empty if missing."""
     return "" if value is None else repr(float(value))
 
 
 def _value(cell: Cell, figure: str) -> Markup:
     """A table cell with mean and standard deviation over seeds."""
     mean = cell.mean(figure)
-    text = results_tables.shown(figure, mean, cell.deviation(figure))
-    return Markup('<td class="n" data-sort="{}">{}</td>').format(_plain(mean), text)
+    return _number(mean, results_tables.shown(figure, mean, cell.deviation(figure)))
+
+
+def _number(value: float | None, text: str) -> Markup:
+    """A table cell that sorts by its value; the line may be broken before the deviation."""
+    shown, _, deviation = text.partition(" ± ")
+    spread = Markup(' <span class="sd">± {}</span>').format(deviation) if deviation else Markup("")
+    return Markup('<td class="n" data-sort="{}">{}{}</td>').format(_plain(value), shown, spread)
 
 
 def _values(found: Sequence[float]) -> Markup:
-    """A table cell with mean and standard deviation of these."""
+    """A table cell with mean and standard deviation of these values."""
     mean = statistics.fmean(found) if found else None
-    text = results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None)
-    return Markup('<td class="n" data-sort="{}">{}</td>').format(_plain(mean), text)
+    return _number(mean, results_tables.shown("", mean, statistics.stdev(found) if len(found) > 1 else None))
 
 
 def _cite(paper: literature.Paper) -> Markup:
@@ -215,7 +239,7 @@ def _cite(paper: literature.Paper) -> Markup:
 
 
 def _context(told: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
-    """Everything that the templates show, by name."""
+    """All variables of the templates, by name."""
     by_claim = {verdict.claim: verdict for verdict in told.verdicts}
     forests = {
         secondary: contrasts.with_verdicts(contrasts.forests(told, words, secondary=secondary), by_claim)
@@ -223,7 +247,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
     }
     css = _text("figure.css") + _text("style.css")
     of_cues = cues.part(told.results, words)
-    return {
+    context = {
         "story": told,
         "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
         "version": mixscope.__version__,
@@ -288,21 +312,43 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
         "background": literature.background([v.claim for v in told.verdicts], words.language),
         "how": how.told_how(told, words, reference=reference, curves=curves),
     }
+    return {**context, "absent": _absent(context)}
+
+
+def _absent(context: Mapping[str, Any]) -> list[str]:
+    """The sections that have nothing to show, each of which says why in a sentence."""
+    told: Story = context["story"]
+    empty = {
+        "pretraining": told.roles.pretraining is None or not context["pretraining"],
+        "curves": not context["curves"],
+        "budget": not context["budget_gains"] and not context["budget_contrasts"],
+        "classes": not context["class_gains"],
+        "confusion": not context["confusion"],
+        "calibration": not context["reliabilities"],
+        "analyses": not context["analyses"],
+        "health": not context["health"]["runs"],
+        "weights": not context["weights"]["known"] or not context["weights"]["rows"],
+    }
+    return [name for name in context["sections"] if empty.get(name)]
 
 
 def _as_of(told: Story) -> str | None:
-    """When a run was last heard of, to the minute."""
+    """When a record was last written, to the minute."""
     times = [datetime.fromisoformat(run.heard) for run in told.results.runs if run.heard]
     return max(times).strftime("%Y-%m-%d %H:%M %z") if times else None
 
 
 def _all_figures(context: Mapping[str, Any]) -> list[Figure]:
-    """Every chart of the page once, in its order."""
+    """Every chart of the page once, in order."""
     found: list[Figure] = [figure for figure, _ in (*context["forests"], *context["forests_secondary"])]
     found += context["explored"]
     found += [*context["results"], *context["pretraining"]]
     found += [figure for charts in context["curves"].values() for figure in charts]
-    found += [*context["budget_contrasts"], *context["budget_gains"], *context["class_maps"].values()]
+    found += [
+        *context["budget_contrasts"],
+        *context["budget_gains"],
+        *itertools.chain(*context["class_maps"].values()),
+    ]
     found += [item["figure"] for items in context["class_gains"].values() for item in items]
     found += [item["figure"] for item in context["reliabilities"]]
     found += context["cues"].figures if context["cues"] is not None else ()

@@ -1,9 +1,8 @@
-"""Charts as SVG text: scalable, selectable, light or dark with the page, readable without a mouse.
+"""Charts as SVG text: scalable, selectable, for light and dark mode, readable without a mouse.
 
-Every chart is a pure function of figures and words and returns a Figure. Colours are classes (style.css),
-never values; every colour comes with a shape or a dash. Text from outside is escaped here.
-A chart is drawn at the width of a phone, so that its letters stay readable there; pages set charts side by
-side.
+Every chart is a pure function of values and texts and returns a Figure. Colours are CSS classes (style.css),
+never values; every colour is accompanied by a shape or a dash. External text is escaped here. Charts have the
+width of a phone, so that their text is readable there; pages place charts side by side.
 """
 
 import math
@@ -20,12 +19,22 @@ from mixscope.report import drawing
 WIDTH, HEIGHT = 360.0, 232.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 34.0
 BOLD = 1.1  # how much wider bold letters are
+HEAD = BOLD * 12.5 / 11  # how much wider those of a title are than small ones
+LINE = 15.0  # from one line of a title or legend to the next
+NARROW = 24.0  # cells of a heat map that are narrower show whole numbers
 SERIES = 8  # colours and shapes that style.css knows; later series begin again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """A chart. id: a word for links and file names. title, text: what a screen reader says."""
+    """A chart.
+
+    Attributes:
+        id: Id for links and file names.
+        title: Title for screen readers.
+        text: Description for screen readers.
+        svg: The SVG text.
+    """
 
     id: str
     title: str
@@ -33,14 +42,14 @@ class Figure:
     svg: Markup
 
     def _repr_svg_(self) -> str:
-        """For notebooks: on white, with colours of its own."""
+        """For notebooks: on white, with literal colours."""
         return drawing.light(str(self.svg))
 
     def save(self, file: str | Path) -> Path:
-        """Writes the chart as .svg, .pdf or .png, whatever the name ends in.
+        """Writes the chart as .svg, .pdf or .png, by the ending of the name.
 
-        PDF and PNG are drawn by CairoSVG, the extra `figures`, for print: on white, text as text in a PDF;
-        a PNG has 300 dots an inch at 90 mm.
+        PDF and PNG are rendered by CairoSVG, the extra `figures`, for print: on white, text as text in a PDF;
+        a PNG has 300 dpi at 90 mm.
 
         Raises:
             ConfigError: If the name has another ending, or the extra is not installed.
@@ -50,7 +59,15 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One curve. series: its colour and shape. look: "bold", "thin", "dash" or "ghost". hint: on hover."""
+    """One curve.
+
+    Attributes:
+        series: Its colour and shape.
+        points: (x, y).
+        look: "bold", "thin", "dash" or "ghost".
+        hint: Text on hover.
+        dots: Whether points are marked.
+    """
 
     series: int
     points: Sequence[tuple[float, float]]
@@ -80,7 +97,7 @@ class Key:
 
 
 def figure(id: str, title: str, text: str, body: Iterable[str], *, width: float, height: float) -> Figure:
-    """The pieces as one drawing with its title and description."""
+    """Combines elements to one drawing with title and description."""
     svg = (
         f'<svg class="chart" viewBox="0 0 {_n(width)} {_n(height)}" role="img"'
         f' aria-labelledby="{id}-t {id}-d"'
@@ -91,7 +108,7 @@ def figure(id: str, title: str, text: str, body: Iterable[str], *, width: float,
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round values between low and high, `most` or fewer.
+    """Round values between low and high, at most `most`.
 
     >>> ticks(0.0, 9.3)
     [0.0, 2.0, 4.0, 6.0, 8.0]
@@ -106,7 +123,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = None) -> tuple[float, float]:
-    """Limits of an axis for these values, with some room; around: a value that has to be in it."""
+    """Axis limits for these values, with some padding; around: a value to include."""
     known = [v for v in values if math.isfinite(v)]
     known += [around] if around is not None else []
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
@@ -115,7 +132,7 @@ def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = N
 
 
 def shown(value: float, digits: int | None = None) -> str:
-    """A number for an axis: as short as it can be, thousands apart, a true minus."""
+    """A number on an axis: as short as possible, with thousands separators and a true minus sign."""
     if digits is not None:
         return f"{value:,.{digits}f}".replace("-", "−")
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e6):
@@ -125,29 +142,29 @@ def shown(value: float, digits: int | None = None) -> str:
 
 
 def _n(value: float) -> str:
-    """A coordinate: two decimals at most."""
+    """A coordinate with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
 
 
 def _text(text: object) -> str:
-    """Escaped, and without control characters, which no XML file may hold."""
+    """Escapes text and removes control characters, which are invalid in XML."""
     return escape(printable(str(text)))
 
 
 def label(x: float, y: float, text: object, kind: str = "", anchor: str = "start") -> str:
-    """SVG text at a point, in pixels. kind: its CSS class. anchor: which part of it is at the point."""
+    """SVG text at a point, in pixels. kind: CSS class. anchor: part of the text at the point."""
     where = f' text-anchor="{anchor}"' if anchor != "start" else ""
     return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{where}>{_text(text)}</text>'
 
 
 def rule(x0: float, y0: float, x1: float, y1: float, kind: str, hint: str = "") -> str:
-    """An SVG line between two points, in pixels. kind: its CSS class. hint: shown when it is pointed at."""
+    """An SVG line between two points, in pixels. kind: CSS class. hint: text on hover."""
     inside = f"<title>{_text(hint)}</title></line>" if hint else "</line>"
     return f'<line x1="{_n(x0)}" y1="{_n(y0)}" x2="{_n(x1)}" y2="{_n(y1)}" class="{kind}">{inside}'
 
 
 def box(x: float, y: float, width: float, height: float, kind: str, hint: str = "", more: str = "") -> str:
-    """An SVG rectangle from its upper left corner, in pixels. more: other attributes, with a space first."""
+    """An SVG rectangle from its upper left corner, in pixels. more: further attributes after a space."""
     inside = f"<title>{_text(hint)}</title>" if hint else ""
     where = f'x="{_n(x)}" y="{_n(y)}" width="{_n(max(width, 0))}" height="{_n(max(height, 0))}"'
     return f'<rect {where} class="{kind}"{more}>{inside}</rect>'
@@ -178,7 +195,7 @@ def dot(x: float, y: float, series: int, *, size: float = 3.5, kind: str = "", h
 
 
 def diamond(x: float, y: float, kind: str, size: float = 5.0, hint: str = "") -> str:
-    """An SVG diamond around a point. size: from its middle to a corner, in pixels."""
+    """An SVG diamond around a point. size: from its centre to a corner, in pixels."""
     inside = f"<title>{_text(hint)}</title>" if hint else ""
     corners = [(x, y - size), (x + size, y), (x, y + size), (x - size, y)]
     drawn = " ".join(f"{_n(a)},{_n(b)}" for a, b in corners)
@@ -191,7 +208,7 @@ def wide(text: str) -> float:
 
 
 def short(text: str, width: float) -> str:
-    """The text, cut where it would be wider."""
+    """The text, truncated to a width."""
     if wide(text) <= width:
         return text
     while text and wide(text + "…") > width:
@@ -199,18 +216,68 @@ def short(text: str, width: float) -> str:
     return text.rstrip() + "…"
 
 
-def _legend(keys: Sequence[Key], y: float, width: float) -> list[str]:
-    x, parts = 8.0, []
+def wrapped(text: str, width: float) -> list[str]:
+    """The text in lines that are no wider, broken between words; a longer word has a line of its own, cut.
+
+    >>> wrapped("top-1 by experiment", 80)
+    ['top-1 by', 'experiment']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and wide(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return [short(line, width) for line in lines] or [""]
+
+
+def headed(
+    id: str,
+    title: str,
+    text: str,
+    body: Iterable[str],
+    *,
+    width: float,
+    height: float,
+    keys: Sequence[Key] = (),
+    right: str = "",
+) -> Figure:
+    """A drawing below its title and legend, which take as many lines as they need.
+
+    Args:
+        id: As of figure.
+        title: As of figure.
+        text: As of figure.
+        body: Pieces that leave room for one line of each; they are moved down where there are more.
+        width: Of the drawing.
+        height: Of the drawing with one line of each.
+        keys: The legend.
+        right: What stands at the right of the title, in small letters.
+    """
+    lines = wrapped(title, (width - 12) / HEAD - (wide(right) + 8 if right else 0))
+    parts = [label(6, 15 + LINE * i, line, "head") for i, line in enumerate(lines)]
+    if right:
+        parts.append(label(width - 6, 15, right, "small", "end"))
+    legend, rows = _legend(keys, 32 + LINE * (len(lines) - 1), width)
+    down = LINE * (len(lines) - 1 + max(0, rows - 1))
+    drawn = "".join(body)
+    moved = f'<g transform="translate(0 {_n(down)})">{drawn}</g>' if down else drawn
+    return figure(id, title, text, [*parts, *legend, moved], width=width, height=height + down)
+
+
+def _legend(keys: Sequence[Key], y: float, width: float) -> tuple[list[str], int]:
+    """Every key, in as many rows as they need, and the number of rows."""
+    x, rows, parts = 8.0, 1 if keys else 0, list[str]()
     for key in keys:
         if x > 8 and x + 20 + wide(key.name) > width:
-            break
+            x, y, rows = 8.0, y + LINE, rows + 1
         series = key.series % SERIES
         parts.append(rule(x, y - 3.5, x + 14, y - 3.5, f"curve c{series} {key.look}"))
         if key.look == "bold":
             parts.append(dot(x + 7, y - 3.5, series, size=2.8))
-        parts.append(label(x + 18, y, key.name, "small"))
+        parts.append(label(x + 18, y, short(key.name, width - x - 20), "small"))
         x += 30 + wide(key.name)
-    return parts
+    return parts, rows
 
 
 # --- charts -------------------------------------------------------------------------------------
@@ -233,9 +300,10 @@ def lines(
     height: float = HEIGHT,
     ribbons: Sequence[Ribbon] = (),
 ) -> Figure:
-    """Curves over a common axis. zero: a line at 0, always in view; band: a strip of +-band around it.
+    """A line chart.
 
-    ribbons: intervals behind the curves; they do not widen the axis beyond four times what the curves need.
+    zero: draw a line at 0, always visible. band: draw a strip of +-band around it. ribbons: intervals behind
+    the curves; they do not extend the axis beyond four times the range of the curves.
     """
     drawn = plane(
         curves=curves,
@@ -249,8 +317,7 @@ def lines(
         height=height,
         ribbons=ribbons,
     )
-    heading = [label(6, 15, short(title, width - 12), "head"), *_legend(keys, 32, width)]
-    return figure(id, title, text, [*heading, *drawn], width=width, height=height)
+    return headed(id, title, text, drawn, width=width, height=height, keys=keys)
 
 
 def plane(
@@ -267,7 +334,7 @@ def plane(
     height: float = HEIGHT,
     ribbons: Sequence[Ribbon] = (),
 ) -> list[str]:
-    """Axes and curves of a chart as `lines` draws it, without its heading. x_ticks: default: round values."""
+    """Axes and curves of a chart as drawn by `lines`, without its heading. x_ticks: default: round values."""
     xs = [x for curve in curves for x, _ in curve.points]
     ys = [y for curve in curves for _, y in curve.points if math.isfinite(y)]
     x_low, x_high = x_limits or ((min(xs), max(xs)) if xs else (0.0, 1.0))
@@ -322,15 +389,16 @@ def panels(
     height: float = HEIGHT,
     columns: int = 2,
 ) -> Figure:
-    """Charts of one size in rows under one title (small multiples). below: what all of them show."""
+    """Small multiples: charts of one size in rows under one title. below: caption."""
     across = min(columns, len(each)) * width
-    parts = [label(6, 17, short(title, across / BOLD - 12), "head")]
+    parts = []
     for i, drawn in enumerate(each):
         x, y = i % columns * width, 26 + i // columns * height
         parts.append(f'<g transform="translate({_n(x)} {_n(y)})">{"".join(drawn)}</g>')
-    down = 26 + -(-len(each) // columns) * height + 22
-    parts.append(label(6, down - 8, short(below, across - 12), "small"))
-    return figure(id, title, text, parts, width=across, height=down)
+    told = wrapped(below, across - 12)
+    down = 26 + -(-len(each) // columns) * height + 7
+    parts += [label(6, down + 7 + LINE * i, line, "small") for i, line in enumerate(told)]
+    return headed(id, title, text, parts, width=across, height=down + LINE * len(told))
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
@@ -340,10 +408,20 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """An estimate with its interval in a forest plot; group: a heading above the first of them.
+    """An estimate with its interval in a forest plot.
 
-    low, high: None where there is no interval. inner: a second, narrower interval. seeds: the estimate by
-    seed. hollow: the interval counts less than it seems. value: the estimate in words.
+    Attributes:
+        name: Name of the row.
+        estimate: The estimate.
+        low: Lower end, None without an interval.
+        high: Upper end, None without an interval.
+        value: The estimate as text.
+        margin: Margin of the claim.
+        group: Heading above the first row of a group.
+        inner: A second, narrower interval.
+        seeds: The estimate by seed.
+        hollow: Whether the interval includes less than usual.
+        hint: Text on hover.
     """
 
     name: str
@@ -362,32 +440,39 @@ class Bar:
 def forest(
     id: str, bars: Sequence[Bar], *, title: str, text: str, unit: str, below: str, above: str
 ) -> Figure:
-    """Estimates with intervals around a line at 0, the margin as a strip; names stand above their bars.
+    """A forest plot: estimates with intervals around a line at 0, the margin as a strip.
 
-    below, above: what a value on either side of 0 means.
+    Names above their bars.
+
+    below, above: meaning of values on either side of 0.
     """
-    row, heading, top, bottom = 34.0, 26.0, 26.0, 40.0
+    row, heading, top, bottom, line = 34.0, 26.0, 26.0, 40.0, 13.0
+    left, right = 14.0, WIDTH - 14.0
+    names = [wrapped(bar.name, right - left - wide(bar.value) - 10) for bar in bars]
     height = top + bottom + sum(row + (heading if bar.group else 0) for bar in bars)
+    height += sum(line * (len(lines) - 1) for lines in names)
     values = [v for b in bars for v in (b.estimate, b.low, b.high, *b.seeds) if v is not None]
     margin = max((b.margin for b in bars), default=0.0)
     low, high = span([*values, margin, -margin], around=0.0, pad=0.04)
-    left, right = 14.0, WIDTH - 14.0
     at = _scale(low, high, left, right)
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     body = top + 4, height - bottom
     y = top
     bands: list[str] = []
     marks: list[str] = []
-    for bar in bars:
+    for bar, lines in zip(bars, names, strict=True):
         if bar.group:
             group = short(bar.group, WIDTH - 12)
             marks.append(box(3, y + 7, BOLD * wide(group) + 6, 19, "veil"))
             marks.append(label(6, y + 18, group, "group"))
             y += heading
+        for part in lines[:-1]:
+            marks += [box(left - 3, y, wide(part) + 6, 14, "veil"), label(left, y + 11, part, "small")]
+            y += line
         middle = y + 22
         strip = at(bar.margin) - at(-bar.margin)
         bands.append(box(at(-bar.margin), y + 15, strip, 14, "band", f"± {bar.margin:g}"))
-        name = short(bar.name, 196)
+        name = lines[-1]
         for x, text in ((left, name), (right - wide(bar.value), bar.value)):
             marks.append(box(x - 3, y, wide(text) + 6, 14, "veil"))
         marks.append(label(left, y + 11, name, "small"))
@@ -410,12 +495,15 @@ def forest(
     parts.append(label(left, height - 6, f"← {below}", "small"))
     parts.append(label((left + right) / 2, height - 6, unit, "small", "middle"))
     parts.append(label(right, height - 6, f"{above} →", "small", "end"))
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One bar's worth of seeds in a dot plot. mean: None without seeds. published: a hollow diamond."""
+    """The seeds of one experiment in a dot plot.
+
+    Mean: None without seeds. published: drawn as a hollow diamond.
+    """
 
     name: str
     series: int
@@ -427,12 +515,17 @@ class Row:
 
 
 def _columns(at: Callable[[float], float], low: float, high: float, top: float, bottom: float) -> list[str]:
-    """Grid lines down a chart of rows, with their values below."""
+    """Vertical grid lines with their values below."""
     found = []
     for value in ticks(low, high, 4):
         found.append(rule(at(value), top, at(value), bottom, "grid"))
         found.append(label(at(value), bottom + 14, shown(value), "tick", "middle"))
     return found
+
+
+def _names_width(names: Iterable[str]) -> float:
+    """How far from the left a chart of rows begins, so that their names have room."""
+    return min(160.0, max(92.0, 16.0 + max(map(wide, names), default=0.0)))
 
 
 def dots(
@@ -446,17 +539,17 @@ def dots(
     spread: str,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Every seed as a mark on its row, the mean as a bar across them, the published value as a diamond.
+    """A dot plot: every seed as a mark in its row, the mean as a bar, the published value as a diamond.
 
-    spread: what the numbers on the right are.
+    spread: description of the numbers on the right.
     """
     step, heading, top, bottom = 24.0, 24.0, 24.0, 34.0
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
     values = [v for r in rows for v in (*r.seeds.values(), r.published) if v is not None]
     low, high = limits or span(values)
-    left, right = 92.0, WIDTH - 88.0
+    left, right = _names_width(row.name for row in rows), WIDTH - 88.0
     at = _scale(low, high, left, right)
-    parts = [label(6, 15, short(title, WIDTH - 12), "head"), label(WIDTH - 6, 15, spread, "small", "end")]
+    parts = []
     parts += _columns(at, low, high, top, height - bottom)
     y = top
     for row in rows:
@@ -479,12 +572,12 @@ def dots(
     parts.append(label(right, height - 4, unit, "small", "end"))
     if any(row.published is not None for row in rows):
         parts += [diamond(12, height - 8, "estimate hollow", 4.5), label(22, height - 4, published, "small")]
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height, right=spread)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Seeds before and after something, as a row; value: the difference of their means in words."""
+    """Seeds before and after a change, as a row; value: the difference of their means as text."""
 
     name: str
     series: int
@@ -504,13 +597,13 @@ def pairs(
     difference: str,
     names: tuple[str, str],
 ) -> Figure:
-    """From one mean to another, a row each: hollow before, full after, small marks for seeds."""
+    """Rows from one mean to another: hollow before, filled after, small marks for seeds."""
     step, heading, top, bottom = 24.0, 24.0, 42.0, 34.0
     height = top + bottom + sum(step + (heading if row.group else 0) for row in rows)
     low, high = span([v for r in rows for v in (*r.before, *r.after)])
-    left, right = 92.0, WIDTH - 64.0
+    left, right = _names_width(row.name for row in rows), WIDTH - 64.0
     at = _scale(low, high, left, right)
-    parts = [label(6, 15, short(title, WIDTH - 12), "head"), diamond(left, 29, "estimate hollow", 4.5)]
+    parts = [diamond(left, 29, "estimate hollow", 4.5)]
     parts += [label(left + 10, 33, names[0], "small")]
     second = left + 34 + wide(names[0])
     parts += [diamond(second, 29, "estimate", 4.5), label(second + 10, 33, names[1], "small")]
@@ -535,7 +628,7 @@ def pairs(
         parts.append(label(WIDTH - 6, middle + 4, row.value, "number", "end"))
         y += step
     parts.append(label(right, height - 4, unit, "small", "end"))
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height)
 
 
 def sorted_bars(
@@ -552,12 +645,15 @@ def sorted_bars(
     limits: tuple[float, float] | None = None,
     faint: Sequence[float] = (),
 ) -> Figure:
-    """A bar a value, the largest first; marked ones in full colour. faint: a second value each, as a tick."""
+    """One bar per value, the largest first; marked ones in full colour.
+
+    Faint: a second value each, as a tick.
+    """
     order = sorted(range(len(values)), key=lambda i: -values[i])
     low, high = limits or span([*values, *faint], around=0.0)
     at_y = _scale(low, high, HEIGHT - BOTTOM, TOP - 14)
     each = (WIDTH - LEFT - RIGHT) / max(1, len(order))
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     for value in ticks(low, high):
         parts.append(rule(LEFT, at_y(value), WIDTH - RIGHT, at_y(value), "zero" if value == 0 else "grid"))
         parts.append(label(LEFT - 5, at_y(value) + 3.5, shown(value), "tick", "end"))
@@ -573,7 +669,7 @@ def sorted_bars(
             parts.append(label(x + each / 2, HEIGHT - BOTTOM + 13, short(names[i], each), "tick", "middle"))
     parts.append(label(WIDTH - RIGHT, HEIGHT - 4, x_name, "small", "end"))
     parts.append(label(6, HEIGHT - 4, unit, "small"))
-    return figure(id, title, text, parts, width=WIDTH, height=HEIGHT)
+    return headed(id, title, text, parts, width=WIDTH, height=HEIGHT)
 
 
 def heat(
@@ -588,23 +684,33 @@ def heat(
     digits: int = 1,
     reach: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Figure:
-    """A table of gains whose colour says their size: blue above 0, orange below; the figures stand in it.
+    """A table of gains coloured by value: blue above 0, orange below, with the values as text.
 
-    values: float (rows, columns), nan where there is none. reach: the ends of their intervals, the same, told
-    where a cell is pointed at.
+    Args:
+        id: Id of the chart.
+        values: float (rows, columns), nan where there is none.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        title: Title.
+        text: Description.
+        unit: Unit of the values.
+        digits: Decimals.
+        reach: Ends of the intervals, shown on hover.
     """
     across, down = 44.0, 20.0
-    left = min(188.0, 16.0 + max(wide(name) for name in rows))
-    top = 32.0 + min(150.0, max((wide(name) for name in columns), default=0.0))
+    left = min(212.0, 16.0 + max(wide(name) for name in rows))
+    above = min(260.0, max((wide(name) for name in columns), default=0.0))
+    top = 32.0 + above
     across = min(across, (WIDTH - left - 6) / max(1, len(columns)))
+    digits = digits if across >= NARROW else 0
     height = top + down * len(rows) + 20
     most = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     for j, name in enumerate(columns):
         x = left + (j + 0.5) * across + 3.5
         turned = f'transform="rotate(-90 {_n(x)} {_n(top - 6)})"'
         parts.append(
-            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{_text(short(name, 150))}</text>'
+            f'<text x="{_n(x)}" y="{_n(top - 6)}" class="small" {turned}>{_text(short(name, above))}</text>'
         )
     for i, row in enumerate(rows):
         y = top + i * down
@@ -633,23 +739,23 @@ def heat(
                 label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, digits), "cell", "middle")
             )
     parts.append(label(6, height - 5, unit, "small"))
-    return figure(id, title, text, parts, width=WIDTH, height=height)
+    return headed(id, title, text, parts, width=WIDTH, height=height)
 
 
 def scatter(
     id: str, points: Sequence[Sequence[float]], groups: Sequence[int], *, title: str, text: str
 ) -> Figure:
-    """Points without axes, a colour a group; beyond eight groups colours come again as rings."""
+    """Points without axes, one colour per group; beyond eight groups colours repeat as rings."""
     found = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     side, top = WIDTH - 2 * RIGHT, 24.0
     at_x, at_y = (_scale(*span(found[:, c], pad=0.03), *ends) for c, ends in ((0, (0, side)), (1, (side, 0))))
-    parts = [label(6, 15, short(title, WIDTH - 12), "head")]
+    parts = []
     parts.append(box(RIGHT, top, side, side, "band", more=' fill-opacity="0.5"'))
     for (x, y), group in zip(found, groups, strict=True):
         kind = f"dot f{group % SERIES}" + ("" if group < SERIES else " open")
         where = f'cx="{_n(RIGHT + at_x(x))}" cy="{_n(top + at_y(y))}"'
         parts.append(f'<circle {where} r="2.4" class="{kind}"/>')
-    return figure(id, title, text, parts, width=WIDTH, height=top + side + RIGHT)
+    return headed(id, title, text, parts, width=WIDTH, height=top + side + RIGHT)
 
 
 def reliability(
@@ -662,7 +768,10 @@ def reliability(
     x_name: str,
     unit: str,
 ) -> Figure:
-    """Share right against confidence, both 0 to 100 %; a calibrated model lies on the diagonal."""
+    """A reliability diagram: accuracy against confidence, both 0 to 100 %.
+
+    Calibrated models are on the diagonal.
+    """
     diagonal = Line(series=0, points=[(0.0, 0.0), (100.0, 100.0)], look="ideal")
     return lines(
         id,

@@ -6,11 +6,11 @@ from mixscope.claims.planning import Curve
 from mixscope.report import plots
 from mixscope.report.plots import Figure, Line, Ribbon
 
-WIDTH, HEIGHT = 340.0, 210.0  # of a panel
+WIDTH, HEIGHT = 340.0, 210.0  # size of a panel
 
 
 def chart(curves: Sequence[Curve], *, title: str) -> Figure:
-    """A panel for each claim: power in percent, with the range of its standard deviations behind it."""
+    """One panel per claim: power in percent, with its range over standard deviations behind it."""
     spoken = "; ".join(
         f"{one.claim}: {100 * one.low[-1]:.0f} to {100 * one.high[-1]:.0f} % at {one.seeds[-1]} seeds"
         for one in curves
@@ -28,7 +28,7 @@ def chart(curves: Sequence[Curve], *, title: str) -> Figure:
 
 
 def _panel(one: Curve) -> list[str]:
-    """The name of a claim, what its power is of, and the curve; ticks stand at looks where there are any."""
+    """The name of a claim, its effect, and the curve; ticks are at looks if there are any."""
     given = [f"true effect {one.effect:g} pp" if one.effect else "true effect 0"]
     given += [f"{one.strata} strata"] if one.strata > 1 else []
     given += [f"with {', '.join(one.needs)}"] if one.needs else []

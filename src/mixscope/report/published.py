@@ -1,4 +1,4 @@
-"""Figures that somebody published, to be set beside ours: never expected values, never corrected."""
+"""Published values, shown beside the results: never expected values, never corrected."""
 
 import csv
 import re
@@ -17,9 +17,13 @@ FIGURES = ("top1", "top5", "recall", "precision", "f1")
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One published run, epoch by epoch; each list has an entry an epoch, None where nothing is printed.
+    """One published run by epoch; each list has one entry per epoch, None where nothing is printed.
 
-    segment: which of several logs of the same experiment, 1 the first.
+    Attributes:
+        segment: Which of several logs of the same experiment, from 1.
+        epoch: Epochs.
+        top1: Test top-1 in percent.
+        train_loss: Training loss.
     """
 
     segment: int
@@ -30,9 +34,11 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
-    """A published table. values: {experiment: {figure: percent}}, None where no number is printed.
+    """A published table.
 
-    doubts: {experiment: findings}, what an audit of the table finds wrong or suspicious in the row.
+    Attributes:
+        values: {experiment: {metric: percent}}, None where no number is printed.
+        doubts: {experiment: findings} of an audit on the row.
     """
 
     values: Mapping[str, Mapping[str, float | None]]
@@ -40,11 +46,11 @@ class Reference:
 
 
 def table(file: Path) -> Reference:
-    """The tables of a CSV or Markdown file, as the audit reads them, and what the audit says of each row.
+    """Reads the tables of a CSV or Markdown file, and the audit's findings on each row.
 
-    An experiment may stand in several tables, as in an overall one and one a data set: the first that prints
-    a number counts, and the audit says where others contradict it. Tables without numbers, as of a design,
-    count for nothing.
+    An experiment may occur in several tables, such as an overall one and one per data set: the first with a
+    number counts, and the audit reports contradictions. Tables without numbers, such as a design, are
+    ignored.
 
     Raises:
         DataError: If there is no table, or no row with a number names its experiment.
@@ -72,9 +78,14 @@ def table(file: Path) -> Reference:
 
 
 def curves(file: Path) -> dict[str, list[Curve]]:
-    """{experiment: its logs in order} of a CSV with `experiment`, `epoch`, `test_top1_percent` and more.
+    """Reads {experiment.
 
-    The last log of an experiment is the published run. Raises DataError.
+    Its logs in order} from a CSV with `experiment`, `epoch`, `test_top1_percent` and more.
+
+    The last log of an experiment is the published run.
+
+    Raises:
+        DataError: If the file cannot be read.
     """
     by_log: dict[tuple[str, int], list[Mapping[str, str]]] = {}
     for number, row in enumerate(_rows(file, ("experiment", "epoch", "test_top1_percent")), start=2):

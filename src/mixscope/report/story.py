@@ -1,7 +1,7 @@
-"""Everything that a report tells, as plain figures: gathered once, run by run, in no language yet.
+"""The content of a report as plain values, gathered once, independent of language.
 
-What cannot be read becomes a sentence in the story, never an exception: a report of a partial or
-damaged study says so.
+Unreadable records become findings in the report, never exceptions: a report on a partial or damaged study
+says so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,15 +28,20 @@ from mixscope.results.results import DAMAGED
 from mixscope.study.gains import GAIN, Contrast
 from mixscope.study.roles import Roles
 
-CONFUSED = 30  # pairs a cell that are listed
+CONFUSED = 30  # listed pairs per experiment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """What a cell's predictions on the test split say. seeds: those that could be read, in order.
+    """Test predictions of an experiment.
 
-    hits: bool (seeds, n). labels: int64 (n,). counts: int64 (n_classes, n_classes), over seeds. reliability:
-    None where confidences are not known. scaled: by seed, where validation images were held out.
+    Attributes:
+        seeds: Readable seeds, in order.
+        labels: int64 (n,).
+        hits: bool (seeds, n).
+        counts: int64 (n_classes, n_classes), over seeds.
+        reliability: None if confidences are unknown.
+        scaled: By seed, if validation images were held out.
     """
 
     seeds: tuple[int, ...]
@@ -49,10 +54,13 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell(tables.Measured):
-    """One combination of levels over its seeds, and what is known beside its metrics.
+    """One experiment over its seeds, with more than its metrics.
 
-    published: {figure: percent} of the reference, if it has the cell. doubts: what an audit says against
-    these.
+    Attributes:
+        judged: Test predictions, None if unknown.
+        published: {metric: percent} of the reference, if it has the experiment.
+        doubts: Findings of an audit on these values.
+        published_curves: Published logs.
     """
 
     judged: Judged | None
@@ -63,7 +71,7 @@ class Cell(tables.Measured):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmGains:
-    """Class by class, what an arm gains over the plain one in the cell with these other levels."""
+    """Gains by class of an augmentation over the baseline in the experiment with these other levels."""
 
     levels: Mapping[str, str]
     arm: str
@@ -73,10 +81,19 @@ class ArmGains:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """Everything. problems: what is not as the study asks. unreadable: what of the records cannot be read.
+    """The whole content.
 
-    budgets: of the claims. gain_budgets: of every mixed arm over the plain one; their stratum has the arm.
-    explored: gains and differences of gains, where nothing was claimed.
+    Attributes:
+        results: The results.
+        verdicts: Verdicts on the claims.
+        cells: The experiments.
+        data: Data sets by name.
+        class_gains: Gains by class, by data set.
+        problems: Deviations from the study.
+        budgets: Contrasts of the claims by epoch.
+        gain_budgets: Gains of every augmentation by epoch; their stratum includes the augmentation.
+        explored: Gains and differences of gains, if there are no claims.
+        unreadable: Findings on unreadable records.
     """
 
     results: Results
@@ -103,9 +120,16 @@ def gather(
     reference: Path | None = None,
     curves: Path | None = None,
 ) -> Story:
-    """The story of results, their claims judged by `judge` (claims.verdicts.judge).
+    """Gathers the content of a report.
 
-    Raises DataError when a file of published figures cannot be read.
+    Args:
+        results: The results.
+        judge: Judges the claims (claims.verdicts.judge).
+        reference: File of published values.
+        curves: File of published curves.
+
+    Raises:
+        DataError: If a file of published values cannot be read.
     """
     table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
@@ -154,7 +178,7 @@ def _cell(
 
 
 def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:
-    """The outcomes of a cell's runs by example, where they have labels and predicted classes."""
+    """Per-example outcomes of an experiment's runs, if they have labels and predicted classes."""
     seeds, hits, sure = [], [], []
     scaled: dict[int, Scaled] = {}
     labels: np.ndarray | None = None
@@ -205,7 +229,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> 
 def _class_gains(
     results: Results, cells: Sequence[Cell], unreadable: list[Finding]
 ) -> dict[str, list[ArmGains]]:
-    """By data set, every augmentation against the baseline beside it."""
+    """By data set, every augmentation against its baseline."""
     by_name = {cell.experiment: cell for cell in cells}
     found: dict[str, list[ArmGains]] = {}
     for contrast, weights in _baseline_first(results):
@@ -230,7 +254,7 @@ def _class_gains(
 
 
 def _explored(results: Results) -> Sequence[Explored]:
-    """Gains and differences of gains, where nothing was claimed and a baseline is known."""
+    """Gains and differences of gains, if there are no claims and a baseline is known."""
     if results.claims or results.roles.baseline is None or not results.roles.compared:
         return ()
     return exploratory.explore(results)
@@ -243,7 +267,7 @@ def _baseline_first(results: Results) -> list[tuple[Contrast, dict[str, float]]]
 
 
 def _gain_budgets(results: Results) -> list[Budget]:
-    """Of every augmentation over the baseline; the stratum has the augmentation."""
+    """Gains of every augmentation over the baseline; the stratum includes the augmentation."""
     found = []
     for _, weights in _baseline_first(results):
         levels = results.experiment(next(iter(weights))).levels
@@ -253,12 +277,12 @@ def _gain_budgets(results: Results) -> list[Budget]:
 
 
 def confused(cell: Cell, most: int = CONFUSED) -> list[Confused]:
-    """The pairs that a cell confuses most."""
+    """The pairs that an experiment confuses most."""
     return classes.most_confused(cell.judged.counts, most) if cell.judged else []
 
 
 def selection(run: Run) -> dict[str, float]:
-    """Test top-1 in percent by checkpoint of a finished run: what choosing an epoch is worth."""
+    """Test top-1 in percent by checkpoint of a finished run, to show the effect of selecting an epoch."""
     tests = run.metrics.get("test", {})
     return {name: 100.0 * top1 for name, row in tests.items() if (top1 := row.get("top1")) is not None}
 

@@ -1,7 +1,7 @@
 """The tables of a report as files: CSV for machines, Markdown for people.
 
-CSV columns are named alike in every language and figures keep their digits; missing figures are empty. A text
-from outside that a spreadsheet would take for a formula gets an apostrophe in front.
+CSV columns have the same names in every language and values keep their digits; missing values are empty.
+External text that a spreadsheet would interpret as a formula is prefixed with an apostrophe.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from mixscope.results import DataSet, tables
 
 
 def all_of(told: Story, words: Words) -> dict[str, str]:
-    """{file name: content} of every table that has a row."""
+    """{file name: content} of every table with rows."""
     found = {
         "results": _results(told),
         "runs": _runs(told),
@@ -47,7 +47,7 @@ def _results(told: Story) -> list[dict[str, Any]]:
 
 
 def _exploratory(told: Story) -> list[dict[str, Any]]:
-    """Gains and differences of gains where nothing was claimed; `covers`: what the interval counts."""
+    """Gains and differences of gains without claims; `covers`: what the interval includes."""
     rows = []
     for one in told.explored:
         known, bound = one.interval, one.bound
@@ -191,7 +191,7 @@ def _classes(told: Story) -> list[dict[str, Any]]:
 
 
 def _class(data: DataSet, number: int) -> str:
-    """A class by the name that the data set has for it."""
+    """The data set's name of a class."""
     return data.classes[number] if number < len(data.classes) else str(number)
 
 

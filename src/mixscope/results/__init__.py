@@ -1,4 +1,4 @@
-"""What was measured, from anywhere: run folders, bundles, CSV, prediction files -> one typed structure."""
+"""Results from anywhere: run folders, bundles, CSV, prediction files -> one typed structure."""
 
 from mixscope.results.outcomes import Outcomes as Outcomes
 from mixscope.results.results import DataSet as DataSet

@@ -1,14 +1,14 @@
-"""A bundle: results in one small file or folder, without weights and images, for whoever judges them later.
+"""Bundles: results in one small file or folder, without weights and images, for later judging.
 
     bundle.json        schema, design, experiments, claims, and the state of every run
-    study.yaml         the study as it was planned, where there was one
+    study.yaml         the study file, if there was one
     runs/NAME.json     each finished run: metrics, epochs, health, provenance, settings, names of its arrays
-    arrays/DIGEST.npz  outcomes by test example (labels and ids of a test set once), named by content
+    arrays/DIGEST.npz  per-example outcomes (labels and ids of a test set once), named by content
     analysis/NAME.json summaries of analyses
-    SHA256SUMS         checksums of all of these, as sha256sum writes them
+    SHA256SUMS         checksums of all of these, in the format of sha256sum
 
 Equal results give equal bytes, and packing again after more runs adds files and changes only bundle.json. A
-run that is packed stays packed: its folder may be on another machine, or gone.
+packed run is kept: its folder may be on another machine, or deleted.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ from mixscope.results.results import DAMAGED, LAST, PENDING, Results, Run, Scale
 SCHEMA = 1
 ANALYSES = ("cues", "robustness", "mixtures", "calibration", "attribution", "features")
 _INDEX, _SUMS, _PLAN = "bundle.json", "SHA256SUMS", "study.yaml"
-_DATE = (1980, 1, 1, 0, 0, 0)  # of every entry: a bundle does not know when it was made
+_DATE = (1980, 1, 1, 0, 0, 0)  # of every entry: a bundle does not depend on the time
 
 Files = Mapping[str, bytes]
 
@@ -43,17 +43,20 @@ Files = Mapping[str, bytes]
 
 
 def write(results: Results, out: Path) -> Results:
-    """Packs results into a zip file (a name that ends in .zip) or a folder.
+    """Packs results into a zip file (a name ending in .zip) or a folder.
 
-    Of runs that are not done, only the state is packed. Where there is a bundle at `out`, runs that it has
-    and that have not begun in `results` are kept, and so are its analyses: a study can be run in parts, on
-    several machines.
+    Of unfinished runs only the state is packed. Runs in an existing bundle at `out` that have not started in
+    `results` are kept, with its analyses: a study can be run in parts, on several machines.
+
+    Args:
+        results: The results.
+        out: The bundle.
 
     Returns:
-        What was packed. A run whose predictions turned out damaged is "damaged" in it.
+        The packed results, in which a run with damaged predictions is "damaged".
 
     Raises:
-        ConfigError: If there is something else at `out`, or a bundle with runs that are none of `results`.
+        ConfigError: If there is something else at `out`, or a bundle with other runs.
         DataError: If the bundle at `out` is damaged.
     """
     before = _names(out)
@@ -78,7 +81,7 @@ def write(results: Results, out: Path) -> Results:
 
 
 def _with_earlier(results: Results, earlier: Results) -> Results:
-    """Adds the runs of an earlier bundle; the name of a folder holds the digest of its settings."""
+    """Adds the runs of an earlier bundle; folder names contain the digest of the settings."""
     kept = {run.directory: run for run in earlier.done if run.directory}
 
     def analysis(name: str) -> Mapping[str, Any] | None:
@@ -132,7 +135,7 @@ def _run(run: Run, files: dict[str, bytes]) -> Run:
             run, state=DAMAGED, error=str(problem), finding=problem.finding, epochs=(), health=(), metrics={}
         )
     for checkpoint in arrays:
-        with suppress(DataError):  # without readable validation predictions there is no temperature
+        with suppress(DataError):  # no temperature without readable validation predictions
             scaled[checkpoint] = to_plain(run.scaled(checkpoint))
     scaled = {name: value for name, value in scaled.items() if value is not None}
     document = {"schema": SCHEMA, **to_plain(run), "outcomes": arrays, "scaled": scaled}
@@ -141,7 +144,7 @@ def _run(run: Run, files: dict[str, bytes]) -> Run:
 
 
 def _listed(run: Run) -> dict[str, Any]:
-    """A run in bundle.json: finished ones have a file, of the others there is only the state."""
+    """A run in bundle.json: a finished run has a file, others only a state."""
     if run.done:
         return {"file": f"runs/{_file(run)}.json"}
     kept = ("experiment", "seed", "state", "error", "finding", "directory", "heard", "stale", "config")
@@ -149,7 +152,10 @@ def _listed(run: Run) -> dict[str, Any]:
 
 
 def _file(run: Run) -> str:
-    """The name of a run's file: that of its folder, else made of experiment and seed, safe on every disk."""
+    """Name of a run's file.
+
+    That of its folder, else built from experiment and seed, valid on every file system.
+    """
     if run.directory:
         return run.directory
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", run.experiment)[:60]
@@ -158,13 +164,13 @@ def _file(run: Run) -> str:
 
 
 def _examples(found: Outcomes) -> dict[str, np.ndarray]:
-    """What the outcomes of all runs on one test set share."""
+    """Arrays shared by the outcomes of all runs on one test set."""
     labels = {} if found.labels is None else {"labels": _small(found.labels)}
     return {"ids": _small(found.ids), **labels}
 
 
 def _of(found: Outcomes) -> dict[str, np.ndarray]:
-    """What a run adds: classes in the smallest integers that hold them, hits as bits."""
+    """Arrays of one run: classes in the smallest integer type, correctness as bits."""
     arrays: dict[str, np.ndarray] = {}
     if found.predicted is not None:
         arrays["predicted"] = _small(found.predicted)
@@ -181,7 +187,7 @@ def _of(found: Outcomes) -> dict[str, np.ndarray]:
 
 
 def _small(array: np.ndarray) -> np.ndarray:
-    """The same whole numbers in the narrowest dtype."""
+    """The same integers in the narrowest dtype."""
     return array.astype(np.result_type(np.min_scalar_type(array.min()), np.min_scalar_type(array.max())))
 
 
@@ -195,7 +201,7 @@ def _keep(arrays: Mapping[str, np.ndarray], files: dict[str, bytes]) -> str:
 
 
 def _json(value: Any) -> bytes:
-    """Keys keep their order: sums over the levels of a contrast are made in it, to the last digit."""
+    """Serializes with the order of keys kept, since it determines the order of summation over levels."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
 
@@ -211,12 +217,12 @@ def _write_zip(out: Path, files: Files) -> None:
 
 
 def check_place(out: Path) -> None:
-    """Raises ConfigError where no bundle can be written: another kind of file, or something else is there."""
+    """Raises ConfigError if no bundle can be written: another kind of file, or something else exists."""
     _names(out)
 
 
 def _names(out: Path) -> set[str]:
-    """The files of the bundle at `out`; none where there is nothing. Raises ConfigError for anything else."""
+    """The files of the bundle at `out`; empty if it does not exist. Raises ConfigError for anything else."""
     if out.suffix.lower() != ".zip" and re.fullmatch(r"\.[A-Za-z]\w*", out.suffix) and not out.is_dir():
         raise ConfigError(f"{out}: a bundle is a file that ends in .zip, or a folder; give such an --out")
     if out.is_dir():
@@ -238,7 +244,7 @@ def _names(out: Path) -> set[str]:
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a file or folder is a bundle, sound or damaged."""
+    """Whether a file or folder is a bundle, intact or damaged."""
     if path.is_dir():
         return (path / _INDEX).is_file()
     try:
@@ -251,21 +257,21 @@ def is_bundle(path: Path) -> bool:
 
 
 def _is_cut_off(path: Path) -> bool:
-    """Whether a file that is no whole zip began as a bundle: the first name in it is a bundle's."""
+    """Whether a truncated zip file is a bundle, by its first entry."""
     with path.open("rb") as file:
         start = file.read(200)
     return start.startswith(b"PK\x03\x04") and start[30:].startswith((_SUMS.encode(), _INDEX.encode()))
 
 
 def read(path: Path, checkpoint: str = LAST) -> Results:
-    """Results from a bundle; its checksums are compared now, outcomes are read when they are asked for.
+    """Reads results from a bundle; checksums are verified immediately, outcomes are read on demand.
 
     Args:
         path: Zip file or folder.
-        checkpoint: Whose outcomes are looked through now.
+        checkpoint: Checkpoint whose outcomes are verified immediately.
 
     Raises:
-        DataError: If it is no bundle, of a later schema, or damaged.
+        DataError: If it is not a bundle, of a later schema, or damaged.
     """
     if not is_bundle(path):
         raise DataError(f"{path}: is not a bundle; `mixscope study pack STUDY_DIR` makes one")
@@ -371,7 +377,7 @@ def _analysis_of(opened: "_Opened") -> Callable[[str], Mapping[str, Any] | None]
 
 
 class _Opened:
-    """The files of a bundle, each held against its checksum when it is read."""
+    """The files of a bundle, whose checksums are verified on reading."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -391,7 +397,7 @@ class _Opened:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Keeps a zip file open in the block, where many of its files are read."""
+        """Keeps a zip file open during the block, for reading many files."""
         if self.path.is_dir():
             yield
             return
@@ -402,9 +408,11 @@ class _Opened:
                 self._zipped = None
 
     def has(self, name: str) -> bool:
+        """Whether the bundle has a file."""
         return name in self._sums
 
     def content(self, name: str) -> bytes:
+        """Content of a file. Raises DataError if it is damaged or missing."""
         if name not in self._sums:
             raise DataError(f"{self.path}: {name} is missing; the bundle is damaged")
         try:
@@ -420,7 +428,11 @@ class _Opened:
         return content
 
     def check(self) -> None:
-        """Reads every file once, those too that nobody asks for. Raises DataError for a damaged one."""
+        """Reads and verifies every file.
+
+        Raises:
+            DataError: If one is damaged.
+        """
         for name in self._sums:
             self.content(name)
 
@@ -430,6 +442,7 @@ class _Opened:
         )
 
     def json(self, name: str) -> dict[str, Any]:
+        """A file as a JSON object."""
         try:
             found = json.loads(self.content(name))
         except (ValueError, RecursionError) as problem:
@@ -441,6 +454,7 @@ class _Opened:
         return found
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """A file as arrays by name."""
         try:
             with np.load(io.BytesIO(self.content(name)), allow_pickle=False) as found:
                 return {key: found[key] for key in found.files}
@@ -450,7 +464,7 @@ class _Opened:
             raise DataError(f"{self.path}: {name} is damaged ({problem})") from problem
 
     def shared(self, name: str) -> dict[str, np.ndarray]:
-        """ids and labels of a test set as int64, read once."""
+        """ids and labels of a test set as int64, cached."""
         if name not in self._shared:
             self._shared[name] = {k: a.astype(np.int64) for k, a in self.arrays(name).items()}
         return self._shared[name]

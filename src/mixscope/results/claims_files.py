@@ -1,4 +1,4 @@
-"""Claims in a file of their own: for results that come without a study, or beside the claims of one."""
+"""Claims in a file of their own: for results without a study, or in place of a study's claims."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,22 +13,23 @@ from mixscope.study.document import Document
 
 @dataclass(frozen=True, slots=True)
 class ClaimsFile:
-    """A claims file that was read, and not yet set against the factors of results.
+    """A parsed claims file, not yet checked against factors.
 
     Attributes:
-        document: Its tree, with lines.
-        factors: Names of the factors that its claims speak of.
+        document: Its content, with line numbers.
+        factors: Names of the factors in its claims.
     """
 
     document: Document
     factors: tuple[str, ...]
 
     def put_into(self, results: Results) -> Results:
-        """The results with these claims, in place of a study's own: those are post hoc unless runs recorded
-        the same when they began (`claims/recorded.py`).
+        """Replaces the claims of results.
+
+        They are post hoc unless runs recorded the same at their start (claims/recorded.py).
 
         Raises:
-            ConfigError: For a claim about a factor or level that the results do not have, with its line.
+            ConfigError: If a claim refers to a factor or level that the results do not have; with its line.
         """
         levels: Mapping[str, Mapping[str, Mapping[str, object]]] = {
             factor: {level: {} for level in each} for factor, each in results.factors.items()
@@ -39,11 +40,11 @@ class ClaimsFile:
 
 
 def read(file: Path) -> ClaimsFile:
-    """Reads a file with `claims:`, and `looks:` where it declares some, as a study file has them.
+    """Reads a file with `claims:`, and optionally `looks:`, as in a study file.
 
     Raises:
         ConfigError: If it cannot be read, or has no claims.
-        DataError: If there is no such file.
+        DataError: If it does not exist.
     """
     found = document.read(file)
     tree = found.tree.get("claims") if isinstance(found.tree, Mapping) else None

@@ -1,14 +1,16 @@
-"""What each column of a table of runs holds: guessed from headings and cells, said, and overridden by name.
+"""Roles of the columns of a table of runs.
+
+Inferred from headings and cells, reported, and overridden by name.
 
 Roles of columns:
 
-    accuracy      top-1 accuracy of a run on the test set, percent or share; with a spread: "76.4 ± 0.2"
-    error         error rate in place of it
+    accuracy      top-1 accuracy of a run on the test set, percent or fraction; with a spread: "76.4 ± 0.2"
+    error         error rate in place of accuracy
     seed, state   of a run; predictions: a file with its predictions
     n_test        number of test examples
-    spread, spread_kind, n_seeds   of a row that stands for several runs
-    experiment    a name for the row
-    model, augmentation, pretraining, dataset   factors with a known part
+    spread, spread_kind, n_seeds   of a row that represents several runs
+    experiment    name of the row
+    model, augmentation, pretraining, dataset   factors with a known role
     factor        any other factor; ignore: neither factor nor result
 """
 
@@ -21,7 +23,7 @@ from mixscope.findings import Finding
 from mixscope.results import frames, printed_values, vocabulary
 from mixscope.results.table_files import Table
 
-MANY = ("factor", "ignore")  # roles that several columns can have
+MANY = ("factor", "ignore")  # roles that several columns may have
 FACTORS = ("model", "augmentation", "pretraining", "dataset")
 RESULTS = ("accuracy", "error", "seed", "state", "predictions", "n_test", "spread", "spread_kind", "n_seeds")
 ROLES = (*RESULTS, "experiment", *FACTORS, *MANY)
@@ -74,7 +76,7 @@ _SPREAD_OF = re.compile(
     r"^(?:acc|accuracy|top ?1|test acc|test accuracy)? ?(std|sd0?|sem?|stderr|ci ?95|stdev|spread)$"
 )
 _MEAN = re.compile(r"^(?:mean|avg|average)(?: .*)?$|^(?:acc|accuracy|top ?1) (?:mean|avg|average)$")
-FEWEST_ROWS = 3  # below which a column that differs in each row says nothing
+FEWEST_ROWS = 3  # with fewer rows, a column that differs in each row is not conclusive
 _SPLIT = re.compile(r"\b(test|eval|evaluation|val|valid|validation|dev|final|last|best|max|mean|ema)\b")
 _NO_FACTOR = re.compile(
     r"\b(name|created|updated|runtime|duration|time|date|timestamp|user|host|hostname|notes?|tags?|sweep|commit|url"
@@ -86,18 +88,18 @@ _NO_FACTOR = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
-    """The columns of a table by what they hold; positions from 0.
+    """The columns of a table by role; positions from 0.
 
     Attributes:
-        of: `{role: position}` of the roles that one column has.
+        of: `{role: position}` of the roles with one column.
         factors: `{name of the factor: position}`, in order.
         parts: `{"model", "augmentation", "pretraining" or "dataset": name of the factor}`.
         metrics: `{metric: position}` of other test metrics.
-        spread_kind: Kind of the spread where its heading says so.
-        best: Whether the accuracy is the best over epochs, as its heading says.
-        validation: Whether it is of a validation split, as its heading says.
+        spread_kind: Kind of the spread if its heading states it.
+        best: Whether the accuracy is the best over epochs, by its heading.
+        validation: Whether it is validation accuracy, by its heading.
         unused: Headings of columns that differ between rows and have no role.
-        said: What was found out, a sentence for each column that is read.
+        said: Findings on each column that is read.
     """
 
     of: Mapping[str, int]
@@ -112,10 +114,10 @@ class Columns:
 
 
 def declared(given: Iterable[str]) -> list[tuple[str, str]]:
-    """`["accuracy=val_acc", ...]`, as a command line gives them, as pairs.
+    """Parses `["accuracy=val_acc", ...]` from the command line to pairs.
 
     Raises:
-        ConfigError: For a role that there is not.
+        ConfigError: If a role is unknown.
     """
     pairs = []
     for text in given:
@@ -129,15 +131,15 @@ def declared(given: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[str] = ()) -> Columns:
-    """Finds out what each column holds.
+    """Determines the roles of columns.
 
     Args:
-        table: A table with a row for each run or experiment.
-        given: (role, heading) of columns that the user names; they win.
-        named: Factors that claims speak of; columns of these names are factors whatever they look like.
+        table: A table with one row per run or experiment.
+        given: (role, heading) of columns given by the user, which take precedence.
+        named: Factors in claims; columns with these names are factors whatever they contain.
 
     Raises:
-        ConfigError: For a heading that the table does not have, or a column with two roles.
+        ConfigError: If a heading does not exist, or a column has two roles.
     """
     headings = [plain(h) for h in table.headings]
     of: dict[str, int] = {}
@@ -153,7 +155,7 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
             several[at] = role
         elif of.setdefault(role, at) != at:
             raise ConfigError(f"--column {role}={heading}: a second column is named {role}")
-    ours = {"experiment", "checkpoint", "state"} <= set(headings)  # written by to_frame()
+    ours = {"experiment", "checkpoint", "state"} <= set(headings)  # a table written by to_frame()
     for at, heading in enumerate(headings):
         cells = [_cell(row.cells, at) for row in table.rows]
         guess = None if at in taken else _role(heading, kind(table.headings[at]), cells)
@@ -225,7 +227,7 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
 
 
 def _said(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Iterable[Finding]:
-    """What each role is read from, and which other columns of accuracies are left out."""
+    """Findings on the column of each role, and on other columns of accuracies that are ignored."""
     for role in (*RESULTS, "experiment"):
         if role in of:
             yield Finding("read-role", params={"role": role, "heading": table.headings[of[role]]})
@@ -235,12 +237,12 @@ def _said(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Itera
 
 
 def plain(heading: str) -> str:
-    """A heading for comparison, words apart: "valAcc" and "val/acc" are "val acc"."""
+    """A heading normalised for comparison: "valAcc" and "val/acc" are "val acc"."""
     return vocabulary.plain(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading))
 
 
 def kind(heading: str) -> str:
-    """What `vocabulary.heading` says of a heading, or of its last part, as in "config.model"."""
+    """`vocabulary.heading` of a heading, or of its last part, as in "config.model"."""
     found = vocabulary.heading(heading).kind
     last = re.split(r"[./]", heading)[-1]
     return vocabulary.heading(last).kind if found == "other" and last else found
@@ -260,7 +262,7 @@ def _position(table: Table, heading: str) -> int:
 
 
 def _role(heading: str, kind: str, cells: Sequence[str]) -> str | None:
-    """The role that a heading names by a word of its own. kind: what the vocabulary says of it."""
+    """The role that a heading names. kind: its kind in the vocabulary."""
     if kind == "seed":
         return "seed"
     for role, words in _WORDS.items():
@@ -272,13 +274,13 @@ def _role(heading: str, kind: str, cells: Sequence[str]) -> str | None:
 
 
 def numeric(cells: Sequence[str]) -> bool:
-    """Whether most cells that are not empty hold a number."""
+    """Whether most non-empty cells are numbers."""
     filled = [c for c in cells if c]
     return bool(filled) and 2 * sum(printed_values.read(c) is not None for c in filled) > len(filled)
 
 
 def _accuracy(table: Table, headings: Sequence[str], taken: Mapping[int, str]) -> tuple[int | None, str]:
-    """The column that most likely holds test accuracy, and whether it is "accuracy" or "error"."""
+    """The column that most likely contains test accuracy, and whether it is "accuracy" or "error"."""
     ranked = sorted(
         (
             (-rank(h), at)
@@ -293,9 +295,9 @@ def _accuracy(table: Table, headings: Sequence[str], taken: Mapping[int, str]) -
 
 
 def rank(heading: str) -> int:
-    """How likely a heading, as `plain` has it, is that of test accuracy; 0 for no accuracy.
+    """Likelihood that a heading (from `plain`) is that of test accuracy; 0 if it is not an accuracy.
 
-    Test comes before no named split, that before eval, that before validation, and last before best.
+    Test comes before no named split, then eval, then validation; last before best.
     """
     words = set(_SPLIT.findall(heading))
     bare = _SPLIT.sub(" ", heading).strip()
@@ -313,12 +315,15 @@ def rank(heading: str) -> int:
 
 
 def _foreign(heading: str) -> bool:
-    """Whether a column of `to_frame()` is no factor."""
+    """Whether a column of `to_frame()` is not a factor."""
     return heading.replace(" ", "_") in frames.COLUMNS
 
 
 def _varies(table: Table, at: int, heading: str) -> bool:
-    """Whether a column of unknown heading tells experiments apart: text or repeated numbers, two or more."""
+    """Whether a column with an unknown heading distinguishes experiments.
+
+    Two or more values, text or repeated numbers.
+    """
     cells = [_cell(row.cells, at) for row in table.rows]
     values = set(cells)
     if len(values) < 2 or _NO_FACTOR.search(heading) or kind(table.headings[at]) == "metric":
@@ -329,7 +334,7 @@ def _varies(table: Table, at: int, heading: str) -> bool:
 
 
 def _without_names(table: Table, factors: Mapping[str, int], parts: Mapping[str, str]) -> dict[str, int]:
-    """Without columns that name each row otherwise, such as paths, where other columns tell experiments."""
+    """Removes columns with a unique name per row, such as paths, if other columns distinguish experiments."""
     if not parts or len(table.rows) < FEWEST_ROWS:
         return dict(factors)
     return {
@@ -342,7 +347,7 @@ def _without_names(table: Table, factors: Mapping[str, int], parts: Mapping[str,
 
 
 def _without_followers(table: Table, factors: Mapping[str, int], parts: Mapping[str, str]) -> dict[str, int]:
-    """Without columns of numbers that follow from the others, such as a network's parameters."""
+    """Removes columns of numbers determined by others, such as the number of parameters."""
     kept = dict(factors)
     for name, at in factors.items():
         if name in parts.values() or not numeric([_cell(row.cells, at) for row in table.rows]):

@@ -1,4 +1,4 @@
-"""Tables with several numbers in one cell, "84.0% (Top-1) / 97.1% (Top-5)", as tables with one in each."""
+"""Splits cells with several numbers, "84.0% (Top-1) / 97.1% (Top-5)", into columns."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _PART = re.compile(
 
 
 def split(table: Table) -> Table:
-    """Splits every column of which most cells hold as many numbers, separated by slashes.
+    """Splits every column in which most cells have the same number of values separated by slashes.
 
-    A new column is called by the old heading and the label beside its number; without labels by its part of
-    the heading ("Top-1 / Top-5"), else by the heading and its place.
+    A new column is named by the old heading and the label of its number; without labels by its part of the
+    heading ("Top-1 / Top-5"), else by the heading and its index.
     """
     columns = {c: parts for c in range(len(table.headings)) if (parts := _parts(table, c))}
     if not columns:
@@ -39,7 +39,7 @@ def split(table: Table) -> Table:
 
 
 def _parts(table: Table, column: int) -> tuple[list[str], list[list[str]]] | None:
-    """The labels and, for each row, the numbers of a column; None where it is not of that kind."""
+    """The labels and, for each row, the numbers of a column; None if it cannot be split."""
     found: list[list[tuple[str, str]] | None] = []
     filled = 0
     for row in table.rows:
@@ -61,7 +61,7 @@ def _parts(table: Table, column: int) -> tuple[list[str], list[list[str]]] | Non
 
 
 def _numbers(cell: str) -> list[tuple[str, str]] | None:
-    """(label, number) of each part of a cell; None where a part is no number."""
+    """(label, number) of each part of a cell; None if a part is not a number."""
     parts = []
     for text in _SLASH.split(cell):
         found = _PART.match(text)

@@ -1,8 +1,8 @@
-"""Results of a study's folder, also while it runs, and of a single run's folder.
+"""Reads results from a study's folder, also while it runs, and from a single run's folder.
 
-Records are read and checked here and nowhere later: a run whose records cannot be what a run writes is
-"damaged" and left out, so that one damaged file never stops the rest. Predictions are looked through once,
-since every later value rests on them, and read again only where they are asked for.
+Records are validated here and nowhere later: a run with invalid records is "damaged" and excluded, so that
+one damaged file never blocks the rest. Predictions are verified once, since every later value depends on
+them, and read again on demand.
 """
 
 import re
@@ -35,19 +35,19 @@ from mixscope.study.config import RunConfig
 from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
 
-_DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # of a run, as PlannedRun names it
+_DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # name of a run's folder, see PlannedRun
 
 
 def study(folder: Path, checkpoint: str = LAST) -> Results:
-    """Results of a study's folder.
+    """Reads the results of a study's folder.
 
     Args:
-        folder: Holds study.yaml and a folder for each run that has begun.
-        checkpoint: Whose predictions are looked through now: "last" or "selected". Those of other
-            checkpoints are checked when they are read.
+        folder: Contains study.yaml and one folder per started run.
+        checkpoint: Checkpoint whose predictions are verified immediately: "last" or "selected". Others are
+            verified on reading.
 
     Raises:
-        DataError: If the folder is no study's.
+        DataError: If it is not the folder of a study.
         ConfigError: If its study.yaml cannot be read.
     """
     file = folder / matrix.KEPT
@@ -59,10 +59,10 @@ def study(folder: Path, checkpoint: str = LAST) -> Results:
 
 
 def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
-    """Results of a study whose runs are in `folder`, or will be: it need not be there yet."""
+    """Reads the results of a study whose runs are or will be in `folder`, which need not exist."""
     asked = planned.expand()
     there = {path.name for path in records.list_runs(folder)} if folder.is_dir() else set()
-    of_stem: dict[str, set[str]] = {}  # the directories of one experiment and seed, whatever their settings
+    of_stem: dict[str, set[str]] = {}  # directories by experiment and seed, whatever their settings
     for directory in filter(_DIRECTORY.fullmatch, there):
         of_stem.setdefault(directory.rpartition("-")[0], set()).add(directory)
     shared = _Shared()
@@ -104,7 +104,11 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
 
 
 def run(path: Path, checkpoint: str = LAST) -> Results:
-    """Results of a single run's folder: one experiment without factors. Raises DataError."""
+    """Reads the results of a single run's folder: one experiment without factors.
+
+    Raises:
+        DataError: If it is not a run directory.
+    """
     if not records.is_run(path):
         raise DataError(f"{path}: is not a run directory")
     config = records.read_config(path)
@@ -122,7 +126,11 @@ def run(path: Path, checkpoint: str = LAST) -> Results:
 
 
 def analysis(folder: Path, name: str) -> dict[str, Any] | None:
-    """The summary of an analysis in a study's folder; None where there is none. Raises DataError."""
+    """The summary of an analysis in a study's folder; None if there is none.
+
+    Raises:
+        DataError: If it is damaged.
+    """
     file = folder / "analysis" / name / "summary.json"
     if not file.is_file():
         return None
@@ -139,7 +147,10 @@ def analysis(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def _unasked(folder: Path, names: set[str]) -> tuple[str, ...]:
-    """The folders whose runs recorded that they were begun for a study; damaged ones cannot say so."""
+    """Folders of runs that recorded being started for a study and are not planned now.
+
+    Damaged ones are ignored.
+    """
     found = []
     for name in sorted(names):
         try:
@@ -151,7 +162,7 @@ def _unasked(folder: Path, names: set[str]) -> tuple[str, ...]:
 
 
 def _planned(asked: PlannedRun, folder: Path, checkpoint: str, stale: bool, shared: "_Shared") -> Run:
-    """A planned run, whatever there is of it. stale: whether one of other settings is beside it."""
+    """A planned run, whatever exists of it. stale: whether one with other settings exists."""
     path = folder / asked.directory
     about: dict[str, Any] = {
         "experiment": asked.name,
@@ -167,7 +178,7 @@ def _planned(asked: PlannedRun, folder: Path, checkpoint: str, stale: bool, shar
             return Run(**about, state=PENDING)
         found = _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
         own, told = asked.digest, found.provenance.config_digests if found.provenance else ()
-        if told and own not in told:  # the folder was copied or renamed
+        if told and own not in told:  # a copied or renamed folder
             raise records.damaged("record-stranger", path=str(path), digest=told[0], own=own)
         return found
     except DataError as problem:
@@ -184,7 +195,7 @@ def _read(
     *,
     stale: bool = False,
 ) -> Run:
-    """A run that has begun, its records checked. Raises DataError."""
+    """Reads a started run and validates its records. Raises DataError."""
     status = records.read_status(path)
     state = str(status["state"])
     done = state == DONE
@@ -219,17 +230,13 @@ def _read(
 
 
 def _told(status: Mapping[str, Any]) -> Finding | None:
-    """Why a run ended, as data; None where an earlier version wrote a sentence only."""
+    """Why a run ended, as data; None if an earlier version wrote only a sentence."""
     found = status.get("finding")
     return Finding.from_dict(found) if found else None
 
 
-def _damaged_predictions(file: Path, path: Path, reason: str) -> DataError:
-    return records.damaged("predictions-damaged", path=str(file), reason=reason, run=str(path))
-
-
 def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) -> tuple[Finding, ...]:
-    """What checks found, so far where a run is not done."""
+    """Findings of health checks, of an unfinished run those so far."""
     rows = (summary or {}).get("health")
     file = path / ("summary.json" if rows else "events.jsonl")
     try:
@@ -277,7 +284,7 @@ def _provenance(
 
 
 class _Shared:
-    """ids and labels of each test set, kept once however many runs were tested on it."""
+    """ids and labels of each test set, stored once for all runs tested on it."""
 
     def __init__(self) -> None:
         self._sets: list[tuple[np.ndarray, np.ndarray]] = []

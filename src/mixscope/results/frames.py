@@ -1,4 +1,4 @@
-"""Results as pandas data frames: one row a run, and one row a run and test example."""
+"""Results as pandas data frames: one row per run, or one row per run and test example."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ COLUMNS = (
 
 
 def runs(results: Results, checkpoint: str) -> pandas.DataFrame:
-    """One row a run, or an experiment of which only mean and spread are known.
+    """One row per run, or per experiment with known mean and spread only.
 
-    Columns: experiment, one for each factor, seed (Int64), state, checkpoint, accuracy (test top-1, share),
-    n_test (Int64), the other test metrics; mean, spread, spread_kind and n_seeds where there are summaries;
-    then protocol, config_digest, code_digest, data_name, data_digest, weights_digest, device, packages,
-    seconds, directory and error. A value that is not known is missing. A factor that is called like one of
-    these is in the column `factor.NAME`.
+    Columns: experiment, one per factor, seed (Int64), state, checkpoint, accuracy (test top-1, fraction),
+    n_test (Int64), the other test metrics; mean, spread, spread_kind and n_seeds for summaries; then
+    protocol, config_digest, code_digest, data_name, data_digest, weights_digest, device, packages, seconds,
+    directory and error. Unknown values are missing. A factor with the name of one of these is in the column
+    `factor.NAME`.
     """
     rows = [_run(results.experiment(run.experiment), run, checkpoint) for run in results.runs]
     for summary in results.summaries:
@@ -47,10 +47,10 @@ def runs(results: Results, checkpoint: str) -> pandas.DataFrame:
 
 
 def outcomes(results: Results, checkpoint: str) -> pandas.DataFrame:
-    """One row a finished run and test example, runs without outcomes left out.
+    """One row per finished run and test example, without runs that lack outcomes.
 
-    Columns: experiment, one for each factor, seed, id, label, predicted, correct, top5, confidence,
-    log_likelihood, with the dtypes of `Outcomes`; the columns that no run has are left out.
+    Columns: experiment, one per factor, seed, id, label, predicted, correct, top5, confidence,
+    log_likelihood, with the dtypes of `Outcomes`; columns that no run has are omitted.
     """
     parts = []
     for run in results.done:

@@ -1,8 +1,7 @@
-"""What one checkpoint of one run says of every test example, as arrays.
+"""Per-example outcomes of one checkpoint of one run, as arrays.
 
-This is the part of results that intervals, confusion matrices and reliability diagrams are computed from.
-Whoever has logits or probabilities builds it by `from_logits`; whoever knows only which examples were right
-leaves the rest None.
+Intervals, confusion matrices and reliability diagrams are computed from them. Use `from_logits` for logits or
+probabilities; if only correctness is known, the rest is None.
 """
 
 import hashlib
@@ -33,14 +32,14 @@ class Outcomes:
     Attributes:
         ids: int64 (n,), identifies an example; equal in all runs on one test set.
         correct: bool (n,), whether the predicted class is the label.
-        labels: int64 (n,), the true class; None where only `correct` is known.
-        predicted: int64 (n,), the predicted class, of equal logits the lower one; None where only `correct`
-            is known.
-        top5: bool (n,), whether the label is among the five largest logits; None up to five classes, and
-            where it is not known.
-        confidence: float32 (n,), the probability of the predicted class; None where it is not known.
-        log_likelihood: float32 (n,), natural log of the probability of the label; None where it is not known.
-        n_classes: Number of classes; None where only `correct` is known.
+        labels: int64 (n,), true class; None if only `correct` is known.
+        predicted: int64 (n,), predicted class, the lower one for equal logits; None if only `correct` is
+            known.
+        top5: bool (n,), whether the label is among the five largest logits; None with up to five classes or
+            if unknown.
+        confidence: float32 (n,), probability of the predicted class; None if unknown.
+        log_likelihood: float32 (n,), natural logarithm of the label's probability; None if unknown.
+        n_classes: Number of classes; None if only `correct` is known.
     """
 
     ids: np.ndarray
@@ -82,10 +81,10 @@ class Outcomes:
 
     @classmethod
     def from_logits(cls, ids: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> "Outcomes":
-        """Outcomes of logits, or of log-probabilities.
+        """Outcomes from logits or log-probabilities.
 
         Args:
-            ids: integers (n,), in ascending order.
+            ids: integers (n,), ascending.
             labels: integers (n,).
             logits: float (n, n_classes), finite.
 
@@ -111,17 +110,20 @@ class Outcomes:
 
     @cached_property
     def test(self) -> str:
-        """Names the test set: equal for equal ids and labels. Such outcomes are aligned by example."""
+        """Identifies the test set by ids and labels; outcomes with equal values are aligned by example."""
         labels = b"" if self.labels is None else self.labels.tobytes()
         return hashlib.sha256(self.ids.tobytes() + labels).hexdigest()[:12]
 
     @property
     def accuracy(self) -> float:
-        """Share of examples that are right, 0 to 1."""
+        """Fraction of correct examples, in [0, 1]."""
         return float(self.correct.mean(dtype=np.float64))
 
     def confusion(self) -> np.ndarray | None:
-        """Counts, int64 (n_classes, n_classes), row = label, column = predicted; None where not known."""
+        """Confusion matrix, int64 (n_classes, n_classes), row = label, column = predicted.
+
+        None if unknown.
+        """
         if self.labels is None or self.predicted is None or self.n_classes is None:
             return None
         k = self.n_classes

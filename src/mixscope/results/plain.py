@@ -1,7 +1,7 @@
-"""Frozen dataclasses to plain JSON values and back, by their type hints.
+"""Converts frozen dataclasses to plain JSON values and back, by their type hints.
 
-A field that a file lacks takes its default, and one that the class no longer has is passed over, so that
-fields can be added and files of earlier versions stay readable.
+A field missing in a file takes its default, and an unknown one is ignored, so that fields can be added and
+files of earlier versions stay readable.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Dictionaries, lists, numbers and texts; fields that do not count in comparisons are left out."""
+    """Converts to dictionaries, lists, numbers and texts; fields excluded from comparison are omitted."""
     if isinstance(value, Finding | RunConfig):
         return value.to_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -33,7 +33,11 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(kind: type[T], value: Any) -> T:
-    """What `to_plain` was given. Raises ValueError for values of another type than the fields have."""
+    """Converts back what `to_plain` returned.
+
+    Raises:
+        ValueError: If a value does not have the type of its field.
+    """
     found: T = _made(kind, value, kind.__name__)
     return found
 
@@ -44,7 +48,7 @@ def _made(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         if (value is None and type(None) in arguments) or isinstance(value, int):
-            return value  # of int | float: as it is written
+            return value  # int | float: kept as written
         return _made(next(a for a in arguments if a is not type(None)), value, where)
     if origin is not None and issubclass(origin, Mapping):
         _check(isinstance(value, Mapping), value, where)
@@ -53,7 +57,7 @@ def _made(kind: Any, value: Any, where: str) -> Any:
         _check(isinstance(value, list | tuple), value, where)
         return tuple(_made(arguments[0], each, where) for each in value)
     if kind is Finding:
-        if isinstance(value, str):  # as bundles had notes before findings
+        if isinstance(value, str):  # notes of bundles before findings existed
             return Finding("recorded-error", params={i18n.RECORDED: value})
         return Finding.from_dict(value)
     if kind is RunConfig:

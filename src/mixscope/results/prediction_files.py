@@ -1,9 +1,8 @@
-"""Predictions that other programs saved, one file a run: npz, CSV, TSV, JSON lines or Parquet.
+"""Predictions of other programs, one file per run: npz, CSV, TSV, JSON lines or Parquet.
 
-A file holds an id for each test example (else their order counts), the label, and one of: the predicted
-class, whether it is correct, logits, or probabilities. Ids and classes may be numbers or text. Files are
-aligned by id, and what cannot be compared is refused: labels that differ, examples
-that only some runs were tested on.
+A file has an id for each test example (else their order is used), the label, and one of: predicted class,
+correctness, logits, or probabilities. Ids and classes may be numbers or text. Files are aligned by id, and
+rejected if they are not comparable: different labels, or examples that only some runs were tested on.
 """
 
 import io
@@ -31,19 +30,19 @@ NAMES = {
     "probabilities": ("probabilities", "probs", "prob", "proba", "p", "softmax"),
 }
 EXPECTED = "id, label and one of predicted, correct, logits or probabilities"
-FEWEST_ERRORS = 5  # with fewer, equal classes do not show a copy
+FEWEST_ERRORS = 5  # with fewer errors, equal predictions do not prove a copy
 _WIDE = ("logits", "probabilities")
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the predictions of one run stand.
+    """The predictions of one run.
 
     Attributes:
         file: The file.
-        said: How messages name the run that it belongs to, for instance "results.csv line 4".
-        only: `{column: value}` of the rows that are this run's, in a file that holds several runs.
+        said: Name of its run in messages, for instance "results.csv line 4".
+        only: `{column: value}` that selects this run's rows in a file with several runs.
     """
 
     file: Path
@@ -55,14 +54,14 @@ def read(sources: Sequence[Source]) -> list[Outcomes]:
     """Reads the predictions of every run and aligns them by id.
 
     Args:
-        sources: A file for each run; all of one data set.
+        sources: One per run; all of one data set.
 
     Returns:
         Outcomes in the order of `sources`, with the same ids and labels.
 
     Raises:
-        DataError: If a file cannot be read or lacks arrays, ids are repeated, two files differ in their test
-            examples or in a label, or two runs have the same predictions.
+        DataError: If a file cannot be read or lacks arrays, ids are repeated, files differ in test examples
+            or labels, or two runs have the same predictions.
     """
     found = [_arrays(source) for source in sources]
     for arrays, source in zip(found, sources, strict=True):
@@ -91,7 +90,7 @@ def read(sources: Sequence[Source]) -> list[Outcomes]:
 
 
 def _arrays(source: Source) -> dict[str, np.ndarray]:
-    """The arrays of a file under our names."""
+    """The arrays of a file under standard names."""
     if source.file.suffix.lower() == ".npz":
         raw = _of_npz(source)
     elif source.file.suffix.lower() == ".npy":
@@ -146,7 +145,7 @@ def _numbered(key: str, word: str) -> int | None:
 
 def _of_npz(source: Source) -> dict[str, np.ndarray]:
     try:
-        # From memory: of a damaged file numpy would keep the handle open.
+        # From memory: numpy would keep the handle of a damaged file open.
         with np.load(io.BytesIO(source.file.read_bytes()), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
     except FileNotFoundError as problem:
@@ -173,7 +172,7 @@ def _absent(source: Source) -> str:
 
 
 def _check(arrays: dict[str, np.ndarray], source: Source) -> None:
-    """Numbers as numbers, one length, and something to judge by; ids by order where there are none."""
+    """Converts numbers, checks lengths and required arrays; ids by order if there are none."""
     at = f"{source.file} ({source.said})"
     judged = [n for n in ("correct", "predicted", "logits", "probabilities") if n in arrays]
     if not judged or ("correct" not in judged and "labels" not in arrays):
@@ -205,7 +204,7 @@ def _check(arrays: dict[str, np.ndarray], source: Source) -> None:
 
 
 def _check_classes(arrays: Mapping[str, np.ndarray], at: str) -> None:
-    """Labels and predicted classes are of one kind: numbers of classes, or their names."""
+    """Checks that labels and predicted classes are of one kind: class numbers, or names."""
     both = {name: arrays[name] for name in ("labels", "predicted") if name in arrays}
     for name, array in both.items():
         if array.dtype.kind == "i":
@@ -245,7 +244,7 @@ def _yes_or_no(array: np.ndarray, name: str, at: str) -> np.ndarray:
 
 
 def _whole(array: np.ndarray) -> np.ndarray:
-    """int64 where all are whole numbers, else text."""
+    """int64 if all values are integers, else text."""
     if array.dtype.kind in "iub":
         return array.astype(np.int64)
     try:
@@ -262,7 +261,7 @@ def _whole(array: np.ndarray) -> np.ndarray:
 
 
 def _classes(arrays: Sequence[np.ndarray]) -> np.ndarray | None:
-    """The names of classes in order, where any file has names instead of numbers."""
+    """Class names in order, if any file has names instead of numbers."""
     if all(array.dtype.kind == "i" for array in arrays):
         return None
     return np.unique(np.concatenate([array.astype(np.str_) for array in arrays]))
@@ -324,7 +323,7 @@ def _float32(array: np.ndarray | None) -> np.ndarray | None:
 
 
 def _not_copied(outcomes: Sequence[Outcomes], sources: Sequence[Source]) -> None:
-    """Refuses a copied run; runs with hardly an error, and those that say one class, may well be equal."""
+    """Rejects copies of a run; runs with few errors or constant predictions may be equal by chance."""
     seen: dict[bytes, Source] = {}
     for found, source in zip(outcomes, sources, strict=True):
         what = found.predicted if found.predicted is not None else found.correct

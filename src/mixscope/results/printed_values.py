@@ -1,7 +1,8 @@
-"""Numbers as tables print them: what a cell says, and which values round to it.
+"""Parses printed numbers, and the range of values that round to them.
 
-A number printed with d decimals stands for every value that rounds to it: value +- half a unit of its last
-place. All arithmetic on printed numbers is exact (decimal), so that "cannot be" never depends on a float.
+A number printed with d decimals represents every value that rounds to it: value +- half a unit of its last
+place. Arithmetic on printed numbers is exact (decimal), so that a proof of a contradiction never depends on
+floating point.
 """
 
 import re
@@ -19,17 +20,23 @@ _NUMBER = re.compile(
     r"\s*[↑↓▲▼]?\s*$"
 )
 _GAIN = re.compile(r"^\s*(?P<sign>[+\-−–↑↓▲▼])\s*(?P<number>\d+(?:[.,]\d+)?)\s*(?:%p|%|pp|p|pts?)?\s*$")
-LONGEST = 200  # characters of a cell that can be a number
+LONGEST = 200  # longest cell, in characters, that can be a number
 _DROPPED = str.maketrans("", "", "*_`†‡§¹²³⁴⁵⁶⁷⁸⁹⁰\u200b\xa0\ufe0f")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """text: as printed. value: in the column's unit. half: half a unit of the last printed place.
+    """A printed number.
 
-    percent: how many percent signs follow. comma: a decimal comma. signed: a sign stands before it.
-    gain: a signed number in brackets behind it, as printed. spread: what stands behind +-, in the column's
-    unit.
+    Attributes:
+        text: As printed.
+        value: In the column's unit.
+        half: Half a unit of the last printed place.
+        percent: Number of percent signs after it.
+        comma: Whether it has a decimal comma.
+        signed: Whether it has a sign.
+        gain: A signed number in brackets after it, as printed.
+        spread: The value after +-, in the column's unit.
     """
 
     text: str
@@ -52,13 +59,13 @@ class Figure:
         return self.value + self.half
 
     def times(self, factor: Decimal) -> "Figure":
-        """The same printed text, read in another unit."""
+        """The same printed text in another unit."""
         gain = self.gain.times(factor) if self.gain else None
         spread = None if self.spread is None else self.spread * factor
         return replace(self, value=self.value * factor, half=self.half * factor, gain=gain, spread=spread)
 
     def complement(self) -> "Figure":
-        """An error rate read as an accuracy, in percent."""
+        """An error rate converted to an accuracy, in percent."""
         return replace(self, value=Decimal(100) - self.value)
 
     def __str__(self) -> str:
@@ -66,9 +73,9 @@ class Figure:
 
 
 def read(text: str) -> Figure | None:
-    """The number that a cell prints, or None where it prints none.
+    """The number printed in a cell, None if there is none.
 
-    Emphasis, footnote marks, a spread (± 0.3), and brackets behind it are allowed.
+    Emphasis, footnote marks, a spread (± 0.3), and brackets after it are allowed.
 
     >>> read("**54.61%**").value, read("54,6 ± 0,2").half, read("79.11 (+6.36)").gain.value, read("n/a")
     (Decimal('54.61'), Decimal('0.05'), Decimal('6.36'), None)
@@ -95,7 +102,7 @@ def read(text: str) -> Figure | None:
 
 
 def count(text: str) -> int | None:
-    """A whole number, perhaps with marks between thousands; None where the cell holds none.
+    """An integer, possibly with thousands separators; None if the cell has none.
 
     >>> count("10,000"), count("10 000"), count("3.0"), count("10.5")
     (10000, 10000, 3, None)
@@ -118,7 +125,7 @@ def signed(sign: str | None, number: str) -> Figure:
 
 
 def difference(later: Figure, earlier: Figure) -> tuple[Decimal, Decimal]:
-    """The smallest and the largest difference that two printed figures allow."""
+    """The smallest and largest difference consistent with two printed values."""
     return later.low - earlier.high, later.high - earlier.low
 
 

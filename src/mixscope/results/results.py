@@ -1,8 +1,8 @@
-"""Results of trained classifiers: experiments with factor levels, their runs, and outcomes by test example.
+"""Results of trained classifiers: experiments with factor levels, their runs, and per-example outcomes.
 
-One structure for everything that was measured, whoever trained the models: a study's folder, a bundle, a CSV
-of accuracies, prediction files, a table of means. Claims, reports, comparisons and tables take it and nothing
-else. What is not known is None or empty, never a guess and never 0.
+One structure for all measurements, whoever trained the models: a study's folder, a bundle, a CSV of
+accuracies, prediction files, a table of means. Claims, reports, comparisons and tables take it and nothing
+else. Unknown values are None or empty, never a guess and never 0.
 """
 
 import math
@@ -28,7 +28,7 @@ LAST, SELECTED, BEST_ON_TEST = "last", "selected", "best-on-test"  # checkpoints
 PENDING, RUNNING, INTERRUPTED, FAILED, DONE = "pending", "running", "interrupted", "failed", "done"
 DAMAGED = "damaged"
 STATES = (PENDING, RUNNING, INTERRUPTED, FAILED, DONE, DAMAGED)
-SPREADS = ("sd", "sd0", "se", "ci95")  # kinds of spread that a table may print
+SPREADS = ("sd", "sd0", "se", "ci95")  # kinds of spread in printed tables
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, float | int | None]]]
 
@@ -38,9 +38,9 @@ class DataSet:
     """The data that a run was trained and tested on.
 
     Attributes:
-        name: As the study calls it.
-        digest: Of its bytes; None where nobody recorded it.
-        classes: Name of each class; empty where not known.
+        name: Name in the study.
+        digest: Digest of its bytes; None if it was not recorded.
+        classes: Name of each class; empty if unknown.
         superclasses: Name of each superclass; empty without any.
         superclass_of: Index into `superclasses` for each class; empty without any.
         images: Number of images by split.
@@ -56,24 +56,24 @@ class DataSet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
-    """What a run was made with, as its own records say.
+    """The provenance of a run, from its records.
 
     Attributes:
-        config_digests: Digests of the settings in each record; one where they agree.
-        code_digests: Digests of the code, more than one where other code resumed the run.
+        config_digests: Digests of the settings in each record; one if they agree.
+        code_digests: Digests of the code, more than one if other code resumed the run.
         revision: Git revision of the code; None without one.
         modified: Whether files differed from that revision; None without one.
-        data: The data set; None where not known.
-        weights: Where the first weights came from: weights, file, sha256, training_data, and so on.
+        data: The data set; None if unknown.
+        weights: Origin of the initial weights: weights, file, sha256, training_data, and so on.
         packages: Version of each package.
-        device: What computed: name, type, threads, ranks.
+        device: Device: name, type, threads, ranks.
         system: mixscope, python, platform, cpu, cores, memory_gib.
-        protocol: "strict" or "published"; None before the run is done.
+        protocol: "strict" or "published"; None before the run is finished.
         checkpoints: Epoch of each evaluated checkpoint.
-        seconds: Training time; None where not known.
-        images_per_second: Training throughput; None where not known.
-        study: What the run recorded of its study when it began: name, claims (their digest), rules, seeds,
-            looks, factors; None where it recorded nothing.
+        seconds: Training time; None if unknown.
+        images_per_second: Training throughput; None if unknown.
+        study: What the run recorded about its study at its start: name, claims (their digest), rules, seeds,
+            looks, factors; None if it recorded nothing.
     """
 
     config_digests: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class Experiment:
         name: Unique among the experiments.
         levels: Level of every factor.
         data: Name of its data set.
-        config: Settings of its runs, of any seed; None for models trained elsewhere.
+        config: Settings of its runs, for any seed; None for models trained elsewhere.
     """
 
     name: str
@@ -124,24 +124,24 @@ class Experiment:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
-    """One run of an experiment: planned, under way or ended.
+    """One run of an experiment: planned, running or ended.
 
     Attributes:
         experiment: Name of its experiment.
         seed: Unique within the experiment.
-        state: One of `STATES`. Only "done" counts as a result; "damaged" means that its records are.
+        state: One of `STATES`. Only "done" counts as a result; "damaged" means that its records are damaged.
         error: Why it failed or what is damaged, in a sentence; None otherwise.
-        finding: The same as data, where it is known as such.
+        finding: The same as data, if available.
         metrics: `{split: {checkpoint: {metric: value}}}`: n (examples), top1, top5, precision, recall, f1,
-            ece (shares 0 to 1), nll (nats), brier (0 to 2). A run of which only an accuracy is known has
-            `{"test": {"last": {"top1": accuracy, "n": n_test}}}`.
-        epochs: One row a complete epoch: epoch, train_loss, val_top1 (percent), lr, seconds, and so on.
+            ece (in [0, 1]), nll (nats), brier (0 to 2). A run with known accuracy only has `{"test": {"last":
+            {"top1": accuracy, "n": n_test}}}`.
+        epochs: One row per completed epoch: epoch, train_loss, val_top1 (percent), lr, seconds, and so on.
         health: Findings of the health checks.
-        provenance: What it was made with; None where nobody recorded it.
-        config: Settings that were asked for; None for models trained elsewhere.
+        provenance: Its provenance; None if it was not recorded.
+        config: Its planned settings; None for models trained elsewhere.
         directory: Name of its folder; "" without one.
-        heard: When its records were written last, ISO 8601 with time zone; None where not known.
-        stale: Whether a folder of this experiment and seed with other settings lies beside it.
+        heard: When its records were last written, ISO 8601 with time zone; None if unknown.
+        stale: Whether a folder of this experiment and seed with other settings exists.
     """
 
     experiment: str
@@ -167,12 +167,12 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether it ended as it should; only then it counts as a result."""
+        """Whether it is finished; only then it counts as a result."""
         return self.state == DONE
 
     @property
     def label(self) -> str:
-        """How sentences name it."""
+        """Name in sentences."""
         return f"{self.experiment} seed {self.seed}"
 
     @property
@@ -182,13 +182,13 @@ class Run:
         return self.finding or told
 
     def outcomes(self, checkpoint: str = LAST) -> Outcomes | None:
-        """Outcomes on the test split, read when first asked for and kept.
+        """Outcomes on the test split, read on first access and cached.
 
         Args:
             checkpoint: "last", "selected" or "best-on-test"; "last" for models trained elsewhere.
 
         Returns:
-            None where only metrics are known, and for a run that is not done.
+            None if only metrics are known, and for an unfinished run.
 
         Raises:
             DataError: If the predictions are missing or damaged.
@@ -200,22 +200,26 @@ class Run:
         return self._kept[checkpoint]
 
     def scaled(self, checkpoint: str = LAST) -> Scaled | None:
-        """Calibration after temperature scaling; None without a validation split. Raises DataError."""
+        """Calibration after temperature scaling; None without a validation split.
+
+        Raises:
+            DataError: If the predictions are missing or damaged.
+        """
         return self.load_scaled(checkpoint) if self.done and self.load_scaled is not None else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """An experiment of which only mean accuracy and spread over seeds are known, not its runs.
+    """An experiment with known mean accuracy and spread over seeds, without its runs.
 
     Attributes:
         experiment: Name of its experiment.
-        mean: Mean test accuracy over seeds, share 0 to 1.
-        spread: In the unit of `mean`; None where not known.
-        spread_kind: "sd" (over n_seeds - 1), "sd0" (over n_seeds), "se" (of the mean) or "ci95" (half width
-            of a 95 % interval); None without a spread.
+        mean: Mean test accuracy over seeds, in [0, 1].
+        spread: In the unit of `mean`; None if unknown.
+        spread_kind: "sd" (divisor n_seeds - 1), "sd0" (divisor n_seeds), "se" (of the mean) or "ci95" (half
+            width of a 95 % interval); None without a spread.
         n_seeds: Number of runs.
-        n_test: Number of test examples; None where not known.
+        n_test: Number of test examples; None if unknown.
     """
 
     experiment: str
@@ -226,7 +230,7 @@ class Summary:
     n_test: int | None
 
     def __post_init__(self) -> None:
-        """Raises DataError for values that cannot be."""
+        """Raises DataError for impossible values."""
         if not 0 <= self.mean <= 1:
             raise DataError(f"{self.experiment}: expected a mean accuracy of 0 to 1, got {self.mean:g}")
         if self.spread is not None and self.spread_kind not in SPREADS:
@@ -238,7 +242,10 @@ class Summary:
 
     @property
     def sd(self) -> float | None:
-        """Standard deviation over seeds (over n_seeds - 1), in the unit of `mean`; None without a spread."""
+        """Standard deviation over seeds (divisor n_seeds - 1), in the unit of `mean`.
+
+        None without a spread.
+        """
         if self.spread is None:
             return None
         if self.spread_kind == "sd":
@@ -250,7 +257,7 @@ class Summary:
 
 
 def _half_width(n_seeds: int) -> float:
-    """Of Student's 95 % interval, in standard errors."""
+    """Half width of Student's 95 % interval, in standard errors."""
     from scipy import stats
 
     return float(stats.t.ppf(0.975, n_seeds - 1))
@@ -258,26 +265,26 @@ def _half_width(n_seeds: int) -> float:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Results:
-    """Everything that was measured.
+    """Results of trained classifiers.
 
     Attributes:
         name: Short name, for instance of the study.
         title: One line on what is compared.
-        roles: Factors with their levels, and the role of each factor.
+        roles: Factors with their levels and roles.
         experiments: In order; every one has a level of every factor.
-        runs: In order, those of one experiment by planned seed; also those that are not done.
-        summaries: Experiments of which only mean and spread are known.
-        seeds: Planned seeds; those that were found where nothing was planned.
-        claims: What was claimed beforehand; empty without claims.
-        looks: Numbers of seeds at which claims are judged; empty where nothing says so.
-        claims_digest: Of claims and looks of the plan; None without a plan.
+        runs: In order, those of one experiment by planned seed; unfinished ones included.
+        summaries: Experiments with known mean and spread only.
+        seeds: Planned seeds; existing ones if nothing was planned.
+        claims: Claims made beforehand; empty without claims.
+        looks: Numbers of seeds at which claims are judged; empty if not declared.
+        claims_digest: Digest of the plan's claims and looks; None without a plan.
         claims_file: Where the claims were read, if not in the plan; "" otherwise.
-        digest: Of the plan, claims included; None without a plan.
-        source: Where it was read, for messages.
+        digest: Digest of the plan, claims included; None without a plan.
+        source: Origin, for messages.
         folder: The study's folder; None for results from elsewhere.
         plan: Text of the study file; None without a plan.
-        notes: What was found out or assumed in reading; `said` gives the sentences.
-        unasked: Folders of runs that were begun for this study and that its plan does not ask for now.
+        notes: What was inferred or assumed in reading; `said` gives sentences.
+        unasked: Folders of runs that were started for this study and are not in its plan now.
     """
 
     name: str
@@ -302,7 +309,7 @@ class Results:
     )
 
     def __post_init__(self) -> None:
-        """Raises DataError for experiments, levels or runs that do not fit together."""
+        """Raises DataError for inconsistent experiments, levels or runs."""
         names = [experiment.name for experiment in self.experiments]
         for name in names:
             if names.count(name) > 1:
@@ -333,7 +340,7 @@ class Results:
         return f"<Results {self.name}: {len(self.experiments)} experiments, {count}, from {self.source}>"
 
     def said(self, lang: str = "en") -> list[str]:
-        """The notes in sentences, in English ("en") or Korean ("ko")."""
+        """The notes as sentences, in English ("en") or Korean ("ko")."""
         return [i18n.render(note, lang) for note in self.notes]
 
     @property
@@ -348,23 +355,27 @@ class Results:
 
     @property
     def complete(self) -> bool:
-        """Whether every planned run is done."""
+        """Whether every planned run is finished."""
         return all(run.done for run in self.runs)
 
     def experiment(self, name: str) -> Experiment:
-        """An experiment by its name. Raises KeyError."""
+        """An experiment by name.
+
+        Raises:
+            KeyError: If it does not exist.
+        """
         found = next((e for e in self.experiments if e.name == name), None)
         if found is None:
             raise KeyError(name)
         return found
 
     def named(self, levels: Mapping[str, str]) -> str | None:
-        """The name of the experiment with these levels; None where there is none."""
+        """The name of the experiment with these levels; None if there is none."""
         wanted = dict(levels)
         return next((e.name for e in self.experiments if dict(e.levels) == wanted), None)
 
     def weights(self, cells: Sequence[tuple[Mapping[str, str], float]]) -> dict[str, float]:
-        """Weights by experiment, from weights by levels (`gains.cells`).
+        """Converts weights by levels (`gains.cells`) to weights by experiment.
 
         Raises:
             DataError: If no experiment has these levels.
@@ -382,10 +393,10 @@ class Results:
         """Gains over the baseline, differences between models and of gains, with weights by experiment.
 
         Args:
-            *kinds: Of "gain", "model" and "difference of gains"; default: all.
+            *kinds: Any of "gain", "model" and "difference of gains"; default: all.
 
         Returns:
-            Those whose experiments are all there.
+            Those whose experiments all exist.
         """
         there = {tuple(e.levels[f] for f in self.factors) for e in self.experiments}
         found = []
@@ -396,7 +407,7 @@ class Results:
         return found
 
     def runs_of(self, name: str) -> list[Run]:
-        """The runs of an experiment, done or not."""
+        """The runs of an experiment, finished or not."""
         return [run for run in self.runs if run.experiment == name]
 
     def done_of(self, name: str) -> list[Run]:
@@ -404,11 +415,11 @@ class Results:
         return [run for run in self.runs_of(name) if run.done]
 
     def summary_of(self, name: str) -> Summary | None:
-        """Mean and spread of an experiment whose runs are not known; None where they are."""
+        """Mean and spread of an experiment with unknown runs; None if they are known."""
         return next((s for s in self.summaries if s.experiment == name), None)
 
     def analysis(self, name: str) -> Mapping[str, Any] | None:
-        """The summary of an analysis (`mixscope analyze --what NAME`); None where there is none.
+        """The summary of an analysis (`mixscope analyze --what NAME`); None if there is none.
 
         Raises:
             DataError: If it is damaged.
@@ -416,13 +427,17 @@ class Results:
         return self.load_analysis(name) if self.load_analysis is not None else None
 
     def to_frame(self, checkpoint: str = LAST) -> "pandas.DataFrame":
-        """One row a run; `results/frames.py` documents the columns. Raises DataError."""
+        """One row per run; results/frames.py documents the columns.
+
+        Raises:
+            DataError: If predictions are missing or damaged.
+        """
         from mixscope.results import frames
 
         return frames.runs(self, checkpoint)
 
     def outcomes(self, checkpoint: str = LAST) -> "pandas.DataFrame":
-        """One row a finished run and test example; `results/frames.py` documents the columns.
+        """One row per finished run and test example; results/frames.py documents the columns.
 
         Raises:
             DataError: If predictions are missing or damaged.

@@ -1,7 +1,7 @@
-"""Results from a table that other people keep: one row a run, or one row an experiment with mean and spread.
+"""Reads results from a table: one row per run, or one row per experiment with mean and spread.
 
-Columns are found by `columns`, numbers by `printed_values`, predictions by `prediction_files`. What was found
-out stands in the notes of the results; what cannot be is refused with the file and its line.
+Columns are assigned by `columns`, numbers read by `printed_values`, predictions by `prediction_files`.
+Inferences are recorded in the notes of the results; impossible values are rejected with file and line.
 """
 
 from collections import defaultdict
@@ -29,15 +29,15 @@ _JOINS = ("-", "_", " ", " | ", " || ")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """How a table is to be read, where guesses do not do.
+    """Options for reading a table that are not to be inferred.
 
     Attributes:
-        columns: (role, heading) of columns; `columns.ROLES` has the roles.
-        baseline: The level of the augmentation that others are compared with.
-        n_test: Number of test examples, where no column has it.
-        n_seeds: Number of runs behind each row, where no column has it.
-        table: 1, 2, ... of a file with several tables; None for the first that holds accuracies.
-        factors: Names of factors that claims speak of.
+        columns: (role, heading) of columns; `columns.ROLES` lists the roles.
+        baseline: Level of the augmentation that others are compared with.
+        n_test: Number of test examples, if no column has it.
+        n_seeds: Number of runs behind each row, if no column has it.
+        table: Number of the table in a file with several, from 1; None for the first with accuracies.
+        factors: Names of factors in claims.
     """
 
     columns: Sequence[tuple[str, str]] = ()
@@ -53,11 +53,11 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
 
     Args:
         path: CSV, TSV, JSON lines, Parquet, Markdown or HTML; paths of predictions in it are relative to it.
-        reading: What is not to be guessed.
+        reading: Options.
 
     Raises:
-        DataError: If the file or its values cannot be.
-        ConfigError: If a column, a baseline or a table is named that there is not.
+        DataError: If the file is invalid or has impossible values.
+        ConfigError: If a named column, baseline or table does not exist.
     """
     document = table_files.read(path)
     if any(wandb_charts.is_chart(table.headings) for table in document.tables):
@@ -82,17 +82,17 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
 
 
 def _one_accuracy_a_row(table: Table, reading: Reading, *, merged: bool = False) -> Table:
-    """Long, unless the user says where its accuracies are."""
+    """Converts to one accuracy per row, unless the user names the column of accuracies."""
     given = {role for role, _ in reading.columns}
     return table if given & {"accuracy", "error", "predictions"} else wide_tables.long(table, merged=merged)
 
 
 def of_frame(frame: "pd.DataFrame | Mapping[str, Any]", reading: Reading = Reading()) -> Results:
-    """Reads results from a DataFrame or a mapping of equally long arrays; its lines are its rows, from 1.
+    """Reads results from a DataFrame or a mapping of equally long arrays; lines in messages are rows, from 1.
 
     Raises:
-        DataError: If its values cannot be, or arrays differ in length.
-        ConfigError: If a column or a baseline is named that there is not.
+        DataError: If values are impossible, or arrays differ in length.
+        ConfigError: If a named column or baseline does not exist.
     """
     import pandas as pd
 
@@ -117,15 +117,15 @@ def of_table(
     name: str,
     notes: Sequence[Finding] = (),
 ) -> Results:
-    """Reads results from a table. See `read` for what is raised.
+    """Reads results from a table. Raises as `read`.
 
     Args:
-        table: Its headings and rows, with one accuracy a row.
-        reading: What is not to be guessed.
-        source: How messages call the table.
-        folder: Where paths of predictions start.
+        table: Headings and rows, with one accuracy per row.
+        reading: Options.
+        source: Name of the table in messages.
+        folder: Base folder of prediction files.
         name: Short name of the results.
-        notes: What was found out before.
+        notes: Findings from earlier steps.
     """
     found = columns.find(table, reading.columns, reading.factors)
     _check_headings(table, found, source)
@@ -174,7 +174,7 @@ def of_table(
 
 
 def _data_names(table: Table, rows: Sequence[Row]) -> dict[tuple[str, ...], str]:
-    """The data set of each experiment in a table that `Results.to_frame()` wrote; else nothing."""
+    """The data set of each experiment in a table written by `Results.to_frame()`; else nothing."""
     if "data_name" not in table.headings:
         return {}
     at = table.headings.index("data_name")
@@ -188,7 +188,7 @@ def _quoted(headings: Sequence[str], most: int = 12) -> str:
 
 
 def _check_headings(table: Table, found: Columns, source: str) -> None:
-    """Refuses two columns of one name where one of them has a role."""
+    """Rejects duplicate headings if one of the columns has a role."""
     for at in (*found.of.values(), *found.factors.values(), *found.metrics.values()):
         heading = table.headings[at]
         if table.headings.count(heading) > 1:
@@ -207,7 +207,7 @@ def _holds_accuracy(table: Table, reading: Reading) -> bool:
 
 
 def _names(rows: Sequence[Row], levels: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], str]:
-    """A name for each experiment: the rows' own label where it is one to one, else its levels, joined."""
+    """Names of experiments: the rows' labels if they are one to one, else joined levels."""
     keys = list(dict.fromkeys(tuple(row.levels.values()) for row in rows))
     labels: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in rows:
@@ -224,7 +224,7 @@ def _names(rows: Sequence[Row], levels: Mapping[str, Sequence[str]]) -> dict[tup
 
 
 def _roles(levels: Mapping[str, Sequence[str]], found: Columns, baseline: str | None) -> roles.Roles:
-    """Roles by headings and levels in any of the languages that tables come in; what is given wins."""
+    """Roles by headings and levels in any supported language; given ones take precedence."""
     if baseline is not None and not any(baseline in each for each in levels.values()):
         augmentation = found.parts.get("augmentation")
         known = levels[augmentation] if augmentation else [x for each in levels.values() for x in each]
@@ -257,7 +257,7 @@ def _is_baseline(level: str) -> bool:
 
 
 def _test_sizes(rows: Sequence[Row], design: roles.Roles, source: str, dataset: str | None) -> None:
-    """Fills in known sizes of test sets; refuses different ones where results are compared."""
+    """Fills in known sizes of test sets; rejects different ones where results are compared."""
     for row in rows:
         known = vocabulary.KNOWN_DATA.get(vocabulary.dataset(row.levels[dataset]) or "") if dataset else None
         if row.n_test is None and known is not None:
@@ -277,7 +277,7 @@ def _test_sizes(rows: Sequence[Row], design: roles.Roles, source: str, dataset: 
 def _predictions(
     rows: Sequence[Row], found: Columns, folder: Path, source: str, design: roles.Roles
 ) -> dict[int, Outcomes]:
-    """Outcomes by the number of the row."""
+    """Outcomes by index of the row."""
     together: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.predictions and row.state == DONE:

@@ -1,4 +1,4 @@
-"""Whether a column of scores prints accuracies or error rates, where its heading does not say."""
+"""Decides whether a column of scores contains accuracies or error rates if its heading does not say so."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,15 +8,15 @@ from mixscope.results.vocabulary import Heading, n_classes
 
 
 def is_error(values: Sequence[Figure], heading: Heading, percent: bool) -> bool:
-    """Whether a column prints error rates.
+    """Whether a column contains error rates.
 
-    Its heading says so; or it names no direction ("ImageNet Cls (%)") and either the gains stated in cells
-    are positive where values fall, "21.40 (+2.28)" below 23.68, or every value lies below what guessing gets
-    right on that data set.
+    Either its heading says so; or it names no direction ("ImageNet Cls (%)") and either the gains stated in
+    cells are positive where values decrease, "21.40 (+2.28)" below 23.68, or every value is below chance
+    accuracy on that data set.
 
     Args:
-        values: What its cells print.
-        heading: What its heading says.
+        values: Printed values of its cells.
+        heading: Its parsed heading.
         percent: Whether the heading has a percent sign.
     """
     if heading.error or not heading.open:

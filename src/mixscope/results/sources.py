@@ -1,4 +1,4 @@
-"""Results from wherever they lie: a study's folder, a run's folder, a bundle, a table, a data frame."""
+"""Loads results from any source: a study's folder, a run's folder, a bundle, a table, a data frame."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ def load(
     """Reads results.
 
     Args:
-        source: A study's folder (also while it runs), a run's folder, a bundle, a table (CSV, TSV, JSON
-            lines, Parquet, Markdown, HTML), a DataFrame, or a mapping of columns; one row a run, or an
-            experiment with mean and spread.
-        checkpoint: Of a study or bundle, whose predictions are looked through now.
-        reading: Of a table, what is not to be guessed; of a study or bundle, only the baseline counts.
+        source: Folder of a study (also while it runs) or a run, a bundle, a table (CSV, TSV, JSON lines,
+            Parquet, Markdown, HTML), a DataFrame, or a mapping of columns; one row per run, or per experiment
+            with mean and spread.
+        checkpoint: Checkpoint of a study or bundle whose predictions are verified immediately.
+        reading: Options for tables; for a study or bundle only the baseline is used.
 
     Raises:
-        DataError: If there is no such file or folder, or it cannot be read.
-        ConfigError: If `source` is none of these, or a column or baseline is named that there is not.
+        DataError: If the file or folder does not exist or cannot be read.
+        ConfigError: If `source` is none of these, or a named column or baseline does not exist.
     """
     if isinstance(source, Results):
         return source
@@ -62,7 +62,7 @@ def load(
 
 
 def _compared(results: Results, reading: Reading) -> Results:
-    """With the baseline that was named, if one was."""
+    """Sets the named baseline, if there is one."""
     if reading.baseline is None:
         return results
     return dataclasses.replace(results, roles=results.roles.with_baseline(reading.baseline))

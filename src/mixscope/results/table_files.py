@@ -1,9 +1,9 @@
-"""Tables from any file that people keep results in: rows of text cells, each with the line it stands on.
+"""Reads tables from files: rows of text cells, each with its line in the file.
 
-Reads CSV and TSV in the dialects that spreadsheets write (comma, semicolon, tab or bar; UTF-8, UTF-16, GBK,
-CP949, Shift-JIS, Windows-1252), JSON lines, Parquet, and the pipe tables and HTML tables of Markdown. Cells
-stay text, because what "10,000" means depends on its column; `printed_values` reads the numbers. Sentences
-of Markdown are kept beside its tables, for the audit of published tables.
+Supports CSV and TSV in the dialects of spreadsheets (comma, semicolon, tab or bar; UTF-8, UTF-16, GBK, CP949,
+Shift-JIS, Windows-1252), JSON lines, Parquet, and the pipe tables and HTML tables of Markdown. Cells stay
+text, because the meaning of "10,000" depends on its column; `printed_values` parses numbers. Sentences of
+Markdown are kept too, for the audit of published tables.
 """
 
 import csv
@@ -38,8 +38,8 @@ class Line:
     """A row of a table.
 
     Attributes:
-        number: Line of the file it stands on, from 1 (of Parquet and JSON arrays: the row, from 1).
-        cells: What its cells show, stripped, without markup.
+        number: Line in the file, from 1 (Parquet and JSON arrays: the row, from 1).
+        cells: Text of its cells, stripped, without markup.
     """
 
     number: int
@@ -51,12 +51,12 @@ class Table:
     """A table of a document.
 
     Attributes:
-        number: 1, 2, ... in the document.
+        number: Number in the document, from 1.
         line: Line of the headings.
-        headings: One for each column; two rows of headings in HTML are joined.
+        headings: One per column; two rows of headings in HTML are joined.
         rows: Its rows, without the headings.
-        context: Headings of the document above it, outermost first, and the paragraph right before it.
-        after: The paragraph right below it, where it is short: a caption or a note on its data.
+        context: Headings of the document above it, outermost first, and the paragraph directly before it.
+        after: The paragraph directly below it, if it is short: a caption or a note on its data.
     """
 
     number: int
@@ -67,7 +67,7 @@ class Table:
     after: str = ""
 
     def to_frame(self) -> "pd.DataFrame":
-        """Its cells as text, one row a line; the index holds the lines of the file."""
+        """Its cells as text, one row per line; the index contains the lines of the file."""
         import pandas as pd
 
         width = len(self.headings)
@@ -91,12 +91,12 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         tables: Its tables, in order.
         sentences: The sentences of Markdown.
-        encoding: How its text was decoded; "utf-8" unless something else was found out.
+        encoding: Detected encoding, "utf-8" by default.
         prose: Whether it is Markdown or HTML, where an empty cell may mean "as above".
     """
 
@@ -107,14 +107,16 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Reads every table of a file; the end of its name says how (all but the known ends: Markdown, or
-    values separated by tabs or the like where a .txt file holds no other table).
+    """Reads every table of a file in the format given by its ending.
+
+    Files with an unknown ending are read as Markdown, or as delimited values if a .txt file has no other
+    table.
 
     Args:
         path: A CSV, TSV, JSON lines, Parquet, Markdown or HTML file.
 
     Raises:
-        DataError: If it cannot be read, is no text in a known encoding, or holds no table.
+        DataError: If it cannot be read, is not text in a known encoding, or has no table.
     """
     ending = path.suffix.lower()
     try:
@@ -155,11 +157,11 @@ def read(path: Path) -> Document:
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Decodes text that names no encoding.
+    """Decodes text without a declared encoding.
 
-    A byte order mark decides; else UTF-8 where it fits; else the one encoding in which the letters beyond
-    ASCII are of one script: Hangul (CP949), kana (Shift-JIS) or common Chinese characters (GBK); what remains
-    is Windows-1252.
+    A byte order mark decides; else UTF-8 if it is valid; else the one encoding for which the non-ASCII
+    letters are of one script: Hangul (CP949), kana (Shift-JIS) or common Chinese characters (GBK); otherwise
+    Windows-1252.
 
     Args:
         data: The bytes of a file.
@@ -168,7 +170,7 @@ def decode(data: bytes) -> tuple[str, str]:
         The text and the name of its encoding.
 
     Raises:
-        UnicodeError: If none fits.
+        UnicodeError: If none is valid.
     """
     for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
@@ -197,7 +199,7 @@ def decode(data: bytes) -> tuple[str, str]:
 
 
 def _decoded(data: bytes, encoding: str) -> str:
-    """Empty where it does not fit."""
+    """The decoded text, empty if the encoding is not valid."""
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
@@ -213,13 +215,13 @@ def _share(text: str, first: str, last: str) -> float:
 
 
 def separated(text: str) -> Document:
-    """A table of values separated by comma, semicolon, tab or bar; the first row holds the headings.
+    """Parses values separated by comma, semicolon, tab or bar; the first row has the headings.
 
     Args:
-        text: The file's text; a first line such as "sep=;", which spreadsheets read, is not a heading.
+        text: The file's text; a first line such as "sep=;", a hint for spreadsheets, is skipped.
 
     Raises:
-        csv.Error: If it is none.
+        csv.Error: If it cannot be parsed.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     said = re.match(r"\s*sep=(.)\n", text)
@@ -238,7 +240,7 @@ def _rows(text: str, delimiter: str) -> list[Line]:
 
 
 def _fit(rows: Sequence[Line]) -> tuple[bool, float, int]:
-    """How well a delimiter explains the rows: most have as many cells as there are headings."""
+    """How well a delimiter fits the rows: most have as many cells as there are headings."""
     width = len(rows[0].cells) if rows else 0
     same = sum(len(row.cells) == width for row in rows[:100])
     return width > 1, same / max(len(rows[:100]), 1) > 0.5, width
@@ -248,10 +250,10 @@ def _fit(rows: Sequence[Line]) -> tuple[bool, float, int]:
 
 
 def json_lines(text: str) -> Document:
-    """A table of JSON objects, one a line, or one array of objects; nested keys are joined by dots.
+    """Parses JSON objects, one per line, or one array of objects; nested keys are joined by dots.
 
     Raises:
-        ValueError: If a line is no JSON object.
+        ValueError: If a line is not a JSON object.
     """
     if text.lstrip().startswith("["):
         try:
@@ -272,10 +274,10 @@ def json_lines(text: str) -> Document:
 
 
 def objects(rows: Iterable[tuple[int, Any]]) -> Document:
-    """A table of mappings, each with its line; what a row lacks is an empty cell.
+    """A table of mappings, each with its line; missing keys give empty cells.
 
     Raises:
-        ValueError: If a row is no mapping.
+        ValueError: If a row is not a mapping.
     """
     flat: list[tuple[int, dict[str, str]]] = []
     for number, row in rows:
@@ -296,8 +298,8 @@ def _flat(row: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
 
 
 def cell(value: Any) -> str:
-    """A value as a cell's text; a number comes back from it to the last bit, and a missing one is empty."""
-    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas.NA has no truth
+    """The text of a value; numbers keep all digits, and missing values are empty."""
+    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas.NA has no truth value
         return ""
     return str(value).strip()
 
@@ -319,7 +321,7 @@ def _parquet(path: Path, data: bytes) -> Document:
 
 
 def of_frame(frame: "pd.DataFrame") -> Table:
-    """A DataFrame as a table; its lines are its rows, from 1. A named index becomes columns."""
+    """A DataFrame as a table; lines are rows, from 1. A named index becomes columns."""
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
     headings = tuple(map(str, frame.columns))
@@ -328,7 +330,10 @@ def of_frame(frame: "pd.DataFrame") -> Table:
 
 
 def to_csv(table: Table) -> str:
-    """A table as CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Formats a table as CSV.
+
+    Text that a spreadsheet would interpret as a formula is prefixed with an apostrophe.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for cells in (table.headings, *(row.cells for row in table.rows)):
@@ -340,7 +345,7 @@ def to_csv(table: Table) -> str:
 
 
 def markdown(text: str) -> Document:
-    """All pipe tables, HTML tables and sentences of a Markdown document; code blocks are left alone."""
+    """Parses all pipe tables, HTML tables and sentences of a Markdown document; code blocks are skipped."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark").enable("table")
@@ -350,7 +355,7 @@ def markdown(text: str) -> Document:
     sentences: list[Sentence] = []
     above: dict[int, str] = {}  # heading level -> its text
     paragraph: Sentence | None = None
-    waiting = False  # whether the next paragraph is right below a table
+    waiting = False  # whether the next paragraph is directly below a table
 
     def add(rows: Sequence[Line]) -> None:
         context = (*above.values(), *([paragraph.text.replace("\n", " ")] if paragraph else []))
@@ -404,7 +409,7 @@ def _pipe_rows(tokens: Sequence["Token"]) -> Iterator[Line]:
 
 
 def _text(token: "Token", newline: str = " ", code: bool = True) -> str:
-    """The text that a reader sees, without <sup> and images. code: with code that compares."""
+    """The visible text, without <sup> and images. code: include code that contains comparisons."""
     parts: list[str] = []
     raised = False
     for child in token.children or []:
@@ -425,7 +430,7 @@ Span = tuple[int, str]  # line of the file, from 0, and the HTML of one outermos
 
 
 def _without_html_tables(text: str, tokens: Sequence["Token"]) -> tuple[str, list[Span]]:
-    """The text with empty lines in place of its HTML tables, and those, in order."""
+    """The text with empty lines in place of its HTML tables, and these tables in order."""
     code = [t.map for t in tokens if t.type in ("fence", "code_block") and t.map]
     spans: list[Span] = []
     kept, depth, start, end = [], 0, 0, 0
@@ -444,14 +449,14 @@ def _without_html_tables(text: str, tokens: Sequence["Token"]) -> tuple[str, lis
                 end = tag.end()
                 spans.append((text.count("\n", 0, start), text[start:end]))
                 kept.append("\n" * text.count("\n", start, end))
-    if depth:  # never closed: the rest of the text belongs to it
+    if depth:  # not closed: extends to the end of the text
         spans.append((text.count("\n", 0, start), text[start:]))
         end = len(text)
     return "".join([*kept, text[end:]]), spans
 
 
 def _html_rows(line: int, source: str) -> list[Line]:
-    """The rows of an HTML table, spanned cells repeated; several rows of headings are joined into one."""
+    """The rows of an HTML table, spanned cells repeated; several rows of headings are joined."""
     from lxml import html
 
     table = html.fragment_fromstring(source, create_parent="div").find(".//table")
@@ -490,7 +495,7 @@ def _span(cell: Any, name: str) -> int:
 
 
 def _seen(cell: Any) -> str:
-    """The text of an HTML cell without <sup>, scripts and images."""
+    """The visible text of an HTML cell, without <sup>, scripts and images."""
     parts: list[str] = []
 
     def walk(node: Any) -> None:

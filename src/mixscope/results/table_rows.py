@@ -1,7 +1,7 @@
-"""The rows of a table of runs in our terms: levels, seed, state, accuracy as a share, spread.
+"""Converts the rows of a table of runs: levels, seed, state, accuracy as a fraction, spread.
 
-What cannot be is refused with its line: an accuracy of 134 %, shares beside percent, a seed that is there
-twice.
+Impossible values are rejected with their line: an accuracy of 134 %, fractions beside percent, a repeated
+seed.
 """
 
 import itertools
@@ -25,7 +25,7 @@ _STATES |= dict.fromkeys(("queued", "scheduled"), PENDING)
 
 @dataclass(slots=True)
 class Row:
-    """One row, in our terms; values are shares."""
+    """One converted row; values are fractions."""
 
     line: int
     levels: dict[str, str]
@@ -47,17 +47,17 @@ def read(
     """Reads the rows of a table.
 
     Args:
-        table: With a column of accuracies or predictions.
-        found: What its columns hold.
-        n_test: Number of test examples where no column says it.
-        n_seeds: Number of runs behind each row where no column says it.
-        source: How messages call the table.
+        table: Table with a column of accuracies or predictions.
+        found: Roles of its columns.
+        n_test: Number of test examples, if no column has it.
+        n_seeds: Number of runs behind each row, if no column has it.
+        source: Name of the table in messages.
 
     Returns:
         The rows, and the unit of their accuracies: "percent", "share" or "".
 
     Raises:
-        DataError: For a row that cannot be.
+        DataError: If a row is invalid.
     """
     width = len(table.headings)
     rows: list[Row] = []
@@ -156,7 +156,7 @@ def _unit(
             f" written with its sign: {value.text} %)"
         )
     if small and stated and "error" not in found.of and not large:
-        return "share"  # nobody keeps a table of accuracies below 1 %
+        return "share"  # accuracies below 1 % throughout are implausible
     return "percent" if large or stated or not small else "share"
 
 
@@ -189,7 +189,7 @@ def _metrics(line: Line, found: Columns) -> dict[str, float]:
 
 
 def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[Finding, ...]]:
-    """Of a table with a row for each epoch of a run, the rows of the last epochs, and a note on it."""
+    """Reduces a table with a row per epoch to the last epochs, with a note."""
     at = next((i for i, h in enumerate(table.headings) if columns.plain(h) in columns.EPOCHS), None)
     if at is None or at in found.factors.values() or "seed" not in found.of:
         return table, ()
@@ -209,10 +209,10 @@ def last_epochs(table: Table, found: Columns) -> tuple[Table, tuple[Finding, ...
 
 
 def number_seeds(rows: Sequence[Row], source: str) -> None:
-    """Numbers the runs where no seed is named, each otherwise, so that nothing pairs them.
+    """Numbers the runs without a seed, with distinct numbers per experiment so that nothing is paired.
 
     Raises:
-        DataError: For a seed that is there twice in one experiment, and beside a row with a spread.
+        DataError: If a seed is repeated in one experiment, or occurs beside a row with a spread.
     """
     numbers = itertools.count()
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
@@ -244,5 +244,5 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
 
 
 def told(row: Row) -> str:
-    """How messages name the experiment of a row."""
+    """The name of a row's experiment in messages."""
     return ", ".join(row.levels.values())

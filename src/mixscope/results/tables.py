@@ -1,7 +1,9 @@
-"""The table of results: a row an experiment, mean and standard deviation over seeds, in the published order.
+"""The table of results.
 
-The one builder of this table: for a terminal, a study's files and a report. The same results give the same
-bytes, in whatever order the runs were made.
+One row per experiment, mean and standard deviation over seeds, in the published order.
+
+Used for terminals, a study's files and reports. The same results give the same bytes, in whatever order the
+runs were made.
 """
 
 import json
@@ -20,9 +22,9 @@ from mixscope.study import display_names
 
 METRICS = ("top1", "top5", "recall", "precision", "f1", "nll", "ece")
 PERCENT = ("top1", "top5", "recall", "precision", "f1", "ece")
-PUBLISHED = METRICS[:5]  # the columns of published tables
-PUBLISHED_FACTORS = ("model", "augmentation", "pretrained")  # other factors come after these
-NOT_SHOWN = ("checkpoint", "of", "runs", "seeds", "failed")  # what a table for a person has no column for
+PUBLISHED = METRICS[:5]  # columns of published tables
+PUBLISHED_FACTORS = ("model", "augmentation", "pretrained")  # further factors follow these
+NOT_SHOWN = ("checkpoint", "of", "runs", "seeds", "failed")  # keys without a column in tables for people
 
 Kept = Collection[tuple[str, int]] | None
 
@@ -35,10 +37,10 @@ class Measured:
         experiment: Its name.
         data: Name of its data set.
         levels: Level of every factor.
-        checkpoint: Whose values: "last"; under protocol "published" "best-on-test".
-        runs: Its runs, done or not.
-        by_seed: `{metric: {seed: value}}` of finished runs, percent where `PERCENT` says so.
-        summary: Mean and spread, where the runs are not known.
+        checkpoint: Checkpoint of the values: "last"; "best-on-test" under protocol "published".
+        runs: Its runs, finished or not.
+        by_seed: `{metric: {seed: value}}` of finished runs, percent for metrics in `PERCENT`.
+        summary: Mean and spread, if the runs are unknown.
     """
 
     experiment: str
@@ -51,23 +53,23 @@ class Measured:
 
     @property
     def seeds(self) -> int:
-        """How many seeds are finished."""
+        """Number of finished seeds."""
         return self.summary.n_seeds if self.summary else sum(run.done for run in self.runs)
 
     @property
     def planned(self) -> int:
-        """How many seeds there should be."""
+        """Number of planned seeds."""
         return len(self.runs) or self.seeds
 
     def mean(self, metric: str) -> float | None:
-        """Mean over seeds of a metric, in its own unit; None where no seed has it."""
+        """Mean over seeds of a metric, in its own unit; None if no seed has it."""
         if self.summary is not None:
             return 100.0 * self.summary.mean if metric == "top1" else None
         values = list(self.by_seed[metric].values())
         return statistics.fmean(values) if values else None
 
     def deviation(self, metric: str) -> float | None:
-        """Standard deviation between seeds; None below two."""
+        """Standard deviation between seeds; None with fewer than two."""
         if self.summary is not None:
             sd = self.summary.sd
             return 100.0 * sd if metric == "top1" and sd is not None else None
@@ -79,9 +81,9 @@ def measured(results: Results, experiment: Experiment, kept: Kept = None) -> Mea
     """The metrics of an experiment.
 
     Args:
-        results: Of models trained anywhere.
-        experiment: One of these results.
-        kept: (experiment, seed) of the runs that count; None for all.
+        results: Results of trained models.
+        experiment: One of their experiments.
+        kept: (experiment, seed) of the runs to use; None for all.
     """
     config = experiment.config
     checkpoint = LAST if config is None else config.train.checkpoint
@@ -105,22 +107,22 @@ def measured(results: Results, experiment: Experiment, kept: Kept = None) -> Mea
 
 
 def rows(results: Results, kept: Kept = None) -> list[dict[str, Any]]:
-    """A row for each experiment that has runs or a mean, in the published order; see `row`.
+    """One row for each experiment with runs or a mean, in the published order; see `row`.
 
     Args:
-        results: Of models trained anywhere.
-        kept: (experiment, seed) of the runs that count; None for all.
+        results: Results of trained models.
+        kept: (experiment, seed) of the runs to use; None for all.
     """
     every = (measured(results, experiment, kept) for experiment in _in_order(results))
     return [row(one) for one in every if one.runs or one.summary is not None]
 
 
 def row(one: Measured) -> dict[str, Any]:
-    """An experiment's levels, mean and standard deviation of each metric, done and failed seeds.
+    """An experiment's levels, mean and standard deviation of each metric, finished and failed seeds.
 
     Returns:
-        Metrics in percent, nll in nats, on the test split; `checkpoint` says of which. A standard deviation
-        needs two seeds, a mean one; what is missing is None. `runs` says what each value rests on.
+        Metrics in percent, nll in nats, on the test split at `checkpoint`. A standard deviation needs two
+        seeds, a mean one; missing values are None. `runs` lists the runs behind each value.
     """
     levels = dict(one.levels)
     dataset = levels.pop("data", one.data)
@@ -143,7 +145,7 @@ def row(one: Measured) -> dict[str, Any]:
 
 
 def _in_order(results: Results) -> list[Experiment]:
-    """Stratum by stratum, within one by model and augmentation."""
+    """Stratum by stratum, within each by model and augmentation."""
     roles = results.roles
     compared = [f for f in results.factors if f in (roles.model, roles.augmentation)]
 
@@ -170,21 +172,21 @@ def _rests_on(run: Run) -> dict[str, Any]:
 
 
 def not_done(results: Results, kept: Kept = None) -> list[str]:
-    """The runs whose values are missing, by experiment and seed."""
+    """Unfinished runs, whose values are missing, by experiment and seed."""
     return [r.label for e in _in_order(results) for r in _runs(results, e, kept) if not r.done]
 
 
-# --- for a person ---------------------------------------------------------------------------------------
+# --- text output ---------------------------------------------------------------------------------------
 
 
 def text(results: Results, found: Sequence[dict[str, Any]], lang: str = "en", *, ascii: bool = False) -> str:
-    """The rows for a terminal: names for readers, percent, mean ± standard deviation over seeds.
+    """Formats rows for a terminal: display names, percent, mean ± standard deviation over seeds.
 
     Args:
-        results: That the rows are of.
+        results: Results of the rows.
         found: The rows.
-        lang: The reader's language.
-        ascii: Whether the terminal can show nothing else: yes and no for check marks, +- for ±.
+        lang: Language.
+        ascii: Use ASCII only: yes and no for check marks, +- for ±.
     """
     if not found:
         return ""
@@ -207,19 +209,19 @@ def markdown(
     *,
     metrics: Sequence[str] = METRICS,
 ) -> str:
-    """The rows as a Markdown table."""
+    """Formats rows as a Markdown table."""
     metrics = _known(found, metrics)
     head, *body = _cells(results, found, metrics, lang)
     return tabular.to_markdown(head, body, right=[_title(m, lang) for m in metrics])
 
 
 def csv(found: Sequence[dict[str, Any]]) -> str:
-    """The rows as CSV."""
+    """Formats rows as CSV."""
     return tabular.to_csv([{k: v for k, v in row.items() if k != "runs"} for row in found], number=".4f")
 
 
 def caption(found: Sequence[dict[str, Any]]) -> str:
-    """What the values are, in a sentence."""
+    """Describes the values in a sentence."""
     said = {
         LAST: "last epoch",
         BEST_ON_TEST: "the epoch that is best on the test split itself (protocol published), so optimistic",
@@ -232,7 +234,7 @@ def caption(found: Sequence[dict[str, Any]]) -> str:
 
 
 def shown(metric: str, mean: float | None, sd: float | None) -> str:
-    """A mean with its standard deviation; a dash where there is none."""
+    """A mean with its standard deviation; a dash if missing."""
     digits = 3 if metric == "nll" else 2
     return number(mean, digits) + ("" if sd is None else f" ± {number(sd, digits)}")
 
@@ -254,7 +256,7 @@ def _cells(
 
 
 def _names(results: Results, row: dict[str, Any], about: Sequence[str], lang: str) -> list[str]:
-    """Experiment and levels of a row as readers know them."""
+    """Display names of a row's experiment and levels."""
     experiment = results.experiment(row["experiment"])
     roles, levels, config = results.roles, dict(experiment.levels), experiment.config
     names = display_names.of_experiment(roles, levels, config, lang)
@@ -285,9 +287,11 @@ def _with_unit(metric: str, row: Mapping[str, Any]) -> str:
 
 
 def write(results: Results, out: Path, kept: Kept = None, *, notes: Sequence[str] = ()) -> list[Path]:
-    """OUT/tables: overall.{md,csv,json}, one {md,csv} a data set, and pretrained.{md,csv} of pretrained runs.
+    """Writes OUT/tables.
 
-    A run that is not done is named below every table that it belongs to; notes, sentences, stand there, too.
+    Overall.{md,csv,json}, {md,csv} per data set, and pretrained.{md,csv} of pretrained runs.
+
+    Unfinished runs are listed below every table to which they belong, as are notes, which are sentences.
 
     Returns:
         The files.

@@ -1,7 +1,7 @@
-"""The words of published tables: headings, data sets, models, augmentations, check marks, in many languages.
+"""Vocabulary of published tables: headings, data sets, models, augmentations, check marks, in many languages.
 
-Plain look-ups from printed text to what it means; text is compared without case, accents, hyphens and
-footnote marks. A word that is not known means nothing here, and nothing is concluded from it.
+Looks up the meaning of printed text, ignoring case, accents, hyphens and footnote marks. Unknown words have
+no meaning, and nothing is inferred from them.
 """
 
 import re
@@ -23,7 +23,7 @@ _FOOTNOTES = str.maketrans("", "", "¹²³⁴⁵⁶⁷⁸⁹⁰†‡§*`\ufe0f\
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What is known of a data set's test split: its size, its classes, and that it is balanced."""
+    """Properties of a data set with a balanced test split."""
 
     name: str
     test_size: int
@@ -39,24 +39,26 @@ KNOWN_DATA = {
 
 
 _CLASSES = {"mnist": 10, "svhn": 10, "digits": 10}
-TEST_SIZE = 10_000  # of a data set that is not known
+TEST_SIZE = 10_000  # for unknown data sets
 
 
 def test_size(facets: Mapping[str, str]) -> int:
-    """How many test examples the data set among these facets has."""
+    """Number of test examples of the data set in these facets."""
     known = KNOWN_DATA.get(facets.get("dataset", ""))
     return known.test_size if known else TEST_SIZE
 
 
 def n_classes(dataset: str) -> int | None:
-    """How many classes a data set has, by its canonical name; None where that is not known."""
+    """Number of classes of a data set by canonical name; None if unknown."""
     known = KNOWN_DATA.get(dataset)
     return known.n_classes if known else _CLASSES.get(dataset)
 
 
 @lru_cache(10_000)
 def plain(text: str) -> str:
-    """Text for comparison: no case, accents, emphasis or footnote marks; separators are single spaces.
+    """Text normalised for comparison: no case, accents, emphasis or footnote marks.
+
+    Separators are single spaces.
 
     >>> plain("Top-1 Acc. (%) ↑")
     'top 1 acc'
@@ -137,7 +139,7 @@ _DESCRIPTIVE = {
         *("einstellung", "方法", "設定", "设置", "手法", "名称", "méthode", "método"),
     ),
 }
-_OTHER = re.compile(  # headings with a metric's word in them that say something else
+_OTHER = re.compile(  # headings that contain a metric's word but mean something else
     r"train(?!ed)|훈련|학습|训练|訓練|学習|\bval(id|idation)?\b|검증|验证|検証|micro|\bmap\b"
     r"|average precision"
     r"|delta|δ|\bgains?\b|improve|differen|\bdiff\b|\bvs\b|차이|향상|gewinn|提升|改善|向上|差|\bstd\b|\bsd\b|편차"
@@ -175,13 +177,16 @@ _METRIC_PRINTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What a column's heading says.
+    """The meaning of a column's heading.
 
-    kind: a descriptive kind ("experiment", "dataset", "model", "augmentation", "pretrained", "epochs",
-    "by-content"), "metric", or "other". metric: "top1", "top5", "precision", "recall", "f1", or "score" where
-    only levels are named. error: 100 minus it is meant. levels: what the heading says of every cell below it,
-    for instance (("augmentation", "mixup"),).
-    guessed: the cells say so, not the heading. open: neither accuracy nor error is named.
+    Attributes:
+        kind: A descriptive kind ("experiment", "dataset", "model", "augmentation", "pretrained", "epochs",
+            "by-content"), "metric", or "other".
+        metric: "top1", "top5", "precision", "recall", "f1", or "score" if only levels are named.
+        error: Whether it is an error rate.
+        levels: Levels of every cell below it, for instance (("augmentation", "mixup"),).
+        guessed: Whether the kind is inferred from cells, not the heading.
+        open: Whether neither accuracy nor error is named.
     """
 
     kind: str
@@ -193,7 +198,7 @@ class Heading:
 
 
 def heading(text: str) -> Heading:
-    """What one heading says.
+    """The meaning of one heading.
 
     >>> heading("MixUp Top-1 (%)").levels
     (('augmentation', 'mixup'),)
@@ -219,7 +224,7 @@ def heading(text: str) -> Heading:
 
 
 def without_metric(text: str) -> str:
-    """What a heading says besides its metric and unit, as printed.
+    """A heading without its metric and unit, as printed.
 
     >>> without_metric("ResNet-18 Top-1 (%)"), without_metric("Accuracy"), without_metric("CIFAR-10 Cls (%)")
     ('ResNet-18', '', 'CIFAR-10')
@@ -229,7 +234,7 @@ def without_metric(text: str) -> str:
 
 
 def metric_of(context: str) -> tuple[str, bool] | None:
-    """(metric, error) that a caption or section heading names for a table of bare scores, or None."""
+    """(metric, error) named by the caption or section heading of a table of bare scores, or None."""
     words = plain(context)
     if LOWER_IS_BETTER.search(words):
         return ("top1", True) if re.search(r"top ?1|\berr|오류|fehler|错误", words) else None
@@ -238,7 +243,7 @@ def metric_of(context: str) -> tuple[str, bool] | None:
 
 
 def is_no_score(context: str) -> bool:
-    """Whether a caption names something else than a score: losses, times, seeds."""
+    """Whether a caption names something other than a score: losses, times, seeds."""
     return bool(_OTHER.search(_EPOCHS.sub("", _PRETRAIN.sub("", plain(context)))))
 
 
@@ -335,14 +340,14 @@ _EXPERIMENT = re.compile(r"^(?P<prefix>[^\W\d][^\d]*?)?[\s\-_#.]*(?P<number>\d{1
 
 
 def mark(text: str) -> bool | None:
-    """A check mark or its word: True, False, or None where it is neither."""
+    """The value of a check mark or a word for it; None for anything else."""
     bare = text.translate(_FOOTNOTES).strip()
     word = bare if bare and bare[0] in _MARKS_KEPT else plain(bare)
     return True if word in _YES else False if word in _NO else None
 
 
 def dataset(text: str) -> str | None:
-    """The data set that a text begins with, canonical.
+    """The canonical name of the data set with which a text begins.
 
     >>> dataset("CIFAR 100 (32 px)")
     'cifar100'
@@ -356,7 +361,7 @@ def dataset(text: str) -> str | None:
 
 
 def augmentation(text: str) -> str | None:
-    """The augmentation that a whole text names, canonical: "default", "mixup", "cutmix+mixup" ..."""
+    """The canonical augmentation if the whole text names one: "default", "mixup", "cutmix+mixup" ..."""
     if not text.strip():
         return None
     compact = plain(text).replace(" ", "")
@@ -370,7 +375,7 @@ def augmentation(text: str) -> str | None:
 
 
 def model(text: str) -> str | None:
-    """The network that a text begins with, canonical, without the augmentation that may follow.
+    """The canonical network with which a text begins, without a following augmentation.
 
     >>> model("ViT-S/16"), model("vit_small_patch16"), model("ResNet 50 + CutMix"), model("none")
     ('vit small 16', 'vit small 16', 'resnet50', None)
@@ -402,7 +407,7 @@ def family(canonical: str) -> str | None:
 
 
 def pretrained(text: str) -> bool | None:
-    """What a cell under "pretrained" says; None where it cannot be told."""
+    """The meaning of a cell under "pretrained"; None if it is unclear."""
     found = mark(text)
     if found is not None:
         return found
@@ -431,7 +436,7 @@ def numbering(text: str) -> tuple[str, int] | None:
 
 
 def levels_in(text: str) -> tuple[tuple[str, str], ...]:
-    """Every level that is named exactly once anywhere in a text, as (facet, canonical)."""
+    """Every level that is named exactly once in a text, as (facet, canonical)."""
     words = plain(text)
     found: dict[str, str] = {}
     rest = words
@@ -463,7 +468,7 @@ def levels_in(text: str) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(10_000)
 def kinds(text: str) -> frozenset[str]:
-    """The descriptive kinds that a cell may be, and "number"; empty where nothing can be told.
+    """The descriptive kinds that a cell may have, and "number"; empty if unknown.
 
     >>> sorted(kinds("✗")), sorted(kinds("MixUp")), sorted(kinds("-")), sorted(kinds("54.6 %"))
     (['mark'], ['augmentation'], [], ['number'])

@@ -1,7 +1,7 @@
-"""Tables as documents print them, as long tables with one accuracy a row.
+"""Converts tables as printed in documents to long tables with one accuracy per row.
 
-Numbers that share a cell are put apart (`composite_cells`), empty cells of merged ones are filled, "ResNet-50
-+ CutMix" becomes a model and an augmentation, and accuracies of several models beside each other become rows.
+Numbers that share a cell are split (`composite_cells`), merged cells are filled, "ResNet-50 + CutMix" becomes
+a model and an augmentation, and accuracies of several models in columns become rows.
 """
 
 import itertools
@@ -18,10 +18,10 @@ _SPLITS = re.compile(
 
 
 def long(table: Table, *, merged: bool = False) -> Table:
-    """A table with a column of accuracies, a row each, where it had several.
+    """Converts a table with several columns of accuracies to one accuracy per row.
 
     Args:
-        table: As it was read.
+        table: The table as read.
         merged: Whether an empty cell means "as above", as in documents.
     """
     table = composite_cells.split(table)
@@ -29,7 +29,7 @@ def long(table: Table, *, merged: bool = False) -> Table:
 
 
 def _filled_down(table: Table) -> Table:
-    """With empty cells of text columns filled from above, as merged cells of documents mean it."""
+    """Fills empty cells of text columns from above, as for merged cells of documents."""
     above: list[str] = [""] * len(table.headings)
     rows = []
     for row in table.rows:
@@ -44,7 +44,7 @@ def _filled_down(table: Table) -> Table:
 
 
 def _models_apart(table: Table) -> Table:
-    """With an augmentation that stands behind the network, "ResNet-50 + CutMix", in a column of its own."""
+    """Moves an augmentation after the network, "ResNet-50 + CutMix", to a column of its own."""
     kinds = [vocabulary.heading(h).kind for h in table.headings]
     if "augmentation" in kinds:
         return table
@@ -72,7 +72,7 @@ def _model_and_augmentation(cell: str) -> tuple[str, str]:
 
 
 def _stacked(table: Table) -> Table:
-    """A table with accuracies of several models, augmentations or data sets beside each other, as a long one.
+    """Converts columns of accuracies of several models, augmentations or data sets to rows.
 
     "ResNet-18 Top-1" and "ViT Top-1" become a column of accuracies and a factor with these two levels.
     """
@@ -86,7 +86,7 @@ def _stacked(table: Table) -> Table:
     ]
     rests = {c: vocabulary.without_metric(table.headings[c]) for c in wide}
     if not all(_SPLITS.sub("", rest).strip() for rest in rests.values()):
-        return table  # one accuracy of several splits or epochs
+        return table  # accuracies of several splits or epochs
     if len(wide) < 2 or not all(rests.values()) or len(set(rests.values())) < len(wide):
         return table
     facets = [{k for k, _ in parsed[c].levels} for c in wide]

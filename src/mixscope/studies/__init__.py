@@ -1,1 +1,1 @@
-"""Many runs: planning, scheduling, status and tables of a study."""
+"""Studies: many runs, scheduled, observed and estimated."""

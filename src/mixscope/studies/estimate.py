@@ -1,8 +1,8 @@
-"""How long what is left of a study takes, and what it holds: remembered, measured, or not known.
+"""Estimates of time, memory and disk for the remaining runs of a study.
 
-What runs of the study left behind is believed first: one of the same settings but its seed, then one of
-another arm, whose network, data, batch and epochs are the same. Where there is none, a probe of the same
-shape trains for some seconds (probes.py), and runs of the study that train, or have trained, correct it.
+Earlier runs of the study are preferred: a run with the same settings except the seed, then a run with another
+augmentation but the same network, data, batch and epochs. Where there is none, a probe of the same shape
+trains for some seconds (probes.py), corrected by the speed of the study's own runs.
 """
 
 import dataclasses
@@ -28,13 +28,19 @@ SIZED = 20  # of alike runs, those whose files are added up
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """What one run costs; None is not known.
+    """The cost of one run; unknown values are None.
 
-    seconds: the whole of it. left_seconds: what is left. memory_bytes, device_bytes: the most it holds, of
-    the machine and of its GPU. disk_bytes: what it leaves. source: "remembered" (a run of the same settings
-    but its seed), "other arm", "measured" (a probe) or None. why: what stands in the way of knowing.
-    measured: when a probe was made, where and under what load (probes.py). correction: how many times as long
-    runs of this study take as their probes, None where none has trained.
+    Attributes:
+        seconds: Total time.
+        left_seconds: Remaining time.
+        memory_bytes: Peak memory.
+        device_bytes: Peak GPU memory.
+        disk_bytes: Size of its records and checkpoints.
+        source: "remembered" (a run of the same settings except the seed), "other arm" (another augmentation),
+            "measured" (a probe) or None.
+        why: Why the cost is unknown.
+        measured: When, where and under what load a probe was made (probes.py).
+        correction: Ratio of the time of this study's runs to their probes, None if none has trained.
     """
 
     seconds: float | None = None
@@ -51,10 +57,13 @@ class Estimate:
 def estimates(
     found: Sequence[Standing], *, root: Path, probe: Probe | None, disk: bool = True
 ) -> list[Estimate]:
-    """What each run costs. probe: measures configs, or None to do without; asked once, one of each shape.
-    disk: false spares looking at every file of the runs that are done.
+    """Estimates the cost of each run. Reads records and sizes of data sets; writes nothing.
 
-    Reads records and the sizes of data sets; writes nothing.
+    Args:
+        found: Status of each run.
+        root: Folder of prepared data sets.
+        probe: Measures configs, called once with one of each shape; None measures nothing.
+        disk: False skips the sizes of finished runs' files.
     """
     but_seed, shapes = _named(found, _but_seed), _named(found, _shape_and_length)
     exact = _remembered(found, but_seed, "remembered", disk)
@@ -75,9 +84,11 @@ def estimates(
 
 
 def left(stands: Standing, whole: float | None) -> float | None:
-    """Seconds until a run is done if somebody works on it. whole: of such a run, where it is known.
+    """Seconds until a run is finished, once it is being worked on; its own epochs take precedence.
 
-    Its own epochs say more than what others took.
+    Args:
+        stands: Status of the run.
+        whole: Total time of such a run, if known.
     """
     if stands.state == "done":
         return 0.0
@@ -88,7 +99,7 @@ def left(stands: Standing, whole: float | None) -> float | None:
 
 
 def together(seconds: Iterable[float | None], slots: int) -> float | None:
-    """How long runs take, started in this order, `slots` at once; None when one of them is not known."""
+    """Duration of runs started in this order, `slots` in parallel; None if one of them is unknown."""
     ends = [0.0] * slots
     for each in seconds:
         if each is None:
@@ -98,9 +109,9 @@ def together(seconds: Iterable[float | None], slots: int) -> float | None:
 
 
 def totals(costs: Sequence[Estimate], *, slots: int) -> dict[str, Any]:
-    """Of all runs: seconds left one by one and with `slots` at once, disk, and the most memory held at once.
+    """Totals over all runs: remaining time one by one and in parallel, disk, and peak memory in parallel.
 
-    None where a run is not known; `unknown` counts those.
+    None where a run is unknown; `unknown` counts those.
     """
     unknown = sum(c.left_seconds is None for c in costs)
     busy = [c for c in costs if c.left_seconds != 0]
@@ -124,13 +135,13 @@ def sentences(
     slots: int,
     there: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """The totals for a person, and where the figures are from.
+    """Formats the totals and their sources.
 
     Args:
-        costs: Of each run.
-        totals: Of all runs.
-        slots: Runs at once.
-        there: How much memory and free disk the machine has, under the keys of the totals.
+        costs: Cost of each run.
+        totals: Totals of all runs.
+        slots: Number of parallel runs.
+        there: Memory and free disk of the machine, under the keys of the totals.
     """
     lines = []
     if totals["eta_seconds"] is not None:
@@ -155,7 +166,7 @@ def sentences(
 
 
 def _circumstances(costs: Sequence[Estimate]) -> list[str]:
-    """When and under what load probes were made, and by what they are corrected."""
+    """When and under what load probes were made, and their correction."""
     lines = []
     measured = [c.measured for c in costs if c.measured is not None]
     if measured:
@@ -206,7 +217,7 @@ def _named(found: Sequence[Standing], key: Callable[[RunConfig], str]) -> list[s
 def _remembered(
     found: Sequence[Standing], keys: Sequence[str], source: str, disk: bool
 ) -> dict[str, Estimate]:
-    """What runs that are done took, by key: the median time, the most memory."""
+    """Cost of finished runs by key: median time, peak memory."""
     groups: dict[str, list[Standing]] = {}
     for stands, key in zip(found, keys, strict=True):
         if stands.state == "done":
@@ -214,7 +225,7 @@ def _remembered(
     made = {}
     for name, mine in groups.items():
         seconds = [s.wall_seconds for s in mine if s.wall_seconds is not None]
-        if not seconds:  # all were interrupted: their epochs are known, not what was around them
+        if not seconds:  # all were interrupted: only the time of their epochs is known
             seconds = [s.epoch_seconds * s.epochs for s in mine if s.epoch_seconds is not None]
         made[name] = Estimate(
             seconds=statistics.median(seconds) if seconds else None,
@@ -236,10 +247,7 @@ def _disk(folder: Path) -> int:
 def _measured(
     needed: Sequence[Standing], found: Sequence[Standing], root: Path, probe: Probe
 ) -> list[Estimate]:
-    """What probes say of the runs that are needed, each shape measured once for all of them.
-
-    found: every run of the study; those that train or have trained correct the figures.
-    """
+    """Estimates from probes, one per shape; runs of the study that train or have trained correct them."""
     stores: dict[str, Store | str] = {}
     wanted: dict[str, tuple[RunConfig, int]] = {}
     for stands in needed:
@@ -254,7 +262,7 @@ def _measured(
 
 
 def _store(config: RunConfig, root: Path, stores: dict[str, Store | str]) -> Store | str:
-    """The data of a run, opened once; a sentence where it cannot be."""
+    """The data of a run, opened once; a sentence where it cannot be opened."""
     name = config.data.name
     if name not in stores:
         try:
@@ -271,11 +279,11 @@ def _corrections(
     probe: Probe,
     figures: Mapping[str, Figures | str],
 ) -> tuple[dict[str, float], float | None]:
-    """How many times as long a step of the study's own runs takes as in their probes.
+    """Ratio of the time per step of the study's own runs to that of their probes.
 
     Returns:
-        The median of the runs of each shape, from their heartbeats, and the median of all shapes; None where
-        no run of the study has trained whose probe is known.
+        The median over the runs of each shape, from their heartbeats, and the median over shapes; None where
+        no run with a known probe has trained.
     """
     ratios: dict[str, list[float]] = {}
     for stands in found:
@@ -328,7 +336,7 @@ def _counts(config: RunConfig, store: Store) -> dict[str, int]:
 
 
 def from_probe(config: RunConfig, figures: Figures, *, counts: Mapping[str, int], classes: int) -> Estimate:
-    """The cost of a run with these images, by split, from the rates of a probe."""
+    """The cost of a run with these numbers of images, by split, from the rates of a probe."""
     published = config.train.protocol == "published"
     watched = clean_images(counts["train"]) + counts["val"] + (counts["test"] if published else 0)
     checkpoints = 1 + (config.data.val_fraction > 0) + published

@@ -1,8 +1,8 @@
-"""A study's folder: beside its runs stands the study itself, study.yaml, as it was planned.
+"""The folder of a study, which keeps the study file study.yaml beside its runs.
 
-What is claimed is fixed before the first run. So a study that was edited replaces the one in its folder
-only when the edit adds to it: once a run has begun, its claims stay as they are, and every run that was
-begun keeps its name, its seed and its settings.
+Claims are fixed before the first run. An edited study therefore replaces the one in its folder only if it
+adds to it: once a run has started, claims stay as they are, and every started run keeps its name, seed and
+settings.
 """
 
 import re
@@ -16,14 +16,15 @@ from mixscope.study import config as settings
 from mixscope.study import matrix, methods
 from mixscope.study.matrix import Study
 
-SHOWN = 3  # changes that an error names
+SHOWN = 3  # changes listed in an error
 
 
 def keep(study: Study, out: Path) -> None:
-    """Writes the study into its folder, where it replaces an earlier version that it only adds to.
+    """Writes the study to its folder, replacing an earlier version that it only adds to.
 
-    Raises ConfigError, which names what changed, for an edit that may not be made once runs have begun, and
-    when a scheduler works on the folder.
+    Raises:
+        ConfigError: If it changes what must not change once runs have started (names the changes), or a
+            scheduler is using the folder.
     """
     text = _pinned(study)
     with records.hold(out):
@@ -45,7 +46,7 @@ def keep(study: Study, out: Path) -> None:
 
 
 def _pinned(study: Study) -> str:
-    """The study's text, methods of a file with its checksum, so that it is readable when the file is gone."""
+    """The text of the study, with checksums of method files, so that it stays readable without them."""
     text, found = study.text, set[str]()
     for run in study.expand(seeds=1):
         augment = run.config.augment
@@ -58,9 +59,12 @@ def _pinned(study: Study) -> str:
 
 
 def changes(before: Study, after: Study, begun: set[str]) -> list[str]:
-    """What an edit changed that may not change once runs have begun, a short sentence each.
+    """Changes that are not allowed once runs have started, one short sentence each.
 
-    begun: the directories of those runs. More seeds, levels and experiments are no such change.
+    Args:
+        before: The earlier study.
+        after: The edited study.
+        begun: Directories of started runs. Additional seeds, levels and experiments are allowed.
     """
     return [*_claims(before, after), *_seeds(before, after), *_runs(before, after, begun)]
 
@@ -80,7 +84,7 @@ def _claims(before: Study, after: Study) -> list[str]:
 
 
 def _seeds(before: Study, after: Study) -> list[str]:
-    """Which seeds count at a look hangs on their order, so that new ones come after the old."""
+    """Seeds that count at a look depend on their order, so new ones must follow the old."""
     old, new = list(before.seeds), list(after.seeds)
     return [] if new[: len(old)] == old else [f"seeds: {old} -> {new} (new ones come last, none goes)"]
 

@@ -1,4 +1,7 @@
-"""What runs of a study need and this machine lacks, found before the first of them starts, all at once."""
+"""Checks before a study starts that the machine has everything its runs need.
+
+Reports all problems at once.
+"""
 
 import dataclasses
 import json
@@ -17,21 +20,21 @@ from mixscope.formatting import size
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing
 
-WEIGHTS_SECONDS = 600.0  # a check of weights that takes longer is given up
+WEIGHTS_SECONDS = 600.0  # timeout of the check of weights
 DATA = ("missing-data", "missing-data-damaged", "missing-weights")  # exit code 4, as for one run alone
 
 
 def things(found: Sequence[Standing], root: Path) -> list[Finding]:
-    """Data and pretrained weights that runs need which are not done, and that cannot be had or used.
+    """Finds data and pretrained weights that unfinished runs need and that are not available.
 
     Nothing is written or downloaded.
 
     Args:
-        found: Where each run stands.
-        root: The data folder.
+        found: Status of each run.
+        root: Folder of prepared data sets.
 
     Returns:
-        One finding for each data set and each network with weights, at most.
+        At most one finding for each data set and each network with weights.
     """
     runs = [stands for stands in found if stands.state != "done"]
     stores, lacking = _data(runs, root)
@@ -39,23 +42,23 @@ def things(found: Sequence[Standing], root: Path) -> list[Finding]:
 
 
 def room(found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int) -> list[Finding]:
-    """Disk and memory that runs need which are not done, and that this machine does not have.
+    """Finds disk and memory that unfinished runs need and this machine lacks.
 
-    "fail" is what some run cannot do without; "warn" is what all of them together lack: disk that can be
-    made free while they run, memory that fewer runs at once do with.
+    "fail": some run cannot work without it. "warn": all of them together lack it, such as disk space that can
+    be freed meanwhile, or memory that suffices for fewer parallel runs.
 
     Args:
-        found: Where each run stands.
-        costs: What each run costs, in the same order; what is not known is not compared.
-        out: The study's folder, which need not be there yet.
-        slots: Runs at once.
+        found: Status of each run.
+        costs: Cost of each run, in the same order; unknown costs are ignored.
+        out: Folder of the study, which need not exist.
+        slots: Number of parallel runs.
     """
     left = [(s, c) for s, c in zip(found, costs, strict=True) if s.state != "done"]
     return [*_disk(left, out), *_memory(left, slots)]
 
 
 def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[Finding]]:
-    """The stores that can be read, by name, and what is wrong with the others."""
+    """The readable stores by name, and findings on the others."""
     stores, lacking = dict[str, Store](), list[Finding]()
     for name in dict.fromkeys(s.run.config.data.name for s in runs):
         if not is_prepared(root, name):
@@ -72,7 +75,7 @@ def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[
 
 
 def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Finding]:
-    """Weights are looked at in a process of their own, since it takes timm, and only where there are any."""
+    """Findings on weights, checked in a separate process (timm is needed), and only if there are any."""
     asked: dict[str, dict[str, Any]] = {}
     for config in (s.run.config for s in runs):
         if config.model.pretrained:
@@ -102,7 +105,7 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
 
 
 def _disk(left: Sequence[tuple[Standing, Estimate]], out: Path) -> list[Finding]:
-    """What runs leave that have not begun; of those that have, a part is there already."""
+    """Disk space needed by runs that have not started; part of the others' is already used."""
     needed = [c.disk_bytes for s, c in left if c.disk_bytes is not None and s.state == "pending"]
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(there).free
@@ -118,7 +121,7 @@ def _disk(left: Sequence[tuple[Standing, Estimate]], out: Path) -> list[Finding]
 
 
 def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Finding]:
-    """The largest runs at once against all the memory there is; what others hold now may be free later."""
+    """Memory of the largest parallel runs against total memory; what other programs use may be freed."""
     known = sorted(((c.memory_bytes, s.run.name) for s, c in left if c.memory_bytes), reverse=True)
     held, limit = [most for most, _ in known[:slots]], hardware.memory()
     if sum(held) <= limit:
@@ -130,7 +133,10 @@ def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Findi
 
 
 def refuse(found: Sequence[Finding]) -> None:
-    """Raises one error for all that fails: DataError where data or weights are among it, else RunFailed."""
+    """Raises one error for everything that fails.
+
+    DataError if data or weights are involved, else RunFailed.
+    """
     failed = [finding for finding in found if finding.severity == "fail"]
     if not failed:
         return

@@ -1,6 +1,4 @@
-"""What a study names and other rooms know: mixing methods, data sets, networks. Looked up before it begins,
-so that a slip of the pen is answered with its line in the study's file and not by run after run.
-"""
+"""Validates data set, model and method names of a study before it starts, with their line in its file."""
 
 import importlib.util
 import re
@@ -16,9 +14,15 @@ from mixscope.study.matrix import PlannedRun, Study
 
 
 def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:
-    """Looks up every name once. root: of prepared data.
+    """Looks up every name once.
 
-    Raises ConfigError with file, line and key for a name that is not known.
+    Args:
+        study: The study.
+        runs: Its runs.
+        root: Folder of prepared data sets.
+
+    Raises:
+        ConfigError: If a name is unknown; with file, line and key.
     """
     sources = _networks()
     firsts = {(r.config.augment.mix, r.config.data.name, r.config.model.arch): r for r in reversed(runs)}

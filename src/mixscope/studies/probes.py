@@ -1,8 +1,8 @@
-"""What steps cost on this machine, as measured, and when, and beside what: kept, and measured again.
+"""Measured costs of training steps on this machine, cached with time and load.
 
-A probe (runs/probe.py) is named by what the cost hangs on: network, size of images, batch, precision, device,
-threads, machine, code and version of torch. It is measured again when it is old, or when other programs used
-another share of the cores then than they do now.
+A probe (runs/probe.py) is identified by everything its cost depends on: network, image size, batch,
+precision, device, threads, machine, code and torch version. It is repeated when it is old, or when the load
+by other programs has changed.
 """
 
 import hashlib
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixscope import user_cache
-from mixscope.errors import RunFailed
 from mixscope.hardware import cores, processor
 from mixscope.runs import code_version, record_schema
 from mixscope.runs.environment import versions
@@ -29,7 +28,7 @@ from mixscope.threads import used
 
 PROBES, KEPT = "probes.json", 200
 STALE_DAYS = 7.0
-OTHER_LOAD = 0.5  # cores that other programs may use more or less than when it was measured
+OTHER_LOAD = 0.5  # change of the load by other programs, in cores, that invalidates a probe
 PROBE = {
     "startup_seconds": AMOUNT,
     "train_rate": RATE,
@@ -40,7 +39,7 @@ PROBE = {
     "weights_bytes": COUNT,
     "measured": {"time": MOMENT, "machine": TEXT, "cores": THREADS, "threads": THREADS, "busy_cores": AMOUNT},
 }
-# What the speed of a step hangs on; the arm, the seed and the first weights do not.
+# Settings that determine the speed of a step; augmentation, seed and initial weights do not.
 SHAPE = (
     "data.name",
     "augment.policy",
@@ -59,52 +58,52 @@ Measure = Callable[[Sequence[RunConfig]], Sequence[Figures | str]]
 
 
 class Probe(Protocol):
-    """Where figures of probes are from."""
+    """Source of measured costs."""
 
     def figures(self, config: RunConfig, size: int) -> Figures | None:
-        """What is known already. size: of images, in pixels."""
+        """A cached measurement; size: side of the images in pixels."""
 
     def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
-        """Figures by the same keys, or why there are none; configs with the size of their images."""
+        """Measurements by the same keys, or why there are none; configs with their image sizes."""
 
 
 def shape(config: RunConfig) -> str:
-    """Names what the speed of a step hangs on."""
+    """Identifies the settings that determine the speed of a step."""
     kept = {k: v for k, v in config.flat().items() if k.startswith(SHAPE) and k != "model.pretrained"}
     return json.dumps({**kept, "averaged": config.optim.ema_decay > 0}, sort_keys=True)
 
 
 def shape_of_size(config: RunConfig, size: int) -> str:
-    """The same for all data sets whose images have one size in pixels."""
+    """As `shape`, for all data sets with one image size in pixels."""
     return json.dumps({**json.loads(shape(config)), "data.name": size}, sort_keys=True)
 
 
 class Remembered:
-    """Probes that give what was measured here earlier, and measure nothing."""
+    """Cached measurements; measures nothing."""
 
     def __init__(self, *, threads: int) -> None:
-        """threads: of a run."""
+        """threads: number of threads of a run."""
         # CUDA_VISIBLE_DEVICES: GPUs of one machine may differ.
         machine = f"{platform.node()} {processor()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')} {threads}"
         self.about = f"{machine} {code_version.digest()} {versions(('torch',))}"
         self.kept = _read()
 
     def figures(self, config: RunConfig, size: int) -> Figures | None:
-        """What is known already. size: of images, in pixels."""
+        """A cached measurement; size: side of the images in pixels."""
         return self.kept.get(self.name(config, size))
 
     def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
-        """What is known already."""
+        """The cached measurements."""
         unknown = "not measured yet; `mixscope study plan` does"
         return {key: self.figures(*about) or unknown for key, about in wanted.items()}
 
     def name(self, config: RunConfig, size: int) -> str:
-        """Names a probe, in 16 hexadecimal digits."""
+        """Identifies a probe, in 16 hexadecimal digits."""
         return hashlib.sha256(f"{self.about} {shape_of_size(config, size)}".encode()).hexdigest()[:16]
 
 
 class Prober(Remembered):
-    """Probes in processes of their own; what was measured lately, at the same load, is not measured again."""
+    """Probes in separate processes; recent measurements under the same load are reused."""
 
     def __init__(
         self,
@@ -115,14 +114,14 @@ class Prober(Remembered):
         run: Measure | None = None,
         busy: Callable[[], float] | None = None,
     ) -> None:
-        """What is to be measured, and how.
+        """Configures measurements.
 
         Args:
-            root: Of prepared data.
-            threads: Of a run.
-            notice: Told what is measured, and why again.
-            run: Makes probes; None makes them in processes of their own.
-            busy: Says how many cores other programs use; None watches them for a moment.
+            root: Folder of prepared data sets.
+            threads: Threads per run.
+            notice: Called with what is measured, and why it is repeated.
+            run: Runs probes; None runs them in separate processes.
+            busy: Returns the number of cores used by other programs; None observes them for a moment.
         """
         super().__init__(threads=threads)
         self.threads, self.notice = threads, notice
@@ -130,7 +129,7 @@ class Prober(Remembered):
         self.busy = busy or used
 
     def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
-        """Figures by the same keys, or why there are none; those that are made are kept for later."""
+        """Measurements by the same keys, or why there are none; new ones are cached."""
         if not wanted:
             return {}
         busy, found, missing = self.busy(), dict[str, Figures | str](), dict[str, tuple[RunConfig, int]]()
@@ -164,12 +163,12 @@ class Prober(Remembered):
 
 
 def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
-    """Why a probe is made again, as it follows what is measured; "" where it is good.
+    """Why a probe is repeated, as the end of a sentence; "" if it is valid.
 
     Args:
         measured: When and under what load it was made.
-        busy: Cores that other programs use now.
-        now: On the clock of time.time.
+        busy: Cores used by other programs now.
+        now: Time on the clock of time.time.
     """
     days = (now - datetime.strptime(measured["time"], record_schema.TIME).timestamp()) / 86400
     if not 0 <= days < STALE_DAYS:
@@ -180,14 +179,14 @@ def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
 
 
 def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | str]:
-    """The figures of probes (runs/probe.py), or a sentence that says why there are none.
+    """The values of probes (runs/probe.py), or a sentence on why there are none.
 
-    Libraries are loaded once for all of them.
+    Libraries are imported once for all of them.
 
     Args:
-        configs: Settings of the runs.
-        root: Of prepared data.
-        threads: Of a run; None leaves it to the environment.
+        configs: Settings to measure.
+        root: Folder of prepared data sets.
+        threads: Threads per run; None leaves the default.
     """
     if not configs:
         return []
@@ -198,7 +197,7 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None)
         input=asked,
         capture_output=True,
         text=True,
-        # numpy's library would start its threads when it is loaded, before the process is forked.
+        # numpy's BLAS would start its threads on import, before the process is forked.
         env={**os.environ, **counts, "OPENBLAS_NUM_THREADS": "1"},
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
@@ -207,21 +206,13 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None)
     return [each["error"] if "error" in each else each for each in made]
 
 
-def run_probe(config: RunConfig, *, root: Path, threads: int) -> Figures:
-    """The figures of one probe. Raises RunFailed that says why there are none."""
-    made = run_probes([config], root=root, threads=threads)[0]
-    if isinstance(made, str):
-        raise RunFailed(made)
-    return made
-
-
 def _read() -> dict[str, Figures]:
-    """Earlier probes that fit."""
+    """Cached probes that match."""
     kept = user_cache.read(PROBES)
     return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
 
 
 def _write(kept: Mapping[str, Figures]) -> str:
-    """Keeps probes; returns why they cannot be kept, "" where they are."""
+    """Caches probes; returns why that is not possible, "" where it is."""
     problem = user_cache.write(PROBES, kept)
     return f"what was measured cannot be kept: {problem}" if problem else ""

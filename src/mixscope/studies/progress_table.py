@@ -1,4 +1,4 @@
-"""How a study looks while it goes: a live table on a terminal, a line for every change elsewhere."""
+"""Progress of a study: a live table on a terminal, one line per change elsewhere."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ from mixscope.studies.status import Standing, standings
 from mixscope.study.matrix import PlannedRun
 
 REFRESH_SECONDS = 2.0
-LINE_SECONDS = 180.0  # a log gets a line at least this often
-TOLD_RUNS = 3  # running runs that such a line names
-FRESH_BEAT = 30.0  # the rate of a run that was silent longer says nothing about now
-# Which runs are shown first where there is no room for all of them.
+LINE_SECONDS = 180.0  # longest interval between lines of a log
+TOLD_RUNS = 3  # running runs named in such a line
+FRESH_BEAT = 30.0  # age in seconds up to which a heartbeat's rate counts as current
+# States shown first when not all runs fit.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
 STAY = (
     "retry",
@@ -31,7 +31,7 @@ STAY = (
     "damaged",
     "hung",
     "slots",
-)  # events that a live table does not show, and a person should see
+)  # events that the live table does not show but that need attention
 COLOURS = {
     "running": "cyan",
     "done": "green",
@@ -43,7 +43,10 @@ COLOURS = {
 
 
 def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str, Any]]:
-    """Where every run stands as plain values. eta_seconds: until it is done, None if nobody works on it."""
+    """Status of every run as plain values.
+
+    Eta_seconds is the time to its end, None if it is not being worked on.
+    """
     return [
         {
             "run": s.run.directory,
@@ -63,9 +66,9 @@ def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str,
 
 
 def total(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int) -> dict[str, Any]:
-    """The same in all: runs by state, images per second of those that run, and seconds until all are done.
+    """Totals: runs by state, images per second of running runs, and seconds until all are finished.
 
-    A run that has failed is not waited for. eta_seconds is None while something it hangs on is not known.
+    Failed runs are excluded. eta_seconds is None while something it depends on is unknown.
     """
     rates = [
         s.images_per_second
@@ -88,7 +91,7 @@ def _states(found: Sequence[Standing]) -> dict[str, int]:
 
 
 def sentence(totals: Mapping[str, Any]) -> str:
-    """The total in a line."""
+    """Formats the totals in one line."""
     states = totals["states"]
     parts = [f"{states.get('done', 0)}/{totals['runs']} done"]
     parts += [f"{count} {state}" for state, count in states.items() if state != "done"]
@@ -101,8 +104,10 @@ def sentence(totals: Mapping[str, Any]) -> str:
 
 
 def shown(found: Sequence[Standing], most: int) -> list[int]:
-    """Which runs a table of `most` rows shows, in their order: those that need a look, what was done last,
-    what comes next."""
+    """Which runs a table of `most` rows shows, in their order.
+
+    Those that need attention, the last finished, the next.
+    """
     urgent = [i for i, s in enumerate(found) if s.state in URGENT]
     done = [i for i, s in enumerate(found) if s.state == "done"]
     pending = [i for i, s in enumerate(found) if s.state == "pending"]
@@ -113,7 +118,7 @@ def shown(found: Sequence[Standing], most: int) -> list[int]:
 
 
 def drawn(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, height: int) -> RenderableType:
-    """The table of a study for a terminal of so many lines, with the total below."""
+    """The table of a study for a terminal of `height` lines, with totals below."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("run", "state", "epoch", "top-1", "img/s", "eta"):
         table.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=True)
@@ -131,14 +136,14 @@ def drawn(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, h
         )
     hidden = len(found) - len(chosen)
     said = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
-    # Not the table's caption, which would be broken at the table's width.
+    # Not as the table's caption, which would be wrapped at the table's width.
     return Group(table, Text(said, style="italic dim", no_wrap=True, overflow="ellipsis"))
 
 
 def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
-    """Shows a study from outside until all its runs are done, or until it is interrupted; reads records only.
+    """Shows a study's progress from its records until all runs are finished or it is interrupted.
 
-    Elsewhere than on a terminal it says a line whenever that line changes.
+    Without a terminal, a line is printed whenever it changes.
     """
     console = Console()
     said = ""
@@ -150,7 +155,7 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
             if not console.is_terminal and counts != said:
                 try:
                     output.line(f"{time.strftime('%H:%M:%S')}  {counts}", work="study")
-                except Interrupted:  # nobody watches any more
+                except Interrupted:  # the reader has gone
                     return
             said = counts
             if all(s.state == "done" for s in found):
@@ -159,7 +164,7 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
 
 
 def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
-    """Who is told how a study goes, on a terminal or, with `live` false, in a log."""
+    """The display of a study's progress: a live table, or with `live` false lines for a log."""
     probe = Remembered(threads=threads)
     if live:
         return Board(Console(), probe=probe, root=root, slots=slots)
@@ -167,9 +172,9 @@ def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
 
 
 class Lines:
-    """For logs and pipes: a line for every change, and one every few minutes in between.
+    """Progress for logs and pipes: a line per change, and one every few minutes in between.
 
-    probe, root, slots: as of Board; without a root there are no lines in between.
+    probe, root, slots: as in Board; without root there are no lines in between.
     """
 
     def __init__(self, *, probe: Probe | None = None, root: Path | None = None, slots: int = 0) -> None:
@@ -177,6 +182,7 @@ class Lines:
         self.said_at = time.monotonic()
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        """Shows an event, or without one the totals every few minutes."""
         due = self.root is not None and time.monotonic() - self.said_at >= LINE_SECONDS
         if event is None and not due:
             return
@@ -187,7 +193,7 @@ class Lines:
             self.said_at = time.monotonic()
 
     def _under_way(self, found: Sequence[Standing]) -> str:
-        """What runs, how far it is, and when all is done."""
+        """Running runs, their progress, and when all will be finished."""
         assert self.root is not None
         running = [s for s in found if s.state == "running"]
         slots = self.slots or len(running) or 1
@@ -204,16 +210,17 @@ class Lines:
 
 
 class Silent(Lines):
-    """Says nothing: for `--json`."""
+    """No output: for `--json`."""
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        """Shows nothing."""
         pass
 
 
 class Board(Lines):
-    """A table that is drawn anew now and then; what went wrong stays above it.
+    """A live table; events that need attention stay above it.
 
-    slots: how many runs go at once; 0 counts those that do.
+    slots: number of parallel runs; 0 counts those running.
     """
 
     def __init__(self, console: Console, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
@@ -222,6 +229,7 @@ class Board(Lines):
         self.drawn_at = -REFRESH_SECONDS
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        """Updates the table, and prints events that need attention."""
         if event is not None and event["event"] in STAY:
             self.live.console.print(_told(event), markup=False, highlight=False, soft_wrap=True)
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:

@@ -1,9 +1,9 @@
-"""A study's runs: which are left, who runs now, what happened to each.
+"""Schedules the runs of a study: starts, observes and restarts them.
 
-Every run is a process of its own (`mixscope train`), in a process group of its own, and says in its
-status.json where it stands. The scheduler only starts, watches and stops processes: it can be killed at
-any moment, and the next one adopts what still runs and starts what is left. Where a process runs is up to
-a `Backend` (backends/).
+Every run is a process of its own (`mixscope train`), in its own process group, and records its status in
+status.json. The scheduler only starts, observes and stops processes: it can be killed at any time, and the
+next one adopts running processes and starts the rest. Where processes run is decided by a `Backend`
+(backends/).
 """
 
 import itertools
@@ -25,43 +25,50 @@ from mixscope.studies.status import Ledger, Places, Standing, note, refuse_confl
 from mixscope.study.matrix import PlannedRun
 from mixscope.threads import Threads, keep
 
-POLL_SECONDS = 0.5  # between two looks at the records of all runs
+POLL_SECONDS = 0.5  # interval of reading the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
-WATCHED_SECONDS = 3 * records.HEARTBEAT_SECONDS  # in which a run that lives gives a sign of it
-FATAL = (2, 4)  # exit codes that no second try mends: bad settings, bad data
+WATCHED_SECONDS = 3 * records.HEARTBEAT_SECONDS  # a live run writes a heartbeat within this time
+FATAL = (2, 4)  # exit codes for which a retry is useless: bad settings, bad data
 
 
 @dataclass(slots=True)
 class _Job:
-    """One start of one run, as it is watched."""
+    """One start of a run under observation."""
 
     run: PlannedRun
     work: Work
     slot: int
     hung: bool = False
-    silent: float | None = None  # on the clock of time.monotonic, since when no heartbeat is fresh
+    silent: float | None = None  # time.monotonic since when the heartbeat is stale
 
 
 class Pace(Protocol):
-    """Who says how many runs go at once now. why: the reason, for a person; "" for none."""
+    """Limits the number of parallel runs; `why` is the reason, "" if there is none."""
 
     @property
-    def why(self) -> str: ...
+    def why(self) -> str:
+        """The reason for the limit, "" if there is none."""
+        ...
 
     def allow(self, running: Mapping[int, Standing]) -> int:
-        """running: by slot."""
+        """Number of runs that may run in parallel now; running: by slot."""
 
 
 @dataclass(slots=True)
 class Options:
-    """How a study is run: slots runs at once, threads for each, and how patiently.
+    """How a study is run.
 
-    retries: how often a run that failed is started again; backoff: seconds before the first of them, doubled
-    each time. hang_seconds: a run that gave no sign of life for so long is killed and counts as failed.
-    environments: extra environment of each slot, for instance which GPU it sees. pace: says how many of the
-    slots are used, None for all. fork: whether runs of this machine start as forks of a process that has
-    imported everything, where the system can (backends/forked.py). decided: the cores that all slots share,
-    which the study's folder keeps for its later runs; None keeps nothing.
+    Attributes:
+        slots: Number of parallel runs.
+        threads: Threads per run.
+        retries: Number of restarts of a failed run.
+        backoff: Seconds before the first restart, doubled for each further one.
+        hang_seconds: A run without heartbeat for this long is killed and counts as failed.
+        environments: Extra environment variables of each slot, for instance its GPU.
+        pace: Limits the number of used slots, None for all.
+        fork: Whether runs on this machine start as forks of a process with all imports done, if the system
+            can (backends/forked.py).
+        decided: The cores shared by all slots, kept in the study's folder for later runs; None keeps nothing.
     """
 
     slots: int = 1
@@ -88,14 +95,24 @@ def run(
     extra: Sequence[str] = (),
     place: Backend | None = None,
 ) -> list[Standing]:
-    """Brings every run to its end, in the given order, and returns where each stands then.
+    """Executes every run, in the given order.
 
-    notice(standings, event) is called at every change (with the event) and now and then (with None).
-    extra: more arguments for every `mixscope train`. place: where they are executed; None is this machine.
+    Args:
+        runs: The runs.
+        out: Folder of the study.
+        root: Folder of prepared data sets.
+        options: How they are run.
+        notice: Called with the status of all runs and an event at every change, and periodically with None.
+        extra: Further arguments of every `mixscope train`.
+        place: Where runs are executed; None is this machine.
 
-    Raises ConfigError when another scheduler works on this folder or a run's place is taken by other
-    settings (then nothing is started), Interrupted when asked to stop by SIGINT or SIGTERM: by then every
-    run has saved itself.
+    Returns:
+        Final status of every run.
+
+    Raises:
+        ConfigError: If another scheduler uses this folder, or the folder of a run holds other settings;
+            nothing is started.
+        Interrupted: If stopped by SIGINT or SIGTERM, after every run has saved itself.
     """
     with records.hold(out):
         here = Local(
@@ -174,7 +191,7 @@ class _Pool:
                 return
 
     def standings(self) -> list[Standing]:
-        """Where every run stands; one that is done stays so, and is not read again."""
+        """Status of every run; finished runs are not read again."""
         left = standings(
             [r for r in self.runs if r.directory not in self.done],
             self.out,
@@ -190,14 +207,14 @@ class _Pool:
         self.stop_signal = number
 
     def _pass_over(self) -> None:
-        """Runs with damaged records are named and left alone; the others go on."""
+        """Reports runs with damaged records and skips them."""
         for stands in self.standings():
             if stands.state == "damaged":
                 self.given_up.add(stands.run.directory)
                 self._tell("damaged", stands.run, reason=stands.error)
 
     def _adopt(self) -> None:
-        """Runs that an earlier scheduler left behind keep their process, and take a slot here."""
+        """Adopts processes of an earlier scheduler into slots."""
         adopted = self.place.adopt(self.standings())
         for planned, work in adopted:
             self.jobs.append(_Job(planned, work, next(self._free_slots())))
@@ -209,14 +226,14 @@ class _Pool:
         return (slot for slot in itertools.count() if slot not in taken)
 
     def _step(self) -> bool:
-        """Collects what ended, starts what can start; False when nothing is left."""
+        """Handles ended runs and starts new ones; False when nothing is left."""
         for job in list(self.jobs):
             self._look_at(job)
         settled = {job.run.directory for job in self.jobs} | self.given_up
         found = self.standings()
         waiting = [s.run for s in found if s.state != "done" and s.run.directory not in settled]
         now = time.monotonic()
-        # One that runs and is not ours is trained by somebody else: it is waited for.
+        # A running run that is not ours is trained by another process: wait for it.
         elsewhere = {s.run.directory for s in found if s.state == "running"}
         free = [p for p in waiting if p.directory not in elsewhere]
         ready = [p for p in free if now >= self.not_before.get(p.directory, 0.0)]
@@ -225,7 +242,7 @@ class _Pool:
         return bool(self.jobs or waiting)
 
     def _slots(self, found: Sequence[Standing]) -> int:
-        """How many runs may go at once now; a new reason for it is told."""
+        """Number of runs that may run in parallel now; a new reason is reported."""
         pace = self.options.pace
         if pace is None:
             return self.options.slots
@@ -242,7 +259,7 @@ class _Pool:
             _Job(planned, work, slot)
             for (planned, slot), work in zip(seated, self.place.start(seated) if seated else [], strict=True)
         ]
-        self.jobs += started  # all of them before one is told, which may raise
+        self.jobs += started  # registered before events are reported, which may raise
         for job in started:
             self._tell("started", job.run, **job.work.about, slot=job.slot)
 
@@ -250,12 +267,11 @@ class _Pool:
         code = job.work.code()
         if code is None:
             beat = standing(job.run, self.out, {}).beat_age
-            # A heartbeat older than the process is that of an earlier start.
+            # A heartbeat older than the process is from an earlier start.
             silent = job.work.age() if beat is None else min(beat, job.work.age())
             now = time.monotonic()
             job.silent = (job.silent or now) if silent > self.options.hang_seconds else None
-            # Also looked at for a while: after a sleep of the machine, or a change of its clock, every
-            # heartbeat is old until the next one.
+            # Wait for the next heartbeat: after a suspend or a change of the clock, every heartbeat is old.
             watched = 0.0 if job.silent is None else now - job.silent
             if not job.hung and job.silent and watched >= min(self.options.hang_seconds, WATCHED_SECONDS):
                 job.hung = True
@@ -286,7 +302,7 @@ class _Pool:
         self._tell("retry", job.run, exit=code, tries=tries, reason=reason, seconds=wait)
 
     def _mark_failed(self, planned: PlannedRun, reason: str) -> None:
-        """A run that was killed could not say so itself: its status is mended for the next reader."""
+        """Writes the failed status of a killed run, which could not do so itself."""
         path = self.out / planned.directory
         if records.is_run(path):
             with suppress(DiskFull, DataError):
@@ -308,7 +324,7 @@ class _Pool:
         self._say({"event": what, "run": planned.directory, **figures})
 
     def _say(self, event: Mapping[str, Any]) -> None:
-        """To the journal and to who watches."""
+        """Writes an event to the journal and reports it."""
         event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event}
         with suppress(DiskFull):  # who watches is told all the same
             note(self.out, event)
@@ -319,7 +335,7 @@ class _Pool:
 
 
 def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:
-    """Why a run ended without being done, with the mend where there is one."""
+    """Why a run ended unfinished, with advice if there is any."""
     if hung:
         return "gave no sign of life and was killed; see its log, or raise --hang-seconds"
     if code == -signal.SIGKILL:

@@ -1,8 +1,8 @@
-"""How many runs go at once on this machine, on which GPU each, and whether one more still helps.
+"""Chooses the number of parallel runs on this machine, and the GPU of each.
 
-`--slots auto` begins with one run (one for each GPU) and adds another as long as all together get faster by
-it. Speeds of different networks cannot be added up, so that each is compared with itself: if every run goes
-at the share s of its rate when n + 1 go at once instead of n, all together go (n + 1) / n * s times as fast.
+`--slots auto` starts with one run (one per GPU) and adds another as long as total throughput increases.
+Speeds of different networks cannot be added, so each is compared with itself: if every run has the fraction s
+of its rate when n + 1 instead of n run in parallel, total throughput changes by the factor (n + 1) / n * s.
 """
 
 import os
@@ -21,17 +21,17 @@ from mixscope.formatting import size
 from mixscope.studies import probes
 from mixscope.studies.status import Standing
 
-GAIN = 0.05  # one more run is kept when all together are faster by this share at least
-READINGS = 3  # rates that are needed before a number of runs is judged
-SETTLING = 5.0  # seconds after a change in which rates are still those of before
+GAIN = 0.05  # relative increase of throughput for which another run is kept
+READINGS = 3  # number of rates needed to evaluate a number of runs
+SETTLING = 5.0  # seconds after a change during which rates are ignored
 FRESH_BEAT = 15.0
-SHORT = 2  # runs a slot that may end unmeasured before it is believed that they are too short for it
-PARTS = 8  # an automatic slot of a CPU has this part of the cores
-MORE_ROOM = 1.2  # another run needs as much memory as the largest so far, times this
-CUDA_BYTES = 600_000_000  # what a process holds of a GPU besides its tensors
-ASK_SECONDS, ASK_AGAIN = 30.0, 5.0  # how long a driver may take to answer, and how often it is asked
+SHORT = 2  # unmeasured runs per slot after which runs count as too short to measure
+PARTS = 8  # an automatic slot on a CPU gets 1 / PARTS of the cores
+MORE_ROOM = 1.2  # memory assumed for another run, relative to the largest so far
+CUDA_BYTES = 600_000_000  # GPU memory of a process besides its tensors
+ASK_SECONDS, ASK_AGAIN = 30.0, 5.0  # timeout of the driver, and interval of queries
 
-# rates[n][shape]: images per second of single runs of that shape while n runs went at once.
+# rates[n][shape]: images per second of single runs of that shape while n ran in parallel.
 Rates = Mapping[int, Mapping[str, Sequence[float]]]
 
 
@@ -40,7 +40,7 @@ Rates = Mapping[int, Mapping[str, Sequence[float]]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How many runs may go at once, whether that is settled, and why, for a person."""
+    """How many runs may run in parallel, whether that is final, and why."""
 
     slots: int
     settled: bool
@@ -48,9 +48,13 @@ class Choice:
 
 
 def choose(rates: Rates, *, slots: int, first: int, most: int) -> Choice:
-    """What follows from the rates while `slots` runs go at once: one more, one less, or too early to say.
+    """Evaluates the rates at `slots` parallel runs: one more, one less, or undecided.
 
-    first: where it began, with nothing to compare. most: that are ever tried.
+    Args:
+        rates: Measured rates.
+        slots: Current number of runs.
+        first: Initial number, without comparison.
+        most: Largest number to try.
     """
     here = rates.get(slots, {})
     if sum(len(found) for found in here.values()) < READINGS:
@@ -70,7 +74,7 @@ def choose(rates: Rates, *, slots: int, first: int, most: int) -> Choice:
 
 
 def speedup(rates: Rates, slots: int) -> float | None:
-    """How much faster all runs together go with `slots` than with one less; None with nothing to compare."""
+    """Throughput with `slots` runs relative to one less; None without comparison."""
     before, after = rates.get(slots - 1, {}), rates.get(slots, {})
     shares = [
         statistics.fmean(after[shape]) / statistics.fmean(before[shape])
@@ -81,12 +85,17 @@ def speedup(rates: Rates, slots: int) -> float | None:
 
 
 class Ladder:
-    """Adds runs one by one while that makes all together faster, from the heartbeats of those that run.
+    """Adds runs one by one while total throughput increases, from the heartbeats of running runs.
 
-    Runs that end before they can be measured say nothing; where `SHORT` a slot did, `usual` go at once.
+    Runs that end before they can be measured are ignored; after `SHORT` of them per slot, `usual` runs are
+    used.
 
-    first: how many it begins with. most: that are ever tried. usual: one for each share of the cores.
-    room: why there is no memory for one more, None where there is. clock: seconds.
+    Args:
+        first: Initial number of runs.
+        most: Largest number to try.
+        usual: Default number: one per share of the cores.
+        room: Returns why there is no memory for another run, None if there is.
+        clock: Returns seconds.
     """
 
     def __init__(
@@ -100,20 +109,20 @@ class Ladder:
     ) -> None:
         self.first, self.most, self.room, self.clock = first, most, room, clock
         self.usual = min(usual, most)
-        self.unheard = 0  # runs that ended although nothing is known yet of so many at once
+        self.unheard = 0  # runs that ended before this number of runs was measured
         self.choice = Choice(min(first, most), most <= first, "")
         self.rates: dict[int, dict[str, list[float]]] = {}
-        self.heard: dict[str, int] = {}  # by run, the step of its last heartbeat
+        self.heard: dict[str, int] = {}  # step of the last heartbeat, by run
         self.together: frozenset[str] = frozenset()
         self.since = clock()
 
     @property
     def why(self) -> str:
-        """One sentence: why so many go at once; empty as long as nothing is known."""
+        """One sentence on the current number; empty while nothing is known."""
         return self.choice.why
 
     def allow(self, running: Mapping[int, Standing]) -> int:
-        """How many runs may go at once now. running: by slot."""
+        """Number of runs that may run in parallel now; running: by slot."""
         if not self.choice.settled:
             self._listen(running)
             chosen = choose(self.rates, slots=self.choice.slots, first=self.first, most=self.most)
@@ -130,7 +139,7 @@ class Ladder:
         return self.choice.slots
 
     def _listen(self, running: Mapping[int, Standing]) -> None:
-        """Notes the rates of runs that all train, beside the same others for long enough."""
+        """Records rates while all runs train, with the same set of runs for long enough."""
         together = frozenset(s.run.directory for s in running.values())
         training = all(
             s.images_per_second is not None and s.state == "running" and (s.beat_age or 0.0) < FRESH_BEAT
@@ -157,7 +166,7 @@ class Ladder:
 
 
 def machine_room(running: Mapping[int, Standing], free: int) -> str | None:
-    """Why the machine has no memory for one more run, None where it has. free: bytes."""
+    """Why the machine has no memory for another run, None if it has; free: bytes."""
     needed = MORE_ROOM * max((s.memory_bytes or 0 for s in running.values()), default=0)
     if needed > free:
         return f"the machine has no memory for another, which needs up to {size(needed)}"
@@ -165,18 +174,18 @@ def machine_room(running: Mapping[int, Standing], free: int) -> str | None:
 
 
 class Headroom:
-    """Lets a run share a GPU with others only where its memory has room for one more as large as they are."""
+    """Lets runs share a GPU only if its memory has room for another run of the largest size so far."""
 
     def __init__(self, slots: int, seats: Sequence[str], free: Callable[[], Mapping[str, int]]) -> None:
         self.slots, self.seats, self.free = slots, seats, free
         self.why = ""
 
     def allow(self, running: Mapping[int, Standing]) -> int:
-        """How many runs may go at once now. running: by slot."""
+        """Number of runs that may run in parallel now; running: by slot."""
         if len(running) >= self.slots:
             return self.slots
         if any(s.images_per_second is None for s in self._beside(running)):
-            return len(running)  # they have not shown yet what they hold
+            return len(running)  # their memory use is not known yet
         full = self.room(running)
         if full is not None:
             self.why = f"{len(running)} at once: {full}"
@@ -184,7 +193,7 @@ class Headroom:
         return len(running) + 1
 
     def room(self, running: Mapping[int, Standing]) -> str | None:
-        """Why there is no room for one more run, None where there is."""
+        """Why there is no room for another run, None if there is."""
         if not self._beside(running):
             return None
         needed = MORE_ROOM * max(s.device_bytes or 0 for s in running.values()) + CUDA_BYTES
@@ -194,7 +203,7 @@ class Headroom:
         return None
 
     def _next(self, running: Mapping[int, Standing]) -> str:
-        """The GPU of the slot that is filled next, the lowest that is free."""
+        """The GPU of the next free slot."""
         slot = next(i for i in range(len(running) + 1) if i not in running)
         return self.seats[slot % len(self.seats)]
 
@@ -209,7 +218,13 @@ class Headroom:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """name: what CUDA_VISIBLE_DEVICES calls it. total, free: bytes of its memory."""
+    """A GPU.
+
+    Attributes:
+        name: Its name in CUDA_VISIBLE_DEVICES.
+        total: Memory in bytes.
+        free: Free memory in bytes.
+    """
 
     name: str
     total: int
@@ -217,9 +232,10 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that this process may use, without importing torch; none where there is no driver.
+    """The GPUs available to this process, without importing torch; empty without a driver.
 
-    Raises ConfigError when there is a driver that does not answer.
+    Raises:
+        ConfigError: If the driver does not respond.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     command = _command()
@@ -242,7 +258,7 @@ def gpus() -> list[Gpu]:
 
 
 def _command() -> list[str] | None:
-    """What prints a line for each GPU: number, UUID, MiB in all, MiB free."""
+    """Command that prints for each GPU: number, UUID, total MiB, free MiB."""
     if shutil.which("nvidia-smi"):
         return [
             "nvidia-smi",
@@ -261,28 +277,38 @@ def _command() -> list[str] | None:
 
 
 def environments(found: Sequence[Gpu]) -> list[dict[str, str]]:
-    """What each slot sees: one GPU after the other, and from the start again where there are more slots."""
+    """Environment of each slot: GPUs in turn."""
     return [{"CUDA_VISIBLE_DEVICES": gpu.name} for gpu in found] or [{}]
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """As many runs at once as were asked for, whatever it costs: what a user says of a CPU is done."""
+    """A fixed number of parallel runs, as requested."""
 
     slots: int
     why: str = ""
 
     def allow(self, running: Mapping[int, Standing]) -> int:
-        """How many runs may go at once: always the same. running: by slot, not looked at."""
+        """The fixed number; `running` is ignored."""
         return self.slots
 
 
 def plan(
     wanted: int | None, *, runs: int, cores: int, clock: Callable[[], float]
 ) -> tuple[int, int, list[dict[str, str]], Fixed | Headroom | Ladder]:
-    """Slots at most, threads for each, what each sees, and who says how many go now.
+    """Plans slots.
 
-    wanted: a number, or None to find it out. Raises ConfigError as `gpus` does.
+    Args:
+        wanted: Number of slots, or None to choose automatically.
+        runs: Number of runs.
+        cores: Number of cores.
+        clock: Returns seconds.
+
+    Returns:
+        Largest number of slots, threads of each, environment of each, and the limit over time.
+
+    Raises:
+        ConfigError: As `gpus`.
     """
     found = gpus()
     seats = [gpu.name for gpu in found]
@@ -306,7 +332,7 @@ def plan(
         full = machine_room(running, psutil.virtual_memory().available)
         return full or (on_gpu.room(running) if on_gpu else None)
 
-    # A GPU does not divide as cores do: there short runs stay one for each.
+    # GPUs are not divided like cores: short runs stay at one per GPU.
     usual = first if found else cores // threads
     ladder = Ladder(first=first, most=most, usual=usual, room=room, clock=clock)
     return most, threads, environments(found), ladder

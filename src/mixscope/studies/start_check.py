@@ -1,7 +1,7 @@
-"""What the runs of a study take on this machine, found out and said before the first of them starts.
+"""Checks the cost of a study's runs before the first of them starts.
 
-Time is measured (probes.py) unless runs of the study tell it or it cannot be long. Nothing is asked: whoever
-reads that it takes days can stop it, and reads here what to do instead.
+Time is measured (probes.py) unless runs of the study determine it or it is certain to be short. Nothing is
+asked of the user: if it takes days, the message says so and suggests alternatives.
 """
 
 import shutil
@@ -20,25 +20,29 @@ from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing, standings
 from mixscope.study.matrix import PlannedRun, Study
 
-LONG_SECONDS = 4 * 3600.0  # from here on it is said what to do instead
-FEW_IMAGES = 100_000  # in all epochs of all runs: that many take no hours anywhere, and are not worth a probe
-SIZED = ("resnet-vs-vit", "resnet-vs-vit-published", "resnet-vs-vit-small-images")  # not for a CPU
+LONG_SECONDS = 4 * 3600.0  # duration from which on alternatives are suggested
+FEW_IMAGES = 100_000  # images in all epochs of all runs below which no probe is needed
+SIZED = (
+    "resnet-vs-vit",
+    "resnet-vs-vit-published",
+    "resnet-vs-vit-small-images",
+)  # studies too large for a CPU
 TWO_CORES = "resnet-vs-vit-two-cores"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StartCheck:
-    """What was found out.
+    """The result of the check.
 
     Attributes:
         study: The study.
-        out: Its folder.
-        found: Where each of the asked runs stands.
-        costs: What each of them costs.
-        slots: Runs at once that the time is for.
-        totals: Of all runs that are left (estimate.totals).
-        lacking: What the machine lacks (missing.py).
-        instead: What to do instead where it takes long.
+        out: Folder of the study.
+        found: Status of each requested run.
+        costs: Cost of each.
+        slots: Number of parallel runs assumed for the time.
+        totals: Totals of the unfinished runs (estimate.totals).
+        lacking: Missing requirements (missing.py).
+        instead: Alternatives if it takes long.
     """
 
     study: Study
@@ -51,7 +55,7 @@ class StartCheck:
     instead: Sequence[Finding]
 
     def lines(self) -> list[str]:
-        """The check for a person; what fails is left to `missing.refuse`."""
+        """Formats the check; failures are left to `missing.refuse`."""
         names = {s.run.name for s in self.found}
         left = sum(s.state != "done" for s in self.found)
         head = f"study     {self.study.name}: {len(self.found)} runs of {len(names)} experiments"
@@ -66,7 +70,7 @@ class StartCheck:
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """The check for a machine."""
+        """Plain values for JSON."""
         return {
             "study": self.study.name,
             "out": str(self.out),
@@ -88,16 +92,16 @@ def check(
     prober: probes.Probe,
     remembered: probes.Probe,
 ) -> StartCheck:
-    """Finds out what runs take and what they lack; nothing is written but what probes measured.
+    """Determines the cost of runs and missing requirements; writes nothing except measured probes.
 
     Args:
         study: The study.
-        runs: Those that were asked for.
-        out: Its folder, which need not be there yet.
-        root: The data folder.
-        slots: Runs at once.
-        prober: Measures what is not known.
-        remembered: Measures nothing; asked where there is too little to do to measure, or where the runs
+        runs: The requested runs.
+        out: Folder of the study, which need not exist.
+        root: Folder of prepared data sets.
+        slots: Number of parallel runs.
+        prober: Measures unknown costs.
+        remembered: Cached measurements; used where there is too little to do to measure, or where the runs
             cannot start.
     """
     found = standings(runs, out)
@@ -121,7 +125,7 @@ def check(
 def instead(
     study: Study, found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int
 ) -> list[Finding]:
-    """What to do where the runs take more than a few hours; nothing where they do not, or nobody knows."""
+    """Alternatives if the runs take more than a few hours; empty if they do not, or it is unknown."""
     known = [cost.left_seconds for cost in costs if cost.left_seconds is not None]
     seconds = estimate.together(known, slots)
     if seconds is None or seconds < LONG_SECONDS:
@@ -147,7 +151,7 @@ def _least_seeds(study: Study) -> int:
 
 
 def _images(found: Sequence[Standing], root: Path) -> int:
-    """Training images in all epochs of the runs that are not done; of data that are not there none."""
+    """Training images in all epochs of the unfinished runs; missing data count as none."""
     stores: dict[str, Store | None] = {}
     total = 0
     for config in (s.run.config for s in found if s.state != "done"):
@@ -163,6 +167,6 @@ def _images(found: Sequence[Standing], root: Path) -> int:
 
 
 def _free(out: Path) -> int:
-    """Bytes that are free where a folder is, or will be."""
+    """Free bytes on the disk of a folder that may not exist yet."""
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
     return shutil.disk_usage(there).free

@@ -1,4 +1,4 @@
-"""Where the runs of a study stand, from their records alone: read by anyone, at any time, without a trace."""
+"""Status of a study's runs, read from their records alone, at any time, without side effects."""
 
 import dataclasses
 import json
@@ -18,23 +18,36 @@ from mixscope.runs import record_schema, records
 from mixscope.study import config as settings
 from mixscope.study.matrix import PlannedRun
 
-FRESH_SECONDS = 60.0  # a heartbeat from another machine younger than this is a run that lives
-JOURNAL = "scheduler.jsonl"  # in the study's folder: what schedulers did
+FRESH_SECONDS = 60.0  # age up to which a heartbeat from another machine counts as alive
+JOURNAL = "scheduler.jsonl"  # journal of schedulers, in the study's folder
 
 Places = Mapping[str, Sequence[Path]]  # run directories by PlannedRun.stem
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where one run of a study stands.
+    """Status of one run of a study.
 
-    state: "pending", "running", "partial" (begun, nobody works on it, or done without its summary), "failed",
-    "done", "damaged" (error says which of its records) or "conflict" (its place is taken by a run with other
-    settings). epoch of epochs are complete, step optimiser steps made.
-    top1: percent on validation at the latest epoch (on test where there is no validation), None before.
-    images_per_second: lately, of a run that runs; of the last epoch else. epoch_seconds, epoch_steps: of one
-    epoch with its judging, the median so far. wall_seconds: of a run that was done in one go.
-    memory_bytes, device_bytes: the most it held, of the machine and of its GPU.
+    Attributes:
+        run: The run.
+        path: Its folder.
+        state: "pending", "running", "partial" (started and not being worked on, or finished without its
+            summary), "failed", "done", "damaged" (`error` names the record) or "conflict" (its folder holds a
+            run with other settings).
+        epoch: Completed epochs.
+        epochs: Total epochs.
+        step: Optimizer steps.
+        top1: Validation accuracy of the latest epoch in percent (test accuracy without validation), None
+            before.
+        images_per_second: Recent rate of a running run; else that of the last epoch.
+        pid: Process id, None if it does not run.
+        beat_age: Age of the last heartbeat in seconds.
+        error: Why it failed or is damaged.
+        epoch_seconds: Median time of an epoch with evaluation.
+        epoch_steps: Steps per epoch.
+        wall_seconds: Duration of a run that was never interrupted.
+        memory_bytes: Peak memory.
+        device_bytes: Peak GPU memory.
     """
 
     run: PlannedRun
@@ -56,7 +69,13 @@ class Standing:
 
 
 def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standing:
-    """Reads where a run stands; writes nothing. places: of all runs in `out`, None looks."""
+    """Reads the status of a run; writes nothing.
+
+    Args:
+        run: The run.
+        out: Folder of the study.
+        places: Run directories in `out`; None lists them.
+    """
     try:
         return _standing(run, out, _places(out) if places is None else places)
     except DataError as problem:
@@ -119,13 +138,13 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
 def standings(
     runs: Sequence[PlannedRun], out: Path, *, places: Places | None = None, ledger: "Ledger | None" = None
 ) -> list[Standing]:
-    """Where every run stands. One that a scheduler gave up before it could begin has failed as well.
+    """Status of every run; one that a scheduler gave up before its start has failed, too.
 
     Args:
-        runs: Of a study.
-        out: Its folder.
-        places: Of all runs in `out`; None looks.
-        ledger: What was read of the journal before; None reads all of it.
+        runs: Runs of a study.
+        out: Folder of the study.
+        places: Run directories in `out`; None lists them.
+        ledger: The journal as read before; None reads all of it.
     """
     given_up = (ledger or Ledger(out)).given_up()
     found, places = [], _places(out) if places is None else places
@@ -138,7 +157,11 @@ def standings(
 
 
 def note(out: Path, event: Mapping[str, Any]) -> None:
-    """One more line in the journal, on its own whatever a killed scheduler left. Raises DiskFull."""
+    """Appends a line to the journal, starting a new line after an incomplete one.
+
+    Raises:
+        DiskFull: If the disk is full.
+    """
     with room_for(out / JOURNAL), (out / JOURNAL).open("a+b") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         begun = file.read() not in (b"", b"\n")
@@ -146,21 +169,21 @@ def note(out: Path, event: Mapping[str, Any]) -> None:
 
 
 class Ledger:
-    """Which runs schedulers gave up, from the journal, of which only what is new is read at each look."""
+    """Runs given up by schedulers, from the journal, which is read incrementally."""
 
     def __init__(self, out: Path) -> None:
         self.out, self.read = out, 0
         self.reasons: dict[str, str | None] = {}
 
     def given_up(self) -> dict[str, str | None]:
-        """By directory, why a run was given up that has not been started again since."""
+        """Why runs were given up and not started again since, by directory."""
         try:
             with (self.out / JOURNAL).open("rb") as file:
                 file.seek(self.read)
                 new = file.read()
         except FileNotFoundError:
             return {}
-        whole = new.rfind(b"\n") + 1  # a line that is not whole is read again at the next look
+        whole = new.rfind(b"\n") + 1  # an incomplete line is read again next time
         for event in _events(new):
             if event["event"] == "gave up":
                 self.reasons[event["run"]] = event.get("reason")
@@ -171,7 +194,7 @@ class Ledger:
 
 
 def journal(out: Path) -> list[dict[str, Any]]:
-    """What schedulers did in this folder, in order; a line that is cut short is left out."""
+    """Reads the journal in order; incomplete lines are skipped."""
     try:
         return _events((out / JOURNAL).read_bytes())
     except FileNotFoundError:
@@ -192,7 +215,11 @@ def _events(content: bytes) -> list[dict[str, Any]]:
 
 
 def refuse_conflicts(found: Iterable[Standing]) -> None:
-    """Raises ConfigError that names every run whose place is taken by one with other settings."""
+    """Checks that no run's folder holds a run with other settings.
+
+    Raises:
+        ConfigError: If one does; names all such runs.
+    """
     conflicts = [s for s in found if s.state == "conflict"]
     if conflicts:
         first = "; ".join(str(s.error) for s in conflicts[:3])
@@ -204,7 +231,7 @@ def refuse_conflicts(found: Iterable[Standing]) -> None:
 
 
 def _places(out: Path) -> Places:
-    """The run directories of a study by experiment and seed, one look at its folder for all of them."""
+    """Run directories of a study by experiment and seed, from one directory listing."""
     found: dict[str, list[Path]] = {}
     for name in sorted(os.listdir(out)) if out.is_dir() else ():
         if records.is_run(out / name):
@@ -217,7 +244,7 @@ def _seconds(written: str) -> float:
 
 
 def _refuse_stranger(run: PlannedRun, path: Path) -> None:
-    """Raises DataError for a folder whose records are those of other settings, as when it was copied."""
+    """Raises DataError for a folder whose records have other settings, for instance a copied one."""
     if (path / "environment.json").exists():
         digest = records.read_environment(path)["digest"]
         if digest != run.digest:
@@ -226,10 +253,10 @@ def _refuse_stranger(run: PlannedRun, path: Path) -> None:
 
 
 def _lives(path: Path, status: Mapping[str, Any], age: float) -> bool:
-    """Whether a process works on a run that says so.
+    """Whether a process works on a run that is recorded as running.
 
-    On this machine it holds the run's lock, whatever the clock says. A heartbeat from elsewhere is believed
-    while it is fresh; clocks of two machines may differ by as much, and one from later is no sign of life.
+    On this machine it holds the run's lock, whatever the clock says. A heartbeat from another machine counts
+    while it is recent; clocks may differ by as much, and a heartbeat from the future is ignored.
     """
     if status.get("host") == socket.gethostname() and os.access(path / ".lock", os.R_OK | os.W_OK):
         return records.held(path)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from mixscope import mixing
+from mixscope import fonts, mixing
 from mixscope.data.disk import save_picture
 from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.data.store import Store
@@ -45,7 +45,8 @@ def mixing_sheet(
     arms = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
     arms |= {name: methods.label(name) for name in own}
     sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(arms) * (TILE + CAPTION) + GAP), "white")
-    draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(16), ImageFont.load_default(11)
+    draw = ImageDraw.Draw(sheet)
+    font, small = fonts.font(16, arms.values()), fonts.font(11, store.class_names)
     for row, (arm, title) in enumerate(arms.items()):
         top = GAP + row * (TILE + CAPTION)
         draw.text((8, top + TILE // 2 - 10), title.replace(", ", ",\n"), fill="#222222", font=font)

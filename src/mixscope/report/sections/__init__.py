@@ -1,1 +1,1 @@
-"""The sections of a report, a file each, named as in its table of contents."""
+"""The sections of a report, one module each, named as in its table of contents."""

@@ -1,8 +1,7 @@
-"""Why: what `mixscope analyze` found, a part for each analysis, from the summaries that it left.
+"""Section on analyses: results of `mixscope analyze`, one part per analysis, from their summaries.
 
-The same charts stand in the report and, in English, beside each analysis. What is compared: arms within a
-model, models under an arm, and what an arm does to one model more than to the other. Intervals are those
-that the summary has.
+The same charts are in the report and, in English, beside each analysis. Compared are augmentations within a
+model, models under an augmentation, and differences of gains. Intervals are those of the summary.
 """
 
 import base64
@@ -24,7 +23,14 @@ from mixscope.report.words import Words
 from mixscope.results import Results
 
 PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
-PLAIN_UNITS = ("nll", "nll-scaled", "brier", "brier-scaled", "near", "far")  # the others are shares: percent
+PLAIN_UNITS = (
+    "nll",
+    "nll-scaled",
+    "brier",
+    "brier-scaled",
+    "near",
+    "far",
+)  # all others are fractions, shown in percent
 HEADLINES = {
     "attribution": tuple(
         f"{figure}-{method}"
@@ -36,15 +42,26 @@ HEADLINES = {
     "mixtures": ("mass-mixup", "mass-cutmix", "near", "far"),
 }
 KINDS = ("arm", "model", "did")
-LOOKS = ("bold", "dash", "ghost")  # of models, in a chart of arms
-SHEETS = 3  # pictures of a data set that a report shows
+LOOKS = ("bold", "dash", "ghost")  # line styles of models in a chart by augmentation
+SHEETS = 3  # images per data set in a report
 Matrix = Sequence[Sequence[float | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One analysis. figures: shown; folded: more of them. sheets: (address, text) of pictures. cells,
-    contrasts: rows of text, the first being the head. notes: sentences as the analysis wrote them."""
+    """One analysis.
+
+    Attributes:
+        name: Name of the analysis.
+        images: Number of images, as text.
+        one_seed: Whether there is only one seed.
+        figures: Shown charts.
+        folded: Further charts, collapsed.
+        sheets: (address, text) of images.
+        cells: Table of experiments, header first.
+        contrasts: Table of contrasts, header first.
+        notes: Sentences written by the analysis.
+    """
 
     name: str
     images: str
@@ -58,7 +75,11 @@ class Part:
 
 
 def parts(results: Results, words: Words) -> list[Part]:
-    """Of every analysis that is there. Raises DataError for a summary that is damaged."""
+    """The parts of all existing analyses.
+
+    Raises:
+        DataError: If a summary is damaged.
+    """
     found = []
     for name in PARTS:
         document = results.analysis(name)
@@ -76,7 +97,7 @@ def parts(results: Results, words: Words) -> list[Part]:
 
 
 def charts(document: Mapping[str, Any], words: Words) -> list[Figure]:
-    """Every chart of one analysis, from what its `compare` gave."""
+    """Every chart of one analysis, from the result of its `compare`."""
     summary = read(document["what"], document)
     shown, folded = _CHARTS[summary.what](summary, words)
     return [*shown, *folded]
@@ -121,7 +142,7 @@ def _figure(name: str, words: Words) -> str:
 
 
 def _scale(name: str) -> tuple[float, int]:
-    """Times what a figure is shown, and with how many decimals: shares in percent."""
+    """Display factor and decimals of a metric: fractions in percent."""
     return (1.0, 3) if name in PLAIN_UNITS else (100.0, 1)
 
 
@@ -130,7 +151,7 @@ def _unit(name: str, words: Words) -> str:
 
 
 def _between(contrast: Difference, words: Words) -> str:
-    """What is compared with what, as a difference."""
+    """The two sides of a contrast, as a difference."""
     arm, of = words.level(contrast.arm), words.level(contrast.model)
     if contrast.kind == "arm":
         return f"{of}: {arm} − {words.level(contrast.plain)}"
@@ -176,7 +197,7 @@ def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
 
 
 def _strata(summary: Summary) -> dict[tuple[tuple[str, str], ...], list[Experiment]]:
-    """Cells by the levels of what is neither arm nor model."""
+    """Experiments by the levels of factors other than augmentation and model."""
     left_out = (summary.arm_factor, summary.model_factor)
     found: dict[tuple[tuple[str, str], ...], list[Experiment]] = {}
     for cell in summary.cells:
@@ -186,14 +207,14 @@ def _strata(summary: Summary) -> dict[tuple[tuple[str, str], ...], list[Experime
 
 
 def _of(cell: Experiment, summary: Summary, factor: str) -> str:
-    """A cell's arm or model."""
+    """The augmentation or model of an experiment."""
     if factor == "arm":
         return cell.levels[summary.arm_factor] if summary.arm_factor else cell.arm
     return cell.levels[summary.model_factor] if summary.model_factor else cell.arch
 
 
 def _orders(summary: Summary) -> tuple[list[str], list[str]]:
-    """Arms and models in the order in which they come: their colours, and how their lines look."""
+    """Augmentations and models in order, which determines colours and line styles."""
     arms = dict.fromkeys(_of(cell, summary, "arm") for cell in summary.cells)
     models = dict.fromkeys(_of(cell, summary, "model") for cell in summary.cells)
     return list(arms), list(models)
@@ -204,7 +225,7 @@ def _headed(stratum: Sequence[tuple[str, str]], title: str, words: Words) -> str
 
 
 def _forests(summary: Summary, names: Sequence[str], words: Words) -> list[Figure]:
-    """Differences of one figure in one stratum, all kinds below each other."""
+    """Differences of one metric in one stratum, all kinds below each other."""
     found = []
     for stratum in _strata(summary):
         for name in names:
@@ -253,7 +274,7 @@ def _bar(contrast: Difference, name: str, figure: str, words: Words, group: str)
 
 @dataclass(frozen=True, kw_only=True)
 class _Course:
-    """A cell's curve with its interval: x, estimate, low, high."""
+    """An experiment's curve with its interval: x, estimate, low, high."""
 
     cell: Experiment
     points: Sequence[tuple[float, float, float, float]]
@@ -272,7 +293,10 @@ def _curves(
     floor: float = -math.inf,
     ceiling: float = math.inf,
 ) -> Figure:
-    """Cells of one stratum: a colour an arm, a look a model. Intervals are drawn from floor to ceiling."""
+    """Experiments of one stratum: one colour per augmentation, one line style per model.
+
+    Floor, ceiling: range of intervals.
+    """
     arms, models = _orders(summary)
     lines, ribbons, rows = [], [], []
     for course in courses:
@@ -315,7 +339,7 @@ def _attribution(summary: Summary, words: Words) -> Charts:
 
 
 def _calibration(summary: Summary, words: Words) -> Charts:
-    """Differences, and reliability diagrams after scaling: those before have a section of their own."""
+    """Differences, and reliability diagrams after scaling; those before scaling are in another section."""
     arms, models = _orders(summary)
     drawn = []
     for stratum, cells in _strata(summary).items():
@@ -449,7 +473,7 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
         courses = [
             _Course(cell=c, points=[_point(row["distance"], row, 1.0) for row in rows])
             for c in cells
-            if (rows := summary.details["gradients"][c.experiment][1:])  # at 0 it is 1
+            if (rows := summary.details["gradients"][c.experiment][1:])  # 1 at distance 0
         ]
         if courses:
             shown.append(
@@ -467,7 +491,7 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
     return shown, _forests(summary, HEADLINES["mixtures"], words)
 
 
-# Where on the axis a strength stands, and where clean images do.
+# Position of a strength on the axis, and of clean images.
 _AXES: Mapping[str, tuple[float, float]] = {"low-pass": (100.0, 100.0), "high-pass": (100.0, 0.0)}
 
 
@@ -503,14 +527,14 @@ def _strengths(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[f
     times, clean = _AXES.get(name, (1.0, 0.0))
     for row in rows:
         level = row["level"]
-        if name in ("shuffle", "drop"):  # grids double
+        if name in ("shuffle", "drop"):  # grid sizes double
             yield _point(0.0 if level is None else math.log2(level), row)
         else:
             yield _point(clean if level is None else times * level, row)
 
 
 def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]:
-    """Differences of all areas between the same cells."""
+    """Differences of all areas between the same experiments."""
     by_pair: dict[tuple[str, str], list[Difference]] = {}
     for one in summary.contrasts:
         if one.kind in kinds and one.figure != "clean":

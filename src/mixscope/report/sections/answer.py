@@ -1,9 +1,10 @@
-"""The answer: what stands beside every verdict, and the best cells."""
+"""Section on the answer: remarks on every verdict, and the best experiments."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mixscope.claims import contrasts, samples, verdicts
-from mixscope.claims.contrasts import POINTS
+from mixscope.claims.contrasts import POINTS, Interval
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
@@ -11,11 +12,11 @@ from mixscope.report.naming import seeds_range, short_cell
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
-SHOWN = 4  # names in a remark
+SHOWN = 4  # names listed in a remark
 
 
 def undone(told: Story, words: Words) -> dict[str, list[str]]:
-    """Runs that are not done, by what became of them."""
+    """Unfinished runs by state."""
     found: dict[str, list[str]] = {}
     for run in told.results.runs:
         if run.state != "done":
@@ -24,7 +25,7 @@ def undone(told: Story, words: Words) -> dict[str, list[str]]:
 
 
 def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
-    """What stands beside an interval: why it is judged so, what it would take, and what it may hide."""
+    """Remarks on an interval: reasons for the verdict, seeds needed, and limitations."""
     found = []
     if reading.missing:
         few = ", ".join(reading.missing[:SHOWN]) + (" …" if len(reading.missing) > SHOWN else "")
@@ -55,7 +56,7 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
 
 
 def _looked(reading: Reading, words: Words) -> str:
-    """At which look a reading is judged, by which interval, and when the next one is."""
+    """The look at which a reading is judged, its interval, and the next look."""
     assert reading.look is not None and reading.judged is not None
     key = (
         "answer.look"
@@ -72,45 +73,75 @@ def _looked(reading: Reading, words: Words) -> str:
     )
 
 
-def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> str:
-    """The 95 % interval of a weighted sum of accuracies, " [low, high]"; nothing without predictions."""
+def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> Interval | None:
+    """The 95 % interval of a weighted sum of accuracies; None without predictions."""
     found = [samples.sample(told.results, cell.experiment) for cell in cells]
     known = [sample for sample in found if sample is not None]
     if len(known) < len(cells):
-        return ""
+        return None
     if len(known) == 1:
         share = contrasts.mean(known[0])
-        return f" [{number(POINTS * share.low)}, {number(POINTS * share.high)}]"
-    interval = contrasts.points(known, list(weights)).interval()
-    return f" [{signed(interval.low)}, {signed(interval.high)}]"
+        ends = {name: POINTS * getattr(share, name) for name in ("estimate", "low", "high")}
+        return Interval(**ends, level=share.level)
+    return contrasts.points(known, list(weights)).interval()
 
 
-def best_cells(told: Story, words: Words) -> list[str]:
-    """The best cell of each data set, and how far the next one is behind."""
-    found = []
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Best:
+    """The experiment with the highest mean of a data set.
+
+    Attributes:
+        cell: The experiment.
+        behind: The others, best first, with their means.
+        apart: Interval of its lead over each of them; None where predictions are not known.
+        tied: How many of them it is not shown to be better than: intervals of the lead that contain 0.
+    """
+
+    cell: Cell
+    behind: Sequence[tuple[float, Cell]]
+    apart: Sequence[Interval | None]
+    tied: int
+
+
+def best(told: Story) -> dict[str, Best]:
+    """The best experiment of each data set that has one that is done."""
+    found = {}
     for data, cells in by_data(told).items():
         ranked = sorted(
             ((m, c) for c in cells if (m := c.mean("top1")) is not None), key=lambda pair: -pair[0]
         )
         if not ranked:
             continue
-        best, cell = ranked[0]
+        (_, first), *behind = ranked
+        apart = [_interval(told, [first, other], [1.0, -1.0]) for _, other in behind]
+        tied = sum(interval is not None and interval.low <= 0.0 <= interval.high for interval in apart)
+        found[data] = Best(cell=first, behind=behind, apart=apart, tied=tied)
+    return found
+
+
+def best_cells(told: Story, words: Words) -> list[str]:
+    """The best cell of each data set, how far the next one is behind, and whether that is a tie."""
+    sentences = []
+    for data, found in best(told).items():
+        cell, mean = found.cell, found.cell.mean("top1") or 0.0
+        alone = _interval(told, [cell], [1.0])
         sentence = words(
             "answer.best_one" if cell.seeds == 1 else "answer.best",
             data=words.level(data),
             cell=short_cell(cell, told, words),
-            value=number(best),
+            value=number(mean),
             seeds=cell.seeds,
-            interval=_interval(told, [cell], [1.0]),
+            interval="" if alone is None else f" [{number(alone.low)}, {number(alone.high)}]",
         )
-        if len(ranked) > 1:
-            behind, second = ranked[1]
-            gap = number(best - behind)
+        if found.behind:
+            (behind, second), apart = found.behind[0], found.apart[0]
             sentence += "; " + words(
                 "answer.best_next",
                 cell=short_cell(second, told, words),
-                difference=gap,
-                interval=_interval(told, [cell, second], [1.0, -1.0]),
+                difference=number(mean - behind),
+                interval="" if apart is None else f" [{signed(apart.low)}, {signed(apart.high)}]",
             )
-        found.append(sentence + ".")
-    return found
+        if found.tied:
+            sentence += "; " + words("answer.best_tie", count=found.tied, of=len(found.behind))
+        sentences.append(sentence + ".")
+    return sentences

@@ -1,4 +1,4 @@
-"""Gain against budget: contrasts and gains after every epoch."""
+"""Section on training budget: contrasts and gains by epoch."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from mixscope.report.words import Words
 
 
 def gains(told: Story, words: Words) -> list[Figure]:
-    """What the arms gain after every epoch, a chart for each model and stratum."""
+    """Gains of the augmentations by epoch, one chart per model and stratum."""
     roles = told.roles
     together: dict[tuple[tuple[str, str], ...], list[Budget]] = {}
     for budget in told.gain_budgets:
@@ -35,7 +35,7 @@ def gains(told: Story, words: Words) -> list[Figure]:
 
 
 def contrasts(told: Story, words: Words) -> list[Figure]:
-    """The claimed contrasts after every epoch, a chart a claim, a curve a stratum."""
+    """The claimed contrasts by epoch, one chart per claim, one curve per stratum."""
     found = []
     for verdict in told.verdicts:
         mine = [b for b in told.budgets if b.claim == verdict.claim]
@@ -65,7 +65,7 @@ def _budget(
         ]
         if len(low_high) > 1:
             ribbons.append(Ribbon(series=series, points=low_high))
-        # The mean only where every seed is there: it must not move because a seed drops out.
+        # The mean only where all seeds exist: it must not change because a seed drops out.
         whole = [(float(p.epoch), p.estimate) for p in budget.points if len(p.by_seed) == len(seeds)]
         curves.append(Line(series=series, points=whole, look="bold", hint=label, dots=len(whole) < 16))
         if whole:

@@ -1,4 +1,4 @@
-"""Calibration: reliability diagrams, and what temperature scaling mends."""
+"""Section on calibration: reliability diagrams, and the effect of temperature scaling."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from mixscope.report.words import Words
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
-    """A reliability diagram for each model and stratum, a curve an arm."""
+    """A reliability diagram for each model and stratum, one curve per augmentation."""
     found = []
     for levels, cells in mates(told, but=[told.roles.augmentation]).items():
         curves, rows = [], []
@@ -43,7 +43,7 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 
 def ece_rows(cells: Sequence[Cell], told: Story, words: Words) -> Mapping[str, str]:
-    """ECE of each arm in percentage points, every seed."""
+    """ECE of each augmentation in percentage points, for every seed."""
     return {
         words.level(c.levels.get(told.roles.augmentation or "", c.experiment)): ", ".join(
             number(v) for v in c.by_seed["ece"].values()
@@ -66,7 +66,7 @@ def captioned(told: Story, words: Words) -> list[dict[str, Any]]:
 
 
 def _floor(cell: Cell) -> float | None:
-    """The ECE in percent that a calibrated network would have by chance, on the test set of one run."""
+    """Expected ECE in percent of a calibrated network on the test set of one run, by chance."""
     if cell.judged is None or cell.judged.reliability is None:
         return None
     r = cell.judged.reliability
@@ -74,7 +74,7 @@ def _floor(cell: Cell) -> float | None:
 
 
 def eces(told: Story, words: Words) -> list[dict[str, Any]]:
-    """ECE of each cell, as it is and after temperature scaling, mean and deviation over seeds."""
+    """ECE of each experiment before and after temperature scaling, mean and standard deviation over seeds."""
     rows = []
     for cell in told.cells:
         if cell.judged is not None and cell.by_seed["ece"]:

@@ -1,4 +1,4 @@
-"""Gains by class: sorted bars, a map of superclasses, and who gains most and least."""
+"""Section on gains by class: sorted bars, a map of superclasses, and the largest and smallest gains."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,22 +13,23 @@ from mixscope.report.plots import Figure
 from mixscope.report.story import ArmGains, Story
 from mixscope.report.words import Words
 
-NAMED = 5  # classes named on either end of a sorted figure
+NAMED = 5  # classes named at either end of a sorted chart
 RATE = 0.05  # false discovery rate
 MAPPED = 24  # classes without superclasses that still fit into a map
+COLUMNS = 8  # of one map; more are drawn below it
 
 
 def certain(one: ArmGains) -> np.ndarray:
-    """bool (n_classes,): which classes differ from 0, all of them looked at together; none at one seed.
+    """Classes that differ from 0, tested jointly, bool (n_classes,); none with one seed.
 
-    What one run has learnt of a class says nothing of the next run.
+    What one run has learned about a class does not generalize to the next run.
     """
     result: np.ndarray = np.nan_to_num(one.gains.q, nan=1.0) <= RATE
     return result if one.seeds > 1 else np.zeros_like(result)
 
 
 def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]]:
-    """By data set, sorted bars for each arm, model and stratum, on one scale a data set."""
+    """By data set, sorted bars for each augmentation, model and stratum, on one scale per data set."""
     found: dict[str, list[tuple[Figure, ArmGains]]] = {}
     for name, gains in told.class_gains.items():
         data = told.data[name]
@@ -68,9 +69,9 @@ def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]
     return found
 
 
-def maps(told: Story, words: Words) -> dict[str, Figure]:
-    """By data set, a map of gains: superclasses, or the classes where they are few, against cells."""
-    found = {}
+def maps(told: Story, words: Words) -> dict[str, list[Figure]]:
+    """By data set, maps of gains: superclasses, or the classes where they are few, against cells."""
+    found: dict[str, list[Figure]] = {}
     for name, gains in told.class_gains.items():
         data = told.data[name]
         if data.superclasses:
@@ -90,15 +91,22 @@ def maps(told: Story, words: Words) -> dict[str, Figure]:
             + "."
             for i in order
         ]
-        found[name] = plots.heat(
-            f"class-map-{word(name)}",
-            values[order],
-            [rows[i] for i in order],
-            names,
-            title=words("classes.heat" if data.superclasses else "classes.heat_classes"),
-            text=words("classes.heat_text", rows=spoken(sentences)),
-            unit=words("page.unit_pp"),
-        )
+        title = words("classes.heat" if data.superclasses else "classes.heat_classes")
+        parts = -(-len(names) // COLUMNS)
+        each = -(-len(names) // parts)  # maps of about one size
+        for part in range(parts):
+            mine = slice(part * each, (part + 1) * each)
+            found.setdefault(name, []).append(
+                plots.heat(
+                    f"class-map-{word(name)}" + (f"-{part + 1}" if part else ""),
+                    values[order][:, mine],
+                    [rows[i] for i in order],
+                    names[mine],
+                    title=title if parts == 1 else f"{title} ({part + 1}/{parts})",
+                    text=words("classes.heat_text", rows=spoken(sentences)),
+                    unit=words("page.unit_pp"),
+                )
+            )
     return found
 
 
@@ -107,14 +115,14 @@ def _map_column(one: ArmGains, data: str, told: Story, words: Words) -> str:
 
 
 def told_gains(told: Story, words: Words) -> dict[str, list[dict[str, Any]]]:
-    """By data set, the bars of every arm with who gains most and least."""
+    """By data set, the bars of every augmentation with its largest and smallest gains."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, drawn in charts(told, words).items():
         data = told.data[name]
         for figure, one in drawn:
             shrunken = one.gains.shrunken
             known = np.flatnonzero(np.isfinite(shrunken))
-            # Where all are shrunken alike, the plain gain decides.
+            # Ties after shrinkage are broken by the raw gain.
             order = known[np.lexsort((-one.gains.gain[known], -shrunken[known]))]
 
             def listed(numbers: Iterable[int], data: Any = data, gain: np.ndarray = one.gains.gain) -> str:

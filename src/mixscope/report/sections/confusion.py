@@ -1,4 +1,4 @@
-"""What is taken for what: the pairs confused most, and matrices without annotations."""
+"""Section on confusion matrices: the most confused pairs, and matrices without annotations."""
 
 import base64
 import io
@@ -15,11 +15,12 @@ from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
 SIDE = 600  # pixels, about, of a saved matrix
+NAMED = 20  # classes at most whose names stand at the axes of a matrix
 PAIRS = 15  # of confused classes that a data set's table lists
 
 
 def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
-    """For each data set its most confused pairs and a matrix a cell."""
+    """For each data set its most confused pairs, and one matrix per experiment."""
     found = []
     for name, cells in by_data(told).items():
         known = [(cell, cell.judged) for cell in cells if cell.judged is not None]
@@ -39,6 +40,7 @@ def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
                 "id": word(name),
                 "name": name,
                 "classes": names,
+                "few": k <= NAMED,
                 "ordered": len(data.superclass_of) == k,
                 "columns": [short_cell(cell, told, words) for cell, _ in known],
                 "pairs": [
@@ -97,9 +99,14 @@ def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words)
 
 
 def confusion_png(counts: np.ndarray) -> bytes:
-    """A pixel an entry: confusions blue, the diagonal grey, the stronger the larger; clear where none is.
+    """One pixel per entry: confusions blue, the diagonal grey, stronger for larger values.
 
-    counts: int (n_classes, n_classes). The picture is see-through, so that it suits a light or dark page.
+    Transparent where 0.
+
+    The transparent background suits light and dark pages.
+
+    Args:
+        counts: int (n_classes, n_classes).
     """
     shares = _shares(counts)
     aside = shares.copy()
@@ -116,7 +123,7 @@ def confusion_png(counts: np.ndarray) -> bytes:
 
 
 def enlarged(png: bytes) -> bytes:
-    """A matrix as a picture of its own: on white, every entry a square of whole pixels."""
+    """A matrix as a standalone image: on white, every entry a square of whole pixels."""
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     times = max(1, SIDE // picture.width)

@@ -1,4 +1,4 @@
-"""The contrasts: a forest plot a claim."""
+"""Section on contrasts: one forest plot per claim."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from mixscope.study.gains import GAIN, OF_GAINS
 
 
 def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
-    """A forest plot a claim, a row a stratum."""
+    """One forest plot per claim, one row per stratum."""
     found = []
     for verdict in told.verdicts:
         if verdict.secondary != secondary:
@@ -123,6 +123,6 @@ def explored(told: Story, words: Words) -> list[Figure]:
 
 
 def with_verdicts(drawn: Sequence[Figure], by_claim: Mapping[str, Verdict]) -> list[tuple[Figure, Verdict]]:
-    """Forest plots with the verdicts that they belong to."""
+    """Forest plots with their verdicts."""
     by_id = {f"contrast-{word(claim)}": verdict for claim, verdict in by_claim.items()}
     return [(figure, by_id[figure.id]) for figure in drawn]

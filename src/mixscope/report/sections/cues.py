@@ -1,7 +1,9 @@
-"""The local and the global cue: which of them decides, and which account of CutMix that favours.
+"""Section on local and global cues.
 
-Told from the summary that `mixscope analyze STUDY_DIR --what cues` left; the docstring of `compare` in
-analysis/cues.py says what is in it.
+Which one determines predictions, and which hypothesis on CutMix that favours.
+
+Based on the summary of `mixscope analyze STUDY_DIR --what cues`; the docstring of `compare` in
+analysis/cues.py describes it.
 """
 
 from collections.abc import Mapping
@@ -15,21 +17,25 @@ from mixscope.report.plots import Bar, Figure
 from mixscope.report.words import Words
 from mixscope.results import Results
 
-# Columns of the table: figures of a cell by their names.
+# Columns of the table: metrics of an experiment by name.
 FIGURES = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
 SPLITS = ("iid", "conflict", "local-only", "global-only", "shuffled", "low-pass")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """What the section shows. figures: LRI by cell and its differences. shown: sentences and rows."""
+    """Content of the section. figures: LRI by experiment and its differences. shown: sentences and rows."""
 
     figures: tuple[Figure, ...]
     shown: Mapping[str, Any]
 
 
 def part(results: Results, words: Words) -> Part | None:
-    """None where cues were not analysed. Raises DataError for a damaged summary."""
+    """The content of the section, None if cues were not analysed.
+
+    Raises:
+        DataError: If the summary is damaged.
+    """
     summary = results.analysis("cues")
     if summary is None:
         return None
@@ -43,7 +49,7 @@ def part(results: Results, words: Words) -> Part | None:
 
 
 def charts(found: Mapping[str, Any], words: Words) -> list[Figure]:
-    """LRI by cell, and its differences; a chart without figures is left out."""
+    """LRI by experiment, and its differences; charts without values are omitted."""
     names = {cell["experiment"]: words.levels(cell["levels"]) for cell in found["cells"]}
     return [drawn for drawn in (_by_cell(found, names, words), _differences(found, names, words)) if drawn]
 
@@ -104,7 +110,7 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
 
 
 def interval(figure: Mapping[str, Any] | None, *, sign: bool = False) -> str:
-    """An estimate with its interval; a dash where there is none."""
+    """An estimate with its interval; a dash if missing."""
     shown = signed if sign else number
     if figure is None:
         return "–"
@@ -114,7 +120,7 @@ def interval(figure: Mapping[str, Any] | None, *, sign: bool = False) -> str:
 
 
 def difference(contrast: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """What is set against what, the first less the second."""
+    """The two sides of a contrast, the first minus the second."""
     ordered = sorted(contrast["weights"].items(), key=lambda pair: -pair[1])
     return " − ".join(names[experiment] for experiment, _ in ordered)
 

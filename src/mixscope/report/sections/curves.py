@@ -1,4 +1,4 @@
-"""Training curves: loss, accuracy, learning rate and throughput, a curve a run."""
+"""Section on training curves: loss, accuracy, learning rate and throughput, one curve per run."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ CURVES = ("loss", "accuracy", "lr", "speed")
 
 
 def charts(told: Story, words: Words) -> dict[str, list[Figure]]:
-    """By stratum and model, four charts: loss, accuracy, learning rate and throughput, a curve a run."""
+    """By stratum and model, four charts: loss, accuracy, learning rate and throughput, one curve per run."""
     roles = told.roles
     found = {}
     for levels, cells in mates(told, but=[roles.augmentation]).items():
@@ -27,7 +27,7 @@ def charts(told: Story, words: Words) -> dict[str, list[Figure]]:
 
 
 def judged_split(run: Run) -> str | None:
-    """On which images accuracy was judged after every epoch."""
+    """The split on which accuracy was evaluated after every epoch."""
     return next(
         (s for s in ("val", "test") if run.epochs and run.epochs[0].get(f"{s}_top1") is not None), None
     )

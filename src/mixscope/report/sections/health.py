@@ -1,4 +1,7 @@
-"""Health checks: by cell, in sentences, what they cap, and what choosing an epoch is worth."""
+"""Section on health checks.
+
+By experiment, as sentences, what they cap, and the effect of selecting an epoch.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ FAILED = ("warn", "fail")
 
 
 def checks(told: Story, words: Words) -> dict[str, Any]:
-    """Checks by experiment, and those that failed in words, with the runs that failed them."""
+    """Checks by experiment, and failed checks as sentences with their runs."""
     checked = [run for run in told.results.runs if run.health]
     cells = [cell for cell in told.cells if any(run.health for run in cell.runs)]
     codes = list(dict.fromkeys(f.code for run in checked for f in run.health))
@@ -41,7 +44,7 @@ def checks(told: Story, words: Words) -> dict[str, Any]:
 
 
 def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
-    """How many runs passed every check of a code, and how many did not."""
+    """Number of runs that passed every check of a code, and of those that did not."""
     passed = failed = 0
     for run in runs:
         found = [f.severity for f in run.health if f.code == code]
@@ -52,7 +55,7 @@ def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
 
 
 def gates(told: Story, words: Words) -> dict[str, list[str]]:
-    """What caps a verdict, with the claims and strata where it does."""
+    """What caps verdicts, with the affected claims and strata."""
     found: dict[str, list[str]] = {}
     for verdict in told.verdicts:
         for reading in verdict.readings:
@@ -63,7 +66,7 @@ def gates(told: Story, words: Words) -> dict[str, list[str]]:
 
 
 def checkpoints(told: Story, words: Words) -> dict[str, Any]:
-    """Mean test top-1 of each cell by checkpoint, where there is more than one."""
+    """Mean test top-1 of each experiment by checkpoint, if there are several."""
     names = list(dict.fromkeys(name for run in told.results.done for name in story.selection(run)))
     rows = []
     for cell in told.cells:

@@ -1,4 +1,4 @@
-"""How it was run: commands, versions, hardware, digests and cost."""
+"""Section on provenance: commands, versions, hardware, digests and cost."""
 
 import shlex
 import statistics
@@ -15,7 +15,7 @@ from mixscope.results import Provenance, Run
 
 
 def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
-    """Everything that the section shows; cost is "" without a finished run."""
+    """The content of the section; cost is "" without a finished run."""
     known = [run.provenance for run in told.results.runs if run.provenance is not None]
     folder = shlex.quote(told.results.source)
     options = "".join(
@@ -53,7 +53,7 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
 
 
 def _counted(found: Iterable[Mapping[str, str]]) -> list[tuple[str, str, int]]:
-    """(what, value, runs that have it), in the order of their first appearance."""
+    """(property, value, number of runs), in order of first appearance."""
     counts: dict[tuple[str, str], int] = {}
     for each in found:
         for pair in each.items():
@@ -116,7 +116,7 @@ def _how_run(run: Run, words: Words) -> dict[str, Any]:
 
 
 def duration(seconds: float, words: Words) -> str:
-    """Time in the two units that matter.
+    """Formats a duration in its two largest units.
 
     >>> duration(10_700, Words("en"))
     '2 h 58 min'

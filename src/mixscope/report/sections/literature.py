@@ -1,4 +1,4 @@
-"""Theory and literature for each claim, and what our figures say about it."""
+"""Section on theory and literature for each claim, with the results."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mixscope.report.words import Words
 
 
 def by_claim(told: Story, words: Words) -> list[dict[str, Any]]:
-    """For each claim its theory, its papers, and our figures in a sentence."""
+    """For each claim its theory, its papers, and the results as a sentence."""
     found = []
     for verdict in told.verdicts:
         papers = literature.papers(verdict.claim, words.language)

@@ -1,4 +1,4 @@
-"""The effect of pretraining: every cell from scratch and from pretrained weights."""
+"""Section on the effect of pretraining: every experiment from scratch and from pretrained weights."""
 
 from mixscope.formatting import number, signed
 from mixscope.report import plots
@@ -10,7 +10,7 @@ from mixscope.report.words import Words
 
 
 def _pairs(told: Story) -> list[tuple[Cell, Cell]]:
-    """Cells from scratch with the same cell from pretrained weights, where both have a finished run."""
+    """Pairs of the same experiment from scratch and from pretrained weights, both with finished runs."""
     roles = told.roles
     if roles.pretraining is None or roles.scratch is None:
         return []
@@ -23,7 +23,7 @@ def _pairs(told: Story) -> list[tuple[Cell, Cell]]:
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
-    """A chart a data set: from scratch to pretrained, a row a cell."""
+    """One chart per data set: from scratch to pretrained, one row per experiment."""
     roles = told.roles
     by_name: dict[str, list[tuple[Cell, Cell]]] = {}
     for before, after in _pairs(told):

@@ -1,4 +1,4 @@
-"""The results: a dot plot a data set, and the table of all cells."""
+"""Section on results: one dot plot per data set, and the table of all experiments."""
 
 from typing import Any
 
@@ -9,13 +9,14 @@ from mixscope.report import plots
 from mixscope.report.grouping import arms_together, by_data, series_of, shorter, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Figure, Row
+from mixscope.report.sections import answer
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import tables
 
 
 def charts(told: Story, words: Words) -> list[Figure]:
-    """A dot plot a data set: every cell a row, every seed a mark."""
+    """One dot plot per data set: experiments as rows, seeds as marks."""
     found = []
     for data, cells in by_data(told).items():
         values = [v for c in cells for v in (*c.by_seed["top1"].values(), (c.published or {}).get("top1"))]
@@ -63,18 +64,14 @@ def charts(told: Story, words: Words) -> list[Figure]:
 
 
 def metrics(told: Story) -> list[str]:
-    """The metrics beside top-1 that have a column: those known; all of a study that has only begun."""
+    """The metrics besides top-1 that have a column: known ones, or all for a study without results yet."""
     known = [m for m in tables.METRICS[1:] if any(cell.mean(m) is not None for cell in told.cells)]
     return known if known or told.results.plan is None else list(tables.METRICS[1:])
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
     """A row a cell, those of a data set together."""
-    best = {
-        max(known, key=lambda c: c.mean("top1") or 0.0).experiment
-        for cells in by_data(told).values()
-        if (known := [c for c in cells if c.seeds])
-    }
+    best = {one.cell.experiment: bool(one.tied) for one in answer.best(told).values()}
     rows = []
     for cells in by_data(told).values():
         low, high = plots.span(v for c in cells for v in c.by_seed["top1"].values())
@@ -86,6 +83,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
                 {
                     "cell": cell,
                     "best": cell.experiment in best and len(cells) > 1,
+                    "tied": best.get(cell.experiment, False),
                     "each": "  ".join(number(v) for v in seeds.values()),
                     "strip": _strip(cell, told, words, low, high) if seeds else "",
                     "difference": None if mean is None or theirs is None else mean - theirs,
@@ -95,7 +93,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
 
 
 def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Markup:
-    """Every seed as a mark on a small axis that the cells of a data set share."""
+    """Seeds as marks on a small axis shared by the experiments of a data set."""
     series = series_of(told, cell.levels.get(told.roles.augmentation or ""))
     marks = [
         plots.dot(

@@ -1,4 +1,4 @@
-"""What the pretrained weights had seen."""
+"""Section on the pretraining data of the weights."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from mixscope.report.words import Words
 
 
 def provenance(told: Story, words: Words) -> dict[str, Any]:
-    """Each file of weights with who used it, and what it makes one careful about."""
+    """Each file of weights with the runs that used it, and remarks on comparisons with it."""
     known = [run for run in told.results.runs if run.provenance is not None]
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     warnings: dict[str, None] = {}

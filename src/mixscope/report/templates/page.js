@@ -60,6 +60,7 @@
       button.addEventListener("click", () => {
         zoom = Math.min(8, Math.max(1, zoom * Number(button.dataset.zoom)));
         image.style.width = `${zoom * 100}%`;
+        matrix.classList.toggle("zoomed", zoom > 1); // names beside the matrix would not stand at its rows
       });
     }
     image.addEventListener("pointermove", (event) => {

@@ -1,4 +1,4 @@
-"""What other training programs log -> one table of runs: one reader for each, told apart by its files.
+"""Reads the logs of other training programs into one table of runs: one reader each, recognized by its files.
 
     timm_summary    summary.csv (and args.yaml) of timm's training script
     lightning_csv   metrics.csv (and hparams.yaml) of Lightning's CSVLogger
@@ -6,9 +6,9 @@
     event_files     TensorBoard's event files
     wandb_runs      offline runs of Weights & Biases
     mlflow_store    MLflow's local store, mlruns/
-    wandb_charts    charts that W&B's web page exports as CSV
+    wandb_charts    charts exported as CSV by W&B's web page
 
-Tables of runs that a tracker's web page exports as CSV are read as any table of runs.
+Tables of runs exported as CSV by a tracker's web page are read like any table of runs.
 """
 
 from collections.abc import Callable
@@ -38,13 +38,13 @@ _READERS: dict[str, tuple[tuple[str, ...], Callable[[Path, list[Path]], list[Log
 
 
 def read(source: Path) -> tuple[str, list[LoggedRun]]:
-    """Reads every run below a folder, by the first reader whose files are there.
+    """Reads every run below a folder, by the first reader with matching files.
 
     Args:
         source: A folder of runs, one run's folder, or one of the files named above.
 
     Returns:
-        The name of the program and the runs, by path.
+        The name of the program, and the runs by path.
 
     Raises:
         DataError: If there is nothing to read, or a file is damaged.
@@ -63,14 +63,14 @@ def read(source: Path) -> tuple[str, list[LoggedRun]]:
 
 
 def kinds(source: Path) -> dict[str, list[Path]]:
-    """The logs at or below a path by program, those that `read` takes first."""
+    """The logs at or below a path by program, in the order of precedence."""
     found = {}
     for program, (patterns, _) in _READERS.items():
         if source.is_file():
             files = [source] if any(source.match(p) for p in patterns) else []
         else:
             files = sorted({f for p in patterns for f in source.rglob(p) if f.is_file()})
-        if patterns == wandb_charts.FILES:  # whose name says nothing
+        if patterns == wandb_charts.FILES:  # not recognizable by name
             files = [file for file in files if wandb_charts.holds(file)]
         if files:
             found[program] = files

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, by TensorBoard's own reader: scalars by step; runs are told apart by folder."""
+"""TensorBoard's event files, by TensorBoard's own reader: scalars by step, one run per folder."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,12 @@ FILES = ("events.out.tfevents.*",)
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """A run for each folder with event files. Raises DataError, and ConfigError without TensorBoard."""
+    """Reads a run for each folder with event files.
+
+    Raises:
+        DataError: If a file is damaged.
+        ConfigError: If TensorBoard is not installed.
+    """
     try:
         from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
         from tensorboard.util import tensor_util
@@ -35,7 +40,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
         for file in mine:
             try:
                 events = list(LegacyEventFileLoader(str(file)).Load())
-            except Exception as problem:  # TensorBoard names no class for damaged records
+            except Exception as problem:  # TensorBoard has no exception class for damaged records
                 raise DataError(
                     f"{file}: is no event file of TensorBoard ({problem}); delete it"
                 ) from problem

@@ -1,4 +1,4 @@
-"""Lightning's CSVLogger: metrics.csv with a row each time something is logged, hparams.yaml with settings."""
+"""Lightning's CSVLogger: metrics.csv with one row per logging call, hparams.yaml with settings."""
 
 from pathlib import Path
 
@@ -8,7 +8,11 @@ FILES = ("metrics.csv",)
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """A run for each metrics.csv. Raises DataError for one that is damaged."""
+    """Reads a run for each metrics.csv.
+
+    Raises:
+        DataError: If a file is damaged.
+    """
     return [
         LoggedRun(
             name=below(folder, file.parent),

@@ -1,4 +1,4 @@
-"""One run as a tracker logged it, whichever tracker that was."""
+"""One run as logged by any tracker."""
 
 import csv
 import io
@@ -26,14 +26,14 @@ _SEED_KEYS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedRun:
-    """What a tracker recorded of one run.
+    """The log of one run.
 
     Attributes:
-        name: Its path below the folder that was read, or the name that the tracker gave it.
-        settings: What it was run with, as far as that is recorded; keys joined by dots.
-        epochs: `{metric: value}` of each logged epoch, in order; "epoch" among the keys where it is logged.
+        name: Path below the folder that was read, or the tracker's name of the run.
+        settings: Recorded settings; keys joined by dots.
+        epochs: `{metric: value}` of each logged epoch, in order; with key "epoch" if it is logged.
         state: "done", "running" or "failed".
-        file: Where it was read, for messages.
+        file: Origin, for messages.
     """
 
     name: str
@@ -44,7 +44,7 @@ class LoggedRun:
 
     @property
     def seed(self) -> int | None:
-        """Its seed, from a setting or else from a part of its name such as "seed3"; None without one."""
+        """Its seed, from a setting or a part of its name such as "seed3"; None without one."""
         for key, value in self.settings.items():
             if key.rsplit(".", 1)[-1].lower() in _SEED_KEYS and re.fullmatch(r"-?\d+", value):
                 return int(value)
@@ -63,7 +63,7 @@ def is_seed(key: str) -> bool:
 
 
 def by_epoch(rows: Iterable[Mapping[str, float]], key: str = "epoch") -> tuple[dict[str, float], ...]:
-    """Rows of one epoch as one row, later values winning; a row without an epoch goes with the last."""
+    """Merges rows of one epoch, later values winning; a row without an epoch is merged with the last."""
     found: dict[float, dict[str, float]] = {}
     last = 0.0
     for row in rows:
@@ -73,7 +73,7 @@ def by_epoch(rows: Iterable[Mapping[str, float]], key: str = "epoch") -> tuple[d
 
 
 def rows_of_csv(file: Path) -> list[dict[str, float]]:
-    """The numbers of a CSV file, a mapping for each row; empty cells and text are left out.
+    """The numbers of a CSV file, one mapping per row, without empty cells and text.
 
     Raises:
         DataError: If it cannot be read.
@@ -99,9 +99,9 @@ def numbers(row: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def settings_of_yaml(file: Path) -> dict[str, str]:
-    """The scalars of a YAML file, keys of nested mappings joined by dots; empty where there is no file.
+    """The scalars of a YAML file, keys of nested mappings joined by dots; empty if the file does not exist.
 
-    Tags that would make objects of other programs are read as what stands behind them.
+    Tags for objects of other programs are ignored.
 
     Raises:
         DataError: If it is damaged.
@@ -144,6 +144,6 @@ def flat(tree: Mapping[Any, Any], above: str = "") -> dict[str, str]:
 
 
 def below(folder: Path, file: Path) -> str:
-    """How a run is called that lies in a folder: its path below the one that was read, else its own name."""
+    """The name of a run in a folder: its path below the one that was read, else its own name."""
     path = file.relative_to(folder) if file != folder else Path()
     return path.as_posix() if path.parts else folder.resolve().name

@@ -1,4 +1,4 @@
-"""MLflow's local store: mlruns/EXPERIMENT/RUN with meta.yaml and a file for each parameter and metric."""
+"""MLflow's local store: mlruns/EXPERIMENT/RUN with meta.yaml and a file per parameter and metric."""
 
 from pathlib import Path
 
@@ -10,7 +10,11 @@ _STATES = {"1": "running", "RUNNING": "running", "2": "running", "3": "done", "F
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """A run for each meta.yaml with a run_id that was not deleted. Raises DataError for damaged files."""
+    """Reads a run for each meta.yaml with a run_id that was not deleted.
+
+    Raises:
+        DataError: If a file is damaged.
+    """
     runs = []
     for file in files:
         meta = settings_of_yaml(file)

@@ -1,4 +1,7 @@
-"""Logged runs -> a table of runs: which epoch and which metric count, and which settings are factors."""
+"""Converts logged runs to a table of runs.
+
+Chooses the epoch, the metric, and the settings that are factors.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +25,7 @@ _NOT_A_FACTOR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A table of runs and what was found out."""
+    """A table of runs and findings on it."""
 
     table: Table
     notes: tuple[Finding, ...]
@@ -36,18 +39,18 @@ def table(
     factors: Sequence[str] = (),
     source: str = "log",
 ) -> Imported:
-    """A row for each run: factors, seed, state and accuracy.
+    """One row per run: factors, seed, state and accuracy.
 
     Args:
         runs: Runs of one program.
-        metric: Name of the logged accuracy; None for the likeliest: test before eval before validation.
+        metric: Name of the logged accuracy; None for the most likely: test before eval before validation.
         epoch: "last", or "best-on-validation": the epoch with the highest validation accuracy.
-        factors: Settings that tell experiments apart; none: all that vary but for seeds, paths and the like,
-            and parts of the runs' names where no setting does.
-        source: How messages call what was read.
+        factors: Settings that distinguish experiments; empty: all that vary except seeds, paths and the like,
+            and parts of the runs' names if no setting varies.
+        source: Name in messages.
 
     Raises:
-        ConfigError: For a metric, a rule or a setting that there is not.
+        ConfigError: If a metric, rule or setting does not exist.
         DataError: If no run has logged an accuracy.
     """
     if epoch not in RULES:
@@ -97,7 +100,7 @@ def _metric(logged: Sequence[str], given: str | None, source: str) -> str:
 
 
 def _validation(logged: Sequence[str], source: str) -> str:
-    """The accuracy that chooses the epoch."""
+    """The accuracy that selects the epoch."""
     split = re.compile(r"\b(val|valid|validation|dev|eval|evaluation)\b")
     named = [m for m in logged if columns.rank(columns.plain(m)) and split.search(columns.plain(m))]
     if not named:
@@ -109,7 +112,7 @@ def _validation(logged: Sequence[str], source: str) -> str:
 
 
 def _value(run: LoggedRun, metric: str, chosen_by: str | None) -> tuple[float | None, float]:
-    """The accuracy that counts and its epoch; a metric that was logged once counts whatever the rule."""
+    """The accuracy and its epoch; a metric logged once is used with any rule."""
     rows = [row for row in run.epochs if metric in row]
     if not rows:
         return None, 0.0
@@ -121,7 +124,7 @@ def _value(run: LoggedRun, metric: str, chosen_by: str | None) -> tuple[float | 
 
 
 def _levels(runs: Sequence[LoggedRun], wanted: Sequence[str]) -> tuple[dict[str, list[str]], list[Finding]]:
-    """`{factor: level of each run}`, and what is to be said of it."""
+    """`{factor: level of each run}`, and findings."""
     keys = list(dict.fromkeys(k for run in runs for k in run.settings))
     for factor in wanted:
         if factor not in keys:
@@ -144,7 +147,7 @@ def _may_be_factor(key: str) -> bool:
 
 
 def _without_twins(settings: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Without settings that say the same as an earlier one, run by run."""
+    """Removes settings equivalent to an earlier one."""
     kept: dict[str, list[str]] = {}
     seen = set()
     for key, levels in settings.items():
@@ -156,7 +159,7 @@ def _without_twins(settings: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def _of_names(names: Sequence[str]) -> dict[str, list[str]]:
-    """The parts of names that vary, each a factor; the whole name where names are built differently."""
+    """The varying parts of names as factors; the whole name if names have different structures."""
     parts = [
         [p for p in re.split(r"[/\\]|(?<![\d])[-_](?![\d]*$)|[-_](?=[a-zA-Z])", name) if p] for name in names
     ]

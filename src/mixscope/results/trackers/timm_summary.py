@@ -1,6 +1,6 @@
-"""timm's training script: summary.csv with one row an epoch, args.yaml with its arguments.
+"""timm's training script: summary.csv with one row per epoch, args.yaml with its arguments.
 
-timm calls its held-out split "eval"; by its own defaults that is the data set's validation split.
+timm names its held-out split "eval"; by default that is the data set's validation split.
 """
 
 from pathlib import Path
@@ -11,7 +11,11 @@ FILES = ("summary.csv",)
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """A run for each summary.csv. Raises DataError for one that is damaged."""
+    """Reads a run for each summary.csv.
+
+    Raises:
+        DataError: If a file is damaged.
+    """
     runs = []
     for file in files:
         settings = settings_of_yaml(file.parent / "args.yaml")
@@ -27,7 +31,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
 
 
 def _with_augmentation(settings: dict[str, str]) -> dict[str, str]:
-    """With what the strengths `mixup` and `cutmix` amount to as one setting."""
+    """Adds the mixing method that the strengths `mixup` and `cutmix` select."""
     strengths = {name: settings.get(name, "0") for name in ("mixup", "cutmix")}
     if not any(name in settings for name in strengths):
         return settings

@@ -1,7 +1,7 @@
 """Hugging Face's Trainer: trainer_state.json, in the run's folder and in each of its checkpoints.
 
-Of several the one with most steps holds the whole history. The Trainer records no settings in it, so runs
-are told apart by their folders.
+The one with most steps has the whole history. The Trainer records no settings in it, so runs are
+distinguished by their folders.
 """
 
 import json
@@ -15,7 +15,11 @@ FILES = ("trainer_state.json",)
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """A run for each folder with trainer_state.json, its checkpoints taken together. Raises DataError."""
+    """Reads a run for each folder with trainer_state.json, merging its checkpoints.
+
+    Raises:
+        DataError: If a file is damaged.
+    """
     states: dict[Path, tuple[int, Path, dict[str, Any]]] = {}
     for file in files:
         run = file.parent.parent if file.parent.name.startswith("checkpoint-") else file.parent

@@ -1,9 +1,9 @@
-"""Charts that the web page of Weights & Biases exports as CSV: a row a step, and three columns a run.
+"""Charts exported as CSV by the web page of Weights & Biases: one row per step, and three columns per run.
 
     "Step","mixup-s0 - val_acc","mixup-s0 - val_acc__MIN","mixup-s0 - val_acc__MAX","mixup-s1 - val_acc",...
 
-Between runs that log at different steps cells are empty. A chart of grouped runs looks the same and holds
-means over the runs of a group, which show in their minimum and maximum; it is refused.
+Cells are empty between runs that log at different steps. A chart of grouped runs has the same layout and
+contains means over the runs of a group, which show in their minimum and maximum; it is rejected.
 """
 
 import csv
@@ -17,12 +17,12 @@ from mixscope.results.trackers.logged import LoggedRun, by_epoch, numbers
 
 FILES = ("*.csv",)
 _BETWEEN, _LOW, _HIGH = " - ", "__MIN", "__MAX"
-_HEAD = 1_000_000  # bytes in which the headings end
-_ROUNDED = 1e-6  # by which a value may differ from its minimum and maximum
+_HEAD = 1_000_000  # longest header line in bytes
+_ROUNDED = 1e-6  # tolerance for the difference of a value from its minimum and maximum
 
 
 def is_chart(headings: Sequence[str]) -> bool:
-    """Whether the headings of a table are those of a chart."""
+    """Whether headings are those of a chart."""
     return any(_run_of(h) and h + _LOW in headings and h + _HIGH in headings for h in headings[1:])
 
 
@@ -37,10 +37,10 @@ def holds(file: Path) -> bool:
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """The runs of all charts, those of one name together: a chart has one metric or several.
+    """Reads the runs of all charts, merged by name: a chart has one metric or several.
 
     Raises:
-        DataError: For a chart that is damaged, is of groups of runs, or has two runs of one name.
+        DataError: If a chart is damaged, contains groups of runs, or two runs have one name.
     """
     found: dict[str, list[dict[str, float]]] = {}
     where: dict[str, Path] = {}
@@ -51,7 +51,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
             if heading + _LOW not in headings or heading + _HIGH not in headings:
                 continue
             run, metric = _run_of(heading), heading.rpartition(_BETWEEN)[2]
-            if metric.startswith("_"):  # W&B's own, such as _step
+            if metric.startswith("_"):  # internal to W&B, such as _step
                 continue
             if (run, metric) in seen:
                 raise DataError(
@@ -70,12 +70,12 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
 
 
 def _run_of(heading: str) -> str:
-    """The name of the run in a heading; "" for one that has none."""
+    """The name of the run in a heading; "" if there is none."""
     return heading.rpartition(_BETWEEN)[0]
 
 
 def _rows(file: Path) -> tuple[list[str], list[tuple[float, dict[str, float]]]]:
-    """Headings, and of each row its place on the axis and its numbers."""
+    """Headings, and for each row its position on the axis and its numbers."""
     try:
         text, _ = table_files.decode(file.read_bytes())
         headings, *cells = list(csv.reader(io.StringIO(text), strict=True))

@@ -1,8 +1,8 @@
 """Offline runs of Weights & Biases: run-ID.wandb, read without the library, which would write beside them.
 
-The file is a log of LevelDB's format: blocks of 32 KiB, each record with checksum, length and type (whole,
-first, middle, last). A record is a protobuf message `Record` (wandb_internal.proto); read of it are history,
-config and the run with its name. Unknown fields are skipped, as protobuf means it.
+The file is a log in LevelDB's format: blocks of 32 KiB, each record with checksum, length and type (whole,
+first, middle, last). A record is a protobuf message `Record` (wandb_internal.proto); history, config and the
+run's name are read. Unknown fields are skipped, as usual in protobuf.
 """
 
 import json
@@ -25,7 +25,11 @@ _RUN_ID, _RUN_CONFIG, _RUN_NAME = 1, 4, 8  # of RunRecord
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
-    """A run for each file; the link `latest-run` counts once. Raises DataError for a damaged file."""
+    """Reads a run for each file, counting the link `latest-run` once.
+
+    Raises:
+        DataError: If a file is damaged.
+    """
     seen: dict[Path, Path] = {}
     for file in files:
         seen.setdefault(file.resolve(), file)
@@ -74,7 +78,7 @@ def _records(data: bytes) -> Iterator[bytes]:
             continue
         _, length, kind = struct.unpack_from("<IHB", data, at)
         at += _HEAD
-        if kind == 0 or at + length > len(data):  # what a run that was killed leaves
+        if kind == 0 or at + length > len(data):  # left by a killed run
             return
         parts += data[at : at + length]
         at += length

@@ -1,6 +1,6 @@
-"""Where the runs of a study are executed: on this machine, on a Ray cluster, or on a Slurm cluster.
+"""Backends that execute the runs of a study: this machine, a Ray cluster, or a Slurm cluster.
 
-Every backend executes the same `mixscope train`, so that records, exit codes and resuming are the same
+All backends execute the same `mixscope train`, so that records, exit codes and resuming are the same
 everywhere.
 """
 
@@ -19,41 +19,43 @@ from mixscope.threads import COUNT, COUNTS
 
 
 class Work(Protocol):
-    """One start of one run, wherever it is executed. about: what scheduler.jsonl says of it."""
+    """One start of one run, wherever it is executed."""
 
     @property
-    def about(self) -> Mapping[str, Any]: ...
+    def about(self) -> Mapping[str, Any]:
+        """What scheduler.jsonl records about it."""
+        ...
 
     def code(self) -> int | None:
         """Its exit code, negative for a signal as in subprocess; None while it runs or waits to run."""
 
     def why(self) -> str | None:
-        """What its place knows about its end; None leaves it to the exit code and the records."""
+        """What the backend knows about its end; None leaves it to the exit code and the records."""
 
     def age(self) -> float:
-        """Seconds since its process began; 0 while it waits for a place."""
+        """Seconds since its process began; 0 while it waits."""
 
     def send(self, number: int) -> None:
         """Sends a signal to its processes; SIGTERM lets a run save itself."""
 
     def close(self) -> None:
-        """It has ended."""
+        """Releases its resources after it has ended."""
 
 
 class Backend(Protocol):
-    """Where runs are executed."""
+    """A place where runs are executed."""
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
-        """What an earlier scheduler of this study left behind and still runs, or waits to."""
+        """Processes or jobs of an earlier scheduler of this study that still run or wait."""
 
     def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
         """Starts runs, each in its slot, in this order."""
 
 
 def threads(count: int) -> dict[str, str]:
-    """The environment of a run that computes with so many threads, or with fewer: as OMP_NUM_THREADS has it.
+    """Environment variables that limit a run to `count` threads; OMP_NUM_THREADS can lower it further.
 
-    On a machine that others use too, threads that have no core of their own wait for each other.
+    On a shared machine, threads without a core of their own wait for each other.
     """
     wanted = os.environ.get(COUNT, "")
     if wanted.isdecimal() and 0 < int(wanted) < count:
@@ -62,7 +64,7 @@ def threads(count: int) -> dict[str, str]:
 
 
 def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:
-    """Writes the settings of a run to logs/ and returns the command that executes it, wherever it is run."""
+    """Writes the settings of a run to logs/ and returns the command that executes it on any machine."""
     file = out / "logs" / f"{planned.directory}.yaml"
     text = yaml.safe_dump(planned.config.to_dict(), sort_keys=False, allow_unicode=True)
     records.write_bytes(file, text.encode())

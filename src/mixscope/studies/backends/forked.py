@@ -1,4 +1,4 @@
-"""The fork server (fork_server.py) as a scheduler sees it, and a run that it has started."""
+"""Client of the fork server (fork_server.py), and runs started by it."""
 
 import json
 import os
@@ -16,23 +16,23 @@ import psutil
 
 MODULE = "mixscope.fork_server"
 NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
-TOLD_SECONDS = 1.0  # how long a start waits for the number of its process from a server that is ready
-SAME_BIRTH = 2.0  # seconds by which the clock may have been set between two looks at a process
+TOLD_SECONDS = 1.0  # time a start waits for the process id from a ready server
+SAME_BIRTH = 2.0  # tolerance for clock changes when comparing start times of processes
 
 Spawn = Callable[[], Any]
 
 
 def possible() -> bool:
-    """Whether this system forks processes soundly."""
+    """Whether forking is safe on this system."""
     return sys.platform in ("linux", "darwin")
 
 
 class ForkServer:
-    """A process that starts runs as forks of itself; started at once, it is ready some seconds later.
+    """A process that starts runs as forks of itself; it is ready some seconds after its start.
 
     Args:
-        log: File that takes what it says, which is nothing where all is well.
-        environment: Of the server and its runs, since libraries read some of it when they are loaded.
+        log: File for its output, which is empty unless something fails.
+        environment: Of the server and its runs, since libraries read some variables on import.
     """
 
     def __init__(self, *, log: Path, environment: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class ForkServer:
                 stderr=file,
                 # numpy's library would start its threads when it is loaded, before the process is forked.
                 env={**environment, NUMPY_THREADS: "1"},
-                start_new_session=True,  # so that Ctrl-C reaches the scheduler alone
+                start_new_session=True,  # so that Ctrl-C reaches the scheduler only
             )
         assert self.process.stdin is not None and self.process.stdout is not None
         self._orders, self._answers = self.process.stdin.fileno(), self.process.stdout.fileno()
@@ -60,9 +60,9 @@ class ForkServer:
         """Orders a run.
 
         Args:
-            words: Of `mixscope`, --config and --root among them.
-            log: File that takes its output, on its end.
-            environment: What it sees besides the environment of the server.
+            words: Arguments of `mixscope`, --config and --root among them.
+            log: File to which its output is appended.
+            environment: Variables in addition to the environment of the server.
 
         Returns:
             The number of the order.
@@ -73,14 +73,14 @@ class ForkServer:
         return self._last
 
     def drop(self, number: int) -> None:
-        """Takes an order back; a run that it has started nevertheless is sent SIGTERM."""
+        """Cancels an order; a run that was started nevertheless is sent SIGTERM."""
         self._say(drop=number)
         if not self.ready:
             with suppress(ProcessLookupError):
-                self.process.terminate()  # which it heeds until it is ready
+                self.process.terminate()  # effective until it is ready
 
     def look(self) -> None:
-        """Takes in what the server has said."""
+        """Reads the server's messages."""
         while not self.ended:
             try:
                 heard = os.read(self._answers, 1 << 16)
@@ -98,10 +98,10 @@ class ForkServer:
                     self.codes[answer["number"]] = answer["code"]
 
     def close(self) -> None:
-        """Ends the server; runs that it has started go on."""
+        """Ends the server; its runs continue."""
         if not self.ended:
             if not self.ready:
-                self.process.terminate()  # which it does not heed once it is
+                self.process.terminate()  # ignored once it is ready
             self._over()
 
     def _over(self) -> None:
@@ -112,24 +112,29 @@ class ForkServer:
         self.process.wait()
 
     def kill(self) -> None:
-        """Ends a server that does not answer."""
+        """Kills a server that does not respond."""
         self.process.kill()
 
     def _say(self, **order: Any) -> None:
         if self.ended:
             return
         line = memoryview(json.dumps(order).encode() + b"\n")
-        with suppress(BrokenPipeError):  # it has ended, which `look` finds out
+        with suppress(BrokenPipeError):  # it has ended, which `look` detects
             while line:
                 line = line[os.write(self._orders, line) :]
 
 
 @dataclass(slots=True)
 class Forked:
-    """A run that a fork server starts, or, where the server ends before it has, a fresh process.
+    """A run started by a fork server, or by a new process if the server ends first.
 
-    spawn: starts that process, a Work. asked: when it was ordered. stopped: the signal that was sent to it
-    before it had a process.
+    Attributes:
+        server: The fork server.
+        number: Number of the order.
+        spawn: Starts the new process, a Work.
+        asked: Time of the order.
+        instead: The new process, if there is one.
+        stopped: Signal sent before it had a process.
     """
 
     server: ForkServer
@@ -141,11 +146,12 @@ class Forked:
 
     @property
     def pid(self) -> int | None:
-        """Of its process, once it is known."""
+        """Its process id, once known."""
         return self.server.pids.get(self.number)
 
     @property
     def about(self) -> Mapping[str, Any]:
+        """Process id."""
         if self.server.ready and self.instead is None:
             end = time.monotonic() + TOLD_SECONDS
             while self.pid is None and not self.server.ended and time.monotonic() < end:
@@ -157,6 +163,7 @@ class Forked:
         return {} if self.pid is None else {"pid": self.pid}
 
     def code(self) -> int | None:
+        """Exit code, None while it runs."""
         if self.instead is not None:
             ended: int | None = self.instead.code()
             return ended
@@ -165,7 +172,7 @@ class Forked:
             return self.server.codes[self.number]
         if not self.server.ended:
             return None
-        if self.pid is not None:  # nobody is left who could tell how it ended; its records can
+        if self.pid is not None:  # its exit code is lost with the server; its records give the result
             return None if _lives(self.pid) else 0
         if self.stopped:
             return -self.stopped
@@ -173,9 +180,11 @@ class Forked:
         return None
 
     def why(self) -> str | None:
+        """Always None: exit code and records suffice."""
         return None
 
     def age(self) -> float:
+        """Seconds since its start."""
         if self.instead is not None:
             return float(self.instead.age())
         if self.pid is None:
@@ -185,6 +194,7 @@ class Forked:
         return 0.0
 
     def send(self, number: int) -> None:
+        """Sends a signal to its process group, or remembers it until there is a process."""
         if self.instead is not None:
             self.instead.send(number)
         elif self.pid is not None:
@@ -195,15 +205,19 @@ class Forked:
             self.server.kill() if number == signal.SIGKILL else self.server.drop(self.number)
 
     def close(self) -> None:
+        """Releases its resources after it has ended."""
         if self.instead is not None:
             self.instead.close()
 
 
 def left_behind(note: Path, host: str) -> psutil.Process | None:
-    """The process of a run that an earlier server has started here, while it lives.
+    """The process of a run started here by an earlier server, while it lives.
 
-    note: what the run has said of itself when it began, beside its log. A later process of the same number
-    was born at another time, or executes something else.
+    A later process with the same id has another start time, or executes something else.
+
+    Args:
+        note: File in which the run recorded its process, beside its log.
+        host: Name of this machine.
     """
     try:
         said = json.loads(note.read_text(encoding="utf-8"))

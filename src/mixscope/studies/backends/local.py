@@ -1,4 +1,4 @@
-"""A study's runs on this machine: a process for each, in a process group of its own."""
+"""Runs of a study on this machine: one process each, in its own process group."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ from mixscope.threads import Threads
 
 @dataclass(slots=True)
 class Process:
-    """A process of this machine that this scheduler started."""
+    """A process started by this scheduler."""
 
     pid: int
     process: subprocess.Popen[bytes]
@@ -30,40 +30,48 @@ class Process:
 
     @property
     def about(self) -> Mapping[str, Any]:
+        """Process id."""
         return {"pid": self.pid}
 
     def code(self) -> int | None:
+        """Exit code, None while it runs."""
         return self.process.poll()
 
     def why(self) -> str | None:
+        """Always None: exit code and records suffice."""
         return None
 
     def age(self) -> float:
+        """Seconds since its start."""
         try:
             return time.time() - float(psutil.Process(self.pid).create_time())
         except psutil.NoSuchProcess:
             return 0.0
 
     def send(self, number: int) -> None:
+        """Sends a signal to its process group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
     def close(self) -> None:
+        """Closes its log."""
         if self.log is not None:
             self.log.close()
 
 
 @dataclass(slots=True)
 class Adopted:
-    """A process that an earlier scheduler left behind; psutil tells it from one that has its number later."""
+    """A process of an earlier scheduler; psutil distinguishes it from later processes with the same id."""
 
     process: psutil.Process
 
     @property
     def about(self) -> Mapping[str, Any]:
+        """Process id."""
         return {"pid": self.process.pid}
 
     def code(self) -> int | None:
+        """0 once it has ended, None while it runs: its records give the result."""
         try:
             lives = self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
@@ -71,13 +79,15 @@ class Adopted:
         return None if lives else 0
 
     def why(self) -> str | None:
+        """Always None."""
         return None
 
     def age(self) -> float:
+        """Seconds since its start."""
         return time.time() - float(self.process.create_time())
 
     def send(self, number: int) -> None:
-        """To its process group where it leads one, as those do that a scheduler started."""
+        """Sends a signal to its process group if it leads one, as processes started by a scheduler do."""
         if self.code() is not None:
             return
         with suppress(ProcessLookupError, PermissionError, psutil.Error):
@@ -87,14 +97,15 @@ class Adopted:
                 self.process.send_signal(number)
 
     def close(self) -> None:
+        """Nothing to release."""
         pass
 
 
 def training(places: Collection[Path]) -> dict[Path, psutil.Process]:
     """The processes of this machine that train into these folders, by folder.
 
-    A process is recognised by its own command line, `mixscope train ... --out PLACE`: numbers in records may
-    have been given to others since. Of several ranks the oldest.
+    Processes are recognized by their command line, `mixscope train ... --out PLACE`, since recorded process
+    ids may have been reused. Of several ranks the oldest is returned.
     """
     wanted = {place.resolve(): place for place in places}
     found: dict[Path, psutil.Process] = {}
@@ -107,12 +118,12 @@ def training(places: Collection[Path]) -> dict[Path, psutil.Process]:
             if before is None or process.create_time() < before.create_time():
                 found[wanted[place]] = process
         except (psutil.Error, OSError, ValueError):
-            continue  # it has ended, or is not ours to look at
+            continue  # it has ended, or is not accessible
     return found
 
 
 def _trains_into(line: Sequence[str], process: psutil.Process) -> Path | None:
-    """Where the process of a command line trains, None for one that does something else."""
+    """The folder into which a process trains, None for any other process."""
     named = [i for i, word in enumerate(line) if word == "mixscope" or Path(word).name == "mixscope"]
     verbs = [i for i in named if line[i + 1 : i + 2] == ["train"]]
     if not verbs:
@@ -165,6 +176,7 @@ class Local:
         return [(runs[place], Adopted(process)) for place, process in processes.items()]
 
     def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
+        """Starts a process per run."""
         return [self._start(planned, slot) for planned, slot in batch]
 
     def close(self) -> None:

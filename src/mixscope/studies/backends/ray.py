@@ -1,9 +1,9 @@
-"""A study's runs on a Ray cluster.
+"""Runs of a study on a Ray cluster.
 
-A run is a Ray task that executes the same `mixscope train` as a process of its node, so that records, exit
-codes and taking up again are those of any run. Where the node sees the study's folder (shared storage) the
-run writes there; elsewhere it writes beside, and what changes is sent home every few seconds. A run whose
-node dies is started again on another one, from its last checkpoint.
+A run is a Ray task that executes the same `mixscope train` as a process on its node, so that records, exit
+codes and resuming are those of any run. If the node sees the study's folder (shared storage), the run writes
+there; otherwise it writes locally, and changes are sent to the scheduler every few seconds. A run whose node
+dies is restarted on another one, from its last checkpoint.
 """
 
 import ctypes
@@ -32,11 +32,11 @@ from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
 
-TALK_SECONDS = 1.0  # how often a task asks whether its run shall stop
-LIGHT_SECONDS = 10.0  # how often status, events and log are sent home where storage is not shared
-HEAVY_SECONDS = 60.0  # and checkpoints, which may have hundreds of megabytes
-HELD_SECONDS = 120.0  # how long a start waits for an earlier process of the run to let go of it
-LOCAL_STORE_BYTES = 100_000_000  # of a cluster that we start ourselves; its storage is shared
+TALK_SECONDS = 1.0  # interval at which a task asks whether to stop
+LIGHT_SECONDS = 10.0  # interval of sending status, events and log without shared storage
+HEAVY_SECONDS = 60.0  # interval of sending checkpoints, which may have hundreds of megabytes
+HELD_SECONDS = 120.0  # time a start waits for an earlier process to release the run
+LOCAL_STORE_BYTES = 100_000_000  # object store of a locally started cluster, whose storage is shared
 
 
 def run(
@@ -50,12 +50,21 @@ def run(
     gpus: float | None = None,
     address: str | None = None,
 ) -> list[Standing]:
-    """As `scheduler.run`, on the cluster at `address`, or at RAY_ADDRESS; without either on this machine.
+    """As `scheduler.run`, on the cluster at `address` or RAY_ADDRESS, else on a local one.
 
-    options: `slots` bounds how many runs are with Ray at once, `threads` is how many processors each takes.
-    gpus: how many each takes, a fraction where several share one; None is 1 where the cluster has any.
+    Args:
+        runs: The runs, in order.
+        out: Folder of the study.
+        root: Folder of prepared data sets.
+        options: `slots` bounds the number of runs submitted to Ray, `threads` is the number of processors of
+            each.
+        notice: Called at every change.
+        extra: Further arguments of every `mixscope train`.
+        gpus: GPUs per run, possibly fractional; None is 1 if the cluster has any.
+        address: Address of the cluster.
 
-    Raises ConfigError also when Ray is not installed or does not answer.
+    Raises:
+        ConfigError: Also if Ray is not installed or does not respond.
     """
     address = address or os.environ.get("RAY_ADDRESS")
     with _cluster(address) as library, _home(out) as token:
@@ -67,7 +76,10 @@ def run(
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
-    """The library, connected; without an address to a cluster of this machine, for as long as the block."""
+    """Connects to a cluster and yields the library.
+
+    Without an address, starts a local cluster for the block.
+    """
     try:
         import ray
     except ImportError as problem:
@@ -93,7 +105,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
 
 @contextmanager
 def _home(out: Path) -> Iterator[Path]:
-    """A file of a name that no other folder holds: a node that sees it shares our storage."""
+    """A file with a unique name: a node that sees it shares our storage."""
     token = out.absolute() / "logs" / f".home-{uuid.uuid4().hex}"
     token.parent.mkdir(parents=True, exist_ok=True)
     token.touch()
@@ -107,7 +119,7 @@ def _home(out: Path) -> Iterator[Path]:
 
 
 class _Post:
-    """An actor beside the scheduler: tasks leave here what they have, and find here what is asked of them."""
+    """An actor beside the scheduler that exchanges messages with tasks."""
 
     def __init__(self) -> None:
         self.orders: dict[str, int] = {}
@@ -126,7 +138,7 @@ class _Post:
 
 
 class _Cluster:
-    """Ray as a `Place`."""
+    """Ray as a `Backend`."""
 
     def __init__(
         self,
@@ -151,10 +163,11 @@ class _Cluster:
         self.works: dict[str, _Task] = {}
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
-        """Tasks end with the scheduler that started them, so that there are none."""
+        """Always empty: tasks end with the scheduler that started them."""
         return []
 
     def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
+        """Submits a task per run."""
         return [self._start(planned) for planned, _ in batch]
 
     def _start(self, planned: PlannedRun) -> Work:
@@ -176,13 +189,13 @@ class _Cluster:
         return work
 
     def _left(self, path: Path) -> tuple[Any, ...]:
-        """The run as it was begun, in Ray's store: a task reads it where it does not see our storage."""
+        """The existing run in Ray's store, for nodes that do not see our storage."""
         if self.ours or not records.is_run(path):
             return ()
         return (self.ray.put(_pack(path, {}, heavy=True)),)
 
     def _waits(self) -> str | None:
-        """Why a run cannot begin now, whatever the other runs do."""
+        """Why a run cannot start now, independently of other runs."""
         need = {"CPU": float(self.options.threads), "GPU": self.gpus}
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         if any(all(node.get(kind, 0.0) >= count for kind, count in need.items()) for node in nodes):
@@ -191,17 +204,17 @@ class _Cluster:
         return f"waits: no node of the cluster has {asked}; ask for less, or let nodes join"
 
     def collect(self) -> None:
-        """Takes in what tasks have sent."""
+        """Receives messages of tasks."""
         for parcel in self.ray.get(self.post.collect.remote()):
             work = self.works.get(parcel.start)
-            if work is not None:  # else of a start that was given up
+            if work is not None:  # None: the start was given up
                 work.seen = work.seen or time.monotonic()
                 _take_in(parcel, self.out, work.run.directory)
 
 
 @dataclass(slots=True)
 class _Task:
-    """One start of one run, as a task. seen: when it was first heard of."""
+    """One start of one run, as a task. seen: time of its first message."""
 
     place: _Cluster
     run: PlannedRun
@@ -212,14 +225,16 @@ class _Task:
 
     @property
     def about(self) -> Mapping[str, Any]:
+        """Number of the start."""
         return {"ray": self.start} | ({} if self.reason is None else {"reason": self.reason})
 
     def code(self) -> int | None:
+        """Exit code, None while it runs."""
         ray = self.place.ray
         self.place.collect()
         if not ray.wait([self.result], timeout=0)[0]:
             return None
-        self.place.collect()  # what it sent last
+        self.place.collect()  # its last messages
         try:
             return int(ray.get(self.result))
         except ray.exceptions.TaskCancelledError:
@@ -232,17 +247,21 @@ class _Task:
             return -signal.SIGKILL
 
     def why(self) -> str | None:
+        """Why it ended, if Ray knows."""
         return self.reason
 
     def age(self) -> float:
+        """Seconds since its first message."""
         return 0.0 if self.seen is None else time.monotonic() - self.seen
 
     def send(self, number: int) -> None:
+        """Passes a signal to its process."""
         self.place.ray.get(self.place.post.order.remote(self.start, number))
-        if self.seen is None:  # it has no process yet
+        if self.seen is None:  # no process yet
             self.place.ray.cancel(self.result)
 
     def close(self) -> None:
+        """Releases its resources after it has ended."""
         self.place.works.pop(self.start, None)
 
 
@@ -251,7 +270,7 @@ class _Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Errand:
-    """What a node must know to execute one start of a run. begun: where its records are kept, if any."""
+    """What a node needs to execute one start of a run. begun: references to its existing records, if any."""
 
     start: str
     name: str
@@ -266,7 +285,7 @@ class Errand:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parcel:
-    """What a task sends home: a tar of files that changed, the names of all, and more lines of the log."""
+    """A message of a task: a tar of changed files, the names of all files, and new lines of the log."""
 
     start: str
     files: bytes | None = None
@@ -293,13 +312,13 @@ def _execute(errand: Errand, post: Any) -> int:
                 if not records.held(path) or time.monotonic() > end:
                     break
                 time.sleep(TALK_SECONDS)
-            else:  # asked to stop before it began
+            else:  # asked to stop before its start
                 return os.EX_TEMPFAIL
             settings = log.with_suffix(".yaml")
             if not shared:
                 settings.write_bytes(errand.settings)
             line = [sys.executable, "-m", "mixscope", "train", "--config", str(settings), "--out", str(path)]
-            if Path(errand.root).is_dir():  # else this node keeps its data elsewhere, as its own settings say
+            if Path(errand.root).is_dir():  # otherwise this node's own settings determine the data folder
                 line += ["--root", errand.root]
             with log.open("ab") as file:
                 file.write(f"on {socket.gethostname()}, through Ray\n".encode())
@@ -314,12 +333,15 @@ def _execute(errand: Errand, post: Any) -> int:
                 )
             return _attend(process, sender)
         finally:
-            with suppress(Exception):  # the scheduler may be gone; then nobody wants to know
+            with suppress(Exception):  # the scheduler may have ended
                 sender.talk(everything=True)
 
 
 def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
-    """Waits for the process, carries orders to it and news home; without a scheduler it is stopped."""
+    """Waits for the process, passing signals to it and messages to the scheduler.
+
+    Without a scheduler it is stopped.
+    """
     import ray
 
     sent = None
@@ -329,7 +351,7 @@ def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
                 return process.wait(timeout=TALK_SECONDS)
             except subprocess.TimeoutExpired:
                 pass
-            except KeyboardInterrupt:  # Ray's way to cancel a task
+            except KeyboardInterrupt:  # raised by Ray to cancel a task
                 break
             try:
                 order = sender.talk()
@@ -340,25 +362,28 @@ def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, order)
     finally:
-        if process.poll() is None:  # whatever ends this task ends its process
+        if process.poll() is None:  # the process must not outlive its task
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait()
     return process.returncode
 
 
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # found before any fork
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # looked up before any fork
 
 
 def _end_with_parent() -> None:
-    """In a new process: SIGTERM when the Ray worker dies, as it does when its node leaves the cluster."""
+    """In a new process.
+
+    Requests SIGTERM when the Ray worker dies, for instance when its node leaves the cluster.
+    """
     assert _PRCTL is not None
     _PRCTL(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
 
 
 @dataclass(slots=True)
 class _Sender:
-    """Sends home what is new. path: of a run directory that home does not see; None where it does."""
+    """Sends new files and log lines. path: run directory if storage is not shared, else None."""
 
     start: str
     post: Any
@@ -370,7 +395,10 @@ class _Sender:
     heavy: float = 0.0
 
     def talk(self, *, everything: bool = False) -> int | None:
-        """Returns the signal that is asked for, if any. Raises RayError when the scheduler is gone."""
+        """Sends what is due; returns the requested signal, if any.
+
+        Raises RayError when the scheduler has ended.
+        """
         parcel = Parcel(start=self.start)
         now = time.monotonic()
         if self.path is not None and (everything or now - self.light >= LIGHT_SECONDS):
@@ -389,11 +417,14 @@ class _Sender:
 
 
 def _got(reference: Any) -> Any:
-    """What a task waits for; one that waits in `ray.get` lends its processors, and a run too many starts."""
+    """The value of a reference.
+
+    `ray.get` in a task would release its processors, and too many runs would start.
+    """
     return reference.future().result()
 
 
-# --- what is sent -------------------------------------------------------------------------------
+# --- transfer of files -------------------------------------------------------------------------------
 
 
 def _is_heavy(name: str) -> bool:
@@ -401,10 +432,10 @@ def _is_heavy(name: str) -> bool:
 
 
 def _files(path: Path) -> dict[str, tuple[int, int]]:
-    """The files of a run directory that are worth sending, with what tells that they changed.
+    """The files of a run directory to send, with size and time to detect changes.
 
-    Left out: locks, what is being written, and checkpoints/previous.pt, which only guards against a damaged
-    last.pt, and a copy is whole or absent.
+    Excluded: locks, partial files, and checkpoints/previous.pt, which only guards against a damaged last.pt;
+    a copy is complete or absent.
     """
     found = {}
     for file in sorted(path.rglob("*")):
@@ -419,10 +450,10 @@ def _files(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def _pack(path: Path, known: Mapping[str, tuple[int, int]], *, heavy: bool) -> bytes:
-    """A tar of the files that are not as `known` says.
+    """A tar of the files that differ from `known`.
 
-    A run writes an event before the checkpoint that counts on it, so events are read after checkpoints;
-    and "done" after everything else, so status.json is read first.
+    A run writes an event before the checkpoint that refers to it, so events are read after checkpoints; and
+    "done" after everything else, so status.json is read first.
     """
     buffer = io.BytesIO()
     names = [name for name, mark in _files(path).items() if known.get(name) != mark]
@@ -439,7 +470,7 @@ def _pack(path: Path, known: Mapping[str, tuple[int, int]], *, heavy: bool) -> b
 
 
 def _unpack(files: bytes, path: Path) -> None:
-    """Writes the files of `_pack`, in an order that leaves a run that can be taken up at any moment."""
+    """Writes the files of `_pack`, in an order that leaves a resumable run at any time."""
     with tarfile.open(fileobj=io.BytesIO(files)) as tar:
         found = {}
         for entry in tar:
@@ -453,7 +484,7 @@ def _unpack(files: bytes, path: Path) -> None:
 
 
 def _take_in(parcel: Parcel, out: Path, name: str) -> None:
-    """What came home is put where it would be had the run been executed here."""
+    """Stores received files where a local run would have written them."""
     if parcel.log:
         with (out / "logs" / f"{name}.log").open("ab") as file:
             file.write(parcel.log)
@@ -462,5 +493,5 @@ def _take_in(parcel: Parcel, out: Path, name: str) -> None:
     _unpack(parcel.files, out / name)
     for left in (out / name).rglob("*"):
         kept = left.name == ".lock" or left.relative_to(out / name).as_posix() in parcel.there
-        if not kept and left.is_file():  # also what a process that was killed here had begun to write
+        if not kept and left.is_file():  # also partial files of a process killed here
             left.unlink()

@@ -1,9 +1,9 @@
-"""A study's runs on a Slurm cluster, through submitit.
+"""Runs of a study on a Slurm cluster, through submitit.
 
-What is to be run becomes one array; each element executes the same `mixscope train` as any run, with the
-study's folder on storage that all nodes share. A run that is preempted or out of time saves itself and is
-put into the queue again under its number. Jobs live on without the scheduler; the next one finds their
-numbers in scheduler.jsonl and adopts them.
+The runs to start form one job array; each element executes the same `mixscope train` as any run, with the
+study's folder on shared storage. A run that is preempted or out of time saves itself and is requeued under
+its job id. Jobs continue without the scheduler; the next one finds their ids in scheduler.jsonl and adopts
+them.
 """
 
 import os
@@ -30,11 +30,11 @@ from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing, journal
 from mixscope.study.matrix import PlannedRun
 
-MINUTES = 120  # a job's time when the user names none; a run that needs more goes on in its next turn
-TURNS = 1000  # how often a job may run out of time: each turn brings its run further
-ASK_SECONDS = 60.0  # how often Slurm itself is asked about a job that has left no result
-CANCELLED_SECONDS = 5.0  # and about one that was cancelled
-HELD_SECONDS = 120.0  # how long a start waits for an earlier process of the run to let go of it
+MINUTES = 120  # default time limit of a job; a longer run continues in its next turn
+TURNS = 1000  # number of times a job may run out of time: each turn makes progress
+ASK_SECONDS = 60.0  # interval of queries to Slurm about jobs without a result
+CANCELLED_SECONDS = 5.0  # interval for cancelled jobs
+HELD_SECONDS = 120.0  # time a start waits for an earlier process to release the run
 
 
 def run(
@@ -51,15 +51,25 @@ def run(
 ) -> list[Standing]:
     """As `scheduler.run`, on Slurm.
 
-    options: `slots` bounds how many jobs of an array run at once, `threads` is how many processors each
-    takes. gpus: how many GPUs each takes. parameters: of sbatch, as submitit names them without its prefix
-    (partition, time in minutes, mem, account, ...). cluster: another executor of submitit, for tests.
+    Args:
+        runs: The runs, in order.
+        out: Folder of the study, on shared storage.
+        root: Folder of prepared data sets.
+        options: `slots` bounds the number of parallel jobs of an array, `threads` is the number of processors
+            of each.
+        notice: Called at every change.
+        extra: Further arguments of every `mixscope train`.
+        gpus: GPUs per run.
+        parameters: sbatch parameters under submitit's names without prefix (partition, time in minutes, mem,
+            account, ...).
+        cluster: Executor of submitit; others than "slurm" for tests.
 
-    Raises ConfigError also when submitit or Slurm is missing, and for parameters that submitit does not know.
+    Raises:
+        ConfigError: Also if submitit or Slurm is missing, or a parameter is unknown to submitit.
     """
     out = out.absolute()
     queue = _Queue(out, root.absolute(), options, extra, _executor(out, options, gpus, parameters, cluster))
-    everything = replace(options, slots=len(runs))  # the queue is Slurm's
+    everything = replace(options, slots=len(runs))  # Slurm does the queueing
     return scheduler.run(runs, out=out, root=root, options=everything, notice=notice, place=queue)
 
 
@@ -96,21 +106,21 @@ def _executor(
 
 
 class _Queue:
-    """Slurm as a `Place`."""
+    """Slurm as a `Backend`."""
 
     def __init__(self, out: Path, root: Path, options: Options, extra: Sequence[str], executor: Any) -> None:
         self.out, self.root, self.options, self.extra, self.executor = out, root, options, extra, executor
         self.asked = time.monotonic()
 
     def ask(self, every: float = ASK_SECONDS) -> bool:
-        """Whether it is time to ask Slurm itself; one question is about all jobs."""
+        """Whether it is time to query Slurm; one query covers all jobs."""
         due = time.monotonic() - self.asked > every
         if due:
             self.asked = time.monotonic()
         return due
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
-        """The jobs of an earlier scheduler that have not ended."""
+        """Jobs of an earlier scheduler that have not ended."""
         numbers = _numbers(self.out)
         adopted: list[tuple[PlannedRun, Work]] = []
         for standing in found:
@@ -118,13 +128,13 @@ class _Queue:
             if number is None or standing.state == "done":
                 continue
             job = _Job(_known_job(self.executor, number), self.out / standing.run.directory, self.ask)
-            # Slurm forgets jobs that ended long ago, and then no word of them would ever come.
+            # Slurm forgets jobs that ended long ago and would never report them.
             if job.code() is None and job.job.get_info(mode="force"):
                 adopted.append((standing.run, job))
         return adopted
 
     def start(self, batch: Sequence[tuple[PlannedRun, int]]) -> list[Work]:
-        """All of them as one array."""
+        """Submits all runs as one array."""
         errands = [
             Errand(
                 line=tuple(backends.command(planned, out=self.out, root=self.root, extra=self.extra)),
@@ -142,7 +152,7 @@ class _Queue:
 
 
 def _numbers(out: Path) -> dict[str, str]:
-    """The number of the last job of every run, as earlier schedulers wrote it down."""
+    """Id of the last job of every run, as recorded by earlier schedulers."""
     return {event["run"]: event["slurm"] for event in journal(out) if "slurm" in event}
 
 
@@ -151,7 +161,7 @@ def _known_job(executor: Any, number: str) -> Any:
 
 
 class _Job:
-    """One start of one run, as a job, whatever number of turns it takes."""
+    """One start of one run as a job, with any number of turns."""
 
     def __init__(self, job: Any, path: Path, ask: Callable[[float], bool]) -> None:
         self.job, self.path, self.ask = job, path, ask
@@ -161,9 +171,11 @@ class _Job:
 
     @property
     def about(self) -> Mapping[str, Any]:
+        """Job id."""
         return {"slurm": self.job.job_id}
 
     def code(self) -> int | None:
+        """Exit code, None while it runs or waits."""
         if not self.job.done(force_check=self.ask(self.every)):
             return None
         state = str(self.job.state).upper()
@@ -180,14 +192,15 @@ class _Job:
             "REQUEUED",
             "RUNNING",
         ):
-            return None  # Slurm itself has put it into the queue again
+            return None  # requeued by Slurm
         return int(value)
 
     def why(self) -> str | None:
+        """Why it ended, if Slurm knows."""
         return self.reason
 
     def age(self) -> float:
-        """Since its latest process began to train; before that Slurm watches over it."""
+        """Seconds since its latest process began to train; before that Slurm is responsible."""
         if not records.is_run(self.path):
             return 0.0
         last = records.read_status(self.path)["starts"][-1]["time"]
@@ -195,11 +208,12 @@ class _Job:
         return time.time() - began if began >= self.submitted - 1 else 0.0
 
     def send(self, number: int) -> None:
-        """Slurm's way for both: SIGTERM, and SIGKILL a while later; what waits leaves the queue."""
+        """Cancels the job: Slurm sends SIGTERM, and SIGKILL later; waiting jobs leave the queue."""
         self.job.cancel(check=False)
         self.every = CANCELLED_SECONDS
 
     def close(self) -> None:
+        """Nothing to release."""
         pass
 
 
@@ -217,10 +231,11 @@ class Errand:
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __call__(self) -> int:
+        """Executes the command."""
         end = time.monotonic() + HELD_SECONDS
         while records.held(self.path) and time.monotonic() < end:
             time.sleep(1.0)
-        # submitit has set this to do nothing; cancelled jobs shall save themselves.
+        # submitit ignores this signal; cancelled jobs must save themselves.
         before = signal.signal(signal.SIGTERM, self._pass_on)
         try:
             with self.log.open("ab") as file:
@@ -235,14 +250,17 @@ class Errand:
                     env={**os.environ, **backends.threads(self.threads)},
                     start_new_session=True,
                 )
-            while self.process.poll() is None:  # signals are handled in between
+            while self.process.poll() is None:  # signals are handled between iterations
                 time.sleep(0.2)
             return int(self.process.returncode)
         finally:
             signal.signal(signal.SIGTERM, before)
 
     def checkpoint(self) -> Any:
-        """What submitit calls before the job ends for now: the run saves itself, its next turn goes on."""
+        """Called by submitit before the job's time ends.
+
+        The run saves itself and continues in its next turn.
+        """
         import submitit
 
         self._pass_on(signal.SIGTERM, None)
