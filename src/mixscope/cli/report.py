@@ -105,7 +105,8 @@ def _lines(judged: Any, words: "Words") -> Iterator[str]:
             if interval is not None:
                 unit = words("page.unit_pp")
                 parts.append(f"{interval.estimate:+.2f} {unit} [{interval.low:+.2f}, {interval.high:+.2f}]")
-            yield " " * 10 + "  ".join([*parts, "; ".join(remarks(verdict, reading, words))]).rstrip()
+            said = "; ".join(remarks(verdict, reading, words)).replace("−", "-")  # as the numbers before it
+            yield " " * 10 + "  ".join([*parts, said]).rstrip()
 
 
 def _word(verdict: str, words: "Words") -> str:
