@@ -52,7 +52,8 @@ class Statement:
         seeds: Smallest and largest number of runs of its experiments.
         method: `WELCH`, `PAIRED`, `EXAMPLES_ONLY`, or "" without an interval.
         basis: Further properties of the interval: `ON_EXAMPLES` or `ON_SET`.
-        p_holm: p-value after Holm's correction, two-sided or of the claim; None if there is none.
+        p_holm: p-value after Holm's correction, two-sided or of the claim; None without one, and beside a
+            capped verdict.
         verdict: Conclusion in a few words; None without a verdict.
         judged: The interval that the verdict is based on, if it is not `interval`; shown in sentences.
         framed: A message with the parameter `said`, if the verdict does not allow a direction.
@@ -204,7 +205,7 @@ def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles)
         seeds=(reading.seeds, reading.seeds),
         method=EXAMPLES_ONLY if one else PAIRED if reading.paired else WELCH,
         basis=(ON_EXAMPLES if reading.bootstrap is not None else ON_SET,),
-        p_holm=reading.p_holm,
+        p_holm=reading.quotable_p,
         verdict=Finding(f"verdict-{reading.verdict}"),
         judged=None if one else reading.judged,
         framed=_framed(reading, claim),
