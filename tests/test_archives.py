@@ -429,7 +429,7 @@ def test_an_archive_that_is_not_there_is_an_error_of_the_data(tmp_path):
 def test_a_folder_that_is_there_already_is_left_alone(tmp_path):
     archive = pack(tmp_path, "zip", FILES)
     (tmp_path / "out").mkdir()
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(DataError, match="already exists"):
         unpack(archive, tmp_path / "out", **LARGE)
     assert list((tmp_path / "out").iterdir()) == []
 

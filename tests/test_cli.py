@@ -91,7 +91,7 @@ def test_eval_passes_over_what_is_not_done_and_judges_the_rest(tmp_path, digits_
     code, text, err = call(capsys, "eval", *everything, "--root", digits_root, "--json")
     assert code == 0 and {row["run"] for row in json.loads(text)} == {"done"}
     lines = err.splitlines()
-    assert len(lines) == 3 and all(line.startswith("passed over: ") for line in lines)
+    assert len(lines) == 3 and all(line.startswith("skipped: ") for line in lines)
     assert f"{halted}: is interrupted" in err and f"{plain}: is not a run" in err and "table.csv" in err
     code, _, err = call(capsys, "eval", halted, plain, "--root", digits_root)
     assert code == 4 and err.count("\n") == 1 and f"{halted}: is interrupted" in err and "1 more" in err
@@ -181,7 +181,7 @@ def test_a_study_of_ones_own_begins_as_a_copy_and_is_never_overwritten(tmp_path,
     code, text, _ = call(capsys, "study", "plan", "mine.yaml", "--no-probe", "--json")
     assert code == 0 and json.loads(text)["study"] == "mine"
     code, _, err = call(capsys, "study", "new", "mine")
-    assert code == 2 and "is there already" in err
+    assert code == 2 and "already exists" in err
     code, _, err = call(capsys, "study", "new", "mine", "--from", "quikstart")
     assert code == 2 and "nearest: quickstart" in err
     code, _, err = call(capsys, "study", "new", "mine", "--out", tmp_path / "none" / "mine.yaml")

@@ -219,7 +219,7 @@ def test_status_run_and_eval_of_a_study_go_on_past_a_damaged_run(out, digits_roo
     assert "damaged" in said and "remove that file, and the same" in said and "1/2  done" in said, said
     assert cli.main(["study", "eval", str(out), *options]) == 0
     said = capsys.readouterr()
-    assert "passed over: " in said.err and said.out.count("sound") == 1
+    assert "skipped: " in said.err and said.out.count("sound") == 1
 
 
 def test_the_advice_for_a_damaged_status_is_right(out, digits_root, capsys):

@@ -173,6 +173,13 @@ def test_cost_stands_beside_power_where_runs_have_been_made(tmp_path, capsys, di
     assert "cost in hours: 3 seeds 6, 4 seeds 8" in text and "12 experiments have one of their own" in text
 
 
+def test_an_unknown_cost_is_told_with_its_reason(tmp_path, capsys):
+    words = ("study", "plan", "quickstart", "--root", tmp_path / "none", "--power", "--sd", "0.4")
+    code, text, err = call(capsys, *words)
+    assert code == 0, err
+    assert "cost: not known; digits is not prepared" in text and "--no-probe" not in text
+
+
 def test_power_of_results_trained_elsewhere(tmp_path, capsys):
     rows = [
         f"{model},{aug},{seed},{80 + gain + 0.3 * math.sin(7 * seed + gain)}"

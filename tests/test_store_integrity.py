@@ -309,7 +309,7 @@ def test_a_folder_of_the_user_s_own_is_never_replaced(tmp_path, cifar100_binary)
     (root / "cifar100").mkdir()
     (root / "cifar100" / "my-only-copy.tar").write_bytes(b"x")
     with pytest.raises(
-        DataError, match="cifar100: is there already and is no prepared data set; move it away"
+        DataError, match="cifar100: already exists and is not a prepared data set; move it away"
     ):
         prepare("cifar100", root=root, source=cifar100_binary)
     assert (root / "cifar100" / "my-only-copy.tar").read_bytes() == b"x"

@@ -48,7 +48,7 @@ def test_claims_are_written_edited_and_judged(capsys, tmp_path):
     assert "counting other test examples too" in out
     before = file.read_bytes()
     code, _, err = call(capsys, "claims", "new", CASES / "accuracies.csv", "--out", file)
-    assert code == 2 and "is there already" in err and file.read_bytes() == before
+    assert code == 2 and "already exists" in err and file.read_bytes() == before
 
 
 def test_report_and_compare_take_tables(capsys, tmp_path):

@@ -198,7 +198,7 @@ def test_a_summary_that_its_checkpoint_does_not_bear_out_is_refused_by_name(fini
     summary["results"]["test"]["last"]["top1"] -= 0.2
     try:
         records.write_json(path / "summary.json", summary)
-        with pytest.raises(DataError, match=rf"{path.name}: judged again, its checkpoint last .*top1: "):
+        with pytest.raises(DataError, match=rf"{path.name}: evaluated again, its checkpoint last .*top1: "):
             verify.finished([path], root=root, notice=lambda path: None)
     finally:
         (path / "summary.json").write_bytes(content)

@@ -64,6 +64,19 @@ def of_folder(folder, **more):
     return {v.claim: v for v in judge(folders.study(folder), **more)}
 
 
+def test_an_equivalence_is_told_by_the_interval_that_decides_it(tmp_path):
+    text = TWO.replace("expect: above", "expect: equivalent").replace("margin: 1.0", "margin: 2.0")
+    text = text.replace("contrast:", "where: {model: vit}\n    contrast:")
+    made_study.write(tmp_path / "s", text, skill(**{"vit-cutmix": 9.0, "vit-default": 0.1}))
+    results = folders.study(tmp_path / "s")
+    (verdict,) = judge(results)
+    (reading,) = verdict.readings
+    assert verdict.verdict == REFUTED and reading.judged.level == pytest.approx(0.95)
+    narrow = Interval(estimate=9.0, low=3.0, high=15.0, level=0.9)  # outside, while the wide one is not
+    open_ = dataclasses.replace(reading, verdict=INCONCLUSIVE, uncapped=INCONCLUSIVE, judged=narrow)
+    assert verdicts._reason(results.claims[0], open_).code == "why-beyond"
+
+
 # --- the rule --------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
-"""A font for the letters that a picture writes: class names have accents, Hangul, Chinese, anything.
+"""Fonts for text in images: class names may have accents, Hangul, Chinese, or any other script.
 
-Pillow brings a font of plain Latin letters alone. Where that is not enough, the fonts of the machine are
-looked through; where none has all letters, the one that has most is taken, and `note` says what to install.
+Pillow includes a font with basic Latin letters only. If that is not sufficient, the fonts of the machine are
+searched; if none has all letters, the one with most is used, and `note` states what to install.
 """
 
 import functools
@@ -21,7 +21,7 @@ FOLDERS = (
     "/System/Library/Fonts",
     "C:/Windows/Fonts",
 )
-# Beginnings of file names, preferred ones first: with Hangul and Chinese, then with accents and Cyrillic.
+# Prefixes of file names in order of preference: Hangul and Chinese, then accents and Cyrillic.
 KNOWN = (
     *(
         "notosanscjk",
@@ -35,17 +35,17 @@ KNOWN = (
     *("sourcehansans", "wqy", "droidsansfallback", "arialuni", "dejavusans", "notosans-", "liberationsans"),
     *("arial", "freesans", "helvetica"),
 )
-NONE = "\U0010ffff"  # which no font has, so that it is drawn as what is missing is drawn
+NONE = "\U0010ffff"  # not in any font: drawn as the glyph of missing characters
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def font(size: int, texts: Iterable[str] = ()) -> Font:
-    """A font that has every letter of the texts, or as many as one of this machine has.
+    """Returns a font with every letter of the texts, or the one with most of them on this machine.
 
     Args:
-        size: In pixels.
-        texts: What is to be written.
+        size: Size in pixels.
+        texts: Texts to draw.
     """
     texts = list(texts)
     best: Font = ImageFont.load_default(size)
@@ -62,7 +62,7 @@ def font(size: int, texts: Iterable[str] = ()) -> Font:
 
 
 def note(texts: Iterable[str]) -> str | None:
-    """What to say where no font of this machine has all letters of the texts; None where one has."""
+    """A message if no font of this machine has all letters of the texts; None if one has."""
     texts = list(texts)
     lacking = _lacking(font(14, texts), texts)
     if not lacking:
@@ -94,7 +94,7 @@ def _loaded(file: str, size: int) -> ImageFont.FreeTypeFont | None:
 
 
 def _installed() -> list[Path]:
-    """Known fonts of this machine, those that are preferred first."""
+    """Known fonts on this machine, in order of preference."""
     ranked = [
         (rank, "bold" in file.name.lower(), len(file.name), str(file), file)
         for file in _files()
@@ -106,6 +106,6 @@ def _installed() -> list[Path]:
 
 def _files() -> Iterator[Path]:
     for folder in FOLDERS:
-        with suppress(OSError, RuntimeError):  # not ours to look into; no home folder
+        with suppress(OSError, RuntimeError):  # folder not readable, or no home folder
             place = Path(folder).expanduser()
             yield from (file for file in place.rglob("*") if file.suffix.lower() in (".ttf", ".ttc", ".otf"))

@@ -190,9 +190,11 @@ def _cell_document(cell: Cell, figures: Sequence[str], bounds: Bounds) -> dict[s
 
 
 def interval(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, Any]:
-    """A contrast of experiments as {estimate, low, high, conditional}.
+    """A contrast of experiments with its interval.
 
-    conditional: whether the interval holds for these seeds only, since an experiment has only one.
+    Returns:
+        {estimate, low, high, conditional}; conditional: whether the interval holds for these seeds only,
+        since an experiment has only one.
     """
     made = contrasts.estimate(samples, weights)
     reach = made.interval(LEVEL)

@@ -9,7 +9,7 @@ from mixscope.audit.noise import Contrast
 
 _TITLES = {
     CONTRADICTION: "contradictions (cannot be as printed)",
-    SUSPICION: "look at this (possible, but unlikely to be right)",
+    SUSPICION: "suspicions (possible, but unlikely to be right)",
     NOTE: "notes",
 }
 

@@ -230,7 +230,8 @@ def new_claims(results: Results, *, margin: float = 1.0) -> str:
         "# come that they are judged by: edit them now, keep what you expect, delete the rest.",
         "# expect: above, below, equivalent (to zero) or none (estimate only). margin: percentage points",
         "# that matter. A claim is made in every combination of the other factors; `where: {FACTOR: LEVEL}`",
-        "# picks some.",
+        "# picks some. Results that are judged more than once need `looks: [3, 5, 8]` beside `claims:`: the",
+        "# numbers of seeds at which they are judged. Without it, each repetition adds false verdicts.",
         "claims:",
     ]
     for name, contrast in seen.items():

@@ -70,9 +70,13 @@ def plan(looks: Sequence[int], seeds: int) -> tuple[Look, ...]:
     Args:
         looks: Declared numbers of seeds, ascending; empty if a study is judged once.
         seeds: The number of seeds in that case.
+
+    Returns:
+        The looks that have a level. One that is too early to spend any error decides nothing and is left out.
     """
-    numbers = tuple(looks) or (seeds,)
-    found = levels(numbers)
+    every = tuple(looks) or (seeds,)
+    able = {n: level for n, level in zip(every, levels(every), strict=True) if min(level) > 0}
+    numbers, found = tuple(able), tuple(able.values())
     return tuple(
         Look(
             number=i + 1,

@@ -322,14 +322,13 @@ def _least(target: Target, names: Sequence[str], truth: np.ndarray) -> float:
 def decided(
     targets: Sequence[Target], names: Sequence[str], accuracies: np.ndarray, steps: Sequence[Look]
 ) -> np.ndarray:
-    """Whether simulated studies support the first claim, beside all others: bool (steps, studies).
+    """Whether simulated studies support the first claim together with all others, bool (steps, studies).
 
-    The rules are those of verdicts.py. Of the family that shares Holm's correction, claims that are not here
-    count as p = 1. With several looks a claim that was supported stays so, and a stratum that is supported by
-    itself stops there.
+    The rules are those of verdicts.py. Claims of the Holm family that are not among the targets count as p =
+    1. With several looks a supported claim stays supported, and a stratum supported alone stops there.
 
     Args:
-        targets: The claim, and those that it needs.
+        targets: The claim, and its required claims.
         names: Experiments.
         accuracies: Percentage points, float64 (experiments, studies, seeds).
         steps: Looks of one plan, or numbers of seeds each of which is the only look.

@@ -379,7 +379,7 @@ class _Bench:
             tipping_sd=tipping if one else None,
             missing=(),
             look=look if reached and claim.expect != "none" else None,
-            judged={"none": points.interval(), "equivalent": narrow}.get(claim.expect, judged),
+            judged=_decisive(claim.expect, uncapped, points.interval(), narrow, judged),
             paired_points=beside,
             cells=weights,
             by_seed={s: POINTS * float(v) for s, v in zip(common, by_seed, strict=True)},
@@ -520,6 +520,13 @@ def _p(claim: Claim, points: Estimate) -> float | None:
     if claim.expect == "equivalent":
         return points.p_equivalent(claim.margin)
     return points.p_above() if claim.expect == "above" else points.p_below()
+
+
+def _decisive(expect: str, uncapped: str, usual: Interval, narrow: Interval, judged: Interval) -> Interval:
+    """The interval that a verdict rests on: only the support of an equivalence rests on the narrow one."""
+    if expect == "none":
+        return usual
+    return narrow if expect == "equivalent" and uncapped != REFUTED else judged
 
 
 def _capped(uncapped: str, kinds: Sequence[str]) -> str:
@@ -715,8 +722,7 @@ def _reason(claim: Claim, reading: Reading) -> Finding:
     low, high, margin = reading.judged.low, reading.judged.high, claim.margin
     params = {"level": f"{100 * reading.judged.level:.4g}", "margin": f"{margin:g}"}
     if claim.expect == "equivalent":
-        outside = low > margin or high < -margin
-        where = "inside" if reading.verdict == SUPPORTED else "outside" if outside else "beyond"
+        where = {SUPPORTED: "inside", REFUTED: "outside"}.get(reading.verdict, "beyond")
     elif reading.verdict == NEGLIGIBLE:
         where = "inside"
     else:

@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         commands,
         "analyze",
         analyze,
-        "probe the finished runs of a study: why, not only whether",
+        "analyse the finished runs of a study to explain its results",
         "  mixscope analyze runs/local-global --what cues\n"
         "  mixscope analyze runs/local-global --runs 'resnet-*' --limit 300\n"
         "  mixscope analyze runs/local-global --json\n\nanalyses:\n"
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="an analysis; may be given more than once (default: all that suit the runs)",
+        help="an analysis; may be repeated (default: all that apply to the runs)",
     )
     command.add_argument(
         "--runs",

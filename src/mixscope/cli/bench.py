@@ -31,8 +31,8 @@ EXAMPLES = {
 HELP = {
     "loader": "measure the loader against its bare kernel, plain conversion, torch and memory",
     "mixing": "measure what mixing adds to a batch, at 32 and 64 pixels",
-    "train": "measure our training loop against a bare hand-written one",
-    "eval": "measure our evaluation against a bare forward loop",
+    "train": "measure the training loop against a bare hand-written one",
+    "eval": "measure evaluation against a bare forward loop",
     "study": "measure what a study adds to its runs, and how long a run takes to start",
 }
 
@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
     verbs = declare_group(
         commands,
         "bench",
-        "measure mixscope on this machine, as ratios to what the machine could do",
+        "benchmark mixscope on this machine, relative to what the machine could do",
         "  mixscope bench loader --quick\n"
         "  mixscope bench train --arch resnet18\n"
         "  mixscope bench study --slots 4",

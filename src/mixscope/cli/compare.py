@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         commands,
         "compare",
         compare,
-        "say what differs between two studies, or a study and a published table",
+        "show what differs between two studies, or a study and a published table",
         "  mixscope compare runs/quickstart runs/longer\n  mixscope compare runs/resnet-vs-vit published.csv",
     )
     command.add_argument("first", type=Path, metavar="A", help=tables.RESULTS)

@@ -73,7 +73,7 @@ def import_(arguments: argparse.Namespace) -> None:
         raise ConfigError("--out: expected a file to write, for instance --out results.zip")
     as_csv = arguments.out.suffix.lower() == ".csv"
     if as_csv and arguments.out.exists():
-        raise ConfigError(f"{arguments.out}: is there already; delete it or give another --out")
+        raise ConfigError(f"{arguments.out}: already exists; delete it or give another --out")
     if not as_csv:
         bundle.check_place(arguments.out)
     if arguments.source.is_file() and not trackers.kinds(arguments.source):

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         commands,
         "judge",
         judge,
-        "judge claims: intervals, verdicts, what caps them and what it would take",
+        "judge claims: intervals, verdicts, what caps them, and seeds needed",
         "  mixscope judge runs/quickstart\n"
         "  mixscope judge runs/quickstart --checkpoint selected\n"
         "  mixscope judge results.csv --baseline default        # without claims: all gains, exploratory\n"

@@ -34,7 +34,11 @@ def _add_show(commands: Any) -> None:
 
 def _add_doctor(commands: Any) -> None:
     command = declare(
-        commands, "doctor", doctor, "say what this machine has and try the whole chain", "  mixscope doctor"
+        commands,
+        "doctor",
+        doctor,
+        "show versions and hardware, and test the whole chain",
+        "  mixscope doctor",
     )
     root_and_json(command)
 

@@ -117,7 +117,8 @@ def power_of_study(
             "\ncost in hours: " + ", ".join(f"{n} seeds {h:.3g}" for n, h in hours.items() if h is not None)
         )
     elif curves:
-        print("\ncost: not known; leave out --no-probe to have it measured")
+        why = "; ".join(dict.fromkeys(cost.why for cost in costs if cost.why is not None))
+        print(f"\ncost: not known; {why or 'leave out --no-probe to have it measured'}")
     if arguments.figure is not None:
         print(f"figure    {arguments.figure}")
 

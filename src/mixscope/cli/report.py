@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
         "--reference",
         type=Path,
         metavar="FILE",
-        help="published tables (CSV or Markdown), set beside ours by experiment",
+        help="published tables (CSV or Markdown), shown beside the results by experiment",
     )
     command.add_argument("--curves", type=Path, metavar="CSV", help="published curves, drawn behind ours")
     command.add_argument(

@@ -29,7 +29,7 @@ def _add_train(commands: Any) -> None:
         commands,
         "train",
         train,
-        "train one run, or take it up where it was interrupted",
+        "train one run, or resume it where it was interrupted",
         "  mixscope train data.name=digits model.arch=resnet18 model.stem=small train.epochs=5\n"
         "  mixscope train data.name=cifar100 model.arch=resnet50 augment.mix=cutmix seed=1 --out runs/c1\n"
         "  mixscope train --config runs/c1/config.yaml seed=2 --dry-run",
@@ -39,9 +39,7 @@ def _add_train(commands: Any) -> None:
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="the run directory (default: runs/<settings>)"
     )
-    command.add_argument(
-        "--resume", choices=("auto", "never"), default="auto", help="take up a run that is there"
-    )
+    command.add_argument("--resume", choices=("auto", "never"), default="auto", help="resume an existing run")
     declare_track(command)
     command.add_argument("--dry-run", action="store_true", help="check everything up to the first step")
     root_and_json(command)
@@ -52,7 +50,7 @@ def _add_eval(commands: Any) -> None:
         commands,
         "eval",
         evaluate,
-        "evaluate the checkpoints of finished runs again; runs that are not done are passed over",
+        "evaluate the checkpoints of finished runs again; unfinished runs are skipped",
         "  mixscope eval runs/c1\n  mixscope eval runs/* --split val --json",
     )
     command.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR")
@@ -65,7 +63,7 @@ def _add_export(commands: Any) -> None:
         commands,
         "export",
         export,
-        "write the weights of a finished run to a file that other runs can begin from",
+        "write the weights of a finished run to a file that other runs can start from",
         "  mixscope export runs/c1 --out weights/c1.safetensors\n"
         "  mixscope train data.name=cifar100 model.pretrained=weights/c1.safetensors",
     )
@@ -141,7 +139,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     root = data_root(arguments.root)
     rows = evaluate.evaluate(done, split=arguments.split, root=root, damaged=damaged.append)
     for line in [*left, *damaged]:
-        print(f"passed over: {line}", file=sys.stderr)
+        print(f"skipped: {line}", file=sys.stderr)
     print_json(rows) if arguments.json else print(table([_in_percent(row) for row in rows]))
     return 4 if damaged else 0
 
@@ -197,7 +195,7 @@ def _done_runs(given: list[Path]) -> tuple[list[Path], list[str], list[str]]:
             if state == "done":
                 done.append(path)
             else:
-                left.append(f"{path}: is {state}; `mixscope train` takes it up")
+                left.append(f"{path}: is {state}; `mixscope train` resumes it")
     if not done:
         others = [*damaged, *left]
         more = f" (and {len(others) - 1} more that cannot be evaluated)" if len(others) > 1 else ""

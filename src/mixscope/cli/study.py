@@ -44,12 +44,12 @@ def add(commands: Any) -> None:
     _add_export(verbs)
     _add_pack(verbs)
     for name, do, help in (
-        ("plan", study_plan, "show every run of a study and where it stands; writes nothing"),
-        ("run", study_run, "run what is left of a study, several runs at once"),
-        ("retry", study_retry, "try the runs again that failed and were given up, and only those"),
-        ("status", study_status, "show where every run stands, from its records"),
-        ("table", study_table, "show the result table of the runs that are done"),
-        ("eval", study_eval, "judge every finished run again and write the result tables"),
+        ("plan", study_plan, "show every run of a study with status and cost; writes nothing"),
+        ("run", study_run, "run the unfinished runs of a study, several in parallel"),
+        ("retry", study_retry, "restart the runs that failed and were given up, and only those"),
+        ("status", study_status, "show the status of every run, from its records"),
+        ("table", study_table, "show the result table of the finished runs"),
+        ("eval", study_eval, "evaluate every finished run again and write the result tables"),
     ):
         command = declare(
             verbs,
@@ -82,52 +82,52 @@ def add(commands: Any) -> None:
                 type=int,
                 default=1,
                 metavar="N",
-                help="runs at once, for the time it takes (default: 1)",
+                help="parallel runs assumed for the time (default: 1)",
             )
             command.add_argument(
                 "--no-probe",
                 action="store_true",
-                help="estimate from earlier runs alone: train nothing to measure",
+                help="estimate from earlier runs alone, without measuring",
             )
             declare_power(command)
         if name == "status":
-            command.add_argument("--watch", action="store_true", help="stay, and show it anew now and then")
+            command.add_argument("--watch", action="store_true", help="keep running and update the display")
         if name in ("run", "retry"):
             command.add_argument(
                 "--slots",
                 metavar="N",
-                help="runs at once, or auto: as many as help (default: 1; on a cluster all)",
+                help="parallel runs, or auto to choose their number (default: 1; on a cluster all)",
             )
             command.add_argument(
                 "--hang-seconds",
                 type=float,
                 default=900.0,
                 metavar="S",
-                help="kill a run that is silent so long",
+                help="kill a run without a heartbeat for this long",
             )
             command.add_argument(
                 "--no-fork-server",
                 action="store_true",
-                help="start each run as a process that imports everything anew",
+                help="start each run as a new process instead of a fork",
             )
             declare_executor(command)
             declare_track(command)
             command.add_argument(
                 "--dry-run",
                 action="store_true",
-                help="say what the runs take and what they lack, and start none",
+                help="show cost and missing requirements of the runs, and start none",
             )
         if name == "run":
             command.add_argument(
                 "--until-decided",
                 action="store_true",
-                help="run look by look, and start no run that no open claim needs",
+                help="run look by look, skipping runs that no open claim needs",
             )
             command.add_argument(
                 "--packed",
                 type=Path,
                 metavar="BUNDLE",
-                help="leave out runs that a bundle of this study has, made on another machine",
+                help="skip runs that are in a bundle of this study from another machine",
             )
 
 
@@ -217,7 +217,7 @@ def study_new(arguments: argparse.Namespace) -> None:
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
     if file.exists() or file.is_symlink():
-        raise ConfigError(f"{file}: is there already; give another --out, or remove it")
+        raise ConfigError(f"{file}: already exists; give another --out, or remove it")
     try:
         with replacing(file) as opened:
             opened.write(text.encode())
@@ -527,7 +527,7 @@ def _pass_over(found: Any) -> None:
     """Prints which runs are excluded from a table because their records are damaged."""
     for stands in found:
         if stands.state in ("damaged", "conflict"):
-            print(f"passed over: {stands.error}", file=sys.stderr)
+            print(f"skipped: {stands.error}", file=sys.stderr)
 
 
 def study_eval(arguments: argparse.Namespace) -> None:
@@ -543,7 +543,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
     done = [s.path for s in found if s.state == "done"]
     for stands in found:
         if stands.state in ("damaged", "conflict"):
-            print(f"passed over: {stands.error}", file=sys.stderr)
+            print(f"skipped: {stands.error}", file=sys.stderr)
     if not done:
         raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
     seen = 0

@@ -81,7 +81,7 @@ def unpack(
             created.
     """
     if into.exists():
-        raise DataError("is there already; remove it, or unpack into another folder", path=into)
+        raise DataError("already exists; remove it, or unpack into another folder", path=into)
     links: list[str] = []
     try:
         with archive.open("rb") as raw, _appearing(into) as folder:

@@ -60,7 +60,7 @@ def appearing(folder: Path) -> Iterator[Path]:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(
-                "is there already and is no prepared data set; move it away, or give another name"
+                "already exists and is not a prepared data set; move it away, or give another name"
                 " with --as, or another --root",
                 path=folder,
             )

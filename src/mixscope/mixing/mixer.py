@@ -59,9 +59,9 @@ class Plans:
         first_mixed: int64 (batches,), first mixed position; batch_size where there is none. A position that
             is not mixed has an empty box and lam 1.
         partner: int64 (batches, batch_size), positions in the batch.
-        box: int32 (batches, batch_size or 1, 4).
-        blend: float32 (batches, batch_size or 1).
-        lam: float32 (batches, batch_size or 1).
+        box: int32 (batches, batch_size, 4).
+        blend: float32 (batches, batch_size).
+        lam: float32 (batches, batch_size).
         mixed: bool (batches, batch_size or 1).
         which: int64 (batches,), index of the method of each batch.
         place: float64 (batches,), see Plan.
@@ -99,7 +99,7 @@ class Plans:
         if self.first_mixed[batch] >= n:
             return None
         partner = self.partner[batch]
-        if n < batch_size:  # a random permutation restricted to its first n values is a random permutation
+        if n < batch_size:  # a random permutation restricted to the values below n is a random permutation
             partner = partner[partner < n]
         which = int(self.which[batch])
         taken = self.mixer.taken[which]

@@ -171,7 +171,7 @@ def _check_place(out: Path) -> None:
         with page.open("rb") as file:
             if b'<meta name="generator" content="mixscope' not in file.read(4096):
                 raise ConfigError(
-                    f"{page}: is there already and is no report of mixscope; give another --out"
+                    f"{page}: already exists and is not a report of mixscope; give another --out"
                 )
 
 
@@ -316,7 +316,7 @@ def _context(told: Story, words: Words, *, reference: Path | None, curves: Path 
 
 
 def _absent(context: Mapping[str, Any]) -> list[str]:
-    """The sections that have nothing to show, each of which says why in a sentence."""
+    """Sections without content, each of which states the reason in a sentence."""
     told: Story = context["story"]
     empty = {
         "pretraining": told.roles.pretraining is None or not context["pretraining"],

@@ -18,11 +18,11 @@ from mixscope.report import drawing
 
 WIDTH, HEIGHT = 360.0, 232.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 34.0
-BOLD = 1.1  # how much wider bold letters are
-HEAD = BOLD * 12.5 / 11  # how much wider those of a title are than small ones
-LINE = 15.0  # from one line of a title or legend to the next
-NARROW = 24.0  # cells of a heat map that are narrower show whole numbers
-SERIES = 8  # colours and shapes that style.css knows; later series begin again
+BOLD = 1.1  # relative width of bold letters
+HEAD = BOLD * 12.5 / 11  # width of title letters relative to small ones
+LINE = 15.0  # line height of titles and legends
+NARROW = 24.0  # narrower cells of a heat map show integers
+SERIES = 8  # colours and shapes in style.css; further series repeat them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,7 +217,7 @@ def short(text: str, width: float) -> str:
 
 
 def wrapped(text: str, width: float) -> list[str]:
-    """The text in lines that are no wider, broken between words; a longer word has a line of its own, cut.
+    """Breaks text into lines of at most `width`, between words; a longer word is truncated on its own line.
 
     >>> wrapped("top-1 by experiment", 80)
     ['top-1 by', 'experiment']
@@ -242,17 +242,17 @@ def headed(
     keys: Sequence[Key] = (),
     right: str = "",
 ) -> Figure:
-    """A drawing below its title and legend, which take as many lines as they need.
+    """A drawing below its title and legend, which take as many lines as needed.
 
     Args:
-        id: As of figure.
-        title: As of figure.
-        text: As of figure.
-        body: Pieces that leave room for one line of each; they are moved down where there are more.
-        width: Of the drawing.
-        height: Of the drawing with one line of each.
+        id: As in `figure`.
+        title: As in `figure`.
+        text: As in `figure`.
+        body: Elements placed for one line each; moved down if there are more.
+        width: Width of the drawing.
+        height: Height of the drawing with one line each.
         keys: The legend.
-        right: What stands at the right of the title, in small letters.
+        right: Text at the right of the title, in small letters.
     """
     lines = wrapped(title, (width - 12) / HEAD - (wide(right) + 8 if right else 0))
     parts = [label(6, 15 + LINE * i, line, "head") for i, line in enumerate(lines)]
@@ -266,7 +266,7 @@ def headed(
 
 
 def _legend(keys: Sequence[Key], y: float, width: float) -> tuple[list[str], int]:
-    """Every key, in as many rows as they need, and the number of rows."""
+    """Legend entries in as many rows as needed, and the number of rows."""
     x, rows, parts = 8.0, 1 if keys else 0, list[str]()
     for key in keys:
         if x > 8 and x + 20 + wide(key.name) > width:
@@ -524,7 +524,7 @@ def _columns(at: Callable[[float], float], low: float, high: float, top: float, 
 
 
 def _names_width(names: Iterable[str]) -> float:
-    """How far from the left a chart of rows begins, so that their names have room."""
+    """Left margin of a chart with rows, wide enough for their names."""
     return min(160.0, max(92.0, 16.0 + max(map(wide, names), default=0.0)))
 
 

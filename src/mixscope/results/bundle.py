@@ -217,7 +217,11 @@ def _write_zip(out: Path, files: Files) -> None:
 
 
 def check_place(out: Path) -> None:
-    """Raises ConfigError if no bundle can be written: another kind of file, or something else exists."""
+    """Checks that a bundle can be written.
+
+    Raises:
+        ConfigError: If the name has another ending, or something else exists there.
+    """
     _names(out)
 
 
@@ -232,7 +236,7 @@ def _names(out: Path) -> set[str]:
     if not out.exists():
         return set()
     if not is_bundle(out):
-        raise ConfigError(f"{out}: is there already and is no bundle; give another --out")
+        raise ConfigError(f"{out}: already exists and is not a bundle; give another --out")
     try:
         with zipfile.ZipFile(out) as zipped:
             return set(zipped.namelist())
@@ -416,7 +420,11 @@ class _Opened:
         return name in self._sums
 
     def content(self, name: str) -> bytes:
-        """Content of a file. Raises DataError if it is damaged or missing."""
+        """Content of a file.
+
+        Raises:
+            DataError: If it is damaged or missing.
+        """
         if name not in self._sums:
             raise DataError(f"{self.path}: {name} is missing; the bundle is damaged")
         try:

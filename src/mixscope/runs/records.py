@@ -304,7 +304,11 @@ def _writable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Locks a folder of runs exclusively for a scheduler, creating it if necessary. Raises ConfigError."""
+    """Locks a folder of runs exclusively for a scheduler, creating it if necessary.
+
+    Raises:
+        ConfigError: If another scheduler has locked it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = _take(folder)
     try:

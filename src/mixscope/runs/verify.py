@@ -32,7 +32,7 @@ def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None
             wrong = differences(said.get(row["checkpoint"], {}), row)
             if wrong:
                 raise DataError(
-                    f"{path}: judged again, its checkpoint {row['checkpoint']} gives other figures than its"
+                    f"{path}: evaluated again, its checkpoint {row['checkpoint']} gives other values than its"
                     f" summary ({'; '.join(wrong)}), so its records or checkpoints were changed and no table"
                     " is written; remove that folder and run the study, which makes the run again"
                 )

@@ -174,7 +174,10 @@ def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
 class Lines:
     """Progress for logs and pipes: a line per change, and one every few minutes in between.
 
-    probe, root, slots: as in Board; without root there are no lines in between.
+    Args:
+        probe: Source of measured costs.
+        root: Folder of prepared data sets; without it there are no lines in between.
+        slots: Number of parallel runs; 0 counts those running.
     """
 
     def __init__(self, *, probe: Probe | None = None, root: Path | None = None, slots: int = 0) -> None:
@@ -220,7 +223,11 @@ class Silent(Lines):
 class Board(Lines):
     """A live table; events that need attention stay above it.
 
-    slots: number of parallel runs; 0 counts those running.
+    Args:
+        console: The terminal.
+        probe: Source of measured costs.
+        root: Folder of prepared data sets.
+        slots: Number of parallel runs; 0 counts those running.
     """
 
     def __init__(self, console: Console, *, probe: Probe | None, root: Path, slots: int = 0) -> None:

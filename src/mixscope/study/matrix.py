@@ -161,7 +161,7 @@ class Study:
         ]
 
     def _every(self) -> list[PlannedRun]:
-        """All runs in their order, made once: a look at a study asks for them several times."""
+        """All runs in order, cached, since status commands use them several times."""
         if not self._runs:
             compared = ("model", "augmentation")
             runs = []

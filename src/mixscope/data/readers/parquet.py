@@ -184,7 +184,11 @@ class _Rows(Sequence[Encoded]):
         return self._read()
 
     def column(self, name: str) -> list[Any]:
-        """Values of another column. Raises DataError if it is missing."""
+        """Values of another column.
+
+        Raises:
+            DataError: If it is missing.
+        """
         return [
             v
             for t, f in zip(self.tables, self.files, strict=True)

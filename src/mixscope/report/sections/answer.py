@@ -104,7 +104,7 @@ class Best:
 
 
 def best(told: Story) -> dict[str, Best]:
-    """The best experiment of each data set that has one that is done."""
+    """The best experiment of each data set with a finished experiment."""
     found = {}
     for data, cells in by_data(told).items():
         ranked = sorted(
@@ -120,7 +120,7 @@ def best(told: Story) -> dict[str, Best]:
 
 
 def best_cells(told: Story, words: Words) -> list[str]:
-    """The best cell of each data set, how far the next one is behind, and whether that is a tie."""
+    """The best experiment of each data set, its distance to the next, and whether that is a tie."""
     sentences = []
     for data, found in best(told).items():
         cell, mean = found.cell, found.cell.mean("top1") or 0.0

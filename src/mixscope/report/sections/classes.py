@@ -16,7 +16,7 @@ from mixscope.report.words import Words
 NAMED = 5  # classes named at either end of a sorted chart
 RATE = 0.05  # false discovery rate
 MAPPED = 24  # classes without superclasses that still fit into a map
-COLUMNS = 8  # of one map; more are drawn below it
+COLUMNS = 8  # columns per map; further ones are drawn below
 
 
 def certain(one: ArmGains) -> np.ndarray:
@@ -70,7 +70,7 @@ def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]
 
 
 def maps(told: Story, words: Words) -> dict[str, list[Figure]]:
-    """By data set, maps of gains: superclasses, or the classes where they are few, against cells."""
+    """By data set, maps of gains: superclasses, or the classes if they are few, against experiments."""
     found: dict[str, list[Figure]] = {}
     for name, gains in told.class_gains.items():
         data = told.data[name]
@@ -93,7 +93,7 @@ def maps(told: Story, words: Words) -> dict[str, list[Figure]]:
         ]
         title = words("classes.heat" if data.superclasses else "classes.heat_classes")
         parts = -(-len(names) // COLUMNS)
-        each = -(-len(names) // parts)  # maps of about one size
+        each = -(-len(names) // parts)  # maps of about equal size
         for part in range(parts):
             mine = slice(part * each, (part + 1) * each)
             found.setdefault(name, []).append(

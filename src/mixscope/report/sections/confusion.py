@@ -14,9 +14,9 @@ from mixscope.report.naming import class_name, short_cell, word
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 
-SIDE = 600  # pixels, about, of a saved matrix
-NAMED = 20  # classes at most whose names stand at the axes of a matrix
-PAIRS = 15  # of confused classes that a data set's table lists
+SIDE = 600  # approximate side of a saved matrix in pixels
+NAMED = 20  # largest number of classes named at the axes of a matrix
+PAIRS = 15  # confused pairs listed per data set
 
 
 def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ def metrics(told: Story) -> list[str]:
 
 
 def table(told: Story, words: Words) -> list[dict[str, Any]]:
-    """A row a cell, those of a data set together."""
+    """One row per experiment, grouped by data set."""
     best = {one.cell.experiment: bool(one.tied) for one in answer.best(told).values()}
     rows = []
     for cells in by_data(told).values():

@@ -141,8 +141,14 @@ def _trains_into(line: Sequence[str], process: psutil.Process) -> Path | None:
 class Local:
     """This machine: a process for each run, with the threads and the environment of its slot.
 
-    fork: whether runs start as forks of a process that has imported everything, where the system can.
-    decided: the cores that all slots share, and how their threads wait.
+    Args:
+        out: Folder of the study.
+        root: Folder of prepared data sets.
+        threads: Threads per run.
+        environments: Extra environment variables of each slot.
+        extra: Further arguments of every `mixscope train`.
+        fork: Whether runs start as forks of a process with all imports done, if the system can.
+        decided: The cores shared by all slots, and how their threads wait.
     """
 
     def __init__(
@@ -180,7 +186,7 @@ class Local:
         return [self._start(planned, slot) for planned, slot in batch]
 
     def close(self) -> None:
-        """Nothing more is started; what runs goes on."""
+        """Starts nothing more; running runs continue."""
         if self.server is not None:
             self.server.close()
 
@@ -209,7 +215,7 @@ class Local:
         return Forked(server, server.start(words, log=log, environment=share), spawn)
 
     def _serving(self, environment: Mapping[str, str]) -> ForkServer | None:
-        """The fork server; a new one where it was killed, None where it cannot be had."""
+        """The fork server; a new one if it was killed, None if it is not available."""
         if self.server is not None:
             self.server.look()
             if not self.server.ended:

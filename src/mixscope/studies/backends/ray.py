@@ -395,9 +395,13 @@ class _Sender:
     heavy: float = 0.0
 
     def talk(self, *, everything: bool = False) -> int | None:
-        """Sends what is due; returns the requested signal, if any.
+        """Sends what is due.
 
-        Raises RayError when the scheduler has ended.
+        Returns:
+            The requested signal, if any.
+
+        Raises:
+            RayError: If the scheduler has ended.
         """
         parcel = Parcel(start=self.start)
         now = time.monotonic()
