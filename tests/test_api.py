@@ -131,6 +131,18 @@ def test_a_contrast_is_that_of_the_claim_with_the_same_weights(folder):
     assert "vit" in repr(both)
 
 
+def test_a_contrast_is_called_and_said_as_a_gain_and_its_factors_may_be_named_by_role():
+    columns = {"Arch": ["r18"] * 4 + ["vit"] * 4, "Aug": ["none", "none", "mixup", "mixup"] * 2}
+    results = mixscope.load(columns | {"seed": [0, 1] * 4, "top1": [70, 71, 75, 76, 60, 61, 62, 63]})
+    gain = {"augmentation": {"mixup": 1, "none": -1}}
+    found = mixscope.contrast(results, gain, where={"model": "r18"})
+    assert found.sentences()[0].startswith("mixup improved r18 by 5.0 pp") and len(found) == 1
+    both = mixscope.contrast(results, {"model": {"vit": 1, "r18": -1}} | gain)
+    assert both.statements[0].name == "difference of gains of mixup, vit - r18"
+    odd = mixscope.contrast(results, {"Arch": {"vit": 1, "r18": -1}})
+    assert odd.statements[0].name == "+1 vit -1 r18, none"
+
+
 @pytest.mark.parametrize(
     ("weights", "where", "sentence"),
     [

@@ -117,6 +117,17 @@ def test_an_error_below_one_percent_stays_one(sign):
     assert figures(table)["ResNet-18"] == {"top1": pytest.approx(99.6)}
 
 
+def test_a_cell_that_may_be_a_share_carries_no_contrast():
+    table = (
+        "| Model | Aug | {} (%) |\n|-|-|-|\n| R | none | 77 |\n| R | mixup | 0.40 |\n| R | cutmix | 78 |\n"
+    )
+    for heading in ("Top-1", "Top-1 error"):
+        found = audited(table.format(heading))
+        assert alarms(found) == [("percent-typo", "R mixup")]
+        assert ("gain", "r", "cutmix") in contrasts(found)
+        assert ("gain", "r", "mixup") not in contrasts(found), "0.40 % or 40 %: nobody can say"
+
+
 def test_an_html_table_holds_its_contradiction():
     found = audit.file(CASES / "html-table.md")
     (only,) = found.contradictions

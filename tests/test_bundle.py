@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import made_study
+import mixscope
 from mixscope import analysis, cli
 from mixscope.claims import budget, health, verdicts
 from mixscope.errors import ConfigError, DataError
@@ -292,3 +293,12 @@ def test_the_default_bundle_lies_beside_the_folder(folder, tmp_path, capsys):
     shutil.copytree(folder, tmp_path / "s")
     assert cli.main(["study", "pack", str(tmp_path / "s")]) == 0
     assert Path(tmp_path / "s.zip").is_file() and "12 of 12 runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.99])
+def test_a_bundle_that_is_cut_off_anywhere_is_called_that(tmp_path, share):
+    whole = (Path(__file__).parent / "stored" / "quickstart.zip").read_bytes()
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(DataError, match=r"cut off.* copy it again"):
+        mixscope.load(cut)

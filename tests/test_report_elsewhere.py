@@ -94,3 +94,9 @@ def test_a_report_in_place_of_a_file_is_refused_and_the_file_stays(accuracies, t
     with pytest.raises(ConfigError, match=r"notes\.txt: is a file; expected a folder"):
         mixscope.report(accuracies, tmp_path / name)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_no_p_value_is_shown_as_zero(accuracies, tmp_path):
+    text = mixscope.report(accuracies, tmp_path / "r.html").read_text(encoding="utf-8")
+    cells = re.findall(r">([^<>]*) \(([^()<>]*)\)</td><td>", text)
+    assert ("&lt; 0.001", "&lt; 0.001") in cells and "0.0000" not in re.sub("<[^>]*>", " ", text)

@@ -90,8 +90,8 @@ def contrast(
 
     Args:
         results: Results, or their source: a path, a DataFrame, a mapping of columns.
-        weights: `{factor: {level: weight}}`. The weights of a factor sum to 0 and are scaled to a difference
-            of means.
+        weights: `{factor: {level: weight}}`; factors by name or role ("model", "augmentation",
+            "pretraining"). The weights of a factor sum to 0 and are scaled to a difference of means.
         where: `{factor: level}` that restricts the strata; default: all strata.
         checkpoint: "last" or "selected" (by validation accuracy).
 

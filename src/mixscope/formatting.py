@@ -70,3 +70,8 @@ def printable(text: str) -> str:
     'a\\\\x1b[31mb'
     """
     return _CONTROL.sub(lambda sign: repr(sign[0])[1:-1], text)
+
+
+def p_value(p: float | None) -> str:
+    """A p-value with three decimals; "< 0.001" below; "-" if missing."""
+    return "-" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001"

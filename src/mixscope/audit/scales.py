@@ -132,7 +132,7 @@ def _value(figure: Figure, others: list[float], beside: list[float], share: bool
         return None
     if figure.percent == 0 and figure.half < Decimal("0.005") < 1:
         return CONTRADICTION, Finding("audit-share-among-percents", params={"confirmed": False}), mended
-    return SUSPICION, Finding("audit-maybe-share"), mended
+    return SUSPICION, Finding("audit-maybe-share"), None
 
 
 def _with_point(figure: Figure, others: list[float], beside: list[float]) -> Figure | None:

@@ -16,7 +16,7 @@ from mixscope import i18n
 from mixscope.claims import estimates, exploratory, health, recorded, rules, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
-from mixscope.claims.statements import CONTRAST, EXAMPLES_ONLY, ON_EXAMPLES, ON_SET, WELCH, Statement
+from mixscope.claims.statements import EXAMPLES_ONLY, ON_EXAMPLES, ON_SET, WELCH, Statement
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
@@ -197,7 +197,8 @@ def contrast(
     Args:
         results: Results of trained models.
         weights: `{factor: {level: weight}}`, for instance `{"augmentation": {"mixup": 1, "default": -1}}`;
-            the weights of a factor sum to 0, and are scaled so that their absolute values sum to 2.
+            the weights of a factor sum to 0, and are scaled so that their absolute values sum to 2. Factors
+            that are called something else may be named by role: "model", "augmentation" or "pretraining".
         where: Levels to which other factors are restricted.
         checkpoint: "last" or "selected".
 
@@ -208,6 +209,8 @@ def contrast(
         ConfigError: If a factor or level is unknown, or weights do not sum to 0.
         DataError: If no experiment has the levels, or predictions are damaged.
     """
+    weights = {_factor(results, name): levels for name, levels in weights.items()}
+    where = {_factor(results, name): level for name, level in (where or {}).items()}
     for factor, levels in weights.items():
         if factor not in results.factors:
             raise ConfigError(unknown("contrast", "factor", factor, results.factors))
@@ -220,7 +223,7 @@ def contrast(
         if not any(levels.values()):
             raise ConfigError(f"contrast.{factor}: expected weights other than 0")
     weights = {factor: normalised(levels) for factor, levels in weights.items()}
-    for factor, level in (where or {}).items():
+    for factor, level in where.items():
         if factor not in results.factors or factor in weights:
             others = [f for f in results.factors if f not in weights]
             raise ConfigError(unknown("where", "factor outside the contrast", factor, others))
@@ -234,11 +237,13 @@ def contrast(
         by_name = results.weights(gains.cells(weights, stratum, results.factors))
         one = _contrasted(results, by_name, stratum, checkpoint)
         found.append(one)
+        kind, what, place, other = statements.compared(weights, stratum, results.roles, name)
         said.append(
             Statement(
-                kind=CONTRAST,
-                what=name,
-                where=", ".join(stratum.values()),
+                kind=kind,
+                what=what,
+                where=place,
+                other=other,
                 estimate=float("nan") if one.estimate is None else one.estimate,
                 interval=one.interval,
                 seeds=one.seeds,
@@ -251,6 +256,13 @@ def contrast(
             )
         )
     return Judgement(f"{results.name}: {name}", found, said)
+
+
+def _factor(results: Results, name: str) -> str:
+    """The factor of a name; "model", "augmentation" and "pretraining" also name the factor of this role."""
+    if name in results.factors or name not in ("model", "augmentation", "pretraining"):
+        return name
+    return getattr(results.roles, name) or name
 
 
 def _contrasted(

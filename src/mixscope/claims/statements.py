@@ -18,6 +18,7 @@ from mixscope.claims.rules import INCONCLUSIVE, NEGLIGIBLE, POST_HOC, REFUTED, S
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
+from mixscope.formatting import p_value
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
@@ -156,8 +157,7 @@ class Statement:
     def cells(self, lang: str = "en") -> tuple[str, ...]:
         """A row of a table, under `HEADINGS`."""
         few, many = self.seeds
-        told = self.p if self.p_holm is None else self.p_holm
-        p = "-" if told is None else f"{told:.3f}" if told >= 0.001 else "< 0.001"
+        p = p_value(self.p if self.p_holm is None else self.p_holm)
         seeds = str(few) if few == many else f"{few}-{many}"
         verdict = "" if self.verdict is None else _plain(i18n.render(self.verdict, lang))
         name, ends = self.called(lang), self.ends(lang) or "-"
@@ -194,7 +194,7 @@ def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Ro
 
 def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles) -> Statement:
     one = reading.seeds == 1
-    kind, what, where, other = _compared(claim, reading, design)
+    kind, what, where, other = compared(claim.contrast, reading.stratum, design, claim.id)
     return Statement(
         kind=kind,
         what=what,
@@ -230,10 +230,12 @@ def _framed(reading: Reading, claim: Claim) -> Finding | None:
     return None
 
 
-def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, str, str]:
-    """Kind, what, where and other of a claim in a stratum; by its name if it has no other form."""
-    pairs = {f: _pair(weights) for f, weights in claim.contrast.items()}
-    stratum = ", ".join(reading.stratum.values())
+def compared(
+    contrast: Mapping[str, Mapping[str, float]], levels: Mapping[str, str], design: Roles, name: str
+) -> tuple[str, str, str, str]:
+    """Kind, what, where and other of a contrast in a stratum; by a name if it has no other form."""
+    pairs = {f: _pair(weights) for f, weights in contrast.items()}
+    stratum = ", ".join(levels.values())
     augmentation, model = pairs.get(design.augmentation or ""), pairs.get(design.model or "")
     if len(pairs) == 1 and augmentation:
         if augmentation[1] == design.baseline:
@@ -242,7 +244,7 @@ def _compared(claim: Claim, reading: Reading, design: Roles) -> tuple[str, str, 
     if len(pairs) == 2 and augmentation and model and augmentation[1] == design.baseline:
         in_stratum = f" ({stratum})" if stratum else ""
         return OF_GAINS, augmentation[0], model[0] + in_stratum, model[1] + in_stratum
-    return CONTRAST, claim.id, stratum, ""
+    return CONTRAST, name, stratum, ""
 
 
 def _pair(weights: Mapping[str, float]) -> tuple[str, str] | None:

@@ -25,7 +25,7 @@ from mixscope.claims import recorded, verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
-from mixscope.formatting import number, signed
+from mixscope.formatting import number, p_value, signed
 from mixscope.report import drawing, grouping, literature, story, tables
 from mixscope.report.figures import Figures
 from mixscope.report.naming import seeds_range
@@ -193,7 +193,7 @@ def _environment(words: Words) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(t=words, number=number, signed=signed, plain=_plain, cite=_cite)
+    found.globals.update(t=words, number=number, p_value=p_value, signed=signed, plain=_plain, cite=_cite)
     found.globals.update(value=_value, values=_values, said=lambda finding: _said(finding, words.language))
     return found
 

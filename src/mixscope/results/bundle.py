@@ -253,11 +253,13 @@ def is_bundle(path: Path) -> bool:
         return (path / _INDEX).is_file()
     try:
         with zipfile.ZipFile(path) as zipped:
-            return _INDEX in zipped.namelist()
+            if _INDEX in zipped.namelist():
+                return True
     except zipfile.BadZipFile:
-        return _is_cut_off(path)
+        pass
     except OSError:
         return False
+    return _is_cut_off(path)  # which may open all the same: an array inside it is a zip file, too
 
 
 def _is_cut_off(path: Path) -> bool:
@@ -397,7 +399,9 @@ class _Opened:
                 f"{path}: is a bundle that is damaged or cut off ({problem}); copy it again, or pack it again"
             ) from problem
         except (OSError, KeyError, ValueError) as problem:
-            raise DataError(f"{path}: has no readable {_SUMS}; the bundle is damaged") from problem
+            raise DataError(
+                f"{path}: has no readable {_SUMS}; the bundle is damaged or cut off, copy it again"
+            ) from problem
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
