@@ -63,10 +63,13 @@ WORDS = {
         "gain": "gain of {0} for {1}",
         "missing": "no finished run yet",
         "all done": "All {0} planned runs are done.",
-        "not done": "{0} of {1} planned runs are done; seeds with all 24 experiments: {2}. Not done: {3}.",
+        "not done": "{0} of {1} planned runs are done, all 24 experiments at {2}. Not done: {3}.",
+        "seed": "seed {0}",
+        "few seeds": "With fewer than two seeds an interval counts test examples only, with fewer than three"
+        " there is no verdict: this is an interim state.",
         "reason pending": "{0} not begun, for want of computing time",
         "reason other": "{0} {1}",
-        "none": "none",
+        "none": "no seed yet",
     },
     "ko": {
         "scratch": "처음부터",
@@ -94,10 +97,13 @@ WORDS = {
         "gain": "{1}의 {0} 이득",
         "missing": "끝난 실행 없음",
         "all done": "계획한 실행 {0}개가 모두 끝났다.",
-        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 모두 끝난 시드: {2}. 남은 실행: {3}.",
+        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 24개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
         "reason pending": "계산 시간이 모자라 시작하지 않은 실행 {0}개",
         "reason other": "{1} 상태인 실행 {0}개",
         "none": "없음",
+        "seed": "시드 {0}",
+        "few seeds": "시드가 둘보다 적으면 구간은 테스트 이미지의 변동만 반영하고,"
+        " 셋보다 적으면 판정하지 않는다. 중간 결과다.",
     },
 }
 
@@ -140,12 +146,10 @@ class Page:
             )
             for state in sorted(set(left))
         ]
-        whole = ", ".join(str(seed) for seed in complete(results)) or self.words["none"]
-        return self.words["not done"].format(len(results.done), len(results.runs), whole, "; ".join(reasons))
-
-    def n_seeds(self) -> str:
-        """The number of complete seeds."""
-        return str(len(complete(bundle(STUDY))))
+        whole = ", ".join(self.words["seed"].format(seed) for seed in complete(results))
+        whole = whole or self.words["none"]
+        told = self.words["not done"].format(len(results.done), len(results.runs), whole, "; ".join(reasons))
+        return told if len(complete(results)) > 2 else f"{told} {self.words['few seeds']}"
 
     def overall(self) -> str:
         """The 24 experiments, a row each."""
