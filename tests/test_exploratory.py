@@ -124,7 +124,7 @@ def test_a_run_without_predictions_reduces_its_experiment_to_accuracies(tmp_path
 
 
 def test_what_cannot_be_compared_is_one_sentence():
-    with pytest.raises(DataError, match="--baseline LEVEL"):
+    with pytest.raises(DataError, match=r"--baseline LEVEL, in Python load\(\.\.\., baseline=LEVEL\)"):
         exploratory.explore(runs_table.read(CASES / "html-table.md"))
     found = explored(runs_table.read(CASES / "html-table.md", Reading(baseline="MixUp")))
     assert found["gain", "CutMix", "ResNet50"].estimate == pytest.approx(1.3)

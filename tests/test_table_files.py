@@ -144,7 +144,13 @@ def test_an_html_table_that_never_ends_is_read_and_no_crash():
     [
         ("none.csv", None, "cannot be read"),
         ("one.csv", b"a,b\n", "holds no table"),
-        ("t.xlsx", b"PK\x03\x04...", "save the sheet as CSV"),
+        ("t.xlsx", b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "save the sheet as CSV"),
+        (
+            "t.ods",
+            b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/vnd.oasis.opendocument",
+            "save the sheet",
+        ),
+        ("t.zip", b"PK\x03\x04garbage", "is a zip file that is no bundle; unpack it"),
         ("t.xls", b"\xd0\xcf\x11\xe0...", "save the sheet as CSV"),
         ("t.csv", b"\x00\x01\x02\x03a,b", "save it as UTF-8"),
         ("endless.csv", b'model,top1\n"' + b"x" * 200_000, "is no CSV"),

@@ -136,7 +136,8 @@ def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]
         levels = {f: ", ".join(each) for f, each in results.factors.items()}
         shown = "; ".join(f"{f}: {each}" for f, each in levels.items())
         raise DataError(
-            f"{results.source}: no level is known as the baseline ({shown}); name it by --baseline LEVEL"
+            f"{results.source}: no level is known as the baseline ({shown}); name it: --baseline LEVEL, in"
+            " Python load(..., baseline=LEVEL)"
         )
     found = [
         _explored(results, contrast, checkpoint) for contrast in gains.of_design(design, (GAIN, OF_GAINS))

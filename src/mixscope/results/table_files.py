@@ -30,7 +30,8 @@ LONGEST_NOTE = 300  # characters
 FORMATS = "CSV, TSV, JSON lines, Parquet, Markdown or HTML"
 _DELIMITERS = ",;\t|"
 _COMMON_HANZI = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")  # the first level of GB 2312, by pronunciation
-_OTHER_PROGRAMS = {b"PK\x03\x04": "an Excel or OpenDocument file", b"\xd0\xcf\x11\xe0": "an old Excel file"}
+_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")  # first entry of Excel, of OpenDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,13 @@ def read(path: Path) -> Document:
         data = path.read_bytes()
     except OSError as problem:
         raise DataError(f"{path}: cannot be read ({problem.strerror}); give a {FORMATS} file") from problem
-    for start, program in _OTHER_PROGRAMS.items():
-        if data.startswith(start):
-            raise DataError(f"{path}: is {program}; save the sheet as CSV and give that file")
+    if data.startswith(_OLD_EXCEL) or (data.startswith(_ZIP) and any(name in data for name in _OFFICE)):
+        raise DataError(f"{path}: is an Excel or OpenDocument file; save the sheet as CSV and give that file")
+    if data.startswith(_ZIP):
+        raise DataError(
+            f"{path}: is a zip file that is no bundle; unpack it and give the table in it, or pack the study"
+            " again (`mixscope study pack STUDY_DIR`)"
+        )
     if ending in PARQUET:
         return _parquet(path, data)
     try:
