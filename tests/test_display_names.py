@@ -110,8 +110,9 @@ def test_every_command_that_prints_metrics_prints_percent(tmp_path, digits_root,
     capsys.readouterr()
     assert cli.main(["eval", str(run), *root]) == 0
     head, row = capsys.readouterr().out.splitlines()[:2]
-    share = json.loads((run / "summary.json").read_text())["results"]["test"]["last"]["top1"]
-    assert "Top-1 Acc" in head and "F1-score" in head and f"{100 * share:.2f}%" in row.split()
+    found = json.loads((run / "summary.json").read_text())["results"]["test"]["last"]
+    assert "Top-1 Acc" in head and "F1-score" in head and f"{100 * found['top1']:.2f}%" in row.split()
+    assert "NLL" in head and f"{found['nll']:.3f}" in row.split(), "nats, no percentage"
 
 
 def test_a_terminal_without_the_signs_gets_words(tmp_path):

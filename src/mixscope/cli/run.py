@@ -140,22 +140,24 @@ def evaluate(arguments: argparse.Namespace) -> int:
     rows = evaluate.evaluate(done, split=arguments.split, root=root, damaged=damaged.append)
     for line in [*left, *damaged]:
         print(f"skipped: {line}", file=sys.stderr)
-    print_json(rows) if arguments.json else print(table([_in_percent(row) for row in rows]))
+    print_json(rows) if arguments.json else print(table([_with_units(row) for row in rows]))
     return 4 if damaged else 0
 
 
-def _in_percent(row: dict[str, Any]) -> dict[str, Any]:
+def _with_units(row: dict[str, Any]) -> dict[str, Any]:
     """The row of a checkpoint with the headings and units of a study's table."""
     from mixscope import i18n
-    from mixscope.results.tables import METRICS
+    from mixscope.results import tables
 
-    shown: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in row.items():
-        if key in METRICS:
-            shown[i18n.message(f"table.{key}")] = None if value is None else f"{100 * value:.2f}%"
+        if key not in tables.METRICS:
+            found[key.replace("_", " ")] = value
+        elif key in tables.PERCENT:
+            found[i18n.message(f"table.{key}")] = None if value is None else f"{100 * value:.2f}%"
         else:
-            shown[key.replace("_", " ")] = value
-    return shown
+            found[i18n.message(f"table.{key}")] = tables.shown(key, value, None)
+    return found
 
 
 def export(arguments: argparse.Namespace) -> None:
