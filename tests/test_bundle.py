@@ -284,7 +284,7 @@ def test_pack_judge_report_and_compare_take_a_bundle(folder, tmp_path, capsys):
     assert cli.main(["study", "table", str(out), "--seeds", "1"]) == 2
     assert "is no study" in capsys.readouterr().err
     assert cli.main(["compare", str(folder), str(out)]) == 0
-    assert "within noise" in capsys.readouterr().out
+    assert "4 experiments: 4 alike" in capsys.readouterr().out
     assert cli.main(["judge", str(tmp_path / "none.zip")]) == 4
     assert "no such file" in capsys.readouterr().err
 
