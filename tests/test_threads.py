@@ -159,3 +159,20 @@ def test_a_run_says_and_records_its_threads_and_goes_on_with_them(tmp_path):
     assert again.returncode == 0 and again.stdout.startswith("threads   as this run began"), again.stderr
     assert "bits may differ" not in again.stdout
     assert [start["threads"] for start in records.read_status(out)["starts"]] == [count, count]
+
+
+def test_a_process_in_which_torch_may_have_computed_times_nothing_in_forks(tmp_path, digits_root):
+    """As a notebook: a fork would wait for ever for the threads of a pool that it has not."""
+    code = f"""
+import torch
+from mixscope import cli, threads
+from mixscope.runs import probe
+torch.set_num_threads(2)
+torch.ones(1000, 1000) @ torch.ones(1000, 1000)
+busy = threads.Threads(count=1, why="made up", options=(1, 2))
+threads.decide = lambda **more: busy
+probe.rates = lambda *a, **k: 1 / 0
+words = ["data.name=digits", "data.per_class=2", "train.epochs=1", "model.arch=resnet10t"]
+assert cli.main(["train", *words, "--root", {str(digits_root)!r}, "--out", {str(tmp_path / "r")!r}]) == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

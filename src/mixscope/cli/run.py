@@ -87,13 +87,13 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
 
     settings = config.load(arguments.config, arguments.settings)
     place = arguments.out if arguments.out is not None else Path("runs") / records.name_of(settings)
-    decided = threads.decide(begun=_begun(place))
+    decided, may_time = threads.decide(begun=_begun(place)), _may_time(settings.run.device)
     with decided.settled():  # before torch is imported
         from mixscope.runs import display, execute
 
         root = data_root(arguments.root)
         show = display.silent() if arguments.json else display.terminal()
-        if decided.options and not arguments.dry_run and _may_time(settings.run.device):
+        if decided.options and not arguments.dry_run and may_time:
             import torch
 
             from mixscope.runs import probe
@@ -113,10 +113,13 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
 
 
 def _may_time(device: str) -> bool:
-    """Whether steps can be timed in forks of this process: not where CUDA may be needed."""
+    """Whether steps can be timed in forks: not if CUDA may be needed, or if torch may have computed here.
+
+    A fork has none of the threads of torch's pool, and an operation that waits for them would never return.
+    """
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     on_cpu = device == "cpu" or (device == "auto" and not Path("/dev/nvidiactl").exists())
-    return hasattr(os, "fork") and alone and on_cpu
+    return hasattr(os, "fork") and alone and on_cpu and "torch" not in sys.modules
 
 
 def _begun(place: Path) -> int | None:
