@@ -280,7 +280,7 @@ def test_a_heartbeat_that_is_old_after_a_sleep_of_the_machine_is_given_time_for_
     planned, clock, age, sent = runs()[0], [1.0], [9000.0], []
     monkeypatch.setattr(scheduler.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(
-        scheduler, "standing", lambda run, out: Standing(run, out, "running", beat_age=age[0])
+        scheduler, "standing", lambda run, out, *_: Standing(run, out, "running", beat_age=age[0])
     )
     work = SimpleNamespace(code=lambda: None, age=lambda: 1e6, send=sent.append, about={})
     pool = scheduler._Pool(runs(), tmp_path, Options(hang_seconds=900.0), lambda found, event: None, None)

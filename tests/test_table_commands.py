@@ -57,7 +57,7 @@ def test_report_and_compare_take_tables(capsys, tmp_path):
     assert code == 0 and "this is exploratory" in page and "gain of cutmix, rn18" in out and "79.30" in page
     assert "How the table was read" in page and "study run" not in page
     code, out, _ = call(capsys, "compare", CASES / "seeds.csv", CASES / "seeds-reversed.csv")
-    assert code == 0 and "2 within noise" in out
+    assert code == 0 and "2 alike" in out
 
 
 def test_a_second_table_that_cannot_be_read_says_why(capsys, tmp_path):
