@@ -203,6 +203,7 @@ def test_a_process_that_only_has_the_number_of_an_earlier_run_is_not_adopted(tmp
     me = [sys.executable, "-c", "import time; time.sleep(300)", forked.MODULE]
     like_ours = subprocess.Popen(me)
     try:
+        wait_for(lambda: forked.MODULE in psutil.Process(like_ours.pid).cmdline())
         born = psutil.Process(like_ours.pid).create_time()
         for about, adopted in (({}, True), ({"born": born - 60}, False), ({"host": "elsewhere"}, False)):
             note.write_text(json.dumps({"pid": like_ours.pid, "born": born, "host": "here", **about}))
