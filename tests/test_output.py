@@ -10,7 +10,7 @@ import yaml
 
 import small_study
 from mixscope import cli
-from mixscope.report import plots
+from mixscope.report import shapes
 
 # Without PYTHONUNBUFFERED, as users have it: what is printed is written when the command has ended.
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -85,4 +85,4 @@ def test_control_characters_of_files_reach_neither_terminal_nor_chart(tmp_path, 
     assert cli.main(["judge", str(tmp_path / "r.csv"), "--baseline", "none"]) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\x9b" not in said and r"a\x1b[31mb" in said
-    assert "\x1b" not in plots.label(0, 0, "a\x1b[31mb")
+    assert "\x1b" not in shapes.label(0, 0, "a\x1b[31mb")

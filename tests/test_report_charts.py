@@ -8,9 +8,10 @@ import pytest
 
 import made_study
 from made_study import Made
-from mixscope.report import page, plots
-from mixscope.report.plots import Key, Line
+from mixscope.report import page, plots, shapes
+from mixscope.report.plots import Line
 from mixscope.report.sections import answer
+from mixscope.report.shapes import Key
 from mixscope.report.words import Words
 from mixscope.results import folders
 from mixscope.study import matrix
@@ -47,12 +48,12 @@ def test_a_long_title_is_broken_into_lines_and_never_cut(number):
     heads = re.findall(r'<text[^>]*class="head"[^>]*>([^<]*)</text>', str(figure.svg))
     assert " ".join(map(html.unescape, heads)) == LONG
     width = float(re.search(r'viewBox="0 0 ([\d.]+) ', str(figure.svg))[1])
-    assert max(plots.wide(head) * plots.HEAD for head in heads) <= width - 12
+    assert max(shapes.wide(head) * shapes.HEAD for head in heads) <= width - 12
     tall, short = (
         float(re.search(r'viewBox="0 0 \S+ ([\d.]+)"', str(f.svg))[1])
         for f in (figure, charts("a", [])[number])
     )
-    assert tall == short + plots.LINE * (len(heads) - 1)
+    assert tall == short + shapes.LINE * (len(heads) - 1)
 
 
 def test_a_legend_names_every_series(tmp_path):

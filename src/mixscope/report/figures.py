@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mixscope.report.plots import Figure
+from mixscope.report.shapes import Figure
 
 # Short names of kinds, for the first chart of each kind.
 KINDS = {"forest": "contrast", "accuracy": "results", "calibration": "reliability", "budget": "budget-gain"}

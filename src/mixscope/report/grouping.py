@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from mixscope.report.plots import Key
+from mixscope.report.shapes import Key
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 

@@ -29,7 +29,6 @@ from mixscope.formatting import number, p_value, signed
 from mixscope.report import drawing, grouping, literature, story, tables
 from mixscope.report.figures import Figures
 from mixscope.report.naming import seeds_range
-from mixscope.report.plots import Figure
 from mixscope.report.sections import (
     analyses,
     answer,
@@ -47,6 +46,7 @@ from mixscope.report.sections import (
 from mixscope.report.sections import curves as training
 from mixscope.report.sections import literature as sources
 from mixscope.report.sections import results as results_section
+from mixscope.report.shapes import Figure
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import Results

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from mixscope.claims.planning import Curve
-from mixscope.report import plots
-from mixscope.report.plots import Figure, Line, Ribbon
+from mixscope.report import plots, shapes
+from mixscope.report.plots import Line, Ribbon
+from mixscope.report.shapes import Figure
 
 WIDTH, HEIGHT = 340.0, 210.0  # size of a panel
 
@@ -33,8 +34,8 @@ def _panel(one: Curve) -> list[str]:
     given += [f"{one.strata} strata"] if one.strata > 1 else []
     given += [f"with {', '.join(one.needs)}"] if one.needs else []
     return [
-        plots.label(6, 15, plots.short(one.claim, WIDTH / plots.BOLD - 12), "group"),
-        plots.label(6, 30, plots.short(", ".join(given), WIDTH - 12), "small"),
+        shapes.label(6, 15, shapes.short(one.claim, WIDTH / shapes.BOLD - 12), "group"),
+        shapes.label(6, 30, shapes.short(", ".join(given), WIDTH - 12), "small"),
         *plots.plane(
             curves=[
                 Line(

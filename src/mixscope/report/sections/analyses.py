@@ -18,7 +18,8 @@ from mixscope.errors import DataError
 from mixscope.formatting import number, signed
 from mixscope.report import plots
 from mixscope.report.naming import word
-from mixscope.report.plots import Bar, Figure, Key, Line, Ribbon
+from mixscope.report.plots import Bar, Line, Ribbon
+from mixscope.report.shapes import Figure, Key
 from mixscope.report.words import Words
 from mixscope.results import Results
 

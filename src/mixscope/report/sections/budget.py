@@ -7,7 +7,8 @@ from mixscope.formatting import signed
 from mixscope.report import plots
 from mixscope.report.grouping import series_of, some
 from mixscope.report.naming import spoken, word
-from mixscope.report.plots import Figure, Key, Line, Ribbon
+from mixscope.report.plots import Line, Ribbon
+from mixscope.report.shapes import Figure, Key
 from mixscope.report.story import Story
 from mixscope.report.words import Words
 

@@ -8,7 +8,8 @@ from mixscope.formatting import number
 from mixscope.report import plots
 from mixscope.report.grouping import arm_keys, mates, series_of
 from mixscope.report.naming import spoken, word
-from mixscope.report.plots import Figure, Line
+from mixscope.report.plots import Line
+from mixscope.report.shapes import Figure
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 

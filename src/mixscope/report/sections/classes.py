@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from mixscope.formatting import signed
-from mixscope.report import plots, story
+from mixscope.report import plots, shapes, story
 from mixscope.report.grouping import series_of, shorter
 from mixscope.report.naming import class_name, readable, spoken, word
-from mixscope.report.plots import Figure
+from mixscope.report.shapes import Figure
 from mixscope.report.story import ArmGains, Story
 from mixscope.report.words import Words
 
@@ -33,7 +33,7 @@ def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]
     found: dict[str, list[tuple[Figure, ArmGains]]] = {}
     for name, gains in told.class_gains.items():
         data = told.data[name]
-        limits = plots.span((v for one in gains for v in one.gains.gain), around=0.0)
+        limits = shapes.span((v for one in gains for v in one.gains.gain), around=0.0)
         for one in gains:
             known = np.flatnonzero(np.isfinite(one.gains.gain))
             order = known[np.argsort(-one.gains.gain[known], kind="stable")]

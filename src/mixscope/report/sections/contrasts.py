@@ -7,7 +7,8 @@ from mixscope.formatting import signed
 from mixscope.report import plots
 from mixscope.report.grouping import some
 from mixscope.report.naming import spoken, stratum_name, word
-from mixscope.report.plots import Bar, Figure
+from mixscope.report.plots import Bar
+from mixscope.report.shapes import Figure
 from mixscope.report.story import Story
 from mixscope.report.words import Words
 from mixscope.study.gains import GAIN, OF_GAINS

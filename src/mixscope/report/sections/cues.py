@@ -13,7 +13,8 @@ from typing import Any
 from mixscope.errors import DataError
 from mixscope.formatting import number, signed
 from mixscope.report import plots
-from mixscope.report.plots import Bar, Figure
+from mixscope.report.plots import Bar
+from mixscope.report.shapes import Figure
 from mixscope.report.words import Words
 from mixscope.results import Results
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mixscope.claims import health
 from mixscope.formatting import number
-from mixscope.report import plots
+from mixscope.report import shapes
 from mixscope.report.story import Story
 from mixscope.report.words import Words
 from mixscope.results import Provenance, Run
@@ -43,7 +43,7 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
             hours=number(sum(seconds) / 3600),
             runs=len(seconds),
             median=duration(statistics.median(seconds), words),
-            speed=plots.shown(statistics.median(speeds), 0),
+            speed=shapes.shown(statistics.median(speeds), 0),
         )
         if seconds
         else "",

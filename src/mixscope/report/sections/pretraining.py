@@ -4,7 +4,7 @@ from mixscope.formatting import number, signed
 from mixscope.report import plots
 from mixscope.report.grouping import mates, series_of, shorter, some
 from mixscope.report.naming import spoken, word
-from mixscope.report.plots import Figure
+from mixscope.report.shapes import Figure
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 

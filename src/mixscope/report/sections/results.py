@@ -5,11 +5,12 @@ from typing import Any
 from markupsafe import Markup
 
 from mixscope.formatting import number
-from mixscope.report import plots
+from mixscope.report import plots, shapes
 from mixscope.report.grouping import arms_together, by_data, series_of, shorter, some
 from mixscope.report.naming import spoken, word
-from mixscope.report.plots import Figure, Row
+from mixscope.report.plots import Row
 from mixscope.report.sections import answer
+from mixscope.report.shapes import Figure
 from mixscope.report.story import Cell, Story
 from mixscope.report.words import Words
 from mixscope.results import tables
@@ -57,7 +58,7 @@ def charts(told: Story, words: Words) -> list[Figure]:
                 unit="%",
                 published=words("results.published"),
                 spread=words("results.mean_sd"),
-                limits=plots.span(known),
+                limits=shapes.span(known),
             )
         )
     return found
@@ -74,7 +75,7 @@ def table(told: Story, words: Words) -> list[dict[str, Any]]:
     best = {one.cell.experiment: bool(one.tied) for one in answer.best(told).values()}
     rows = []
     for cells in by_data(told).values():
-        low, high = plots.span(v for c in cells for v in c.by_seed["top1"].values())
+        low, high = shapes.span(v for c in cells for v in c.by_seed["top1"].values())
         for cell in cells:
             seeds = cell.by_seed["top1"]
             mean = cell.mean("top1")
@@ -96,7 +97,7 @@ def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Ma
     """Seeds as marks on a small axis shared by the experiments of a data set."""
     series = series_of(told, cell.levels.get(told.roles.augmentation or ""))
     marks = [
-        plots.dot(
+        shapes.dot(
             4 + 88 * (value - low) / (high - low),
             10,
             series,
@@ -104,7 +105,7 @@ def _strip(cell: Cell, told: Story, words: Words, low: float, high: float) -> Ma
         )
         for seed, value in some(cell.by_seed["top1"].items())
     ]
-    line = plots.rule(0, 10, 96, 10, "grid")
+    line = shapes.rule(0, 10, 96, 10, "grid")
     return Markup(
         '<svg class="chart strip" viewBox="0 0 96 20" aria-hidden="true">' + line + "".join(marks) + "</svg>"
     )
