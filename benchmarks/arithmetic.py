@@ -117,7 +117,7 @@ def whole_step(
     module: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, bf16: bool, last: bool, quick: bool
 ) -> Callable[[], None]:
     layout = torch.channels_last if last else torch.contiguous_format
-    module.to(memory_format=layout).train()  # type: ignore[call-overload]
+    module.to(memory_format=layout).train()
     optimiser = optim.make(module, settings.Optim(name="adamw"))
     forward: Any = torch.compile(module, dynamic=False) if quick else module
     precision: Any = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
@@ -232,7 +232,7 @@ class Layer:
     def ours(self) -> Callable[[], object]:
         """Forward and backward of `Convolution`, channels_last."""
         module = nn.Conv2d(self.shape[1], self.outputs, self.window, self.stride, self.padding, bias=False)
-        exchange(module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        exchange(module.to(memory_format=torch.channels_last))
         x = torch.randn(self.shape).contiguous(memory_format=torch.channels_last).requires_grad_()
         back = torch.randn_like(module(x))
         return lambda: torch.autograd.grad(module(x), (x, module.weight), back)

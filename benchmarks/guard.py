@@ -54,7 +54,7 @@ def calls() -> dict[str, Callable[[], None]]:
             staged = np.zeros((n, 3, size, size), np.uint8)
             drawn = own, own, draws.crop, draws.flip, *kernels.KEPT
             given = (images, *drawn, *plan, scale, bias, staged, out)
-            made[f"kernel {mix}, {size} px"] = lambda fill=fill, given=given: fill(*given)  # type: ignore[misc]
+            made[f"kernel {mix}, {size} px"] = lambda fill=fill, given=given: fill(*given)
     return made
 
 

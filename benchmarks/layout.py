@@ -26,7 +26,7 @@ PLANAR, INTERLEAVED = "plain loops, N,3,H,W", "plain loops, N,H,W,3"
 OURS = "the loader's kernel, N,3,H,W"
 
 
-def planar(images, rows, top, left, flip, scale, bias, out):  # type: ignore[no-untyped-def]
+def planar(images, rows, top, left, flip, scale, bias, out):
     """From padded N,3,H,W."""
     size = out.shape[2]
     for i in range(len(rows)):
@@ -41,7 +41,7 @@ def planar(images, rows, top, left, flip, scale, bias, out):  # type: ignore[no-
                         out[i, c, y, x] = images[row, c, y0 + y, x0 + x] * scale[c] + bias[c]
 
 
-def interleaved(images, rows, top, left, flip, scale, bias, out):  # type: ignore[no-untyped-def]
+def interleaved(images, rows, top, left, flip, scale, bias, out):
     """From padded N,H,W,3."""
     size = out.shape[2]
     for i in range(len(rows)):

@@ -277,7 +277,7 @@ def parts(file: Path, rounds: int, batches: int) -> Measured:
     slot, scratch = maker.slot(), maker.scratch()
     fill: Make = bare.kernel(source)
 
-    def timed(call, count: int = batches) -> Row:  # type: ignore[no-untyped-def]
+    def timed(call, count: int = batches) -> Row:
         def row() -> float:
             begin = time.process_time()
             for number in range(count):

@@ -94,7 +94,7 @@ class Paired:
     def __init__(self, loader: Any, twin: nn.Module, given: RunConfig, enough: int) -> None:
         self.stop, self._enough = Stop(), enough
         self._layout = convolution.layout(given.train, CPU)
-        twin.train().to(memory_format=self._layout)  # type: ignore[call-overload]
+        twin.train().to(memory_format=self._layout)
         self._loader, self._twin, self._optimiser = loader, twin, optim.make(twin, given.optim)
         self.batches, self.examples, self.spec = loader.batches, loader.examples, loader.spec
         self.global_size = loader.global_size
@@ -187,7 +187,7 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
     given = config(name, batch, "optim.ema_decay=0.999")
     with setup.ready_for(given, root, CPU) as ready, tempfile.TemporaryDirectory() as folder:
         layout = convolution.layout(given.train, CPU)
-        module, batches = ready.built.module.to(memory_format=layout), ready.loader.batches  # type: ignore[call-overload]
+        module, batches = ready.built.module.to(memory_format=layout), ready.loader.batches
         optimiser, ema = optim.make(module, given.optim), optim.Ema(module, 0.999)
         first = setup.first_batch(ready.loader, CPU)
         clean = setup.first_batch(ready.clean, CPU)

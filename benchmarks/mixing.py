@@ -135,7 +135,7 @@ def loss_calls() -> dict[str, Call]:
         assert torch.allclose(*found, atol=1e-5)
         for name, loss in (("pairs", mixed_cross_entropy), ("soft targets", soft)):
 
-            def call(_, loss=loss, logits=logits, a=a, b=b, lam=lam, smoothing=smoothing):  # type: ignore[no-untyped-def]
+            def call(_, loss=loss, logits=logits, a=a, b=b, lam=lam, smoothing=smoothing):
                 torch.autograd.grad(loss(logits, a, b, lam, smoothing).mean(), logits)
 
             calls[f"loss by {name}, {classes} classes, smoothing {smoothing}"] = call

@@ -513,7 +513,7 @@ def dali(task: Task) -> Stream:
         for chosen in orders(task):
             yield pixels[chosen.numpy()], labels[chosen.numpy()][:, None]
 
-    @pipeline_def(batch_size=BATCH, num_threads=cores(), device_id=None)  # type: ignore[untyped-decorator]
+    @pipeline_def(batch_size=BATCH, num_threads=cores(), device_id=None)
     def made() -> Any:
         found, own = fn.external_source(batches(), num_outputs=2, batch=True)
         places = [float(v) for v in range(-pad, pad + 1)]

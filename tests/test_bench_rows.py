@@ -88,7 +88,7 @@ def test_the_bare_forward_loop_and_our_evaluation_give_the_same_logits(small, tm
             return train.Timed(lambda: iter(few), made.loader.spec, len(few), CPU)
 
         found = evaluation.bare(config, module, passes(), CPU)
-        ids, _, logits = predict(module, passes(), device=CPU, config=config.train)  # type: ignore[arg-type]
+        ids, _, logits = predict(module, passes(), device=CPU, config=config.train)
         order = np.argsort(np.concatenate([b.ids for b in few]), kind="stable")
     np.testing.assert_array_equal(found.numpy()[order], logits)
     assert len(ids) == len(logits)
