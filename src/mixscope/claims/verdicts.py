@@ -7,23 +7,29 @@ after the first run. With one seed a reading is EXPLORATORY. A claim that needs 
 together with them.
 """
 
-import dataclasses
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
-from mixscope import i18n
-from mixscope.claims import contrasts, estimates, gates, health, looks, power, recorded, rules, samples
+from mixscope.claims import (
+    contrasts,
+    estimates,
+    gates,
+    health,
+    looks,
+    power,
+    recorded,
+    rules,
+    samples,
+    together,
+)
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval
 from mixscope.claims.estimates import Known
 from mixscope.claims.gates import FEWEST_SEEDS, Gate
 from mixscope.claims.looks import Look
+from mixscope.claims.readings import Reading, Verdict
 from mixscope.claims.rules import (
-    ALPHA,
-    DIFFER,
     ESTIMATE,
     EXPLORATORY,
     INCONCLUSIVE,
@@ -32,7 +38,6 @@ from mixscope.claims.rules import (
     PARTLY,
     POST_HOC,
     REFUTED,
-    RULES,
     SCALE_DEPENDENT,
     SETTLED,
     SUPPORTED,
@@ -42,7 +47,7 @@ from mixscope.claims.rules import (
 )
 from mixscope.findings import Finding
 from mixscope.results.results import BEST_ON_TEST, DAMAGED, DONE, FAILED, PENDING, Results, Run
-from mixscope.study.claim import Claim, agree
+from mixscope.study.claim import Claim
 
 __all__ = [
     "ESTIMATE",
@@ -68,150 +73,9 @@ __all__ = [
 
 LOST, ENDED = (FAILED, DAMAGED), (DONE, FAILED, DAMAGED)
 FEW_ERRORS = 5.0  # errors per run below which intervals are too narrow
-NOISY, NOISY_AMONG = (
-    0.8,
-    4,
-)  # fraction of the variance due to one of at least this many experiments that causes a warning
+# A warning is given if this part of the variance is due to one of at least so many experiments.
+NOISY, NOISY_AMONG = 0.8, 4
 OPPOSED = -0.5  # value of `shared` below which the unpaired interval is too narrow
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """One claim in one stratum.
-
-    Attributes:
-        claim: Id of the claim.
-        stratum: Level of every factor outside the contrast.
-        verdict: The verdict.
-        points: 95 % interval in percentage points; None with too few data.
-        logits: 95 % interval of log-odds.
-        narrow: 90 % interval of an equivalence.
-        bootstrap: 95 % bootstrap interval in percentage points.
-        standard_error: Percentage points.
-        seed_share: Fraction of the variance due to seeds.
-        degrees: Degrees of freedom.
-        seeds: Number of seeds of the experiment with fewest.
-        paired: Whether seeds are paired.
-        shared: Fraction of the variance over seeds that pairing by seed would remove; negative if it would
-            add.
-        p: One-sided p-value of the claimed direction or of equivalence; None for estimates and with one seed.
-        p_holm: p-value of the claim over its strata, corrected for looks and by Holm.
-        gates: Sentences on what caps the verdict.
-        seeds_needed: Number of seeds for 80 % power at the observed variance; None with one seed, and if more
-            than 1,000.
-        tipping_sd: With one seed, the standard deviation between runs, in percentage points, that would
-            invalidate the result; None if test examples alone make it inconclusive.
-        missing: Experiments without a finished run.
-        seeds_low: As seeds_needed, at the lower end of an 80 % interval of the variance.
-        seeds_high: As seeds_needed, at the upper end.
-        look: The look at which the reading is judged; None for an estimate, and before the first look.
-        judged: The interval that the verdict is based on, with the level of that look.
-        paired_points: Interval for paired seeds, if the other is too narrow (`caveats` explain why).
-        cells: Weight of each experiment.
-        by_seed: The contrast of each seed common to all experiments, in percentage points.
-        gate_kinds: Kind of each gate, see gates.Gate.
-        findings: The gates as data.
-        caveats: Remarks that do not cap the verdict.
-        warnings: Reasons why the interval is too narrow.
-        uncapped: The verdict of the interval alone, before gates, Holm and required claims.
-        chosen_on_test: The same contrast at each run's best test epoch; only under protocol "published".
-        bound: If examples are not paired, the interval that includes other test examples.
-    """
-
-    claim: str
-    stratum: Mapping[str, str]
-    verdict: str
-    points: Interval | None
-    logits: Interval | None
-    narrow: Interval | None
-    bootstrap: Interval | None
-    standard_error: float | None
-    seed_share: float | None
-    degrees: float | None
-    seeds: int
-    paired: bool
-    shared: float | None
-    p: float | None
-    p_holm: float | None
-    gates: tuple[str, ...]
-    seeds_needed: int | None
-    tipping_sd: float | None
-    missing: tuple[str, ...]
-    seeds_low: int | None = None
-    seeds_high: int | None = None
-    look: Look | None = None
-    judged: Interval | None = None
-    paired_points: Interval | None = None
-    cells: Mapping[str, float] = field(default_factory=dict)
-    by_seed: Mapping[int, float] = field(default_factory=dict)
-    gate_kinds: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    caveats: tuple[Finding, ...] = ()
-    warnings: tuple[Finding, ...] = ()
-    uncapped: str | None = None
-    chosen_on_test: Interval | None = None
-    bound: Interval | None = None
-
-    @property
-    def quotable_p(self) -> float | None:
-        """The corrected p-value if it may be quoted: None beside a verdict capped by a gate.
-
-        Holm's correction is not such a gate, since p includes it.
-        """
-        return self.p_holm if set(self.gate_kinds) <= {"holm"} else None
-
-    @property
-    def seeds_would_settle(self) -> tuple[int, int | None] | None:
-        """Range of seeds that would settle an inconclusive reading.
-
-        None if more seeds would not; the upper end is None if even 1,000 might not suffice.
-        """
-        lacks_seeds = self.verdict == INCONCLUSIVE and set(self.gate_kinds) <= {"seeds", "holm", "unfinished"}
-        if not lacks_seeds or self.seeds_low is None:
-            return None
-        there = self.seeds_high is not None and self.seeds_high <= self.seeds
-        return None if there else (self.seeds_low, self.seeds_high)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """A claim over all its strata.
-
-    Attributes:
-        claim: Id of the claim.
-        text: `{language: sentence}`.
-        expect: Expected direction.
-        margin: Percentage points.
-        secondary: Whether the claim is secondary.
-        verdict: The verdict.
-        why: Its reason.
-        readings: One per stratum.
-        p_holm: p-value of the whole claim after Holm's correction; None if it is not part of the family.
-        heterogeneity: p-value of no difference between strata; only if it is small may a text state that
-            strata differ.
-        rules: Version of the verdict rules.
-    """
-
-    claim: str
-    text: Mapping[str, str]
-    expect: str
-    margin: float
-    secondary: bool
-    verdict: str
-    why: Finding
-    readings: tuple[Reading, ...]
-    p_holm: float | None = None
-    heterogeneity: float | None = None
-    rules: int = RULES
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; why in English."""
-        return dataclasses.asdict(self) | {"why": i18n.render(self.why)}
-
-    @property
-    def settled(self) -> bool:
-        """Whether it needs no more seeds."""
-        return self.verdict in SETTLED or self.verdict == ESTIMATE
 
 
 def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
@@ -227,18 +91,18 @@ def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
     bench = _Bench(results, checkpoint)
     claims = results.claims
     alone = {claim.id: [bench.read(claim, stratum) for stratum in bench.strata(claim)] for claim in claims}
-    corrected = _corrected(claims, alone)
+    corrected = together.corrected(claims, alone)
     settled = {
-        claim.id: [_needs(r, claim, claims, corrected) for r in corrected[claim.id]] for claim in claims
+        claim.id: [together.with_needs(r, claim, claims, corrected) for r in corrected[claim.id]]
+        for claim in claims
     }
     edited = recorded.edits(results)
     return [
-        _over_strata(claim, [_post_hoc(r, edited) for r in settled[claim.id]], bench.heterogeneity(claim))
+        together.over_all_strata(
+            claim, [together.post_hoc(r, edited) for r in settled[claim.id]], bench.heterogeneity(claim)
+        )
         for claim in claims
     ]
-
-
-# --- one claim in one stratum ---------------------------------------------------------------------------
 
 
 class _Bench:
@@ -574,162 +438,3 @@ def _too_narrow(
         return None, tuple(found)
     same = [cell.only(common) for cell in cells]
     return estimates.points(same, weights, paired=True).interval(), tuple(found)
-
-
-# --- several claims -------------------------------------------------------------------------------------
-
-
-def _corrected(claims: Sequence[Claim], readings: Mapping[str, list[Reading]]) -> dict[str, list[Reading]]:
-    """Readings after correction: Holm over the family of claims, other claims alone.
-
-    P corrected for looks before.
-    """
-    members = [claim.id for claim in rules.family(claims)]
-    p = {c.id: [_over_looks(c, r) for r in readings[c.id]] for c in claims if c.expect != "none"}
-    whole, alone = rules.corrected({name: p[name] for name in members})
-    found = {}
-    for claim in claims:
-        mine = readings[claim.id]
-        if claim.id in members:
-            found[claim.id] = [
-                _one_corrected(claim, r, whole[claim.id], a, len(members), len(mine))
-                for r, a in zip(mine, alone[claim.id], strict=True)
-            ]
-        elif claim.id in p:
-            own, each = rules.corrected({claim.id: p[claim.id]})
-            found[claim.id] = [
-                _one_corrected(claim, r, own[claim.id], a, 1, len(mine))
-                for r, a in zip(mine, each[claim.id], strict=True)
-            ]
-        else:
-            found[claim.id] = mine
-    return found
-
-
-def _over_looks(claim: Claim, reading: Reading) -> float:
-    """The p-value of a reading as if there were only one look; 1 if there is nothing to test yet."""
-    if reading.p is None or reading.look is None:
-        return 1.0
-    equivalent = claim.expect == "equivalent"
-    level, total = (
-        (reading.look.narrow, looks.EQUIVALENCE) if equivalent else (reading.look.level, looks.ONE_SIDED)
-    )
-    return min(1.0, reading.p * total / level)
-
-
-def _one_corrected(
-    claim: Claim, reading: Reading, whole: float, alone: float, size: int, strata: int
-) -> Reading:
-    """Sets a reading to supported with its whole claim, or alone, or not."""
-    if reading.p is None:
-        return reading
-    reading = dataclasses.replace(reading, p_holm=whole)
-    level = looks.EQUIVALENCE if claim.expect == "equivalent" else ALPHA
-    if reading.uncapped != SUPPORTED or min(whole, alone) <= level:
-        return reading
-    if reading.look is None:
-        return reading  # unfinished, already capped
-    if strata > 1:
-        found = gates.gate("holm", "one-of-strata", strata=strata, p=reading.p, corrected=alone, alpha=level)
-        return _gated(reading, found)
-    return _gated(reading, gates.gate("holm", "holm", tests=size, p=reading.p, p_holm=whole, alpha=level))
-
-
-def _gated(reading: Reading, gate: Gate, verdict: str = INCONCLUSIVE) -> Reading:
-    return dataclasses.replace(
-        reading,
-        verdict=reading.verdict if reading.verdict in (EXPLORATORY, MISSING) else verdict,
-        gates=(*reading.gates, gate.sentence),
-        findings=(*reading.findings, gate.finding),
-        gate_kinds=(*reading.gate_kinds, gate.kind),
-    )
-
-
-def _needs(
-    reading: Reading, claim: Claim, claims: Sequence[Claim], readings: Mapping[str, list[Reading]]
-) -> Reading:
-    """Combines a reading with the claims it needs: refuted with any of them, supported only with all.
-
-    The needed claim's strata that agree with this one in every common factor are used.
-    """
-    for name in rules.all_needs(claim, {c.id: c for c in claims}):
-        for other in readings[name]:
-            if not agree(reading.stratum, other.stratum):
-                continue
-            gate = gates.gate("needs", "needs-claim", claim=name, verdict=Finding(f"verdict-{other.verdict}"))
-            if other.verdict == REFUTED and reading.verdict not in (EXPLORATORY, MISSING, REFUTED):
-                reading = _gated(reading, gate, REFUTED)
-            elif other.verdict != SUPPORTED and reading.verdict == SUPPORTED:
-                reading = _gated(reading, gate)
-    return reading
-
-
-def _post_hoc(reading: Reading, edited: Sequence[Gate]) -> Reading:
-    """A reading of a claim that may have been fitted to results."""
-    if not edited or reading.verdict == MISSING:
-        return reading
-    for gate in edited:
-        reading = _gated(reading, gate)
-    return dataclasses.replace(reading, verdict=POST_HOC)
-
-
-def _over_strata(claim: Claim, readings: Sequence[Reading], heterogeneity: float | None) -> Verdict:
-    return Verdict(
-        claim=claim.id,
-        text=dict(claim.text),
-        expect=claim.expect,
-        margin=claim.margin,
-        secondary=claim.secondary,
-        verdict=over_strata([r.verdict for r in readings]),
-        why=_reason(claim, readings[0]) if len(readings) == 1 else _why(readings, heterogeneity),
-        readings=tuple(readings),
-        p_holm=readings[0].p_holm,
-        heterogeneity=heterogeneity,
-    )
-
-
-def _why(readings: Sequence[Reading], heterogeneity: float | None) -> Finding:
-    """The verdicts of the strata, the decisive ones first and by name."""
-    order = (REFUTED, SUPPORTED, NEGLIGIBLE, SCALE_DEPENDENT, INCONCLUSIVE, POST_HOC, ESTIMATE, EXPLORATORY)
-    parts = []
-    for kind in (*order, MISSING):
-        mine = [r for r in readings if r.verdict == kind]
-        params = {"verdict": Finding(f"verdict-{kind}"), "count": len(mine), "strata": len(readings)}
-        if mine and len(mine) == len(readings):
-            return Finding("why-all-strata", params=params)
-        if mine and kind in SETTLED:
-            where = "; ".join(stratum_text(r.stratum) for r in mine)
-            parts.append(Finding("why-named-strata", params=params | {"where": where}))
-        elif mine:
-            parts.append(Finding("why-some-strata", params=params))
-    if heterogeneity is not None and any(r.verdict == SUPPORTED for r in readings):
-        code = "why-strata-differ" if heterogeneity <= DIFFER else "why-strata-alike"
-        parts.append(Finding(code, params={"p": heterogeneity}))
-    return Finding("why-strata", params={"all_parts": parts})
-
-
-def _reason(claim: Claim, reading: Reading) -> Finding:
-    """Why a claim with a single stratum got its verdict."""
-    if reading.verdict == MISSING or reading.judged is None:
-        missing = Finding("why-missing", params={"experiments": list(reading.missing)})
-        return missing if reading.missing else reading.findings[0]
-    if reading.verdict == EXPLORATORY:
-        return Finding("why-one-seed")
-    if reading.verdict != reading.uncapped:
-        return Finding("why-limited", params={"all_gates": list(reading.findings)})
-    if reading.verdict == ESTIMATE:
-        return Finding("why-no-claim")
-    low, high, margin = reading.judged.low, reading.judged.high, claim.margin
-    params = {"level": f"{100 * reading.judged.level:.4g}", "margin": f"{margin:g}"}
-    if claim.expect == "equivalent":
-        where = {SUPPORTED: "inside", REFUTED: "outside"}.get(reading.verdict, "beyond")
-    elif reading.verdict == NEGLIGIBLE:
-        where = "inside"
-    else:
-        where = "above" if low > 0 else "below" if high < 0 else "crosses"
-    return Finding(f"why-{where}", params=params)
-
-
-def stratum_text(stratum: Mapping[str, str]) -> str:
-    """The levels of a stratum; "all" if there is only one stratum."""
-    return ", ".join(stratum.values()) if stratum else "all"
