@@ -25,7 +25,6 @@ COLAB = "https://colab.research.google.com/github/{repository}/blob/main/example
 
 def commands() -> str:
     """Every command with its options and examples."""
-    os.environ["COLUMNS"] = "100"
     from mixscope.cli import parser
     from mixscope.cli.grammar import EXIT
 

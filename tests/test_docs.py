@@ -77,6 +77,38 @@ def test_commands_of_pages_are_ones_that_there_are(page, command):
     assert cli.parser().parse_args(words).do is not None
 
 
+def named_commands():
+    """(file, command) of every `mixscope ...` in a sentence of a page, of source and of messages."""
+    pages = [HERE / page for page in PAGES if page not in ("CHANGELOG.md", "docs/notes/log.md")]
+    for file in [*pages, *(HERE / "src").rglob("*.py"), *(HERE / "src").rglob("*.ftl")]:
+        text = re.sub(r'"\s*\n\s*f?"', "", file.read_text("utf-8"))  # a message over several lines
+        yield from ((file.name, command) for command in re.findall(r"`mixscope ([a-z][^`\n]*)`", text))
+
+
+def test_commands_named_in_sentences_are_ones_that_there_are():
+    found = sorted(set(named_commands()))
+    assert len(found) > 50
+    unknown = []
+    for file, command in found:
+        parser, words = cli.parser(), command.split()
+        while words and (
+            choices := [a.choices for a in parser._actions if not a.option_strings and a.choices]
+        ):
+            word, *words = words
+            if re.search(r"[|{.]", word):  # several commands, or any
+                break
+            if word not in choices[0]:
+                unknown.append((file, command))
+                break
+            if not isinstance(choices[0], dict):
+                break
+            parser = choices[0][word]
+        options = {option for action in parser._actions for option in action.option_strings}
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        unknown += [(file, command, option) for option in given - options]
+    assert unknown == []
+
+
 @pytest.fixture(scope="module")
 def generated():
     spec = importlib.util.spec_from_file_location("generated", HERE / "docs" / "generated.py")

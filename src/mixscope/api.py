@@ -137,7 +137,7 @@ def train(
         data: Name of a prepared data set; embedded ones (digits, cues) are prepared on demand.
         mix: "none", a mixing method or "switch".
         seed: Seed of initial weights, sampling order and augmentation.
-        epochs: Number of epochs; default: that of the settings (`mixscope show settings`).
+        epochs: Number of epochs; default: that of the setting train.epochs.
         settings: Further settings by their dotted keys, for instance `{"optim.lr": 0.01}`.
         out: Folder of the run; default: runs/NAME-OF-SETTINGS.
         root: Folder of prepared data sets; default: `$MIXSCOPE_DATA`, else a folder in the user's home.

@@ -34,10 +34,8 @@ from mixscope.study.config import RunConfig
 
 SUMMARY_LINES = 10  # of an analysis on a terminal
 SPLITS = ("test", "val", "train")
-QUICKEST, SLOWEST = (
-    0.5,
-    2.5,
-)  # multiples of the estimated time: five analyses took 0.5 to 2.3 of it (docs/notes/log.md)
+# Multiples of the estimated time: five analyses took 0.5 to 2.3 of it (docs/notes/log.md).
+QUICKEST, SLOWEST = 0.5, 2.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,9 +41,8 @@ OTHER_SCENES = 1  # offset to the seed of the set
 TEST = 6000  # smallest number of test images: standard error of an accuracy at most 0.6 points
 
 Say = Callable[[str], None]
-Accuracy = Callable[
-    [str, Dials], float
-]  # accuracy of the model trained on one cue of a set with these parameters
+# Accuracy of the model trained on one cue of a set with these parameters.
+Accuracy = Callable[[str, Dials], float]
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,8 @@ def _one(
     def at(contrast: int) -> float:
         return look(cue, _set(cue, dials, contrast / STEPS))
 
-    low = high = max(
-        1, round(STEPS * (dials.local_contrast if cue == "local" else dials.global_contrast))
-    )  # in steps of the contrast
+    # In steps of the contrast.
+    low = high = max(1, round(STEPS * (dials.local_contrast if cue == "local" else dials.global_contrast)))
     while at(low) > target:
         if low == 1:
             raise ConfigError(f"cues: the {cue} cue is read at any contrast; raise noise, or --target")

@@ -184,7 +184,6 @@ def _difference(name: str, first: Known | None, second: Known | None) -> Differe
     alike = first is not None and second is not None and _alike(first, second)
     if first is not None and second is not None and not alike:
         found = estimates.points([second, first], [1.0, -1.0])
-    known = found is not None and not found.conditional
     return Difference(
         experiment=name,
         first=None if first is None else POINTS * first.accuracy,
@@ -192,7 +191,7 @@ def _difference(name: str, first: Known | None, second: Known | None) -> Differe
         seeds=seeds,
         interval=None if found is None else found.interval(),
         conditional=found is not None and found.conditional,
-        p=min(1.0, 2 * min(found.p_above(), found.p_below())) if found is not None and known else None,
+        p=None if found is None else found.p_two_sided,
         p_holm=None,
         said=ALIKE if alike else UNKNOWN,
     )

@@ -343,9 +343,8 @@ def _figures(
             column = {r: read_figure(row.cells[c]) for r, row in enumerate(rows)}
             read[c] = {r: f for r, f in column.items() if f}
     columns = {c: column for c, column in read.items() if scales.is_percentage(column)}
-    if 2 * len(columns) > len(
-        read
-    ):  # with a misprint in a column of two there is no majority: other columns decide
+    if 2 * len(columns) > len(read):
+        # With a misprint in a column of two there is no majority: other columns decide.
         columns |= {c: column for c, column in read.items() if scales.may_be_percentage(column)}
         columns = dict(sorted(columns.items()))
     errors = frozenset(c for c in columns if headings[c].error)

@@ -20,9 +20,8 @@ from mixscope.results import vocabulary as words
 from mixscope.results.printed_values import Figure, difference
 from mixscope.results.vocabulary import SHOWN
 
-GAP_POINTS = Decimal(
-    "2.5"
-)  # precision minus recall; exceeded in every cell known to be invalid in a published table
+# Precision minus recall; exceeded in every cell known to be invalid in a published table.
+GAP_POINTS = Decimal("2.5")
 _TINY = 1e-9
 
 

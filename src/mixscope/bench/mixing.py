@@ -20,10 +20,8 @@ from mixscope.data import kernels, order
 from mixscope.study import methods
 
 UNIT = f"microseconds a batch of {BATCH}"
-METHODS = (
-    *(name for name in methods.builtin() if name != "manifold"),
-    "switch",
-)  # methods that change pixels
+# Methods that change pixels.
+METHODS = (*(name for name in methods.builtin() if name != "manifold"), "switch")
 SIZES = (32, 64)
 STORED = 4096  # random images
 EXAMPLES = 50_000  # size of the planned epoch

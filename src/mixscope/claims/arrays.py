@@ -162,7 +162,7 @@ def contrast_arrays(
         low=interval.low,
         high=interval.high,
         level=level,
-        p=None if found.conditional else min(1.0, 2 * min(found.p_above(), found.p_below())),
+        p=found.p_two_sided,
         degrees=found.degrees,
         seeds=(len(a), len(b)),
         examples=examples,

@@ -218,6 +218,11 @@ class Estimate:
         """Two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): the larger p-value."""
         return max(self.p_above(-margin), self.p_below(margin))
 
+    @property
+    def p_two_sided(self) -> float | None:
+        """Two-sided p-value of no difference; None if the estimate is conditional on these checkpoints."""
+        return None if self.conditional else min(1.0, 2 * min(self.p_above(), self.p_below()))
+
     def _tail(self, distance: float) -> float:
         if self.variance == 0:
             return 0.0 if distance > 0 else 1.0
@@ -379,10 +384,7 @@ def shared(cells: Sequence[Seeded], weights: Sequence[float]) -> float | None:
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
-    """Holm-adjusted p-values (Scand.
-
-    J. Statist. 6, 1979): the smallest family-wise level that rejects each.
-    """
+    """Smallest family-wise levels that reject each, Holm-adjusted p-values (Scand. J. Statist. 6, 1979)."""
     found: dict[str, float] = {}
     largest = 0.0
     for rank, key in enumerate(sorted(p, key=lambda k: (p[k], k))):

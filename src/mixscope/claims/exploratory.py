@@ -192,7 +192,7 @@ def _explored(results: Results, contrast: Contrast, checkpoint: str) -> Explored
         interval=found.interval() if known_error else None,
         bound=None if bound is None else bound.interval(),
         seeds=(min(seeds), max(seeds)),
-        p=None if found.conditional else min(1.0, 2 * min(found.p_above(), found.p_below())),
+        p=found.p_two_sided,
         verdict=NO_VERDICT,
         examples_paired=estimates.by_example(own) is not None,
         seeds_needed=outlook.seeds_needed(expect="none", margin=0.0) if outlook else None,

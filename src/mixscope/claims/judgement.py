@@ -292,7 +292,7 @@ def _contrasted(
         estimate=made.value,
         interval=made.interval() if math.isfinite(made.variance) else None,
         bound=None if bound is None else bound.interval(),
-        p=None if made.conditional else min(1.0, 2 * min(made.p_above(), made.p_below())),
+        p=made.p_two_sided,
         seeds=(min(seeds), max(seeds)),
         examples_paired=estimates.by_example(own) is not None,
     )

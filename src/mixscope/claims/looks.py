@@ -107,9 +107,7 @@ def _kept(looks: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     if (found := _fitting(kept.get(name), looks)) is not None:
         return found
     found = simulated(looks)
-    user_cache.write(
-        CACHE, dict([*kept.items(), (name, found)][-KEPT_PLANS:])
-    )  # the result is the same without a cache
+    user_cache.write(CACHE, dict([*kept.items(), (name, found)][-KEPT_PLANS:]))
     return found
 
 

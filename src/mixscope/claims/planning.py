@@ -1,6 +1,4 @@
-"""Power against seeds, before the first run.
-
-The probability that a claim is SUPPORTED with a number of seeds.
+"""Power before the first run: the probability that a claim is SUPPORTED, against the number of seeds.
 
 This requires the standard deviation of test accuracy between runs of each experiment: from earlier or
 published runs, or assumed. All are uncertain, so power is a range. Studies are simulated with Welch's

@@ -121,9 +121,7 @@ class Outlook:
     def seeds_between(
         self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
     ) -> tuple[int | None, int | None, int | None]:
-        """Seeds needed at the ends of an 80 % interval of the variance and at its estimate.
-
-        Low, middle, high.
+        """Seeds needed at the low end of an 80 % interval of the variance, at its estimate, at the high end.
 
         A standard deviation from three seeds is known to within a factor of about 3.
         """

@@ -23,11 +23,8 @@ from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
 GAIN, DIFFERENCE, OF_GAINS, CONTRAST = "gain", "difference", "difference of gains", "contrast"
-WELCH, PAIRED, EXAMPLES_ONLY = (
-    "Welch t",
-    "paired t",
-    "test examples only",
-)  # the last ignores variance between seeds
+# Methods; the last ignores variance between seeds.
+WELCH, PAIRED, EXAMPLES_ONLY = "Welch t", "paired t", "test examples only"
 ON_EXAMPLES, ON_SET = "examples paired", "on this test set"
 HEADINGS = ("contrast", "estimate", "interval", "seeds", "p_holm", "verdict")
 _METHODS = {WELCH: "said-method-welch", PAIRED: "said-method-paired", EXAMPLES_ONLY: "said-method-examples"}

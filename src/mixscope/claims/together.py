@@ -26,10 +26,7 @@ from mixscope.study.claim import Claim, agree
 
 
 def corrected(claims: Sequence[Claim], readings: Mapping[str, list[Reading]]) -> dict[str, list[Reading]]:
-    """Readings after correction: Holm over the family of claims, other claims alone.
-
-    P corrected for looks before.
-    """
+    """Readings whose p-values are corrected for looks, then by Holm over the family; other claims alone."""
     members = [claim.id for claim in rules.family(claims)]
     p = {c.id: [_over_looks(c, r) for r in readings[c.id]] for c in claims if c.expect != "none"}
     whole, alone = rules.corrected({name: p[name] for name in members})

@@ -86,9 +86,8 @@ class Parser(argparse.ArgumentParser):
                 continue
             named.append(word)
             known = self._option_string_actions.get(word)
-            if (
-                known is not None and known.nargs is None
-            ):  # options take one value or none (ensured by a test)
+            # Options take one value or none (ensured by a test).
+            if known is not None and known.nargs is None:
                 named += [value for value in (next(before, None),) if value is not None]
         return [*named, "--", *others, *after] if after else others + named
 

@@ -50,9 +50,8 @@ class Pipeline:
             runs: Number of run buffers.
             length: Batches per run.
         """
-        self.at = (
-            start.epoch * maker.batches + start.batch
-        )  # index over all epochs of the next batch that `take` returns
+        # Index over all epochs of the next batch that `take` returns.
+        self.at = start.epoch * maker.batches + start.batch
         self._maker = maker
         self._start, self._length = start, length
         self._runs_each = -(-maker.batches // length)  # of an epoch

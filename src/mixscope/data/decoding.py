@@ -31,15 +31,8 @@ from mixscope.data.content import WHITE
 from mixscope.errors import DataError
 from mixscope.hardware import cores
 
-FORMATS = (
-    "JPEG",
-    "PNG",
-    "BMP",
-    "GIF",
-    "TIFF",
-    "WEBP",
-    "PPM",
-)  # Pillow's names; none that runs external programs
+# Pillow's names; none that runs external programs.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 BLOCK = 500  # images decoded per block: a few MB
 BLOCK_BYTES = 1 << 26  # smaller blocks for large images
 SHARED_SPARE = 1 << 20  # bytes kept free besides shared memory

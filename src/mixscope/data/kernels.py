@@ -370,12 +370,10 @@ def fused(size: int, pad: int) -> Kernel:
                             out, mine + at, staged, mine + at, theirs + at, mask, weights + at, s, b, size
                         )
         elif resized:
-            low = np.empty(
-                (2, size), np.int64
-            )  # as in `resampler`, for rows (0) and columns (1) of the box; no
-            share = np.empty(
-                (2, size), np.int32
-            )  # box is larger than the image: the next row is there, or is 0
+            # As in `resampler`, for rows (0) and columns (1) of the box; no box is larger than the image: the
+            # next row is there, or is 0.
+            low = np.empty((2, size), np.int64)
+            share = np.empty((2, size), np.int32)
             columns, shares = low[1], share[1]
             # Three channels of a row; one number more each, for the last column, of which the next weighs 0.
             between, pasted = np.zeros(3 * (size + 1), np.int32), np.empty(3 * size, np.uint8)

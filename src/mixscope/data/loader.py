@@ -225,9 +225,8 @@ class Loader:
         made = Pipeline(
             self._maker, self.position, threads=self._threads, runs=self._runs, length=self._length
         )
-        self._stop = weakref.finalize(
-            self, _stop_in, self._process, made.stop
-        )  # also if the loader is never closed
+        # Also if the loader is never closed.
+        self._stop = weakref.finalize(self, _stop_in, self._process, made.stop)
         made.start()  # only now that it is certain to be stopped
         return made
 

@@ -50,7 +50,7 @@ def stratum_name(reading: Reading, words: Words) -> str:
 
 def class_name(data: DataSet, number: int) -> str:
     """Display name of a class, with spaces for underscores."""
-    return readable(data.classes[number]) if number < len(data.classes) else str(number)
+    return readable(data.class_name(number))
 
 
 def readable(name: str) -> str:

@@ -288,7 +288,7 @@ def forest(
 class Row:
     """The seeds of one experiment in a dot plot.
 
-    Mean: None without seeds. published: drawn as a hollow diamond.
+    mean: None without seeds. published: drawn as a hollow diamond.
     """
 
     name: str
@@ -433,7 +433,7 @@ def sorted_bars(
 ) -> Figure:
     """One bar per value, the largest first; marked ones in full colour.
 
-    Faint: a second value each, as a tick.
+    faint: a second value each, as a tick.
     """
     order = sorted(range(len(values)), key=lambda i: -values[i])
     low, high = limits or span([*values, *faint], around=0.0)

@@ -12,7 +12,7 @@ from mixscope.report import story
 from mixscope.report.naming import limits, seeds_range, stratum_name
 from mixscope.report.story import Story
 from mixscope.report.words import Words
-from mixscope.results import DataSet, tables
+from mixscope.results import tables
 
 
 def all_of(told: Story, words: Words) -> dict[str, str]:
@@ -177,7 +177,7 @@ def _classes(told: Story) -> list[dict[str, Any]]:
                             if f != told.roles.augmentation
                         },
                         "arm": one.arm,
-                        "class": _class(data, k),
+                        "class": data.class_name(k),
                         "superclass": data.superclasses[above] if above is not None else "",
                         "examples": int(one.gains.examples[k]),
                         "gain": float(one.gains.gain[k]),
@@ -190,11 +190,6 @@ def _classes(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _class(data: DataSet, number: int) -> str:
-    """The data set's name of a class."""
-    return data.classes[number] if number < len(data.classes) else str(number)
-
-
 def _confusions(told: Story) -> list[dict[str, Any]]:
     rows = []
     for cell in told.cells:
@@ -204,8 +199,8 @@ def _confusions(told: Story) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "experiment": cell.experiment,
-                    "true": _class(data, pair.true),
-                    "predicted": _class(data, pair.predicted),
+                    "true": data.class_name(pair.true),
+                    "predicted": data.class_name(pair.predicted),
                     "count": pair.count,
                     "share": pair.share,
                 }

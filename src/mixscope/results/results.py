@@ -53,6 +53,10 @@ class DataSet:
     superclass_of: tuple[int, ...] = ()
     images: Mapping[str, int] = field(default_factory=dict)
 
+    def class_name(self, number: int) -> str:
+        """Name of a class; its number if the name is unknown."""
+        return self.classes[number] if number < len(self.classes) else str(number)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:

@@ -287,9 +287,7 @@ def _with_unit(metric: str, row: Mapping[str, Any]) -> str:
 
 
 def write(results: Results, out: Path, kept: Kept = None, *, notes: Sequence[str] = ()) -> list[Path]:
-    """Writes OUT/tables.
-
-    Overall.{md,csv,json}, {md,csv} per data set, and pretrained.{md,csv} of pretrained runs.
+    """Writes OUT/tables: overall.{md,csv,json}, {md,csv} per data set, pretrained.{md,csv} of such runs.
 
     Unfinished runs are listed below every table to which they belong, as are notes, which are sentences.
 

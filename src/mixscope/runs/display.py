@@ -1,7 +1,4 @@
-"""Display of a run: a live progress bar on a terminal, plain lines elsewhere, or nothing.
-
-And health checks as text.
-"""
+"""Display of a run: a live progress bar on a terminal, plain lines elsewhere, or nothing; health checks."""
 
 import sys
 from collections.abc import Sequence

@@ -39,10 +39,8 @@ from mixscope.training.loop import Training
 
 SECONDS = 1.5  # time for steps; at least one step
 JUDGING_SECONDS = 0.5  # time for evaluation, likewise
-LARGE, IMAGES = (
-    256,
-    2048,
-)  # an epoch has one batch, or for small batches this many images, to avoid frequent restarts
+# An epoch has one batch, or for smaller batches than LARGE this many images, to avoid frequent restarts.
+LARGE, IMAGES = 256, 2048
 FEW = 8  # images of the warm-up pass, which loads libraries and selects algorithms
 WATCHED = 3  # steps after which memory has reached its peak
 LONGEST = 600.0  # timeout of a probe in seconds

@@ -25,13 +25,8 @@ TOLD_RUNS = 3  # running runs named in such a line
 FRESH_BEAT = 30.0  # age in seconds up to which a heartbeat's rate counts as current
 # States shown first when not all runs fit.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
-STAY = (
-    "retry",
-    "gave up",
-    "damaged",
-    "hung",
-    "slots",
-)  # events that the live table does not show but that need attention
+# Events that the live table does not show but that need attention.
+STAY = ("retry", "gave up", "damaged", "hung", "slots")
 COLOURS = {
     "running": "cyan",
     "done": "green",

@@ -20,11 +20,8 @@ from mixscope.study.matrix import PlannedRun, Study
 
 LONG_SECONDS = 4 * 3600.0  # duration from which on alternatives are suggested
 FEW_IMAGES = 100_000  # images in all epochs of all runs below which no probe is needed
-SIZED = (
-    "resnet-vs-vit",
-    "resnet-vs-vit-published",
-    "resnet-vs-vit-small-images",
-)  # studies too large for a CPU
+# Studies too large for a CPU.
+SIZED = ("resnet-vs-vit", "resnet-vs-vit-published", "resnet-vs-vit-small-images")
 TWO_CORES = "resnet-vs-vit-two-cores"
 
 

@@ -460,10 +460,7 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         text, words = str in get_args(hint), [w for h in get_args(hint) for w in get_args(h)]
         if isinstance(value, bool) or (isinstance(value, str) and (text or value in words)):
             return value
-        if isinstance(value, str) and value in (
-            "on",
-            "off",
-        ):  # quoted; without quotes YAML reads a bool
+        if isinstance(value, str) and value in ("on", "off"):  # quoted; otherwise YAML reads a bool
             return value == "on"
         raise ConfigError(f"{key}: expected true, false or {'a text' if text else words[0]}, got {value!r}")
     if origin is not None:  # only Mapping[str, Any] and Mapping[str, float]

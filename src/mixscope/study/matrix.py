@@ -130,9 +130,7 @@ class Study:
     def expand(self, *, only: Mapping[str, str] | None = None, seeds: int | None = None) -> list[PlannedRun]:
         """All runs, ordered so that complete comparisons appear early.
 
-        Every model and augmentation of one stratum and seed
-
-        before the next.
+        Every model and augmentation of one stratum and seed come before the next.
 
         Args:
             only: Restricts to runs with these levels (factor=level), name=EXPERIMENT or seed=N.

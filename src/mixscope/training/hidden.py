@@ -133,9 +133,8 @@ def _attention(module: nn.Module) -> Attention | None:
     blocks = getattr(module, "blocks", None)
     last = getattr(blocks[-1], "attn", None) if isinstance(blocks, nn.Sequential) and len(blocks) else None
     reads = getattr(module, "cls_token", None) is not None and getattr(module, "global_pool", "") == "token"
-    reads = reads and isinstance(
-        getattr(module, "patch_drop", None), nn.Identity
-    )  # without patch dropout, every patch has a token
+    # Without patch dropout, every patch has a token.
+    reads = reads and isinstance(getattr(module, "patch_drop", None), nn.Identity)
     return last if reads and isinstance(last, Attention) else None
 
 

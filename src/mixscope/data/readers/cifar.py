@@ -15,10 +15,7 @@ COARSE, FINE, TEN = 20, 100, 10
 
 
 def read_cifar100(folder: Path, wanted: Wanted) -> Content:
-    """Reads the binary layout (train.bin.
-
-    Coarse label, fine label, 3072 bytes), the python layout or Parquet.
-    """
+    """Reads the binary layout (train.bin: coarse label, fine label, 3072 bytes), the python one, Parquet."""
     if parquet.files_in(folder):
         found = parquet.read(folder, Wanted(), size=32, label="fine_label", coarse="coarse_label")
         return _checked(found, folder, FINE, COARSE)

@@ -24,14 +24,8 @@ from mixscope.report.words import Words
 from mixscope.results import Results
 
 PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
-PLAIN_UNITS = (
-    "nll",
-    "nll-scaled",
-    "brier",
-    "brier-scaled",
-    "near",
-    "far",
-)  # all others are fractions, shown in percent
+# All other metrics are fractions, shown in percent.
+PLAIN_UNITS = ("nll", "nll-scaled", "brier", "brier-scaled", "near", "far")
 HEADLINES = {
     "attribution": tuple(
         f"{figure}-{method}"
@@ -296,7 +290,7 @@ def _curves(
 ) -> Figure:
     """Experiments of one stratum: one colour per augmentation, one line style per model.
 
-    Floor, ceiling: range of intervals.
+    floor, ceiling: range of intervals.
     """
     arms, models = _orders(summary)
     lines, ribbons, rows = [], [], []
