@@ -78,8 +78,8 @@ def test_a_terminal_shows_a_table_and_keeps_what_went_wrong(found, tmp_path):
     assert "8/18 done" in text and "not shown" in text
 
 
-def test_a_log_gets_a_line_for_every_change_and_nothing_in_between(found, capsys):
-    with progress_table.Lines() as notice:
+def test_a_log_gets_a_line_for_every_change_and_nothing_in_between(found, tmp_path, capsys):
+    with progress_table.Lines(probe=None, root=tmp_path) as notice:
         notice(found, None)
         notice(found, {"event": "done", "run": "Exp-1"})
     with progress_table.Silent() as notice:
@@ -92,7 +92,7 @@ def test_a_log_gets_a_line_with_progress_and_eta_at_least_every_few_minutes(
 ):
 
     monkeypatch.setattr(progress_table.time, "monotonic", lambda: 0.0)
-    with progress_table.Lines(root=tmp_path, slots=2) as notice:
+    with progress_table.Lines(probe=None, root=tmp_path, slots=2) as notice:
         notice(found[:11], None)
         assert capsys.readouterr().out == ""
         monkeypatch.setattr(progress_table.time, "monotonic", lambda: 181.0)

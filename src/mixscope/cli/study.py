@@ -422,7 +422,7 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
         return 0
     folder.keep(study, out)
     if arguments.json:
-        watcher: progress_table.Lines = progress_table.Silent()
+        watcher: progress_table.Silent = progress_table.Silent()
     else:
         watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
     with watcher as notice:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -166,22 +166,35 @@ def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
     return Lines(probe=probe, root=root, slots=slots)
 
 
-class Lines:
+class Silent:
+    """No output: for `--json`."""
+
+    def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
+        """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Lines(Silent):
     """Progress for logs and pipes: a line per change, and one every few minutes in between.
 
     Args:
         probe: Source of measured costs.
-        root: Folder of prepared data sets; without it there are no lines in between.
+        root: Folder of prepared data sets.
         slots: Number of parallel runs; 0 counts those running.
     """
 
-    def __init__(self, *, probe: Probe | None = None, root: Path | None = None, slots: int = 0) -> None:
+    def __init__(self, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
         self.probe, self.root, self.slots = probe, root, slots
         self.said_at = time.monotonic()
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Shows an event, or without one the totals every few minutes."""
-        due = self.root is not None and time.monotonic() - self.said_at >= LINE_SECONDS
+        due = time.monotonic() - self.said_at >= LINE_SECONDS
         if event is None and not due:
             return
         done = sum(s.state == "done" for s in found)
@@ -192,27 +205,16 @@ class Lines:
 
     def _under_way(self, found: Sequence[Standing]) -> str:
         """Running runs, their progress, and when all will be finished."""
-        assert self.root is not None
         running = [s for s in found if s.state == "running"]
-        slots = self.slots or len(running) or 1
-        costs = estimate.estimates(found, root=self.root, probe=self.probe, disk=False)
+        costs, slots = self._costs(found)
         each = [f"{s.run.directory} epoch {s.epoch}/{s.epochs}" for s in running[:TOLD_RUNS]]
         each += [f"{len(running) - TOLD_RUNS} more"] if len(running) > TOLD_RUNS else []
         return f"running  {', '.join(each) or 'none'}; {sentence(total(found, costs, slots=slots))}"
 
-    def __enter__(self) -> "Lines":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class Silent(Lines):
-    """No output: for `--json`."""
-
-    def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
-        """Shows nothing."""
-        pass
+    def _costs(self, found: Sequence[Standing]) -> tuple[list[Estimate], int]:
+        """Costs of the runs, and how many are assumed to run in parallel."""
+        costs = estimate.estimates(found, root=self.root, probe=self.probe, disk=False)
+        return costs, self.slots or sum(s.state == "running" for s in found) or 1
 
 
 class Board(Lines):
@@ -236,14 +238,12 @@ class Board(Lines):
             self.live.console.print(_told(event), markup=False, highlight=False, soft_wrap=True)
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
             return
-        assert self.root is not None
-        costs = estimate.estimates(found, root=self.root, probe=self.probe, disk=False)
-        slots = self.slots or sum(s.state == "running" for s in found) or 1
+        costs, slots = self._costs(found)
         height = self.live.console.height
         self.live.update(drawn(found, costs, slots=slots, height=height), refresh=True)
         self.drawn_at = time.monotonic()
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> Self:
         self.live.start()
         return self
 
