@@ -12,7 +12,6 @@ JSON line a row and a ratio, then a table for each network and load. Half an hou
 loads on two cores; nothing else should run.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import arguments
 from mixscope import threads
 from mixscope.bench import sets
 from mixscope.bench.rounds import measure
@@ -102,12 +102,7 @@ def others(count: int, *, niced: bool) -> Iterator[None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--root", type=Path)
-    parser.add_argument("--set", dest="name", default=None)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--loads", type=int, nargs="+", default=[0, 1, 2, 5])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="WORDS")
     given = parser.parse_args()

@@ -10,7 +10,6 @@ and the loader. Shares of a step, median of the rounds, and operators a step; th
 One JSON line a network and batch, then a table. Shares stay meaningful on a busy machine, rates do not.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+import arguments
 from mixscope import tabular
 from mixscope.bench import sets
 from mixscope.cli.ending import ended
@@ -135,13 +135,8 @@ def measured(network: str, batch: int, root: Path, name: str, steps: int, rounds
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--root", type=Path)
-    parser.add_argument("--set", dest="name", default=None)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     torch.set_num_threads(1)
     root = data_root(given.root)

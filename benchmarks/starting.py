@@ -12,7 +12,6 @@ them).
 One JSON line a row and a ratio, then a table. Two to five minutes on two quiet cores.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+import arguments
 from mixscope.bench import sets, study
 from mixscope.bench.rounds import Row, measure
 from mixscope.cli.ending import ended
@@ -101,13 +101,8 @@ def gaps(runs: Sequence[PlannedRun], root: Path, *, fork: bool, told: dict[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--root", type=Path)
-    parser.add_argument("--set", dest="name", default=None)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--runs", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     root = data_root(given.root)
     store = sets.chosen(root, given.name)

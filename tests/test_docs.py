@@ -60,7 +60,7 @@ def test_pages_that_source_and_pages_name_exist():
 
 def shown_commands():
     """(page, command) of every line of a code block that calls mixscope, as one would type it."""
-    for page in ("README.md", "README.ko.md", *PAGES):
+    for page in PAGES:
         if "/notes/" in page or page == "CHANGELOG.md":
             continue
         text = (HERE / page).read_text("utf-8").replace("\\\n", " ")

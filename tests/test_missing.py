@@ -5,14 +5,13 @@ import shutil
 from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 import made_study
 import stand_in_weights
-from mixscope import cli, hardware, i18n
+from mixscope import cli, i18n
 from mixscope.errors import DataError, RunFailed
 from mixscope.runs import weights_check
 from mixscope.studies import missing as needs
@@ -142,27 +141,6 @@ def test_memory_for_one_run_is_needed_and_for_all_at_once_advised(tmp_path, digi
     assert one.severity == "warn" and "2 runs at once hold about 2.0 GB" in i18n.render(one)
     (one,) = found_in(tmp_path, digits(), digits_root, costs=Estimate(memory_bytes=2 * 10**9), slots=2)
     assert one.severity == "fail" and "a run of a holds about 2.0 GB" in i18n.render(one)
-
-
-@pytest.mark.parametrize(
-    ("told", "files", "expected"),
-    [
-        ("", {}, 8 * 10**9),
-        ("0::/job", {"job/memory.max": "max\n"}, 8 * 10**9),
-        ("0::/a/b", {"a/memory.max": "1000\n", "a/b/memory.max": "2000\n"}, 1000),
-        ("4:memory:/job", {"memory/job/memory.limit_in_bytes": "3000\n"}, 3000),
-        ("4:memory:/job", {"memory/memory.limit_in_bytes": str(2**63)}, 8 * 10**9),
-    ],
-)
-def test_memory_is_that_of_the_control_group(tmp_path, monkeypatch, told, files, expected):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=8 * 10**9))
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text(told)
-    for name, content in files.items():
-        file = tmp_path / "cgroup" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content)
-    assert hardware.memory(proc=tmp_path / "proc", cgroups=tmp_path / "cgroup") == expected
 
 
 def test_nothing_is_measured_where_the_runs_cannot_start_anyway(tmp_path, digits_root):

@@ -196,8 +196,6 @@ def test_a_bundle_that_is_cut_off_is_called_so(capsys, tmp_path):
 )
 @pytest.mark.parametrize("ending", ["npz", "csv"])
 def test_predicted_classes_of_another_kind_than_labels_are_refused(tmp_path, ending, labels, predicted):
-    import pandas as pd
-
     file = tmp_path / f"p.{ending}"
     if ending == "npz":
         np.savez(file, label=np.array(labels), pred=np.array(predicted))
@@ -331,8 +329,6 @@ def test_columns_that_are_no_arrays_of_one_length_are_refused(columns):
 
 
 def test_missing_values_of_pandas_are_empty_cells():
-    import pandas as pd
-
     frame = pd.DataFrame(
         {"aug": ["none", "mixup"], "seed": pd.array([0, 1], "Int64"), "accuracy": [70, 72.0]}
     )

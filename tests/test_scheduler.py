@@ -1,12 +1,10 @@
 """A study on local slots, and what becomes of it when processes die."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,17 +19,13 @@ from mixscope.runs import records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.scheduler import Options
 from mixscope.studies.status import Standing, standings
-from small_study import STUDY, runs, study
+from small_study import STUDY, events, predictions, runs, study, training, wait_for
 
 
 def go(out, root, notice=lambda found, event: None, **options):
     return scheduler.run(
         runs(), out=out, root=root, options=Options(**{"slots": 2, "backoff": 0.1} | options), notice=notice
     )
-
-
-def events(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "scheduler.jsonl").read_text().splitlines()]
 
 
 def in_process(out: Path, root: Path, tmp_path: Path) -> subprocess.Popen:
@@ -44,22 +38,6 @@ def in_process(out: Path, root: Path, tmp_path: Path) -> subprocess.Popen:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-
-
-def wait_for(what, seconds=90.0):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.1)
-
-
-def training(out: Path) -> list[Standing]:
-    found = standings(runs(), out)
-    return [s for s in found if s.state == "running" and s.step > 3]
-
-
-def predictions(out: Path) -> list[bytes]:
-    return [(out / r.directory / "predictions" / "test-last.npz").read_bytes() for r in runs()]
 
 
 @pytest.fixture(scope="module")

@@ -57,12 +57,11 @@ def load() -> None:
 
     Files edited later do not affect the runs started here.
     """
-    import timm  # noqa: F401
-
     import mixscope
-    from mixscope import __main__, cli  # noqa: F401
-    from mixscope.runs import code_version, execute  # noqa: F401
+    from mixscope.runs import code_version
 
+    for name in ("timm", "mixscope.__main__", "mixscope.cli", "mixscope.runs.execute"):
+        importlib.import_module(name)
     source = Path(mixscope.__file__).parent
     for file in code_version.files():
         parts = file.relative_to(source).with_suffix("").parts

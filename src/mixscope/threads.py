@@ -31,6 +31,8 @@ COUNTS = (COUNT, "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 # Waiting threads sleep at once: spin count (GNU OpenMP), block time in milliseconds (Intel, LLVM).
 SHORT_WAIT = {"GOMP_SPINCOUNT": "100", "KMP_BLOCKTIME": "0"}
 WAITS = (*SHORT_WAIT, "OMP_WAIT_POLICY")
+# Of numpy's BLAS, which starts its threads on import: none may exist in a process that is forked.
+NUMPY_COUNT = "OPENBLAS_NUM_THREADS"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -122,13 +122,7 @@ def declare_group(
         more: Further sentences of its description.
         verbs: Placeholder of its subcommands in the usage line.
     """
-    made = commands.add_parser(
-        name,
-        help=help,
-        description=" ".join(filter(None, (f"{help[0].upper()}{help[1:]}.", more))),
-        epilog=f"examples:\n{examples}\n{EXIT}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = _added(commands, name, help, examples, more)
     return made.add_subparsers(dest="verb", required=True, metavar=verbs)
 
 
@@ -144,14 +138,19 @@ def declare(
         help: One sentence without full stop.
         examples: Lines, indented.
     """
+    made = _added(commands, name, help, examples)
+    made.set_defaults(do=do)
+    return made
+
+
+def _added(commands: Any, name: str, help: str, examples: str, more: str = "") -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
-        description=help[0].upper() + help[1:] + ".",
+        description=" ".join(filter(None, (f"{help[0].upper()}{help[1:]}.", more))),
         epilog=f"examples:\n{examples}\n{EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.set_defaults(do=do)
     return made
 
 
@@ -220,24 +219,26 @@ def spoken(lang: str, results: "Results | None" = None) -> "Words":
     from mixscope.report.words import Words
 
     words = Words(lang, results)
-    try:
-        words("page.title-sign").encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        sys.stderr.write(
-            f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
-            " gets English; PYTHONUTF8=1 makes it UTF-8\n"
-        )
-        return Words("en", results)
-    return words
+    if _encodes(words("page.title-sign")):
+        return words
+    sys.stderr.write(
+        f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
+        " gets English; PYTHONUTF8=1 makes it UTF-8\n"
+    )
+    return Words("en", results)
 
 
 def ascii_only() -> bool:
     """Whether the terminal's encoding lacks check marks and ±."""
+    return not _encodes("✓✗±")
+
+
+def _encodes(text: str) -> bool:
     try:
-        "✓✗±".encode(sys.stdout.encoding or "ascii")
+        text.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
-        return True
-    return False
+        return False
+    return True
 
 
 def print_json(value: Any) -> None:

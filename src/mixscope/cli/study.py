@@ -516,7 +516,6 @@ def _shown(results: Any, rows: Any) -> str:
 
 def _notes(results: "Results", language: str = "en") -> list[str]:
     """Remarks on a table of means: which finished seeds do not count for claims."""
-    from mixscope import i18n
     from mixscope.claims import recorded
 
     left_out = recorded.uncounted(results)
@@ -524,7 +523,7 @@ def _notes(results: "Results", language: str = "en") -> list[str]:
 
 
 def _pass_over(found: Any) -> None:
-    """Prints which runs are excluded from a table because their records are damaged."""
+    """Prints which runs are skipped because their records are damaged or of other settings."""
     for stands in found:
         if stands.state in ("damaged", "conflict"):
             print(f"skipped: {stands.error}", file=sys.stderr)
@@ -541,9 +540,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
     study, runs, out = _planned(arguments)
     found = standings(runs, out)
     done = [s.path for s in found if s.state == "done"]
-    for stands in found:
-        if stands.state in ("damaged", "conflict"):
-            print(f"skipped: {stands.error}", file=sys.stderr)
+    _pass_over(found)
     if not done:
         raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
     seen = 0

@@ -52,7 +52,7 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     Args:
         config: Settings of the run.
         root: Folder of prepared data sets.
-        began: Start of the process on the clock of time.time.
+        began: Start of the measurement on the clock of time.time; libraries are imported before.
 
     Returns:
         startup_seconds: from `began` to the first step. train_rate, judge_rate: images per second.

@@ -251,7 +251,7 @@ def _measured(
     stores: dict[str, Store | str] = {}
     wanted: dict[str, tuple[RunConfig, int]] = {}
     for stands in needed:
-        store = _store(stands.run.config, root, stores)
+        store = store_of(stands.run.config, root, stores)
         if not isinstance(store, str):
             wanted.setdefault(
                 probes.shape_of_size(stands.run.config, store.size), (stands.run.config, store.size)
@@ -261,7 +261,7 @@ def _measured(
     return [_from_probes(stands.run.config, root, stores, figures, factors, general) for stands in needed]
 
 
-def _store(config: RunConfig, root: Path, stores: dict[str, Store | str]) -> Store | str:
+def store_of(config: RunConfig, root: Path, stores: dict[str, Store | str]) -> Store | str:
     """The data of a run, opened once; a sentence where it cannot be opened."""
     name = config.data.name
     if name not in stores:
@@ -289,7 +289,7 @@ def _corrections(
     for stands in found:
         if not stands.images_per_second:
             continue
-        store = _store(stands.run.config, root, stores)
+        store = store_of(stands.run.config, root, stores)
         if isinstance(store, str):
             continue
         name = probes.shape_of_size(stands.run.config, store.size)
@@ -308,7 +308,7 @@ def _from_probes(
     factors: Mapping[str, float],
     general: float | None,
 ) -> Estimate:
-    store = _store(config, root, stores)
+    store = store_of(config, root, stores)
     if isinstance(store, str):
         return Estimate(why=store)
     name = probes.shape_of_size(config, store.size)

@@ -107,8 +107,7 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
 def _disk(left: Sequence[tuple[Standing, Estimate]], out: Path) -> list[Finding]:
     """Disk space needed by runs that have not started; part of the others' is already used."""
     needed = [c.disk_bytes for s, c in left if c.disk_bytes is not None and s.state == "pending"]
-    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(there).free
+    there, free = disk_of(out)
     if sum(needed) <= free:
         return []
     params = {
@@ -118,6 +117,12 @@ def _disk(left: Sequence[tuple[Standing, Estimate]], out: Path) -> list[Finding]
         "free": size(free),
     }
     return [Finding("missing-disk", "fail" if max(needed) > free else "warn", params)]
+
+
+def disk_of(out: Path) -> tuple[Path, int]:
+    """The nearest existing folder at or above one that may not exist yet, and the free bytes on its disk."""
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
+    return there, shutil.disk_usage(there).free
 
 
 def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Finding]:

@@ -24,7 +24,7 @@ from mixscope.runs.environment import versions
 from mixscope.runs.record_schema import AMOUNT, COUNT, MOMENT, RATE, TEXT, THREADS, or_null
 from mixscope.studies import backends
 from mixscope.study.config import RunConfig
-from mixscope.threads import used
+from mixscope.threads import NUMPY_COUNT, used
 
 PROBES, KEPT = "probes.json", 200
 STALE_DAYS = 7.0
@@ -178,7 +178,7 @@ def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
     return ""
 
 
-def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | str]:
+def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> list[Figures | str]:
     """The values of probes (runs/probe.py), or a sentence on why there are none.
 
     Libraries are imported once for all of them.
@@ -186,19 +186,17 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None)
     Args:
         configs: Settings to measure.
         root: Folder of prepared data sets.
-        threads: Threads per run; None leaves the default.
+        threads: Threads per run.
     """
     if not configs:
         return []
-    counts = {} if threads is None else backends.threads(threads)
     asked = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
     done = subprocess.run(
         [sys.executable, "-m", "mixscope.runs.probe"],
         input=asked,
         capture_output=True,
         text=True,
-        # numpy's BLAS would start its threads on import, before the process is forked.
-        env={**os.environ, **counts, "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, **backends.threads(threads), NUMPY_COUNT: "1"},
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
     said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]

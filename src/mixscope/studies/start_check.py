@@ -4,7 +4,6 @@ Time is measured (probes.py) unless runs of the study determine it or it is cert
 asked of the user: if it takes days, the message says so and suggests alternatives.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
-from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.formatting import duration
 from mixscope.studies import estimate, missing, probes
@@ -58,7 +56,7 @@ class StartCheck:
         head = f"study     {self.study.name}: {len(self.found)} runs of {len(names)} experiments"
         rows = [f"{head}, {left} to do, in {self.out}"]
         if left and any(cost.source for cost in self.costs):
-            there = {"memory_bytes": hardware.memory(), "disk_bytes": _free(self.out)}
+            there = {"memory_bytes": hardware.memory(), "disk_bytes": missing.disk_of(self.out)[1]}
             rows += estimate.sentences(self.costs, self.totals, slots=self.slots, there=there)
         rows += [f"warning   {i18n.render(f)}" for f in self.lacking if f.severity == "warn"]
         if self.instead:
@@ -149,21 +147,10 @@ def _least_seeds(study: Study) -> int:
 
 def _images(found: Sequence[Standing], root: Path) -> int:
     """Training images in all epochs of the unfinished runs; missing data count as none."""
-    stores: dict[str, Store | None] = {}
+    stores: dict[str, Store | str] = {}
     total = 0
     for config in (s.run.config for s in found if s.state != "done"):
-        name = config.data.name
-        if name not in stores:
-            try:
-                stores[name] = Store.open(root, name)
-            except (ConfigError, DataError):
-                stores[name] = None
-        if (store := stores[name]) is not None:
+        store = estimate.store_of(config, root, stores)
+        if not isinstance(store, str):
             total += config.train.epochs * len(store.labels("train"))
     return total
-
-
-def _free(out: Path) -> int:
-    """Free bytes on the disk of a folder that may not exist yet."""
-    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
-    return shutil.disk_usage(there).free

@@ -14,8 +14,9 @@ from typing import Any
 
 import psutil
 
+from mixscope.threads import NUMPY_COUNT
+
 MODULE = "mixscope.fork_server"
-NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 TOLD_SECONDS = 1.0  # time a start waits for the process id from a ready server
 SAME_BIRTH = 2.0  # tolerance for clock changes when comparing start times of processes
 
@@ -42,14 +43,14 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                # numpy's library would start its threads when it is loaded, before the process is forked.
-                env={**environment, NUMPY_THREADS: "1"},
+                env={**environment, NUMPY_COUNT: "1"},
                 start_new_session=True,  # so that Ctrl-C reaches the scheduler only
             )
         assert self.process.stdin is not None and self.process.stdout is not None
-        self._orders, self._answers = self.process.stdin.fileno(), self.process.stdout.fileno()
+        self._pipes = self.process.stdin, self.process.stdout
+        self._orders, self._answers = (pipe.fileno() for pipe in self._pipes)
         os.set_blocking(self._answers, False)
-        self._shared = {NUMPY_THREADS: environment.get(NUMPY_THREADS)}
+        self._shared = {NUMPY_COUNT: environment.get(NUMPY_COUNT)}
         self._half = b""
         self._last = 0
         self.ready = self.ended = False
@@ -106,9 +107,9 @@ class ForkServer:
 
     def _over(self) -> None:
         self.ended = True
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in self._pipes:
             with suppress(BrokenPipeError):
-                pipe.close()  # type: ignore[union-attr]
+                pipe.close()
         self.process.wait()
 
     def kill(self) -> None:
