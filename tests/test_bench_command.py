@@ -9,18 +9,13 @@ import tempfile
 import psutil
 import pytest
 
+from command_line import call
 from mixscope import cli
 from mixscope.bench import bare, loader, mixing, sets, study, train
 from mixscope.errors import DataError
 from mixscope.studies.backends import local
 
 VERBS = ("loader", "mixing", "train", "eval", "study")
-
-
-def call(capsys, *words):
-    code = cli.main([str(word) for word in words])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.mark.parametrize("verb", [[], *([verb] for verb in VERBS)])

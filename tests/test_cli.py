@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import stand_in_weights
+from command_line import call
 from mixscope import cli
 
 TINY = [
@@ -33,12 +34,6 @@ factors:
   augmentation: {default: {augment.mix: none}, cutmix: {augment.mix: cutmix}}
 seeds: [0]
 """
-
-
-def call(capsys, *words):
-    code = cli.main([str(w) for w in words])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_help_answers_without_the_heavy_libraries():

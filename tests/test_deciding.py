@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 
 import made_study
+from command_line import call
 from mixscope.claims import deciding, verdicts
 from mixscope.cli import study as study_command
 from mixscope.findings import Finding
 from mixscope.results import folders
 from mixscope.studies.status import standings
 from mixscope.study import matrix
-from test_judge_command import call
 from test_verdicts import skill
 
 TWO_CLAIMS = """

@@ -3,14 +3,8 @@
 import json
 
 import made_study
-from mixscope import cli
+from command_line import call
 from test_verdicts import TWO, skill
-
-
-def call(capsys, *words):
-    code = cli.main([str(w) for w in words])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_judge_prints_verdicts_intervals_gates_and_what_it_would_take(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 import made_study
 import mixscope
-from mixscope import cli
+from command_line import call
 from mixscope.claims import exploratory
 from mixscope.errors import ConfigError, DataError
 from mixscope.report import page
@@ -29,12 +29,6 @@ factors:
   augmentation: {default: {}, mixup: {augment.mix: mixup}, cutmix: {augment.mix: cutmix}}
 seeds: [0, 1, 2]
 """
-
-
-def call(capsys, *words):
-    code = cli.main([*map(str, words)])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from scipy import stats
 
 import made_study
 import mixscope
+from command_line import call
 from mixscope.claims import looks, planning, verdicts
 from mixscope.errors import ConfigError
 from mixscope.results import folders
 from mixscope.study import matrix
-from test_judge_command import call
 from test_verdicts import skill
 
 SD = planning.assumed(0.5)

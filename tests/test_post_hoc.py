@@ -9,6 +9,7 @@ import pytest
 
 import made_study
 import mixscope
+from command_line import call
 from mixscope import i18n
 from mixscope.claims import recorded, verdicts
 from mixscope.errors import ConfigError
@@ -17,7 +18,6 @@ from mixscope.results import bundle, claims_files, folders, sources
 from mixscope.runs import records
 from mixscope.studies import folder as study_folder
 from mixscope.study import matrix
-from test_judge_command import call
 from test_verdicts import TWO, skill
 
 GOOD = {"resnet-cutmix": 4.0, "vit-cutmix": 4.0}

@@ -6,19 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixscope import cli
+from command_line import call
 from mixscope.claims import exploratory
 from mixscope.claims.arrays import contrast_arrays
 from mixscope.results import bundle, runs_table
 
 CASES = Path(__file__).parent / "cases"
 EXPORTS = Path(__file__).parent / "exports"
-
-
-def call(capsys, *words):
-    code = cli.main([*map(str, words)])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_judge_prints_gains_exploratory_and_what_it_guessed(capsys):

@@ -13,6 +13,7 @@ from scipy import stats
 import drawn
 import made_study
 import mixscope
+from command_line import call
 from mixscope import i18n
 from mixscope.claims import contrasts, gates, looks, rules, verdicts
 from mixscope.claims.contrasts import Interval, Sample
@@ -30,7 +31,6 @@ from mixscope.report import page
 from mixscope.results import folders, tables
 from mixscope.runs import records
 from mixscope.study import matrix
-from test_judge_command import call
 from test_verdicts import NEEDS, TWO, edit, judged, of_folder, skill
 
 GOOD = {"resnet-cutmix": 4.0, "vit-cutmix": 4.0}
