@@ -120,6 +120,13 @@ def test_a_study_decides_once_for_all_its_runs(tmp_path, monkeypatch):
     assert threads.of_study(tmp_path, now=lambda: threads.decide()).count == 2
 
 
+def test_a_count_that_is_no_number_does_not_make_a_study_decide_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    threads.keep(tmp_path, threads.of_study(tmp_path, now=lambda: decided(3.0, there=8)))
+    assert threads.of_study(tmp_path, now=lambda: decided(0.0, there=8)).count == 5
+
+
 def train(root: Path, out: Path, *pairs: str, lines: str = "", **environment: str):
     """As a fresh process, in which others are said to use cores."""
     kept = {k: v for k, v in os.environ.items() if k not in (*threads.COUNTS, threads.WHY)}

@@ -102,9 +102,9 @@ def decide(
         busy: How many of those are used by other programs; None observes them for a moment.
     """
     given = os.environ if environment is None else environment
-    said = given.get(COUNT, "")
-    if said.isdecimal() and int(said) > 0:
-        return Threads(count=int(said), why=given.get(WHY) or f"as {COUNT} says")
+    said = asked(given)
+    if said is not None:
+        return Threads(count=said, why=given.get(WHY) or f"as {COUNT} says")
     allowed = cores() if allowed is None else allowed
     there = len(affinity()) if there is None else there
     busy = used() if busy is None else busy
@@ -122,6 +122,12 @@ def decide(
     if most < usual:
         return Threads(count=most, why=f"a quota allows {allowed} of {there} cores", busy=busy, waits=waits)
     return Threads(count=None, why=f"one for each of {usual} cores", busy=busy, waits=waits)
+
+
+def asked(environment: Mapping[str, str]) -> int | None:
+    """The number of threads that OMP_NUM_THREADS sets; None if it is unset or no number."""
+    said = environment.get(COUNT, "")
+    return int(said) if said.isdecimal() and int(said) > 0 else None
 
 
 def used() -> float:
@@ -142,7 +148,7 @@ def of_study(out: Path, *, now: Callable[[], Threads] = decide) -> Threads:
         now: Makes the decision.
     """
     decided, allowed = now(), cores()
-    if os.environ.get(COUNT):
+    if asked(os.environ) is not None:
         return decided
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads((out / KEPT).read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ import yaml
 from mixscope.runs import records
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
-from mixscope.threads import COUNT, COUNTS
+from mixscope.threads import COUNTS, asked
 
 
 class Work(Protocol):
@@ -57,10 +57,7 @@ def threads(count: int) -> dict[str, str]:
 
     On a shared machine, threads without a core of their own wait for each other.
     """
-    wanted = os.environ.get(COUNT, "")
-    if wanted.isdecimal() and 0 < int(wanted) < count:
-        count = int(wanted)
-    return {name: str(count) for name in COUNTS}
+    return dict.fromkeys(COUNTS, str(min(count, asked(os.environ) or count)))
 
 
 def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:
