@@ -1,10 +1,10 @@
-"""Writes docs/results.md, docs/results.ko.md and the headline of both READMEs from the bundles here.
+"""Writes docs/results.md, docs/results.ko.md, docs/mixing-zoo.md and the headline of both READMEs.
 
     python results/make_page.py            # writes
     python results/make_page.py --check    # exits 1 where a page differs from the bundles
 
-Every figure on the pages is computed here from the bundles; the sentences around them are in `page.en.md` and
-`page.ko.md`, where `{name}` stands for what the function of that name returns.
+Every number on the pages is computed here from the bundles; the sentences around them are in `page.en.md`,
+`page.ko.md` and `zoo.en.md`, where `{name}` stands for what the function of that name returns.
 """
 
 import argparse
@@ -12,12 +12,15 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import mixscope
 from mixscope import Results, i18n
+from mixscope.claims.contrasts import holm
 from mixscope.claims.judgement import Contrasted
 from mixscope.claims.verdicts import Verdict
+from mixscope.findings import Finding
 from mixscope.results import folders, tables
 from mixscope.results.results import Run
 from mixscope.study import matrix
@@ -25,6 +28,7 @@ from mixscope.study import matrix
 HERE = Path(__file__).parent
 STUDY, SHORT = "resnet-vs-vit-two-cores", "resnet-vs-vit-two-cores-short"
 TUNING, PILOT, PRETRAINING = "two-cores-tuning", "two-cores-pilot", "two-cores-pretraining"
+ZOO = "mixing-zoo"
 LEVELS = {
     "cifar100": "CIFAR-100",
     "tiny-imagenet": "Tiny-ImageNet",
@@ -35,6 +39,14 @@ LEVELS = {
     "default": "Default",
     "mixup": "MixUp",
     "cutmix": "CutMix",
+    "cutmix-aligned": "CutMix, aligned",
+    "resizemix": "ResizeMix",
+    "fmix": "FMix",
+    "fmix-soft": "FMix, soft",
+    "gridmix": "GridMix",
+    "smoothmix": "SmoothMix",
+    "saliencymix": "SaliencyMix",
+    "manifold": "Manifold Mixup",
 }
 WORDS = {
     "en": {
@@ -61,6 +73,11 @@ WORDS = {
         "study": "study",
         "sum": "sum",
         "gain": "gain of {0} for {1}",
+        "capped": "capped because",
+        "never": "classes never predicted, of 200",
+        "rank": "rank",
+        "p": "p (Holm)",
+        "top-1": "top-1",
         "missing": "no finished run yet",
         "all done": "All {0} planned runs are done.",
         "not done": "{0} of {1} planned runs are done, all 24 experiments at {2}. Not done: {3}.",
@@ -95,6 +112,8 @@ WORDS = {
         "study": "연구",
         "sum": "합계",
         "gain": "{1}의 {0} 이득",
+        "capped": "판정이 제한된 이유",
+        "never": "한 번도 예측하지 않은 클래스 수(200개 중)",
         "missing": "끝난 실행 없음",
         "all done": "계획한 실행 {0}개가 모두 끝났다.",
         "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 24개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
@@ -136,7 +155,9 @@ class Page:
 
     def state(self) -> str:
         """Which runs are done, and why others are not."""
-        results = bundle(STUDY)
+        return self._state(bundle(STUDY))
+
+    def _state(self, results: Results) -> str:
         left = [run.state for run in results.runs if not run.done]
         if not left:
             return self.words["all done"].format(len(results.runs))
@@ -220,8 +241,28 @@ class Page:
                 told = ["", ""]
                 if points is not None:
                     told = [f"{points.estimate:+.2f}", f"{points.low:+.2f} … {points.high:+.2f}"]
-                rows.append([verdict.claim, where, *told, reading.verdict])
-        return self.table(["claim", "data", "estimate", "interval", "verdict"], rows)
+                why = "; ".join(
+                    i18n.render(Finding(f"gate-{kind}"), self.lang)
+                    for kind in dict.fromkeys(reading.gate_kinds)
+                )
+                rows.append([verdict.claim, where, *told, reading.verdict, why])
+        return self.table(["claim", "data", "estimate", "interval", "verdict", "capped"], rows)
+
+    def never(self) -> str:
+        """How many classes of Tiny-ImageNet each experiment never predicts, smallest and largest over seeds."""
+        results, rows = bundle(STUDY), []
+        for experiment in results.experiments:
+            if experiment.levels["data"] != "tiny-imagenet":
+                continue
+            counts = [
+                int(run.metrics["test"]["last"]["classes_never_predicted"])
+                for run in results.done
+                if run.experiment == experiment.name
+            ]
+            levels = [self.level(experiment.levels[f]) for f in ("model", "augmentation", "pretrained")]
+            ends = sorted({min(counts), max(counts)}) if counts else []
+            rows.append([experiment.name, *levels, " … ".join(map(str, ends))])
+        return self.table(["experiment", "model", "augmentation", "weights", "never"], rows)
 
     def tuning(self) -> str:
         """The trials of learning rates."""
@@ -267,6 +308,35 @@ class Page:
         rows.append([self.words["sum"], str(sum(int(row[1]) for row in rows)), f"{total:.1f}"])
         return self.table(["study", "runs", "hours"], rows)
 
+    # --- the comparison of mixing methods ---------------------------------------------------------------
+
+    def zoo_state(self) -> str:
+        """Which runs of the comparison are done."""
+        return self._state(bundle(ZOO))
+
+    def zoo(self) -> str:
+        """Each network's methods by their gain, with intervals of the gain and of the rank."""
+        results, rows = bundle(ZOO), []
+        top1 = {(row["model"], row["augmentation"]): row for row in tables.rows(results)}
+        for model in results.factors["model"]:
+            gains = _contrasts(results, model, "default")
+            p = holm({name: one.p for name, one in gains.items() if one.p is not None})
+            ranks = rank_intervals(results, model)
+            for name in sorted(ranks, key=lambda name: -(top1[model, name]["top1"] or 0.0)):
+                row = top1[model, name]
+                told = [self.level(model), self.level(name), _spread(row["top1"], row["top1_sd"])]
+                gain = self._estimate(gains[name])[:2] if name in gains else ["", ""]
+                low, high = ranks[name]
+                rank = f"{low}" if low == high else f"{low} … {high}"
+                rows.append([*told, *gain, f"{p[name]:.3f}" if name in p else "", rank, str(row["seeds"])])
+        heads = ["model", "augmentation", "top-1", "estimate", "interval", "p", "rank", "seeds"]
+        return self.table(heads, rows)
+
+    def zoo_cost(self) -> str:
+        """Wall time of the comparison, in hours."""
+        seconds = [run.provenance.seconds or 0.0 for run in bundle(ZOO).done if run.provenance]
+        return f"{len(seconds)} runs, {sum(seconds) / 3600:.1f} hours"
+
     def headline(self) -> str:
         """The paragraph of the README."""
         return text(HERE / f"headline.{self.lang}.md", self)
@@ -284,6 +354,40 @@ class Page:
 
     def _why(self, verdict: Verdict) -> str:
         return i18n.render(verdict.why, self.lang)
+
+
+def _contrasts(results: Results, model: str, baseline: str) -> dict[str, Contrasted]:
+    """Each augmentation minus `baseline`, for one network."""
+    found = {}
+    for name in results.factors["augmentation"]:
+        if name != baseline:
+            weights = {"augmentation": {name: 1, baseline: -1}}
+            (found[name],) = mixscope.contrast(results, weights, where={"model": model})
+    return found
+
+
+def rank_intervals(results: Results, model: str) -> dict[str, tuple[int, int]]:
+    """The ranks that each augmentation may have, best first, with simultaneous confidence of 95 %.
+
+    All pairs are compared, Holm-corrected. An augmentation stands behind those that are shown to be better and
+    before those that are shown to be worse; without finished runs any rank is possible. (Al Mohamad et al.
+    2017, arXiv 1708.02729, take Tukey's test of the pairs.)
+    """
+    names = list(results.factors["augmentation"])
+    pairs = {}
+    for a, b in combinations(names, 2):
+        (pairs[f"{a} {b}"],) = mixscope.contrast(
+            results, {"augmentation": {a: 1, b: -1}}, where={"model": model}
+        )
+    p = holm({pair: one.p for pair, one in pairs.items() if one.p is not None})
+    better, worse = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for pair, level in p.items():
+        estimate = pairs[pair].estimate
+        if level <= 0.05 and estimate:
+            winner, loser = pair.split() if estimate > 0 else reversed(pair.split())
+            better[loser] += 1
+            worse[winner] += 1
+    return {name: (1 + better[name], len(names) - worse[name]) for name in names}
 
 
 def complete(results: Results) -> list[int]:
@@ -314,6 +418,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     for lang, suffix in (("en", ""), ("ko", ".ko")):
         page = Page(lang)
         yield HERE.parent / "docs" / f"results{suffix}.md", text(HERE / f"page.{lang}.md", page)
+        if lang == "en":
+            yield HERE.parent / "docs" / "mixing-zoo.md", text(HERE / "zoo.en.md", page)
         readme = HERE.parent / f"README{suffix}.md"
         before = readme.read_text("utf-8")
         marks = r"(<!-- headline -->\n).*?(\n<!-- /headline -->)"

@@ -64,6 +64,24 @@ def test_the_page_tells_the_verdicts_of_judge(make_page, capsys):
         assert f"| {verdict['claim']} | {verdict['text']['en']} | {verdict['verdict']} |" in page
 
 
+def test_a_rank_interval_leaves_out_ranks_that_are_shown_to_be_wrong(make_page, tmp_path):
+    """`up` is 10 points above all others, `down` 10 below; `default` and `even` differ by noise."""
+    table = tmp_path / "runs.csv"
+    means = {"default": 50.0, "up": 60.0, "even": 50.1, "down": 40.0}
+    lines = [
+        f"net,{name},{seed},{mean + 0.1 * (seed % 3):.2f}" for name, mean in means.items() for seed in range(6)
+    ]
+    table.write_text("\n".join(["model,augmentation,seed,accuracy", *lines]))
+    results = make_page.mixscope.load(table)
+    found = make_page.rank_intervals(results, "net")
+    assert found == {"default": (2, 3), "up": (1, 1), "even": (2, 3), "down": (4, 4)}
+
+
+def test_ranks_without_runs_are_open(make_page):
+    results = make_page.folders.of_plan(make_page.matrix.load(make_page.ZOO), make_page.HERE / "none")
+    assert set(make_page.rank_intervals(results, "vit").values()) == {(1, 11)}
+
+
 def test_no_weights_of_the_study_and_no_pixels_are_committed():
     for file in RESULTS.rglob("*"):
         if file.is_file():
