@@ -1,4 +1,4 @@
-"""Writes docs/results.md, docs/results.ko.md, docs/mixing-zoo.md and the headline of both READMEs.
+"""Writes docs/results.md, docs/mixing-zoo.md, a chart, and the headline of both READMEs.
 
     python results/make_page.py            # writes
     python results/make_page.py --check    # exits 1 where a page differs from the bundles
@@ -21,6 +21,7 @@ from mixscope.claims.contrasts import holm
 from mixscope.claims.judgement import Contrasted
 from mixscope.claims.verdicts import Verdict
 from mixscope.findings import Finding
+from mixscope.report import drawing
 from mixscope.results import folders, tables
 from mixscope.results.results import Run
 from mixscope.study import matrix
@@ -418,6 +419,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     for lang, suffix in (("en", ""), ("ko", ".ko")):
         page = Page(lang)
         yield HERE.parent / "docs" / f"results{suffix}.md", text(HERE / f"page.{lang}.md", page)
+        chart = mixscope.figures(bundle(STUDY), lang=lang)["contrast-gain-cutmix"]
+        yield HERE.parent / "docs" / "figures" / f"two-cores{suffix}.svg", drawing.light(str(chart.svg))
         if lang == "en":
             yield HERE.parent / "docs" / "mixing-zoo.md", text(HERE / "zoo.en.md", page)
         readme = HERE.parent / f"README{suffix}.md"
