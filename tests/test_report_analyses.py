@@ -112,7 +112,7 @@ def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, 
         for figure in (*part.figures, *part.folded):
             assert not re.search(r"nan|inf\b|None", str(figure.svg)), figure.id
             assert figure.title and figure.text
-        assert len(part.cells) == 1 + 8 and len(part.contrasts[0]) == 5
+        assert len(part.experiments) == 1 + 8 and len(part.contrasts[0]) == 5
         assert not part.one_seed
 
 
@@ -172,9 +172,9 @@ def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
 def test_a_summary_keeps_every_value_that_the_analysis_wrote():
     document = summary("robustness")
     found = typed.read("robustness", document)
-    assert [cell.experiment for cell in found.cells] == [cell["experiment"] for cell in document["cells"]]
-    for cell, wrote in zip(found.cells, document["cells"], strict=True):
+    assert [one.name for one in found.experiments] == [cell["experiment"] for cell in document["cells"]]
+    for one, wrote in zip(found.experiments, document["cells"], strict=True):
         for name, value in wrote["figures"].items():
-            assert cell.figures[name] is None if value is None else cell.figures[name].low == value["low"]
+            assert one.figures[name] is None if value is None else one.figures[name].low == value["low"]
     assert [one.weights for one in found.contrasts] == [one["weights"] for one in document["contrasts"]]
     assert set(found.details) == set(document) - {"what", "factors", "cells", "contrasts", "notes"}

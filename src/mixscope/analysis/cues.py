@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from mixscope import tabular
-from mixscope.analysis import cells
-from mixscope.analysis.cells import Cell
+from mixscope.analysis import experiments
+from mixscope.analysis.experiments import Experiment
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims import contrasts, verdicts
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate
@@ -135,7 +135,7 @@ def _shown(dials: Dials, n: int) -> dict[str, Shown]:
 # --- all runs -----------------------------------------------------------------------------------
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
     scenes, runs      their numbers; scenes is the smallest number over runs
@@ -161,16 +161,16 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     reading           the decision as one sentence
     """
     scenes = min(one["scenes"] for _, one in found)
-    gathered = cells.gather(results, found, lambda founds: _values(founds, scenes))
+    gathered = experiments.gather(results, found, lambda founds: _values(founds, scenes))
     compared = _contrasts(results, gathered)
     accounts, decision = _accounts(gathered, compared)
-    sets = dict.fromkeys(cell.data for cell in gathered)
+    sets = dict.fromkeys(experiment.data for experiment in gathered)
     return {
         "what": "cues",
         "study": results.name,
         "scenes": scenes,
         "runs": len(found),
-        "cells": [_cell_document(cell) for cell in gathered],
+        "cells": [_experiment_document(experiment) for experiment in gathered],
         "contrasts": [{k: v for k, v in c.items() if k != "made"} for c in compared],
         "accounts": accounts,
         "margin": LRI_MARGIN,
@@ -196,8 +196,8 @@ def _values(founds: Sequence[Mapping[str, Any]], scenes: int) -> dict[str, np.nd
     return values | {"lri": linearised(local, glob)}
 
 
-def _family(cell: Cell) -> str | None:
-    return next((family for begin, family in FAMILIES.items() if cell.arch.startswith(begin)), None)
+def _family(experiment: Experiment) -> str | None:
+    return next((family for begin, family in FAMILIES.items() if experiment.arch.startswith(begin)), None)
 
 
 def index(local: float, glob: float) -> float | None:
@@ -223,28 +223,30 @@ def linearised(local: np.ndarray, glob: np.ndarray) -> np.ndarray | None:
     return found
 
 
-def _cell_document(cell: Cell) -> dict[str, Any]:
-    local, glob = cell.samples["local"].by_seed.tolist(), cell.samples["global"].by_seed.tolist()
+def _experiment_document(experiment: Experiment) -> dict[str, Any]:
+    local, glob = experiment.samples["local"].by_seed.tolist(), experiment.samples["global"].by_seed.tolist()
     return {
-        "experiment": cell.experiment,
-        "levels": dict(cell.levels),
-        "family": _family(cell),
-        "arm": cell.arm,
-        "seeds": list(cell.seeds),
+        "experiment": experiment.name,
+        "levels": dict(experiment.levels),
+        "family": _family(experiment),
+        "arm": experiment.mix,
+        "seeds": list(experiment.seeds),
         "by_seed": {
             "local": local,
             "global": glob,
             "lri": [index(a, b) for a, b in zip(local, glob, strict=True)],
         },
-        "figures": {"lri": None} | {name: _mean(name, cell) for name in cell.samples},
+        "figures": {"lri": None} | {name: _mean(name, experiment) for name in experiment.samples},
     }
 
 
-def _mean(name: str, cell: Cell) -> dict[str, float | None]:
+def _mean(name: str, experiment: Experiment) -> dict[str, float | None]:
     """A metric of an experiment with its interval; no interval with one seed."""
-    sample = cell.samples[name]
+    sample = experiment.samples[name]
     if name == "lri":  # based on the scenes where a cue changed a prediction
-        changed = cell.samples["local"].correct.any(axis=0) | cell.samples["global"].correct.any(axis=0)
+        changed = experiment.samples["local"].correct.any(axis=0) | experiment.samples["global"].correct.any(
+            axis=0
+        )
         found = contrasts.mean(sample, -1.0, 1.0, trials=int(changed.sum()))
     else:
         found = contrasts.mean(sample)
@@ -264,17 +266,17 @@ def _interval(made: Estimate) -> dict[str, float | None]:
     return {"estimate": made.value, "low": found.low, "high": found.high}
 
 
-def _contrasts(results: Results, gathered: Sequence[Cell]) -> list[dict[str, Any]]:
+def _contrasts(results: Results, gathered: Sequence[Experiment]) -> list[dict[str, Any]]:
     """Each mixing method against the baseline of its model, then families under one method."""
     found = []
-    for _, ((cell, _), (plain, _)) in cells.contrasted(results, gathered, gains.GAIN):
+    for _, ((experiment, _), (plain, _)) in experiments.contrasted(results, gathered, gains.GAIN):
         for figure in ("lri", "local", "global"):
-            name = f"{figure}:{cell.experiment}:{plain.experiment}"
-            said = f"{FIGURES[figure]}, {cell.model}: {_arm(cell)} less {_arm(plain)}"
-            found.append(_contrast(name, said, figure, [(cell, 1.0), (plain, -1.0)]))
-    for arm in dict.fromkeys(c.arm for c in gathered):
-        mine = {_family(c): c for c in gathered if c.arm == arm}
-        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.arm == arm for c in gathered):
+            name = f"{figure}:{experiment.name}:{plain.name}"
+            said = f"{FIGURES[figure]}, {experiment.model}: {_arm(experiment)} less {_arm(plain)}"
+            found.append(_contrast(name, said, figure, [(experiment, 1.0), (plain, -1.0)]))
+    for arm in dict.fromkeys(c.mix for c in gathered):
+        mine = {_family(c): c for c in gathered if c.mix == arm}
+        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.mix == arm for c in gathered):
             said = f"LRI, {WORDS.get(arm, arm)}: ResNet less ViT"
             pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
             found.append(_contrast(f"lri:resnet-vit:{arm}", said, "lri", pair))
@@ -282,40 +284,42 @@ def _contrasts(results: Results, gathered: Sequence[Cell]) -> list[dict[str, Any
 
 
 def _contrast(
-    name: str, sentence: str, figure: str, terms: Sequence[tuple[Cell, float]]
+    name: str, sentence: str, figure: str, terms: Sequence[tuple[Experiment, float]]
 ) -> dict[str, Any] | None:
-    if any(figure not in cell.samples for cell, _ in terms):
+    if any(figure not in experiment.samples for experiment, _ in terms):
         return None
-    made = contrasts.estimate([cell.samples[figure] for cell, _ in terms], [weight for _, weight in terms])
+    made = contrasts.estimate(
+        [experiment.samples[figure] for experiment, _ in terms], [weight for _, weight in terms]
+    )
     narrow = None if made.conditional else made.interval(NARROW)
     return {
         "id": name,
         "sentence": sentence,
         "figure": figure,
-        "weights": {cell.experiment: weight for cell, weight in terms},
+        "weights": {experiment.name: weight for experiment, weight in terms},
         **_interval(made),
         "narrow_low": None if narrow is None else narrow.low,
         "narrow_high": None if narrow is None else narrow.high,
-        "seeds": min(len(cell.seeds) for cell, _ in terms),
+        "seeds": min(len(experiment.seeds) for experiment, _ in terms),
         "seed_share": made.seed_share,
         "made": made,
     }
 
 
-def _arm(cell: Cell) -> str:
-    return WORDS.get(cell.arm, cell.arm)
+def _arm(experiment: Experiment) -> str:
+    return WORDS.get(experiment.mix, experiment.mix)
 
 
 # --- the two hypotheses -------------------------------------------------------------------------
 
 
 def _accounts(
-    gathered: Sequence[Cell], compared: Sequence[Mapping[str, Any]]
+    gathered: Sequence[Experiment], compared: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Verdicts on what each hypothesis predicts for CutMix, by the rule for claims, and the decision."""
     effects: dict[str, Mapping[str, Any]] = {}
     for family in ("resnet", "vit"):
-        mine = [c.experiment for c in gathered if _family(c) == family and c.arm == "cutmix"]
+        mine = [c.name for c in gathered if _family(c) == family and c.mix == "cutmix"]
         found = [
             c
             for c in compared

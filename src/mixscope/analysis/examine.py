@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from mixscope import tabular
-from mixscope.analysis import ANALYSES, cells, subject
+from mixscope.analysis import ANALYSES, experiments, subject
 from mixscope.errors import ConfigError, DataError, unknown
 from mixscope.results import Results, Run, folders
 from mixscope.runs import records
@@ -130,7 +130,7 @@ def examine(
 
 
 def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]) -> None:
-    for name, text in cells.tables(compared).items():
+    for name, text in experiments.tables(compared).items():
         records.write_bytes(place / name, text.encode())
     records.write_bytes(place / "summary.md", "\n".join(["```", *lines, "```", ""]).encode())
 
@@ -284,9 +284,12 @@ def summary(what: str, compared: Mapping[str, Any]) -> list[str]:
     concluded += [compared["reading"]] if compared.get("reading") else []
     if not contrasts and not concluded:
         return [*every[: SUMMARY_LINES - 1], "..."]
-    about = every[0] if "scenes" in compared else cells.about(compared)
+    about = every[0] if "scenes" in compared else experiments.about(compared)
     told = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
     room = max(0, SUMMARY_LINES - 2 - len(concluded))
-    rows = [[c.get("sentence") or cells.sentence(c, names[c["figure"]]), cells.shown(c, "+")] for c in clear]
+    rows = [
+        [c.get("sentence") or experiments.sentence(c, names[c["figure"]]), experiments.shown(c, "+")]
+        for c in clear
+    ]
     told += "; the clearest:" if len(rows) > room else ":" if rows else ""
     return [about, told, *tabular.to_text(rows[:room]), *concluded][:SUMMARY_LINES]

@@ -14,10 +14,10 @@ from mixscope.report.words import Words
 from mixscope.study.gains import GAIN, OF_GAINS
 
 
-def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
+def forests(story: Story, words: Words, *, secondary: bool) -> list[Figure]:
     """One forest plot per claim, one row per stratum."""
     found = []
-    for verdict in told.verdicts:
+    for verdict in story.verdicts:
         if verdict.secondary != secondary:
             continue
         bars, rows = [], []
@@ -72,12 +72,12 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
     return found
 
 
-def explored(told: Story, words: Words) -> list[Figure]:
+def explored(story: Story, words: Words) -> list[Figure]:
     """Forest plots of results without claims: gains, and differences of gains."""
-    roles = told.roles
+    roles = story.roles
     found = []
     for kind in (GAIN, OF_GAINS):
-        mine = [e for e in told.explored if e.contrast.kind == kind and e.estimate is not None]
+        mine = [e for e in story.explored if e.contrast.kind == kind and e.estimate is not None]
         bars, rows, before = [], [], None
         for one in sorted(mine, key=lambda e: [*map(str, e.contrast.stratum.values()), e.contrast.model]):
             interval = one.interval
