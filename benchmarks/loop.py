@@ -117,7 +117,7 @@ class Paired:
                 return
             taken = clocks()
             if len(self.pairs) >= self._enough:
-                self.stop.asked = "enough steps"
+                self.stop.received = "enough steps"
             yield batch
             stepped = clocks()
             self._optimiser.zero_grad(set_to_none=True)
@@ -293,7 +293,7 @@ make = optim.make
 def making(*a):
     made = make(*a); step = made.step
     def first(*b, **c):
-        mark("first step"); stop.asked = "the first step"; return step(*b, **c)
+        mark("first step"); stop.received = "the first step"; return step(*b, **c)
     made.step = first
     return made
 optim.make = making

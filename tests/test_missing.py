@@ -36,7 +36,7 @@ STUDY = {
 def found_in(tmp_path, tree, root, *, costs=None, slots=1):
     runs = matrix.parse(json.dumps(tree), file="s.yaml").expand()
     found = standings(runs, tmp_path / "out")
-    room = needs.room(found, [costs or Estimate()] * len(found), out=tmp_path / "out", slots=slots)
+    room = needs.resources(found, [costs or Estimate()] * len(found), out=tmp_path / "out", slots=slots)
     return [*needs.things(found, root), *room]
 
 

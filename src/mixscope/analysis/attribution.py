@@ -44,9 +44,9 @@ COST = 3 + 2  # Grad-CAM and rollout, in forward passes per image
 COMPARED = ("inside", "follows")  # all runs have the same boxes, so `over` differs as `inside` does
 NAMES = {
     **{
-        f"{figure}-{m}": f"{figure} {said}"
+        f"{figure}-{m}": f"{figure} {description}"
         for figure in ("inside", "over", "follows")
-        for m, said in METHODS.items()
+        for m, description in METHODS.items()
     },
     "area": "box",
 }
@@ -347,14 +347,14 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         experiments.about(compared),
     ]
     figures = ("inside", "over", "follows")
-    for method, said in METHODS.items():
+    for method, description in METHODS.items():
         columns = {f"{figure}-{method}": figure for figure in figures} | {"area": "box"}
         if any(c["figures"].get(f"inside-{method}") for c in compared["cells"]):
-            found += ["", said, *experiments.table(compared, columns)]
+            found += ["", description, *experiments.table(compared, columns)]
     found += experiments.differences(compared, NAMES)
     notes = [
-        [name, METHODS[method], said]
+        [name, METHODS[method], description]
         for name, each in compared["notes"].items()
-        for method, said in each.items()
+        for method, description in each.items()
     ]
     return [*found, "", *tabular.to_text(notes)] if notes else found

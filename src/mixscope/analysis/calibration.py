@@ -32,7 +32,7 @@ from mixscope.study.config import RunConfig
 
 VERSION = 1
 FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
-NAMES = FIGURES | {f"{name}-scaled": f"{said} scaled" for name, said in FIGURES.items()}
+NAMES = FIGURES | {f"{name}-scaled": f"{note} scaled" for name, note in FIGURES.items()}
 HIGHEST = {"ece": 1.0, "nll": math.inf, "brier": 2.0}
 BOUNDS = {name: (0.0, HIGHEST[name.removesuffix("-scaled")]) for name in NAMES}
 
@@ -126,8 +126,8 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
     Returns:
-        `experiments.document` of the six metrics; diagrams: for each experiment, the seeds' diagrams pooled by
-        bin, as from `measure`; temperatures: for each experiment, one per seed.
+        `experiments.document` of the six metrics; diagrams: for each experiment, the diagrams of its seeds,
+        pooled by bin, as from `measure`; temperatures: for each experiment, one per seed.
     """
     made = experiments.gather(results, found, _values)
     return {
@@ -166,9 +166,9 @@ def _pooled(founds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[flo
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Metrics by experiment, contrasts, and temperatures."""
     found = experiments.lines(compared, NAMES)
-    told = {
+    rows = {
         name: ", ".join("-" if t is None else f"{t:.2f}" for t in each)
         for name, each in compared["temperatures"].items()
     }
     found += ["", "temperature by seed (above 1: too sure; - : no validation split to fit it on)"]
-    return found + tabular.to_text([[name, each] for name, each in told.items()])
+    return found + tabular.to_text([[name, each] for name, each in rows.items()])

@@ -103,9 +103,9 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
             f"{subject.store.folder}: its images are not those that its dials make now, so mixscope has"
             " changed how it makes them; prepare the set and train the runs again"
         )
-    said = {}
+    predicted = {}
     for at, name in enumerate(SHOWN):
-        said[name] = subject.logits(shown[name].images, shown[name].labels).argmax(axis=1)
+        predicted[name] = subject.logits(shown[name].images, shown[name].labels).argmax(axis=1)
         progress(at + 1, len(SHOWN))
     conflict = shown["conflict"]
 
@@ -115,12 +115,12 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 
     return {
         "scenes": n,
-        "changed": {cue: share(said[name] != said["iid"]) for name, cue in INTERVENTIONS.items()},
+        "changed": {cue: share(predicted[name] != predicted["iid"]) for name, cue in INTERVENTIONS.items()},
         "conflict": {
-            "local": share(said["conflict"] == conflict.local),
-            "global": share(said["conflict"] == conflict.glob),
+            "local": share(predicted["conflict"] == conflict.local),
+            "global": share(predicted["conflict"] == conflict.glob),
         },
-        "correct": {name: share(said[name] == shown[name].labels) for name in cues.SPLITS},
+        "correct": {name: share(predicted[name] == shown[name].labels) for name in cues.SPLITS},
         "dials": dict(subject.store.manifest["source"]["cues"]),
     }
 
@@ -269,17 +269,17 @@ def _interval(made: Estimate) -> dict[str, float | None]:
 def _contrasts(results: Results, gathered: Sequence[Experiment]) -> list[dict[str, Any]]:
     """Each mixing method against the baseline of its model, then families under one method."""
     found = []
-    for _, ((experiment, _), (plain, _)) in experiments.contrasted(results, gathered, gains.GAIN):
+    for _, ((experiment, _), (baseline, _)) in experiments.contrasted(results, gathered, gains.GAIN):
         for figure in ("lri", "local", "global"):
-            name = f"{figure}:{experiment.name}:{plain.name}"
-            said = f"{FIGURES[figure]}, {experiment.model}: {_arm(experiment)} less {_arm(plain)}"
-            found.append(_contrast(name, said, figure, [(experiment, 1.0), (plain, -1.0)]))
-    for arm in dict.fromkeys(c.mix for c in gathered):
-        mine = {_family(c): c for c in gathered if c.mix == arm}
-        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.mix == arm for c in gathered):
-            said = f"LRI, {WORDS.get(arm, arm)}: ResNet less ViT"
+            name = f"{figure}:{experiment.name}:{baseline.name}"
+            sentence = f"{FIGURES[figure]}, {experiment.model}: {_label(experiment)} less {_label(baseline)}"
+            found.append(_contrast(name, sentence, figure, [(experiment, 1.0), (baseline, -1.0)]))
+    for mix in dict.fromkeys(c.mix for c in gathered):
+        mine = {_family(c): c for c in gathered if c.mix == mix}
+        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.mix == mix for c in gathered):
+            sentence = f"LRI, {WORDS.get(mix, mix)}: ResNet less ViT"
             pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
-            found.append(_contrast(f"lri:resnet-vit:{arm}", said, "lri", pair))
+            found.append(_contrast(f"lri:resnet-vit:{mix}", sentence, "lri", pair))
     return [one for one in found if one is not None]
 
 
@@ -306,7 +306,7 @@ def _contrast(
     }
 
 
-def _arm(experiment: Experiment) -> str:
+def _label(experiment: Experiment) -> str:
     return WORDS.get(experiment.mix, experiment.mix)
 
 
@@ -331,7 +331,7 @@ def _accounts(
     accounts = []
     for name, account in ACCOUNTS.items():
         parts = [
-            {"contrast": effects[f]["id"], "expect": expect, "verdict": _judged(effects[f], expect)}
+            {"contrast": effects[f]["id"], "expect": expect, "verdict": _verdict(effects[f], expect)}
             for f, expect in account["parts"]
         ]
         verdict = verdicts.over_strata([p["verdict"] for p in parts])
@@ -340,13 +340,13 @@ def _accounts(
     return accounts, _decision(accounts, min(effect["seeds"] for effect in effects.values()))
 
 
-def _judged(effect: Mapping[str, Any], expect: str) -> str:
+def _verdict(effect: Mapping[str, Any], expect: str) -> str:
     made: Estimate = effect["made"]
     if made.conditional or effect["seeds"] < verdicts.FEWEST_SEEDS:
         return verdicts.INCONCLUSIVE
-    said = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
+    verdict = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
     # A hypothesis that CutMix changes a cue is refuted where the change is too small to matter.
-    return verdicts.REFUTED if said == verdicts.NEGLIGIBLE else said
+    return verdicts.REFUTED if verdict == verdicts.NEGLIGIBLE else verdict
 
 
 def _decision(accounts: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:

@@ -285,11 +285,11 @@ def summary(what: str, compared: Mapping[str, Any]) -> list[str]:
     if not contrasts and not concluded:
         return [*every[: SUMMARY_LINES - 1], "..."]
     about = every[0] if "scenes" in compared else experiments.about(compared)
-    told = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
-    room = max(0, SUMMARY_LINES - 2 - len(concluded))
+    clear_count = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
+    rest = max(0, SUMMARY_LINES - 2 - len(concluded))
     rows = [
         [c.get("sentence") or experiments.sentence(c, names[c["figure"]]), experiments.shown(c, "+")]
         for c in clear
     ]
-    told += "; the clearest:" if len(rows) > room else ":" if rows else ""
-    return [about, told, *tabular.to_text(rows[:room]), *concluded][:SUMMARY_LINES]
+    clear_count += "; the clearest:" if len(rows) > rest else ":" if rows else ""
+    return [about, clear_count, *tabular.to_text(rows[:rest]), *concluded][:SUMMARY_LINES]

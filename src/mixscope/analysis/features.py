@@ -147,27 +147,27 @@ def _pictured(subject: Subject, split: str) -> tuple[np.ndarray, np.ndarray]:
 # --- metrics of features ------------------------------------------------------------------------
 
 
-def neighbours(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def neighbours(learned: np.ndarray, classes: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Majority class of the nearest training images.
 
     Args:
         learned: float (m, d), features of training images.
         classes: int64 (m,).
-        asked: float (n, d), features to classify.
+        queries: float (n, d), features to classify.
 
     Returns:
         int64 (n,).
     """
     model = KNeighborsClassifier(min(NEIGHBOURS, len(learned)), metric="cosine").fit(learned, classes)
-    found: np.ndarray = model.predict(asked)
+    found: np.ndarray = model.predict(queries)
     return found
 
 
-def probe(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def probe(learned: np.ndarray, classes: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Predictions of a ridge classifier, int64 (n,); arguments as of `neighbours`."""
     scale = StandardScaler().fit(learned.astype(np.float64))
     model = RidgeClassifierCV(STRENGTHS).fit(scale.transform(learned), classes)
-    found: np.ndarray = model.predict(scale.transform(asked))
+    found: np.ndarray = model.predict(scale.transform(queries))
     return found
 
 
@@ -312,9 +312,9 @@ def _pairs(
         values = {(a, b): v for a, b in pairs if (v := alike(runs[i][a], runs[j][b])) is not None}
         if values:
             found = [float(v.mean()) for v in values.values()]
-            told = {"mean": sum(found) / len(found), "least": min(found), "largest": max(found)}
-            told |= _reach(values, len(runs[i]), len(runs[j]), same=i == j)
-            for name, value in told.items():
+            pair = {"mean": sum(found) / len(found), "least": min(found), "largest": max(found)}
+            pair |= _reach(values, len(runs[i]), len(runs[j]), same=i == j)
+            for name, value in pair.items():
                 out[name][i][j] = out[name][j][i] = value
     return {"data": data, "experiments": [experiment.name for experiment in mine], **out}
 
@@ -391,11 +391,11 @@ def _map(found: Mapping[str, Any]) -> dict[str, Any]:
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Metrics by experiment, contrasts, and similarity between runs."""
     found = experiments.lines(compared, NAMES)
-    for name, said in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
+    for name, title in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
         for one in compared[name]:
             found += [
                 "",
-                f"{said}, {one['data']}: mean over pairs of runs [95 % interval over seeds and images]"
+                f"{title}, {one['data']}: mean over pairs of runs [95 % interval over seeds and images]"
                 " (between seeds on the diagonal)",
             ]
             rows = [

@@ -70,7 +70,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     done = 0
     found: dict[str, Any] = {"images": len(some.ids), "shares": {}}
 
-    def said(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def probabilities(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nonlocal done
         p = np.exp(metrics.log_softmax(subject.logits(pixels, some.classes)))
         done += 1
@@ -78,14 +78,14 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
         row = np.arange(len(p))
         return p[row, some.classes], p[row, partner.classes]
 
-    ends = said(partner.pixels), said(some.pixels)
+    ends = probabilities(partner.pixels), probabilities(some.pixels)
     corner = corners(some.ids)
     for kind in KINDS:
         shares, own = [0.0], [ends[0]]
         for step in range(1, STEPS):
             share, mixed = mixture(kind, some.pixels, partner.pixels, step / STEPS, corner)
             shares.append(share)
-            own.append(said(mixed))
+            own.append(probabilities(mixed))
         found["shares"][kind] = [*shares, 1.0]
         for at, name in enumerate(("own", "partner")):
             values = np.stack([pair[at] for pair in [*own, ends[1]]])
@@ -215,11 +215,11 @@ def _by_distance(founds: Sequence[Mapping[str, Any]]) -> np.ndarray:
 def _curve(experiment: experiments.Experiment, kind: str) -> list[dict[str, Any]]:
     rows = []
     for at, share in enumerate(experiment.founds[0]["shares"][kind]):
-        said = {}
+        means = {}
         for name in ("own", "partner"):
             values = np.stack([one[f"{kind}-{name}"][at] for one in experiment.founds]).astype(np.float64)
-            said[name] = experiments.mean(Sample(values, experiment.seeds))
-        rows.append({"share": share, **said})
+            means[name] = experiments.mean(Sample(values, experiment.seeds))
+        rows.append({"share": share, **means})
     return rows
 
 
@@ -235,7 +235,7 @@ def _gradients(experiment: experiments.Experiment) -> list[dict[str, Any]]:
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Metrics by experiment and contrasts."""
-    said = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
+    about = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
     alike = "gradients: how alike at two pixels, by distance"
     if few := [
         f"{compared['with_gradient'][experiment['experiment']]:,} of {experiment['images']:,}"
@@ -243,4 +243,4 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         if compared["with_gradient"][experiment["experiment"]] < experiment["images"]
     ]:
         alike += f", over {', '.join(dict.fromkeys(few))} images: that of the others is 0 in some run"
-    return [said, alike, *experiments.lines(compared, NAMES)]
+    return [about, alike, *experiments.lines(compared, NAMES)]

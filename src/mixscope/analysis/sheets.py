@@ -60,8 +60,8 @@ def sheet(
     notes = [label, *(column.prediction for column in columns), *(column.augmentation for column in columns)]
     font = fonts.font(13, [*methods.values(), *(column.head for column in columns)])
     small = fonts.font(12, notes)
-    for row, prediction in enumerate(methods.values()):
-        for at, word in enumerate(prediction.split()):
+    for row, method in enumerate(methods.values()):
+        for at, word in enumerate(method.split()):
             pen.text((GAP, HEAD + row * (TILE + GAP) + TILE // 2 - 16 + 16 * at), word, INK, font)
     x = SIDE
     pen.text((x, 4), "original", INK, font)

@@ -217,12 +217,12 @@ def _accuracies(a: np.ndarray, b: np.ndarray, n_test: int | None) -> tuple[Accur
 
 
 def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | None) -> list[str]:
-    said = []
+    caveats = []
     if found.conditional:
         why = "one seed" if min(len(a), len(b)) == 1 else "equal accuracies of all seeds"
-        said.append(f"With {why} the interval counts test examples only: it is of these checkpoints.")
+        caveats.append(f"With {why} the interval counts test examples only: it is of these checkpoints.")
     if a.ndim == 1 and not found.conditional:
-        said.append(
+        caveats.append(
             "Examples are not paired: the interval is of more seeds on this test set;"
             + (
                 " n_test=... bounds the rest."
@@ -232,13 +232,13 @@ def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | No
         )
     for name, array in (("first", a), ("second", b)):
         if array.ndim == 2 and len(array) > len(np.unique(array, axis=0)):
-            said.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
+            caveats.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
     if a.ndim == 2:
         first = {row.tobytes(): i for i, row in enumerate(a.astype(bool), 1) if 0 < row.sum() < len(row)}
         for j, row in enumerate(b.astype(bool), 1):
             if row.tobytes() in first:
-                said.append(
+                caveats.append(
                     f"Run {first[row.tobytes()]} of the first model and run {j} of the second are right on"
                     " the same examples: is one a copy?"
                 )
-    return said
+    return caveats

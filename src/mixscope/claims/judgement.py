@@ -70,11 +70,11 @@ class Judgement(Sequence[T], Generic[T]):
     """
 
     def __init__(
-        self, title: str, items: Sequence[T], said: Sequence[Statement], notes: Sequence[Finding] = ()
+        self, title: str, items: Sequence[T], rows: Sequence[Statement], notes: Sequence[Finding] = ()
     ) -> None:
         self.title = title
         self.notes = tuple(notes)
-        self.statements = tuple(said)
+        self.statements = tuple(rows)
         self._items = tuple(items)
 
     @overload
@@ -132,8 +132,8 @@ class Judgement(Sequence[T], Generic[T]):
         """
         if style not in STYLES:
             raise ConfigError(unknown("sentences", "style", style, STYLES))
-        said = [statement for statement in self.statements if not math.isnan(statement.estimate)]
-        return [STYLES[style](statement, statements.known(lang)) for statement in said]
+        known = [statement for statement in self.statements if not math.isnan(statement.estimate)]
+        return [STYLES[style](statement, statements.known(lang)) for statement in known]
 
 
 def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | Judgement[Explored]":
@@ -155,10 +155,10 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
         title = f"{count}, no claims: exploratory, p corrected by Holm over all rows"
         return Judgement(title, found, [one.statement for one in found], _notes(results, found))
     judged = verdicts.judge(results, checkpoint=checkpoint)
-    said = statements.of_verdicts(judged, results.claims, results.roles)
+    rows = statements.of_verdicts(judged, results.claims, results.roles)
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
     title = f"{count}, {claims}, verdict rules {rules.RULES}"
-    return Judgement(title, judged, said, _notes(results))
+    return Judgement(title, judged, rows, _notes(results))
 
 
 def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[Finding]:
@@ -229,7 +229,7 @@ def contrast(
             raise ConfigError(unknown("where", "factor outside the contrast", factor, others))
         if level not in results.factors[factor]:
             raise ConfigError(unknown(f"where.{factor}", "level", level, results.factors[factor]))
-    found, said = [], []
+    found, rows = [], []
     name = " x ".join(
         " ".join(f"{weight:+g} {level}" for level, weight in each.items()) for each in weights.values()
     )
@@ -238,7 +238,7 @@ def contrast(
         one = _contrasted(results, by_name, stratum, checkpoint)
         found.append(one)
         kind, what, place, other = statements.compared(weights, stratum, results.roles, name)
-        said.append(
+        rows.append(
             Statement(
                 kind=kind,
                 what=what,
@@ -255,7 +255,7 @@ def contrast(
                 else None,
             )
         )
-    return Judgement(f"{results.name}: {name}", found, said)
+    return Judgement(f"{results.name}: {name}", found, rows)
 
 
 def _factor(results: Results, name: str) -> str:

@@ -161,5 +161,5 @@ def tipping_sd(found: Estimate, weights_squared: float, *, expect: str, margin: 
     distance, level = abs(found.value), LEVEL
     if expect == "equivalent":
         distance, level = margin - abs(found.value), NARROW
-    room = (distance / t_factor(level, found.examples_df)) ** 2 - found.examples
-    return math.sqrt(room / weights_squared) if distance > 0 and room > 0 else None
+    variance = (distance / t_factor(level, found.examples_df)) ** 2 - found.examples
+    return math.sqrt(variance / weights_squared) if distance > 0 and variance > 0 else None

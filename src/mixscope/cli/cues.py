@@ -103,10 +103,10 @@ def match(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({**dataclasses.asdict(found), "file": str(file)})
     else:
-        said = "within" if found.holds else "NOT within"
+        result = "within" if found.holds else "NOT within"
         print(
             f"\nlocal_contrast {found.dials.local_contrast}, global_contrast {found.dials.global_contrast}:"
-            f" {100 * found.local:.1f} % by L alone, {100 * found.glob:.1f} % by G alone, {said} tolerance"
+            f" {100 * found.local:.1f} % by L alone, {100 * found.glob:.1f} % by G alone, {result} tolerance"
             f"\ndials     {file}"
         )
     return 0 if found.holds else 1

@@ -189,13 +189,13 @@ def study_pack(arguments: argparse.Namespace) -> None:
     packed = bundle.write(results, out)
     files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
     taken = sum(file.stat().st_size for file in files)
-    done, asked = len(packed.done), len(packed.runs)
+    done, planned = len(packed.done), len(packed.runs)
     if arguments.json:
-        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": asked}})
+        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": planned}})
     for run in packed.runs:
         if run.state == DAMAGED:
             print(f"left out  {run.label}: {run.error}")
-    print(f"packed    {done} of {asked} runs, {size(taken)}\nbundle    {out}")
+    print(f"packed    {done} of {planned} runs, {size(taken)}\nbundle    {out}")
 
 
 def study_export(arguments: argparse.Namespace) -> None:
@@ -268,7 +268,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
-    lacking = [*missing.things(found, root), *missing.room(found, costs, out=out, slots=arguments.slots)]
+    lacking = [*missing.things(found, root), *missing.resources(found, costs, out=out, slots=arguments.slots)]
     if arguments.json:
         rows = [
             {
@@ -374,8 +374,8 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
-        told = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
-        output.line(told, work="study")
+        line = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
+        output.line(line, work="study")
         code = _run(arguments, study, runs, out)
         now = deciding.standing(verdicts.judge(folders.study(out)))
         for line in deciding.lines(now):

@@ -83,11 +83,11 @@ def has(name: str, lang: str = "en") -> bool:
 
 def _join(texts: Iterable[str], lang: str, most: int | None) -> str:
     """Joins sentences; beyond `most` they are counted."""
-    told = list(texts)
-    shown = "; ".join(told[:most])
-    if most is None or len(told) <= most:
+    sentences = list(texts)
+    shown = "; ".join(sentences[:most])
+    if most is None or len(sentences) <= most:
         return shown
-    return message("and-more", lang, texts=shown, count=len(told) - most)
+    return message("and-more", lang, texts=shown, count=len(sentences) - most)
 
 
 def source(lang: str) -> str:

@@ -11,7 +11,7 @@ from mixscope.report.words import Words
 Seed = TypeVar("Seed")
 
 
-MOST_SEEDS = 24  # of an experiment that charts show; more can neither be told apart nor be loaded quickly
+MOST_SEEDS = 24  # of an experiment that charts show; with more, charts are illegible and slow to load
 
 
 def some(seeds: Iterable[Seed]) -> list[Seed]:

@@ -182,8 +182,8 @@ class Run:
     @property
     def reason(self) -> Finding | None:
         """Why it failed or what is damaged; None otherwise."""
-        told = None if self.error is None else Finding("recorded-error", "fail", {"text": self.error})
-        return self.finding or told
+        finding = None if self.error is None else Finding("recorded-error", "fail", {"text": self.error})
+        return self.finding or finding
 
     def outcomes(self, checkpoint: str = LAST) -> Outcomes | None:
         """Outcomes on the test split, read on first access and cached.

@@ -222,11 +222,11 @@ def csv(found: Sequence[dict[str, Any]]) -> str:
 
 def caption(found: Sequence[dict[str, Any]]) -> str:
     """Describes the values in a sentence."""
-    said = {
+    checkpoints = {
         LAST: "last epoch",
         BEST_ON_TEST: "the epoch that is best on the test split itself (protocol published), so optimistic",
     }
-    which = "; ".join(said[name] for name in dict.fromkeys(row["checkpoint"] for row in found))
+    which = "; ".join(checkpoints[name] for name in dict.fromkeys(row["checkpoint"] for row in found))
     lost = "; means are of runs that finish" if any(row["failed"] for row in found) else ""
     several = any(row["top1_sd"] is not None for row in found)
     spread = ", mean +- standard deviation over seeds" if several else ""

@@ -162,9 +162,9 @@ def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping
     """Checks that recomputed metrics agree with the run's summary. Raises DataError."""
     if not (path / "summary.json").exists():
         return
-    told = records.read_summary(path)["results"].get(split, {})
+    recorded = records.read_summary(path)["results"].get(split, {})
     for name, row in results.items():
-        if name in told and records.contradicts(told[name], row["n"], row["top1"]):
+        if name in recorded and records.contradicts(recorded[name], row["n"], row["top1"]):
             raise records.damaged(
                 "summary-contradicts",
                 path=str(path),
@@ -172,8 +172,8 @@ def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping
                 split=split,
                 images=row["n"],
                 top1=100 * row["top1"],
-                told_images=told[name]["n"],
-                told_top1=100 * told[name]["top1"],
+                told_images=recorded[name]["n"],
+                told_top1=100 * recorded[name]["top1"],
             )
 
 

@@ -109,7 +109,7 @@ def run(
 
 def _heed(stop: Stop) -> None:
     """Raises Interrupted on every rank if any rank has received a signal; a collective call."""
-    stop.asked = next((asked for (asked,) in ranks.gather((stop.asked,)) if asked), None)
+    stop.received = next((received for (received,) in ranks.gather((stop.received,)) if received), None)
     stop.check()
 
 

@@ -195,11 +195,11 @@ def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if child == 0:
         try:
             with open(writing, "w", encoding="utf-8") as file:
-                json.dump(_told(work), file)
+                json.dump(_answer(work), file)
             os._exit(0)
         except BaseException as problem:
-            said = str(problem).strip().splitlines() or [""]
-            os.write(2, f"{type(problem).__name__}: {said[-1]}\n".encode())
+            lines = str(problem).strip().splitlines() or [""]
+            os.write(2, f"{type(problem).__name__}: {lines[-1]}\n".encode())
             os._exit(1)
     os.close(writing)
     with open(reading, encoding="utf-8") as file:
@@ -218,7 +218,7 @@ def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return work()
     except (ConfigError, DataError, RunFailed) as problem:
@@ -227,15 +227,15 @@ def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> int:
     """Reads configs from standard input and prints a line of JSON for each; returns the exit code."""
-    asked = json.load(sys.stdin)
-    root = Path(asked["root"])
-    for config in asked["configs"]:
+    request = json.load(sys.stdin)
+    root = Path(request["root"])
+    for config in request["configs"]:
         began = time.time()
 
         def work(config: Any = config, began: float = began) -> dict[str, Any]:
             return measure(settings.from_dict(config), root=root, began=began)
 
-        found = forked(work) if hasattr(os, "fork") else _told(work)
+        found = forked(work) if hasattr(os, "fork") else _answer(work)
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
     return 0

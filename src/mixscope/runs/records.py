@@ -606,18 +606,20 @@ def _fits_run(path: Path, name: str, found: Predictions) -> None:
     if not (path / "summary.json").exists() or found.logits.size == 0:
         return
     split, _, checkpoint = name.partition("-")
-    told = read_summary(path)["results"].get(split, {}).get(checkpoint)
-    if told is None:
+    recorded = read_summary(path)["results"].get(split, {}).get(checkpoint)
+    if recorded is None:
         return
     n, hits = len(found.ids), int((found.logits.argmax(axis=1) == found.labels).sum())
-    if contradicts(told, n, hits / n):
-        about = {"path": str(file), "run": str(path), "images": n, "told_images": told["n"]}
-        raise damaged("predictions-contradict", top1=100 * hits / n, told_top1=100 * told["top1"], **about)
+    if contradicts(recorded, n, hits / n):
+        about = {"path": str(file), "run": str(path), "images": n, "told_images": recorded["n"]}
+        raise damaged(
+            "predictions-contradict", top1=100 * hits / n, told_top1=100 * recorded["top1"], **about
+        )
 
 
-def contradicts(told: Mapping[str, Any], n: int, top1: float) -> bool:
+def contradicts(recorded: Mapping[str, Any], n: int, top1: float) -> bool:
     """Whether a summary's row disagrees with n images and this top-1 (a fraction) beyond rounding."""
-    return bool(told["n"] != n or abs(told["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
+    return bool(recorded["n"] != n or abs(recorded["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
 
 
 def check_chain(path: Path) -> RunConfig:

@@ -75,10 +75,10 @@ def estimates(
         if cost is None and s.state != "done" and probe is not None
     ]
     made = iter(_measured(needed, found, root, probe) if probe is not None else ())
-    asked = {id(s) for s in needed}
+    measured = {id(s) for s in needed}
     rows = []
     for stands, cost in zip(found, known, strict=True):
-        cost = cost or (next(made) if id(stands) in asked else Estimate())
+        cost = cost or (next(made) if id(stands) in measured else Estimate())
         rows.append(dataclasses.replace(cost, left_seconds=left(stands, cost.seconds)))
     return rows
 
@@ -157,9 +157,9 @@ def sentences(
             lines.append(f"{word:<9} {size(totals[key])}{of}{' free' if of and word == 'disk' else ''}")
     origin = {"remembered": "of other seeds", "other arm": "of another arm", "measured": "on this machine"}
     counts = {s: sum(c.source == s for c in costs) for s in (*origin, None)}
-    said = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]
-    said += [f"{counts[None]} unknown"] if counts[None] else []
-    lines.append(f"figures   {', '.join(said)}")
+    sources = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]
+    sources += [f"{counts[None]} unknown"] if counts[None] else []
+    lines.append(f"figures   {', '.join(sources)}")
     lines += _circumstances(costs)
     lines += [f"unknown   {why}" for why in dict.fromkeys(c.why for c in costs) if why is not None]
     return lines
@@ -322,8 +322,8 @@ def _from_probes(
         counts = _counts(config, store)
     except DataError as problem:
         return Estimate(why=str(problem))
-    told = from_probe(config, made, counts=counts, classes=store.n_classes)
-    return dataclasses.replace(told, measured=made.get("measured"), correction=factor)
+    estimate = from_probe(config, made, counts=counts, classes=store.n_classes)
+    return dataclasses.replace(estimate, measured=made.get("measured"), correction=factor)
 
 
 def _counts(config: RunConfig, store: Store) -> dict[str, int]:

@@ -106,9 +106,9 @@ def shown(found: Sequence[Standing], most: int) -> list[int]:
     urgent = [i for i, s in enumerate(found) if s.state in URGENT]
     done = [i for i, s in enumerate(found) if s.state == "done"]
     pending = [i for i, s in enumerate(found) if s.state == "pending"]
-    room = max(0, most - len(urgent))
-    ahead = min(len(pending), max(room // 2, room - len(done)))
-    behind = min(len(done), room - ahead)
+    space = max(0, most - len(urgent))
+    ahead = min(len(pending), max(space // 2, space - len(done)))
+    behind = min(len(done), space - ahead)
     return sorted([*urgent[:most], *pending[:ahead], *done[len(done) - behind :]])
 
 
@@ -130,9 +130,9 @@ def drawn(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, h
             "-" if row["eta_seconds"] is None else duration(row["eta_seconds"]),
         )
     hidden = len(found) - len(chosen)
-    said = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
+    last = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
     # Not as the table's caption, which would be wrapped at the table's width.
-    return Group(table, Text(said, style="italic dim", no_wrap=True, overflow="ellipsis"))
+    return Group(table, Text(last, style="italic dim", no_wrap=True, overflow="ellipsis"))
 
 
 def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
@@ -141,18 +141,18 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
     Without a terminal, a line is printed whenever it changes.
     """
     console = Console()
-    said = ""
+    last = ""
     with Board(console, probe=None, root=root) if console.is_terminal else Silent() as notice:
         while True:
             found = standings(runs, out)
             notice(found, None)
             counts = sentence({"runs": len(found), "states": _states(found)})
-            if not console.is_terminal and counts != said:
+            if not console.is_terminal and counts != last:
                 try:
                     output.line(f"{time.strftime('%H:%M:%S')}  {counts}", work="study")
                 except Interrupted:  # the reader has gone
                     return
-            said = counts
+            last = counts
             if all(s.state == "done" for s in found):
                 return
             time.sleep(REFRESH_SECONDS)
@@ -190,18 +190,18 @@ class Lines(Silent):
 
     def __init__(self, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
         self.probe, self.root, self.slots = probe, root, slots
-        self.said_at = time.monotonic()
+        self.shown_at = time.monotonic()
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Shows an event, or without one the totals every few minutes."""
-        due = time.monotonic() - self.said_at >= LINE_SECONDS
+        due = time.monotonic() - self.shown_at >= LINE_SECONDS
         if event is None and not due:
             return
         done = sum(s.state == "done" for s in found)
-        told = self._under_way(found) if event is None else _told(event)
-        output.line(f"{done:>3}/{len(found)}  {told}", work="study")
+        text = self._under_way(found) if event is None else _told(event)
+        output.line(f"{done:>3}/{len(found)}  {text}", work="study")
         if due:
-            self.said_at = time.monotonic()
+            self.shown_at = time.monotonic()
 
     def _under_way(self, found: Sequence[Standing]) -> str:
         """Running runs, their progress, and when all will be finished."""

@@ -164,7 +164,7 @@ class _Pool:
                 with room_for(self.out):
                     while self.stop_signal is None and self._step():
                         self._wait()
-            except (DiskFull, Interrupted):  # by whoever watches, when nobody reads what is told
+            except (DiskFull, Interrupted):  # by whoever watches, when nobody reads the output
                 self._stop_all()
                 raise
             if self.stop_signal is not None:
@@ -289,8 +289,8 @@ class _Pool:
             self._tell("done", job.run)
             return
         log = self.out / "logs" / f"{name}.log"
-        told = None if job.hung else job.work.why()
-        reason = told or why(code, found, hung=job.hung, log=log)
+        known = None if job.hung else job.work.why()
+        reason = known or why(code, found, hung=job.hung, log=log)
         tries = self.tries[name] = self.tries.get(name, 0) + 1
         if code in FATAL or tries > self.options.retries:
             self.given_up.add(name)
@@ -326,7 +326,7 @@ class _Pool:
     def _say(self, event: Mapping[str, Any]) -> None:
         """Writes an event to the journal and reports it."""
         event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event}
-        with suppress(DiskFull):  # who watches is told all the same
+        with suppress(DiskFull):  # who watches is notified all the same
             note(self.out, event)
         self.notice(self.standings(), event)
 

@@ -112,7 +112,7 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=[*lacking, *missing.room(found, costs, out=out, slots=slots)],
+        lacking=[*lacking, *missing.resources(found, costs, out=out, slots=slots)],
         instead=instead(study, found, costs, slots=slots),
     )
 
@@ -132,8 +132,8 @@ def instead(
     if len(seeds) > 1:
         of_first = [c.left_seconds for s, c in zip(found, costs, strict=True) if s.run.seed == seeds[0]]
         alone = estimate.together(of_first, slots)
-        told = "unknown" if alone is None else duration(alone)
-        advice.append(Finding("instead-seeds", params={"time": told, "needed": _least_seeds(study)}))
+        time = "unknown" if alone is None else duration(alone)
+        advice.append(Finding("instead-seeds", params={"time": time, "needed": _least_seeds(study)}))
     if study.name in SIZED:
         advice.append(Finding("instead-two-cores", params={"study": TWO_CORES}))
     if study.name != "quickstart":

@@ -135,26 +135,26 @@ def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
     recall, indicate a model evaluated on other input than it was trained on.
 
     Args:
-        name: Name of the predictions.
+        name: Name of the predicted_counts.
         logits: float (n, n_classes).
         labels: int64 (n,).
     """
     n_classes = logits.shape[1]
-    said = logits.argmax(axis=1)
-    hits = np.bincount(labels[said == labels], minlength=n_classes)
+    predicted = logits.argmax(axis=1)
+    hits = np.bincount(labels[predicted == labels], minlength=n_classes)
     there = np.bincount(labels, minlength=n_classes)
-    predicted = np.bincount(said, minlength=n_classes)
+    predicted_counts = np.bincount(predicted, minlength=n_classes)
     recall = 100.0 * float(np.mean(hits / np.maximum(there, 1)))
-    precision = 100.0 * float(np.mean(hits / np.maximum(predicted, 1)))
-    top1 = 100.0 * float(np.mean(said == labels))
+    precision = 100.0 * float(np.mean(hits / np.maximum(predicted_counts, 1)))
+    top1 = 100.0 * float(np.mean(predicted == labels))
     balanced = bool(np.all(there == there[0]))
-    never = int(np.sum((predicted == 0) & (there > 0)))
+    never = int(np.sum((predicted_counts == 0) & (there > 0)))
     gap = precision - recall
     return [
         Finding(
             "macro-recall",
             _severity(abs(recall - top1) < 1e-9) if balanced else "note",
-            {"predictions": name, "macro_recall": recall, "top1": top1},
+            {"predicted_counts": name, "macro_recall": recall, "top1": top1},
         ),
         Finding(
             "never-predicted",

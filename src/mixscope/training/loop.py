@@ -549,11 +549,11 @@ def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:
 
 def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bool:
     """Whether to save at this step; all ranks agree, since a signal may reach only one."""
-    wishes = talk.turn((stop.asked, checkpoint_due), now=now)
+    wishes = talk.turn((stop.received, checkpoint_due), now=now)
     if wishes is None:
         return False
-    stop.asked = next((asked for asked, _ in wishes if asked), None)
-    return wishes[0][1] or stop.asked is not None
+    stop.received = next((received for received, _ in wishes if received), None)
+    return wishes[0][1] or stop.received is not None
 
 
 def _not_finite(

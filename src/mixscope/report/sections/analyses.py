@@ -102,8 +102,8 @@ def _part(summary: Summary, place: Path | None, words: Words) -> Part:
     shown, folded = _CHARTS[summary.what](summary, words)
     images = sorted({experiment.images for experiment in summary.experiments})
     of_whom: dict[tuple[str, str], list[str]] = {}
-    for name, said in summary.notes.items():
-        for note in said.items():
+    for name, by_method in summary.notes.items():
+        for note in by_method.items():
             of_whom.setdefault(note, []).append(name)
     notes = [
         f"{_figure(f'inside-{method}', words)}, {', '.join(names)}: {text}"
@@ -314,7 +314,7 @@ def _curves(
         rows.append(f"{name}: {number(points[0][1], 1)} → {number(points[-1][1], 1)}")
     here = [m for m in models if any(_of(c.experiment, summary, "model") == m for c in courses)]
     signs = dict(zip(LOOKS, ("—", "- -", "···"), strict=True))
-    said = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {words.level(m)}" for m in here)
+    legend = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {words.level(m)}" for m in here)
     keys = [Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations]
     return plots.lines(
         id,
@@ -323,7 +323,7 @@ def _curves(
         curves=lines,
         keys=keys,
         x_name=x_name,
-        unit=f"{unit}   {said}",
+        unit=f"{unit}   {legend}",
         ribbons=ribbons,
         zero=zero,
     )
@@ -550,8 +550,8 @@ def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]
         for (its, _), mine in by_pair.items():
             if its == kind:
                 bars = [_bar(c, _figure(c.figure, words), c.figure, words, "") for c in mine]
-                said = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
-                title = _headed(tuple(mine[0].where.items()), said, words)
+                between = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
+                title = _headed(tuple(mine[0].where.items()), between, words)
                 name = word(kind, *mine[0].where.values(), mine[0].model, mine[0].augmentation)
                 made.append(_forest(f"areas-{name}", bars, title, words("page.unit_pp"), words))
     return made

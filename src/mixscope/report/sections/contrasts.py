@@ -85,12 +85,12 @@ def explored(story: Story, words: Words) -> list[Figure]:
             stratum = {f: v for f, v in one.contrast.stratum.items() if f != roles.model}
             group = ", ".join(map(words.level, filter(None, (one.contrast.model, *stratum.values()))))
             name = words.level(one.contrast.augmentation or "")
-            value, said = signed(one.estimate), f"{group}, {name}" if group else name
+            value, label = signed(one.estimate), f"{group}, {name}" if group else name
             if interval is None:
-                rows.append(words("contrasts.row_short", name=said, value=value))
+                rows.append(words("contrasts.row_short", name=label, value=value))
             else:
                 low, high = signed(interval.low), signed(interval.high)
-                rows.append(words("contrasts.row_text", name=said, value=value, low=low, high=high))
+                rows.append(words("contrasts.row_text", name=label, value=value, low=low, high=high))
                 value = f"{value} [{low}, {high}]"
             bars.append(
                 Bar(

@@ -200,8 +200,8 @@ class _Cluster:
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         if any(all(node.get(kind, 0.0) >= count for kind, count in need.items()) for node in nodes):
             return None
-        asked = f"{self.options.threads} processors" + (f" and {self.gpus:g} GPU" if self.gpus else "")
-        return f"waits: no node of the cluster has {asked}; ask for less, or let nodes join"
+        needs = f"{self.options.threads} processors" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return f"waits: no node of the cluster has {needs}; ask for less, or let nodes join"
 
     def collect(self) -> None:
         """Receives messages of tasks."""

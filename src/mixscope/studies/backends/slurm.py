@@ -110,13 +110,13 @@ class _Queue:
 
     def __init__(self, out: Path, root: Path, options: Options, extra: Sequence[str], executor: Any) -> None:
         self.out, self.root, self.options, self.extra, self.executor = out, root, options, extra, executor
-        self.asked = time.monotonic()
+        self.checked_at = time.monotonic()
 
     def ask(self, every: float = ASK_SECONDS) -> bool:
         """Whether it is time to query Slurm; one query covers all jobs."""
-        due = time.monotonic() - self.asked > every
+        due = time.monotonic() - self.checked_at > every
         if due:
-            self.asked = time.monotonic()
+            self.checked_at = time.monotonic()
         return due
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
