@@ -135,7 +135,7 @@ def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
     recall, indicate a model evaluated on other input than it was trained on.
 
     Args:
-        name: Name of the predicted_counts.
+        name: Name of the predictions.
         logits: float (n, n_classes).
         labels: int64 (n,).
     """
@@ -154,7 +154,7 @@ def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
         Finding(
             "macro-recall",
             _severity(abs(recall - top1) < 1e-9) if balanced else "note",
-            {"predicted_counts": name, "macro_recall": recall, "top1": top1},
+            {"predictions": name, "macro_recall": recall, "top1": top1},
         ),
         Finding(
             "never-predicted",
