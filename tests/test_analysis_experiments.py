@@ -57,7 +57,7 @@ def values(founds):
     return {"hit": np.stack([one["hit"] for one in founds]), "none": None}
 
 
-def test_arms_models_and_differences_of_differences_are_compared_within_their_stratum():
+def test_augmentations_models_and_differences_of_differences_are_compared_within_their_stratum():
     document = experiments.document(STUDY, experiments.gather(STUDY, found(), values), HIT)
     made = {(c["kind"], *sorted(c["weights"].items())): c for c in document["contrasts"]}
     assert len(document["contrasts"]) == 2 * (2 + 2 + 1), "of each data set"

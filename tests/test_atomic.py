@@ -23,7 +23,7 @@ def no_room(wrapped: bool):
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_full_disk_is_said_in_a_sentence_and_leaves_the_file_that_was_there(tmp_path, wrapped):
+def test_a_full_disk_is_reported_in_a_sentence_and_leaves_the_file_that_was_there(tmp_path, wrapped):
     file = tmp_path / "last.pt"
     file.write_bytes(b"before")
     with pytest.raises(DiskFull, match=r"last\.pt: cannot be written, the disk is full; make room") as caught:

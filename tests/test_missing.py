@@ -51,7 +51,7 @@ def digits(pretrained=None, **base):
     return tree
 
 
-def test_all_that_is_missing_is_said_at_once_and_nothing_is_started(tmp_path, capsys):
+def test_all_that_is_missing_is_reported_at_once_and_nothing_is_started(tmp_path, capsys):
     file, out = tmp_path / "s.yaml", tmp_path / "out"
     file.write_text(json.dumps(STUDY))
     words = ["study", "run", str(file), "--out", str(out), "--root", str(tmp_path)]

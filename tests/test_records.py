@@ -84,7 +84,7 @@ def test_a_system_that_forbids_writing_is_answered_with_a_sentence(tmp_path, mon
         records.begin(tmp_path / "run", CONFIG)
 
 
-def test_a_run_that_is_done_needs_no_room(tmp_path, monkeypatch):
+def test_a_run_that_is_done_needs_no_space(tmp_path, monkeypatch):
     path = begun(tmp_path / "run")
     with records.begin(path, CONFIG) as run:
         run.started(threads=1)
@@ -110,7 +110,7 @@ def test_a_file_whose_writing_fails_stays_as_it_was(tmp_path):
     assert os.listdir(tmp_path) == ["summary.json"]
 
 
-def test_a_figure_that_is_not_finite_is_never_written(tmp_path):
+def test_a_value_that_is_not_finite_is_never_written(tmp_path):
     with pytest.raises(ValueError):
         records.write_json(tmp_path / "summary.json", {"top1": float("nan")})
     assert not list(tmp_path.iterdir())

@@ -247,7 +247,7 @@ def test_one_seed_has_no_deviation_and_no_bar(tmp_path):
     assert "too many classes appear significant" in visible(made)
 
 
-def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_told(tmp_path):
+def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_reported(tmp_path):
     made_study.write(tmp_path / "s")
     run = next((tmp_path / "s").glob("vit-mixup-scratch-s1-*"))
     (run / "predictions" / "test-last.npz").write_bytes(b"broken")
@@ -258,7 +258,7 @@ def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_told(tmp_path
     assert made.story.verdicts and not made.story.results.complete
 
 
-def test_a_study_without_arms_or_models_has_a_report(tmp_path):
+def test_a_study_without_augmentations_or_models_has_a_report(tmp_path):
     text = """
 name: plain
 base: {data.name: digits, train.epochs: 2}
@@ -425,7 +425,7 @@ LARGE = made_study.SMALL.replace("train.epochs: 4", "train.epochs: 50").replace(
 
 
 @pytest.mark.slow
-def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
+def test_24_experiments_of_5_seeds_fit_in_a_page_that_can_be_mailed(tmp_path):
     """120 runs, each with 10,000 predictions of 100 classes, and 50 epochs."""
     text = LARGE.replace(
         "factors:\n",

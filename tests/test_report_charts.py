@@ -102,7 +102,9 @@ def small(tmp_path_factory):
     classes = ["비행기", "café", *"cdefghij"]
 
     def skill(run):
-        return 4.0 if run.cell["augmentation"] == "cutmix" and run.cell["pretrained"] == "imagenet" else 1.0
+        return (
+            4.0 if run.levels["augmentation"] == "cutmix" and run.levels["pretrained"] == "imagenet" else 1.0
+        )
 
     made_study.write(folder, made=Made(n=400, classes=classes, skill=skill))
     return folders.study(folder)

@@ -64,7 +64,7 @@ def test_accuracies_beside_each_other_with_gains_in_their_cells_are_read():
     assert parts(runs_table.read(CASES / "deltas.md")) == ("model", "Method", "Vanilla")
 
 
-def test_two_numbers_in_one_cell_are_told_apart():
+def test_two_numbers_in_one_cell_are_distinguished():
     found = accuracies(runs_table.read(CASES / "two-in-one.md"))
     assert found == {
         ("baseline", "Clean"): [82.3],
@@ -279,7 +279,7 @@ def test_bad_input_is_one_sentence_with_file_line_and_what_was_expected(tmp_path
     assert said.startswith(str(path) if line is None else f"{path} line {line}")
 
 
-def test_one_run_and_no_finished_run_are_said(tmp_path):
+def test_one_run_and_no_finished_run_are_reported(tmp_path):
     text = "aug,top1,state\nnone,70,done\nmixup,71,done\nmixup,72,done\ncutmix,,crashed\n"
     found = runs_table.read(written(tmp_path, text))
     assert any("one run of none: a verdict needs 3 seeds" in n for n in found.said())

@@ -199,7 +199,7 @@ def test_only_the_gpus_that_this_process_may_see_are_used(driver, monkeypatch, v
     assert [g.name for g in slots.gpus()] == names
 
 
-def test_a_driver_that_does_not_answer_is_said_so(driver):
+def test_a_driver_that_does_not_answer_is_reported(driver):
     driver("NVIDIA-SMI has failed\\n", code=9)
     with pytest.raises(ConfigError, match=r"cannot be asked \(nvidia-smi fails"):
         slots.gpus()
@@ -227,7 +227,7 @@ def on_gpu(tmp_path, slot, held, rate=100.0):
     }  # fmt: skip
 
 
-def test_a_gpu_is_shared_only_where_its_memory_has_room(tmp_path):
+def test_a_gpu_is_shared_only_where_its_memory_has_space(tmp_path):
     free = {"0": 12 * 10**9, "1": 3 * 10**9}
     pace = Headroom(6, ["0", "1"], lambda: free)
     running = {}

@@ -53,7 +53,7 @@ def checked(tmp_path, root, probe, name="quickstart", *, remembered=None, **aske
     )
 
 
-def test_time_memory_and_disk_are_said_with_the_date_of_the_probe(tmp_path, digits_root):
+def test_time_memory_and_disk_are_reported_with_the_date_of_the_probe(tmp_path, digits_root):
     found = checked(tmp_path, digits_root, Probe(1000.0))
     text = "\n".join(found.lines())
     assert text.startswith("study     quickstart: 18 runs of 6 experiments, 18 to do, in ")

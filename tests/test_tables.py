@@ -48,7 +48,7 @@ def written(out, *name, **more):
     return tables.write(results, out, kept)
 
 
-def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
+def test_the_overall_table_has_the_published_columns_and_a_row_per_experiment(tmp_path):
     results, kept = study_of(tmp_path, seeds=1)
     tables.write(results, tmp_path, kept)
     with (tmp_path / "tables" / "overall.csv").open() as file:

@@ -30,7 +30,7 @@ from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims import contrasts, verdicts
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate
 from mixscope.data import cue_store, cues
-from mixscope.data.cues import Dials, Shown
+from mixscope.data.cues import Parameters, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import Results
@@ -93,14 +93,14 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     """
     if split != "test":
         raise ConfigError(f"--split {split}: cues has its interventions on the test scenes; use --split test")
-    dials = cue_store.of(subject.store)
-    assert dials is not None
-    n = min(limit or dials.test, dials.test)
-    shown = _shown(dials, n)
+    parameters = cue_store.of(subject.store)
+    assert parameters is not None
+    n = min(limit or parameters.test, parameters.test)
+    shown = _shown(parameters, n)
     some = min(COMPARED, n)
     if not np.array_equal(shown["iid"].images[:some], subject.store.images("test")[:some]):
         raise DataError(
-            f"{subject.store.folder}: its images are not those that its dials make now, so mixscope has"
+            f"{subject.store.folder}: its images are not those that its parameters make now, so mixscope has"
             " changed how it makes them; prepare the set and train the runs again"
         )
     predicted = {}
@@ -126,10 +126,10 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 
 
 @functools.lru_cache(maxsize=2)  # runs of two sets may alternate
-def _shown(dials: Dials, n: int) -> dict[str, Shown]:
+def _shown(parameters: Parameters, n: int) -> dict[str, Shown]:
     index = np.arange(n)
-    made = {name: cues.split(dials, name, index) for name in cues.SPLITS}
-    return made | {name: cues.intervened(dials, cue, index) for name, cue in INTERVENTIONS.items()}
+    made = {name: cues.split(parameters, name, index) for name in cues.SPLITS}
+    return made | {name: cues.intervened(parameters, cue, index) for name, cue in INTERVENTIONS.items()}
 
 
 # --- all runs -----------------------------------------------------------------------------------

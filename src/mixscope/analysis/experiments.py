@@ -230,7 +230,7 @@ def contrasted(
     order = list(there)
     found = []
     for contrast in gains.of_design(roles, kinds or tuple(_KINDS)):
-        weighted = gains.cells(contrast.weights, contrast.stratum, roles.factors)
+        weighted = gains.experiments(contrast.weights, contrast.stratum, roles.factors)
         terms = [(there[name], w) for levels, w in weighted if (name := results.named(levels)) in there]
         if len(terms) == len(weighted):
             found.append((contrast, terms))

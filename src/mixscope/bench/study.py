@@ -73,7 +73,7 @@ def planned(name: str, runs: int, pairs: Sequence[str] = ()) -> list[PlannedRun]
     """
     given = (*SETTINGS, *pairs, f"data.name={name}")
     return [
-        PlannedRun(name="bench", cell={}, seed=seed, config=config.load(None, [*given, f"seed={seed}"]))
+        PlannedRun(name="bench", levels={}, seed=seed, config=config.load(None, [*given, f"seed={seed}"]))
         for seed in range(runs)
     ]
 

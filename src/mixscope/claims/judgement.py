@@ -234,7 +234,7 @@ def contrast(
         " ".join(f"{weight:+g} {level}" for level, weight in each.items()) for each in weights.values()
     )
     for stratum in gains.strata(weights, results.factors, where):
-        by_name = results.weights(gains.cells(weights, stratum, results.factors))
+        by_name = results.weights(gains.experiments(weights, stratum, results.factors))
         one = _contrasted(results, by_name, stratum, checkpoint)
         found.append(one)
         kind, what, place, other = statements.compared(weights, stratum, results.roles, name)
@@ -269,8 +269,8 @@ def _contrasted(
     results: Results, weights: Mapping[str, float], stratum: Mapping[str, str], checkpoint: str
 ) -> Contrasted:
     known = {name: samples.known(results, name, checkpoint) for name in weights}
-    missing = tuple(name for name, cell in known.items() if cell is None)
-    own = [cell for cell in known.values() if cell is not None]
+    missing = tuple(name for name, experiment in known.items() if experiment is None)
+    own = [experiment for experiment in known.values() if experiment is not None]
     if missing:
         return Contrasted(
             stratum=stratum,
@@ -285,7 +285,7 @@ def _contrasted(
         )
     each = list(weights.values())
     made, bound = estimates.unassumed(own, each), estimates.bound(own, each)
-    seeds = [cell.n_seeds for cell in own]
+    seeds = [experiment.n_seeds for experiment in own]
     return Contrasted(
         stratum=stratum,
         weights=weights,

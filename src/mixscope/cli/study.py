@@ -273,7 +273,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
         rows = [
             {
                 "name": s.run.name,
-                "cell": dict(s.run.cell),
+                "cell": dict(s.run.levels),
                 "seed": s.run.seed,
                 "digest": s.run.digest,
                 "state": s.state,
@@ -370,7 +370,7 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
             " --dry-run"
         )
     study = deciding.extended(study)
-    names = {name for name, _ in study.cells()}
+    names = {name for name, _ in study.experiments()}
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
@@ -570,7 +570,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
 def _about(found: Any) -> dict[str, Any]:
     return {
         "run": found.run.directory,
-        **found.run.cell,
+        **found.run.levels,
         "seed": found.run.seed,
         "state": found.state,
     }

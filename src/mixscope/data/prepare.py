@@ -133,9 +133,9 @@ def _there(
     there = Store.open(root, place)
     if (made_of := there.manifest.get("set", name)) != name:
         raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
-    if spec.dials is None:
+    if spec.parameters is None:
         return _same(there, root, source, wanted)
-    cue_store.compare(there, cues.chosen(spec.dials, source, wanted.size))
+    cue_store.compare(there, cues.chosen(spec.parameters, source, wanted.size))
     return there
 
 
@@ -150,10 +150,10 @@ def _make(
     progress: Progress | None,
 ) -> None:
     if spec.embedded:
-        if source is not None and spec.dials is None:
+        if source is not None and spec.parameters is None:
             raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
         if source is not None and not source.is_file():
-            raise ConfigError(f"--source: {source} is a folder; {name} takes a file of dials")
+            raise ConfigError(f"--source: {source} is a folder; {name} takes a file of parameters")
         content = _read(spec, source or root, wanted)
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
         return

@@ -760,7 +760,7 @@ on-this-test-set = predictions by example are not known: the interval is of more
 test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.62 to 0.95 of a nominal 0.95)
 one-noisy = { $experiment } has { FIXED($share, digits: 0) } % of the variance over seeds: the interval is too narrow (coverage 0.93 to 0.95), and if a few of its runs are much worse than the others, false SUPPORTED reaches 3 to 9 % in place of 2.5 %; look at its single runs
-opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
+opposed-experiments = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
 needs-claim = it needs { $claim }, which is { $verdict }
 

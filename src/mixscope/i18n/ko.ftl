@@ -700,7 +700,7 @@ on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트 세
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
 one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하십시오
-opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
+opposed-experiments = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 

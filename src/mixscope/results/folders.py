@@ -67,7 +67,7 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
         of_stem.setdefault(directory.rpartition("-")[0], set()).add(directory)
     shared = _Shared()
     first = {run.name: run for run in reversed(expected)}
-    order = list(planned.names) or [name for name, _ in planned.cells()]
+    order = list(planned.names) or [name for name, _ in planned.experiments()]
     runs: dict[str, list[PlannedRun]] = {name: [] for name in order}
     for one in expected:
         if one.name in runs:
@@ -79,7 +79,7 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
         experiments=tuple(
             Experiment(
                 name=name,
-                levels=dict(first[name].cell),
+                levels=dict(first[name].levels),
                 data=first[name].config.data.name,
                 config=first[name].config,
             )

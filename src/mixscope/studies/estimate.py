@@ -36,8 +36,8 @@ class Estimate:
         memory_bytes: Peak memory.
         device_bytes: Peak GPU memory.
         disk_bytes: Size of its records and checkpoints.
-        source: "remembered" (a run of the same settings except the seed), "other arm" (another augmentation),
-            "measured" (a probe) or None.
+        source: "remembered" (a run of the same settings except the seed), "other augmentation" (the same
+            but for that), "measured" (a probe) or None.
         why: Why the cost is unknown.
         measured: When, where and under what load a probe was made (probes.py).
         correction: Ratio of the time of this study's runs to their probes, None if none has trained.
@@ -67,8 +67,8 @@ def estimates(
     """
     but_seed, shapes = _named(found, _but_seed), _named(found, _shape_and_length)
     exact = _remembered(found, but_seed, "remembered", disk)
-    arms = _remembered(found, shapes, "other arm", disk)
-    known = [exact.get(a) or arms.get(b) for a, b in zip(but_seed, shapes, strict=True)]
+    others = _remembered(found, shapes, "other augmentation", disk)
+    known = [exact.get(a) or others.get(b) for a, b in zip(but_seed, shapes, strict=True)]
     needed = [
         s
         for s, cost in zip(found, known, strict=True)
@@ -155,7 +155,11 @@ def sentences(
         if totals[key] is not None:
             of = f" of {size(there[key])}" if there and key in there else ""
             lines.append(f"{word:<9} {size(totals[key])}{of}{' free' if of and word == 'disk' else ''}")
-    origin = {"remembered": "of other seeds", "other arm": "of another arm", "measured": "on this machine"}
+    origin = {
+        "remembered": "of other seeds",
+        "other augmentation": "of other augmentations",
+        "measured": "on this machine",
+    }
     counts = {s: sum(c.source == s for c in costs) for s in (*origin, None)}
     sources = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]
     sources += [f"{counts[None]} unknown"] if counts[None] else []
@@ -207,7 +211,7 @@ def _named(found: Sequence[Standing], key: Callable[[RunConfig], str]) -> list[s
     known: dict[tuple[object, ...], str] = {}
     keys = []
     for run in (stands.run for stands in found):
-        experiment = (run.name, *run.cell.items())
+        experiment = (run.name, *run.levels.items())
         if experiment not in known:
             known[experiment] = key(run.config)
         keys.append(known[experiment])

@@ -99,12 +99,12 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 def _runs(before: Study, after: Study, begun: set[str]) -> list[str]:
     new = after.expand()
     places = {run.directory for run in new}
-    successors = {(tuple(sorted(run.cell.items())), run.seed): run for run in new}
+    successors = {(tuple(sorted(run.levels.items())), run.seed): run for run in new}
     found = []
     for run in before.expand():
         if run.directory not in begun or run.directory in places:
             continue
-        successor = successors.get((tuple(sorted(run.cell.items())), run.seed))
+        successor = successors.get((tuple(sorted(run.levels.items())), run.seed))
         if successor is None:
             found.append(f"{run.name} with seed {run.seed} has begun and is asked for no more")
         elif successor.config.digest == run.config.digest:

@@ -46,7 +46,7 @@ def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str,
         {
             "run": s.run.directory,
             "name": s.run.name,
-            "cell": dict(s.run.cell),
+            "cell": dict(s.run.levels),
             "seed": s.run.seed,
             "state": s.state,
             "epoch": s.epoch,

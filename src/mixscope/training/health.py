@@ -15,7 +15,7 @@ from mixscope.data.loader import InputSpec
 from mixscope.findings import Finding, Severity
 
 DRIFT_POINTS = 10.0  # train-mode minus eval-mode accuracy on a batch, percentage points
-GAP_POINTS = 2.5  # macro precision minus macro recall; exceeded in every invalid cell of a published table
+GAP_POINTS = 2.5  # macro precision minus macro recall; exceeded in every invalid entry of a published table
 
 
 def contract(
