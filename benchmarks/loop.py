@@ -157,7 +157,7 @@ def tax(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any]]
             paired = Paired(ready.loader, twins[turn % 2], given, STEPS[name])
             with contextlib.suppress(Interrupted):
                 loop.train(
-                    given, twins[1 - turn % 2], loader=paired, clean=ready.clean, judges={}, findings=[],
+                    given, twins[1 - turn % 2], loader=paired, clean=ready.clean, evaluated={}, findings=[],
                     device=CPU, folder=Path(folder), record=Nobody(), show=display.silent(), stop=paired.stop,
                 )  # fmt: skip
             for file in Path(folder).iterdir():
@@ -229,9 +229,9 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
                 "clean-train subset, an epoch": (
                     None, 1, lambda: predict(module, ready.clean, device=CPU, config=given.train)),
                 "validation, an epoch": (
-                    None, 1, lambda: predict(module, ready.judges["val"], device=CPU, config=given.train)),
+                    None, 1, lambda: predict(module, ready.evaluated["val"], device=CPU, config=given.train)),
                 "health check of input, a run": (None, None, lambda: health.contract(
-                    train=ready.loader.spec, judged={"val": ready.judges["val"].spec}, module=module,
+                    train=ready.loader.spec, evaluated={"val": ready.evaluated["val"].spec}, module=module,
                     train_batch=first.images, clean_batch=clean.images)),
                 "health check of drift, a run": (
                     None, None, lambda: health.drift(module, clean.images, clean.labels)),

@@ -16,10 +16,10 @@ SPEC = InputSpec(size=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2))
 IMAGES = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def contract(judged=SPEC, module=None, train=IMAGES, clean=IMAGES):
+def contract(evaluated=SPEC, module=None, train=IMAGES, clean=IMAGES):
     found = health.contract(
         train=SPEC,
-        judged={"val": SPEC, "test": judged},
+        evaluated={"val": SPEC, "test": evaluated},
         module=nn.Identity() if module is None else module,
         train_batch=train,
         clean_batch=clean,
@@ -43,7 +43,7 @@ def test_equal_inputs_keep_the_contract():
     ],
 )
 def test_any_other_input_breaks_the_contract_and_is_named(change, said):
-    finding = contract(judged=dataclasses.replace(SPEC, **change))["input-contract"]
+    finding = contract(evaluated=dataclasses.replace(SPEC, **change))["input-contract"]
     (difference,) = finding.params["differences"]
     assert finding.severity == "fail" and difference.params["split"] == "test"
     assert tuple(difference.params[name] for name in ("field", "value", "expected")) == said

@@ -226,11 +226,11 @@ def test_what_a_tried_run_would_do_hangs_on_resume(calm, root, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_stop_while_it_is_judged_loses_nothing(calm, root, tmp_path, monkeypatch):
+def test_a_stop_while_it_is_evaluated_loses_nothing(calm, root, tmp_path, monkeypatch):
     out, summary = calm
     top_k = metrics.top_k
 
-    def stopping(*arguments, **more):  # between the first split that is judged and the second
+    def stopping(*arguments, **more):  # between the first split that is evaluated and the second
         os.kill(os.getpid(), signal.SIGTERM)
         return top_k(*arguments, **more)
 
@@ -386,7 +386,7 @@ def test_what_passed_is_one_line_and_every_warning_has_its_own():
 
 
 @pytest.mark.parametrize("split", ["val", "train", "test"])
-def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
+def test_a_split_that_is_evaluated_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
     out = tmp_path / "run"
     shutil.copytree(calm[0], out)
     rows = evaluate.evaluate([out], split=split, root=root)

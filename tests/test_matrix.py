@@ -174,7 +174,7 @@ def test_a_wrong_setting_is_answered_with_the_line_where_it_stands():
         (SMALL.replace("train.epochs", "train.epoch"), "s.yaml, line 3: base.train.epoch"),
         (SMALL.replace("arch: resnet18", "arhc: resnet18"), "s.yaml, line 5: factors.model.a.model.arhc"),
         (SMALL.replace("stem: small", "stem: tiny"), r"s.yaml, line 8: rules\[0\].set.model.stem: b-y"),
-        (SMALL.replace("data: {x", "model: {x"), "s.yaml, line 6: factors.model stands here and in line 5"),
+        (SMALL.replace("data: {x", "model: {x"), "s.yaml, line 6: factors.model is here and in line 5"),
         (
             SMALL + "claims: {H: {en: x, expect: above, margin: 0}}",
             "line 10: claims.H.margin: expected the perc",

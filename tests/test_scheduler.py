@@ -166,7 +166,7 @@ def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_sp
     found = go(out, digits_root, lambda found, event: told.append(event) if event else None, retries=1)
     assert {s.state for s in found} & {"done", "running"} == set()
     reasons = {event["reason"] for event in told if event["event"] == "gave up"}
-    assert len(reasons) == 2 and all("disk is full; make room" in reason for reason in reasons), told
+    assert len(reasons) == 2 and all("disk is full; free some space" in reason for reason in reasons), told
     for planned in runs():
         path = out / planned.directory
         assert not list(path.rglob("*.part")), "nothing half is left"

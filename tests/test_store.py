@@ -194,7 +194,7 @@ def test_a_disk_that_fills_up_while_arrays_are_written_is_reported_and_leaves_no
     command = [sys.executable, "-c", CROWDED, str(small_disk)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
-    assert "disk is full; make room, then the same command goes on     [exit 1]" in done.stderr
+    assert "disk is full; free some space, then the same command continues     [exit 1]" in done.stderr
     assert done.stderr.count("\n") == 1 and list(small_disk.iterdir()) == []
 
 

@@ -175,7 +175,7 @@ def finished(tmp_path_factory):
     return root, paths
 
 
-def test_judging_again_writes_nothing_and_agrees(finished):
+def test_evaluating_again_writes_nothing_and_agrees(finished):
     root, paths = finished
     before = {file: file.read_bytes() for path in paths for file in path.rglob("*") if file.is_file()}
     sound = []

@@ -62,7 +62,7 @@ def test_a_tracker_that_fails_is_dropped_with_one_warning(tmp_path, root, plain,
     small_run.run(small_run.config(), root, tmp_path / "run", show=show, track=["wandb"])
     warnings = [line for line in show.lines if line.startswith("warning")]
     assert warnings == [
-        "warning   wandb failed (no space left): the run goes on without it; events.jsonl has everything"
+        "warning   wandb failed (no space left): the run continues without it; events.jsonl has everything"
     ]
     assert tracker.heard.index(first) == len(tracker.heard) - 1
     assert records.read_status(tmp_path / "run")["state"] == "done"

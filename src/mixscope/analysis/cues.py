@@ -371,8 +371,7 @@ READINGS = {
     "few-seeds": "the figures do not decide: {seeds} of at least {fewest} seeds",
     "favours": "the figures favour this account: {account}",
     "neither": "the figures favour neither account: each says something that did not come out",
-    "against": "the figures speak against this account: {account}; they do not decide whether the other"
-    " holds",
+    "against": "the values contradict this account: {account}; they do not decide whether the other holds",
     "open": "the figures do not decide between the accounts",
 }
 

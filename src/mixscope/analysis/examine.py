@@ -106,7 +106,7 @@ def examine(
     if not runs:
         raise DataError(
             f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
-            " `mixscope study run` makes them, `mixscope study status` shows where they stand"
+            " `mixscope study run` makes them, `mixscope study status` shows their state"
         )
     for what in request.what or ANALYSES:
         module = importlib.import_module(f"mixscope.analysis.{what}")

@@ -161,7 +161,7 @@ def ours(config: RunConfig, module: nn.Module, batches: Timed, clean: Timed, dev
                 module,
                 loader=cast(Loader, batches),
                 clean=cast(Loader, clean),
-                judges={},
+                evaluated={},
                 findings=(),
                 device=device,
                 folder=record.checkpoints,

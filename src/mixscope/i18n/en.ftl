@@ -712,7 +712,7 @@ missing-weights-unchecked = the pretrained weights could not be checked ({ $prob
 missing-disk = disk: { $runs ->
     [one] 1 run that has not begun leaves
    *[other] { $runs } runs that have not begun leave
-} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+} about { $needed }, and { $free } are free under { $folder }; free some space, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds

@@ -222,7 +222,7 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
         summaries = [row for row in mine if row.n_seeds is not None]
         if summaries and len(mine) > 1:
             raise DataError(
-                f"{source} line {mine[1].line}: {label(mine[1])} stands in line {mine[0].line} already;"
+                f"{source} line {mine[1].line}: {label(mine[1])} is in line {mine[0].line} already;"
                 " expected one row an experiment that has a spread, or one row a run"
             )
         unnamed = [row for row in mine if row.seed is None]
@@ -237,7 +237,7 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
             other = first.setdefault(row.seed, row)
             if other is not row:
                 raise DataError(
-                    f"{source} line {row.line}: seed {row.seed} of {label(row)} stands in line {other.line}"
+                    f"{source} line {row.line}: seed {row.seed} of {label(row)} is in line {other.line}"
                     " already; expected one row a run (delete one, or name the column that tells them apart"
                     " by --column factor=HEADING)"
                 )

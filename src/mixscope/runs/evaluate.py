@@ -60,17 +60,17 @@ def evaluate(
             state = records.read_status(path)["state"]
             if state != "done":
                 raise DataError(
-                    f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
+                    f"{path}: is {state}; `mixscope train` resumes it and evaluates its splits at its end"
                 )
             config = records.check_chain(path)
             alike = {"data": config.data, "model": _bare(config), "run": config.run}
             groups.setdefault(str(alike), []).append((path, config))
     rows: dict[Path, list[dict[str, Any]]] = {}
     for group in groups.values():
-        for path, judged in _evaluate(group, split, root, write, lambda: _set_aside(problems, damaged)):
-            rows[path] = judged
+        for path, values in _evaluate(group, split, root, write, lambda: _set_aside(problems, damaged)):
+            rows[path] = values
             if notice is not None:
-                notice(path, judged)
+                notice(path, values)
     if problems and not rows:
         raise problems[0]
     for problem in problems:
@@ -189,7 +189,7 @@ def _checkpoints(config: RunConfig) -> list[str]:
     return list(dict.fromkeys([*names, config.train.checkpoint]))
 
 
-def judge(
+def at_end(
     ready: Ready, path: Path, record: records.Run | None, stop: Stop
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Evaluates the checkpoints of a run at its end and writes their predictions.

@@ -2,7 +2,7 @@
 
 `run` opens the data, builds the model, checks that training and evaluation agree, trains, and evaluates the
 checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its loader
-is created in evaluate.judge, after training.
+is created in evaluate.at_end, after training.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ from mixscope.training.stop import Stop, listening
 
 WOULD = {  # what a run would do, for --dry-run
     "new": "new: a run would begin",
-    "partial": "partial: the run there would be taken up",
+    "partial": "partial: the run there would be resumed",
     "done": "done: nothing would be trained",
 }
 
@@ -177,7 +177,9 @@ def _announce(ready: Ready, show: Show) -> None:
     """Shows the run before its first step. Raises ConfigError if the input contract is violated."""
     config, store, counts = ready.config, ready.store, ready.counts
     val = f"  val {counts['val']:,}" if "val" in counts else ""
-    sealed = " (sealed)" if config.train.protocol == "sound" else " (judged every epoch: protocol published)"
+    sealed = (
+        " (sealed)" if config.train.protocol == "sound" else " (evaluated every epoch: protocol published)"
+    )
     show.line(
         f"data      {store.name}  train {counts['train']:,}{val}  test {counts['test']:,}{sealed}"
         f"  {store.n_classes} classes  {store.size} px"
@@ -253,7 +255,7 @@ def _go(
         ready.built.module,
         loader=ready.loader,
         clean=ready.clean,
-        judges=ready.judges,
+        evaluated=ready.evaluated,
         findings=ready.findings,
         device=ready.device,
         folder=path / "checkpoints",
@@ -263,7 +265,7 @@ def _go(
         compiled=compiled,
     )
     ranks.wait()  # until the last checkpoint is written
-    results, epochs = evaluate.judge(ready, path, record, stop)
+    results, epochs = evaluate.at_end(ready, path, record, stop)
     module = ready.built.module
     checkpoint.put(module, checkpoint.weights(path / "checkpoints", "last", ready.config)[0], path)
     clean = first_batch(ready.clean, ready.device)

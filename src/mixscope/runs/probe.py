@@ -67,14 +67,14 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
         startup = time.time() - began
         training = loop.prepare(small, ready.built.module, device=device, compiled=None)
         step, memory = _step(training, ready)
-        judging = _judging(training, ready)
+        evaluation = _evaluation(training, ready)
         with tempfile.TemporaryDirectory() as folder:
             checkpoint_bytes = _saved(training, Path(folder))
-        weights = training.judged.state_dict().values()
+        weights = training.evaluated_model.state_dict().values()
     return {
         "startup_seconds": startup,
         "train_rate": ready.loader.global_size(0) / step,
-        "judge_rate": ready.clean.examples / judging,
+        "judge_rate": ready.clean.examples / evaluation,
         "memory_bytes": memory,
         "device_bytes": torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None,
         "checkpoint_bytes": checkpoint_bytes,
@@ -147,12 +147,12 @@ def _pass(training: Training, images: torch.Tensor) -> None:
     torch.autograd.backward(logits.sum())
 
 
-def _judging(training: Training, ready: setup.Ready) -> float:
+def _evaluation(training: Training, ready: setup.Ready) -> float:
     """Seconds to evaluate the clean training images, the fastest of several repetitions."""
     took = list[float]()
     while not took or sum(took) < JUDGING_SECONDS:
         start = time.perf_counter()
-        predict(training.judged, ready.clean, device=training.device, config=training.config.train)
+        predict(training.evaluated_model, ready.clean, device=training.device, config=training.config.train)
         took.append(time.perf_counter() - start)
     return min(took)
 

@@ -267,7 +267,7 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         _check_room(path)
         return False
     if resume == "never":
-        raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to take it up")
+        raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to resume it")
     found = read_config(path)
     if found.digest != config.digest:
         changed = "; ".join(settings.differences(found, config))

@@ -72,7 +72,7 @@ class Mirror:
                 del self.trackers[name]
                 about = str(problem).strip().splitlines()[:1] or [type(problem).__name__]
                 self.say.line(
-                    f"warning   {name} failed ({about[0]}): the run goes on without it;"
+                    f"warning   {name} failed ({about[0]}): the run continues without it;"
                     " events.jsonl has everything"
                 )
 

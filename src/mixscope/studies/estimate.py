@@ -344,14 +344,16 @@ def from_probe(config: RunConfig, figures: Figures, *, counts: Mapping[str, int]
     published = config.train.protocol == "published"
     watched = clean_images(counts["train"]) + counts["val"] + (counts["test"] if published else 0)
     checkpoints = 1 + (config.data.val_fraction > 0) + published
-    judged = checkpoints * (counts["val"] + counts["test"])
+    evaluations = checkpoints * (counts["val"] + counts["test"])
     epoch = counts["train"] / figures["train_rate"] + watched / figures["judge_rate"]
     return Estimate(
-        seconds=figures["startup_seconds"] + config.train.epochs * epoch + judged / figures["judge_rate"],
+        seconds=figures["startup_seconds"]
+        + config.train.epochs * epoch
+        + evaluations / figures["judge_rate"],
         memory_bytes=figures["memory_bytes"],
         device_bytes=figures["device_bytes"],
         disk_bytes=figures["checkpoint_bytes"]
         + (checkpoints - 1) * figures["weights_bytes"]
-        + judged * (4 * classes + 16),
+        + evaluations * (4 * classes + 16),
         source="measured",
     )

@@ -38,7 +38,7 @@ def keep(study: Study, out: Path) -> None:
                 raise ConfigError(
                     f"{out}: this study has begun and was edited since: {'; '.join(changed[:SHOWN])}{more};"
                     " what is claimed and what was run stays as it was, so give the edited study another"
-                    f" --out, or undo the edit (`mixscope study run {out}` goes on with the study as it was)"
+                    f" --out, or undo the edit (`mixscope study run {out}` continues the study as it was)"
                 )
             if before.text == text:
                 return

@@ -171,7 +171,7 @@ class _Pool:
                 self._stop_all()
                 raise Interrupted(
                     f"stopped by {signal.Signals(self.stop_signal).name}; every run has saved itself,"
-                    " the same command goes on"
+                    " the same command continues"
                 )
             return self.standings()
         finally:

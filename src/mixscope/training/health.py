@@ -21,7 +21,7 @@ GAP_POINTS = 2.5  # macro precision minus macro recall; exceeded in every invali
 def contract(
     *,
     train: InputSpec,
-    judged: Mapping[str, InputSpec],
+    evaluated: Mapping[str, InputSpec],
     module: nn.Module,
     train_batch: torch.Tensor,
     clean_batch: torch.Tensor,
@@ -30,19 +30,19 @@ def contract(
 
     Args:
         train: Input format in training.
-        judged: Input format in evaluation, by split.
+        evaluated: Input format in evaluation, by split.
         module: The network.
         train_batch: float32 (n, 3, H, W), normalised; the first batch of training.
         clean_batch: float32 (n, 3, H, W), normalised; the first batch of evaluation.
     """
     return [
-        _same_input(train, judged),
+        _same_input(train, evaluated),
         _same_scale(train_batch, clean_batch),
         _model_size(module, train.size),
     ]
 
 
-def _same_input(train: InputSpec, judged: Mapping[str, InputSpec]) -> Finding:
+def _same_input(train: InputSpec, evaluated: Mapping[str, InputSpec]) -> Finding:
     differences = [
         Finding(
             "input-differs",
@@ -54,7 +54,7 @@ def _same_input(train: InputSpec, judged: Mapping[str, InputSpec]) -> Finding:
                 "expected": _plain(getattr(train, name)),
             },
         )
-        for split, spec in judged.items()
+        for split, spec in evaluated.items()
         for name in ("size", "channels", "mean", "std")
         if not np.array_equal(getattr(spec, name), getattr(train, name))
     ]
