@@ -165,7 +165,7 @@ HEADINGS = {
         "testAcc",
     ],
     "seed": ["seed", "Seed", "random_state", "시드", "trial", "rng seed"],
-    "n_test": ["n_test", "test size", "N test"],
+    "n_test": ["n_test", "test size", "N test", "테스트 이미지 수"],
 }
 
 

@@ -672,9 +672,102 @@ missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $need
 missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
 missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
 instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
-instead-seeds = --seeds 1: { $time }. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
+instead-seeds = --seeds 1: { $seconds ->
+    [none] 시간을 알 수 없습니다
+   *[other] { DURATION($seconds) } 걸립니다
+}. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
 instead-two-cores = mixscope study run { $study }: 좁은 네트워크와 적은 이미지로 하는 같은 실험이며, CPU 코어 2개로 끝낼 수 있는 크기입니다
 instead-quickstart = mixscope study run quickstart: 손글씨 숫자로 전체 과정을 몇 분 만에 돌려 봅니다
+
+## 연구의 비용과 진행
+
+unit-d = { $n }일
+unit-h = { $n }시간
+unit-min = { $n }분
+unit-s = { $n }초
+cost-runs = 연구      { $study }: 실험 { $experiments }개의 실행 { $runs }개 중 { $left }개가 남았습니다(폴더 { $out })
+cost-planned = 실험 { $experiments }개, 실행 { $runs }개, 폴더 { $out }
+cost-time = 남은 시간 { DURATION($seconds) }, { $slots ->
+    [1] 하나씩 차례로 실행
+   *[other] 동시에 { $slots }개씩 실행
+}
+cost-time-unknown = 남은 시간 미상(실행 { $runs }개 중 { $unknown }개){ $seconds ->
+    [none] { "" }
+   *[other] , 나머지는 { DURATION($seconds) }
+}
+cost-memory = 메모리    { $size }{ $of ->
+    [none] { "" }
+   *[other] { " " }(전체 { $of })
+}
+cost-device = GPU       { $size }
+cost-disk = 디스크    { $size }{ $of ->
+    [none] { "" }
+   *[other] { " " }(여유 { $of })
+}
+cost-basis = 추정 근거 { $all_counts }
+cost-measured = 측정      { $since }, 스레드 { $threads }개, { $machine }
+cost-loaded = 부하      측정할 때 다른 프로그램이 코어 { $cores }개 중 { FIXED($busy, digits: 1) }개를 쓰고 있었으므로 실제로는 더 빠를 수 있습니다. 그 프로그램이 끝난 뒤 plan을 다시 실행하십시오
+cost-corrected = 조정      이 연구의 실행은 한 스텝에 측정값의 { FIXED($factor) }배가 걸리므로, 측정으로 추정한 시간에 그만큼 곱했습니다
+cost-unknown = 미상      { $why }
+cost-warning = 경고      { $text }
+cost-missing = 부족      { $text }
+cost-instead = 대안      { $text }
+cost-instead-title = 대안      너무 오래 걸린다면:
+cost-dry-run = 점검만    아무것도 시작하지 않았습니다
+basis-remembered = 다른 시드
+basis-other-arm = 다른 증강
+basis-measured = 측정
+basis-unknown = 미상
+probe-measures = 속도 측정 중: { $model }, { $size }px, { $precision }, 배치 크기 { $batch }{ $why }
+probe-old = { " " }(다시 측정: { FIXED($days, digits: 0) }일 전의 값)
+probe-load = { " " }(다시 측정: 다른 프로그램이 쓰는 코어가 { FIXED($then, digits: 1) }개에서 { FIXED($busy, digits: 1) }개로 바뀜)
+probe-not-kept = 측정값을 저장할 수 없습니다: { $problem }
+progress-of = 완료 { $done }/{ $runs }
+progress-count = { $what } { $count }
+progress-rate = 초당 { $rate }장
+progress-eta = 남은 시간 { DURATION($seconds) }
+progress-eta-unknown = 남은 시간 미상
+progress-in = { $said }  폴더 { $out }
+progress-hidden = { $said }  (표시하지 않음 { $count })
+progress-line = 진행     { $runs }; { $said }
+progress-run = { $run } 에폭 { $epoch }/{ $epochs }
+progress-more = 외 { $count }개
+progress-none = 없음
+progress-records = { $caption }. 기록 폴더: { $out }
+progress-report = 결과 해석은 `mixscope report { $out } --lang ko`로 볼 수 있습니다
+progress-no-failed = { $out }에 실패한 { $study } 실행이 없습니다
+progress-again = 실행 { $runs }개 중 { $failed }개를 마지막 체크포인트부터 다시 실행합니다
+progress-again-run = 재시도    { $run }  { $error }
+progress-sound = 이상 없음
+progress-not-done = 미완료    { $runs }
+progress-tables = 표        { $folder }
+event-started = 시작
+event-adopted = 이어받음
+event-done = 완료
+event-retry = 재시도
+event-gave-up = 포기
+event-damaged = 손상
+event-hung = 무응답
+event-slots = 동시 실행
+event-stopped = 멈춤
+standing-pending = 대기
+standing-running = 실행 중
+standing-partial = 중단
+standing-failed = 실패
+standing-damaged = 손상
+standing-conflict = 설정 다름
+standing-done = 완료
+column-run = 실행
+column-seed = 시드
+column-state = 상태
+column-time-left = 남은 시간
+column-memory = 메모리
+column-disk = 디스크
+column-basis = 추정 근거
+column-epoch = 에폭
+column-top1 = top1
+column-speed = 장/초
+column-eta = 남은 시간
 
 ## 판정 제한
 
@@ -951,6 +1044,15 @@ table-ece = ECE
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드
+table-caption = 테스트 분할, %{ $several ->
+    [true] , 시드 평균 +- 표준편차
+   *[false] { "" }
+}; { $epochs }{ $lost ->
+    [true] ; 평균은 끝난 실행의 것
+   *[false] { "" }
+}
+table-last = 마지막 에폭
+table-best-on-test = 테스트 분할에서 가장 좋은 에폭(published 프로토콜)이므로 실제보다 높음
 
 ## 논문에 옮길 문장과 표
 

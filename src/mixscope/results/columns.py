@@ -50,6 +50,7 @@ _WORDS = {
         "num test",
         "test n",
         "n examples",
+        "테스트 이미지 수",
     ),
     "spread": (
         "spread",
