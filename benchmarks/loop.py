@@ -38,7 +38,7 @@ from mixscope.bench import evaluation, rounds
 from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
 from mixscope.errors import Interrupted
-from mixscope.runs import display, records, setup
+from mixscope.runs import display, recording, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, convolution, health, loop, optim
@@ -206,7 +206,7 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
             checkpoint.save_weights(place, "selected", module.state_dict(), config=given, epoch=1)
 
         row = dict.fromkeys(("train_loss", "lr", "clean_train_top1", "val_loss", "val_top1", "seconds"), 1.0)
-        with records.begin(place / "run", given) as record:
+        with recording.begin(place / "run", given) as record:
             record.cut(0)
 
             def write() -> None:

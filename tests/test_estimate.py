@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_summary import summary
 from mixscope import i18n
 from mixscope.data.store import Store
-from mixscope.runs import record_schema, records
+from mixscope.runs import record_schema, recording, records
 from mixscope.studies import estimate, probes
 from mixscope.studies.status import Standing, standings
 from mixscope.study import matrix
@@ -287,7 +287,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
 
 def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):
     planned = STUDY.expand()[0]
-    with records.begin(tmp_path / planned.directory, planned.config) as record:
+    with recording.begin(tmp_path / planned.directory, planned.config) as record:
         record.started()
         records.write_json(record.path / "summary.json", summary(planned.config))
         record.ended("done")

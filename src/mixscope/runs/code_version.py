@@ -59,6 +59,7 @@ FILES = (
     "runs/device.py",
     "runs/evaluate.py",
     "runs/execute.py",
+    "runs/recording.py",
     "runs/records.py",
     "runs/setup.py",
 )

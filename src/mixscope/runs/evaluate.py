@@ -13,7 +13,7 @@ from mixscope import metrics
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import records
+from mixscope.runs import recording, records
 from mixscope.runs.device import processes
 from mixscope.runs.records import Predictions
 from mixscope.runs.setup import Ready, check_data, in_order
@@ -190,7 +190,7 @@ def _checkpoints(config: RunConfig) -> list[str]:
 
 
 def at_end(
-    ready: Ready, path: Path, record: records.Run | None, stop: Stop
+    ready: Ready, path: Path, record: recording.Run | None, stop: Stop
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Evaluates the checkpoints of a run at its end and writes their predictions.
 

@@ -19,7 +19,7 @@ import torch
 from mixscope import i18n
 from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
 from mixscope.findings import Finding
-from mixscope.runs import code_version, display, evaluate, records, tracking
+from mixscope.runs import code_version, display, evaluate, recording, records, tracking
 from mixscope.runs import device as devices
 from mixscope.runs.environment import environment
 from mixscope.runs.records import LESS_MEMORY
@@ -79,7 +79,7 @@ def run(
         lead = ranks.rank() == 0
         show = show if show is not None and lead else display.silent()
         stack.callback(show.close)
-        done = records.check(path, config, resume=resume)
+        done = recording.check(path, config, resume=resume)
         ranks.wait()  # every rank has checked before rank 0 begins to write
         if done:
             show.line(f"done      {path} holds this run already")
@@ -87,7 +87,7 @@ def run(
         ready = stack.enter_context(ready_for(config, root, device))
         stop.leave = None  # nothing was written before this point
         _heed(stop)
-        record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
+        record = stack.enter_context(recording.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
         compiled = False
         if record is not None:
@@ -154,7 +154,7 @@ def describe(
         stack.callback(show.close)
         stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(devices.processes(config.run.device))
-        done = records.check(path, config, resume=resume)
+        done = recording.check(path, config, resume=resume)
         ready = stack.enter_context(ready_for(config, root, device))
         _heed(stop)
         _announce(ready, show)
@@ -204,7 +204,7 @@ def _announce(ready: Ready, show: Show) -> None:
         )
 
 
-def _start(record: records.Run, ready: Ready, show: Show) -> bool:
+def _start(record: recording.Run, ready: Ready, show: Show) -> bool:
     """Writes the environment of the run, or compares it with that recorded at its start.
 
     Returns:
@@ -248,7 +248,7 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
 
 
 def _go(
-    ready: Ready, path: Path, record: records.Run | None, show: Show, stop: Stop, compiled: bool
+    ready: Ready, path: Path, record: recording.Run | None, show: Show, stop: Stop, compiled: bool
 ) -> dict[str, Any]:
     state = loop.train(
         ready.config,

@@ -30,7 +30,7 @@ from mixscope.data.order import Position
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, RunFailed
 from mixscope.runs import device as devices
-from mixscope.runs import records, setup
+from mixscope.runs import recording, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, loop
@@ -126,7 +126,7 @@ def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
             loop.backward(training, batch, tally, images=images)
             loop.check_loss(training, tally, Path(), None)  # waits for the device
             if len(took) < WATCHED:
-                memory = max(memory, records.memory_bytes())
+                memory = max(memory, recording.memory_bytes())
             loop.update(training)
             now = time.perf_counter()
             if warm:
@@ -137,7 +137,7 @@ def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
                 break
         loader.close()
         training.state.epoch += 1
-    return statistics.median(took), max(memory, records.memory_bytes())
+    return statistics.median(took), max(memory, recording.memory_bytes())
 
 
 def _pass(training: Training, images: torch.Tensor) -> None:

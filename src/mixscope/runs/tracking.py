@@ -44,7 +44,7 @@ class Say(Protocol):
 
 
 class Mirror:
-    """Forwards a run's events to its trackers; created by `mirror`, called by records.Run."""
+    """Forwards a run's events to its trackers; created by `mirror`, called by recording.Run."""
 
     def __init__(self, trackers: Mapping[str, Tracker], path: Path, config: RunConfig, say: Say) -> None:
         self.trackers, self.path, self.config, self.say = dict(trackers), path, config, say

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records
+from mixscope.runs import lock, records
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
 from mixscope.study.matrix import Study
@@ -27,7 +27,7 @@ def keep(study: Study, out: Path) -> None:
             scheduler is using the folder.
     """
     text = _pinned(study)
-    with records.hold(out):
+    with lock.hold(out):
         file = out / matrix.KEPT
         if file.exists():
             before = matrix.load(str(file))

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from mixscope.atomic import room_for
 from mixscope.errors import DataError, DiskFull, Interrupted
-from mixscope.runs import records
+from mixscope.runs import lock, recording, records
 from mixscope.studies.backends import Backend, Work
 from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
@@ -27,7 +27,7 @@ from mixscope.threads import Threads, keep
 
 POLL_SECONDS = 0.5  # interval of reading the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
-WATCHED_SECONDS = 3 * records.HEARTBEAT_SECONDS  # a live run writes a heartbeat within this time
+WATCHED_SECONDS = 3 * recording.HEARTBEAT_SECONDS  # a live run writes a heartbeat within this time
 FATAL = (2, 4)  # exit codes for which a retry is useless: bad settings, bad data
 
 
@@ -114,7 +114,7 @@ def run(
             nothing is started.
         Interrupted: If stopped by SIGINT or SIGTERM, after every run has saved itself.
     """
-    with records.hold(out):
+    with lock.hold(out):
         here = Local(
             out,
             root,

@@ -25,7 +25,7 @@ from typing import Any
 
 from mixscope.errors import ConfigError, extra
 from mixscope.hardware import cores
-from mixscope.runs import records
+from mixscope.runs import lock, records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.scheduler import Notice, Options
@@ -309,7 +309,7 @@ def _execute(errand: Errand, post: Any) -> int:
         try:
             end = time.monotonic() + HELD_SECONDS
             while sender.talk() is None:
-                if not records.held(path) or time.monotonic() > end:
+                if not lock.held(path) or time.monotonic() > end:
                     break
                 time.sleep(TALK_SECONDS)
             else:  # asked to stop before its start

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from mixscope.errors import ConfigError, extra
-from mixscope.runs import records
+from mixscope.runs import lock, records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.scheduler import Notice, Options
@@ -233,7 +233,7 @@ class Errand:
     def __call__(self) -> int:
         """Executes the command."""
         end = time.monotonic() + HELD_SECONDS
-        while records.held(self.path) and time.monotonic() < end:
+        while lock.held(self.path) and time.monotonic() < end:
             time.sleep(1.0)
         # submitit ignores this signal; cancelled jobs must save themselves.
         before = signal.signal(signal.SIGTERM, self._pass_on)
