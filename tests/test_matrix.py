@@ -291,7 +291,7 @@ claims: {H1: {margin: 3.0}}
 
 def test_a_study_that_extends_another_says_only_what_differs():
     parent, child = matrix.load("resnet-vs-vit"), matrix.parse(CHILD, file="child.yaml")
-    assert child.cells() == parent.cells() and child.title == parent.title
+    assert child.experiments() == parent.experiments() and child.title == parent.title
     for run in child.expand():
         assert (run.seed, run.config.train.epochs, run.config.augment.base) == (7, 1, "crop-flip")
         assert run.config.model.kwargs == ({"depth": 2} if run.levels["model"] == "vit" else {})
