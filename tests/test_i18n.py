@@ -104,6 +104,7 @@ BUILT = (
     "verdict meaning gate why problem state factor level check check how literature cues analyses curves"
     " study table compare band runs unchecked said read-factor read-metric read-unit"
     " results-col weights-col contrasts-col budget-split answer-expect health-checkpoint metric"
+    " unit basis event standing column"
 ).split()
 
 

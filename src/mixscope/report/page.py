@@ -130,7 +130,7 @@ def write(
         for figure in _all_figures(context)
     )
     drawn += tuple(
-        _write(out / "figures" / f"{matrix['id']}.png", confusion.enlarged(matrix["png"]))
+        _write(out / "figures" / f"{matrix['id']}.png", confusion.saved(matrix, data["classes"], words))
         for data in context["confusion"]
         for matrix in data["matrices"]
     )

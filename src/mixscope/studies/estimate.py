@@ -16,7 +16,8 @@ from typing import Any
 
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.formatting import duration, size
+from mixscope.findings import Finding
+from mixscope.formatting import size
 from mixscope.studies import probes
 from mixscope.studies.probes import Figures, Probe, shape
 from mixscope.studies.status import Standing
@@ -128,64 +129,79 @@ def totals(costs: Sequence[Estimate], *, slots: int) -> dict[str, Any]:
     }
 
 
-def sentences(
+def findings(
     costs: Sequence[Estimate],
     totals: Mapping[str, Any],
     *,
-    slots: int,
     there: Mapping[str, int] | None = None,
-) -> list[str]:
-    """Formats the totals and their sources.
+) -> list[Finding]:
+    """The totals and what they are based on, a line each.
 
     Args:
         costs: Cost of each run.
         totals: Totals of all runs.
-        slots: Number of parallel runs.
         there: Memory and free disk of the machine, under the keys of the totals.
     """
-    lines = []
     if totals["eta_seconds"] is not None:
-        at_once = f"{slots} at once" if slots > 1 else "one after the other"
-        lines.append(f"time left {duration(totals['eta_seconds'])}, {at_once}")
+        time = {"seconds": totals["eta_seconds"], "slots": totals["slots"]}
+        lines = [Finding("cost-time", params=time)]
     else:
         known = [c.left_seconds for c in costs if c.left_seconds is not None]
-        others = f"; the others take {duration(together(known, slots) or 0.0)}" if known else ""
-        lines.append(f"time left unknown for {totals['unknown']} of {len(costs)} runs{others}")
-    for key, word in (("memory_bytes", "memory"), ("device_bytes", "GPU"), ("disk_bytes", "disk")):
+        others = together(known, totals["slots"]) if known else None
+        unknown = {"unknown": totals["unknown"], "runs": len(costs), "seconds": others}
+        lines = [Finding("cost-time-unknown", params=unknown)]
+    for key, code in (
+        ("memory_bytes", "cost-memory"),
+        ("device_bytes", "cost-device"),
+        ("disk_bytes", "cost-disk"),
+    ):
         if totals[key] is not None:
-            of = f" of {size(there[key])}" if there and key in there else ""
-            lines.append(f"{word:<9} {size(totals[key])}{of}{' free' if of and word == 'disk' else ''}")
-    origin = {"remembered": "of other seeds", "other arm": "of another arm", "measured": "on this machine"}
-    counts = {s: sum(c.source == s for c in costs) for s in (*origin, None)}
-    said = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]
-    said += [f"{counts[None]} unknown"] if counts[None] else []
-    lines.append(f"figures   {', '.join(said)}")
-    lines += _circumstances(costs)
-    lines += [f"unknown   {why}" for why in dict.fromkeys(c.why for c in costs) if why is not None]
-    return lines
+            of = size(there[key]) if there and key in there else None
+            lines.append(Finding(code, params={"size": size(totals[key]), "of": of}))
+    return [
+        *lines,
+        Finding("cost-basis", params={"all_counts": _bases(costs)}),
+        *_circumstances(costs),
+        *(
+            Finding("cost-unknown", params={"why": why})
+            for why in dict.fromkeys(c.why for c in costs)
+            if why is not None
+        ),
+    ]
 
 
-def _circumstances(costs: Sequence[Estimate]) -> list[str]:
+def basis(cost: Estimate) -> Finding:
+    """What the cost of a run is based on."""
+    return Finding(f"basis-{(cost.source or 'unknown').replace(' ', '-')}")
+
+
+def _bases(costs: Sequence[Estimate]) -> list[Finding]:
+    """How many runs' costs have each basis."""
+    counts = {s: sum(c.source == s for c in costs) for s in ("remembered", "other arm", "measured", None)}
+    return [
+        Finding("progress-count", params={"count": count, "what": basis(Estimate(source=source))})
+        for source, count in counts.items()
+        if count
+    ]
+
+
+def _circumstances(costs: Sequence[Estimate]) -> list[Finding]:
     """When and under what load probes were made, and their correction."""
     lines = []
     measured = [c.measured for c in costs if c.measured is not None]
     if measured:
         moments = sorted({str(m["time"])[:16].replace("T", " ") for m in measured})
-        since = moments[0] if len(moments) == 1 else f"{moments[0]} to {moments[-1]}"
+        since = moments[0] if len(moments) == 1 else f"{moments[0]} - {moments[-1]}"
         threads = "/".join(map(str, sorted({int(m["threads"]) for m in measured})))
-        lines.append(f"measured  {since} with {threads} threads on {measured[-1]['machine']}")
+        about = {"since": since, "threads": threads, "machine": measured[-1]["machine"]}
+        lines.append(Finding("cost-measured", params=about))
         busy = max(measured, key=lambda m: float(m["busy_cores"]))
         if busy["busy_cores"] >= BUSY:
-            lines.append(
-                f"loaded    other programs used {busy['busy_cores']:.1f} of {busy['cores']} cores when this"
-                " was measured, so that it may go faster; plan again when they have ended"
-            )
+            load = {"busy": busy["busy_cores"], "cores": busy["cores"]}
+            lines.append(Finding("cost-loaded", params=load))
     factors = [c.correction for c in costs if c.correction is not None]
     if factors:
-        lines.append(
-            f"corrected steps of this study's own runs take {statistics.median(factors):.2f} times as long as"
-            " in their probes, and estimates from probes are multiplied by it"
-        )
+        lines.append(Finding("cost-corrected", params={"factor": statistics.median(factors)}))
     return lines
 
 

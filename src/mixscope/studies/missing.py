@@ -137,18 +137,18 @@ def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Findi
     return [Finding(code, "fail" if alone else "warn", params | {"slots": len(held)})]
 
 
-def refuse(found: Sequence[Finding]) -> None:
-    """Raises one error for everything that fails.
+def refuse(found: Sequence[Finding], lang: str = "en") -> None:
+    """Raises one error for everything that fails, in a language.
 
     DataError if data or weights are involved, else RunFailed.
     """
     failed = [finding for finding in found if finding.severity == "fail"]
     if not failed:
         return
-    lines = [i18n.render(finding) for finding in failed]
+    lines = [i18n.render(finding, lang) for finding in failed]
     text = (
         lines[0]
         if len(lines) == 1
-        else "\n  ".join([i18n.message("missing-title", count=len(lines)), *lines])
+        else "\n  ".join([i18n.message("missing-title", lang, count=len(lines)), *lines])
     )
     raise (DataError if any(finding.code in DATA for finding in failed) else RunFailed)(text)

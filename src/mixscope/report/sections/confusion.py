@@ -1,12 +1,15 @@
-"""Section on confusion matrices: the most confused pairs, and matrices without annotations."""
+"""Section on confusion matrices: the most confused pairs, and one matrix per experiment."""
 
 import base64
 import io
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from mixscope import fonts
 from mixscope.formatting import number
 from mixscope.report import story
 from mixscope.report.grouping import by_data
@@ -16,6 +19,7 @@ from mixscope.report.words import Words
 
 SIDE = 600  # approximate side of a saved matrix in pixels
 NAMED = 20  # largest number of classes named at the axes of a matrix
+GAP = 10  # between the parts of a saved matrix, in pixels
 PAIRS = 15  # confused pairs listed per data set
 
 
@@ -122,13 +126,51 @@ def confusion_png(counts: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def enlarged(png: bytes) -> bytes:
-    """A matrix as a standalone image: on white, every entry a square of whole pixels."""
+def saved(matrix: Mapping[str, Any], names: Sequence[str], words: Words) -> bytes:
+    """A matrix as an image of its own: on white, with its title, its axes and, if they are few, its classes.
+
+    Args:
+        matrix: One of `by_data_set`'s matrices.
+        names: Names of the classes, in its order.
+        words: Texts.
+    """
+    grid = _enlarged(matrix["png"])
+    names = names if len(names) <= NAMED else []
+    titles = [words("confusion.axis_true"), words("confusion.axis_predicted"), matrix["title"]]
+    font = fonts.font(14, [*titles, *names])
+    (true, predicted, title), labels = ([_text(each, font) for each in texts] for texts in (titles, names))
+    longest = max((label.width for label in labels), default=0)
+    left, top = true.height + longest + 3 * GAP, title.height + 2 * GAP
+    width = max(left + grid.width, title.width + GAP) + GAP
+    sheet = Image.new("RGB", (width, top + grid.height + longest + predicted.height + 3 * GAP), "white")
+    sheet.paste(title, (GAP, GAP))
+    sheet.paste(grid, (left, top))
+    ImageDraw.Draw(sheet).rectangle((left - 1, top - 1, left + grid.width, top + grid.height), outline="gray")
+    for i, label in enumerate(labels):
+        middle = (2 * i + 1) * grid.width // (2 * len(labels))
+        sheet.paste(label, (left - GAP - label.width, top + middle - label.height // 2))
+        upright = label.transpose(Image.Transpose.ROTATE_90)
+        sheet.paste(upright, (left + middle - upright.width // 2, top + grid.height + GAP))
+    true = true.transpose(Image.Transpose.ROTATE_90)
+    sheet.paste(true, (GAP, top + (grid.height - true.height) // 2))
+    below = top + grid.height + longest + 2 * GAP
+    sheet.paste(predicted, (left + (grid.width - predicted.width) // 2, below))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _enlarged(png: bytes) -> Image.Image:
+    """A matrix on white, every entry a square of whole pixels."""
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     times = max(1, SIDE // picture.width)
-    buffer = io.BytesIO()
-    picture.resize((times * picture.width, times * picture.height), Image.Resampling.NEAREST).save(
-        buffer, "PNG"
-    )
-    return buffer.getvalue()
+    return picture.resize((times * picture.width, times * picture.height), Image.Resampling.NEAREST)
+
+
+def _text(text: str, font: fonts.Font) -> Image.Image:
+    """A line of text, black on white, as large as it."""
+    _, _, right, bottom = font.getbbox(text)
+    tile = Image.new("RGB", (max(1, math.ceil(right)), max(1, math.ceil(bottom))), "white")
+    ImageDraw.Draw(tile).text((0, 0), text, "black", font)
+    return tile
