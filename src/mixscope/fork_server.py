@@ -11,7 +11,6 @@ If that is not possible it ends before it is ready, and the scheduler starts new
 ends when its standard input ends; runs continue and are adopted by the next scheduler, unless they are bound.
 """
 
-import ctypes
 import gc
 import importlib
 import itertools
@@ -26,11 +25,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from mixscope.signals import end_with_parent
+
 UNFIT = 3  # exit code if the process holds something that a fork must not share
 LOOK_SECONDS = 1.0  # interval of liveness checks, besides the notification of their end
 CHECK_SECONDS = 60.0  # timeout of the first computation in a fork
-
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # looked up before any fork
 
 Start = Mapping[str, Any]
 
@@ -231,12 +230,6 @@ def become(start: Start, alive: int) -> None:
     with suppress(OSError):  # a full disk, which the run itself will report
         Path(start["log"]).with_suffix(".pid").write_text(json.dumps(me), encoding="utf-8")
     os.write(alive, b".")
-
-
-def end_with_parent() -> None:
-    """In a new process: requests SIGTERM for it when its parent dies. Only on Linux."""
-    if _PRCTL is not None:
-        _PRCTL(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
 
 
 def _point(file: str, flags: int, descriptor: int) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import psutil
 
-from mixscope.fork_server import end_with_parent
+from mixscope.signals import end_with_parent
 from mixscope.studies import backends
 from mixscope.studies.backends import Work, command
 from mixscope.studies.backends.forked import Forked, ForkServer, left_behind, possible
