@@ -146,8 +146,8 @@ class Report:
             more = f"; and {self.faulty - len(self.faults):,} more" if self.faulty > len(self.faults) else ""
             resize = "give --size N for those of another size, " if self.sizes else ""
             text = (
-                f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; {resize}replace or remove"
-                f" {'the others' if self.sizes else 'them'}"
+                f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; {resize}replace or"
+                f" remove {'the others' if self.sizes else 'them'}"
             )
         return DataError(text, path=name)
 
