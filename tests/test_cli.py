@@ -136,7 +136,7 @@ def test_missing_data_ends_with_code_4_and_the_mend(tmp_path, capsys):
     assert code == 4
 
 
-def test_data_commands_speak_to_people_and_to_machines(tmp_path, digits_root, capsys):
+def test_data_commands_print_text_and_json(tmp_path, digits_root, capsys):
     code, text, _ = call(capsys, "data", "list", "--root", digits_root, "--json")
     rows = {row["name"]: row["prepared"] for row in json.loads(text)}
     assert code == 0 and rows["digits"] and not rows["cifar100"]
@@ -192,7 +192,7 @@ def test_a_study_runs_once_and_refuses_to_mix_with_an_edited_one(tmp_path, digit
     assert f"`mixscope report {out}`" in text
     code, text, _ = call(capsys, "study", "status", out, "--json")
     assert code == 0 and [row["state"] for row in json.loads(text)["runs"]] == ["done", "done"]
-    code, text, _ = call(capsys, "study", "eval", out, "--root", digits_root)
+    code, text, _ = call(capsys, "study", "eval", out, "--root", digits_root, "--slots", 2)
     assert code == 0 and "2/2  sound" in text and "Test split, percent" in text
     assert (out / "tables" / "overall.csv").read_text().count("\n") == 3
     before = {p: p.stat().st_mtime_ns for p in out.rglob("summary.json")}

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_summary import summary
+from mixscope import i18n
 from mixscope.data.store import Store
-from mixscope.runs import record_schema, records
+from mixscope.runs import record_schema, recording, records
 from mixscope.studies import estimate, probes
 from mixscope.studies.status import Standing, standings
 from mixscope.study import matrix
@@ -68,7 +69,7 @@ def test_runs_take_the_slot_that_is_free_first():
     assert estimate.together([], 3) == 0
 
 
-def test_what_is_left_of_a_run_is_told_by_its_own_epochs(tmp_path):
+def test_what_is_left_of_a_run_is_estimated_from_its_own_epochs(tmp_path):
     planned = STUDY.expand()[0]
     stands = Standing(planned, tmp_path, "running", epoch=3, epochs=12, epoch_seconds=10.0, epoch_steps=20)
     assert estimate.left(dataclasses.replace(stands, step=60), 1.0) == 90
@@ -78,7 +79,7 @@ def test_what_is_left_of_a_run_is_told_by_its_own_epochs(tmp_path):
     assert estimate.left(dataclasses.replace(stands, state="done"), 500.0) == 0
 
 
-def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_then_measured(
+def test_a_run_is_remembered_from_its_other_seeds_then_from_other_augmentations_and_only_then_measured(
     tmp_path, digits_root
 ):
     runs = {(r.name, r.seed): r for r in STUDY.expand()}
@@ -93,7 +94,10 @@ def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_
     assert (other.source, other.left_seconds, other.memory_bytes, other.disk_bytes) == (
         "remembered", 30.0, 500, 7,
     )  # fmt: skip
-    assert (costs["resnet-cutmix", 0].source, costs["resnet-cutmix", 0].seconds) == ("other arm", 30.0)
+    assert (costs["resnet-cutmix", 0].source, costs["resnet-cutmix", 0].seconds) == (
+        "other augmentation",
+        30.0,
+    )
     assert costs["vit-default", 0].source == "measured" and probe.asked == ["vit_tiny_patch16_224"]
 
 
@@ -108,12 +112,17 @@ def test_without_a_probe_nothing_is_made_up(tmp_path):
     }  # fmt: skip
 
 
+def rendered(costs, lang="en"):
+    found = estimate.findings(costs, estimate.totals(costs, slots=1))
+    return "\n".join(i18n.render(finding, lang) for finding in found)
+
+
 @pytest.mark.parametrize("prepared", [False, True])
-def test_why_a_figure_is_unknown_is_said(tmp_path, digits_root, prepared):
+def test_why_a_value_is_unknown_is_reported(tmp_path, digits_root, prepared):
     probe = Pretended("no memory for that")
     found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
     costs = estimate.estimates(found, root=digits_root if prepared else tmp_path, probe=probe)
-    said = "\n".join(estimate.sentences(costs, estimate.totals(costs, slots=1), slots=1))
+    said = rendered(costs)
     assert "time left unknown for 6 of 6 runs" in said
     assert ("no memory for that" if prepared else "digits is not prepared") in said
 
@@ -166,7 +175,7 @@ def test_what_was_measured_once_on_this_machine_is_not_measured_again(tmp_path, 
 
     first, second = again(config()) + again(config("seed=3", "augment.mix=none"))
     assert first == second and {k: first[k] for k in FIGURES} == FIGURES
-    assert len(ran) == len(told) == 1 and "vit_tiny_patch16_224 at 16 px" in told[0]
+    assert len(ran) == len(told) == 1 and "vit_tiny_patch16_224 at 16 px" in i18n.render(told[0])
     again(config("train.batch_size=8")), again(config(), threads=2)
     assert len(ran) == 3
     assert probes.Remembered(threads=1).figures(config(), 16) == first
@@ -202,7 +211,7 @@ def test_an_old_probe_and_one_of_another_load_are_measured_again(tmp_path, monke
     later = time.time() + days * 86400
     monkeypatch.setattr(time, "time", lambda: later)
     asked(prober(tmp_path, busy=now, ran=ran, told=told), config())
-    assert len(ran) == (why != "") and (told == [] if why == "" else why in told[0])
+    assert len(ran) == (why != "") and (told == [] if why == "" else why in i18n.render(told[0]))
 
 
 def test_one_probe_is_made_of_networks_that_differ_in_nothing_that_a_step_costs(tmp_path, digits_root):
@@ -230,7 +239,7 @@ def test_runs_that_train_correct_what_probes_said_of_their_network_and_of_the_ot
     for before, after in zip(plain, corrected, strict=True):
         assert after.seconds - 5 == pytest.approx(2 * (before.seconds - 5)), "5 s are its start"
         assert (before.correction, after.correction) == (None, 2.0)
-    said = "\n".join(estimate.sentences(corrected, estimate.totals(corrected, slots=1), slots=1))
+    said = rendered(corrected)
     assert "2.00 times as long" in said and "loaded" not in said and "2026-11-30 06:00 with 1 threads" in said
 
 
@@ -247,7 +256,7 @@ def test_an_estimate_made_under_load_says_so(tmp_path, digits_root):
     probe = Pretended({**FIGURES, "measured": {**MEASURED, "busy_cores": 1.4}})
     found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
     costs = estimate.estimates(found, root=digits_root, probe=probe)
-    said = "\n".join(estimate.sentences(costs, estimate.totals(costs, slots=1), slots=1))
+    said = rendered(costs)
     assert "other programs used 1.4 of 2 cores" in said
 
 
@@ -278,7 +287,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
 
 def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):
     planned = STUDY.expand()[0]
-    with records.begin(tmp_path / planned.directory, planned.config) as record:
+    with recording.begin(tmp_path / planned.directory, planned.config) as record:
         record.started()
         records.write_json(record.path / "summary.json", summary(planned.config))
         record.ended("done")

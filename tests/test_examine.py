@@ -35,8 +35,8 @@ seeds: [0, 1]
 def trained(tmp_path_factory):
     """A data folder, and a study's folder in which three of four runs are done."""
     top = tmp_path_factory.mktemp("study")
-    dials = cues.Dials(train=60, test=24)
-    write(cues.content(dials), root=top / "data", name="cues-small", source={}, progress=None)
+    parameters = cues.Parameters(train=60, test=24)
+    write(cues.content(parameters), root=top / "data", name="cues-small", source={}, progress=None)
     study = matrix.parse(STUDY, file="small.yaml")
     folder.keep(study, top / "runs")
     for run in study.expand()[:3]:
@@ -64,7 +64,7 @@ class NoBar:
         return None
 
 
-def ask(place, said=None, **request):
+def ask(place, said=None, slots=1, **request):
     return dict(
         examine.examine(
             place / "runs",
@@ -72,6 +72,7 @@ def ask(place, said=None, **request):
             root=place / "data",
             say=Told() if said is None else said,
             bar=lambda title: NoBar(),
+            slots=slots,
         )
     )
 
@@ -118,6 +119,33 @@ def test_what_was_found_is_kept_and_an_interrupted_analysis_goes_on(place, monke
     assert len(asked) == 4 and len(set(asked)) == 3, "only the one that was interrupted is done again"
     ask(place)
     assert len(asked) == 4, "nothing is left to do"
+
+
+def left(place):
+    """The files of an analysis, without how long it took."""
+    files = sorted((place / "runs" / "analysis").rglob("*.*"))
+    return {file.name: re.sub(rb'"seconds": [0-9.]+', b"", file.read_bytes()) for file in files}
+
+
+@pytest.mark.slow
+def test_processes_leave_the_bytes_that_one_leaves(place):
+    alone = ask(place)
+    files = left(place)
+    shutil.rmtree(place / "runs" / "analysis")
+    said = Told()
+    assert ask(place, said, slots=2) == alone and left(place) == files
+    assert sorted(line.split()[1] for line in said[1:]) == ["1/3", "2/3", "3/3"]
+
+
+def test_a_run_that_cannot_be_analysed_does_not_stop_the_others(place):
+    first, *others = records.list_runs(place / "runs")
+    (first / "checkpoints" / "last.pt").write_bytes(b"")
+    said = Told()
+    with pytest.raises(DataError, match=f"{first.name}.*is no readable checkpoint"):
+        ask(place, said)
+    assert sum(line.endswith("failed") for line in said) == 1
+    folder = place / "runs" / "analysis" / "cues"
+    assert sorted(file.stem for file in folder.iterdir()) == sorted(path.name for path in others)
 
 
 @pytest.mark.parametrize("what", ["limit", "version", "weights"])
@@ -198,8 +226,8 @@ def test_arrays_are_kept_beside_and_belong_to_their_key(place, monkeypatch):
 
 def test_data_that_changed_since_are_noticed(place):
     shutil.rmtree(place / "data" / "cues-small")
-    dials = cues.Dials(train=60, test=24, noise=5)
-    write(cues.content(dials), root=place / "data", name="cues-small", source={}, progress=None)
+    parameters = cues.Parameters(train=60, test=24, noise=5)
+    write(cues.content(parameters), root=place / "data", name="cues-small", source={}, progress=None)
     with pytest.raises(DataError, match="was trained on cues-small with checksum"):
         ask(place)
 

@@ -1,15 +1,19 @@
 """Gains by class and reliability, against references and by simulation."""
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 from scipy import optimize, stats
 
 from mixscope import calibration, metrics
 from mixscope.report import classes
-from mixscope.report.sections.confusion import confusion_png
+from mixscope.report.sections.confusion import GAP, confusion_png, saved
+from mixscope.report.words import Words
 
 
 def drawn(seeds, n, k, share, rng, by_seed=0.0):
@@ -160,6 +164,22 @@ def test_predictions_that_are_always_or_never_right_have_a_finite_temperature(ri
     labels = (np.arange(40) + (0 if right else 1)) % 4
     scale = calibration.scale_that_fits(logits, labels)
     assert 10 < scale <= 100 if right else scale == 0.01
+
+
+def test_a_saved_matrix_of_few_classes_has_the_name_of_each_at_its_row_and_column():
+    def drawn(names):
+        matrix = {"png": confusion_png(np.eye(len(names), dtype=int)), "title": "a"}
+        return np.asarray(Image.open(io.BytesIO(saved(matrix, names, Words("en")))).convert("L")).astype(int)
+
+    def place(i):
+        """Where the name of a class is: the middle of what changes left of the matrix, and below it."""
+        plain = drawn(["www"] * 10)
+        y, x = np.nonzero(drawn(["w" if j == i else "www" for j in range(10)]) - plain)
+        beside = x < plain.shape[1] - 600 - GAP
+        return np.array([y[beside].mean(), x[~beside].mean()])
+
+    assert np.array_equal(place(4) - place(0), [240, 240])
+    assert np.array_equal(drawn(["x"] * 21), drawn(["xxx"] * 21)), "names of many classes would overlap"
 
 
 def test_a_matrix_of_200_classes_is_a_small_picture():

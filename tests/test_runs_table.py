@@ -57,6 +57,58 @@ def test_the_spreadsheet_of_a_german_is_read():
     assert accuracies(found) == {("resnet", "keine"): [76.1, 76.5], ("resnet", "cutmix"): [79.0, 79.6]}
 
 
+CLS = "| Model | ImageNet Cls (%) |\n|-|-|\n| R50 | 23.68 |\n| R50 + CutMix | 21.40 |\n"
+WIDE = "| Method | ResNet-50 | ViT-S |\n|-|-|-|\n| none | 23.68 | 40.1 |\n| CutMix | 21.40 | 33.2 |\n"
+
+
+@pytest.mark.parametrize("table", [CLS, WIDE])
+def test_accuracies_that_no_heading_calls_so_are_an_assumption(tmp_path, table):
+    def said(text):
+        return [
+            line for line in runs_table.read(written(tmp_path, text, "t.md")).said() if "no heading" in line
+        ]
+
+    assert len(said(table)) == 1 and "read as accuracies" in said(table)[0]
+    assert said("Top-1 accuracy (%)\n\n" + table) == []
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Top-1 error (%)\n\n" + CLS,
+        "Top-1 error (%)\n\n" + WIDE,
+        CLS.replace("Cls (%)", "Top-1 ↓"),
+        CLS.replace("21.40", "21.40 (+2.28)"),
+    ],
+)
+def test_captions_arrows_and_gains_tell_errors_from_accuracies(tmp_path, table):
+    found = accuracies(runs_table.read(written(tmp_path, table, "t.md")))
+    first, second = (v for k, v in found.items() if "ViT-S" not in k)
+    assert (first, second) == ([76.32], [78.6])
+
+
+def test_errors_beside_accuracies_are_not_taken_for_accuracies(tmp_path):
+    table = "| Model | CIFAR-100 error (%) | CIFAR-10 accuracy (%) |\n|-|-|-|\n| A | 23.68 | 94.1 |\n"
+    found = runs_table.read(written(tmp_path, table + "| B | 21.40 | 95.2 |\n", "t.md"))
+    assert accuracies(found) == {("A",): [76.32], ("B",): [78.6]}
+    assert 'left out: "CIFAR-10 accuracy (%)"' in found.said()[0]
+
+
+def test_losses_beside_each_other_are_no_accuracies(tmp_path):
+    table = "### Test loss\n\n" + WIDE.replace("23.68", "1.2").replace("40.1", "1.4")
+    with pytest.raises(DataError, match="no column with accuracies"):
+        runs_table.read(written(tmp_path, table, "t.md"))
+
+
+def test_other_metrics_of_a_run_at_chance_have_the_unit_of_their_column(tmp_path):
+    text = "model,seed,top1,recall,precision\nr,0,60.1,60.2,60.3\ns,0,1.1,0.9,0.2\n"
+    runs = {r.experiment: r for r in runs_table.read(written(tmp_path, text)).runs}
+    assert runs["s"].metrics["test"]["last"]["recall"] == pytest.approx(0.009)
+    shares = text.replace("60.1,60.2,60.3", "0.601,0.602,0.603").replace("1.1,0.9,0.2", "0.011,0.009,0.002")
+    runs = {r.experiment: r for r in runs_table.read(written(tmp_path, shares)).runs}
+    assert runs["s"].metrics["test"]["last"]["recall"] == pytest.approx(0.009)
+
+
 def test_accuracies_beside_each_other_with_gains_in_their_cells_are_read():
     found = accuracies(runs_table.read(CASES / "deltas.md"))
     assert found["MixUp", "ResNet-18"] == [77.48] and found["MixUp", "ResNeXt-50"] == [78.10]
@@ -64,7 +116,7 @@ def test_accuracies_beside_each_other_with_gains_in_their_cells_are_read():
     assert parts(runs_table.read(CASES / "deltas.md")) == ("model", "Method", "Vanilla")
 
 
-def test_two_numbers_in_one_cell_are_told_apart():
+def test_two_numbers_in_one_cell_are_distinguished():
     found = accuracies(runs_table.read(CASES / "two-in-one.md"))
     assert found == {
         ("baseline", "Clean"): [82.3],
@@ -113,7 +165,7 @@ HEADINGS = {
         "testAcc",
     ],
     "seed": ["seed", "Seed", "random_state", "시드", "trial", "rng seed"],
-    "n_test": ["n_test", "test size", "N test"],
+    "n_test": ["n_test", "test size", "N test", "테스트 이미지 수"],
 }
 
 
@@ -251,7 +303,7 @@ GOOD = "model,aug,seed,top1\nvit,none,0,70.0\nvit,none,1,71.0\nvit,mixup,0,72.0\
         (GOOD.replace("72.0", "0.72"), 4, "shares mixed with percent"),
         (GOOD.replace("72.0", "good"), 4, "no accuracy"),
         (GOOD.replace("72.0", ""), 4, "no accuracy and no predictions"),
-        (GOOD.replace("mixup,1", "mixup,0"), 5, "seed 0 of vit, mixup stands in line 4 already"),
+        (GOOD.replace("mixup,1", "mixup,0"), 5, "seed 0 of vit, mixup is in line 4 already"),
         (GOOD.replace("mixup,1", "mixup,x"), 5, "expected a whole number"),
         (GOOD.replace("mixup,1", "mixup,"), 5, "no seed"),
         (GOOD.replace("vit,mixup,1", ",mixup,1"), 5, "no model given"),
@@ -265,7 +317,7 @@ GOOD = "model,aug,seed,top1\nvit,none,0,70.0\nvit,none,1,71.0\nvit,mixup,0,72.0\
         ),
         ("aug,top1,state\nnone,70,done\nmixup,71,meditating\n", 3, "meditating"),
         ("aug,top1,sd,runs\nnone,70,1,1\nmixup,71,1,3\n", 2, "expected n_seeds of 2 or more"),
-        ("aug,top1,sd,runs\nnone,70,1,3\nnone,71,1,3\n", 3, "stands in line 2 already"),
+        ("aug,top1,sd,runs\nnone,70,1,3\nnone,71,1,3\n", 3, "is in line 2 already"),
         ("aug,top1,sd,runs,spread_kind\nnone,70,1,3,iqr\nmixup,71,1,3,sd\n", 2, "iqr"),
         ("aug,top1,n_test\nnone,70,1.5\nmixup,71,1\n", 2, "expected a whole number of 2 or more"),
     ],
@@ -279,7 +331,7 @@ def test_bad_input_is_one_sentence_with_file_line_and_what_was_expected(tmp_path
     assert said.startswith(str(path) if line is None else f"{path} line {line}")
 
 
-def test_one_run_and_no_finished_run_are_said(tmp_path):
+def test_one_run_and_no_finished_run_are_reported(tmp_path):
     text = "aug,top1,state\nnone,70,done\nmixup,71,done\nmixup,72,done\ncutmix,,crashed\n"
     found = runs_table.read(written(tmp_path, text))
     assert any("one run of none: a verdict needs 3 seeds" in n for n in found.said())
@@ -390,7 +442,7 @@ OTHER[7] = (OTHER[7] + 1) % 5
         ([("none", 0, {}), ("mixup", 1, {"labels": LABELS[:-1]})], "has 299 test examples"),
         ([("none", 0, {}), ("mixup", 1, {"ids": np.arange(1, 301)})], "they differ (for instance id 0)"),
         ([("none", 0, {}), ("none", 1, {"seed": 4})], "the same predictions as"),
-        ([("none", 0, {"ids": np.zeros(300, int)}), ("mixup", 1, {})], "id 0 stands there twice"),
+        ([("none", 0, {"ids": np.zeros(300, int)}), ("mixup", 1, {})], "id 0 is there twice"),
         ([("none", 0, {"labels": LABELS[:1]}), ("mixup", 1, {})], "expected two or more"),
     ],
 )

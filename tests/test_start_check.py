@@ -1,12 +1,14 @@
 """What a study takes is said before its first run starts, and what to do where that is too long."""
 
 import json
+import re
 
 import pytest
 
 from mixscope import cli, i18n
 from mixscope.formatting import duration
-from mixscope.studies import probes, start_check
+from mixscope.studies import probes, progress_table, start_check
+from mixscope.studies.status import Standing
 from mixscope.study import matrix
 
 MEASURED = {
@@ -53,7 +55,7 @@ def checked(tmp_path, root, probe, name="quickstart", *, remembered=None, **aske
     )
 
 
-def test_time_memory_and_disk_are_said_with_the_date_of_the_probe(tmp_path, digits_root):
+def test_time_memory_and_disk_are_reported_with_the_date_of_the_probe(tmp_path, digits_root):
     found = checked(tmp_path, digits_root, Probe(1000.0))
     text = "\n".join(found.lines())
     assert text.startswith("study     quickstart: 18 runs of 6 experiments, 18 to do, in ")
@@ -105,3 +107,46 @@ def test_a_dry_run_says_it_and_stops_there(tmp_path, digits_root, monkeypatch, c
         assert [finding["code"] for finding in told["instead"]] == ["instead-gpu", "instead-seeds"]
     else:
         assert "time left" in out and "  --seeds 1: " in out and out.endswith("nothing was started\n")
+
+
+def korean(lines):
+    return [line for line in lines if line.strip() and not re.search("[가-힣]", line)]
+
+
+def test_the_check_plan_and_status_speak_korean(tmp_path, digits_root, monkeypatch, capsys):
+    slow = Probe(1.0, measured={**MEASURED, "busy_cores": 1.5})
+    monkeypatch.setattr(probes, "Prober", lambda **_: slow)
+    words = ["quickstart", "--out", str(tmp_path / "out"), "--root", str(digits_root), "--lang", "ko"]
+    assert cli.main(["study", "run", *words, "--dry-run"]) == 0
+    check = capsys.readouterr().out
+    assert korean(check.splitlines()) == []
+    assert (
+        f"남은 시간 {i18n.duration(checked(tmp_path, digits_root, slow).totals['eta_seconds'], 'ko')}"
+        in check
+    )
+    for verb in ("plan", "status"):
+        assert cli.main(["study", verb, *words]) == 0
+        head, *lines = capsys.readouterr().out.splitlines()
+        rows = [line for line in lines if re.match(r"(resnet|vit)-", line)]
+        assert head.split()[0] == "실행" and len(rows) == 18 and {"대기"} <= set(rows[0].split())
+        assert korean(lines) == [], verb
+    assert cli.main(["study", "retry", *words]) == 0
+    assert "실패한" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_said_in_korean(tmp_path, capsys):
+    words = ["quickstart", "--out", str(tmp_path / "out"), "--root", str(tmp_path), "--lang", "ko"]
+    assert cli.main(["study", "run", *words]) == 4
+    assert "데이터 digits이(가) 준비되어 있지 않습니다" in capsys.readouterr().err
+
+
+def test_a_log_is_in_korean(tmp_path, monkeypatch, capsys):
+    run = matrix.load("quickstart").expand()[0]
+    found = [Standing(run, tmp_path, "running", epoch=3, epochs=12)]
+    with progress_table.Lines(probe=None, root=tmp_path, slots=1, lang="ko") as notice:
+        notice(found, {"event": "gave up", "run": run.directory})
+        monkeypatch.setattr(progress_table.time, "monotonic", lambda: notice.shown_at + 181.0)
+        notice(found, None)
+    gave_up, under_way = capsys.readouterr().out.splitlines()
+    assert gave_up == f"  0/1  포기     {run.directory}"
+    assert under_way == f"  0/1  진행     {run.directory} 에폭 3/12; 완료 0/1  실행 중 1  남은 시간 미상"

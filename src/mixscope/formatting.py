@@ -16,12 +16,21 @@ def duration(seconds: float) -> str:
     Args:
         seconds: Duration in seconds.
     """
+    return " ".join(f"{count} {unit}" for count, unit in spans(seconds))
+
+
+def spans(seconds: float) -> list[tuple[int, str]]:
+    """A duration in at most two units ("d", "h", "min", "s"), as numbers of each.
+
+    >>> spans(10_700)
+    [(2, 'h'), (58, 'min')]
+    """
     minutes, hours = round(seconds / 60), round(seconds / 3600)
     if hours >= 72:
-        return f"{hours // 24} d {hours % 24} h"
+        return [(hours // 24, "d"), (hours % 24, "h")]
     if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+        return [(round(seconds), "s")]
+    return [(minutes, "min")] if minutes < 100 else [(minutes // 60, "h"), (minutes % 60, "min")]
 
 
 def size(n_bytes: float) -> str:

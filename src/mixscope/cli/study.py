@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from mixscope.cli.grammar import (
     ascii_only,
     declare,
     declare_group,
+    declare_slots,
     language,
     print_json,
     root_and_json,
@@ -20,6 +22,8 @@ from mixscope.cli.grammar import (
 )
 from mixscope.cli.power import declare_power, power_of_study
 from mixscope.errors import ConfigError, DiskFull
+from mixscope.findings import Finding
+from mixscope.formatting import padded
 
 if TYPE_CHECKING:
     from mixscope.results import Results
@@ -74,8 +78,7 @@ def add(commands: Any) -> None:
             "--out", type=Path, metavar="DIR", help="the study's folder (default: runs/STUDY)"
         )
         root_and_json(command)
-        if name == "table":
-            language(command)
+        language(command)
         if name == "plan":
             command.add_argument(
                 "--slots",
@@ -90,6 +93,8 @@ def add(commands: Any) -> None:
                 help="estimate from earlier runs alone, without measuring",
             )
             declare_power(command)
+        if name == "eval":
+            declare_slots(command)
         if name == "status":
             command.add_argument("--watch", action="store_true", help="keep running and update the display")
         if name in ("run", "retry"):
@@ -189,13 +194,13 @@ def study_pack(arguments: argparse.Namespace) -> None:
     packed = bundle.write(results, out)
     files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
     taken = sum(file.stat().st_size for file in files)
-    done, asked = len(packed.done), len(packed.runs)
+    done, planned = len(packed.done), len(packed.runs)
     if arguments.json:
-        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": asked}})
+        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": planned}})
     for run in packed.runs:
         if run.state == DAMAGED:
             print(f"left out  {run.label}: {run.error}")
-    print(f"packed    {done} of {asked} runs, {size(taken)}\nbundle    {out}")
+    print(f"packed    {done} of {planned} runs, {size(taken)}\nbundle    {out}")
 
 
 def study_export(arguments: argparse.Namespace) -> None:
@@ -255,6 +260,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
+    lang = spoken(arguments.lang).language
     if arguments.slots < 1:
         raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
     root = data_root(arguments.root)
@@ -263,17 +269,17 @@ def study_plan(arguments: argparse.Namespace) -> None:
     probe = None
     if not arguments.no_probe:
         threads = max(1, cores() // arguments.slots)
-        probe = probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr))
+        probe = probes.Prober(root=root, threads=threads, notice=_notice(lang))
     costs = estimate.estimates(found, root=root, probe=probe)
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
-    lacking = [*missing.things(found, root), *missing.room(found, costs, out=out, slots=arguments.slots)]
+    lacking = [*missing.things(found, root), *missing.resources(found, costs, out=out, slots=arguments.slots)]
     if arguments.json:
         rows = [
             {
                 "name": s.run.name,
-                "cell": dict(s.run.cell),
+                "cell": dict(s.run.levels),
                 "seed": s.run.seed,
                 "digest": s.run.digest,
                 "state": s.state,
@@ -284,25 +290,38 @@ def study_plan(arguments: argparse.Namespace) -> None:
         ]
         about = {"study": study.name, "out": str(out), "runs": rows, "total": totals}
         return print_json(about | {"missing": [finding.to_dict() for finding in lacking]})
-    print(table([{**_about(s), **_cost_row(c)} for s, c in zip(found, costs, strict=True)]))
-    print(f"\n{len(found)} runs of {len({r.name for r in runs})} experiments, in {out}")
-    for sentence in estimate.sentences(costs, totals, slots=arguments.slots):
-        print(sentence)
+    print(table([_about(s, lang) | _cost_row(c, lang) for s, c in zip(found, costs, strict=True)]))
+    experiments = len({run.name for run in runs})
+    print(f"\n{i18n.message('cost-planned', lang, runs=len(found), experiments=experiments, out=str(out))}")
+    for finding in estimate.findings(costs, totals):
+        print(i18n.render(finding, lang))
     for finding in lacking:
-        print(f"missing   {i18n.render(finding)}")
+        print(i18n.message("cost-missing", lang, text=finding))
     for finding in start_check.instead(study, found, costs, slots=arguments.slots):
-        print(f"instead   {i18n.render(finding)}")
+        print(i18n.message("cost-instead", lang, text=finding))
 
 
-def _cost_row(cost: Any) -> dict[str, Any]:
-    from mixscope.formatting import duration, size
+def _notice(lang: str) -> Callable[[Finding], None]:
+    """Prints a finding to standard error."""
+    return lambda finding: print(i18n.render(finding, lang), file=sys.stderr)
 
-    return {
-        "time left": None if cost.left_seconds is None else duration(cost.left_seconds),
+
+def _titled(row: dict[str, Any], lang: str) -> dict[str, Any]:
+    """A row with the titles of its columns for its keys; factors are named as in `--only`."""
+    return {i18n.message(f"column-{k}", lang) if i18n.has(f"column-{k}") else k: v for k, v in row.items()}
+
+
+def _cost_row(cost: Any, lang: str) -> dict[str, Any]:
+    from mixscope.formatting import size
+    from mixscope.studies import estimate
+
+    row = {
+        "time-left": None if cost.left_seconds is None else i18n.duration(cost.left_seconds, lang),
         "memory": None if cost.memory_bytes is None else size(cost.memory_bytes),
         "disk": None if cost.disk_bytes is None else size(cost.disk_bytes),
-        "from": cost.source or "unknown",
+        "basis": i18n.render(estimate.basis(cost), lang),
     }
+    return _titled(row, lang)
 
 
 def study_status(arguments: argparse.Namespace) -> None:
@@ -313,11 +332,11 @@ def study_status(arguments: argparse.Namespace) -> None:
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
-    root = data_root(arguments.root)
+    root, lang = data_root(arguments.root), spoken(arguments.lang).language
     if arguments.watch and arguments.json:
         raise ConfigError("--watch: is for people; ask `mixscope study status --json` as often as is wanted")
     if arguments.watch:
-        return progress_table.watch(runs, out, root=root)
+        return progress_table.watch(runs, out, root=root, lang=lang)
     found = standings(runs, out)
     running = sum(s.state == "running" for s in found) or 1
     probe = probes.Remembered(threads=max(1, cores() // running))
@@ -325,11 +344,13 @@ def study_status(arguments: argparse.Namespace) -> None:
     rows, total = progress_table.rows(found, costs), progress_table.total(found, costs, slots=running)
     if arguments.json:
         return print_json({"study": study.name, "out": str(out), "runs": rows, "total": total})
-    print(table([_standing_row(s, c) for s, c in zip(found, costs, strict=True)]))
+    print(table([_standing_row(s, c, lang) for s, c in zip(found, costs, strict=True)]))
     for stands in found:
         if stands.state in ("failed", "damaged", "conflict"):
-            print(f"{stands.state:<9} {stands.run.directory}  {stands.error}")
-    print(f"\n{progress_table.sentence(total)}  in {out}")
+            state = padded(progress_table.state_name(stands.state, lang), 9)
+            print(f"{state} {stands.run.directory}  {stands.error}")
+    said = progress_table.sentence(total, lang)
+    print(f"\n{i18n.message('progress-in', lang, said=said, out=str(out))}")
 
 
 def study_run(arguments: argparse.Namespace) -> int:
@@ -370,12 +391,12 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
             " --dry-run"
         )
     study = deciding.extended(study)
-    names = {name for name, _ in study.cells()}
+    names = {name for name, _ in study.experiments()}
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
-        told = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
-        output.line(told, work="study")
+        line = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
+        output.line(line, work="study")
         code = _run(arguments, study, runs, out)
         now = deciding.standing(verdicts.judge(folders.study(out)))
         for line in deciding.lines(now):
@@ -392,16 +413,18 @@ def study_retry(arguments: argparse.Namespace) -> int:
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
+    lang = spoken(arguments.lang).language
     failed = [s for s in standings(runs, out) if s.state == "failed"]
     if not failed:
-        print_json([]) if arguments.json else print(f"no run of {study.name} has failed in {out}")
+        none = i18n.message("progress-no-failed", lang, study=study.name, out=str(out))
+        print_json([]) if arguments.json else print(none)
         return 0
     if not arguments.json:
-        output.line(
-            f"trying {len(failed)} of {len(runs)} runs again, each from its last checkpoint", work="study"
-        )
+        head = i18n.message("progress-again", lang, failed=len(failed), runs=len(runs))
+        output.line(head, work="study")
         for stands in failed:
-            output.line(f"again     {stands.run.directory}  {stands.error}", work="study")
+            about = {"run": stands.run.directory, "error": str(stands.error)}
+            output.line(i18n.message("progress-again-run", lang, **about), work="study")
     return _run(arguments, study, [s.run for s in failed], out)
 
 
@@ -413,18 +436,21 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     run, options, fixed = chosen(arguments, len(runs), out)
     extra = tracked(arguments.track)
     root, live = data_root(arguments.root), sys.stdout.isatty()
+    lang = spoken(arguments.lang).language
     names.check(study, runs, root=root)
     if arguments.executor == "local":  # a cluster node may keep its data elsewhere
-        _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads)
+        _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads, lang=lang)
     if arguments.dry_run:
         if not arguments.json:
-            print("dry run   nothing was started")
+            print(i18n.message("cost-dry-run", lang))
         return 0
     folder.keep(study, out)
     if arguments.json:
         watcher: progress_table.Silent = progress_table.Silent()
     else:
-        watcher = progress_table.watcher(live=live, root=root, threads=options.threads, slots=fixed)
+        watcher = progress_table.watcher(
+            live=live, root=root, threads=options.threads, slots=fixed, lang=lang
+        )
     with watcher as notice:
         found = run(runs, out=out, root=root, options=options, notice=notice, extra=extra)
     results = folders.of_plan(study, out)
@@ -432,10 +458,12 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     if arguments.json:
         print_json(rows)
     else:
-        print(f"\n{_shown(results, rows)}; records in {out}")
-        for note in _notes(results):
+        said = _caption(rows, lang)
+        print(f"\n{_shown(results, rows, lang)}\n")
+        print(i18n.message("progress-records", lang, caption=said, out=str(out)))
+        for note in _notes(results, lang):
             print(note)
-        print(f"`mixscope report {out}` tells what they say")
+        print(i18n.message("progress-report", lang, out=str(out)))
     return 0 if all(s.state == "done" for s in found) else 1
 
 
@@ -448,6 +476,7 @@ def _check_start(
     root: Path,
     slots: int,
     threads: int,
+    lang: str,
 ) -> None:
     """Says what the runs take and lack. Raises DataError or RunFailed for all that one cannot do without.
 
@@ -463,19 +492,19 @@ def _check_start(
         out,
         root=root,
         slots=slots or 1,
-        prober=probes.Prober(root=root, threads=threads, notice=lambda text: print(text, file=sys.stderr)),
+        prober=probes.Prober(root=root, threads=threads, notice=_notice(lang)),
         remembered=probes.Remembered(threads=threads),
     )
     if not arguments.json:
-        for line in found.lines():
+        for line in found.lines(lang):
             output.line(line, work="study")
     elif arguments.dry_run:
         print_json(found.to_dict())
     else:
         for finding in found.lacking:
             if finding.severity == "warn":
-                print(f"warning   {i18n.render(finding)}", file=sys.stderr)
-    missing.refuse(found.lacking)
+                print(i18n.message("cost-warning", lang, text=finding), file=sys.stderr)
+    missing.refuse(found.lacking, lang)
 
 
 def _kept(runs: Any) -> set[tuple[str, int]]:
@@ -500,21 +529,25 @@ def study_table(arguments: argparse.Namespace) -> None:
         rows = tables.rows(results, _kept(runs))
     if arguments.json:
         return print_json(rows)
-    language = spoken(arguments.lang).language
-    text = tables.text(results, rows, language, ascii=ascii_only())
-    print("\n\n".join([text, *_notes(results, language)]))
+    lang = spoken(arguments.lang).language
+    print("\n\n".join([_shown(results, rows, lang), *_notes(results, lang)]))
 
 
-def _shown(results: Any, rows: Any) -> str:
-    """The overall table with its caption, as this terminal can show it."""
+def _shown(results: Any, rows: Any, lang: str) -> str:
+    """The overall table, as this terminal can show it."""
     from mixscope.results import tables
 
-    plain = ascii_only()
-    caption = tables.caption(rows)
-    return f"{tables.text(results, rows, ascii=plain)}\n\n{caption if plain else caption.replace('+-', '±')}"
+    return tables.text(results, rows, lang, ascii=ascii_only())
 
 
-def _notes(results: "Results", language: str = "en") -> list[str]:
+def _caption(rows: Any, lang: str) -> str:
+    from mixscope.results import tables
+
+    caption = tables.caption(rows, lang)
+    return caption if ascii_only() else caption.replace("+-", "±")
+
+
+def _notes(results: "Results", language: str) -> list[str]:
     """Remarks on a table of means: which finished seeds do not count for claims."""
     from mixscope.claims import recorded
 
@@ -531,6 +564,13 @@ def _pass_over(found: Any) -> None:
 
 def study_eval(arguments: argparse.Namespace) -> None:
     """Re-evaluates every finished run and writes the result tables."""
+    from mixscope import threads
+
+    with threads.bounded_wait():  # before torch is imported
+        _study_eval(arguments)
+
+
+def _study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.errors import DataError
     from mixscope.results import folders, tables
@@ -538,6 +578,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.studies.status import standings
 
     study, runs, out = _planned(arguments)
+    lang = spoken(arguments.lang).language
     found = standings(runs, out)
     done = [s.path for s in found if s.state == "done"]
     _pass_over(found)
@@ -549,41 +590,38 @@ def study_eval(arguments: argparse.Namespace) -> None:
         nonlocal seen
         seen += 1
         if not arguments.json:
-            output.line(f"{seen:>3}/{len(done)}  sound  {path.name}", work="evaluation")
+            sound = i18n.message("progress-sound", lang)
+            output.line(f"{seen:>3}/{len(done)}  {sound}  {path.name}", work="evaluation")
 
-    verify.finished(done, root=data_root(arguments.root), notice=notice)
+    verify.finished(done, root=data_root(arguments.root), notice=notice, slots=arguments.slots)
     results, kept = folders.of_plan(study, out), _kept(runs)
-    notes = _notes(results)
+    notes = _notes(results, "en")  # as everything in the files
     files = tables.write(results, out, kept, notes=notes)
     rows, missing = tables.rows(results, kept), tables.not_done(results, kept)
     if arguments.json:
         files_named = [str(file) for file in files]
         return print_json({"rows": rows, "not_done": missing, "notes": notes, "files": files_named})
-    print(f"\n{_shown(results, rows)}")
-    for note in notes:
+    print(f"\n{_shown(results, rows, lang)}\n\n{_caption(rows, lang)}")
+    for note in _notes(results, lang):
         print(note)
     if missing:
-        print(f"not done  {', '.join(missing)}")
-    print(f"tables    {out / 'tables'}")
+        print(i18n.message("progress-not-done", lang, runs=", ".join(missing)))
+    print(i18n.message("progress-tables", lang, folder=str(out / "tables")))
 
 
-def _about(found: Any) -> dict[str, Any]:
-    return {
-        "run": found.run.directory,
-        **found.run.cell,
-        "seed": found.run.seed,
-        "state": found.state,
-    }
+def _about(found: Any, lang: str) -> dict[str, Any]:
+    from mixscope.studies.progress_table import state_name
+
+    state = {"seed": found.run.seed, "state": state_name(found.state, lang)}
+    return _titled({"run": found.run.directory, **found.run.levels, **state}, lang)
 
 
-def _standing_row(found: Any, cost: Any) -> dict[str, Any]:
-    from mixscope.formatting import duration
-
+def _standing_row(found: Any, cost: Any, lang: str) -> dict[str, Any]:
     eta = cost.left_seconds if found.state == "running" else None
-    return {
-        **_about(found),
+    row = {
         "epoch": f"{found.epoch}/{found.epochs}",
         "top1": found.top1,
-        "img/s": found.images_per_second,
-        "eta": None if eta is None else duration(eta),
+        "speed": found.images_per_second,
+        "eta": None if eta is None else i18n.duration(eta, lang),
     }
+    return _about(found, lang) | _titled(row, lang)

@@ -1,12 +1,13 @@
 """Message catalogues: one per language, en.ftl and ko.ftl, in Project Fluent's format.
 
 Every text of a report or verdict is in these files under the same names with the same parameters. Translators
-edit them directly; there is no compile step. See https://projectfluent.org/fluent/guide. Three functions add
+edit them directly; there is no compile step. See https://projectfluent.org/fluent/guide. Four functions add
 what the format lacks:
 
     FIXED($x, digits: 1)    12.3, for numbers; each number of a list
     SIGNED($x, digits: 2)   +1.50
     SIG($x, digits: 3)      0.0127, significant digits
+    DURATION($x)            2 h 58 min, for seconds
 
 A parameter `xs` that is a list also provides its length as `$xs_count`. Of a list of findings the first few
 are rendered and the rest counted, except for parameters whose name begins with `all_`.
@@ -22,6 +23,7 @@ from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.types import fluent_number
 
 from mixscope.findings import Finding
+from mixscope.formatting import spans
 
 LANGUAGES = ("en", "ko")
 NO_BREAK = "\u00a0"  # between a number and its unit
@@ -81,13 +83,22 @@ def has(name: str, lang: str = "en") -> bool:
     return bool(_bundle(lang).has_message(name.replace(".", "-")))
 
 
+def duration(seconds: float, lang: str = "en") -> str:
+    """Formats a duration.
+
+    >>> duration(10_700), duration(10_700, "ko")
+    ('2 h 58 min', '2시간 58분')
+    """
+    return " ".join(message(f"unit-{unit}", lang, n=count) for count, unit in spans(seconds))
+
+
 def _join(texts: Iterable[str], lang: str, most: int | None) -> str:
     """Joins sentences; beyond `most` they are counted."""
-    told = list(texts)
-    shown = "; ".join(told[:most])
-    if most is None or len(told) <= most:
+    sentences = list(texts)
+    shown = "; ".join(sentences[:most])
+    if most is None or len(sentences) <= most:
         return shown
-    return message("and-more", lang, texts=shown, count=len(told) - most)
+    return message("and-more", lang, texts=shown, count=len(sentences) - most)
 
 
 def source(lang: str) -> str:
@@ -98,7 +109,8 @@ def source(lang: str) -> str:
 
 @cache
 def _bundle(lang: str) -> FluentBundle:
-    bundle = FluentBundle([lang], use_isolating=False, functions=_FUNCTIONS)
+    functions = {**_FUNCTIONS, "DURATION": lambda seconds: duration(float(seconds), lang)}
+    bundle = FluentBundle([lang], use_isolating=False, functions=functions)
     bundle.add_resource(FluentResource(source(lang)))
     return bundle
 

@@ -428,7 +428,7 @@ analyses-curve_text = From the first to the last value. { $rows }
 analyses-more_charts = More charts
 analyses-experiment = Experiment
 analyses-cell = Levels
-analyses-table-cells = Values by experiment
+analyses-table-experiments = Values by experiment
 analyses-table-contrasts = All differences
 analyses-col-figure = Metric
 analyses-col-where = Stratum
@@ -712,13 +712,106 @@ missing-weights-unchecked = the pretrained weights could not be checked ({ $prob
 missing-disk = disk: { $runs ->
     [one] 1 run that has not begun leaves
    *[other] { $runs } runs that have not begun leave
-} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+} about { $needed }, and { $free } are free under { $folder }; free some space, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
-instead-seeds = --seeds 1: { $time }; it gives estimates, but no verdict, which needs { $needed } seeds
+instead-seeds = --seeds 1: { $seconds ->
+    [none] unknown
+   *[other] { DURATION($seconds) }
+}; it gives estimates, but no verdict, which needs { $needed } seeds
 instead-two-cores = mixscope study run { $study }: the same experiments with narrow networks on fewer images, sized to finish on two CPU cores
 instead-quickstart = mixscope study run quickstart: the whole procedure in minutes, on handwritten digits
+
+## Cost and progress of a study
+
+unit-d = { $n } d
+unit-h = { $n } h
+unit-min = { $n } min
+unit-s = { $n } s
+cost-runs = study     { $study }: { $runs } runs of { $experiments } experiments, { $left } to do, in { $out }
+cost-planned = { $runs } runs of { $experiments } experiments, in { $out }
+cost-time = time left { DURATION($seconds) }, { $slots ->
+    [1] one after the other
+   *[other] { $slots } at once
+}
+cost-time-unknown = time left unknown for { $unknown } of { $runs } runs{ $seconds ->
+    [none] { "" }
+   *[other] ; the others take { DURATION($seconds) }
+}
+cost-memory = memory    { $size }{ $of ->
+    [none] { "" }
+   *[other] { " " }of { $of }
+}
+cost-device = GPU       { $size }
+cost-disk = disk      { $size }{ $of ->
+    [none] { "" }
+   *[other] { " " }of { $of } free
+}
+cost-basis = basis     { $all_counts }
+cost-measured = measured  { $since } with { $threads } threads on { $machine }
+cost-loaded = loaded    other programs used { FIXED($busy, digits: 1) } of { $cores } cores when this was measured, so that it may go faster; plan again when they have ended
+cost-corrected = corrected steps of this study's own runs take { FIXED($factor) } times as long as in their probes, and estimates from probes are multiplied by it
+cost-unknown = unknown   { $why }
+cost-warning = warning   { $text }
+cost-missing = missing   { $text }
+cost-instead = instead   { $text }
+cost-instead-title = instead   where that is too long:
+cost-dry-run = dry run   nothing was started
+basis-remembered = other seeds
+basis-other-augmentation = another augmentation
+basis-measured = measured
+basis-unknown = unknown
+probe-measures = measuring { $model } at { $size } px, { $precision }, batches of { $batch }{ $why }
+probe-old = { " " }again: it was measured { FIXED($days, digits: 0) } days ago
+probe-load = { " " }again: other programs use { FIXED($busy, digits: 1) } cores, and used { FIXED($then, digits: 1) } then
+probe-not-kept = what was measured cannot be kept: { $problem }
+progress-of = { $done }/{ $runs } done
+progress-count = { $count } { $what }
+progress-rate = { $rate } img/s
+progress-eta = eta { DURATION($seconds) }
+progress-eta-unknown = eta unknown
+progress-in = { $said }  in { $out }
+progress-hidden = { $said }  ({ $count } not shown)
+progress-line = running  { $runs }; { $said }
+progress-run = { $run } epoch { $epoch }/{ $epochs }
+progress-more = { $count } more
+progress-none = none
+progress-records = { $caption }; records in { $out }
+progress-report = `mixscope report { $out }` tells what they say
+progress-no-failed = no run of { $study } has failed in { $out }
+progress-again = trying { $failed } of { $runs } runs again, each from its last checkpoint
+progress-again-run = again     { $run }  { $error }
+progress-sound = sound
+progress-not-done = not done  { $runs }
+progress-tables = tables    { $folder }
+event-started = started
+event-adopted = adopted
+event-done = done
+event-retry = retry
+event-gave-up = gave up
+event-damaged = damaged
+event-hung = hung
+event-slots = slots
+event-stopped = stopped
+standing-pending = pending
+standing-running = running
+standing-partial = partial
+standing-failed = failed
+standing-damaged = damaged
+standing-conflict = conflict
+standing-done = done
+column-run = run
+column-seed = seed
+column-state = state
+column-time-left = time left
+column-memory = memory
+column-disk = disk
+column-basis = basis
+column-epoch = epoch
+column-top1 = top1
+column-speed = img/s
+column-eta = eta
 
 ## Gates of verdicts
 
@@ -760,7 +853,7 @@ on-this-test-set = predictions by example are not known: the interval is of more
 test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.62 to 0.95 of a nominal 0.95)
 one-noisy = { $experiment } has { FIXED($share, digits: 0) } % of the variance over seeds: the interval is too narrow (coverage 0.93 to 0.95), and if a few of its runs are much worse than the others, false SUPPORTED reaches 3 to 9 % in place of 2.5 %; look at its single runs
-opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
+opposed-experiments = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
 needs-claim = it needs { $claim }, which is { $verdict }
 
@@ -821,7 +914,16 @@ audit-share-among-percents = a share of 1 in a column of percentages{ $confirmed
     [true] ; the other values of the row confirm it
    *[false] { "" }
 }
-audit-maybe-share = below 1 % where its column is far above: perhaps a share of 1
+audit-maybe-share = below 1 % where its column is far above: perhaps a share of 1; it is left out
+audit-direction = no heading says whether these are accuracies or error rates: read as { $read }, { $basis ->
+    [gains] which alone fit the gains stated in cells
+    [chance] since as accuracies all would be below chance
+    [beside] since those beside them with a like heading are
+   *[assumed] an assumption
+}
+audit-error-unit = nothing says whether these error rates are percent or shares of 1: read as shares of 1, an assumption
+audit-read-accuracies = accuracies
+audit-read-errors = error rates
 audit-percent-signs = { $count } percent signs behind one number
 audit-decimal-comma = a decimal comma in a table of decimal points
 audit-decimal-point = a decimal point in a table of decimal commas
@@ -1006,6 +1108,15 @@ table-ece = ECE
 table-precision = Precision
 table-recall = Recall
 table-seeds = Seeds
+table-caption = Test split, percent{ $several ->
+    [true] , mean +- standard deviation over seeds
+   *[false] { "" }
+}; { $epochs }{ $lost ->
+    [true] ; means are of runs that finish
+   *[false] { "" }
+}
+table-last = last epoch
+table-best-on-test = the epoch that is best on the test split itself (protocol published), so optimistic
 
 ## Sentences and tables for papers
 
@@ -1072,6 +1183,7 @@ read-factor-no-baseline = factor "{ $factor }" (augmentation, no baseline found:
 read-unit-percent = accuracies in percent
 read-unit-share = accuracies as shares of 1
 read-unused = not used, though it differs between rows: { $headings } (--column factor=HEADING takes one as a factor)
+read-assumed = no heading says whether these are accuracies or error rates: read as accuracies ("error" in the heading, or --column error=HEADING, says otherwise)
 read-best = the accuracy is the best over epochs, selected on what it reports: it flatters every run
 read-validation = the accuracy is of a validation split: if epochs or settings were chosen on it, it flatters
 read-spread-kind = kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))

@@ -404,7 +404,7 @@ analyses-curve_text = 첫 값에서 마지막 값까지. { $rows }
 analyses-more_charts = 그림 더 보기
 analyses-experiment = 실험
 analyses-cell = 수준
-analyses-table-cells = 실험별 값
+analyses-table-experiments = 실험별 값
 analyses-table-contrasts = 모든 차이
 analyses-col-figure = 지표
 analyses-col-where = 층
@@ -672,9 +672,102 @@ missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $need
 missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
 missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
 instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
-instead-seeds = --seeds 1: { $time }. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
+instead-seeds = --seeds 1: { $seconds ->
+    [none] 시간을 알 수 없습니다
+   *[other] { DURATION($seconds) } 걸립니다
+}. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
 instead-two-cores = mixscope study run { $study }: 좁은 네트워크와 적은 이미지로 하는 같은 실험이며, CPU 코어 2개로 끝낼 수 있는 크기입니다
 instead-quickstart = mixscope study run quickstart: 손글씨 숫자로 전체 과정을 몇 분 만에 돌려 봅니다
+
+## 연구의 비용과 진행
+
+unit-d = { $n }일
+unit-h = { $n }시간
+unit-min = { $n }분
+unit-s = { $n }초
+cost-runs = 연구      { $study }: 실험 { $experiments }개의 실행 { $runs }개 중 { $left }개가 남았습니다(폴더 { $out })
+cost-planned = 실험 { $experiments }개, 실행 { $runs }개, 폴더 { $out }
+cost-time = 남은 시간 { DURATION($seconds) }, { $slots ->
+    [1] 하나씩 차례로 실행
+   *[other] 동시에 { $slots }개씩 실행
+}
+cost-time-unknown = 남은 시간 미상(실행 { $runs }개 중 { $unknown }개){ $seconds ->
+    [none] { "" }
+   *[other] , 나머지는 { DURATION($seconds) }
+}
+cost-memory = 메모리    { $size }{ $of ->
+    [none] { "" }
+   *[other] { " " }(전체 { $of })
+}
+cost-device = GPU       { $size }
+cost-disk = 디스크    { $size }{ $of ->
+    [none] { "" }
+   *[other] { " " }(여유 { $of })
+}
+cost-basis = 추정 근거 { $all_counts }
+cost-measured = 측정      { $since }, 스레드 { $threads }개, { $machine }
+cost-loaded = 부하      측정할 때 다른 프로그램이 코어 { $cores }개 중 { FIXED($busy, digits: 1) }개를 쓰고 있었으므로 실제로는 더 빠를 수 있습니다. 그 프로그램이 끝난 뒤 plan을 다시 실행하십시오
+cost-corrected = 조정      이 연구의 실행은 한 스텝에 측정값의 { FIXED($factor) }배가 걸리므로, 측정으로 추정한 시간에 그만큼 곱했습니다
+cost-unknown = 미상      { $why }
+cost-warning = 경고      { $text }
+cost-missing = 부족      { $text }
+cost-instead = 대안      { $text }
+cost-instead-title = 대안      너무 오래 걸린다면:
+cost-dry-run = 점검만    아무것도 시작하지 않았습니다
+basis-remembered = 다른 시드
+basis-other-augmentation = 다른 증강
+basis-measured = 측정
+basis-unknown = 미상
+probe-measures = 속도 측정 중: { $model }, { $size }px, { $precision }, 배치 크기 { $batch }{ $why }
+probe-old = { " " }(다시 측정: { FIXED($days, digits: 0) }일 전의 값)
+probe-load = { " " }(다시 측정: 다른 프로그램이 쓰는 코어가 { FIXED($then, digits: 1) }개에서 { FIXED($busy, digits: 1) }개로 바뀜)
+probe-not-kept = 측정값을 저장할 수 없습니다: { $problem }
+progress-of = 완료 { $done }/{ $runs }
+progress-count = { $what } { $count }
+progress-rate = 초당 { $rate }장
+progress-eta = 남은 시간 { DURATION($seconds) }
+progress-eta-unknown = 남은 시간 미상
+progress-in = { $said }  폴더 { $out }
+progress-hidden = { $said }  (표시하지 않음 { $count })
+progress-line = 진행     { $runs }; { $said }
+progress-run = { $run } 에폭 { $epoch }/{ $epochs }
+progress-more = 외 { $count }개
+progress-none = 없음
+progress-records = { $caption }. 기록 폴더: { $out }
+progress-report = 결과 해석은 `mixscope report { $out } --lang ko`로 볼 수 있습니다
+progress-no-failed = { $out }에 실패한 { $study } 실행이 없습니다
+progress-again = 실행 { $runs }개 중 { $failed }개를 마지막 체크포인트부터 다시 실행합니다
+progress-again-run = 재시도    { $run }  { $error }
+progress-sound = 이상 없음
+progress-not-done = 미완료    { $runs }
+progress-tables = 표        { $folder }
+event-started = 시작
+event-adopted = 이어받음
+event-done = 완료
+event-retry = 재시도
+event-gave-up = 포기
+event-damaged = 손상
+event-hung = 무응답
+event-slots = 동시 실행
+event-stopped = 멈춤
+standing-pending = 대기
+standing-running = 실행 중
+standing-partial = 중단
+standing-failed = 실패
+standing-damaged = 손상
+standing-conflict = 설정 다름
+standing-done = 완료
+column-run = 실행
+column-seed = 시드
+column-state = 상태
+column-time-left = 남은 시간
+column-memory = 메모리
+column-disk = 디스크
+column-basis = 추정 근거
+column-epoch = 에폭
+column-top1 = top1
+column-speed = 장/초
+column-eta = 남은 시간
 
 ## 판정 제한
 
@@ -700,7 +793,7 @@ on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트 세
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
 one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하십시오
-opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
+opposed-experiments = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 
@@ -761,7 +854,16 @@ audit-share-among-percents = 백분율 열에 0~1 비율로 적었습니다{ $co
     [true] . 같은 행의 다른 값도 이를 뒷받침합니다
    *[false] { "" }
 }
-audit-maybe-share = 열의 값은 훨씬 큰데 1%보다 작습니다. 0~1 비율일 수 있습니다
+audit-maybe-share = 열의 값은 훨씬 큰데 1%보다 작습니다. 0~1 비율일 수 있어 제외합니다
+audit-direction = 정확도인지 오류율인지 알려 주는 제목이 없어 { $read }로 읽었습니다({ $basis ->
+    [gains] 칸에 적힌 차이가 이 경우에만 맞습니다
+    [chance] 정확도라면 모두 무작위 수준보다 낮습니다
+    [beside] 비슷한 제목의 옆 열이 그렇습니다
+   *[assumed] 가정
+})
+audit-error-unit = 오류율이 백분율인지 0~1 비율인지 알려 주는 것이 없어 0~1 비율로 읽었습니다(가정)
+audit-read-accuracies = 정확도
+audit-read-errors = 오류율
 audit-percent-signs = 수 하나에 백분율 기호가 { $count }개 붙어 있습니다
 audit-decimal-comma = 소수점을 쓰는 표에 소수 쉼표가 있습니다
 audit-decimal-point = 소수 쉼표를 쓰는 표에 소수점이 있습니다
@@ -942,6 +1044,15 @@ table-ece = ECE
 table-precision = 정밀도
 table-recall = 재현율
 table-seeds = 시드
+table-caption = 테스트 분할, %{ $several ->
+    [true] , 시드 평균 +- 표준편차
+   *[false] { "" }
+}; { $epochs }{ $lost ->
+    [true] ; 평균은 끝난 실행의 것
+   *[false] { "" }
+}
+table-last = 마지막 에폭
+table-best-on-test = 테스트 분할에서 가장 좋은 에폭(published 프로토콜)이므로 실제보다 높음
 
 ## 논문에 옮길 문장과 표
 
@@ -1005,6 +1116,7 @@ read-factor-no-baseline = 요인 "{ $factor }"(증강, 기준을 찾지 못함: 
 read-unit-percent = 정확도는 퍼센트
 read-unit-share = 정확도는 0~1의 비율
 read-unused = 행마다 값이 다르지만 쓰지 않은 열: { $headings } (--column factor=HEADING을 주면 요인으로 씁니다)
+read-assumed = 정확도인지 오류율인지 알려 주는 제목이 없어 정확도로 읽었습니다(제목에 "error"를 넣거나 --column error=HEADING을 주면 바뀝니다)
 read-best = 정확도가 에폭 중 최고값입니다. 보고하는 값으로 에폭을 골랐으므로 모든 실행이 실제보다 좋게 보입니다
 read-validation = 검증 데이터의 정확도입니다. 이 값으로 에폭이나 설정을 골랐다면 실제보다 좋게 보입니다
 read-spread-kind = 산포의 종류가 적혀 있지 않아 n으로 나눈 표준편차로 보고 sqrt(S / (S - 1))배로 넓혔습니다

@@ -17,7 +17,7 @@ from typing import Any
 from mixscope import i18n, tabular
 from mixscope.atomic import replacing
 from mixscope.formatting import number
-from mixscope.results.results import BEST_ON_TEST, FAILED, LAST, Experiment, Results, Run, Summary
+from mixscope.results.results import FAILED, LAST, Experiment, Results, Run, Summary
 from mixscope.study import display_names
 
 METRICS = ("top1", "top5", "recall", "precision", "f1", "nll", "ece")
@@ -34,7 +34,7 @@ class Measured:
     """Test metrics of one experiment over its seeds.
 
     Attributes:
-        experiment: Its name.
+        name: Name of the experiment.
         data: Name of its data set.
         levels: Level of every factor.
         checkpoint: Checkpoint of the values: "last"; "best-on-test" under protocol "published".
@@ -43,7 +43,7 @@ class Measured:
         summary: Mean and spread, if the runs are unknown.
     """
 
-    experiment: str
+    name: str
     data: str
     levels: Mapping[str, str]
     checkpoint: str
@@ -96,7 +96,7 @@ def measured(results: Results, experiment: Experiment, kept: Kept = None) -> Mea
             if value is not None:
                 by_seed[metric][run.seed] = value * (100.0 if metric in PERCENT else 1.0)
     return Measured(
-        experiment=experiment.name,
+        name=experiment.name,
         data=experiment.data or results.name,
         levels=experiment.levels,
         checkpoint=checkpoint,
@@ -131,7 +131,7 @@ def row(one: Measured) -> dict[str, Any]:
         *(f for f in levels if f not in PUBLISHED_FACTORS),
     ]
     return {
-        "experiment": one.experiment,
+        "experiment": one.name,
         "dataset": dataset,
         **{f: levels[f] for f in factors},
         **{metric: one.mean(metric) for metric in METRICS},
@@ -220,17 +220,16 @@ def csv(found: Sequence[dict[str, Any]]) -> str:
     return tabular.to_csv([{k: v for k, v in row.items() if k != "runs"} for row in found], number=".4f")
 
 
-def caption(found: Sequence[dict[str, Any]]) -> str:
+def caption(found: Sequence[dict[str, Any]], lang: str = "en") -> str:
     """Describes the values in a sentence."""
-    said = {
-        LAST: "last epoch",
-        BEST_ON_TEST: "the epoch that is best on the test split itself (protocol published), so optimistic",
-    }
-    which = "; ".join(said[name] for name in dict.fromkeys(row["checkpoint"] for row in found))
-    lost = "; means are of runs that finish" if any(row["failed"] for row in found) else ""
-    several = any(row["top1_sd"] is not None for row in found)
-    spread = ", mean +- standard deviation over seeds" if several else ""
-    return f"Test split, percent{spread}; {which}{lost}"
+    epochs = dict.fromkeys(row["checkpoint"] for row in found)
+    return i18n.message(
+        "table-caption",
+        lang,
+        several=any(row["top1_sd"] is not None for row in found),
+        epochs="; ".join(i18n.message(f"table-{name}", lang) for name in epochs),
+        lost=any(row["failed"] for row in found),
+    )
 
 
 def shown(metric: str, mean: float | None, sd: float | None) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.formatting import duration, size
+from mixscope.findings import Finding
+from mixscope.formatting import size
 from mixscope.studies import probes
 from mixscope.studies.probes import Figures, Probe, shape
 from mixscope.studies.status import Standing
@@ -36,8 +37,8 @@ class Estimate:
         memory_bytes: Peak memory.
         device_bytes: Peak GPU memory.
         disk_bytes: Size of its records and checkpoints.
-        source: "remembered" (a run of the same settings except the seed), "other arm" (another augmentation),
-            "measured" (a probe) or None.
+        source: "remembered" (a run of the same settings except the seed), "other augmentation" (the same
+            but for that), "measured" (a probe) or None.
         why: Why the cost is unknown.
         measured: When, where and under what load a probe was made (probes.py).
         correction: Ratio of the time of this study's runs to their probes, None if none has trained.
@@ -67,18 +68,18 @@ def estimates(
     """
     but_seed, shapes = _named(found, _but_seed), _named(found, _shape_and_length)
     exact = _remembered(found, but_seed, "remembered", disk)
-    arms = _remembered(found, shapes, "other arm", disk)
-    known = [exact.get(a) or arms.get(b) for a, b in zip(but_seed, shapes, strict=True)]
+    others = _remembered(found, shapes, "other augmentation", disk)
+    known = [exact.get(a) or others.get(b) for a, b in zip(but_seed, shapes, strict=True)]
     needed = [
         s
         for s, cost in zip(found, known, strict=True)
         if cost is None and s.state != "done" and probe is not None
     ]
     made = iter(_measured(needed, found, root, probe) if probe is not None else ())
-    asked = {id(s) for s in needed}
+    measured = {id(s) for s in needed}
     rows = []
     for stands, cost in zip(found, known, strict=True):
-        cost = cost or (next(made) if id(stands) in asked else Estimate())
+        cost = cost or (next(made) if id(stands) in measured else Estimate())
         rows.append(dataclasses.replace(cost, left_seconds=left(stands, cost.seconds)))
     return rows
 
@@ -128,64 +129,81 @@ def totals(costs: Sequence[Estimate], *, slots: int) -> dict[str, Any]:
     }
 
 
-def sentences(
+def findings(
     costs: Sequence[Estimate],
     totals: Mapping[str, Any],
     *,
-    slots: int,
     there: Mapping[str, int] | None = None,
-) -> list[str]:
-    """Formats the totals and their sources.
+) -> list[Finding]:
+    """The totals and what they are based on, a line each.
 
     Args:
         costs: Cost of each run.
         totals: Totals of all runs.
-        slots: Number of parallel runs.
         there: Memory and free disk of the machine, under the keys of the totals.
     """
-    lines = []
     if totals["eta_seconds"] is not None:
-        at_once = f"{slots} at once" if slots > 1 else "one after the other"
-        lines.append(f"time left {duration(totals['eta_seconds'])}, {at_once}")
+        time = {"seconds": totals["eta_seconds"], "slots": totals["slots"]}
+        lines = [Finding("cost-time", params=time)]
     else:
         known = [c.left_seconds for c in costs if c.left_seconds is not None]
-        others = f"; the others take {duration(together(known, slots) or 0.0)}" if known else ""
-        lines.append(f"time left unknown for {totals['unknown']} of {len(costs)} runs{others}")
-    for key, word in (("memory_bytes", "memory"), ("device_bytes", "GPU"), ("disk_bytes", "disk")):
+        others = together(known, totals["slots"]) if known else None
+        unknown = {"unknown": totals["unknown"], "runs": len(costs), "seconds": others}
+        lines = [Finding("cost-time-unknown", params=unknown)]
+    for key, code in (
+        ("memory_bytes", "cost-memory"),
+        ("device_bytes", "cost-device"),
+        ("disk_bytes", "cost-disk"),
+    ):
         if totals[key] is not None:
-            of = f" of {size(there[key])}" if there and key in there else ""
-            lines.append(f"{word:<9} {size(totals[key])}{of}{' free' if of and word == 'disk' else ''}")
-    origin = {"remembered": "of other seeds", "other arm": "of another arm", "measured": "on this machine"}
-    counts = {s: sum(c.source == s for c in costs) for s in (*origin, None)}
-    said = [f"{counts[s]} {s} ({origin[s]})" for s in origin if counts[s]]
-    said += [f"{counts[None]} unknown"] if counts[None] else []
-    lines.append(f"figures   {', '.join(said)}")
-    lines += _circumstances(costs)
-    lines += [f"unknown   {why}" for why in dict.fromkeys(c.why for c in costs) if why is not None]
-    return lines
+            of = size(there[key]) if there and key in there else None
+            lines.append(Finding(code, params={"size": size(totals[key]), "of": of}))
+    return [
+        *lines,
+        Finding("cost-basis", params={"all_counts": _bases(costs)}),
+        *_circumstances(costs),
+        *(
+            Finding("cost-unknown", params={"why": why})
+            for why in dict.fromkeys(c.why for c in costs)
+            if why is not None
+        ),
+    ]
 
 
-def _circumstances(costs: Sequence[Estimate]) -> list[str]:
+def basis(cost: Estimate) -> Finding:
+    """What the cost of a run is based on."""
+    return Finding(f"basis-{(cost.source or 'unknown').replace(' ', '-')}")
+
+
+def _bases(costs: Sequence[Estimate]) -> list[Finding]:
+    """How many runs' costs have each basis."""
+    counts = {
+        s: sum(c.source == s for c in costs) for s in ("remembered", "other augmentation", "measured", None)
+    }
+    return [
+        Finding("progress-count", params={"count": count, "what": basis(Estimate(source=source))})
+        for source, count in counts.items()
+        if count
+    ]
+
+
+def _circumstances(costs: Sequence[Estimate]) -> list[Finding]:
     """When and under what load probes were made, and their correction."""
     lines = []
     measured = [c.measured for c in costs if c.measured is not None]
     if measured:
         moments = sorted({str(m["time"])[:16].replace("T", " ") for m in measured})
-        since = moments[0] if len(moments) == 1 else f"{moments[0]} to {moments[-1]}"
+        since = moments[0] if len(moments) == 1 else f"{moments[0]} - {moments[-1]}"
         threads = "/".join(map(str, sorted({int(m["threads"]) for m in measured})))
-        lines.append(f"measured  {since} with {threads} threads on {measured[-1]['machine']}")
+        about = {"since": since, "threads": threads, "machine": measured[-1]["machine"]}
+        lines.append(Finding("cost-measured", params=about))
         busy = max(measured, key=lambda m: float(m["busy_cores"]))
         if busy["busy_cores"] >= BUSY:
-            lines.append(
-                f"loaded    other programs used {busy['busy_cores']:.1f} of {busy['cores']} cores when this"
-                " was measured, so that it may go faster; plan again when they have ended"
-            )
+            load = {"busy": busy["busy_cores"], "cores": busy["cores"]}
+            lines.append(Finding("cost-loaded", params=load))
     factors = [c.correction for c in costs if c.correction is not None]
     if factors:
-        lines.append(
-            f"corrected steps of this study's own runs take {statistics.median(factors):.2f} times as long as"
-            " in their probes, and estimates from probes are multiplied by it"
-        )
+        lines.append(Finding("cost-corrected", params={"factor": statistics.median(factors)}))
     return lines
 
 
@@ -207,7 +225,7 @@ def _named(found: Sequence[Standing], key: Callable[[RunConfig], str]) -> list[s
     known: dict[tuple[object, ...], str] = {}
     keys = []
     for run in (stands.run for stands in found):
-        experiment = (run.name, *run.cell.items())
+        experiment = (run.name, *run.levels.items())
         if experiment not in known:
             known[experiment] = key(run.config)
         keys.append(known[experiment])
@@ -322,8 +340,8 @@ def _from_probes(
         counts = _counts(config, store)
     except DataError as problem:
         return Estimate(why=str(problem))
-    told = from_probe(config, made, counts=counts, classes=store.n_classes)
-    return dataclasses.replace(told, measured=made.get("measured"), correction=factor)
+    estimate = from_probe(config, made, counts=counts, classes=store.n_classes)
+    return dataclasses.replace(estimate, measured=made.get("measured"), correction=factor)
 
 
 def _counts(config: RunConfig, store: Store) -> dict[str, int]:
@@ -340,14 +358,16 @@ def from_probe(config: RunConfig, figures: Figures, *, counts: Mapping[str, int]
     published = config.train.protocol == "published"
     watched = clean_images(counts["train"]) + counts["val"] + (counts["test"] if published else 0)
     checkpoints = 1 + (config.data.val_fraction > 0) + published
-    judged = checkpoints * (counts["val"] + counts["test"])
+    evaluations = checkpoints * (counts["val"] + counts["test"])
     epoch = counts["train"] / figures["train_rate"] + watched / figures["judge_rate"]
     return Estimate(
-        seconds=figures["startup_seconds"] + config.train.epochs * epoch + judged / figures["judge_rate"],
+        seconds=figures["startup_seconds"]
+        + config.train.epochs * epoch
+        + evaluations / figures["judge_rate"],
         memory_bytes=figures["memory_bytes"],
         device_bytes=figures["device_bytes"],
         disk_bytes=figures["checkpoint_bytes"]
         + (checkpoints - 1) * figures["weights_bytes"]
-        + judged * (4 * classes + 16),
+        + evaluations * (4 * classes + 16),
         source="measured",
     )

@@ -41,7 +41,9 @@ def things(found: Sequence[Standing], root: Path) -> list[Finding]:
     return [*lacking, *_weights(runs, stores)]
 
 
-def room(found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int) -> list[Finding]:
+def resources(
+    found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int
+) -> list[Finding]:
     """Finds disk and memory that unfinished runs need and this machine lacks.
 
     "fail": some run cannot work without it. "warn": all of them together lack it, such as disk space that can
@@ -76,7 +78,7 @@ def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[
 
 def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Finding]:
     """Findings on weights, checked in a separate process (timm is needed), and only if there are any."""
-    asked: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
     for config in (s.run.config for s in runs):
         if config.model.pretrained:
             store = stores.get(config.data.name)
@@ -85,13 +87,13 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
                 "classes": store.n_classes if store else None,
                 "size": store.size if store else None,
             }
-            asked.setdefault(json.dumps(about, sort_keys=True), about)
-    if not asked:
+            models.setdefault(json.dumps(about, sort_keys=True), about)
+    if not models:
         return []
     try:
         done = subprocess.run(
             [sys.executable, "-m", "mixscope.runs.weights_check"],
-            input=json.dumps(list(asked.values())),
+            input=json.dumps(list(models.values())),
             capture_output=True,
             text=True,
             timeout=WEIGHTS_SECONDS,
@@ -99,8 +101,8 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
         )
         problems = [text for text in json.loads(done.stdout) if text is not None]
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
-        said = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()
-        return [Finding("missing-weights-unchecked", "warn", {"problem": said[-1]})]
+        error = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()
+        return [Finding("missing-weights-unchecked", "warn", {"problem": error[-1]})]
     return [Finding("missing-weights", "fail", {"problem": text}) for text in dict.fromkeys(problems)]
 
 
@@ -137,18 +139,18 @@ def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Findi
     return [Finding(code, "fail" if alone else "warn", params | {"slots": len(held)})]
 
 
-def refuse(found: Sequence[Finding]) -> None:
-    """Raises one error for everything that fails.
+def refuse(found: Sequence[Finding], lang: str = "en") -> None:
+    """Raises one error for everything that fails, in a language.
 
     DataError if data or weights are involved, else RunFailed.
     """
     failed = [finding for finding in found if finding.severity == "fail"]
     if not failed:
         return
-    lines = [i18n.render(finding) for finding in failed]
+    lines = [i18n.render(finding, lang) for finding in failed]
     text = (
         lines[0]
         if len(lines) == 1
-        else "\n  ".join([i18n.message("missing-title", count=len(lines)), *lines])
+        else "\n  ".join([i18n.message("missing-title", lang, count=len(lines)), *lines])
     )
     raise (DataError if any(finding.code in DATA for finding in failed) else RunFailed)(text)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixscope import user_cache
+from mixscope.findings import Finding
 from mixscope.hardware import cores, processor
 from mixscope.runs import code_version, record_schema
 from mixscope.runs.environment import versions
@@ -110,7 +111,7 @@ class Prober(Remembered):
         *,
         root: Path,
         threads: int,
-        notice: Callable[[str], None],
+        notice: Callable[[Finding], None],
         run: Measure | None = None,
         busy: Callable[[], float] | None = None,
     ) -> None:
@@ -135,15 +136,19 @@ class Prober(Remembered):
         busy, found, missing = self.busy(), dict[str, Figures | str](), dict[str, tuple[RunConfig, int]]()
         for key, (config, size) in wanted.items():
             known = self.figures(config, size)
-            again = "" if known is None else doubt(known["measured"], busy=busy, now=time.time())
-            if known is not None and not again:
+            again = None if known is None else doubt(known["measured"], busy=busy, now=time.time())
+            if known is not None and again is None:
                 found[key] = known
                 continue
             missing[key] = (config, size)
-            self.notice(
-                f"measuring {config.model.arch} at {size} px, {config.train.precision}, batches of"
-                f" {config.train.batch_size}{again}"
-            )
+            measured = {
+                "model": config.model.arch,
+                "size": size,
+                "precision": config.train.precision,
+                "batch": config.train.batch_size,
+                "why": again or "",
+            }
+            self.notice(Finding("probe-measures", params=measured))
         about = {
             "time": time.strftime(record_schema.TIME),
             "machine": f"{platform.node()}, {processor()}",
@@ -157,13 +162,13 @@ class Prober(Remembered):
             found[key] = made
             if not isinstance(made, str):
                 found[key] = self.kept[self.name(config, size)] = {**made, "measured": about}
-        if missing and (problem := _write(dict(list(self.kept.items())[-KEPT:]))):
-            self.notice(problem)
+        if missing and (problem := user_cache.write(PROBES, dict(list(self.kept.items())[-KEPT:]))):
+            self.notice(Finding("probe-not-kept", params={"problem": problem}))
         return found
 
 
-def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
-    """Why a probe is repeated, as the end of a sentence; "" if it is valid.
+def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> Finding | None:
+    """Why a probe is repeated; None if it is valid.
 
     Args:
         measured: When and under what load it was made.
@@ -172,13 +177,13 @@ def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> str:
     """
     days = (now - datetime.strptime(measured["time"], record_schema.TIME).timestamp()) / 86400
     if not 0 <= days < STALE_DAYS:
-        return f" again: it was measured {days:.0f} days ago"
+        return Finding("probe-old", params={"days": days})
     if abs(busy - measured["busy_cores"]) > OTHER_LOAD:
-        return f" again: other programs use {busy:.1f} cores, and used {measured['busy_cores']:.1f} then"
-    return ""
+        return Finding("probe-load", params={"busy": busy, "then": measured["busy_cores"]})
+    return None
 
 
-def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> list[Figures | str]:
+def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | str]:
     """The values of probes (runs/probe.py), or a sentence on why there are none.
 
     Libraries are imported once for all of them.
@@ -186,21 +191,21 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> lis
     Args:
         configs: Settings to measure.
         root: Folder of prepared data sets.
-        threads: Threads per run.
+        threads: Threads per run; None leaves them to the environment.
     """
     if not configs:
         return []
-    asked = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
+    request = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
     done = subprocess.run(
         [sys.executable, "-m", "mixscope.runs.probe"],
-        input=asked,
+        input=request,
         capture_output=True,
         text=True,
-        env={**os.environ, **backends.threads(threads), NUMPY_COUNT: "1"},
+        env={**os.environ, **({} if threads is None else backends.threads(threads)), NUMPY_COUNT: "1"},
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
-    said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
-    made += [{"error": said[-1]}] * (len(configs) - len(made))
+    error = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
+    made += [{"error": error[-1]}] * (len(configs) - len(made))
     return [each["error"] if "error" in each else each for each in made]
 
 
@@ -208,9 +213,3 @@ def _read() -> dict[str, Figures]:
     """Cached probes that match."""
     kept = user_cache.read(PROBES)
     return {name: found for name, found in kept.items() if record_schema.misfit(found, PROBE) is None}
-
-
-def _write(kept: Mapping[str, Figures]) -> str:
-    """Caches probes; returns why that is not possible, "" where it is."""
-    problem = user_cache.write(PROBES, kept)
-    return f"what was measured cannot be kept: {problem}" if problem else ""

@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mixscope import output
+from mixscope import i18n, output
 from mixscope.errors import Interrupted
-from mixscope.formatting import duration
+from mixscope.formatting import padded
 from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.probes import Probe, Remembered
@@ -21,7 +21,7 @@ from mixscope.study.matrix import PlannedRun
 
 REFRESH_SECONDS = 2.0
 LINE_SECONDS = 180.0  # longest interval between lines of a log
-TOLD_RUNS = 3  # running runs named in such a line
+SHOWN_RUNS = 3  # running runs named in such a line
 FRESH_BEAT = 30.0  # age in seconds up to which a heartbeat's rate counts as current
 # States shown first when not all runs fit.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
@@ -46,7 +46,7 @@ def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str,
         {
             "run": s.run.directory,
             "name": s.run.name,
-            "cell": dict(s.run.cell),
+            "cell": dict(s.run.levels),
             "seed": s.run.seed,
             "state": s.state,
             "epoch": s.epoch,
@@ -85,17 +85,28 @@ def _states(found: Sequence[Standing]) -> dict[str, int]:
     return {state: sum(s.state == state for s in found) for state in dict.fromkeys(s.state for s in found)}
 
 
-def sentence(totals: Mapping[str, Any]) -> str:
+def sentence(totals: Mapping[str, Any], lang: str = "en") -> str:
     """Formats the totals in one line."""
     states = totals["states"]
-    parts = [f"{states.get('done', 0)}/{totals['runs']} done"]
-    parts += [f"{count} {state}" for state, count in states.items() if state != "done"]
+    parts = [i18n.message("progress-of", lang, done=states.get("done", 0), runs=totals["runs"])]
+    parts += [
+        i18n.message("progress-count", lang, count=count, what=state_name(state, lang))
+        for state, count in states.items()
+        if state != "done"
+    ]
     if totals.get("images_per_second") is not None:
-        parts.append(f"{totals['images_per_second']:,.0f} img/s")
+        parts.append(i18n.message("progress-rate", lang, rate=f"{totals['images_per_second']:,.0f}"))
     eta = totals.get("eta_seconds", 0)
-    if eta != 0:
-        parts.append("eta unknown" if eta is None else f"eta {duration(eta)}")
+    if eta is None:
+        parts.append(i18n.message("progress-eta-unknown", lang))
+    elif eta != 0:
+        parts.append(i18n.message("progress-eta", lang, seconds=eta))
     return "  ".join(parts)
+
+
+def state_name(state: str, lang: str) -> str:
+    """The word for a status."""
+    return i18n.message(f"standing-{state}", lang)
 
 
 def shown(found: Sequence[Standing], most: int) -> list[int]:
@@ -106,64 +117,69 @@ def shown(found: Sequence[Standing], most: int) -> list[int]:
     urgent = [i for i, s in enumerate(found) if s.state in URGENT]
     done = [i for i, s in enumerate(found) if s.state == "done"]
     pending = [i for i, s in enumerate(found) if s.state == "pending"]
-    room = max(0, most - len(urgent))
-    ahead = min(len(pending), max(room // 2, room - len(done)))
-    behind = min(len(done), room - ahead)
+    space = max(0, most - len(urgent))
+    ahead = min(len(pending), max(space // 2, space - len(done)))
+    behind = min(len(done), space - ahead)
     return sorted([*urgent[:most], *pending[:ahead], *done[len(done) - behind :]])
 
 
-def drawn(found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, height: int) -> RenderableType:
+def drawn(
+    found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int, height: int, lang: str = "en"
+) -> RenderableType:
     """The table of a study for a terminal of `height` lines, with totals below."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("run", "state", "epoch", "top-1", "img/s", "eta"):
-        table.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=True)
+    for key in ("run", "state", "epoch", "top1", "speed", "eta"):
+        title = "top-1" if key == "top1" else i18n.message(f"column-{key}", lang)
+        table.add_column(title, justify="left" if key in ("run", "state") else "right", no_wrap=True)
     chosen = shown(found, max(3, height - 4))
     every = rows(found, costs)
     for i in chosen:
         row = every[i]
         table.add_row(
-            Text(f"{row['name']}  seed {row['seed']}"),
-            Text(row["state"], style=COLOURS.get(row["state"], "")),
+            Text(f"{row['name']}  {i18n.message('page-seed', lang, seed=row['seed'])}"),
+            Text(state_name(row["state"], lang), style=COLOURS.get(row["state"], "")),
             f"{row['epoch']}/{row['epochs']}",
             "-" if row["top1"] is None else f"{row['top1']:.1f} %",
             "-" if row["images_per_second"] is None else f"{row['images_per_second']:,.0f}",
-            "-" if row["eta_seconds"] is None else duration(row["eta_seconds"]),
+            "-" if row["eta_seconds"] is None else i18n.duration(row["eta_seconds"], lang),
         )
     hidden = len(found) - len(chosen)
-    said = sentence(total(found, costs, slots=slots)) + (f"  ({hidden} not shown)" if hidden else "")
+    last = sentence(total(found, costs, slots=slots), lang)
+    if hidden:
+        last = i18n.message("progress-hidden", lang, said=last, count=hidden)
     # Not as the table's caption, which would be wrapped at the table's width.
-    return Group(table, Text(said, style="italic dim", no_wrap=True, overflow="ellipsis"))
+    return Group(table, Text(last, style="italic dim", no_wrap=True, overflow="ellipsis"))
 
 
-def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path) -> None:
+def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path, lang: str = "en") -> None:
     """Shows a study's progress from its records until all runs are finished or it is interrupted.
 
     Without a terminal, a line is printed whenever it changes.
     """
     console = Console()
-    said = ""
-    with Board(console, probe=None, root=root) if console.is_terminal else Silent() as notice:
+    last = ""
+    with Board(console, probe=None, root=root, lang=lang) if console.is_terminal else Silent() as notice:
         while True:
             found = standings(runs, out)
             notice(found, None)
-            counts = sentence({"runs": len(found), "states": _states(found)})
-            if not console.is_terminal and counts != said:
+            counts = sentence({"runs": len(found), "states": _states(found)}, lang)
+            if not console.is_terminal and counts != last:
                 try:
                     output.line(f"{time.strftime('%H:%M:%S')}  {counts}", work="study")
                 except Interrupted:  # the reader has gone
                     return
-            said = counts
+            last = counts
             if all(s.state == "done" for s in found):
                 return
             time.sleep(REFRESH_SECONDS)
 
 
-def watcher(*, live: bool, root: Path, threads: int, slots: int) -> "Lines":
+def watcher(*, live: bool, root: Path, threads: int, slots: int, lang: str = "en") -> "Lines":
     """The display of a study's progress: a live table, or with `live` false lines for a log."""
     probe = Remembered(threads=threads)
     if live:
-        return Board(Console(), probe=probe, root=root, slots=slots)
-    return Lines(probe=probe, root=root, slots=slots)
+        return Board(Console(), probe=probe, root=root, slots=slots, lang=lang)
+    return Lines(probe=probe, root=root, slots=slots, lang=lang)
 
 
 class Silent:
@@ -186,30 +202,37 @@ class Lines(Silent):
         probe: Source of measured costs.
         root: Folder of prepared data sets.
         slots: Number of parallel runs; 0 counts those running.
+        lang: Language.
     """
 
-    def __init__(self, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
-        self.probe, self.root, self.slots = probe, root, slots
-        self.said_at = time.monotonic()
+    def __init__(self, *, probe: Probe | None, root: Path, slots: int = 0, lang: str = "en") -> None:
+        self.probe, self.root, self.slots, self.lang = probe, root, slots, lang
+        self.shown_at = time.monotonic()
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Shows an event, or without one the totals every few minutes."""
-        due = time.monotonic() - self.said_at >= LINE_SECONDS
+        due = time.monotonic() - self.shown_at >= LINE_SECONDS
         if event is None and not due:
             return
         done = sum(s.state == "done" for s in found)
-        told = self._under_way(found) if event is None else _told(event)
-        output.line(f"{done:>3}/{len(found)}  {told}", work="study")
+        text = self._under_way(found) if event is None else _told(event, self.lang)
+        output.line(f"{done:>3}/{len(found)}  {text}", work="study")
         if due:
-            self.said_at = time.monotonic()
+            self.shown_at = time.monotonic()
 
     def _under_way(self, found: Sequence[Standing]) -> str:
         """Running runs, their progress, and when all will be finished."""
         running = [s for s in found if s.state == "running"]
         costs, slots = self._costs(found)
-        each = [f"{s.run.directory} epoch {s.epoch}/{s.epochs}" for s in running[:TOLD_RUNS]]
-        each += [f"{len(running) - TOLD_RUNS} more"] if len(running) > TOLD_RUNS else []
-        return f"running  {', '.join(each) or 'none'}; {sentence(total(found, costs, slots=slots))}"
+        each = [
+            i18n.message("progress-run", self.lang, run=s.run.directory, epoch=s.epoch, epochs=s.epochs)
+            for s in running[:SHOWN_RUNS]
+        ]
+        if len(running) > SHOWN_RUNS:
+            each.append(i18n.message("progress-more", self.lang, count=len(running) - SHOWN_RUNS))
+        last = sentence(total(found, costs, slots=slots), self.lang)
+        runs = ", ".join(each) or i18n.message("progress-none", self.lang)
+        return i18n.message("progress-line", self.lang, runs=runs, said=last)
 
     def _costs(self, found: Sequence[Standing]) -> tuple[list[Estimate], int]:
         """Costs of the runs, and how many are assumed to run in parallel."""
@@ -225,22 +248,26 @@ class Board(Lines):
         probe: Source of measured costs.
         root: Folder of prepared data sets.
         slots: Number of parallel runs; 0 counts those running.
+        lang: Language.
     """
 
-    def __init__(self, console: Console, *, probe: Probe | None, root: Path, slots: int = 0) -> None:
-        super().__init__(probe=probe, root=root, slots=slots)
+    def __init__(
+        self, console: Console, *, probe: Probe | None, root: Path, slots: int = 0, lang: str = "en"
+    ) -> None:
+        super().__init__(probe=probe, root=root, slots=slots, lang=lang)
         self.live = Live(console=console, auto_refresh=False)
         self.drawn_at = -REFRESH_SECONDS
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Updates the table, and prints events that need attention."""
         if event is not None and event["event"] in STAY:
-            self.live.console.print(_told(event), markup=False, highlight=False, soft_wrap=True)
+            self.live.console.print(_told(event, self.lang), markup=False, highlight=False, soft_wrap=True)
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
             return
         costs, slots = self._costs(found)
         height = self.live.console.height
-        self.live.update(drawn(found, costs, slots=slots, height=height), refresh=True)
+        shown = drawn(found, costs, slots=slots, height=height, lang=self.lang)
+        self.live.update(shown, refresh=True)
         self.drawn_at = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -251,6 +278,7 @@ class Board(Lines):
         self.live.stop()
 
 
-def _told(event: Mapping[str, Any]) -> str:
+def _told(event: Mapping[str, Any], lang: str) -> str:
     more = f"  {event['reason']}" if "reason" in event else ""
-    return f"{event['event']:<8} {event['run']}{more}"
+    what = i18n.message(f"event-{event['event'].replace(' ', '-')}", lang)
+    return f"{padded(what, 8)} {event['run']}{more}"

@@ -12,7 +12,6 @@ from typing import Any
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
 from mixscope.findings import Finding
-from mixscope.formatting import duration
 from mixscope.studies import estimate, missing, probes
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing, standings
@@ -49,19 +48,26 @@ class StartCheck:
     lacking: Sequence[Finding]
     instead: Sequence[Finding]
 
-    def lines(self) -> list[str]:
+    def lines(self, lang: str = "en") -> list[str]:
         """Formats the check; failures are left to `missing.refuse`."""
-        names = {s.run.name for s in self.found}
         left = sum(s.state != "done" for s in self.found)
-        head = f"study     {self.study.name}: {len(self.found)} runs of {len(names)} experiments"
-        rows = [f"{head}, {left} to do, in {self.out}"]
+        about = {
+            "study": self.study.name,
+            "runs": len(self.found),
+            "experiments": len({s.run.name for s in self.found}),
+            "left": left,
+            "out": str(self.out),
+        }
+        rows = [i18n.message("cost-runs", lang, **about)]
         if left and any(cost.source for cost in self.costs):
             there = {"memory_bytes": hardware.memory(), "disk_bytes": missing.disk_of(self.out)[1]}
-            rows += estimate.sentences(self.costs, self.totals, slots=self.slots, there=there)
-        rows += [f"warning   {i18n.render(f)}" for f in self.lacking if f.severity == "warn"]
+            found = estimate.findings(self.costs, self.totals, there=there)
+            rows += [i18n.render(finding, lang) for finding in found]
+        warnings = [finding for finding in self.lacking if finding.severity == "warn"]
+        rows += [i18n.message("cost-warning", lang, text=finding) for finding in warnings]
         if self.instead:
-            rows.append("instead   where that is too long:")
-            rows += [f"  {i18n.render(finding)}" for finding in self.instead]
+            rows.append(i18n.message("cost-instead-title", lang))
+            rows += [f"  {i18n.render(finding, lang)}" for finding in self.instead]
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=[*lacking, *missing.room(found, costs, out=out, slots=slots)],
+        lacking=[*lacking, *missing.resources(found, costs, out=out, slots=slots)],
         instead=instead(study, found, costs, slots=slots),
     )
 
@@ -132,8 +138,7 @@ def instead(
     if len(seeds) > 1:
         of_first = [c.left_seconds for s, c in zip(found, costs, strict=True) if s.run.seed == seeds[0]]
         alone = estimate.together(of_first, slots)
-        told = "unknown" if alone is None else duration(alone)
-        advice.append(Finding("instead-seeds", params={"time": told, "needed": _least_seeds(study)}))
+        advice.append(Finding("instead-seeds", params={"seconds": alone, "needed": _least_seeds(study)}))
     if study.name in SIZED:
         advice.append(Finding("instead-two-cores", params={"study": TWO_CORES}))
     if study.name != "quickstart":

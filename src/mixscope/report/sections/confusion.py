@@ -1,37 +1,44 @@
-"""Section on confusion matrices: the most confused pairs, and matrices without annotations."""
+"""Section on confusion matrices: the most confused pairs, and one matrix per experiment."""
 
 import base64
 import io
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from mixscope import fonts
 from mixscope.formatting import number
-from mixscope.report import story
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import class_name, short_cell, word
-from mixscope.report.story import Cell, Story
+from mixscope.report.naming import class_name, short_name, word
+from mixscope.report.story import ReportedExperiment, Story, confused
 from mixscope.report.words import Words
 
 SIDE = 600  # approximate side of a saved matrix in pixels
 NAMED = 20  # largest number of classes named at the axes of a matrix
+GAP = 10  # between the parts of a saved matrix, in pixels
 PAIRS = 15  # confused pairs listed per data set
 
 
-def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
+def by_data_set(story: Story, words: Words) -> list[dict[str, Any]]:
     """For each data set its most confused pairs, and one matrix per experiment."""
     found = []
-    for name, cells in by_data(told).items():
-        known = [(cell, cell.judged) for cell in cells if cell.judged is not None]
+    for name, experiments in by_data(story).items():
+        known = [
+            (experiment, experiment.evaluated)
+            for experiment in experiments
+            if experiment.evaluated is not None
+        ]
         if not known:
             continue
-        data = told.data[name]
+        data = story.data[name]
         k = len(known[0][1].counts)
         of = np.array(data.superclass_of) if len(data.superclass_of) == k else np.zeros(k, np.int64)
         order = np.argsort(of, kind="stable")
         names = [class_name(data, int(i)) for i in order]
-        shares = [_shares(judged.counts) for _, judged in known]
+        shares = [_shares(evaluated.counts) for _, evaluated in known]
         mean = np.mean(shares, axis=0)
         np.fill_diagonal(mean, 0.0)
         top = [divmod(int(i), k) for i in np.argsort(-mean, axis=None, kind="stable")[:PAIRS]]
@@ -42,7 +49,7 @@ def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
                 "classes": names,
                 "few": k <= NAMED,
                 "ordered": len(data.superclass_of) == k,
-                "columns": [short_cell(cell, told, words) for cell, _ in known],
+                "columns": [short_name(experiment, story, words) for experiment, _ in known],
                 "pairs": [
                     {
                         "true": class_name(data, t),
@@ -52,7 +59,7 @@ def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
                     for t, p in top
                     if mean[t, p] > 0
                 ],
-                "matrices": [_matrix(cell, order, data, told, words) for cell, _ in known],
+                "matrices": [_matrix(experiment, order, data, story, words) for experiment, _ in known],
             }
         )
     return found
@@ -65,9 +72,11 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return result
 
 
-def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words) -> dict[str, Any]:
-    assert cell.judged is not None
-    counts = cell.judged.counts[np.ix_(order, order)]
+def _matrix(
+    experiment: ReportedExperiment, order: np.ndarray, data: Any, story: Story, words: Words
+) -> dict[str, Any]:
+    assert experiment.evaluated is not None
+    counts = experiment.evaluated.counts[np.ix_(order, order)]
     pairs = ", ".join(
         words(
             "confusion.pair",
@@ -75,26 +84,26 @@ def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words)
             predicted=class_name(data, c.predicted),
             share=number(100 * c.share, 1),
         )
-        for c in story.confused(cell, most=3)
+        for c in confused(experiment, most=3)
     )
-    title = words("confusion.matrix", cell=short_cell(cell, told, words), experiment=cell.experiment)
+    title = words("confusion.matrix", cell=short_name(experiment, story, words), experiment=experiment.name)
     text = words(
         "confusion.matrix_text",
         classes=len(counts),
-        seeds=len(cell.judged.seeds),
+        seeds=len(experiment.evaluated.seeds),
         right=number(100.0 * float(np.trace(counts)) / max(1, int(counts.sum()))),
         pairs=pairs,
     )
-    plain = np.minimum(counts, 65535).astype("<u2").tobytes()
+    raw = np.minimum(counts, 65535).astype("<u2").tobytes()
     png = confusion_png(counts)
     return {
-        "id": f"confusion-{word(cell.experiment)}",
+        "id": f"confusion-{word(experiment.name)}",
         "png": png,
         "title": title,
         "text": f"{title}. {text}",
         "pairs": pairs,
         "image": "data:image/png;base64," + base64.b64encode(png).decode(),
-        "counts": base64.b64encode(plain).decode(),
+        "counts": base64.b64encode(raw).decode(),
     }
 
 
@@ -122,13 +131,51 @@ def confusion_png(counts: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def enlarged(png: bytes) -> bytes:
-    """A matrix as a standalone image: on white, every entry a square of whole pixels."""
+def saved(matrix: Mapping[str, Any], names: Sequence[str], words: Words) -> bytes:
+    """A matrix as an image of its own: on white, with its title, its axes and, if they are few, its classes.
+
+    Args:
+        matrix: One of `by_data_set`'s matrices.
+        names: Names of the classes, in its order.
+        words: Texts.
+    """
+    grid = _enlarged(matrix["png"])
+    names = names if len(names) <= NAMED else []
+    titles = [words("confusion.axis_true"), words("confusion.axis_predicted"), matrix["title"]]
+    font = fonts.font(14, [*titles, *names])
+    (true, predicted, title), labels = ([_text(each, font) for each in texts] for texts in (titles, names))
+    longest = max((label.width for label in labels), default=0)
+    left, top = true.height + longest + 3 * GAP, title.height + 2 * GAP
+    width = max(left + grid.width, title.width + GAP) + GAP
+    sheet = Image.new("RGB", (width, top + grid.height + longest + predicted.height + 3 * GAP), "white")
+    sheet.paste(title, (GAP, GAP))
+    sheet.paste(grid, (left, top))
+    ImageDraw.Draw(sheet).rectangle((left - 1, top - 1, left + grid.width, top + grid.height), outline="gray")
+    for i, label in enumerate(labels):
+        middle = (2 * i + 1) * grid.width // (2 * len(labels))
+        sheet.paste(label, (left - GAP - label.width, top + middle - label.height // 2))
+        upright = label.transpose(Image.Transpose.ROTATE_90)
+        sheet.paste(upright, (left + middle - upright.width // 2, top + grid.height + GAP))
+    true = true.transpose(Image.Transpose.ROTATE_90)
+    sheet.paste(true, (GAP, top + (grid.height - true.height) // 2))
+    below = top + grid.height + longest + 2 * GAP
+    sheet.paste(predicted, (left + (grid.width - predicted.width) // 2, below))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _enlarged(png: bytes) -> Image.Image:
+    """A matrix on white, every entry a square of whole pixels."""
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     times = max(1, SIDE // picture.width)
-    buffer = io.BytesIO()
-    picture.resize((times * picture.width, times * picture.height), Image.Resampling.NEAREST).save(
-        buffer, "PNG"
-    )
-    return buffer.getvalue()
+    return picture.resize((times * picture.width, times * picture.height), Image.Resampling.NEAREST)
+
+
+def _text(text: str, font: fonts.Font) -> Image.Image:
+    """A line of text, black on white, as large as it."""
+    _, _, right, bottom = font.getbbox(text)
+    tile = Image.new("RGB", (max(1, math.ceil(right)), max(1, math.ceil(bottom))), "white")
+    ImageDraw.Draw(tile).text((0, 0), text, "black", font)
+    return tile

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from mixscope.threads import NUMPY_COUNT
+from mixscope.threads import NUMPY_COUNT, waits
 
 MODULE = "mixscope.fork_server"
 TOLD_SECONDS = 1.0  # time a start waits for the process id from a ready server
@@ -43,7 +43,7 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                env={**environment, NUMPY_COUNT: "1"},
+                env={**waits(environment), **environment, NUMPY_COUNT: "1"},
                 start_new_session=True,  # so that Ctrl-C reaches the scheduler only
             )
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -57,20 +57,23 @@ class ForkServer:
         self.pids: dict[int, int] = {}
         self.codes: dict[int, int] = {}
 
-    def start(self, words: list[str], *, log: Path, environment: Mapping[str, str]) -> int:
+    def start(
+        self, words: list[str], *, log: Path, environment: Mapping[str, str], bound: bool = False
+    ) -> int:
         """Orders a run.
 
         Args:
             words: Arguments of `mixscope`, --config and --root among them.
             log: File to which its output is appended.
             environment: Variables in addition to the environment of the server.
+            bound: Whether the run is sent SIGTERM when the server ends, on Linux.
 
         Returns:
             The number of the order.
         """
         self._last += 1
         extra = {**self._shared, **environment}
-        self._say(start=self._last, words=words, log=str(log), environment=extra)
+        self._say(start=self._last, words=words, log=str(log), environment=extra, bound=bound)
         return self._last
 
     def drop(self, number: int) -> None:
@@ -133,7 +136,7 @@ class Forked:
         server: The fork server.
         number: Number of the order.
         spawn: Starts the new process, a Work.
-        asked: Time of the order.
+        sent: Time of the order.
         instead: The new process, if there is one.
         stopped: Signal sent before it had a process.
     """
@@ -141,7 +144,7 @@ class Forked:
     server: ForkServer
     number: int
     spawn: Spawn
-    asked: float = field(default_factory=time.monotonic)
+    sent: float = field(default_factory=time.monotonic)
     instead: Any = None
     stopped: int = 0
 
@@ -189,7 +192,7 @@ class Forked:
         if self.instead is not None:
             return float(self.instead.age())
         if self.pid is None:
-            return time.monotonic() - self.asked
+            return time.monotonic() - self.sent
         with suppress(psutil.Error):
             return time.time() - float(psutil.Process(self.pid).create_time())
         return 0.0
@@ -221,11 +224,11 @@ def left_behind(note: Path, host: str) -> psutil.Process | None:
         host: Name of this machine.
     """
     try:
-        said = json.loads(note.read_text(encoding="utf-8"))
-        if said["host"] != host:
+        recorded = json.loads(note.read_text(encoding="utf-8"))
+        if recorded["host"] != host:
             return None
-        process = psutil.Process(said["pid"])
-        same = abs(process.create_time() - said["born"]) < SAME_BIRTH and MODULE in process.cmdline()
+        process = psutil.Process(recorded["pid"])
+        same = abs(process.create_time() - recorded["born"]) < SAME_BIRTH and MODULE in process.cmdline()
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None
