@@ -221,6 +221,26 @@ class Page:
         rows.sort(key=lambda row: row[0])
         return self.table(["contrast", "epochs", "estimate", "interval", "seeds"], rows)
 
+    def cutmix_resnet(self) -> str:
+        """What CutMix adds to the ResNet on CIFAR-100 from scratch."""
+        return self._cutmix("resnet")
+
+    def cutmix_vit(self) -> str:
+        """What CutMix adds to the ViT on CIFAR-100 from scratch."""
+        return self._cutmix("vit")
+
+    def _cutmix(self, model: str) -> str:
+        where = {"data": "cifar100", "pretrained": "scratch", "model": model}
+        weights = {"augmentation": {"cutmix": 1, "default": -1}}
+        (one,) = mixscope.contrast(bundle(STUDY), weights, where=where)
+        estimate, ends, _ = self._estimate(one)
+        return f"{estimate} [{ends}]" if ends else estimate
+
+    def verdict_words(self) -> str:
+        """The verdict of each claim, in a line."""
+        primary = [verdict for verdict in mixscope.judge(bundle(STUDY)) if not verdict.secondary]
+        return ", ".join(f"{verdict.claim} {verdict.verdict}" for verdict in primary)
+
     def verdicts(self) -> str:
         """The verdict of each claim."""
         rows = []
@@ -421,7 +441,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield HERE.parent / "docs" / f"results{suffix}.md", text(HERE / f"page.{lang}.md", page)
         chart = mixscope.figures(bundle(STUDY), lang=lang)["contrast-gain-cutmix"]
         yield HERE.parent / "docs" / "figures" / f"two-cores{suffix}.svg", drawing.light(str(chart.svg))
-        if lang == "en":
+        if lang == "en" and (HERE / ZOO).exists():
             yield HERE.parent / "docs" / "mixing-zoo.md", text(HERE / "zoo.en.md", page)
         readme = HERE.parent / f"README{suffix}.md"
         before = readme.read_text("utf-8")
