@@ -103,7 +103,8 @@ def lines(now: Standing) -> Iterator[str]:
 def saved(study: Study, out: Path, seeds: int) -> str:
     """Describes the runs saved by stopping before the last look."""
     planned = study.expand(seeds=seeds)
-    begun = [run for run in planned if records.is_run(out / run.directory)]
+    there = records.begun(out)
+    begun = [run for run in planned if run.directory in there]
     took = [
         float(seconds)
         for run in begun

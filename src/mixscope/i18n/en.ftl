@@ -661,7 +661,7 @@ band-published = published recipes
 record-mend = { $record ->
     [status] remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint
     [summary] remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint
-   *[run] remove the folder of the run and make the run again
+   *[run] restore it from a copy, or remove the folder of the run and make the run again
 }
 record-not-json = { $path }: is not valid JSON, the file is damaged; { record-mend }
 record-misfit = { $path }: { $problem }; the file is damaged; { record-mend }
@@ -690,10 +690,13 @@ summary-lost = { $path }: is { $state } and has lost its summary.json; the same 
 summary-not-yet = { $path }: has no summary because it is { $state }; `mixscope train` resumes it
 summary-contradicts = { $path }: its checkpoint { $checkpoint } gives top-1 { FIXED($top1, digits: 2) } % of { $images } images of { $split }, and its summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }; nothing is overwritten: one of the two was changed, so remove the folder and make the run again
 record-unreadable = { $path }: cannot be read ({ $reason })
-record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads
-record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged, remove { $run } and make the run again
-record-half = { $path }: has a summary and no config.yaml or no status.json
-record-config = { $problem }; this run directory is damaged or of another version
+record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-mend }
+record-newer = { $path }: was written by a newer mixscope (schema { $found }, this one reads { $schema }); update mixscope, nothing of the run is lost
+record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, or the file, and the run keeps its results and checkpoints, only its curves lack what is removed
+record-lost-config = { $path }: has lost its config.yaml; the same `mixscope train` or `study run` writes it again and keeps all else
+record-lost-status = { $path }: has lost its status.json; the same `mixscope train` or `study run` takes the run up from its last checkpoint
+record-unknown = { $path }: has records of a run and no config.yaml, and nothing proves which run it is; put config.yaml back, or move the folder away and make the run again
+record-config = { $problem }; this run directory is damaged or of another version: put config.yaml back, or remove it, and the same `mixscope train` or `study run` writes it again
 predictions-missing = { $path }: has no predictions { $name } (available: { $available })
 predictions-damaged = { $path }: is damaged ({ $reason }); `mixscope eval { $run }` writes it again
 predictions-lengths = { $path }: ids, labels and logits differ in length; `mixscope eval { $run }` writes it again
@@ -791,6 +794,7 @@ event-done = done
 event-retry = retry
 event-gave-up = gave up
 event-damaged = damaged
+event-lost = lost
 event-hung = hung
 event-slots = slots
 event-stopped = stopped

@@ -620,7 +620,7 @@ band-published = 논문의 학습 레시피
 record-mend = { $record ->
     [status] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
     [summary] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 체크포인트에서 다시 만들어집니다
-   *[run] 실행 폴더를 지우고 다시 실행하세요
+   *[run] 사본에서 되살리거나, 실행 폴더를 지우고 다시 실행하세요
 }
 record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-mend }
 record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-mend }
@@ -649,10 +649,13 @@ summary-lost = { $path }: 상태는 { $state }이지만 summary.json이 없습�
 summary-not-yet = { $path }: 상태가 { $state }이므로 요약이 없습니다. `mixscope train`이 이어서 실행합니다
 summary-contradicts = { $path }: 체크포인트 { $checkpoint }의 { $split } 이미지 { $images }장 top-1은 { FIXED($top1, digits: 2) } %인데 summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %입니다. 아무것도 덮어쓰지 않았습니다. 둘 중 하나가 바뀌었으므로 폴더를 지우고 다시 실행하세요
 record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
-record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다
-record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. { $run } 폴더를 지우고 다시 실행하세요
-record-half = { $path }: summary.json은 있지만 config.yaml이나 status.json이 없습니다
-record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버전의 것입니다
+record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-mend }
+record-newer = { $path }: 더 새로운 mixscope가 썼습니다(스키마 { $found }, 이 버전은 { $schema }까지 읽음). mixscope를 업데이트하세요. 실행은 그대로 있습니다
+record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. 그 행이나 파일을 지우세요. 결과와 체크포인트는 그대로이고 지운 만큼 곡선만 비게 됩니다
+record-lost-config = { $path }: config.yaml이 없어졌습니다. 같은 `mixscope train`이나 `study run`을 실행하면 다시 쓰고 나머지는 그대로 둡니다
+record-lost-status = { $path }: status.json이 없어졌습니다. 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
+record-unknown = { $path }: 실행의 기록은 있지만 config.yaml이 없고, 어느 실행인지 알 수 없습니다. config.yaml을 되돌리거나, 폴더를 옮기고 다시 실행하세요
+record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버전의 것입니다. config.yaml을 되돌리거나 지우고 같은 `mixscope train`이나 `study run`을 실행하면 다시 씁니다
 predictions-missing = { $path }: 예측 { $name }이(가) 없습니다(있는 것: { $available })
 predictions-damaged = { $path }: 손상되었습니다({ $reason }). `mixscope eval { $run }`으로 다시 만들 수 있습니다
 predictions-lengths = { $path }: ids, labels, logits의 길이가 다릅니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
@@ -747,6 +750,7 @@ event-done = 완료
 event-retry = 재시도
 event-gave-up = 포기
 event-damaged = 손상
+event-lost = 없어짐
 event-hung = 무응답
 event-slots = 동시 실행
 event-stopped = 멈춤

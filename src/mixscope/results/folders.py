@@ -173,8 +173,8 @@ def _planned(asked: PlannedRun, folder: Path, checkpoint: str, stale: bool, shar
     }
     try:
         if not records.is_run(path):
-            if (path / "summary.json").exists():
-                raise records.damaged("record-half", path=str(path))
+            if (lost := records.lost(path, asked.config)) is not None:
+                raise lost
             return Run(**about, state=PENDING)
         found = _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
         own, told = asked.digest, found.provenance.config_digests if found.provenance else ()
@@ -202,7 +202,7 @@ def _read(
     recorded = records.read_config(path)
     summary = records.read_summary(path) if done else None
     environment = records.read_environment(path) if done or (path / "environment.json").exists() else None
-    events = done or (path / "events.jsonl").exists()
+    events = (path / "events.jsonl").exists()
     found = Run(
         experiment=experiment,
         seed=seed,
@@ -210,8 +210,8 @@ def _read(
         error=status.get("error"),
         finding=_told(status),
         metrics=summary["results"] if summary else {},
-        epochs=tuple(records.read_events(path, "epoch")) if events else (),
-        health=_health(path, summary, config) if events else (),
+        epochs=tuple(records.read_events(path, "epoch", strict=done)) if events else (),
+        health=_health(path, summary, config) if done or events else (),
         provenance=_provenance(environment, summary, recorded) if environment else None,
         config=config,
         directory=path.name,
@@ -239,8 +239,10 @@ def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) ->
     """Findings of health checks, of an unfinished run those so far."""
     rows = (summary or {}).get("health")
     file = path / ("summary.json" if rows else "events.jsonl")
+    if not rows and file.exists():
+        rows = records.read_events(path, "health", strict=summary is not None)
     try:
-        return tuple(health_records.read(rows or records.read_events(path, "health"), config.data.name))
+        return tuple(health_records.read(rows or [], config.data.name))
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise

@@ -82,6 +82,8 @@ def run(
         done = records.check(path, config, resume=resume)
         ranks.wait()  # every rank has checked before rank 0 begins to write
         if done:
+            if lead and not (path / "config.yaml").exists():
+                records.begin(path, config, resume=resume).close()  # writes it
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
         ready = stack.enter_context(ready_for(config, root, device))
@@ -324,6 +326,9 @@ def _summary(
         "checkpoints": dict(epochs),
         "results": dict(results),
         "health": [finding.to_dict() for finding in [*ready.findings, *findings]],
-        "seconds": math.fsum(row["seconds"] + row["judging_seconds"] for row in rows),
-        "images_per_second": statistics.median(row["images_per_second"] for row in rows),
+        # Unknown when events were lost.
+        "seconds": math.fsum(row["seconds"] + row["judging_seconds"] for row in rows)
+        if len(rows) == state.epoch
+        else None,
+        "images_per_second": statistics.median(row["images_per_second"] for row in rows) if rows else None,
     }

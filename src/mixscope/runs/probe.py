@@ -52,7 +52,7 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     Args:
         config: Settings of the run.
         root: Folder of prepared data sets.
-        began: Start of the measurement on the clock of time.time; libraries are imported before.
+        began: Start of the measurement on the clock of time.monotonic; libraries are imported before.
 
     Returns:
         startup_seconds: from `began` to the first step. train_rate, judge_rate: images per second.
@@ -64,7 +64,7 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     """
     small = _few_images(config, root)
     with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
-        startup = time.time() - began
+        startup = time.monotonic() - began
         training = loop.prepare(small, ready.built.module, device=device, compiled=None)
         step, memory = _step(training, ready)
         judging = _judging(training, ready)
@@ -230,7 +230,7 @@ def main() -> int:
     asked = json.load(sys.stdin)
     root = Path(asked["root"])
     for config in asked["configs"]:
-        began = time.time()
+        began = time.monotonic()
 
         def work(config: Any = config, began: float = began) -> dict[str, Any]:
             return measure(settings.from_dict(config), root=root, began=began)

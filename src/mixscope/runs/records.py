@@ -25,7 +25,7 @@ import socket
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -105,24 +105,31 @@ class Run:
         """Current size of events.jsonl, to be recorded in checkpoints."""
         return 0 if self._events is None else self._events.tell()
 
-    def cut(self, length: int) -> None:
+    def cut(self, length: int) -> bool:
         """Truncates events.jsonl to `length` bytes; later events are appended there.
 
-        Raises:
-            DataError: If the file is shorter.
+        Damaged lines are overwritten by blanks, and a file that is too short is filled up with them, since
+        checkpoints record positions in it: a run does not need its earlier events.
+
+        Returns:
+            Whether all events are there.
         """
+        file = self.path / "events.jsonl"
+        there = file.read_bytes() if file.exists() else b""
+        known = there[:length]
+        if missing := length - len(known):
+            known += b" " * (missing - 1) + b"\n"
+        lines = known.split(b"\n")
+        known = b"\n".join(b" " * len(line) if _event(line)[1] else line for line in lines)
+        if known != there[:length]:
+            write_bytes(file, known)
         if self._events is None:
-            self._events = (self.path / "events.jsonl").open("ab")
-        there = os.fstat(self._events.fileno()).st_size
-        if there < length:
-            raise DataError(
-                f"{self.path / 'events.jsonl'}: holds {there} bytes where the checkpoint knows {length},"
-                " so events are lost; restore the file, or give the run another --out"
-            )
+            self._events = file.open("ab")
         self._events.truncate(length)
         self._events.seek(0, os.SEEK_END)
         if self.mirror is not None:
             self.mirror.begin(read_events(self.path))
+        return known == there[:length]
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
         """Appends one line to events.jsonl, flushed to disk."""
@@ -255,7 +262,7 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         return False
     if not path.is_dir():
         raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
-    if not (path / "config.yaml").exists():
+    if not (path / "config.yaml").exists() and not _belongs(path, config):
         strangers = sorted(
             p.name for p in path.iterdir() if p.name not in (".lock", "checkpoints", "predictions")
         )
@@ -268,8 +275,7 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         return False
     if resume == "never":
         raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to take it up")
-    found = read_config(path)
-    if found.digest != config.digest:
+    if (path / "config.yaml").exists() and (found := read_config(path)).digest != config.digest:
         changed = "; ".join(settings.differences(found, config))
         raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
     if (path / "status.json").exists() and read_status(path)["state"] == "done":
@@ -474,6 +480,37 @@ def is_run(path: Path) -> bool:
         return True
 
 
+def lost(path: Path, config: RunConfig | None = None) -> DataError | None:
+    """What a folder lacks that holds records of a run but is no run directory; None for any other folder.
+
+    Args:
+        path: The folder.
+        config: Settings of the run that belongs there; None if unknown.
+    """
+    if is_run(path) or held(path):  # a run that begins has not written all of them
+        return None
+    records = ("environment.json", "events.jsonl", "status.json", "summary.json")
+    if not any((path / name).exists() for name in records):
+        return None
+    if (path / "config.yaml").exists():
+        return damaged("record-lost-status", path=str(path))
+    return damaged("record-lost-config" if _belongs(path, config) else "record-unknown", path=str(path))
+
+
+def _belongs(path: Path, config: RunConfig | None) -> bool:
+    """Whether the environment of a run that lost its config.yaml has these settings."""
+    with suppress(DataError):
+        return config is not None and read_environment(path)["digest"] == config.digest
+    return False
+
+
+def begun(folder: Path) -> set[str]:
+    """Names of the folders in `folder` with records of a run, whether they are complete or not."""
+    if not folder.is_dir():
+        return set()
+    return {p.name for p in folder.iterdir() if p.is_dir() and (is_run(p) or lost(p) is not None)}
+
+
 def list_runs(folder: Path) -> list[Path]:
     """Run directories directly in `folder`, by name; `folder` itself if it is one.
 
@@ -484,6 +521,8 @@ def list_runs(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
     if is_run(folder):
         return [folder]
+    if (half := lost(folder)) is not None:
+        raise half
     try:
         return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
     except OSError as problem:
@@ -544,13 +583,14 @@ def read_summary(path: Path) -> dict[str, Any]:
     return _read_json(file, record_schema.SUMMARY, "summary")
 
 
-def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+def read_events(path: Path, kind: str | None = None, *, strict: bool = True) -> list[dict[str, Any]]:
     """Reads the events in order, optionally of one kind.
 
-    An incomplete last line, which a killed run was writing, is skipped.
+    An incomplete last line, which a killed run was writing, and blank lines are skipped; unless `strict`,
+    damaged lines are, too.
 
     Raises:
-        DataError: If a line is damaged; names it.
+        DataError: If the file cannot be read or a line is damaged; names it.
     """
     file = path / "events.jsonl"
     try:
@@ -559,15 +599,23 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
         raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
-        try:
-            row = record_schema.parse(line)
-            rows.append((row["kind"], row))
-            wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
-        except (ValueError, TypeError, KeyError):
-            wrong = Finding("record-no-kind")
-        if wrong is not None:
-            raise damaged("record-event", path=str(file), line=number, problem=wrong, run=str(path))
-    return [row for found, row in rows if kind is None or found == kind]
+        row, wrong = _event(line)
+        if wrong is not None and strict:
+            raise damaged("record-event", path=str(file), line=number, problem=wrong)
+        rows += [row] if row is not None else []
+    return [row for row in rows if kind is None or row["kind"] == kind]
+
+
+def _event(line: bytes) -> tuple[dict[str, Any] | None, Finding | None]:
+    """The event of a line, None if it is blank or damaged, and what is wrong with it."""
+    if not line.strip():
+        return None, None
+    try:
+        row = record_schema.parse(line)
+        wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
+    except (ValueError, TypeError, KeyError):
+        return None, Finding("record-no-kind")
+    return (row, None) if wrong is None else (None, wrong)
 
 
 def read_predictions(path: Path, name: str) -> Predictions:
@@ -685,9 +733,13 @@ def _read_json(file: Path, shape: Mapping[str, Any], record: str) -> dict[str, A
         raise damaged("record-unreadable", path=str(file), reason=reason) from problem
     except ValueError as problem:
         raise damaged("record-not-json", path=str(file), record=record) from problem
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise damaged("record-schema", path=str(file), schema=SCHEMA)
-    wrong = record_schema.misfit(value, shape)
+    content: dict[str, Any] = value if isinstance(value, dict) else {}
+    found = content.get("schema")
+    if isinstance(found, int) and found > SCHEMA:
+        raise damaged("record-newer", path=str(file), schema=SCHEMA, found=found)
+    if found != SCHEMA:
+        raise damaged("record-schema", path=str(file), schema=SCHEMA, record=record)
+    wrong = record_schema.misfit(content, shape)
     if wrong is not None:
         raise damaged("record-misfit", path=str(file), problem=wrong, record=record)
-    return value
+    return content

@@ -26,7 +26,7 @@ FRESH_BEAT = 30.0  # age in seconds up to which a heartbeat's rate counts as cur
 # States shown first when not all runs fit.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
 # Events that the live table does not show but that need attention.
-STAY = ("retry", "gave up", "damaged", "hung", "slots")
+STAY = ("retry", "gave up", "damaged", "lost", "hung", "slots")
 COLOURS = {
     "running": "cyan",
     "done": "green",
@@ -55,6 +55,7 @@ def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str,
             "images_per_second": s.images_per_second,
             "eta_seconds": cost.left_seconds if s.state == "running" else None,
             "error": s.error,
+            "remark": s.remark,
         }
         for s, cost in zip(found, costs, strict=True)
     ]

@@ -212,6 +212,8 @@ class _Pool:
             if stands.state == "damaged":
                 self.given_up.add(stands.run.directory)
                 self._tell("damaged", stands.run, reason=stands.error)
+            elif stands.remark is not None:
+                self._tell("lost", stands.run, reason=stands.remark)
 
     def _adopt(self) -> None:
         """Adopts processes of an earlier scheduler into slots."""

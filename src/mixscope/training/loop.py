@@ -48,8 +48,8 @@ class Record(Protocol):
     def events_bytes(self) -> int:
         """Current size of the events in bytes."""
 
-    def cut(self, length: int) -> None:
-        """Truncates the events to `length` bytes."""
+    def cut(self, length: int) -> bool:
+        """Truncates the events to `length` bytes; False if some of them are lost."""
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
         """Writes one event, flushed to disk."""
@@ -179,7 +179,8 @@ def train(
     training = prepare(config, module, device=device, compiled=compiled)
     state = training.state = resume(training, folder, show)
     if record is not None:
-        record.cut(state.events)
+        if not record.cut(state.events):
+            show.line("warning   events.jsonl was damaged or cut: the run goes on, its curves lack the rest")
         record.status("running", epoch=state.epoch, step=state.step)
         for finding in findings if state.step == 0 else ():
             record.event("health", finding.to_dict())
