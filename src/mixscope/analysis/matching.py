@@ -28,7 +28,8 @@ import yaml
 
 from mixscope.data import cue_store, cues
 from mixscope.data.cues import CLASSES, FULL, STEPS, Parameters
-from mixscope.data.store import Store, is_prepared, write
+from mixscope.data.store import Store, is_prepared
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.runs import execute, records
 from mixscope.study.config import RunConfig

@@ -502,16 +502,21 @@ def save(
         training.state.sums = _totals(tally.sums, tally.seen)
     if record is not None:
         training.state.events = record.events_bytes
-        checkpoint.save(
-            folder,
-            training.state,
-            config=training.config,
-            module=training.module,
-            ema=training.ema,
-            optimiser=training.optimiser,
-            scaler=training.scaler,
-            name=name,
-        )
+        write_checkpoint(training, folder, name=name)
+
+
+def write_checkpoint(training: Training, folder: Path, *, name: str) -> None:
+    """Writes the state of training as it is now."""
+    checkpoint.save(
+        folder,
+        training.state,
+        config=training.config,
+        module=training.module,
+        ema=training.ema,
+        optimiser=training.optimiser,
+        scaler=training.scaler,
+        name=name,
+    )
 
 
 def _parts(n: int, count: int) -> list[slice]:
