@@ -49,7 +49,7 @@ import simplejpeg
 
 from mixscope.bench import rounds
 from mixscope.cli.ending import ended
-from mixscope.data import decoding, formats, store, store_writer
+from mixscope.data import decoding, formats, store_writer
 from mixscope.data import prepare as prepared
 from mixscope.errors import DataError, RunFailed
 from mixscope.hardware import cores

@@ -33,7 +33,7 @@ from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.runs import execute, records
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 
 FACTOR = 1.5
 ROUNDS = 3

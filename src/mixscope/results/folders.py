@@ -32,8 +32,8 @@ from mixscope.results.results import (
 from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
+from mixscope.study.study import PlannedRun, Study
 
 _DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # name of a run's folder, see PlannedRun
 
