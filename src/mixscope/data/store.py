@@ -217,7 +217,11 @@ class Store:
         """
         for name, array in self._arrays.items():
             base = getattr(array, "_mmap", None)
-            if base is not None and base.size() < array.offset + array.nbytes:  # type: ignore[attr-defined]
+            if (
+                isinstance(array, np.memmap)
+                and base is not None
+                and base.size() < array.offset + array.nbytes
+            ):
                 raise DataError(
                     f"{self.folder / name}: was cut short while it was in use; delete {self.folder} and"
                     f" prepare {self.name} again"
