@@ -79,10 +79,8 @@ class Loader:
             raise ConfigError(unknown("split", "split", split, SPLITS))
         training = split == "train"
         chosen = augment or Augment(base="crop-flip" if training else "none")
-        given: dict[str, Any] = {
-            name: value for name, value in (("mix", mix), ("base", base)) if value is not None
-        }
-        chosen = dataclasses.replace(chosen, **given)
+        given: dict[str, Any] = {"mix": mix, "base": base}
+        chosen = dataclasses.replace(chosen, **{k: v for k, v in given.items() if v is not None})
         if chosen.off_epochs and epochs is None:
             raise ConfigError("augment.off_epochs: say how many epochs there will be (epochs=N)")
         store = _opened(data, root)

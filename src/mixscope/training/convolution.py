@@ -91,7 +91,7 @@ def layout(train: Train, device: torch.device) -> torch.memory_format:
 
 
 def place(module: nn.Module, train: Train, device: torch.device) -> torch.memory_format:
-    """Moves a network to the device, in the memory format of its convolutions there, and returns the format."""
+    """Moves a network to the device, in the memory format of its convolutions; returns the format."""
     chosen = layout(train, device)
     module.to(device=device, memory_format=chosen)  # type: ignore[call-overload]  # missing in torch's stubs
     return chosen
