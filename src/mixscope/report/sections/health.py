@@ -31,10 +31,13 @@ def checks(told: Story, words: Words) -> dict[str, Any]:
         "runs": len(checked),
         "count": sum(f.severity != "note" for run in checked for f in run.health),
         "failed": sum(f.severity in FAILED for run in checked for f in run.health),
-        "cells": [cell.experiment for cell in cells],
+        "checks": codes,
         "rows": [
-            {"check": code, "counts": [_passed_and_failed(cell.runs, code) for cell in cells]}
-            for code in codes
+            {
+                "experiment": cell.experiment,
+                "counts": [_passed_and_failed(cell.runs, code) for code in codes],
+            }
+            for cell in cells
         ],
         "sentences": [
             (code, text, "; ".join(f"{name} {' '.join(seeds)}" for name, seeds in runs.items()))
@@ -55,13 +58,17 @@ def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
 
 
 def gates(told: Story, words: Words) -> dict[str, list[str]]:
-    """What caps verdicts, with the affected claims and strata."""
+    """What caps verdicts, with the affected claims; of a claim that is affected in part, its strata."""
     found: dict[str, list[str]] = {}
     for verdict in told.verdicts:
+        strata: dict[str, list[str]] = {}
         for reading in verdict.readings:
-            where = ": ".join(filter(None, (verdict.claim, words.levels(reading.stratum))))
             for gate in limits(reading, words.language):
-                found.setdefault(gate, []).append(where)
+                strata.setdefault(gate, []).append(words.levels(reading.stratum))
+        for gate, mine in strata.items():
+            part = len(mine) < len(verdict.readings)
+            where = f"{verdict.claim}: {' / '.join(mine)}" if part else verdict.claim
+            found.setdefault(gate, []).append(where)
     return found
 
 
