@@ -1,6 +1,6 @@
 """What looks at a study cost when it has thousands of runs: seconds, memory, and how they grow with runs.
 
-    python benchmarks/large_study.py [--runs 1000 10000] [--rounds 3] [--keep DIR] [--profile WORDS]
+    python benchmarks/large_study.py [--runs 1000 10000] [--rounds 5] [--keep DIR] [--profile WORDS]
 
 Records of finished runs are made by this script, with predictions on 100 images, in the shape in which runs
 write them; nothing is trained. Rows, in turn, each a fresh process on the same folder: `study status`, `study
@@ -243,7 +243,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keep", type=Path, help="where the folders are made, and kept")
     parser.add_argument("--profile", choices=tuple(COMMANDS))
     given = parser.parse_args()

@@ -2,18 +2,23 @@
 
     python benchmarks/small_steps.py [--root DIR] [--set digits] [--steps 60] [--rounds 5]
 
-The networks of the quickstart and of the two-core study, batches of 32 and 128, one thread. Each step is what
-a run does (training/loop.py): forward, loss, backward, check of the loss, optimizer. The profiler gives the
-time of each operator without those that it calls; what is left of the clock is Python, dispatch, the profiler
-and the loader. Shares of a step, median of the rounds, and operators a step; the rate without the profiler.
+The networks of the quickstart and of the two-core study, batches of 32 and 128, in turn, one thread. A step
+is what a run does (training/loop.py): forward, loss, backward, check of the loss, optimizer. The profiler
+gives the time of each operator without those that it calls; what is left of the clock is Python, dispatch,
+the profiler and the loader. Shares of a step, median of the rounds, and operators a step; the rate without
+the profiler.
 
 One JSON line a network and batch, then a table. Shares stay meaningful on a busy machine, rates do not.
 """
 
+import contextlib
 import json
+import math
+import random
 import statistics
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +37,23 @@ from mixscope.study import config
 from mixscope.training import loop
 
 NETWORKS = {
-    "ResNet10t 16-128": [
+    "quickstart's ResNet": [
+        "model.arch=resnet10t",
+        "model.kwargs={channels: [16, 24, 32, 48], stem_width: 8}",
+    ],
+    "quickstart's ViT": [
+        "model.arch=vit_tiny_patch16_224",
+        "model.patch_size=8",
+        "model.kwargs={embed_dim: 64, depth: 3, num_heads: 4}",
+    ],
+    "two-core ResNet": [
         "model.arch=resnet10t",
         "model.kwargs={channels: [16, 32, 64, 128], stem_width: 16}",
     ],
-    "ViT 96x4": [
+    "two-core ViT": [
         "model.arch=vit_tiny_patch16_224",
         "model.patch_size=8",
-        "model.kwargs={embed_dim: 96, depth: 4, num_heads: 3}",
+        "model.kwargs={embed_dim: 64, depth: 4, num_heads: 2}",
     ],
 }
 BATCHES = (32, 128)
@@ -67,25 +81,27 @@ class Steps:
         self.training = loop.prepare(settings, ready.built.module, device=ready.device, compiled=False)
         self.training.module.train()
 
-    def make(self, count: int) -> float:
-        """Makes so many steps of whole batches; returns seconds a step."""
+    def make(self, count: float, seconds: float = math.inf) -> float:
+        """Makes so many steps of whole batches, or those of so many seconds; returns seconds a step."""
         made, took = 0, 0.0
-        while made < count:
+        while made < count and took < seconds:
             self.loader.position = Position(self.training.state.epoch, 0)
             tally = loop.tally_of(self.training, time.monotonic())
             start = time.perf_counter()
             for at, batch in enumerate(feed(self.loader, self.device)):
-                if made == count or self.loader.global_size(at) < self.loader.global_size(0):
+                if self.loader.global_size(at) < self.loader.global_size(0):
                     break
                 loop.set_rate(self.training, self.loader.batches)
                 loop.backward(self.training, batch, tally, images=self.loader.global_size(at))
                 loop.check_loss(self.training, tally, Path(), None)
                 loop.update(self.training)
                 made += 1
+                if made == count or took + time.perf_counter() - start > seconds:
+                    break
             took += time.perf_counter() - start
             self.loader.close()
             self.training.state.epoch += 1
-        return took / count
+        return took / made
 
 
 def shares(steps: Steps, count: int) -> tuple[dict[str, float], float]:
@@ -102,9 +118,43 @@ def shares(steps: Steps, count: int) -> tuple[dict[str, float], float]:
     return {**part, "Python, dispatch, profiler, loader": 1 - sum(part.values())}, calls / count
 
 
-def measured(network: str, batch: int, root: Path, name: str, steps: int, rounds: int) -> dict[str, Any]:
-    """What is printed of a network and a batch."""
-    settings = config.load(
+@dataclass(kw_only=True)
+class Case:
+    """A network and a batch, and what was measured of it in each round."""
+
+    network: str
+    batch: int
+    steps: Steps
+    seconds: list[float] = field(default_factory=list)
+    parts: list[dict[str, float]] = field(default_factory=list)
+    calls: float = 0.0
+
+    def round(self, count: int) -> None:
+        """Measures once without the profiler and once with it."""
+        self.seconds.append(self.steps.make(count))
+        part, self.calls = shares(self.steps, count)
+        self.parts.append(part)
+
+    def record(self) -> dict[str, Any]:
+        """What is printed."""
+        each = {name: [part[name] for part in self.parts] for name in self.parts[0]}
+        return {
+            "network": self.network,
+            "batch": self.batch,
+            "rounds": len(self.seconds),
+            "images/s": round(self.batch / statistics.median(self.seconds)),
+            "ms a step": round(1e3 * statistics.median(self.seconds), 2),
+            "low": round(1e3 * min(self.seconds), 2),
+            "high": round(1e3 * max(self.seconds), 2),
+            "operators a step": round(self.calls),
+            "shares": {name: round(statistics.median(values), 3) for name, values in each.items()},
+            "ranges": {name: [round(min(v), 3), round(max(v), 3)] for name, v in each.items()},
+        }
+
+
+def settings_of(network: str, batch: int, name: str) -> config.RunConfig:
+    """Settings of a run that trains longer than it is measured."""
+    return config.load(
         None,
         [
             f"data.name={name}",
@@ -116,22 +166,6 @@ def measured(network: str, batch: int, root: Path, name: str, steps: int, rounds
             *NETWORKS[network],
         ],
     )
-    with setup.ready_for(settings, root, torch.device("cpu")) as ready:
-        made = Steps(settings, ready)
-        made.make(steps)
-        plain, parts, calls = [], [], 0.0
-        for _ in range(rounds):
-            plain.append(made.make(steps))
-            part, calls = shares(made, steps)
-            parts.append(part)
-    return {
-        "network": network,
-        "batch": batch,
-        "images/s": round(batch / statistics.median(plain)),
-        "ms a step": round(1e3 * statistics.median(plain), 2),
-        "operators a step": round(calls),
-        "shares": {name: round(statistics.median(part[name] for part in parts), 3) for name in parts[0]},
-    }
 
 
 def main() -> None:
@@ -141,14 +175,25 @@ def main() -> None:
     torch.set_num_threads(1)
     root = data_root(given.root)
     store = sets.chosen(root, given.name)
+    with contextlib.ExitStack() as open_until_the_end:
+        cases = []
+        for network in NETWORKS:
+            for batch in BATCHES:
+                settings = settings_of(network, batch, store.name)
+                ready = open_until_the_end.enter_context(setup.ready_for(settings, root, torch.device("cpu")))
+                cases.append(Case(network=network, batch=batch, steps=Steps(settings, ready)))
+                cases[-1].steps.make(given.steps)  # warms up
+        order, chance = list(cases), random.Random(0)
+        for _ in range(given.rounds):
+            chance.shuffle(order)
+            for case in order:
+                case.round(given.steps)
     rows = []
-    for network in NETWORKS:
-        for batch in BATCHES:
-            found = measured(network, batch, root, store.name, given.steps, given.rounds)
-            print(json.dumps(found), flush=True)
-            rows.append([network, str(batch), str(found["ms a step"]), *map(str, found["shares"].values())])
-    head = ["network", "batch", "ms a step", *found["shares"]]
-    print("\n" + "\n".join(tabular.to_text(rows, head)))
+    for found in (case.record() for case in cases):
+        print(json.dumps(found), flush=True)
+        times = f"{found['ms a step']} ({found['low']} to {found['high']})"
+        rows.append([found["network"], str(found["batch"]), times, *map(str, found["shares"].values())])
+    print("\n" + "\n".join(tabular.to_text(rows, ["network", "batch", "ms a step", *found["shares"]])))
 
 
 if __name__ == "__main__":

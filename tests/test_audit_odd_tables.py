@@ -96,7 +96,7 @@ def test_errors_that_no_heading_names_are_errors_and_a_small_one_is_no_share():
     found = figures((CASES / "error-heading.md").read_text("utf-8"))
     assert found["ResNet mnist"] == {"top1": pytest.approx(99.60)}
     assert found["ResNet + Cutout cifar10"] == {"top1": pytest.approx(95.89)}
-    assert alarms(audit.file(CASES / "error-heading.md")) == []
+    assert alarms(audit.file(CASES / "error-heading.md")) == [("direction", "headings")] * 2
     by_gain = (
         "| Model | ImageNet Cls (%) | ImageNet Loc (%) |\n|-|-|-|\n"
         "| ResNet50 | 23.68 | 46.3 |\n| ResNet50 + CutMix | 21.40 (+2.28) | 47.3 (+1.0) |\n"
@@ -126,6 +126,127 @@ def test_a_cell_that_may_be_a_share_carries_no_contrast():
         assert alarms(found) == [("percent-typo", "R mixup")]
         assert ("gain", "r", "cutmix") in contrasts(found)
         assert ("gain", "r", "mixup") not in contrasts(found), "0.40 % or 40 %: nobody can say"
+
+
+@pytest.mark.parametrize(
+    ("rows", "read", "found"),
+    [
+        # An impossible value is no evidence for the unit, and a small one none for where a point is missing.
+        (["none | 77", "mixup | 0.40", "cutmix | 178"], {"none": 77}, ["mixup", "cutmix"]),
+        (["none | 178", "mixup | 0.40"], {}, ["none", "mixup"]),
+        (["none | -3", "mixup | 0.40", "cutmix | 78"], {"cutmix": 78}, ["none", "mixup"]),
+        (["none | 5", "mixup | 90", "cutmix | 788"], {"none": 5, "mixup": 90}, ["cutmix"]),
+        (["none | 70", "mixup | 90", "cutmix | 788"], {"none": 70, "mixup": 90, "cutmix": 78.8}, ["cutmix"]),
+        # The heading and one value say percent: two of three small values do not outvote them.
+        (["none | 77", "mixup | 0.40", "cutmix | 0.45"], {"none": 77}, ["mixup", "cutmix"]),
+        (["none | 0.77", "mixup | 0.40", "cutmix | 0.45"], {"none": 77, "mixup": 40, "cutmix": 45}, []),
+    ],
+)
+def test_the_unit_of_a_column_rests_on_values_whose_unit_is_certain(rows, read, found):
+    table = "| Aug | Top-1 (%) |\n|-|-|\n" + "".join(f"| {row} |\n" for row in rows)
+    names = [row.split(" | ")[0] for row in rows]
+    assert figures(table) == {name: {"top1": read[name]} if name in read else {} for name in names}
+    assert sorted(alarms(audited(table))) == sorted(("percent-typo", name) for name in found)
+
+
+@pytest.mark.parametrize(
+    ("top1", "recall", "read", "rule"),
+    [
+        ("0.40", "0.39", {}, "percent-typo"),  # the whole row may be shares: one slip, one finding
+        ("0.40", "90.0", {"recall": 90.0}, "percent-typo"),  # fits neither 0.40 % nor 40 %
+        ("0.40", "40.0", {"top1": 40.0, "recall": 40.0}, "percent-typo"),
+        ("0.40", "178.0", {}, "percent-typo"),
+        ("0.90", "1.10", {"top1": 0.9, "recall": 1.1}, None),  # a run at chance
+    ],
+)
+def test_what_stands_beside_a_small_value_decides_only_if_it_fits(top1, recall, read, rule):
+    table = "| Model | Aug | Top-1 (%) | Recall (%) |\n|-|-|-|-|\n| R | none | 77.0 | 76.5 |\n"
+    table += f"| R | mixup | {top1} | {recall} |\n| R | cutmix | 78.0 | 77.5 |\n"
+    assert figures(table)["R mixup"] == read
+    found = audited(table)
+    assert {f.rule for f in found.findings if f.severity != "note"} == ({rule} if rule else set())
+    wrong = 2 if recall == "178.0" else 1
+    assert sum(f.rule == "percent-typo" for f in found.findings) == (wrong if rule else 0)
+    assert (("gain", "r", "mixup") in contrasts(found)) == ("top1" in read)
+    if rule and "top1" in read:
+        assert contrasts(found)["gain", "r", "mixup"].doubtful == ("R mixup",)
+
+
+def test_a_collapsed_run_is_no_misprint_by_its_precision():
+    table = "| Aug | Top-1 | Recall | Precision | F1 |\n|-|-|-|-|-|\n| none | 60 | 60 | 61 | 60 |\n"
+    found = audited(table + "| mixup | 10.0 | 10.0 | 1.0 | 1.8 |\n")
+    assert alarms(found) == [] and found.figures == 8
+
+
+def test_an_error_on_another_data_set_confirms_nothing():
+    table = "| Model | MNIST error (%) | CIFAR-100 error (%) |\n|-|-|-|\n| ResNet-18 | 12 | 30 |\n"
+    table += "| ResNet-50 | 0.40 | 23 |\n| ViT-S | 10 | 31 |\n"
+    assert figures(table)["ResNet-50 mnist"] == {"top1": pytest.approx(99.6)}
+    by_row = "| Data | Model | Error (%) |\n|-|-|-|\n| MNIST | ResNet-18 | 0.40 |\n"
+    by_row += "| CIFAR-10 | ResNet-18 | 4.1 |\n| CIFAR-100 | ResNet-18 | 23.0 |\n"
+    for text in (table, by_row):
+        assert alarms(audited(text)) == []
+    assert figures(by_row)["MNIST ResNet-18"] == {"top1": pytest.approx(99.6)}
+
+
+def test_small_errors_beside_larger_ones_are_percent_without_a_sign():
+    table = "| Model | Error |\n|-|-|\n| A | 0.40 |\n| B | 0.36 |\n| C | 4.1 |\n"
+    assert figures(table) == {
+        "A": {"top1": pytest.approx(99.6)},
+        "B": {"top1": pytest.approx(99.64)},
+        "C": {"top1": pytest.approx(95.9)},
+    }
+    only = audited(table.replace("4.1", "0.41"))
+    assert [(f.severity, f.rule) for f in only.findings] == [("note", "unit")]
+
+
+CLS = "| Model | ImageNet Cls (%) |\n|-|-|\n| ResNet-50 | 23.68 |\n| ResNet-50 + CutMix | 21.40 |\n"
+
+
+def directions(found):
+    return [(f.severity, f.why.params["basis"]) for f in found.findings if f.rule == "direction"]
+
+
+def test_an_assumed_direction_is_said():
+    found = audited(CLS)
+    assert directions(found) == [("note", "assumed")]
+    assert contrasts(found)["gain", "imagenet", "resnet50", "cutmix"].estimate == pytest.approx(-2.28)
+    assert "read as accuracies, an assumption" in wording.text(found)
+    assert directions(audited(CLS.replace("Cls", "Cls Acc"))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "basis"),
+    [
+        (lambda t: t.replace("Cls (%)", "Cls (%) ↓"), None),
+        (lambda t: t.replace("Cls (%)", "Top-1 ↓"), None),
+        (lambda t: t.replace("Cls (%)", "Cls (%, lower is better)"), None),
+        (lambda t: "Table 3: error rates (%).\n\n" + t, None),
+        (lambda t: "Top-1 (↓)\n\n" + t, None),
+        (lambda t: t.replace("21.40", "21.40 (+2.28)"), "gains"),
+        (
+            lambda t: (
+                t.replace("| ImageNet Cls (%) |", "| ImageNet Cls (%) | CIFAR-10 Cls (%) |")
+                .replace("|-|-|", "|-|-|-|")
+                .replace("23.68 |", "23.68 | 4.10 |")
+                .replace("21.40 |", "21.40 | 3.20 |")
+            ),
+            "beside",
+        ),
+    ],
+)
+def test_arrows_captions_gains_and_like_columns_tell_the_direction(change, basis):
+    found = audited(change(CLS))
+    assert contrasts(found)["gain", "imagenet", "resnet50", "cutmix"].estimate == pytest.approx(2.28)
+    assert basis is None or basis in [b for _, b in directions(found)]
+    assert basis is not None or directions(found) == []
+
+
+@pytest.mark.parametrize("mark", ["Cls (%) ↑", "Acc ↑", "Acc (↓ sorted)"])
+def test_an_accuracy_with_an_arrow_is_one(mark):
+    found = audited(CLS.replace("Cls (%)", mark))
+    assert contrasts(found)["gain", "imagenet", "resnet50", "cutmix"].estimate == pytest.approx(-2.28)
+    assert directions(found) == []
 
 
 def test_an_html_table_holds_its_contradiction():

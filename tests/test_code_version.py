@@ -20,7 +20,7 @@ from mixscope.runs import code_version, records
 # Modules of a run's packages, or imported by them, that cannot change its values, and packages of such.
 # A new module is a decision: it stands here or in code_version.FILES.
 BYSTANDERS = """
-    atomic errors findings fonts formatting hardware output i18n threads
+    atomic errors findings fonts formatting hardware output i18n threads workers
     data.archives data.at_hand data.batches data.cifar_pickle data.content data.cue_store data.cues
     data.decoding data.disk data.download data.formats data.inspect data.listing data.prepare data.readers
     data.resizing runs.code_version runs.display runs.doctor runs.environment runs.export runs.health_records

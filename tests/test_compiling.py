@@ -46,12 +46,14 @@ def test_the_choice_leaves_the_network_and_the_generators_alone():
     assert all(p.grad is None for p in module.parameters())
 
 
-def test_convolutional_networks_are_not_compiled_on_a_cpu(monkeypatch):
-    monkeypatch.setattr(compiling, "decide", None)  # is not asked
-    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+@pytest.mark.parametrize("channels", [4, 48, 49, 256])
+def test_on_a_cpu_only_narrow_convolutional_networks_are_compiled(channels):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, channels, 3), torch.nn.BatchNorm2d(channels))
     images = torch.ones(4, 3, 8, 8)
     made = compiling.choose(Train(compile="auto"), module, lambda: images, steps=10**9, device=CPU)
-    assert made.on is False and "on a CPU" in made.why
+    assert made.on is (channels <= 48) and ("on a CPU" in made.why) is not made.on
+    if made.on:
+        assert made.saved_seconds == pytest.approx(0.2 * 10**9 * made.step_seconds)
 
 
 def test_where_a_step_is_made_in_parts_only_a_part_is_tried():

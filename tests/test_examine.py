@@ -64,7 +64,7 @@ class NoBar:
         return None
 
 
-def ask(place, said=None, **request):
+def ask(place, said=None, slots=1, **request):
     return dict(
         examine.examine(
             place / "runs",
@@ -72,6 +72,7 @@ def ask(place, said=None, **request):
             root=place / "data",
             say=Told() if said is None else said,
             bar=lambda title: NoBar(),
+            slots=slots,
         )
     )
 
@@ -118,6 +119,33 @@ def test_what_was_found_is_kept_and_an_interrupted_analysis_goes_on(place, monke
     assert len(asked) == 4 and len(set(asked)) == 3, "only the one that was interrupted is done again"
     ask(place)
     assert len(asked) == 4, "nothing is left to do"
+
+
+def left(place):
+    """The files of an analysis, without how long it took."""
+    files = sorted((place / "runs" / "analysis").rglob("*.*"))
+    return {file.name: re.sub(rb'"seconds": [0-9.]+', b"", file.read_bytes()) for file in files}
+
+
+@pytest.mark.slow
+def test_processes_leave_the_bytes_that_one_leaves(place):
+    alone = ask(place)
+    files = left(place)
+    shutil.rmtree(place / "runs" / "analysis")
+    said = Told()
+    assert ask(place, said, slots=2) == alone and left(place) == files
+    assert sorted(line.split()[1] for line in said[1:]) == ["1/3", "2/3", "3/3"]
+
+
+def test_a_run_that_cannot_be_analysed_does_not_stop_the_others(place):
+    first, *others = records.list_runs(place / "runs")
+    (first / "checkpoints" / "last.pt").write_bytes(b"")
+    said = Told()
+    with pytest.raises(DataError, match=f"{first.name}.*is no readable checkpoint"):
+        ask(place, said)
+    assert sum(line.endswith("failed") for line in said) == 1
+    folder = place / "runs" / "analysis" / "cues"
+    assert sorted(file.stem for file in folder.iterdir()) == sorted(path.name for path in others)
 
 
 @pytest.mark.parametrize("what", ["limit", "version", "weights"])

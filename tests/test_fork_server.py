@@ -1,5 +1,6 @@
 """Runs that start as forks of one warm process: what is in it before, and that nothing else differs."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mixscope import fork_server
+from mixscope import fork_server, threads
 from mixscope.runs import code_version, records
 from mixscope.studies import scheduler
 from mixscope.studies.backends import command, forked, local
@@ -49,9 +50,9 @@ def words(out: Path, root: Path) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists threads")
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_no_thread_no_cuda_context_and_no_random_draw_is_there_before_a_fork(tmp_path, digits_root, threads):
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"}
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_no_thread_no_cuda_context_and_no_random_draw_is_there_before_a_fork(tmp_path, digits_root, count):
+    environment = {**os.environ, "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", UNTOUCHED, json.dumps(words(tmp_path, digits_root))],
         env=environment, capture_output=True, text=True,
@@ -187,6 +188,49 @@ def test_when_the_server_cannot_be_had_runs_start_as_fresh_processes(tmp_path, m
         assert work.code() == 5 and "pid" in work.about
         work.close()
     place.close()
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """Servers that import nothing heavy, and whose runs do not train."""
+    started, file = subprocess.Popen, Path(__file__).with_name("light_server.py")
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda line, **more: started([sys.executable, str(file)], **more)
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_run_that_is_bound_to_its_server_ends_with_it(tmp_path, light, bound):
+    launcher, log = local.Launcher(dict(os.environ), fork=True, bound=bound), tmp_path / "run.log"
+    work = launcher.start(["python", "-m", "mixscope", "train", "last"], log=log, share={})
+    wait_for(lambda: work.code() is None and log.exists() and log.read_text().endswith("\n"))
+    run = psutil.Process(json.loads(log.read_text())["pid"])
+    launcher.server.process.kill()
+    try:
+        if bound:
+            run.wait(60)
+        else:
+            with pytest.raises(psutil.TimeoutExpired):
+                run.wait(1)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            run.kill()
+        launcher.close()
+
+
+def test_threads_of_forks_spin_for_a_short_time(tmp_path, light, monkeypatch):
+    """Their library read how to wait when the server was started."""
+    seen, started = [], subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda line, *, env, **more: seen.append(env) or started(line, env=env, **more)
+    )
+    for name in threads.WAITS:
+        monkeypatch.delenv(name, raising=False)
+    ForkServer(log=tmp_path / "log", environment=dict(os.environ)).close()
+    ForkServer(log=tmp_path / "log", environment={**os.environ, "GOMP_SPINCOUNT": "7"}).close()
+    assert [env["GOMP_SPINCOUNT"] for env in seen] == ["10000", "7"]
+    assert "KMP_BLOCKTIME" in seen[0] and "KMP_BLOCKTIME" not in seen[1]
 
 
 def test_a_process_that_only_has_the_number_of_an_earlier_run_is_not_adopted(tmp_path):

@@ -144,10 +144,35 @@ def test_a_small_picture_that_sorts_first_does_not_set_the_size_of_all(tmp_path,
     source = image_folder(tmp_path / "src", each=4)
     (source / "train" / "rose" / "-0.png").write_bytes(png(size=(4, 4)))
     code, err = command("imagefolder", source)
-    assert code == 4 and "more are not either (8 x 8 (" in err
-    assert "is 8 x 8 pixels, expected 4 x 4" in err and "8 x 8 (16)); give --size N to resize them" in err
+    assert code == 4
+    assert "train/rose/-0.png: is 4 x 4 pixels, expected 8 x 8; give --size N to resize it" in err
     made = prepared(tmp_path, source, size=8)
     assert made.size == 8 and "images resized to 8 px where they had another size" in notes(made)
+
+
+def test_small_pictures_that_come_first_are_named_as_the_odd_ones(tmp_path, command, monkeypatch):
+    source = image_folder(tmp_path / "src", each=20)
+    for i in range(12):
+        (source / "train" / "rose" / f"-{i}.png").write_bytes(png(size=(4, 4) if i else (4, 3)))
+    monkeypatch.setattr(decoding, "FEWEST_TRIED", 5)  # the first ones are not the only ones looked at
+    code, err = command("imagefolder", source)
+    assert code == 4 and "rose/-0.png: is 4 x 3 pixels, expected 8 x 8, and 11 more are not either: " in err
+    assert (
+        err.count("train/rose/-") == 10 and " and 2 more; sizes 4 x 4 (11), 4 x 3 (1); give --size N" in err
+    )
+    (source / "train" / "rose" / "-0.png").write_bytes(b"none")
+    code, err = command("imagefolder", source)
+    assert code == 4 and "give --size N for those of another size, replace or remove the others" in err
+
+
+def test_small_pictures_that_come_first_in_parquet_do_not_set_the_size(tmp_path, command, monkeypatch):
+    sizes = [(4, 4)] * 5 + [(8, 8)] * 8
+    columns = {"label": [i % 2 for i in range(13)], "image": [png(i, size=s) for i, s in enumerate(sizes)]}
+    for split in ("train", "test"):
+        odd_files.parquet(tmp_path / "src" / f"{split}-0.parquet", columns)
+    monkeypatch.setattr(decoding, "FEWEST_TRIED", 4)
+    code, err = command("imagefolder", tmp_path / "src")
+    assert code == 4 and "row 0 (0.png): is 4 x 4 pixels, expected 8 x 8, and 9 more are not either" in err
 
 
 def test_images_that_are_stretched_are_counted(tmp_path):

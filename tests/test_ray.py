@@ -4,10 +4,12 @@ Without Ray these are skipped: pip install -e '.[ray]'.
 """
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
 import sys
+import types
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import yaml
 import small_study
 from mixscope.errors import ConfigError
 from mixscope.runs import records
+from mixscope.studies.backends import forked
 from mixscope.studies.backends import ray as on_ray
 from mixscope.studies.scheduler import Options
 from mixscope.study.config import RunConfig
@@ -65,6 +68,81 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install -e '\.\[ray\]'"):
         on_ray.run([], out=tmp_path, root=tmp_path, options=Options(), notice=silent)
+
+
+class NoPost:
+    """The scheduler's side as a task sees it, with no orders; calls are answered here."""
+
+    def __init__(self):
+        self.exchange = self
+        self.parcels = []
+
+    def remote(self, parcel):
+        self.parcels.append(parcel)
+        return self
+
+    def future(self):
+        return self
+
+    def result(self):
+        return None
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """A worker of Ray without Ray, whose fork servers import nothing heavy."""
+    stand_in = types.SimpleNamespace(exceptions=types.SimpleNamespace(RayError=ConnectionError))
+    monkeypatch.setitem(sys.modules, "ray", stand_in)
+    started, file = subprocess.Popen, Path(__file__).with_name("light_server.py")
+
+    def start(line, **more):
+        return started([sys.executable, str(file)] if forked.MODULE in line else line, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    on_ray._launcher.cache_clear()
+    yield
+    on_ray._launcher(1, True).close()
+    on_ray._launcher.cache_clear()
+
+
+def errand(name, out, **more):
+    (out / "logs").mkdir(exist_ok=True)
+    given = {
+        "start": name, "name": name, "settings": b"", "out": str(out), "root": str(out / "none"), "extra": (),
+        "threads": 1, "fork": True, "token": str(out), "begun": (), **more,
+    }  # fmt: skip
+    return on_ray.Errand(**given)
+
+
+@pytest.mark.skipif(not forked.possible(), reason="this system does not fork soundly")
+def test_a_worker_starts_the_runs_of_its_tasks_from_one_server(tmp_path, worker, monkeypatch):
+    for name in ("one", "other"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
+        assert on_ray._execute(errand(name, tmp_path), NoPost()) == 7
+    said = [(tmp_path / "logs" / f"{name}.log").read_text().splitlines() for name in ("one", "other")]
+    assert all(lines[0].startswith("on ") and lines[0].endswith("through Ray") for lines in said)
+    one, other = (json.loads(lines[1]) for lines in said)
+    assert one["parent"] == other["parent"] != os.getpid() and one["pid"] != other["pid"]
+    assert (one["gpus"], other["gpus"]) == ("one", "other"), "each has the GPU of its task"
+    settings = str(tmp_path / "logs" / "one.yaml")
+    assert one["words"] == ["train", "--config", settings, "--out", str(tmp_path / "one")]
+
+
+def test_without_a_fork_server_a_task_is_a_new_process(tmp_path, worker):
+    assert on_ray._execute(errand("run", tmp_path, fork=False), NoPost()) == 2, "there are no settings"
+    assert "run.yaml" in (tmp_path / "logs" / "run.log").read_text()
+
+
+@pytest.mark.skipif(not forked.possible(), reason="this system does not fork soundly")
+def test_a_task_that_loses_its_scheduler_stops_its_run(tmp_path, worker, monkeypatch):
+    def lost(sender, *, everything=False):
+        log = tmp_path / "logs" / "run.log"
+        if log.exists() and "words" in log.read_text():
+            raise ConnectionError
+
+    monkeypatch.setattr(on_ray._Sender, "talk", lost)
+    monkeypatch.setattr(on_ray, "TALK_SECONDS", 0.1)
+    assert on_ray._execute(errand("run", tmp_path, extra=("last",)), NoPost()) == -signal.SIGTERM
 
 
 @pytest.mark.slow

@@ -57,6 +57,58 @@ def test_the_spreadsheet_of_a_german_is_read():
     assert accuracies(found) == {("resnet", "keine"): [76.1, 76.5], ("resnet", "cutmix"): [79.0, 79.6]}
 
 
+CLS = "| Model | ImageNet Cls (%) |\n|-|-|\n| R50 | 23.68 |\n| R50 + CutMix | 21.40 |\n"
+WIDE = "| Method | ResNet-50 | ViT-S |\n|-|-|-|\n| none | 23.68 | 40.1 |\n| CutMix | 21.40 | 33.2 |\n"
+
+
+@pytest.mark.parametrize("table", [CLS, WIDE])
+def test_accuracies_that_no_heading_calls_so_are_an_assumption(tmp_path, table):
+    def said(text):
+        return [
+            line for line in runs_table.read(written(tmp_path, text, "t.md")).said() if "no heading" in line
+        ]
+
+    assert len(said(table)) == 1 and "read as accuracies" in said(table)[0]
+    assert said("Top-1 accuracy (%)\n\n" + table) == []
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Top-1 error (%)\n\n" + CLS,
+        "Top-1 error (%)\n\n" + WIDE,
+        CLS.replace("Cls (%)", "Top-1 ↓"),
+        CLS.replace("21.40", "21.40 (+2.28)"),
+    ],
+)
+def test_captions_arrows_and_gains_tell_errors_from_accuracies(tmp_path, table):
+    found = accuracies(runs_table.read(written(tmp_path, table, "t.md")))
+    first, second = (v for k, v in found.items() if "ViT-S" not in k)
+    assert (first, second) == ([76.32], [78.6])
+
+
+def test_errors_beside_accuracies_are_not_taken_for_accuracies(tmp_path):
+    table = "| Model | CIFAR-100 error (%) | CIFAR-10 accuracy (%) |\n|-|-|-|\n| A | 23.68 | 94.1 |\n"
+    found = runs_table.read(written(tmp_path, table + "| B | 21.40 | 95.2 |\n", "t.md"))
+    assert accuracies(found) == {("A",): [76.32], ("B",): [78.6]}
+    assert 'left out: "CIFAR-10 accuracy (%)"' in found.said()[0]
+
+
+def test_losses_beside_each_other_are_no_accuracies(tmp_path):
+    table = "### Test loss\n\n" + WIDE.replace("23.68", "1.2").replace("40.1", "1.4")
+    with pytest.raises(DataError, match="no column with accuracies"):
+        runs_table.read(written(tmp_path, table, "t.md"))
+
+
+def test_other_metrics_of_a_run_at_chance_have_the_unit_of_their_column(tmp_path):
+    text = "model,seed,top1,recall,precision\nr,0,60.1,60.2,60.3\ns,0,1.1,0.9,0.2\n"
+    runs = {r.experiment: r for r in runs_table.read(written(tmp_path, text)).runs}
+    assert runs["s"].metrics["test"]["last"]["recall"] == pytest.approx(0.009)
+    shares = text.replace("60.1,60.2,60.3", "0.601,0.602,0.603").replace("1.1,0.9,0.2", "0.011,0.009,0.002")
+    runs = {r.experiment: r for r in runs_table.read(written(tmp_path, shares)).runs}
+    assert runs["s"].metrics["test"]["last"]["recall"] == pytest.approx(0.009)
+
+
 def test_accuracies_beside_each_other_with_gains_in_their_cells_are_read():
     found = accuracies(runs_table.read(CASES / "deltas.md"))
     assert found["MixUp", "ResNet-18"] == [77.48] and found["MixUp", "ResNeXt-50"] == [78.10]

@@ -191,15 +191,17 @@ def test_runs_judged_together_are_judged_as_alone(finished):
     assert together == alone and [row["checkpoint"] for row in alone] == ["last", "selected"] * 2
 
 
-def test_a_summary_that_its_checkpoint_does_not_bear_out_is_refused_by_name(finished, tmp_path):
-    root, (path, _) = finished
+def test_a_summary_that_its_checkpoint_does_not_bear_out_is_refused_by_name_after_all_are_seen(finished):
+    root, (path, other) = finished
+    sound = []
     content = (path / "summary.json").read_bytes()
     summary = json.loads(content)
     summary["results"]["test"]["last"]["top1"] -= 0.2
     try:
         records.write_json(path / "summary.json", summary)
         with pytest.raises(DataError, match=rf"{path.name}: evaluated again, its checkpoint last .*top1: "):
-            verify.finished([path], root=root, notice=lambda path: None)
+            verify.finished([path, other], root=root, notice=sound.append)
+        assert sound == [other]
     finally:
         (path / "summary.json").write_bytes(content)
 

@@ -72,11 +72,34 @@ def test_there_is_always_a_thread_and_never_more_than_cores(there, allowed, busy
 def test_what_the_user_says_wins_and_nobody_is_watched():
     found = threads.decide(environment={"OMP_NUM_THREADS": "3"})
     assert (found.count, found.why, found.busy) == (3, "as OMP_NUM_THREADS says", None)
+    assert found.waits == threads.BOUNDED_WAIT, "other programs may start later"
     assert decided(0.0, environment={"OMP_NUM_THREADS": "many"}).count is None
 
 
-def test_on_a_quiet_machine_nothing_is_changed():
-    assert decided(0.1).environment == {"MIXSCOPE_THREADS_WHY": "one for each of 2 cores"}
+def test_on_a_quiet_machine_threads_spin_for_less_than_a_time_slice_since_others_may_start_later():
+    why = {"MIXSCOPE_THREADS_WHY": "one for each of 2 cores"}
+    assert decided(0.1).environment == {**why, "GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
+    assert decided(0.1, environment={"KMP_BLOCKTIME": "200"}).environment == why
+    assert decided(0.1, begun=2).waits == threads.BOUNDED_WAIT
+
+
+def test_how_threads_wait_is_set_before_torch_is_imported(tmp_path):
+    """Libraries read these variables when they are loaded."""
+    before = """
+import builtins
+imported, seen = builtins.__import__, []
+def watched(name, *rest, **more):
+    if name == "torch" and not seen:
+        import os
+        seen.append({each: os.environ.get(each) for each in threads.SHORT_WAIT})
+        print(seen, flush=True)
+        os._exit(0)
+    return imported(name, *rest, **more)
+builtins.__import__ = watched
+threads.used = lambda: 0.0
+"""
+    done = train(tmp_path, tmp_path / "run", lines=before)
+    assert done.stdout.strip() == str([threads.BOUNDED_WAIT]), done.stderr
 
 
 @pytest.mark.parametrize("said", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
@@ -129,7 +152,7 @@ def test_a_count_that_is_no_number_does_not_make_a_study_decide_again(tmp_path, 
 
 def train(root: Path, out: Path, *pairs: str, lines: str = "", **environment: str):
     """As a fresh process, in which others are said to use cores."""
-    kept = {k: v for k, v in os.environ.items() if k not in (*threads.COUNTS, threads.WHY)}
+    kept = {k: v for k, v in os.environ.items() if k not in (*threads.COUNTS, threads.WHY, *threads.WAITS)}
     words = [
         "train",
         "data.name=small",

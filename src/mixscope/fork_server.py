@@ -1,14 +1,14 @@
 """Starts runs as forks of a process with all imports done, so that a run starts immediately.
 
 `python -m mixscope.fork_server` is started by a scheduler (studies/backends/forked.py) and reads orders from
-standard input, one JSON object per line: {"start": number, "words": [...], "log": file, "environment": {...}}
-or {"drop": number}. It writes {"ready": true}, {"number": n, "pid": p} and {"number": n, "code": c}. The
-process of a run leads a session of its own, writes its output to its log, and executes `mixscope` with its
-arguments as a new process would.
+standard input, one JSON object per line: {"start": number, "words": [...], "log": file, "environment": {...},
+"bound": false} or {"drop": number}. It writes {"ready": true}, {"number": n, "pid": p} and {"number": n,
+"code": c}. The process of a run leads a session of its own, writes its output to its log, and executes
+`mixscope` with its arguments as a new process would.
 
 This process holds nothing that a fork must not share: no threads, no CUDA context, no used random generators.
 If that is not possible it ends before it is ready, and the scheduler starts new processes instead. It also
-ends when its standard input ends; runs that continue are adopted by the next scheduler.
+ends when its standard input ends; runs continue and are adopted by the next scheduler, unless they are bound.
 """
 
 import gc
@@ -24,6 +24,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+
+from mixscope.signals import end_with_parent
 
 UNFIT = 3  # exit code if the process holds something that a fork must not share
 LOOK_SECONDS = 1.0  # interval of liveness checks, besides the notification of their end
@@ -212,6 +214,8 @@ def become(start: Start, alive: int) -> None:
 
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if start["bound"]:
+        end_with_parent()
     _point(start["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 1)
     os.dup2(1, 2)
     for name, value in start["environment"].items():

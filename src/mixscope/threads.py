@@ -3,8 +3,9 @@
 The threads of one operation wait for the slowest. If another program occupies one of the cores, the thread
 without a core delays all others, and waiting threads spin on the remaining cores: two threads beside one busy
 program reach a tenth of the speed of one. Other programs are therefore observed for a moment. On an idle
-machine nothing is changed. On a busy one, waiting threads yield their core early, the number of threads is
-reduced by the cores in use, and a run started alone times several numbers.
+machine threads spin for less than a time slice of the system, in case other programs start later. On a busy
+one, waiting threads yield their core early, the number of threads is reduced by the cores in use, and a run
+started alone times several numbers.
 
 Results depend on the number of threads by rounding. The number is therefore fixed for the whole run,
 recorded, and reused after a restart; a study decides once and keeps the decision in threads.json of its
@@ -14,7 +15,7 @@ folder. How threads wait does not change results.
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +29,10 @@ LOOK_SECONDS = 0.2  # seconds for which other programs are observed
 KEPT = "threads.json"
 COUNT, WHY = "OMP_NUM_THREADS", "MIXSCOPE_THREADS_WHY"
 COUNTS = (COUNT, "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# Waiting threads sleep at once: spin count (GNU OpenMP), block time in milliseconds (Intel, LLVM).
+# How long waiting threads spin before they sleep: rounds (GNU OpenMP), milliseconds (Intel, LLVM). The
+# default, 300,000 rounds, is some milliseconds and longer than a time slice: threads beside another program
+# do nothing but spin. 10,000 rounds are longer than the gaps between operators, and a tenth of a slice.
+BOUNDED_WAIT = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 SHORT_WAIT = {"GOMP_SPINCOUNT": "100", "KMP_BLOCKTIME": "0"}
 WAITS = (*SHORT_WAIT, "OMP_WAIT_POLICY")
 # Of numpy's BLAS, which starts its threads on import: none may exist in a process that is forked.
@@ -67,19 +71,9 @@ class Threads:
         counts = {} if self.count is None else dict.fromkeys(COUNTS, str(self.count))
         return {**counts, WHY: self.why, **self.waits}
 
-    @contextmanager
-    def settled(self) -> Iterator[None]:
+    def settled(self) -> AbstractContextManager[None]:
         """Applies the decision during the block, in this process and its children."""
-        before = {name: os.environ.get(name) for name in self.environment}
-        os.environ.update(self.environment)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+        return _set(self.environment)
 
 
 def decide(
@@ -104,24 +98,59 @@ def decide(
     given = os.environ if environment is None else environment
     said = asked(given)
     if said is not None:
-        return Threads(count=said, why=given.get(WHY) or f"as {COUNT} says")
+        return Threads(count=said, why=given.get(WHY) or f"as {COUNT} says", waits=waits(given))
     allowed = cores() if allowed is None else allowed
     there = len(affinity()) if there is None else there
     busy = used() if busy is None else busy
-    waits = SHORT_WAIT if busy >= BUSY and not any(name in given for name in WAITS) else {}
+    wait = waits(given, busy=busy)
     if begun is not None:
-        return Threads(count=begun, why="as this run began", busy=busy, waits=waits)
+        return Threads(count=begun, why="as this run began", busy=busy, waits=wait)
     usual = min(there, psutil.cpu_count(logical=False) or there) if usual is None else usual
     most = min(allowed, usual)
     free = max(1, min(most, round(there - busy)))
     if busy >= BUSY and most > 1:
         why, options = f"other programs use {busy:.1f} of {there} cores", tuple(sorted({1, free, most}))
-        return Threads(
-            count=None if free == usual else free, why=why, busy=busy, waits=waits, options=options
-        )
+        return Threads(count=None if free == usual else free, why=why, busy=busy, waits=wait, options=options)
     if most < usual:
-        return Threads(count=most, why=f"a quota allows {allowed} of {there} cores", busy=busy, waits=waits)
-    return Threads(count=None, why=f"one for each of {usual} cores", busy=busy, waits=waits)
+        return Threads(count=most, why=f"a quota allows {allowed} of {there} cores", busy=busy, waits=wait)
+    return Threads(count=None, why=f"one for each of {usual} cores", busy=busy, waits=wait)
+
+
+def waits(environment: Mapping[str, str], *, busy: float = 0.0) -> Mapping[str, str]:
+    """Environment variables for threads that wait; none if the user has set one.
+
+    Args:
+        environment: The variables that are set.
+        busy: Cores used by other programs.
+    """
+    if any(name in environment for name in WAITS):
+        return {}
+    return SHORT_WAIT if busy >= BUSY else BOUNDED_WAIT
+
+
+def bounded_wait() -> AbstractContextManager[None]:
+    """During the block, threads of libraries that are imported spin for a short time."""
+    return _set(waits(os.environ))
+
+
+def short_wait() -> AbstractContextManager[None]:
+    """As `bounded_wait`, for processes that compete for the cores."""
+    return _set(waits(os.environ, busy=BUSY))
+
+
+@contextmanager
+def _set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables during the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def asked(environment: Mapping[str, str]) -> int | None:

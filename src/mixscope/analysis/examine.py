@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ import numpy as np
 
 from mixscope import tabular
 from mixscope.analysis import ANALYSES, cells, subject
-from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.analysis.subject import Progress
+from mixscope.errors import ConfigError, DataError, RunFailed, unknown
 from mixscope.results import Results, Run, folders
 from mixscope.runs import records
 from mixscope.study.config import RunConfig
+from mixscope.workers import Workers, together
 
 SUMMARY_LINES = 10  # of an analysis on a terminal
 SPLITS = ("test", "val", "train")
@@ -78,14 +81,18 @@ class Trained:
         return self.run.label
 
 
+Problem = DataError | RunFailed
 Say = Callable[[str], None]
 Bar = Callable[[str], Any]  # context manager that yields a callback of (done, total), or None
 
 
 def examine(
-    folder: Path, request: Request, *, root: Path, say: Say, bar: Bar
+    folder: Path, request: Request, *, root: Path, say: Say, bar: Bar, slots: int = 1
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Runs the requested analyses.
+
+    A run that cannot be analysed does not stop the others, but an analysis without one of its runs compares
+    nothing.
 
     Args:
         folder: Folder of the study.
@@ -93,6 +100,7 @@ def examine(
         root: Folder of prepared data sets.
         say: Shows a line, for instance the cost of an analysis.
         bar: Shows progress.
+        slots: Runs analysed at once, in a process each.
 
     Yields:
         Name and result of `compare` of each analysis, after its files are written.
@@ -100,6 +108,7 @@ def examine(
     Raises:
         ConfigError: If a named analysis does not apply to a run.
         DataError: If there is no finished run, or records are damaged.
+        RunFailed: If a run cannot be analysed for another reason.
     """
     results = folders.study(folder)
     runs = [_trained(run, folder) for run in results.done if _wanted(run, request.runs)]
@@ -108,25 +117,33 @@ def examine(
             f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
             " `mixscope study run` makes them, `mixscope study status` shows where they stand"
         )
-    for what in request.what or ANALYSES:
-        module = importlib.import_module(f"mixscope.analysis.{what}")
-        stores = {run.path: subject.stored(run.path, root) for run in runs}
-        refused = {run.path: module.refusal(run.config, stores[run.path]) for run in runs}
-        suited = [run for run in runs if refused[run.path] is None]
-        for run in runs:
-            if refused[run.path] is not None and request.what:
-                raise ConfigError(f"--what {what}: {run.label}: {refused[run.path]}")
-        if not suited:
-            say(f"{what:<12} left out: {refused[runs[0].path]}")
-            continue
-        place = folder / "analysis" / what
-        found = _measured(results, place, what, module, suited, stores, request, say, bar)
-        compared = module.compare(results, found)
-        records.write_json(place / "summary.json", compared)
-        _write_tables(place, module.lines(compared), compared)
-        for name, content in getattr(module, "pictures", lambda *_: {})(results, found).items():
-            records.write_bytes(place / name, content)
-        yield what, compared
+    problems: list[Problem] = []
+    with Workers(slots) as workers:
+        for what in request.what or ANALYSES:
+            module = importlib.import_module(f"mixscope.analysis.{what}")
+            stores = {run.path: subject.stored(run.path, root) for run in runs}
+            refused = {run.path: module.refusal(run.config, stores[run.path]) for run in runs}
+            suited = [run for run in runs if refused[run.path] is None]
+            for run in runs:
+                if refused[run.path] is not None and request.what:
+                    raise ConfigError(f"--what {what}: {run.label}: {refused[run.path]}")
+            if not suited:
+                say(f"{what:<12} left out: {refused[runs[0].path]}")
+                continue
+            place = folder / "analysis" / what
+            work = _Work(what=what, request=request, root=root, stores=stores, say=say, bar=bar)
+            found, lost = _measured(results, place, suited, work, workers)
+            if lost:
+                problems += lost
+                continue
+            compared = module.compare(results, found)
+            records.write_json(place / "summary.json", compared)
+            _write_tables(place, module.lines(compared), compared)
+            for name, content in getattr(module, "pictures", lambda *_: {})(results, found).items():
+                records.write_bytes(place / name, content)
+            yield what, compared
+    if problems:
+        raise together(problems, "not analysed")
 
 
 def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]) -> None:
@@ -145,31 +162,51 @@ def _wanted(run: Run, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """An analysis of runs. stores: data set of every run, by its folder."""
+
+    what: str
+    request: Request
+    root: Path
+    stores: Mapping[Path, Any]
+    say: Say
+    bar: Bar
+
+    @property
+    def module(self) -> Any:
+        return importlib.import_module(f"mixscope.analysis.{self.what}")
+
+
 def _measured(
-    results: Results,
-    place: Path,
-    what: str,
-    module: Any,
-    runs: Sequence[Trained],
-    stores: Mapping[Path, Any],
-    request: Request,
-    say: Say,
-    bar: Bar,
-) -> list[tuple[Run, dict[str, Any]]]:
-    """The result of `measure` of each run, from its file where that is up to date."""
+    results: Results, place: Path, runs: Sequence[Trained], work: _Work, workers: Workers
+) -> tuple[list[tuple[Run, dict[str, Any]]], list[Problem]]:
+    """The result of `measure` of each run, from its file where that is up to date, and what went wrong."""
     place.mkdir(parents=True, exist_ok=True)
-    keys = {run.path: _key(what, module, run, stores[run.path], request) for run in runs}
-    found = {run.path: _kept(place / f"{run.path.name}.json", keys[run.path]) for run in runs}
-    todo = [run for run in runs if found[run.path] is None]
-    say(_cost(what, module, runs, todo, stores, request))
-    for at, trained in enumerate(todo, start=1):
+    what, keys, found = work.what, dict[Path, Any](), dict[Path, dict[str, Any]]()
+    problems: list[Problem] = []
+    todo = []
+    for trained in runs:
+        file = place / f"{trained.path.name}.json"
+        try:
+            keys[trained.path] = _key(trained, work)
+            kept = _kept(file, keys[trained.path])
+        except DataError as problem:
+            problems.append(problem)
+            continue
+        if kept is None:
+            todo.append(trained)
+        else:
+            found[trained.path] = kept
+    work.say(_cost(runs, todo, work, workers.slots))
+    for done, (trained, outcome) in enumerate(_outcomes(todo, work, workers), start=1):
         run, path = trained.run, trained.path
-        began = time.perf_counter()
-        with bar(f"{what}  {at}/{len(todo)}  {run.label}") as progress:
-            opened = subject.opened(path, stores[path])
-            found[path] = module.measure(
-                opened, split=request.split, limit=request.limit, progress=progress or (lambda *_: None)
-            )
+        if isinstance(outcome, (DataError, RunFailed)):
+            named = str(path) in str(outcome)
+            problems.append(outcome if named else type(outcome)(f"{path}: {outcome}"))
+            work.say(f"{what:<12} {done}/{len(todo)}  {run.label}  failed")
+            continue
+        found[path], seconds = outcome
         document = {
             "schema": records.SCHEMA,
             "key": keys[path],
@@ -177,21 +214,46 @@ def _measured(
             "experiment": run.experiment,
             "cell": dict(results.experiment(run.experiment).levels),
             "seed": run.seed,
-            "seconds": round(time.perf_counter() - began, 3),
+            "seconds": round(seconds, 3),
         }
-        _keep(place / f"{path.name}.json", document, found[path] or {})
-        say(f"{what:<12} {at}/{len(todo)}  {run.label}  {document['seconds']:.0f} s")
-    return [(each.run, kept) for each in runs if (kept := found[each.path]) is not None]
+        _keep(place / f"{path.name}.json", document, found[path])
+        work.say(f"{what:<12} {done}/{len(todo)}  {run.label}  {document['seconds']:.0f} s")
+    return [(each.run, found[each.path]) for each in runs if each.path in found], problems
 
 
-def _cost(
-    what: str,
-    module: Any,
-    runs: Sequence[Trained],
-    todo: Sequence[Trained],
-    stores: Mapping[Path, Any],
-    request: Request,
-) -> str:
+def _outcomes(todo: Sequence[Trained], work: _Work, workers: Workers) -> Iterator[tuple[Trained, Any]]:
+    """Runs and what `_measure` returns of them, or their error, in order of completion."""
+    what, total = work.what, len(todo)
+    asked = [(run.path, what, work.request, work.root) for run in todo]
+    if workers.slots == 1:  # here, with progress by image
+        for at, run in enumerate(todo):
+            with work.bar(f"{what}  {at + 1}/{total}  {run.label}") as progress:
+                found = list(workers.each(partial(_measure, progress=progress), asked[at : at + 1]))
+            yield run, found[0][1]
+        return
+    with work.bar(f"{what}  {total} runs") as progress:
+        for done, (at, outcome) in enumerate(workers.each(_measure, asked), start=1):
+            if progress is not None:
+                progress(done, total)
+            yield todo[at], outcome
+
+
+def _measure(
+    asked: tuple[Path, str, Request, Path], progress: Progress | None = None
+) -> tuple[dict[str, Any], float]:
+    """Analyses a run, in any process; returns the result and seconds."""
+    path, what, request, root = asked
+    began = time.perf_counter()
+    found = importlib.import_module(f"mixscope.analysis.{what}").measure(
+        subject.opened(path, subject.stored(path, root)),
+        split=request.split,
+        limit=request.limit,
+        progress=progress or (lambda *_: None),
+    )
+    return found, time.perf_counter() - began
+
+
+def _cost(runs: Sequence[Trained], todo: Sequence[Trained], work: _Work, slots: int) -> str:
     """Describes the cost of an analysis before it starts: images and time.
 
     Time is extrapolated from a small batch of each kind of network, as the range in which measured times fell
@@ -200,15 +262,20 @@ def _cost(
     paces: dict[tuple[str, str], float] = {}
     images, seconds = 0, 0.0
     for run in todo:
-        store = stores[run.path]
-        mine = module.images(store, subject.count(store, request.split, request.limit, run.config))
+        store = work.stores[run.path]
+        count = subject.count(store, work.request.split, work.request.limit, run.config)
+        mine = work.module.images(store, count)
         images += mine
         if mine:
             kind = (str(run.config.model), run.config.data.name)
             if kind not in paces:
-                paces[kind] = subject.opened(run.path, stores[run.path]).pace()
+                try:
+                    paces[kind] = subject.opened(run.path, store).pace()
+                except (DataError, RunFailed):  # it is told when the run's turn comes
+                    continue
             seconds += mine * paces[kind]
-    line = f"{what:<12} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at"
+    seconds /= min(slots, max(1, len(todo)))
+    line = f"{work.what:<12} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at"
     return line + (f", {_minutes(QUICKEST * seconds)} to {_minutes(SLOWEST * seconds)}" if images else "")
 
 
@@ -218,20 +285,20 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _key(what: str, module: Any, run: Trained, store: Any, request: Request) -> dict[str, Any]:
+def _key(run: Trained, work: _Work) -> dict[str, Any]:
     file = run.path / "predictions" / f"test-{subject.CHECKPOINT}.npz"
     try:
         predictions = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     except OSError as problem:
         raise DataError(f"{file}: cannot be read; `mixscope eval {run.path}` writes it again") from problem
     return {
-        "analysis": what,
-        "version": module.VERSION,
+        "analysis": work.what,
+        "version": work.module.VERSION,
         "settings": run.config.digest,
         "predictions": predictions,
-        "data": store.digest,
-        "split": request.split,
-        "limit": request.limit,
+        "data": work.stores[run.path].digest,
+        "split": work.request.split,
+        "limit": work.request.limit,
     }
 
 

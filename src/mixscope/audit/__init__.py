@@ -107,7 +107,7 @@ def document(
     experiments = repeats.over_seeds(rows)
     if table is None:
         found += prose.findings(read.sentences, rows)
-    doubtful = [f for f in found if f.severity != NOTE and f.rule in _DOUBTED]
+    doubtful = [f for f in found if f.severity != NOTE and _DOUBTED & {f.rule, f.why.code}]
     contrasts = noise.contrasts(experiments, test_size, doubtful)
     found += noise.notes(contrasts, experiments)
     found = _once(found)
@@ -122,15 +122,18 @@ def document(
     )
 
 
-# Findings that cast doubt on a cell's top-1; a doubled percent sign or a shifted name does not.
-_DOUBTED = (
+# Rules and observations that cast doubt on a cell's top-1; a doubled percent sign or a shifted name does not.
+_DOUBTED = {
     "recall-is-top1",
     "top5-below-top1",
     "f1-bound",
     "precision-bound",
     "printed-twice",
     "precision-recall-gap",
-)
+    "audit-above-100",
+    "audit-percent-among-shares",
+    "audit-share-among-percents",
+}
 
 
 def _once(found: list[AuditFinding]) -> list[AuditFinding]:

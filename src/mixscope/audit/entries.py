@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mixscope.audit import scales
-from mixscope.audit.findings import CONTRADICTION, AuditFinding
+from mixscope.audit.findings import CONTRADICTION, NOTE, AuditFinding
 from mixscope.findings import Finding
 from mixscope.results import composite_cells, score_columns
 from mixscope.results import vocabulary as words
@@ -161,10 +161,11 @@ def _headings(
             found[c] = replace(heading, kind="indicator")
         elif heading.kind == "metric" and filled[c] and not holds(c, "metric"):
             found[c] = Heading("other")
-        elif heading.kind == "metric" and heading.open:
-            values = [v for row in rows if (v := read_figure(row.cells[c])) is not None]
-            if score_columns.is_error(values, heading, "%" in table.headings[c]):
-                found[c] = replace(heading, metric="top1", error=True)
+    scores = {c: h for c, h in enumerate(found) if h.kind == "metric" and h.open}
+    directions = score_columns.directions(table, scores)
+    for c, known in directions.items():
+        if known.error and (found[c].metric == "top1" or known.basis != "caption"):
+            found[c] = replace(found[c], metric="top1", error=True)
     findings = list(_exchanged(table, found, holds))
     for c, heading in enumerate(found):
         if heading.kind in FACETS and filled[c] and not holds(c, heading.kind):
@@ -176,7 +177,26 @@ def _headings(
             numbered = content[c]["experiment"] == len(rows) > 1
             if found[c].kind == "other" and numbered and all(h.kind != "experiment" for h in found):
                 found[c] = Heading("experiment", guessed=True)
-    return _one_each(table, found), findings
+    found = _one_each(table, found)
+    for c, known in directions.items():
+        if found[c].kind == "metric" and found[c].metric == "top1" and known.basis != "caption":
+            read_as = Finding("audit-read-errors" if known.error else "audit-read-accuracies")
+            why = Finding("audit-direction", params={"read": read_as, "basis": known.basis})
+            findings.append(_note(table, rows, c, "direction", why))
+    return found, findings
+
+
+def _note(table: Table, rows: Sequence[Line], c: int, rule: str, why: Finding) -> AuditFinding:
+    """A note on how a column is read, with its first value."""
+    return AuditFinding(
+        severity=NOTE,
+        rule=rule,
+        why=why,
+        table=table.number,
+        line=table.line,
+        row="headings",
+        figures={table.headings[c]: next((row.cells[c] for row in rows if row.cells[c]), "")},
+    )
 
 
 def _above(heading: str, printed: Sequence[str]) -> str:
@@ -219,9 +239,7 @@ def _exchanged(
 def _one_each(table: Table, found: Sequence[Heading]) -> list[Heading]:
     """Selects one column per metric (with the same levels): the test split's, else the first."""
     result = list(found)
-    named = None
-    for context in reversed(table.context):
-        named = named or words.metric_of(context)
+    named = score_columns.caption(table.context)
     no_score = named is None and any(words.is_no_score(context) for context in table.context[-1:])
     for c, heading in enumerate(result):
         if heading.metric == "score" and heading.kind == "metric" and named:
@@ -340,28 +358,43 @@ def _figures(
     read = {}
     for c, heading in enumerate(headings):
         if heading.kind == "metric":
-            column = {r: read_figure(row.cells[c]) for r, row in enumerate(rows)}
-            read[c] = {r: f for r, f in column.items() if f}
+            read[c] = {r: f for r, row in enumerate(rows) if (f := read_figure(row.cells[c]))}
     columns = {c: column for c, column in read.items() if scales.is_percentage(column)}
-    if 2 * len(columns) > len(read):
-        # With a misprint in a column of two there is no majority: other columns decide.
-        columns |= {c: column for c, column in read.items() if scales.may_be_percentage(column)}
-        columns = dict(sorted(columns.items()))
+    most = 2 * len(columns) > len(read)
+    for c, column in read.items():
+        # With a misprint in a column of two there is no majority: its heading or other columns decide.
+        if scales.may_be_percentage(column) and (most or scales.says_percent(table.headings[c])):
+            columns[c] = column
+    columns = dict(sorted(columns.items()))
     errors = frozenset(c for c in columns if headings[c].error)
-    settled, misprints = scales.settle(columns, table.headings, errors)
+    tests = {c: _test_set(headings[c]) for c in columns}
+    alike = {c: {k for k in columns if k != c and tests[k] == tests[c]} for c in columns}
+    settled, misprints = scales.settle(columns, table.headings, errors, alike)
+    cells: dict[tuple[int, str, Finding], dict[str, str]] = {}
+    for m in misprints:  # a row in another unit is one slip
+        why = (m.row, m.severity, m.why)
+        cells.setdefault(why, {})[table.headings[m.column]] = rows[m.row].cells[m.column]
     findings = [
         AuditFinding(
-            severity=m.severity,
+            severity=severity,
             rule="percent-typo",
-            why=m.why,
+            why=why,
             table=table.number,
-            line=rows[m.row].number,
-            row=_label(rows[m.row], headings),
-            figures={table.headings[m.column]: rows[m.row].cells[m.column]},
+            line=rows[row].number,
+            row=_label(rows[row], headings),
+            figures=figures,
         )
-        for m in misprints
+        for (row, severity, why), figures in cells.items()
     ]
+    for c in errors:
+        if scales.is_share(columns[c], table.headings[c], True):
+            findings.append(_note(table, rows, c, "unit", Finding("audit-error-unit")))
     return settled, findings
+
+
+def _test_set(heading: Heading) -> tuple[bool, tuple[tuple[str, str], ...]]:
+    """What columns have in common whose values in one row are of about the same size."""
+    return heading.error, tuple(level for level in heading.levels if level[0] in ("dataset", "condition"))
 
 
 def _entries(

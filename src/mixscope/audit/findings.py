@@ -26,6 +26,8 @@ RULES = {
     "order": "an order stated in a text is the order of its figures",
     "difference": "a stated difference is the difference of its figures",
     "precision-recall-gap": "precision above recall by 2.5 points or more marks a broken evaluation",
+    "direction": "a heading says whether accuracies or error rates stand below it",
+    "unit": "a heading says whether its values are percent or shares of 1",
     "band": "top-1 lies where published recipes lie",
     "noise": "a difference is larger than the test set's sampling error",
 }

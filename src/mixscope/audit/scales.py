@@ -1,15 +1,18 @@
 """Converts values to percent, and detects and corrects those printed in another unit by mistake.
 
-A column is read in the unit of its majority: fractions in 0 to 1, or percent. A value that does not fit is a
-misprint if no other reading is possible or another value of its row confirms it, otherwise a suspicion: a
-broken run may well have 0.5 %.
+A column is read in the unit of its majority: fractions in 0 to 1, or percent; where its heading says percent,
+or errors stand in it, fractions need nine values in ten. A value that does not fit is a misprint if no other
+reading is possible or another value of its row confirms it, otherwise a suspicion: a broken run may well have
+0.5 %. Evidence are only values whose own unit is certain, not those that are impossible or may be fractions.
 """
 
+import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from mixscope.audit.findings import CONTRADICTION, SUSPICION
 from mixscope.findings import Finding
@@ -43,10 +46,17 @@ def is_share(column: Column, heading: str, error: bool) -> bool:
 
     Small percentages are common for errors, where the heading may say so, but not for accuracies.
     """
-    if not column or (error and re.search("[%％]", heading)):
+    percent = says_percent(heading)
+    if not column or (error and percent):
         return False
     small = [f for f in column.values() if not f.percent and 0 <= f.value <= 1]
-    return 3 * len(small) >= 2 * len(column)
+    needed = Fraction(9, 10) if error or percent else Fraction(2, 3)
+    return len(small) >= needed * len(column)
+
+
+def says_percent(heading: str) -> bool:
+    """Whether a heading has a percent sign."""
+    return re.search("[%％]", heading) is not None
 
 
 def is_percentage(column: Column) -> bool:
@@ -64,7 +74,10 @@ def _possible(column: Column) -> int:
 
 
 def settle(
-    columns: Mapping[int, Column], headings: Sequence[str], errors: frozenset[int]
+    columns: Mapping[int, Column],
+    headings: Sequence[str],
+    errors: frozenset[int],
+    alike: Mapping[int, Set[int]],
 ) -> tuple[dict[int, dict[int, Figure]], list[Misprint]]:
     """Converts all values to percent and detects misprints.
 
@@ -72,6 +85,8 @@ def settle(
         columns: {column: {row: value}} of one table.
         headings: Headings of all columns.
         errors: Columns of error rates, which are converted to accuracies.
+        alike: For each column, those whose values in one row are of about its size: metrics of the same test
+            set.
     """
     shares = {c for c, column in columns.items() if is_share(column, headings[c], c in errors)}
     settled: dict[int, dict[int, Figure]] = {}
@@ -80,7 +95,7 @@ def settle(
             r: f.times(HUNDRED) if c in shares and not f.percent and f.value <= 1 else f
             for r, f in column.items()
         }
-    misprints = list(_misprints(columns, settled, shares))
+    misprints = list(_misprints(columns, settled, shares, errors, alike))
     for m in misprints:
         if m.mended is None:
             del settled[m.column][m.row]
@@ -92,14 +107,24 @@ def settle(
 
 
 def _misprints(
-    columns: Mapping[int, Column], settled: Mapping[int, Column], shares: set[int]
+    columns: Mapping[int, Column],
+    settled: Mapping[int, Column],
+    shares: set[int],
+    errors: frozenset[int],
+    alike: Mapping[int, Set[int]],
 ) -> Iterator[Misprint]:
     odd_comma = _odd_comma(columns)
+    # In percent, by column and row; a value of 1 or less in a column of percentages may be a fraction itself.
+    certain = {
+        c: {r: float(f.value) for r, f in column.items() if (0 if c in shares else 1) < f.value <= HUNDRED}
+        for c, column in settled.items()
+    }
     for c, column in columns.items():
         for r, figure in column.items():
-            others = [float(f.value) for row, f in settled[c].items() if row != r]
-            beside = [float(settled[k][r].value) for k in settled if k != c and r in settled[k]]
-            found = _value(figure, others, beside, c in shares) or _notation(figure, odd_comma, settled[c][r])
+            others = [value for row, value in certain[c].items() if row != r]
+            beside = [certain[k][r] for k in alike[c] if r in certain.get(k, {})]
+            found = _value(figure, others, beside, c in shares, c in errors)
+            found = found or _notation(figure, odd_comma, settled[c][r])
             if found:
                 severity, why, mended = found
                 yield Misprint(r, c, severity, why, mended)
@@ -108,40 +133,47 @@ def _misprints(
 Found = tuple[str, Finding, Figure | None]
 
 
-def _value(figure: Figure, others: list[float], beside: list[float], share: bool) -> Found | None:
+def _value(
+    figure: Figure, others: list[float], beside: list[float], share: bool, error: bool
+) -> Found | None:
     value = float(figure.value)
     if value < 0:
         return CONTRADICTION, Finding("audit-below-zero"), None
     if value > 100:
         return CONTRADICTION, Finding("audit-above-100"), _with_point(figure, others, beside)
-    if not others:
-        return None
-    if share and value > 1 and not figure.percent:
+    if share:
+        if value <= 1 or figure.percent or not others:
+            return None
         return CONTRADICTION, Finding("audit-percent-among-shares"), figure
-    typical = statistics.median(others)
-    if share or not 0 < value <= 1 or typical < 5:
+    if not 0 < value <= 1:
         return None
-    mended = figure.times(HUNDRED)
-    if any(0.5 <= b / (100 * value) <= 2 for b in beside):
-        return (
-            CONTRADICTION,
-            Finding("audit-share-among-percents", params={"confirmed": True}),
-            mended,
-        )
-    if beside or not 0.5 * min(others) <= 100 * value <= 2 * max(others):
+    if others:
+        typical = min(others) if error else statistics.median(others)
+    else:
+        typical = 0 if error or figure.percent else 100
+    # Macro precision is at least macro recall squared, and at chance top-5 is five times top-1.
+    plain = any(0.5 * value <= b <= 10 * math.sqrt(value) for b in beside)
+    confirmed = any(0.5 <= b / (100 * value) <= 2 for b in beside)
+    if typical < 5 or (plain and not confirmed):
         return None
-    if figure.percent == 0 and figure.half < Decimal("0.005") < 1:
-        return CONTRADICTION, Finding("audit-share-among-percents", params={"confirmed": False}), mended
+    if confirmed and not plain:
+        params = {"confirmed": True}
+        return CONTRADICTION, Finding("audit-share-among-percents", params=params), figure.times(HUNDRED)
+    if others and not 0.5 * min(others) <= 100 * value <= 2 * max(others):
+        return None
+    if others and not beside and not figure.percent and figure.half < Decimal("0.005"):
+        params = {"confirmed": False}
+        return CONTRADICTION, Finding("audit-share-among-percents", params=params), figure.times(HUNDRED)
     return SUSPICION, Finding("audit-maybe-share"), None
 
 
 def _with_point(figure: Figure, others: list[float], beside: list[float]) -> Figure | None:
-    for k in (2, 1, 3):
-        mended = figure.times(Decimal(1).scaleb(-k))
-        near = any(0.8 <= b / float(mended.value) <= 1.25 for b in beside if b > 0)
-        if mended.value <= 100 and others and (near or min(others) <= mended.value <= max(others)):
-            return mended
-    return None
+    """The value with a decimal point where only one place is possible: by its row, or else its column."""
+    possible = [m for k in (1, 2, 3) if (m := figure.times(Decimal(1).scaleb(-k))).value <= HUNDRED]
+    by_row = [m for m in possible if any(0.8 <= b / float(m.value) <= 1.25 for b in beside)]
+    by_column = [m for m in possible if others and min(others) <= m.value <= max(others)]
+    mended = by_row or by_column
+    return mended[0] if len(mended) == 1 else None
 
 
 def _notation(figure: Figure, odd_comma: bool | None, read: Figure) -> Found | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mixscope import output
 from mixscope.analysis import ANALYSES
-from mixscope.cli.grammar import bar, declare, print_json, root_and_json
+from mixscope.cli.grammar import bar, declare, declare_slots, print_json, root_and_json
 
 
 def add(commands: Any) -> None:
@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         analyze,
         "analyse the finished runs of a study to explain its results",
         "  mixscope analyze runs/local-global --what cues\n"
-        "  mixscope analyze runs/local-global --runs 'resnet-*' --limit 300\n"
+        "  mixscope analyze runs/local-global --runs 'resnet-*' --limit 300 --slots 2\n"
         "  mixscope analyze runs/local-global --json\n\nanalyses:\n"
         + "\n".join(f"  {name:<12} {line}" for name, line in ANALYSES.items()),
     )
@@ -44,11 +44,19 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--limit", type=int, metavar="N", help="look at N images only, the same of every run"
     )
+    declare_slots(command)
     root_and_json(command)
 
 
 def analyze(arguments: argparse.Namespace) -> None:
     """Runs analyses on a study's finished runs and prints their results."""
+    from mixscope import threads
+
+    with threads.bounded_wait():  # before torch is imported
+        _analyze(arguments)
+
+
+def _analyze(arguments: argparse.Namespace) -> None:
     from mixscope.analysis import examine
     from mixscope.data.store import data_root
     from mixscope.report import page
@@ -67,6 +75,7 @@ def analyze(arguments: argparse.Namespace) -> None:
         root=data_root(arguments.root),
         say=(lambda line: None) if quiet else partial(output.line, work="analysis"),
         bar=partial(bar, quiet=quiet),
+        slots=arguments.slots,
     ):
         page.write_analysis(compared, arguments.folder / "analysis" / what)
         document[what] = compared

@@ -120,7 +120,12 @@ def _cluster(
     cpus = 1 if arguments.cpus_per_run is None else arguments.cpus_per_run
     if cpus < 1 or (gpus is not None and gpus < 0):
         raise ConfigError("--cpus-per-run must be 1 or more, and --gpus-per-run 0 or more")
-    options = scheduler.Options(slots=many or runs, threads=cpus, hang_seconds=arguments.hang_seconds)
+    options = scheduler.Options(
+        slots=many or runs,
+        threads=cpus,
+        hang_seconds=arguments.hang_seconds,
+        fork=not arguments.no_fork_server,
+    )
     if arguments.executor == "ray":
         return functools.partial(ray.run, gpus=gpus), options, many or 0
     if gpus is not None and gpus != int(gpus):

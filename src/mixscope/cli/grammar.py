@@ -205,6 +205,13 @@ def checkpoint(command: argparse.ArgumentParser, verb: str) -> None:
     )
 
 
+def declare_slots(command: argparse.ArgumentParser) -> None:
+    """Adds --slots for runs that are looked at in parallel."""
+    command.add_argument(
+        "--slots", type=int, default=1, metavar="N", help="runs looked at in parallel (default: 1)"
+    )
+
+
 def language(command: argparse.ArgumentParser) -> None:
     """Adds --lang."""
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")

@@ -135,6 +135,13 @@ def _begun(place: Path) -> int | None:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Evaluates the checkpoints of finished runs, one row each; returns 4 if records are damaged."""
+    from mixscope import threads
+
+    with threads.bounded_wait():  # before torch is imported
+        return _evaluate(arguments)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
     from mixscope.data.store import data_root
     from mixscope.runs import evaluate
 

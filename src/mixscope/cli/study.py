@@ -13,6 +13,7 @@ from mixscope.cli.grammar import (
     ascii_only,
     declare,
     declare_group,
+    declare_slots,
     language,
     print_json,
     root_and_json,
@@ -92,6 +93,8 @@ def add(commands: Any) -> None:
                 help="estimate from earlier runs alone, without measuring",
             )
             declare_power(command)
+        if name == "eval":
+            declare_slots(command)
         if name == "status":
             command.add_argument("--watch", action="store_true", help="keep running and update the display")
         if name in ("run", "retry"):
@@ -561,6 +564,13 @@ def _pass_over(found: Any) -> None:
 
 def study_eval(arguments: argparse.Namespace) -> None:
     """Re-evaluates every finished run and writes the result tables."""
+    from mixscope import threads
+
+    with threads.bounded_wait():  # before torch is imported
+        _study_eval(arguments)
+
+
+def _study_eval(arguments: argparse.Namespace) -> None:
     from mixscope.data.store import data_root
     from mixscope.errors import DataError
     from mixscope.results import folders, tables
@@ -583,7 +593,7 @@ def study_eval(arguments: argparse.Namespace) -> None:
             sound = i18n.message("progress-sound", lang)
             output.line(f"{seen:>3}/{len(done)}  {sound}  {path.name}", work="evaluation")
 
-    verify.finished(done, root=data_root(arguments.root), notice=notice)
+    verify.finished(done, root=data_root(arguments.root), notice=notice, slots=arguments.slots)
     results, kept = folders.of_plan(study, out), _kept(runs)
     notes = _notes(results, "en")  # as everything in the files
     files = tables.write(results, out, kept, notes=notes)

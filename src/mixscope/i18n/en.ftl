@@ -914,7 +914,16 @@ audit-share-among-percents = a share of 1 in a column of percentages{ $confirmed
     [true] ; the other values of the row confirm it
    *[false] { "" }
 }
-audit-maybe-share = below 1 % where its column is far above: perhaps a share of 1
+audit-maybe-share = below 1 % where its column is far above: perhaps a share of 1; it is left out
+audit-direction = no heading says whether these are accuracies or error rates: read as { $read }, { $basis ->
+    [gains] which alone fit the gains stated in cells
+    [chance] since as accuracies all would be below chance
+    [beside] since those beside them with a like heading are
+   *[assumed] an assumption
+}
+audit-error-unit = nothing says whether these error rates are percent or shares of 1: read as shares of 1, an assumption
+audit-read-accuracies = accuracies
+audit-read-errors = error rates
 audit-percent-signs = { $count } percent signs behind one number
 audit-decimal-comma = a decimal comma in a table of decimal points
 audit-decimal-point = a decimal point in a table of decimal commas
@@ -1178,6 +1187,7 @@ read-factor-no-baseline = factor "{ $factor }" (augmentation, no baseline found:
 read-unit-percent = accuracies in percent
 read-unit-share = accuracies as shares of 1
 read-unused = not used, though it differs between rows: { $headings } (--column factor=HEADING takes one as a factor)
+read-assumed = no heading says whether these are accuracies or error rates: read as accuracies ("error" in the heading, or --column error=HEADING, says otherwise)
 read-best = the accuracy is the best over epochs, selected on what it reports: it flatters every run
 read-validation = the accuracy is of a validation split: if epochs or settings were chosen on it, it flatters
 read-spread-kind = kind of spread not said: taken over n, and widened by sqrt(S / (S - 1))

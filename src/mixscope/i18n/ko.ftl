@@ -854,7 +854,16 @@ audit-share-among-percents = 백분율 열에 0~1 비율로 적었습니다{ $co
     [true] . 같은 행의 다른 값도 이를 뒷받침합니다
    *[false] { "" }
 }
-audit-maybe-share = 열의 값은 훨씬 큰데 1%보다 작습니다. 0~1 비율일 수 있습니다
+audit-maybe-share = 열의 값은 훨씬 큰데 1%보다 작습니다. 0~1 비율일 수 있어 제외합니다
+audit-direction = 정확도인지 오류율인지 알려 주는 제목이 없어 { $read }로 읽었습니다({ $basis ->
+    [gains] 칸에 적힌 차이가 이 경우에만 맞습니다
+    [chance] 정확도라면 모두 무작위 수준보다 낮습니다
+    [beside] 비슷한 제목의 옆 열이 그렇습니다
+   *[assumed] 가정
+})
+audit-error-unit = 오류율이 백분율인지 0~1 비율인지 알려 주는 것이 없어 0~1 비율로 읽었습니다(가정)
+audit-read-accuracies = 정확도
+audit-read-errors = 오류율
 audit-percent-signs = 수 하나에 백분율 기호가 { $count }개 붙어 있습니다
 audit-decimal-comma = 소수점을 쓰는 표에 소수 쉼표가 있습니다
 audit-decimal-point = 소수 쉼표를 쓰는 표에 소수점이 있습니다
@@ -1111,6 +1120,7 @@ read-factor-no-baseline = 요인 "{ $factor }"(증강, 기준을 찾지 못함: 
 read-unit-percent = 정확도는 퍼센트
 read-unit-share = 정확도는 0~1의 비율
 read-unused = 행마다 값이 다르지만 쓰지 않은 열: { $headings } (--column factor=HEADING을 주면 요인으로 씁니다)
+read-assumed = 정확도인지 오류율인지 알려 주는 제목이 없어 정확도로 읽었습니다(제목에 "error"를 넣거나 --column error=HEADING을 주면 바뀝니다)
 read-best = 정확도가 에폭 중 최고값입니다. 보고하는 값으로 에폭을 골랐으므로 모든 실행이 실제보다 좋게 보입니다
 read-validation = 검증 데이터의 정확도입니다. 이 값으로 에폭이나 설정을 골랐다면 실제보다 좋게 보입니다
 read-spread-kind = 산포의 종류가 적혀 있지 않아 n으로 나눈 표준편차로 보고 sqrt(S / (S - 1))배로 넓혔습니다

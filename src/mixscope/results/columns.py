@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
-from mixscope.results import frames, printed_values, vocabulary
+from mixscope.results import frames, printed_values, score_columns, vocabulary
 from mixscope.results.table_files import Table
 
 MANY = ("factor", "ignore")  # roles that several columns may have
@@ -99,6 +99,7 @@ class Columns:
         spread_kind: Kind of the spread if its heading states it.
         best: Whether the accuracy is the best over epochs, by its heading.
         validation: Whether it is validation accuracy, by its heading.
+        assumed: Whether nothing says that these are accuracies, not error rates.
         unused: Headings of columns that differ between rows and have no role.
         said: Findings on each column that is read.
     """
@@ -110,6 +111,7 @@ class Columns:
     spread_kind: str | None
     best: bool
     validation: bool
+    assumed: bool
     unused: tuple[str, ...]
     said: tuple[Finding, ...]
 
@@ -162,11 +164,14 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
         guess = None if at in taken else _role(heading, kind(table.headings[at]), cells)
         if guess and guess not in of:
             of[guess], taken[at] = at, guess
-    best = validation = False
+    best = validation = assumed = False
     if "accuracy" not in of and "error" not in of:
-        where, what = _accuracy(table, headings, taken)
+        where = _accuracy(table, headings, taken)
         if where is not None:
+            direction = score_columns.directions(table, _scores(table, headings))[where]
+            what = "error" if direction.error else "accuracy"
             of[what], taken[where] = where, what
+            assumed = direction.basis == "assumed"
     read = of.get("accuracy", of.get("error"))
     if read is not None:
         best = bool(re.search(r"\bbest\b|\bmax\b", headings[read]))
@@ -223,6 +228,7 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
             and headings[at] not in EPOCHS
             and len({_cell(row.cells, at) for row in table.rows}) > 1
         ),
+        assumed=assumed,
         said=tuple(_said(table, headings, of)),
     )
 
@@ -280,8 +286,8 @@ def numeric(cells: Sequence[str]) -> bool:
     return bool(filled) and 2 * sum(printed_values.read(c) is not None for c in filled) > len(filled)
 
 
-def _accuracy(table: Table, headings: Sequence[str], taken: Mapping[int, str]) -> tuple[int | None, str]:
-    """The column that most likely contains test accuracy, and whether it is "accuracy" or "error"."""
+def _accuracy(table: Table, headings: Sequence[str], taken: Mapping[int, str]) -> int | None:
+    """The column that most likely contains test accuracy or error, or None."""
     ranked = sorted(
         (
             (-rank(h), at)
@@ -289,10 +295,16 @@ def _accuracy(table: Table, headings: Sequence[str], taken: Mapping[int, str]) -
             if at not in taken and rank(h) and numeric([_cell(row.cells, at) for row in table.rows])
         )
     )
-    if not ranked:
-        return None, "accuracy"
-    at = ranked[0][1]
-    return at, "error" if vocabulary.heading(headings[at]).error else "accuracy"
+    return ranked[0][1] if ranked else None
+
+
+def _scores(table: Table, headings: Sequence[str]) -> dict[int, vocabulary.Heading]:
+    """Parsed headings of all columns of scores."""
+    printed = [vocabulary.heading(h) for h in table.headings]  # with their arrows, which `plain` drops
+    found = [
+        p if p.kind == "metric" else vocabulary.heading(h) for p, h in zip(printed, headings, strict=True)
+    ]
+    return dict(enumerate(found))
 
 
 def rank(heading: str) -> int:

@@ -356,6 +356,8 @@ def _notes(
     yield Finding("read-table", params={"all_parts": parts})
     if found.unused:
         yield Finding("read-unused", params={"headings": _quoted(found.unused)})
+    if found.assumed:
+        yield Finding("read-assumed")
     if found.best:
         yield Finding("read-best")
     if found.validation and not outcomes:

@@ -60,6 +60,7 @@ def read(
         DataError: If a row is invalid.
     """
     width = len(table.headings)
+    in_percent = _in_percent(table, found)
     rows: list[Row] = []
     printed: list[Figure | None] = []
     spreads: list[Figure | None] = []
@@ -113,7 +114,7 @@ def read(
                 n_seeds=own,
                 n_test=_count(cell("n_test"), f"{at}: n_test", 2) or n_test,
                 predictions=cell("predictions"),
-                metrics=_metrics(line, found),
+                metrics=_metrics(line, found, in_percent),
             )
         )
     unit = _unit(table, found, rows, printed, source)
@@ -178,13 +179,20 @@ def _state(text: str, at: str) -> str:
     return state
 
 
-def _metrics(line: Line, found: Columns) -> dict[str, float]:
+def _in_percent(table: Table, found: Columns) -> frozenset[str]:
+    """The metrics between 0 and 1 whose column is printed in percent: a value is above 1 or has the sign."""
+    printed = {
+        m: [v for row in table.rows if at < len(row.cells) and (v := printed_values.read(row.cells[at]))]
+        for m, at in found.metrics.items()
+        if m in ("top5", "precision", "recall", "f1", "ece")
+    }
+    return frozenset(m for m, values in printed.items() if any(v.percent or v.value > 1 for v in values))
+
+
+def _metrics(line: Line, found: Columns, in_percent: frozenset[str]) -> dict[str, float]:
     values = {m: printed_values.read(line.cells[at]) for m, at in found.metrics.items()}
-    shares = ("top5", "precision", "recall", "f1", "ece")
     return {
-        m: float(v.value) / (100.0 if m in shares and (v.percent or v.value > 1) else 1.0)
-        for m, v in values.items()
-        if v is not None
+        m: float(v.value) / (100.0 if m in in_percent else 1.0) for m, v in values.items() if v is not None
     }
 
 

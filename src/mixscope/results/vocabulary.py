@@ -153,6 +153,7 @@ LOWER_IS_BETTER = re.compile(
     r"\berr(or|ors|\b)|오류|에러|오차|손실|fehler|verlust|错误|誤|误差|損失|损失|\bloss\b|\bnll\b|\bece\b|perplex"
     r"|brier|\brank|lower is better|낮을수록|erreur"
 )
+_ACCURACY = r"\bacc\b|accuracy|정확도|genauigkeit|准确|準確|正解率|正確率|精度|exactitud"
 _METRIC_WORDS = (
     ("top5", r"top ?5\b|@ ?5\b|상위 ?5|前 ?5|前五|上位 ?5"),
     ("f1", r"\bf ?1|f ?值|f ?値|f ?measure|f ?mass"),
@@ -161,10 +162,7 @@ _METRIC_WORDS = (
         r"recall|\brec\b|sensitivity|재현율|trefferquote|sensitivitat|召回|查全|再現率|rappel|exhaustividad",
     ),
     ("precision", r"precision|\bprec\b|정밀도|prazision|精确率|精确度|查准|精準率|適合率"),
-    (
-        "top1",
-        r"top ?1\b|@ ?1\b|\bacc\b|accuracy|정확도|genauigkeit|准确|準確|正解率|正確率|精度|exactitud",
-    ),
+    ("top1", rf"top ?1\b|@ ?1\b|{_ACCURACY}"),
 )
 
 
@@ -213,14 +211,26 @@ def heading(text: str) -> Heading:
     if _OTHER.search(_EPOCHS.sub("", _PRETRAIN.sub("", words))):
         return Heading("other")
     error = bool(re.search(r"\berr(or|ors)?\b|오류|에러|fehler|错误|誤り|誤差|误差|erreur", words))
+    best = _best(text)
     for metric, pattern in _METRIC_WORDS:
         if re.search(pattern, words):
-            return Heading("metric", metric, error, levels)
+            falls = best == "lowest" and metric in ("top1", "top5") and not re.search(_ACCURACY, words)
+            return Heading("metric", metric, error or falls, levels)
     if error:
         return Heading("metric", "top1", True, levels)
     if re.search(r"\bcls\b|classification", words):
-        return Heading("metric", "top1", False, levels, open=True)
+        return Heading("metric", "top1", best == "lowest", levels, open=best is None)
     return Heading("metric", "score", False, levels, open=True) if levels else Heading("other")
+
+
+def _best(text: str) -> str | None:
+    """Whether a text marks the "highest" or the "lowest" values as the best, by an arrow or in words."""
+    marks = {
+        "lowest": re.search(r"[↓▼⬇]|lower is better|낮을수록", text, re.IGNORECASE),
+        "highest": re.search(r"[↑▲⬆]|higher is better|높을수록", text, re.IGNORECASE),
+    }
+    found = [best for best, mark in marks.items() if mark]
+    return found[0] if len(found) == 1 else None
 
 
 def without_metric(text: str) -> str:
@@ -236,7 +246,7 @@ def without_metric(text: str) -> str:
 def metric_of(context: str) -> tuple[str, bool] | None:
     """(metric, error) named by the caption or section heading of a table of bare scores, or None."""
     words = plain(context)
-    if LOWER_IS_BETTER.search(words):
+    if LOWER_IS_BETTER.search(words) or _best(context) == "lowest":
         return ("top1", True) if re.search(r"top ?1|\berr|오류|fehler|错误", words) else None
     found = [m for m, pattern in _METRIC_WORDS if re.search(pattern, words)]
     return (found[0], False) if len(found) == 1 else None

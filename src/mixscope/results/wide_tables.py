@@ -7,7 +7,7 @@ a model and an augmentation, and accuracies of several models in columns become 
 import itertools
 import re
 
-from mixscope.results import columns, composite_cells, printed_values, score_columns, vocabulary
+from mixscope.results import columns, composite_cells, score_columns, vocabulary
 from mixscope.results.table_files import Line, Table
 
 _WITH = re.compile(r"^(?P<model>.+?)\s*(?:\+|\bw/|\bwith\b|\()\s*(?P<augmentation>[^()]+?)\)?$")
@@ -94,11 +94,15 @@ def _stacked(table: Table) -> Table:
     factor = next((f for f in ("model", "augmentation", "dataset", "pretrained") if f in shared), "condition")
     kept = [c for c in parsed if c not in wide]
     percent = any("%" in table.headings[c] for c in wide)
-    errors = []
-    for c in wide:
-        values = [v for row in table.rows if (v := printed_values.read(_cell(row, c))) is not None]
-        errors.append(score_columns.is_error(values, parsed[c], "%" in table.headings[c]))
-    measured = ("error" if all(errors) else "top-1") + (" (%)" if percent else "")
+    if any(map(vocabulary.is_no_score, table.context[-1:])) and not score_columns.caption(table.context):
+        return table  # losses or times
+    known = score_columns.directions(table, {c: parsed[c] for c in wide})
+    errors = [c for c in wide if known[c].error]
+    if 0 < len(errors) < len(wide):
+        return table  # error rates beside accuracies: one column is read, the others are reported
+    assumed = any(each.basis == "assumed" for each in known.values())
+    # A heading that leaves the direction open is reported by whoever reads the accuracies.
+    measured = ("error" if errors else "classification" if assumed else "top-1") + (" (%)" if percent else "")
     rows = [
         Line(row.number, (*(_cell(row, k) for k in kept), rests[c], _cell(row, c)))
         for row, c in itertools.product(table.rows, wide)

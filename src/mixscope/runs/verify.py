@@ -7,38 +7,52 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixscope.errors import DataError
+from mixscope.errors import DataError, RunFailed
 from mixscope.runs import evaluate, records
+from mixscope.workers import Workers, together
 
 # Tolerance for rounding on other hardware, besides records.ROUNDED_IMAGES.
 LIKELIHOOD = 0.01  # relative, of the loss
 
 
-def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None]) -> None:
-    """Re-evaluates the test split of finished runs; writes nothing.
+def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None], slots: int = 1) -> None:
+    """Re-evaluates the test split of finished runs, all of them also where some are wrong; writes nothing.
 
     Args:
         paths: Run folders.
         root: Folder of prepared data sets.
         notice: Called with each run that agrees.
+        slots: Runs evaluated at once, in a process each.
 
     Raises:
         DataError: If a summary differs beyond rounding (names the run), or as evaluate.evaluate.
+        RunFailed: If a run cannot be evaluated for another reason.
     """
+    problems: list[DataError | RunFailed] = []
+    with Workers(slots) as workers:
+        for at, found in workers.each(_compared, [(path, root) for path in paths]):
+            if found is None:
+                notice(paths[at])
+            elif isinstance(found, RunFailed):
+                problems.append(RunFailed(f"{paths[at]}: {found}"))
+            else:
+                problems.append(found)
+    if problems:
+        raise together(problems, "wrong")
 
-    def compare(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-        said = records.read_summary(path)["results"]["test"]
-        for row in rows:
-            wrong = differences(said.get(row["checkpoint"], {}), row)
-            if wrong:
-                raise DataError(
-                    f"{path}: evaluated again, its checkpoint {row['checkpoint']} gives other values than its"
-                    f" summary ({'; '.join(wrong)}), so its records or checkpoints were changed and no table"
-                    " is written; remove that folder and run the study, which makes the run again"
-                )
-        notice(path)
 
-    evaluate.evaluate(paths, split="test", root=root, write=False, notice=compare)
+def _compared(asked: tuple[Path, Path]) -> None:
+    """Re-evaluates a run. Raises DataError if its summary differs."""
+    path, root = asked
+    said = records.read_summary(path)["results"]["test"]
+    for row in evaluate.evaluate([path], split="test", root=root, write=False):
+        wrong = differences(said.get(row["checkpoint"], {}), row)
+        if wrong:
+            raise DataError(
+                f"{path}: evaluated again, its checkpoint {row['checkpoint']} gives other values than its"
+                f" summary ({'; '.join(wrong)}), so its records or checkpoints were changed and no table"
+                " is written; remove that folder and run the study, which makes the run again"
+            )
 
 
 def differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -183,7 +183,7 @@ def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> Finding | 
     return None
 
 
-def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> list[Figures | str]:
+def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | str]:
     """The values of probes (runs/probe.py), or a sentence on why there are none.
 
     Libraries are imported once for all of them.
@@ -191,7 +191,7 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> lis
     Args:
         configs: Settings to measure.
         root: Folder of prepared data sets.
-        threads: Threads per run.
+        threads: Threads per run; None leaves them to the environment.
     """
     if not configs:
         return []
@@ -201,7 +201,7 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int) -> lis
         input=asked,
         capture_output=True,
         text=True,
-        env={**os.environ, **backends.threads(threads), NUMPY_COUNT: "1"},
+        env={**os.environ, **({} if threads is None else backends.threads(threads)), NUMPY_COUNT: "1"},
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
     said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from mixscope.threads import NUMPY_COUNT
+from mixscope.threads import NUMPY_COUNT, waits
 
 MODULE = "mixscope.fork_server"
 TOLD_SECONDS = 1.0  # time a start waits for the process id from a ready server
@@ -43,7 +43,7 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
-                env={**environment, NUMPY_COUNT: "1"},
+                env={**waits(environment), **environment, NUMPY_COUNT: "1"},
                 start_new_session=True,  # so that Ctrl-C reaches the scheduler only
             )
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -57,20 +57,23 @@ class ForkServer:
         self.pids: dict[int, int] = {}
         self.codes: dict[int, int] = {}
 
-    def start(self, words: list[str], *, log: Path, environment: Mapping[str, str]) -> int:
+    def start(
+        self, words: list[str], *, log: Path, environment: Mapping[str, str], bound: bool = False
+    ) -> int:
         """Orders a run.
 
         Args:
             words: Arguments of `mixscope`, --config and --root among them.
             log: File to which its output is appended.
             environment: Variables in addition to the environment of the server.
+            bound: Whether the run is sent SIGTERM when the server ends, on Linux.
 
         Returns:
             The number of the order.
         """
         self._last += 1
         extra = {**self._shared, **environment}
-        self._say(start=self._last, words=words, log=str(log), environment=extra)
+        self._say(start=self._last, words=words, log=str(log), environment=extra, bound=bound)
         return self._last
 
     def drop(self, number: int) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,9 @@ from typing import IO, Any
 
 import psutil
 
-from mixscope.studies.backends import Work, command, threads
+from mixscope.signals import end_with_parent
+from mixscope.studies import backends
+from mixscope.studies.backends import Work, command
 from mixscope.studies.backends.forked import Forked, ForkServer, left_behind, possible
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
@@ -138,6 +141,64 @@ def _trains_into(line: Sequence[str], process: psutil.Process) -> Path | None:
     return None
 
 
+class Launcher:
+    """Starts runs on this machine: as forks of a server if there is one, else as new processes.
+
+    Args:
+        environment: Environment variables of all runs.
+        fork: Whether runs start as forks, if the system can.
+        bound: Whether a run is sent SIGTERM when its parent dies, on Linux.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, fork: bool, bound: bool = False) -> None:
+        self.environment, self.fork, self.bound = environment, fork and possible(), bound
+        self.server: ForkServer | None = None
+
+    def start(self, line: Sequence[str], *, log: Path, share: Mapping[str, str]) -> Work:
+        """Starts a run.
+
+        Args:
+            line: Its command, as a new process.
+            log: File to which its output is appended.
+            share: Further environment variables.
+        """
+
+        def spawn() -> Process:
+            file = log.open("ab")
+            process = subprocess.Popen(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**self.environment, **share},
+                start_new_session=True,  # so that the group can be stopped, and Ctrl-C reaches us alone
+                preexec_fn=end_with_parent if self.bound and sys.platform == "linux" else None,
+            )
+            return Process(process.pid, process, file)
+
+        server = self._serving(log.with_name("fork-server.log")) if self.fork else None
+        if server is None:
+            return spawn()
+        words = list(line[line.index("mixscope") + 1 :])
+        return Forked(server, server.start(words, log=log, environment=share, bound=self.bound), spawn)
+
+    def close(self) -> None:
+        """Starts nothing more; running runs continue."""
+        if self.server is not None:
+            self.server.close()
+
+    def _serving(self, log: Path) -> ForkServer | None:
+        """The fork server; a new one if it was killed, None if it is not available."""
+        if self.server is not None:
+            self.server.look()
+            if not self.server.ended:
+                return self.server
+            if not self.server.ready:
+                return None
+        self.server = ForkServer(log=log, environment=self.environment)
+        return self.server
+
+
 class Local:
     """This machine: a process for each run, with the threads and the environment of its slot.
 
@@ -162,14 +223,12 @@ class Local:
         fork: bool = False,
         decided: Threads | None = None,
     ) -> None:
-        self.out, self.root, self.extra = out, root, extra
-        self.threads, self.environments = threads, environments
-        self.fork = fork and possible()
-        self.server: ForkServer | None = None
-        self.settings: dict[str, str] = {}
+        self.out, self.root, self.extra, self.environments = out, root, extra, environments
+        settings: Mapping[str, str] = {}
         if decided is not None:
             why = f"a slot's share of {decided.why}"
-            self.settings = dataclasses.replace(decided, count=None, why=why).environment
+            settings = dataclasses.replace(decided, count=None, why=why).environment
+        self.launcher = Launcher({**os.environ, **settings, **backends.threads(threads)}, fork=fork)
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
         """Runs of this machine that are trained now, also those that have not written a record yet."""
@@ -187,40 +246,9 @@ class Local:
 
     def close(self) -> None:
         """Starts nothing more; running runs continue."""
-        if self.server is not None:
-            self.server.close()
+        self.launcher.close()
 
     def _start(self, planned: PlannedRun, slot: int) -> Work:
         line = command(planned, out=self.out, root=self.root, extra=self.extra)
-        share = self.environments[slot % len(self.environments)]
         log = self.out / "logs" / f"{planned.directory}.log"
-        environment = {**os.environ, **self.settings, **threads(self.threads)}
-
-        def spawn() -> Process:
-            file = log.open("ab")
-            process = subprocess.Popen(
-                line,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env={**environment, **share},
-                start_new_session=True,  # so that the group can be stopped, and Ctrl-C reaches us alone
-            )
-            return Process(process.pid, process, file)
-
-        server = self._serving(environment) if self.fork else None
-        if server is None:
-            return spawn()
-        words = line[line.index("mixscope") + 1 :]
-        return Forked(server, server.start(words, log=log, environment=share), spawn)
-
-    def _serving(self, environment: Mapping[str, str]) -> ForkServer | None:
-        """The fork server; a new one if it was killed, None if it is not available."""
-        if self.server is not None:
-            self.server.look()
-            if not self.server.ended:
-                return self.server
-            if not self.server.ready:
-                return None
-        self.server = ForkServer(log=self.out / "logs" / "fork-server.log", environment=environment)
-        return self.server
+        return self.launcher.start(line, log=log, share=self.environments[slot % len(self.environments)])

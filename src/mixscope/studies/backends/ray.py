@@ -6,12 +6,11 @@ there; otherwise it writes locally, and changes are sent to the scheduler every 
 dies is restarted on another one, from its last checkpoint.
 """
 
-import ctypes
+import functools
 import io
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -28,14 +27,17 @@ from mixscope.hardware import cores
 from mixscope.runs import records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
+from mixscope.studies.backends.local import Launcher
 from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing
 from mixscope.study.matrix import PlannedRun
 
 TALK_SECONDS = 1.0  # interval at which a task asks whether to stop
+LOOK_SECONDS = 0.05  # interval at which a task asks whether its run has ended
 LIGHT_SECONDS = 10.0  # interval of sending status, events and log without shared storage
 HEAVY_SECONDS = 60.0  # interval of sending checkpoints, which may have hundreds of megabytes
 HELD_SECONDS = 120.0  # time a start waits for an earlier process to release the run
+GPUS = "CUDA_VISIBLE_DEVICES"  # set by Ray for every task
 LOCAL_STORE_BYTES = 100_000_000  # object store of a locally started cluster, whose storage is shared
 
 
@@ -57,7 +59,7 @@ def run(
         out: Folder of the study.
         root: Folder of prepared data sets.
         options: `slots` bounds the number of runs submitted to Ray, `threads` is the number of processors of
-            each.
+            each, `fork` whether a worker of Ray starts its runs as forks of one process.
         notice: Called at every change.
         extra: Further arguments of every `mixscope train`.
         gpus: GPUs per run, possibly fractional; None is 1 if the cluster has any.
@@ -181,6 +183,7 @@ class _Cluster:
             root=str(self.root),
             extra=tuple(self.extra),
             threads=self.options.threads,
+            fork=self.options.fork,
             token=str(self.token),
             begun=self._left(self.out / name),
         )
@@ -279,6 +282,7 @@ class Errand:
     root: str
     extra: tuple[str, ...]
     threads: int
+    fork: bool
     token: str
     begun: tuple[Any, ...]
 
@@ -322,23 +326,26 @@ def _execute(errand: Errand, post: Any) -> int:
                 line += ["--root", errand.root]
             with log.open("ab") as file:
                 file.write(f"on {socket.gethostname()}, through Ray\n".encode())
-                process = subprocess.Popen(
-                    [*line, *errand.extra],
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **backends.threads(errand.threads)},
-                    start_new_session=True,
-                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-                )
-            return _attend(process, sender)
+            share = {name: os.environ[name] for name in (GPUS,) if name in os.environ}
+            launcher = _launcher(errand.threads, errand.fork)
+            return _attend(launcher.start([*line, *errand.extra], log=log, share=share), sender)
         finally:
             with suppress(Exception):  # the scheduler may have ended
                 sender.talk(everything=True)
 
 
-def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
-    """Waits for the process, passing signals to it and messages to the scheduler.
+@functools.cache
+def _launcher(threads: int, fork: bool) -> Launcher:
+    """Starts the runs of all tasks that Ray gives to this worker in turn.
+
+    The worker has threads of its own and cannot be forked, so it starts one fork server. Worker and server
+    must not be outlived by their runs, for instance when the node leaves the cluster.
+    """
+    return Launcher({**os.environ, **backends.threads(threads)}, fork=fork, bound=True)
+
+
+def _attend(work: Work, sender: "_Sender") -> int:
+    """Waits for a run, passing signals to it and messages to the scheduler.
 
     Without a scheduler it is stopped.
     """
@@ -348,37 +355,33 @@ def _attend(process: subprocess.Popen[bytes], sender: "_Sender") -> int:
     try:
         while True:
             try:
-                return process.wait(timeout=TALK_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
+                code = _code(work, TALK_SECONDS)
             except KeyboardInterrupt:  # raised by Ray to cancel a task
                 break
+            if code is not None:
+                return code
             try:
                 order = sender.talk()
             except ray.exceptions.RayError:
                 order = signal.SIGTERM
             if order is not None and order != sent:
                 sent = order
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, order)
+                work.send(order)
     finally:
-        if process.poll() is None:  # the process must not outlive its task
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-    return process.returncode
+        if work.code() is None:  # the run must not outlive its task
+            work.send(signal.SIGTERM)
+        while (code := _code(work, TALK_SECONDS)) is None:
+            pass
+        work.close()
+    return code
 
 
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # looked up before any fork
-
-
-def _end_with_parent() -> None:
-    """In a new process.
-
-    Requests SIGTERM when the Ray worker dies, for instance when its node leaves the cluster.
-    """
-    assert _PRCTL is not None
-    _PRCTL(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
+def _code(work: Work, seconds: float) -> int | None:
+    """The exit code of a run; waits for so many seconds at most, and returns None if it still runs."""
+    end = time.monotonic() + seconds
+    while (code := work.code()) is None and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
+    return code
 
 
 @dataclass(slots=True)
