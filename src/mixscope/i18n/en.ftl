@@ -18,7 +18,7 @@ page-unknown = not known
 page-none = none
 page-seed = seed { $seed }
 page-some_seeds = Charts show the first { $shown } of up to { $seeds } seeds of an experiment; means, intervals and tables are of all.
-page-of = { $done } of { $all }
+page-of = { $done }/{ $all }
 
 partial-title = This report is partial
 partial-text = { $done } of { $all } runs are done. Results that need the others are left out or marked; nothing is imputed.

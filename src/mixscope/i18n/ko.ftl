@@ -18,7 +18,7 @@ page-unknown = 알 수 없음
 page-none = 없음
 page-seed = 시드 { $seed }
 page-some_seeds = 차트에는 실험마다 시드 최대 { $seeds }개 중 처음 { $shown }개만 나타냅니다. 평균, 구간, 표는 모든 시드로 계산했습니다.
-page-of = { $all }개 중 { $done }개
+page-of = { $done }/{ $all }
 
 partial-title = 아직 완료되지 않은 보고서입니다
 partial-text = 실행 { $all }개 중 { $done }개가 끝났습니다. 나머지 실행이 필요한 결과는 빼거나 따로 표시했으며, 빠진 값을 채워 넣지 않았습니다.
