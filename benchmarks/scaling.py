@@ -102,7 +102,7 @@ def main() -> None:
             "runs": len(runs),
             "settings": [*study.SETTINGS, *LENGTH, *given.settings],
         },
-        told=lambda done, total: print(f"{done}/{total}", end="\r", file=sys.stderr, flush=True),
+        progress=lambda done, total: print(f"{done}/{total}", end="\r", file=sys.stderr, flush=True),
         warm_up=False,
     )
     measured = measured.with_row(ideal, lambda one: one / cores, alone)

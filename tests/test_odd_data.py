@@ -144,10 +144,35 @@ def test_a_small_picture_that_sorts_first_does_not_set_the_size_of_all(tmp_path,
     source = image_folder(tmp_path / "src", each=4)
     (source / "train" / "rose" / "-0.png").write_bytes(png(size=(4, 4)))
     code, err = command("imagefolder", source)
-    assert code == 4 and "more are not either (8 x 8 (" in err
-    assert "is 8 x 8 pixels, expected 4 x 4" in err and "8 x 8 (16)); give --size N to resize them" in err
+    assert code == 4
+    assert "train/rose/-0.png: is 4 x 4 pixels, expected 8 x 8; give --size N to resize it" in err
     made = prepared(tmp_path, source, size=8)
     assert made.size == 8 and "images resized to 8 px where they had another size" in notes(made)
+
+
+def test_small_pictures_that_come_first_are_named_as_the_odd_ones(tmp_path, command, monkeypatch):
+    source = image_folder(tmp_path / "src", each=20)
+    for i in range(12):
+        (source / "train" / "rose" / f"-{i}.png").write_bytes(png(size=(4, 4) if i else (4, 3)))
+    monkeypatch.setattr(decoding, "FEWEST_TRIED", 5)  # the first ones are not the only ones looked at
+    code, err = command("imagefolder", source)
+    assert code == 4 and "rose/-0.png: is 4 x 3 pixels, expected 8 x 8, and 11 more are not either: " in err
+    assert (
+        err.count("train/rose/-") == 10 and " and 2 more; sizes 4 x 4 (11), 4 x 3 (1); give --size N" in err
+    )
+    (source / "train" / "rose" / "-0.png").write_bytes(b"none")
+    code, err = command("imagefolder", source)
+    assert code == 4 and "give --size N for those of another size, replace or remove the others" in err
+
+
+def test_small_pictures_that_come_first_in_parquet_do_not_set_the_size(tmp_path, command, monkeypatch):
+    sizes = [(4, 4)] * 5 + [(8, 8)] * 8
+    columns = {"label": [i % 2 for i in range(13)], "image": [png(i, size=s) for i, s in enumerate(sizes)]}
+    for split in ("train", "test"):
+        odd_files.parquet(tmp_path / "src" / f"{split}-0.parquet", columns)
+    monkeypatch.setattr(decoding, "FEWEST_TRIED", 4)
+    code, err = command("imagefolder", tmp_path / "src")
+    assert code == 4 and "row 0 (0.png): is 4 x 4 pixels, expected 8 x 8, and 9 more are not either" in err
 
 
 def test_images_that_are_stretched_are_counted(tmp_path):
@@ -158,7 +183,7 @@ def test_images_that_are_stretched_are_counted(tmp_path):
     )
 
 
-def test_without_room_for_shared_memory_images_are_decoded_in_this_process(tmp_path, monkeypatch):
+def test_without_space_for_shared_memory_images_are_decoded_in_this_process(tmp_path, monkeypatch):
     source = image_folder(tmp_path / "src", each=3)
     plain = prepare("imagefolder", root=tmp_path / "plain", source=source)
     usage = shutil.disk_usage("/")._replace(free=1000)
@@ -256,7 +281,7 @@ def test_junk_of_systems_and_tools_is_passed_over_everywhere(tmp_path, tiny_fold
         assert prepare(name, root=tmp_path / "clean", source=source).digest == clean.digest
 
 
-def test_hidden_class_folders_are_said(tmp_path):
+def test_hidden_class_folders_are_reported(tmp_path):
     source = image_folder(tmp_path / "src")
     shutil.copytree(source / "train" / "rose", source / "train" / ".lily")
     assert "hidden folders of train were left out: .lily" in notes(prepared(tmp_path, source))
@@ -267,7 +292,7 @@ def test_a_set_of_one_class_is_warned_of(tmp_path):
     assert 'there is one class only, "rose": any model reaches 100 %' in notes(prepared(tmp_path, source))
 
 
-def test_the_order_of_classes_named_by_numbers_is_said(tmp_path):
+def test_the_order_of_classes_named_by_numbers_is_reported(tmp_path):
     made = prepared(tmp_path, image_folder(tmp_path / "src", classes=("0", "1", "2", "10")))
     assert made.class_names == ("0", "1", "10", "2")
     assert "classes named by numbers are in the order of text (0, 1, 10, 2, ...)" in notes(made)
@@ -304,7 +329,7 @@ def test_a_set_nested_twice_in_an_archive_is_found(tmp_path, tiny_folder):
     assert made.digest == plain.digest
 
 
-def test_a_tar_bz2_with_a_harmless_link_is_read_and_the_link_said(tmp_path):
+def test_a_tar_bz2_with_a_harmless_link_is_read_and_the_link_reported(tmp_path):
     source = image_folder(tmp_path / "src")
     (source / "latest").symlink_to("train")
     archive = tmp_path / "set.tar.bz2"
@@ -551,7 +576,7 @@ def test_damaged_parquet_is_refused_in_one_sentence(tmp_path, command):
         assert code == 4 and "cannot be read as Parquet" in err
 
 
-def test_every_format_that_is_read_is_told_by_an_ending_and_known_to_pillow():
+def test_every_format_that_is_read_is_recognised_by_an_ending_and_known_to_pillow():
     Image.init()
     assert set(decoding.FORMATS) <= set(Image.OPEN)
     assert formats.SETS["imagefolder"].divisible

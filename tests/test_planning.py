@@ -39,11 +39,11 @@ def curve(*strata, plan=(), needs=(), **more):
 
 
 def of_study(study, spreads, otherwise=SD, **more):
-    names = {tuple(cell.values()): name for name, cell in study.cells()}
+    names = {tuple(levels.values()): name for name, levels in study.experiments()}
     found = planning.of_claims(
         study.claims,
         study.factors,
-        lambda cells: {names[tuple(cell.values())]: w for cell, w in cells},
+        lambda experiments: {names[tuple(levels.values())]: w for levels, w in experiments},
         spreads,
         otherwise,
         looks_at=study.looks,
@@ -173,7 +173,7 @@ def test_cost_stands_beside_power_where_runs_have_been_made(tmp_path, capsys, di
     assert "cost in hours: 3 seeds 6, 4 seeds 8" in text and "12 experiments have one of their own" in text
 
 
-def test_an_unknown_cost_is_told_with_its_reason(tmp_path, capsys):
+def test_an_unknown_cost_is_reported_with_its_reason(tmp_path, capsys):
     words = ("study", "plan", "quickstart", "--root", tmp_path / "none", "--power", "--sd", "0.4")
     code, text, err = call(capsys, *words)
     assert code == 0, err

@@ -170,7 +170,7 @@ def test_saved_figures_are_drawings_of_their_own(made):
 
 def test_every_confusion_matrix_is_saved_as_a_picture(made):
     pictures = [file for file in made.figures if file.suffix == ".png"]
-    assert len(pictures) == len([c for c in made.story.cells if c.judged]) == 12
+    assert len(pictures) == len([c for c in made.story.experiments if c.evaluated]) == 12
     for file in pictures:
         with Image.open(file) as picture:
             assert picture.width > 600 < picture.height and picture.mode == "RGB"
@@ -247,18 +247,18 @@ def test_one_seed_has_no_deviation_and_no_bar(tmp_path):
     assert "too many classes appear significant" in visible(made)
 
 
-def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_told(tmp_path):
+def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_reported(tmp_path):
     made_study.write(tmp_path / "s")
     run = next((tmp_path / "s").glob("vit-mixup-scratch-s1-*"))
     (run / "predictions" / "test-last.npz").write_bytes(b"broken")
     made = report(tmp_path / "s")
     assert "test-last.npz: is damaged" in visible(made)
-    cell = next(c for c in made.story.cells if c.experiment == "vit-mixup-scratch")
-    assert cell.judged.seeds == (0, 2) and cell.seeds == 2
+    experiment = next(c for c in made.story.experiments if c.name == "vit-mixup-scratch")
+    assert experiment.evaluated.seeds == (0, 2) and experiment.seeds == 2
     assert made.story.verdicts and not made.story.results.complete
 
 
-def test_a_study_without_arms_or_models_has_a_report(tmp_path):
+def test_a_study_without_augmentations_or_models_has_a_report(tmp_path):
     text = """
 name: plain
 base: {data.name: digits, train.epochs: 2}
@@ -317,13 +317,13 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
         "vit-mixup-scratch,2,1,3.6,3.1,21.99,0.001\n"
     )
     made = report(small, reference=file, curves=curves)
-    cells = {cell.experiment: cell for cell in made.story.cells}
-    assert cells["vit-mixup-scratch"].published["top1"] == 54.61
-    assert cells["vit-cutmix-scratch"].published["top1"] is None
-    assert cells["resnet-default-scratch"].published is None
+    experiments = {experiment.name: experiment for experiment in made.story.experiments}
+    assert experiments["vit-mixup-scratch"].published["top1"] == 54.61
+    assert experiments["vit-cutmix-scratch"].published["top1"] is None
+    assert experiments["resnet-default-scratch"].published is None
     assert "54.61" in visible(made) and "2 logs in all" in visible(made)
     assert "2 percent signs behind one number (top1 54.61%%)" in visible(made)
-    assert [c.segment for c in cells["vit-mixup-scratch"].published_curves] == [1, 2]
+    assert [c.segment for c in experiments["vit-mixup-scratch"].published_curves] == [1, 2]
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "model,top1\nresnet50,45.1\n"])
@@ -425,7 +425,7 @@ LARGE = made_study.SMALL.replace("train.epochs: 4", "train.epochs: 50").replace(
 
 
 @pytest.mark.slow
-def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
+def test_24_experiments_of_5_seeds_fit_in_a_page_that_can_be_mailed(tmp_path):
     """120 runs, each with 10,000 predictions of 100 classes, and 50 epochs."""
     text = LARGE.replace(
         "factors:\n",
@@ -445,6 +445,6 @@ def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
         ),
     )
     made = report(tmp_path / "s")
-    assert len(made.story.results.done) == 120 and len(made.story.cells) == 24
+    assert len(made.story.results.done) == 120 and len(made.story.experiments) == 24
     assert made.page.stat().st_size < 15_000_000
     assert not read(made).open

@@ -190,11 +190,11 @@ raise SystemExit(main(["data", "prepare", "digits", "--root", sys.argv[1]]))
 """
 
 
-def test_a_disk_that_fills_up_while_arrays_are_written_is_said_and_leaves_nothing(small_disk):
+def test_a_disk_that_fills_up_while_arrays_are_written_is_reported_and_leaves_nothing(small_disk):
     command = [sys.executable, "-c", CROWDED, str(small_disk)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
-    assert "disk is full; make room, then the same command goes on     [exit 1]" in done.stderr
+    assert "disk is full; free some space, then the same command continues     [exit 1]" in done.stderr
     assert done.stderr.count("\n") == 1 and list(small_disk.iterdir()) == []
 
 
@@ -204,7 +204,7 @@ def test_every_known_set_that_is_downloaded_has_a_published_checksum():
 
 
 @pytest.mark.slow
-def test_the_real_cifar100_has_the_figures_that_are_known_of_it(tmp_path, shared_data):
+def test_the_real_cifar100_has_the_values_that_are_known_of_it(tmp_path, shared_data):
     made = prepare("cifar100", root=tmp_path, source=shared_data / "cifar-100-binary.tar.xz")
     assert made.mean == pytest.approx([0.50707516, 0.48654887, 0.44091784], abs=1e-8)
     assert made.std == pytest.approx([0.26733429, 0.25643846, 0.27615047], abs=1e-8)

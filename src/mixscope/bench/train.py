@@ -25,7 +25,7 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
 from mixscope.runs import device as devices
-from mixscope.runs import display, records, setup
+from mixscope.runs import display, recording, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import convolution, loop, optim, precision
@@ -155,13 +155,13 @@ def ours(config: RunConfig, module: nn.Module, batches: Timed, clean: Timed, dev
     """A pass of the training loop: an epoch of a run with records in a temporary folder."""
     config = replace(config, train=replace(config.train, epochs=1))
     with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
-        with records.begin(Path(folder) / "run", config) as record:
+        with recording.begin(Path(folder) / "run", config) as record:
             loop.train(
                 config,
                 module,
                 loader=cast(Loader, batches),
                 clean=cast(Loader, clean),
-                judges={},
+                evaluated={},
                 findings=(),
                 device=device,
                 folder=record.checkpoints,

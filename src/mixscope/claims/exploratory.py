@@ -153,8 +153,8 @@ def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]
 
 
 def _explored(results: Results, contrast: Contrast, checkpoint: str) -> Explored:
-    cells = gains.cells(contrast.weights, contrast.stratum, results.factors)
-    named = {results.named(levels) or "-".join(levels.values()): weight for levels, weight in cells}
+    experiments = gains.experiments(contrast.weights, contrast.stratum, results.factors)
+    named = {results.named(levels) or "-".join(levels.values()): weight for levels, weight in experiments}
     there = {e.name for e in results.experiments}
     known = {n: samples.known(results, n, checkpoint) if n in there else None for n in named}
     missing = tuple(n for n, sample in known.items() if sample is None)

@@ -263,11 +263,13 @@ def curve(
     average = None
     for end in ("high", "middle", "low"):
         sds = np.array([getattr(spreads.get(name, otherwise), end) for name in names])
-        said = decided(every, names, truth[:, None, None] + sds[:, None, None] * runs, steps)
-        found[end] = tuple(said.mean(axis=1).tolist())
+        settled = decided(every, names, truth[:, None, None] + sds[:, None, None] * runs, steps)
+        found[end] = tuple(settled.mean(axis=1).tolist())
         if plan and end == "middle":
             numbers = np.array([look.seeds for look in plan])
-            average = float(np.where(said.any(axis=0), numbers[said.argmax(axis=0)], numbers[-1]).mean())
+            average = float(
+                np.where(settled.any(axis=0), numbers[settled.argmax(axis=0)], numbers[-1]).mean()
+            )
     return Curve(
         claim=target.name,
         effect=_least(target, names, truth),
@@ -397,18 +399,18 @@ def _tested(
 
 def lines(curves: Sequence[Curve]) -> list[str]:
     """Formats the curves for a terminal, with a bar for the middle of each range."""
-    said = []
+    texts = []
     for one in curves:
         strata = f", in all {one.strata} strata" if one.strata > 1 else ""
         needs = ", ".join(f"{name} ({effect:g} pp)" for name, effect in one.needs.items())
-        said.append(
+        texts.append(
             f"{one.claim}: power at a true effect of {one.effect:g} pp{strata}"
             + (f", together with {needs}, which it needs" if needs else "")
         )
         for n, low, middle, high in zip(one.seeds, one.low, one.middle, one.high, strict=True):
             bar = "#" * round(30 * middle)
             ends = " to ".join(dict.fromkeys(f"{100 * end:.0f}" for end in (low, high))) + " %"
-            said.append(f"  {n:>4} seeds  {bar:<30}  {ends}")
+            texts.append(f"  {n:>4} seeds  {bar:<30}  {ends}")
         if one.average is not None:
-            said.append(f"  stopping when decided: {one.average:.1f} seeds on average")
-    return said
+            texts.append(f"  stopping when decided: {one.average:.1f} seeds on average")
+    return texts

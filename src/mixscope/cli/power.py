@@ -69,7 +69,7 @@ def power_of_study(
     from mixscope.results import sources
 
     _check("--effect", arguments.effect)
-    names = {tuple(cell.values()): name for name, cell in study.cells()}
+    names = {tuple(levels.values()): name for name, levels in study.experiments()}
     spreads: dict[str, Any] = {}
     if arguments.pilot is not None:
         spreads, otherwise = planning.observed(sources.load(arguments.pilot))
@@ -85,7 +85,7 @@ def power_of_study(
     curves = planning.of_claims(
         study.claims,
         study.factors,
-        lambda cells: {names[tuple(cell.values())]: weight for cell, weight in cells},
+        lambda experiments: {names[tuple(levels.values())]: weight for levels, weight in experiments},
         spreads,
         otherwise,
         looks_at=study.looks,

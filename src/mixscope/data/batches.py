@@ -107,7 +107,7 @@ class Loader:
             Augmentation(base=chosen.base, erase=chosen.erase, policy=chosen.policy, mixer=mixer),
             Workers(threads=threads),
         )
-        self._told = {"batch_size": batch_size, "mix": chosen.mix, "base": chosen.base, "seed": seed}
+        self._shown = {"batch_size": batch_size, "mix": chosen.mix, "base": chosen.base, "seed": seed}
         self._data, self._split = str(data), split
         self._reuse = reuse
         self._epoch = -1
@@ -118,8 +118,8 @@ class Loader:
 
     def __repr__(self) -> str:
         """Data set, split, size of an epoch, and the settings of the draws."""
-        told = ", ".join(f"{name}={value!r}" for name, value in self._told.items())
-        return f"<Loader {self._data} {self._split}: {self.examples:,} images, {len(self):,} batches, {told}>"
+        text = ", ".join(f"{name}={value!r}" for name, value in self._shown.items())
+        return f"<Loader {self._data} {self._split}: {self.examples:,} images, {len(self):,} batches, {text}>"
 
     def __len__(self) -> int:
         """Batches per epoch."""

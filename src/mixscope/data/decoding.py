@@ -38,7 +38,7 @@ BLOCK_BYTES = 1 << 26  # smaller blocks for large images
 SHARED_SPARE = 1 << 20  # bytes kept free besides shared memory
 MOST_PIXELS = 89_478_485  # Pillow's limit: a small file may declare any number of pixels
 MOST_NAMED = 10  # files listed in one message
-MOST_TRIED = 100  # files opened to determine the image size
+FEWEST_TRIED = 100  # files opened to determine the image size, where there are as many
 EXIF_WITHIN = 1 << 16  # bytes at the start of a JPEG file that are searched for EXIF data
 ORIENTATION = 0x0112  # EXIF tag; its values 2 to 8 as operations on rows and columns:
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -133,16 +133,21 @@ class Report:
         (name, why), *others = self.faults
         if self.faulty == self.sizes.total() > 1:
             sizes = ", ".join(f"{w} x {h} ({n:,})" for (w, h), n in self.sizes.most_common(5))
+            named = ", ".join(_short(name) for name, _ in others)
+            more = f" and {self.faulty - len(self.faults):,} more" if self.faulty > len(self.faults) else ""
             text = (
-                f"{why}, and {self.faulty - 1:,} more are not either ({sizes}); give --size N to resize them"
+                f"{why}, and {self.faulty - 1:,} more are not either: {named}{more}; sizes {sizes}; give"
+                " --size N to resize them"
             )
         elif self.faulty == 1:
             text = f"{why}; {'give --size N to resize it, or ' if self.sizes else ''}replace or remove it"
         else:
             named = "; ".join(f"{_short(name)} {why}" for name, why in others)
             more = f"; and {self.faulty - len(self.faults):,} more" if self.faulty > len(self.faults) else ""
+            resize = "give --size N for those of another size, " if self.sizes else ""
             text = (
-                f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; replace or remove them"
+                f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; {resize}replace or"
+                f" remove {'the others' if self.sizes else 'them'}"
             )
         return DataError(text, path=name)
 
@@ -470,25 +475,38 @@ def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def side(files: Iterable[str | Encoded]) -> int:
-    """Returns the side in pixels of the first readable image.
+def side(files: Iterable[str | Encoded], count: int) -> int:
+    """Returns the side in pixels of most images; of equally common sizes the largest.
+
+    Of many images a sample is opened, evenly spaced, since small ones may come first.
+
+    Args:
+        files: Paths or encoded images.
+        count: Their number.
 
     Raises:
-        DataError: If it is not square, or none of the first MOST_TRIED images is readable.
+        DataError: If most are not square, or none is readable.
     """
     fault: DataError | None = None
-    for file in itertools.islice(files, MOST_TRIED):
+    first: dict[tuple[int, int], str] = {}
+    sizes: Counter[tuple[int, int]] = Counter()
+    for file in itertools.islice(files, 0, None, max(1, count // FEWEST_TRIED)):
         try:
-            width, height = _size(file)
+            found = _size(file)
         except DataError as problem:
             fault = fault or problem
             continue
-        if width != height:
-            name = file if isinstance(file, str) else file.name
-            raise DataError(f"is {width} x {height} pixels, not square; give --size N to resize", path=name)
-        return width
-    assert fault is not None, "a set has images"
-    raise fault
+        sizes[found] += 1
+        first.setdefault(found, file if isinstance(file, str) else file.name)
+    if not sizes:
+        assert fault is not None, "a set has images"
+        raise fault
+    width, height = max(sizes, key=lambda size: (sizes[size], size[0] * size[1]))
+    if width != height:
+        raise DataError(
+            f"is {width} x {height} pixels, not square; give --size N to resize", path=first[width, height]
+        )
+    return width
 
 
 def _size(file: str | Encoded) -> tuple[int, int]:

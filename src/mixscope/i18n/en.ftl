@@ -428,7 +428,7 @@ analyses-curve_text = From the first to the last value. { $rows }
 analyses-more_charts = More charts
 analyses-experiment = Experiment
 analyses-cell = Levels
-analyses-table-cells = Values by experiment
+analyses-table-experiments = Values by experiment
 analyses-table-contrasts = All differences
 analyses-col-figure = Metric
 analyses-col-where = Stratum
@@ -712,7 +712,7 @@ missing-weights-unchecked = the pretrained weights could not be checked ({ $prob
 missing-disk = disk: { $runs ->
     [one] 1 run that has not begun leaves
    *[other] { $runs } runs that have not begun leave
-} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+} about { $needed }, and { $free } are free under { $folder }; free some space, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
@@ -759,7 +759,7 @@ cost-instead = instead   { $text }
 cost-instead-title = instead   where that is too long:
 cost-dry-run = dry run   nothing was started
 basis-remembered = other seeds
-basis-other-arm = another augmentation
+basis-other-augmentation = another augmentation
 basis-measured = measured
 basis-unknown = unknown
 probe-measures = measuring { $model } at { $size } px, { $precision }, batches of { $batch }{ $why }
@@ -853,7 +853,7 @@ on-this-test-set = predictions by example are not known: the interval is of more
 test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.62 to 0.95 of a nominal 0.95)
 one-noisy = { $experiment } has { FIXED($share, digits: 0) } % of the variance over seeds: the interval is too narrow (coverage 0.93 to 0.95), and if a few of its runs are much worse than the others, false SUPPORTED reaches 3 to 9 % in place of 2.5 %; look at its single runs
-opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
+opposed-experiments = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
 needs-claim = it needs { $claim }, which is { $verdict }
 

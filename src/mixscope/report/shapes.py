@@ -95,8 +95,8 @@ def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = N
     known = [v for v in values if math.isfinite(v)]
     known += [around] if around is not None else []
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    room = (high - low) * pad or max(abs(high) * 0.1, 0.5)
-    return low - room, high + room
+    margin = (high - low) * pad or max(abs(high) * 0.1, 0.5)
+    return low - margin, high + margin
 
 
 def shown(value: float, digits: int | None = None) -> str:

@@ -118,7 +118,7 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=[*lacking, *missing.room(found, costs, out=out, slots=slots)],
+        lacking=[*lacking, *missing.resources(found, costs, out=out, slots=slots)],
         instead=instead(study, found, costs, slots=slots),
     )
 

@@ -164,7 +164,7 @@ class Augment:
             )
             _require(
                 self.mix == "switch" and self.switch_prob == 0.5,
-                "augment.switch goes with augment.mix=switch, and stands instead of augment.switch_prob",
+                "augment.switch requires augment.mix=switch and replaces augment.switch_prob",
             )
         for name in ("prob", "switch_prob"):
             value = getattr(self, name)

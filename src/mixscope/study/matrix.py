@@ -48,14 +48,14 @@ class PlannedRun:
 
     Attributes:
         name: Name of its experiment.
-        cell: Its level of every factor.
+        levels: Its level of every factor.
         seed: Seed.
         config: Settings.
         directory: Name of its folder: experiment, seed and digest of the settings.
     """
 
     name: str
-    cell: Mapping[str, str]
+    levels: Mapping[str, str]
     seed: int
     config: RunConfig
     directory: str = field(init=False, repr=False)
@@ -118,13 +118,13 @@ class Study:
         """Digest of the claims and of the numbers of seeds at which they are judged."""
         return claim.digest(self.claims, self.looks)
 
-    def cells(self) -> list[tuple[str, dict[str, str]]]:
+    def experiments(self) -> list[tuple[str, dict[str, str]]]:
         """All combinations of levels with the experiments' names; the last factor varies fastest."""
         found = []
-        for levels in itertools.product(*self.factors.values()):
-            cell = dict(zip(self.factors, levels, strict=True))
-            name = next((n for n, c in self.names.items() if dict(c) == cell), None)
-            found.append(("-".join(cell.values()) if name is None else name, cell))
+        for combination in itertools.product(*self.factors.values()):
+            levels = dict(zip(self.factors, combination, strict=True))
+            name = next((n for n, c in self.names.items() if dict(c) == levels), None)
+            found.append(("-".join(levels.values()) if name is None else name, levels))
         return found
 
     def expand(self, *, only: Mapping[str, str] | None = None, seeds: int | None = None) -> list[PlannedRun]:
@@ -153,7 +153,7 @@ class Study:
             for run in self._every()
             if run.seed in first
             and all(
-                {**run.cell, "name": run.name, "seed": str(run.seed)}[key] == str(value)
+                {**run.levels, "name": run.name, "seed": str(run.seed)}[key] == str(value)
                 for key, value in wanted.items()
             )
         ]
@@ -163,36 +163,36 @@ class Study:
         if not self._runs:
             compared = ("model", "augmentation")
             runs = []
-            for name, cell in self.cells():
-                config = self._config(cell, self.seeds[0], name)
+            for name, levels in self.experiments():
+                config = self._config(levels, self.seeds[0], name)
                 for seed in self.seeds:  # the only setting in which the runs of an experiment differ
                     config = dataclasses.replace(config, seed=seed)
-                    runs.append(PlannedRun(name=name, cell=cell, seed=seed, config=config))
+                    runs.append(PlannedRun(name=name, levels=levels, seed=seed, config=config))
             self._runs.extend(
                 sorted(
                     runs,
                     key=lambda r: (
-                        self._place(r.cell, compared, leave=True),
+                        self._place(r.levels, compared, leave=True),
                         r.seed,
-                        self._place(r.cell, compared),
+                        self._place(r.levels, compared),
                     ),
                 )
             )
         return self._runs
 
     def _place(
-        self, cell: Mapping[str, str], compared: Sequence[str], leave: bool = False
+        self, levels: Mapping[str, str], compared: Sequence[str], leave: bool = False
     ) -> tuple[int, ...]:
         """The position of an experiment along the compared factors, or along all others."""
         return tuple(
-            list(levels).index(cell[factor])
-            for factor, levels in self.factors.items()
+            list(known).index(levels[factor])
+            for factor, known in self.factors.items()
             if (factor in compared) != leave
         )
 
     def _known(self, key: str, value: str) -> None:
         if key == "name":
-            known = [name for name, _ in self.cells()]
+            known = [name for name, _ in self.experiments()]
         elif key == "seed":
             known = [str(seed) for seed in self.seeds]
         elif key in self.factors:
@@ -202,27 +202,29 @@ class Study:
         if str(value) not in known:
             raise ConfigError(unknown(f"--only {key}", "level", value, known))
 
-    def _config(self, cell: Mapping[str, str], seed: int, name: str, without: Key | None = None) -> RunConfig:
+    def _config(
+        self, levels: Mapping[str, str], seed: int, name: str, without: Key | None = None
+    ) -> RunConfig:
         tree: dict[str, Any] = {}
-        for at, part in self._parts(cell):
+        for at, part in self._parts(levels):
             for key, value in part.items():
                 if (*at, key) != without:
                     settings.set_key(tree, key, value)
         tree["seed"] = seed
         return settings.from_dict(tree, where=f"{name}: ")
 
-    def _parts(self, cell: Mapping[str, str]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    def _parts(self, levels: Mapping[str, str]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         """The settings of an experiment with their location in the file; later ones override."""
         yield ("base",), self.base
-        for factor, level in cell.items():
+        for factor, level in levels.items():
             yield ("factors", factor, level), self.factors[factor][level]
         for i, rule in enumerate(self.rules):
-            if all(cell[f] == level for f, level in rule["when"].items()):
+            if all(levels[f] == level for f, level in rule["when"].items()):
                 yield ("rules", i, "set"), rule["set"]
 
-    def where(self, cell: Mapping[str, str], setting: str) -> str:
+    def where(self, levels: Mapping[str, str], setting: str) -> str:
         """The location of a setting of an experiment, as `file, line 12: base.train.epochs`."""
-        named = [(*at, key) for at, part in self._parts(cell) for key in part if key == setting]
+        named = [(*at, key) for at, part in self._parts(levels) for key in part if key == setting]
         return self.file.where(*named[-1]) if named else f"{self.file.file}: {setting}"
 
     def check(self) -> None:
@@ -231,21 +233,21 @@ class Study:
         Raises:
             ConfigError: If a setting is invalid; names its line.
         """
-        for name, cell in self.cells():
+        for name, levels in self.experiments():
             try:
-                self._config(cell, self.seeds[0], name)
+                self._config(levels, self.seeds[0], name)
             except ConfigError as problem:
-                blamed = self._blamed(cell, name, problem)
+                blamed = self._blamed(levels, name, problem)
                 place = self.file.where(*blamed) if blamed else self.file.file
                 key = str(blamed[-1]) if blamed else problem.key
                 raise ConfigError(f"{place}: {problem}", key=key) from problem
 
-    def _blamed(self, cell: Mapping[str, str], name: str, problem: ConfigError) -> Key | None:
+    def _blamed(self, levels: Mapping[str, str], name: str, problem: ConfigError) -> Key | None:
         """The last setting whose removal solves the problem; None if no single one does."""
-        places = [(*at, key) for at, part in self._parts(cell) for key in part]
+        places = [(*at, key) for at, part in self._parts(levels) for key in part]
         for place in reversed(places):
             try:
-                self._config(cell, self.seeds[0], name, without=place)
+                self._config(levels, self.seeds[0], name, without=place)
             except ConfigError as other:
                 if str(other) == str(problem):
                     continue
@@ -361,7 +363,7 @@ def parse(text: str, *, file: str) -> Study:
         rules=_rules(found, factors),
         seeds=_seeds(found),
         names={
-            str(n): _cell(c, factors, found, "names", n)
+            str(n): _combination(c, factors, found, "names", n)
             for n, c in _mapping(tree.get("names") or {}, found, "names").items()
         },
         claims=claim.read(full, factors),
@@ -483,10 +485,10 @@ def _rule(rule: object, factors: Mapping[str, Mapping[str, Any]], file: Document
     return {"when": when, "set": _mapping(found["set"], file, "rules", i, "set")}
 
 
-def _cell(
-    cell: object, factors: Mapping[str, Mapping[str, Any]], file: Document, *at: str | int
+def _combination(
+    given: object, factors: Mapping[str, Mapping[str, Any]], file: Document, *at: str | int
 ) -> dict[str, str]:
-    levels = {f: _level(f, level, factors, file, *at, f) for f, level in _mapping(cell, file, *at).items()}
+    levels = {f: _level(f, level, factors, file, *at, f) for f, level in _mapping(given, file, *at).items()}
     missing = [f for f in factors if f not in levels]
     if missing:
         if not file.own(*at):
@@ -521,14 +523,14 @@ def _check_names(study: Study, file: Document) -> None:
     """Checks that either all combinations have a name of their own, or none has. Raises ConfigError."""
     if not study.names:
         return
-    named = [tuple(cell.values()) for cell in study.names.values()]
+    named = [tuple(levels.values()) for levels in study.names.values()]
     twice = next((n for n, c in zip(study.names, named, strict=True) if named.count(c) > 1), None)
     if twice is not None:
         raise ConfigError(f"{file.where('names', twice)}: another name has the same combination")
     missing = [c for c in itertools.product(*study.factors.values()) if c not in named]
     if missing:
         for i, (factor, level) in enumerate(zip(study.factors, missing[0], strict=True)):
-            known = sorted({cell[i] for cell in named})
+            known = sorted({levels[i] for levels in named})
             if level not in known and not file.own("names"):
                 raise ConfigError(_not_named(file, "level", known, "factors", factor, level))
         raise ConfigError(f"{file.where('names')}: the combination {', '.join(missing[0])} has no name")
@@ -548,19 +550,20 @@ def _at(file: Document, *at: str) -> str:
 def _check_paths(study: Study, file: Document) -> None:
     """Checks that names of experiments are unique and valid as folder names. Raises ConfigError."""
     first: dict[str, Mapping[str, str]] = {}
-    for name, cell in study.cells():
+    for name, levels in study.experiments():
         if name in first:
             # The combinations differ in the shown levels.
             pair = [
-                ", ".join(f"{f}={c[f]}" for f in c if first[name][f] != cell[f]) for c in (first[name], cell)
+                ", ".join(f"{f}={c[f]}" for f in c if first[name][f] != levels[f])
+                for c in (first[name], levels)
             ]
-            factor = next(f for f in cell if first[name][f] != cell[f])
+            factor = next(f for f in levels if first[name][f] != levels[f])
             raise ConfigError(
-                f"{file.where('factors', factor, cell[factor])}: {pair[0]} and {pair[1]} are both called"
+                f"{file.where('factors', factor, levels[factor])}: {pair[0]} and {pair[1]} are both called"
                 f' "{name}" where levels are joined by hyphens, so that their results would be mixed; rename'
                 " a level, or give every combination a name under names"
             )
-        first[name] = cell
+        first[name] = levels
         why = path_names.unfit(name)
         if why is None:
             continue
@@ -570,8 +573,8 @@ def _check_paths(study: Study, file: Document) -> None:
                 " choose another name"
             )
         factor, level = next(
-            ((f, each) for f, each in cell.items() if path_names.unfit(each) is not None),
-            next(iter(cell.items())),
+            ((f, each) for f, each in levels.items() if path_names.unfit(each) is not None),
+            next(iter(levels.items())),
         )
         raise ConfigError(
             f"{_at(file, 'factors', factor, level)}: levels joined by hyphens become a folder, but"

@@ -111,7 +111,7 @@ class Training:
     state: State
 
     @property
-    def judged(self) -> nn.Module:
+    def evaluated_model(self) -> nn.Module:
         """The network that is evaluated: the running average if there is one."""
         return self.module if self.ema is None else self.ema.module
 
@@ -143,7 +143,7 @@ def train(
     *,
     loader: Loader,
     clean: Loader,
-    judges: Mapping[str, Loader],
+    evaluated: Mapping[str, Loader],
     findings: Sequence[Finding],
     device: torch.device,
     folder: Path,
@@ -159,7 +159,7 @@ def train(
         module: The network.
         loader: The training batches.
         clean: A fixed subset of the training images, without augmentation.
-        judges: Splits to evaluate after every epoch.
+        evaluated: Splits to evaluate after every epoch.
         findings: Results of the health checks before the first step.
         device: Device of the training.
         folder: Folder of the checkpoints.
@@ -185,7 +185,7 @@ def train(
             record.event("health", finding.to_dict())
     talk = ranks.Talk()
     saved, looked = time.monotonic(), time.monotonic()
-    judging = 0.0  # seconds of the last epoch's evaluation
+    evaluation = 0.0  # seconds of the last epoch's evaluation
     while state.epoch < config.train.epochs:
         loader.position = Position(state.epoch, state.batch)
         tally = tally_of(training, looked)
@@ -203,7 +203,7 @@ def train(
             if device.type == "cpu" or due or state.batch + 1 == loader.batches:
                 check_loss(training, tally, folder, record)
             if due:
-                show_progress(training, tally, loader, judging, now=now, record=record, show=show)
+                show_progress(training, tally, loader, evaluation, now=now, record=record, show=show)
             update(training)
             state.batch += 1
             state.step += 1
@@ -214,10 +214,10 @@ def train(
                 saved = time.monotonic()
                 stop.check()
         looked = tally.looked
-        row = end_of_epoch(training, tally, clean, judges, folder=folder, record=record, stop=stop)
-        saved, judging = time.monotonic(), row["judging_seconds"]
-        left = (loader.examples / row["images_per_second"] + judging) * (config.train.epochs - state.epoch)
-        show.line(_epoch_line(row, config.train.epochs, judges, left, mixed=config.augment.mix != "none"))
+        row = end_of_epoch(training, tally, clean, evaluated, folder=folder, record=record, stop=stop)
+        saved, evaluation = time.monotonic(), row["judging_seconds"]
+        left = (loader.examples / row["images_per_second"] + evaluation) * (config.train.epochs - state.epoch)
+        show.line(_epoch_line(row, config.train.epochs, evaluated, left, mixed=config.augment.mix != "none"))
         _due(stop, False, talk, now=True)
         stop.check()
     return state
@@ -380,7 +380,7 @@ def show_progress(
     training: Training,
     tally: Tally,
     loader: Loader,
-    judging: float,
+    evaluation: float,
     *,
     now: float,
     record: Record | None,
@@ -392,7 +392,7 @@ def show_progress(
         training: The training.
         tally: Running sums of the epoch.
         loader: The training batches.
-        judging: Seconds of the last evaluation, for the ETA.
+        evaluation: Seconds of the last evaluation, for the ETA.
         now: Current time on the clock of time.monotonic.
         record: The run directory.
         show: Where progress is shown.
@@ -402,7 +402,7 @@ def show_progress(
     loss, lr = tally.sums.tolist()[0] / tally.seen, training.optimiser.param_groups[0]["lr"]
     rate = tally.seen * n_ranks / (time.perf_counter() - tally.began)
     left = loader.examples * (epochs - state.epoch) - tally.seen * n_ranks
-    eta = duration(left / rate + judging * (epochs - state.epoch))
+    eta = duration(left / rate + evaluation * (epochs - state.epoch))
     text = f"loss {loss:.3f}  lr {lr:.1e}  {rate:,.0f} img/s  eta {eta}"
     show.progress(f"{_heading(state.epoch, epochs)}  {text}", done=state.batch + 1, total=loader.batches)
     since, before = tally.looks[0]
@@ -423,7 +423,7 @@ def end_of_epoch(
     training: Training,
     tally: Tally,
     clean: Loader,
-    judges: Mapping[str, Loader],
+    evaluated: Mapping[str, Loader],
     *,
     folder: Path,
     record: Record | None,
@@ -449,7 +449,7 @@ def end_of_epoch(
     }
     began = time.perf_counter()
     try:
-        row |= evaluate(training, clean, judges, stop)
+        row |= evaluate(training, clean, evaluated, stop)
     except Interrupted:
         save(training, tally, folder, record)
         raise
@@ -464,10 +464,10 @@ def end_of_epoch(
     }
     for name, split in RULES.items():
         best = state.best.get(name)
-        if split in judges and (best is None or row[f"{split}_top1"] > best["top1"]):
+        if split in evaluated and (best is None or row[f"{split}_top1"] > best["top1"]):
             state.best[name] = {"epoch": epoch + 1, "top1": row[f"{split}_top1"]}
             if record is not None:
-                weights = training.judged.state_dict()
+                weights = training.evaluated_model.state_dict()
                 checkpoint.save_weights(folder, name, weights, config=training.config, epoch=epoch + 1)
     state.epoch, state.batch, state.seconds = epoch + 1, 0, 0.0
     tally.sums, tally.seen = torch.zeros_like(tally.sums), 0
@@ -478,13 +478,15 @@ def end_of_epoch(
     return row
 
 
-def evaluate(training: Training, clean: Loader, judges: Mapping[str, Loader], stop: Stop) -> dict[str, float]:
-    """Returns top-1 on the clean training subset, and top-1 and loss on every split in `judges`."""
+def evaluate(
+    training: Training, clean: Loader, evaluated: Mapping[str, Loader], stop: Stop
+) -> dict[str, float]:
+    """Returns top-1 on the clean training subset, and top-1 and loss on every split in `evaluated`."""
     found: dict[str, float] = {}
-    ranks.share_buffers(training.judged)
-    for split, loader in {"clean_train": clean, **judges}.items():
+    ranks.share_buffers(training.evaluated_model)
+    for split, loader in {"clean_train": clean, **evaluated}.items():
         _, labels, logits = predict(
-            training.judged, loader, device=training.device, config=training.config.train, stop=stop
+            training.evaluated_model, loader, device=training.device, config=training.config.train, stop=stop
         )
         found[f"{split}_top1"] = 100.0 * metrics.top_k(logits, labels, k=1)
         if split != "clean_train":
@@ -549,11 +551,11 @@ def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:
 
 def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bool:
     """Whether to save at this step; all ranks agree, since a signal may reach only one."""
-    wishes = talk.turn((stop.asked, checkpoint_due), now=now)
+    wishes = talk.turn((stop.received, checkpoint_due), now=now)
     if wishes is None:
         return False
-    stop.asked = next((asked for asked, _ in wishes if asked), None)
-    return wishes[0][1] or stop.asked is not None
+    stop.received = next((received for received, _ in wishes if received), None)
+    return wishes[0][1] or stop.received is not None
 
 
 def _not_finite(
@@ -581,13 +583,13 @@ def _heading(epoch: int, epochs: int) -> str:
 
 
 def _epoch_line(
-    row: Mapping[str, Any], epochs: int, judges: Mapping[str, Any], left: float, *, mixed: bool
+    row: Mapping[str, Any], epochs: int, evaluated: Mapping[str, Any], left: float, *, mixed: bool
 ) -> str:
     weighted = f"  lam-weighted {row['lam_weighted_train_top1']:.1f} %" if mixed else ""
-    judged = "".join(f"  {split} {row[f'{split}_top1']:.1f} %" for split in judges)
+    values = "".join(f"  {split} {row[f'{split}_top1']:.1f} %" for split in evaluated)
     ending = f"eta {duration(left)}" if row["epoch"] < epochs else f"{duration(row['seconds'])} an epoch"
     return (
         f"{_heading(row['epoch'] - 1, epochs)}  loss {row['train_loss']:.3f}"
-        f"  clean-train {row['clean_train_top1']:.1f} %{weighted}{judged}"
+        f"  clean-train {row['clean_train_top1']:.1f} %{weighted}{values}"
         f"  lr {row['lr']:.1e}  {row['images_per_second']:,.0f} img/s  {ending}"
     )

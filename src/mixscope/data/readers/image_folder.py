@@ -70,12 +70,12 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
             raise DataError("is a class that train does not have", path=held / strangers[0])
         found["test"] = _files(held, names, top, notes)
     _refuse_empty({"train": train} if held is None else {"train": train, "test": held}, names, found)
-    first = found["train"][0][0]
-    side = decoding.side(found["train"][0]) if wanted.size is None else wanted.size
+    files = found["train"][0]
+    side = decoding.side(files, len(files)) if wanted.size is None else wanted.size
     if side > LARGEST_SIDE:
         raise DataError(
             f"is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give --size N to resize",
-            path=first,
+            path=top,
         )
     if wanted.size is not None:
         notes.append(f"images resized to {side} px where they had another size")

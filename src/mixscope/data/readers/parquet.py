@@ -92,7 +92,7 @@ def read(
         notes.append(holdout_note(wanted.test_fraction))
         for role, some in (("train", ~mask), ("test", mask)):
             rows[role], by_split[role] = kept[0].only(some), labels[0][some]
-    side = size or wanted.size or decoding.side(kept[0].again())
+    side = size or wanted.size or decoding.side(kept[0].again(), kept[0].total)
     if wanted.size is not None and size is None:
         notes.append(f"images resized to {side} px where they had another size")
     report = decoding.Report(background=wanted.background or WHITE)
