@@ -101,7 +101,7 @@ def published(data: str | None = None) -> Spread:
     return Spread(low=found[0], middle=statistics.median(found), high=found[-1], source=source)
 
 
-def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread], Spread]:
+def observed(results: Results) -> tuple[dict[str, Spread], Spread]:
     """Standard deviations of earlier runs.
 
     Returns:
@@ -115,7 +115,7 @@ def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread
         values = [
             POINTS * float(top1)
             for run in results.done_of(experiment.name)
-            if (top1 := run.metrics.get("test", {}).get(checkpoint, {}).get("top1")) is not None
+            if (top1 := run.metrics.get("test", {}).get(LAST, {}).get("top1")) is not None
         ]
         summary = results.summary_of(experiment.name)
         if len(values) > 1:
