@@ -31,7 +31,7 @@ from mixscope.cli.ending import ended
 from mixscope.data.store import data_root
 from mixscope.errors import RunFailed
 from mixscope.studies import scheduler
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 SETTINGS = ("data.per_class=8", "train.epochs=1", "train.batch_size=32", "run.checkpoint_seconds=0")
 LOOK_SECONDS = 0.002

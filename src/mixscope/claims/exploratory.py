@@ -212,12 +212,11 @@ def _judged(one: Explored, p_holm: float | None) -> Explored:
 # --- a claims file --------------------------------------------------------------------------------------
 
 
-def new_claims(results: Results, *, margin: float = 1.0) -> str:
+def new_claims(results: Results) -> str:
     """A claims file with every gain and difference of gains, to be edited before new results are known.
 
     Args:
         results: Results that define factors and levels, not the claims.
-        margin: Margin of every claim in percentage points.
 
     Raises:
         DataError: If there is no baseline.
@@ -241,7 +240,7 @@ def new_claims(results: Results, *, margin: float = 1.0) -> str:
         for factor, weights in contrast.weights.items():
             inside = ", ".join(f"{_quoted(level)}: {weight:g}" for level, weight in weights.items())
             lines.append(f"      {_quoted(factor)}: {{{inside}}}")
-        lines += ["    expect: above", f"    margin: {margin:g}"]
+        lines += ["    expect: above", "    margin: 1"]
         if contrast.kind == OF_GAINS:
             lines.append("    secondary: true")
     return "\n".join(lines) + "\n"

@@ -32,8 +32,8 @@ from mixscope.results.results import (
 from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
+from mixscope.study.study import PlannedRun, Study
 
 _DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # name of a run's folder, see PlannedRun
 
@@ -208,7 +208,7 @@ def _read(
         seed=seed,
         state=state,
         error=status.get("error"),
-        finding=_told(status),
+        finding=_finding(status),
         metrics=summary["results"] if summary else {},
         epochs=tuple(records.read_events(path, "epoch")) if events else (),
         health=_health(path, summary, config) if events else (),
@@ -217,7 +217,7 @@ def _read(
         directory=path.name,
         heard=status.get("heartbeat"),
         stale=stale,
-        load_outcomes=_outcomes_of(path, summary, shared),
+        load_outcomes=_outcomes_of(path, shared),
         load_scaled=_scaled_of(path, config),
     )
     for name in dict.fromkeys((checkpoint, BEST_ON_TEST)):
@@ -229,7 +229,7 @@ def _read(
 # --- records --------------------------------------------------------------------------------------------
 
 
-def _told(status: Mapping[str, Any]) -> Finding | None:
+def _finding(status: Mapping[str, Any]) -> Finding | None:
     """Why a run ended, as data; None if an earlier version wrote only a sentence."""
     found = status.get("finding")
     return Finding.from_dict(found) if found else None
@@ -297,9 +297,7 @@ class _Shared:
         return ids, labels
 
 
-def _outcomes_of(
-    path: Path, summary: Mapping[str, Any] | None, shared: _Shared
-) -> Callable[[str], Outcomes | None]:
+def _outcomes_of(path: Path, shared: _Shared) -> Callable[[str], Outcomes | None]:
     def load(checkpoint: str) -> Outcomes | None:
         found = records.read_predictions(path, f"test-{checkpoint}")
         file = path / "predictions" / f"test-{checkpoint}.npz"

@@ -33,7 +33,7 @@ from mixscope.runs import device as devices
 from mixscope.runs import recording, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, loop
+from mixscope.training import loop
 from mixscope.training.evaluate import predict
 from mixscope.training.loop import Training
 
@@ -69,7 +69,8 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
         step, memory = _step(training, ready)
         evaluation = _evaluation(training, ready)
         with tempfile.TemporaryDirectory() as folder:
-            checkpoint_bytes = _saved(training, Path(folder))
+            loop.write_checkpoint(training, Path(folder), name="last")
+            checkpoint_bytes = (Path(folder) / "last.pt").stat().st_size
         weights = training.evaluated_model.state_dict().values()
     return {
         "startup_seconds": startup,
@@ -155,21 +156,6 @@ def _evaluation(training: Training, ready: setup.Ready) -> float:
         predict(training.evaluated_model, ready.clean, device=training.device, config=training.config.train)
         took.append(time.perf_counter() - start)
     return min(took)
-
-
-def _saved(training: Training, folder: Path) -> int:
-    """Size of a checkpoint in bytes."""
-    checkpoint.save(
-        folder,
-        training.state,
-        config=training.config,
-        module=training.module,
-        ema=training.ema,
-        optimiser=training.optimiser,
-        scaler=training.scaler,
-        name="last",
-    )
-    return (folder / "last.pt").stat().st_size
 
 
 # --- the process --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from mixscope.errors import ConfigError
 from mixscope.runs import lock, records
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
-from mixscope.study.matrix import Study
+from mixscope.study.study import Study
 
 SHOWN = 3  # changes listed in an error
 

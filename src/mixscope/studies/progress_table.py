@@ -17,7 +17,7 @@ from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.probes import Probe, Remembered
 from mixscope.studies.status import Standing, standings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 REFRESH_SECONDS = 2.0
 LINE_SECONDS = 180.0  # longest interval between lines of a log

@@ -16,7 +16,7 @@ from mixscope.atomic import room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import lock, record_schema, records
 from mixscope.study import config as settings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 FRESH_SECONDS = 60.0  # age up to which a heartbeat from another machine counts as alive
 JOURNAL = "scheduler.jsonl"  # journal of schedulers, in the study's folder
