@@ -785,6 +785,40 @@ progress-again-run = again     { $run }  { $error }
 progress-sound = sound
 progress-not-done = not done  { $runs }
 progress-tables = tables    { $folder }
+power-spread = standard deviation between runs: { $known ->
+    [true] { FIXED($low) }{ " " }pp
+   *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
+}, { $source }{ $own ->
+    [0] { "" }
+    [one] ; 1 experiment has one of its own
+   *[other] ; { $own } experiments have one of their own
+}
+power-given = given: { $sd }{ " " }pp
+power-published = the range of { $count } standard deviations ({ $published } published{ $own ->
+    [0] { "" }
+   *[other] , { $own } measured by this project
+}; claims/published_sd.csv)
+power-pooled = pooled over { $experiments } experiments of { $results }
+power-runs = { $runs } runs of { $experiment }
+power-counted = power counts seeds alone: the examples of the test set add to what a real study sees
+power-nothing = nothing is claimed that power could be computed for: estimates have none
+power-no-baseline = no augmentation stands beside a baseline in these results; name it with --baseline LEVEL
+power-claim = { $claim }: power at a true effect of { $effect }{ " " }pp{ $strata ->
+    [1] { "" }
+   *[other] , in all { $strata } strata
+}{ $needs_count ->
+    [0] { "" }
+   *[other] , together with { $needs }, which it needs
+}
+power-need = { $claim } ({ $effect }{ " " }pp)
+power-row = { $n } seeds  { $bar }  { $ends }{ " " }%
+power-range = { $low } to { $high }
+power-stop = stopping when decided: { FIXED($seeds, digits: 1) } seeds on average
+power-cost = cost in hours: { $hours }
+power-hours = { $n } seeds { $hours }
+power-cost-unknown = cost: not known; { $why }
+power-cost-unmeasured = leave out --no-probe to have it measured
+power-figure = figure    { $file }
 event-started = started
 event-adopted = adopted
 event-done = done

@@ -741,6 +741,39 @@ progress-again-run = 재시도    { $run }  { $error }
 progress-sound = 이상 없음
 progress-not-done = 미완료    { $runs }
 progress-tables = 표        { $folder }
+power-spread = 실행 간 표준편차: { $known ->
+    [true] { FIXED($low) }%p
+   *[false] { FIXED($low) }~{ FIXED($high) }%p
+}, { $source }{ $own ->
+    [0] { "" }
+   *[other] . 실험 { $own }개에는 그 실험에서 구한 값을 씁니다
+}
+power-given = 직접 지정한 값({ $sd }%p)
+power-published = 표준편차 { $count }개의 범위(논문값 { $published }개{ $own ->
+    [0] { "" }
+   *[other] , 이 프로젝트에서 측정한 값 { $own }개
+}; claims/published_sd.csv)
+power-pooled = { $results }의 실험 { $experiments }개를 합쳐 구한 값
+power-runs = { $experiment }의 실행 { $runs }개
+power-counted = 검정력은 시드에 따른 변동만 고려합니다. 실제 연구에는 테스트 데이터의 변동이 더해집니다
+power-nothing = 검정력을 계산할 가설이 없습니다. 추정에는 검정력이 없습니다
+power-no-baseline = 이 결과에는 기준 조건과 비교할 증강이 없습니다. --baseline LEVEL로 기준 조건을 지정하십시오
+power-claim = { $claim }: 실제 효과가 { $effect }%p일 때의 검정력{ $strata ->
+    [1] { "" }
+   *[other] , 층 { $strata }개 모두
+}{ $needs_count ->
+    [0] { "" }
+   *[other] , 전제인 가설 { $needs }도 함께
+}
+power-need = { $claim }({ $effect }%p)
+power-row = 시드 { $n }개  { $bar }  { $ends }%
+power-range = { $low }~{ $high }
+power-stop = 결론이 나는 대로 멈추면 평균 시드 { FIXED($seeds, digits: 1) }개
+power-cost = 계산 시간(시간 단위): { $hours }
+power-hours = 시드 { $n }개 { $hours }
+power-cost-unknown = 계산 시간: 알 수 없음. { $why }
+power-cost-unmeasured = --no-probe를 빼면 측정합니다
+power-figure = 그림      { $file }
 event-started = 시작
 event-adopted = 이어받음
 event-done = 완료
