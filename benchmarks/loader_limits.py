@@ -131,8 +131,8 @@ def child(what: str, file: Path, count: int, mix: str) -> None:
 def fresh(what: str, file: Path, count: int, mix: str = "none") -> dict[str, float]:
     line = [sys.executable, __file__, "--child", what, str(file), str(count), mix]
     start = time.time()
-    told = json.loads(subprocess.run(line, capture_output=True, text=True, check=True).stdout)
-    return {"seconds": told["end"] - start, "anonymous": told["anonymous"]}
+    answer = json.loads(subprocess.run(line, capture_output=True, text=True, check=True).stdout)
+    return {"seconds": answer["end"] - start, "anonymous": answer["anonymous"]}
 
 
 def start(file: Path, rounds: int, quick: bool) -> Measured:
@@ -273,7 +273,7 @@ def cache(file: Path, rounds: int) -> Measured:
 def parts(file: Path, rounds: int, batches: int) -> Measured:
     source = Bytes.of(Mapped(file, USUAL))
     made = opened(Mapped(file, USUAL))
-    maker = made._maker
+    maker = made._builder
     slot, scratch = maker.slot(), maker.scratch()
     fill: Make = bare.kernel(source)
 

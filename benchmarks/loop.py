@@ -38,7 +38,7 @@ from mixscope.bench import evaluation, rounds
 from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
 from mixscope.errors import Interrupted
-from mixscope.runs import display, records, setup
+from mixscope.runs import display, recording, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import checkpoint, convolution, health, loop, optim
@@ -117,7 +117,7 @@ class Paired:
                 return
             taken = clocks()
             if len(self.pairs) >= self._enough:
-                self.stop.asked = "enough steps"
+                self.stop.received = "enough steps"
             yield batch
             stepped = clocks()
             self._optimiser.zero_grad(set_to_none=True)
@@ -157,7 +157,7 @@ def tax(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any]]
             paired = Paired(ready.loader, twins[turn % 2], given, STEPS[name])
             with contextlib.suppress(Interrupted):
                 loop.train(
-                    given, twins[1 - turn % 2], loader=paired, clean=ready.clean, judges={}, findings=[],
+                    given, twins[1 - turn % 2], loader=paired, clean=ready.clean, evaluated={}, findings=[],
                     device=CPU, folder=Path(folder), record=Nobody(), show=display.silent(), stop=paired.stop,
                 )  # fmt: skip
             for file in Path(folder).iterdir():
@@ -206,7 +206,7 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
             checkpoint.save_weights(place, "selected", module.state_dict(), config=given, epoch=1)
 
         row = dict.fromkeys(("train_loss", "lr", "clean_train_top1", "val_loss", "val_top1", "seconds"), 1.0)
-        with records.begin(place / "run", given) as record:
+        with recording.begin(place / "run", given) as record:
             record.cut(0)
 
             def write() -> None:
@@ -229,9 +229,9 @@ def costs(name: str, root: Path, batch: int, repeats: int) -> list[dict[str, Any
                 "clean-train subset, an epoch": (
                     None, 1, lambda: predict(module, ready.clean, device=CPU, config=given.train)),
                 "validation, an epoch": (
-                    None, 1, lambda: predict(module, ready.judges["val"], device=CPU, config=given.train)),
+                    None, 1, lambda: predict(module, ready.evaluated["val"], device=CPU, config=given.train)),
                 "health check of input, a run": (None, None, lambda: health.contract(
-                    train=ready.loader.spec, judged={"val": ready.judges["val"].spec}, module=module,
+                    train=ready.loader.spec, evaluated={"val": ready.evaluated["val"].spec}, module=module,
                     train_batch=first.images, clean_batch=clean.images)),
                 "health check of drift, a run": (
                     None, None, lambda: health.drift(module, clean.images, clean.labels)),
@@ -293,7 +293,7 @@ make = optim.make
 def making(*a):
     made = make(*a); step = made.step
     def first(*b, **c):
-        mark("first step"); stop.asked = "the first step"; return step(*b, **c)
+        mark("first step"); stop.received = "the first step"; return step(*b, **c)
     made.step = first
     return made
 optim.make = making

@@ -127,7 +127,7 @@ def main() -> None:
             rounds=arguments.rounds or 5,
             ratios=ratios(list(measured)),
             context={"set": arguments.set, "batch": 256, "seconds": arguments.seconds, **versions()},
-            told=lambda done, total: print(f"measured: {done} of {total}", end="\r", file=sys.stderr),
+            progress=lambda done, total: print(f"measured: {done} of {total}", end="\r", file=sys.stderr),
         )
     print(found.lines())
     print()

@@ -25,12 +25,12 @@ from pathlib import Path
 from mixscope.bench import study
 from mixscope.bench.rounds import Row, measure
 from mixscope.cli.ending import ended
-from mixscope.runs import records
+from mixscope.runs import recording
 from mixscope.studies import scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.backends.local import Process
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 SLEEP = 0.3  # seconds of a run in the study that gaps are measured in
 STUDY = 6  # runs of it
@@ -39,7 +39,7 @@ LOOKS = 5  # of a measurement
 
 def finished(run: PlannedRun, out: Path) -> None:
     """Writes the records of a run that is done."""
-    made = records.begin(out / run.directory, run.config)
+    made = recording.begin(out / run.directory, run.config)
     made.started()
     made.ended("done")
     made.close()

@@ -52,8 +52,12 @@ CONTROLS = {
 ARMS = ("default", "mixup", "cutmix")
 # Title, cells of each, and which contrasts by name.
 POOLED: tuple[tuple[str, int, Callable[[str], bool]], ...] = (
-    ("two arms of one model (6)", 2, lambda name: name.split(":")[0] not in ARMS and "(" not in name),
-    ("one arm, both models (3)", 2, lambda name: name.split(":")[0] in ARMS),
+    (
+        "two augmentations of one model (6)",
+        2,
+        lambda name: name.split(":")[0] not in ARMS and "(" not in name,
+    ),
+    ("one augmentation, both models (3)", 2, lambda name: name.split(":")[0] in ARMS),
     ("differences of gains (3)", 4, lambda name: "(" in name),
 )
 
@@ -143,7 +147,7 @@ def collect(study_file: str, out: Path, figures: Path) -> None:
             plans = [mixer.draw(epoch) for epoch in range(epochs)] if mixer else []
             mixed = statistics.fmean(float(1 - np.abs(2 * p.lam - 1).mean()) for p in plans if p)
         row = {
-            "model": each.cell["model"], "arm": each.cell["augmentation"], "seed": each.seed,
+            "model": each.levels["model"], "arm": each.levels["augmentation"], "seed": each.seed,
             "digest": config.digest, "last": top1(last.logits), "ema": top1(ema),
             "mean_weights": top1(logits("test-mean")), "mean_logits": top1(np.mean(late, axis=0)),
             "mean_probs": top1(np.mean([np.exp(log_softmax(x, axis=1)) for x in late], axis=0)),
@@ -201,8 +205,11 @@ def weighed(figures: Figures) -> dict[str, dict[tuple[str, str], float]]:
     for model in (first, other):
         for a, b in (("mixup", "default"), ("cutmix", "default"), ("mixup", "cutmix")):
             found[f"{model}: {a} - {b}"] = {(model, a): 1.0, (model, b): -1.0}
-    for arm in ARMS:
-        found[f"{arm}: {other} - {first}"] = {(other, arm): 1.0, (first, arm): -1.0}
+    for augmentation in ARMS:
+        found[f"{augmentation}: {other} - {first}"] = {
+            (other, augmentation): 1.0,
+            (first, augmentation): -1.0,
+        }
     for a, b in (("mixup", "default"), ("cutmix", "default"), ("mixup", "cutmix")):
         name = {"default": f"D_{a}"}.get(b, "main")
         found[f"{name}: ({a} - {b}), {other} - {first}"] = {
@@ -250,7 +257,7 @@ def tables(figures: Figures) -> list[tuple[str, list[str], list[list[Any]]]]:
         widths.append(line)
     found.append(
         (
-            "Pairing by seed: correlation of two arms, and the share of the seed variance that it takes off",
+            "Pairing by seed: correlation of two augmentations, and the share of the seed variance removed",
             ["contrast", "r", "low", "high", "share", "low", "high", "variance alone (pp^2)", "paired"],
             rows,
         )
@@ -328,7 +335,9 @@ def tables(figures: Figures) -> list[tuple[str, list[str], list[list[Any]]]]:
     a = figures.array(BASE, others)
     x = figures.array(BASE, [(model, "default") for model, _ in others])
     left = pairing.over_seeds(lambda c: pairing.left_by_control(a[:, c], x[:, c]), size)
-    rows.append(["accuracy of the Default arm, same seed (for the mixing arms)", *spread(left)])
+    rows.append(
+        ["accuracy of the Default augmentation, same seed (for the mixing augmentations)", *spread(left)]
+    )
     found.append(
         (
             "Control variates: share of the seed variance that is left where the control's mean is known",

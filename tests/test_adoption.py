@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from mixscope.runs import records
+from mixscope.runs import recording, records
 from mixscope.studies import scheduler
 from mixscope.studies.backends import local
 from mixscope.studies.scheduler import Options
@@ -31,7 +31,7 @@ def stranger():
 
 def claims_to_run(out, planned, **status):
     """Records of a run that say "running", with nobody who holds its lock."""
-    with records.begin(out / planned.directory, planned.config) as record:
+    with recording.begin(out / planned.directory, planned.config) as record:
         record.started()
     path = out / planned.directory / "status.json"
     records.write_json(path, {**json.loads(path.read_bytes()), **status})
@@ -67,7 +67,7 @@ def test_elsewhere_only_a_fresh_heartbeat_is_alive_and_one_from_later_is_none(tm
 
 def test_who_holds_the_lock_lives_whatever_the_clock_says(tmp_path):
     planned = runs()[0]
-    with records.begin(tmp_path / planned.directory, planned.config) as record:
+    with recording.begin(tmp_path / planned.directory, planned.config) as record:
         record.started()
         path = record.path / "status.json"
         for seconds in (-3600, 3600):
@@ -79,12 +79,12 @@ def test_a_look_at_a_run_never_keeps_another_from_beginning_it(tmp_path):
     planned = runs()[0]
     path = tmp_path / planned.directory
     path.mkdir()
-    looker = "import sys, time; from pathlib import Path; from mixscope.runs import records\n"
-    looker += "end = time.monotonic() + 4\nwhile time.monotonic() < end: records.held(Path(sys.argv[1]))"
+    looker = "import sys, time; from pathlib import Path; from mixscope.runs import lock\n"
+    looker += "end = time.monotonic() + 4\nwhile time.monotonic() < end: lock.held(Path(sys.argv[1]))"
     looking = subprocess.Popen([sys.executable, "-c", looker, str(path)])
     try:
         for _ in range(50):
-            records.begin(path, planned.config).close()
+            recording.begin(path, planned.config).close()
     finally:
         looking.kill()
         looking.wait()

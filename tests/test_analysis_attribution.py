@@ -15,7 +15,8 @@ from mixscope.analysis import attribution as analysis
 from mixscope.analysis import saliency
 from mixscope.analysis.subject import Subject
 from mixscope.data.content import Content, Split
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import models
@@ -283,7 +284,7 @@ def test_who_sees_the_bright_square_has_its_mass_in_the_box(found):
     assert "rollout" in seen["refused"] and "inside-rollout" not in seen
 
 
-def test_a_grid_that_is_too_coarse_says_so_and_has_no_figure(found):
+def test_a_grid_that_is_too_coarse_says_so_and_has_no_value(found):
     coarse = found[1][1]
     assert coarse["grids"]["gradcam"] == [4, 4] and "inside-gradcam" not in coarse
     assert "inside-integrated" in coarse and coarse["map-rollout"].shape == (6, SIZE, SIZE)

@@ -61,7 +61,7 @@ def test_a_temperature_from_validation_undoes_what_made_a_model_too_sure(run):
     assert sum(bins["images"]) == found["images"] and max(bins["confidence"]) <= 1
 
 
-def test_without_validation_scaled_figures_are_missing(run):
+def test_without_validation_scaled_values_are_missing(run):
     (run.path / "predictions" / "val-last.npz").unlink()
     found = measured(run)
     assert found["temperature"] is None and "ece-scaled" not in found and "scaled" not in found["diagram"]

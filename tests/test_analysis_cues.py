@@ -15,17 +15,20 @@ from mixscope.analysis.subject import Subject
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
 from mixscope.data import cues
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError, DataError
 from mixscope.study.config import RunConfig
 
-DIALS = cues.Dials(local_contrast=40, global_contrast=80, noise=12, train=60, test=120)
+PARAMETERS = cues.Parameters(local_contrast=40, global_contrast=80, noise=12, train=60, test=120)
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
     root = tmp_path_factory.mktemp("data")
-    return write(cues.content(DIALS), root=root, name="cues-test", source={"embedded": True}, progress=None)
+    return write(
+        cues.content(PARAMETERS), root=root, name="cues-test", source={"embedded": True}, progress=None
+    )
 
 
 class ReadsOrientation(nn.Module):
@@ -119,9 +122,9 @@ def test_another_split_and_another_data_set_are_refused_with_the_reason(store, d
 
 def test_a_store_that_was_made_by_other_code_is_noticed(store):
     other = Store(
-        store.folder, {**store.manifest, "source": {"cues": dataclasses.asdict(DIALS) | {"seed": 9}}}
+        store.folder, {**store.manifest, "source": {"cues": dataclasses.asdict(PARAMETERS) | {"seed": 9}}}
     )
-    with pytest.raises(DataError, match="its images are not those that its dials make now"):
+    with pytest.raises(DataError, match="its images are not those that its parameters make now"):
         measured(other, SaysOne())
 
 
@@ -252,7 +255,7 @@ def test_what_wobbles_over_seeds_decides_nothing():
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_too_few_seeds_decide_nothing_however_clear_the_figures(seeds):
+def test_too_few_seeds_decide_nothing_however_clear_the_values(seeds):
     compared = analysis.compare(STUDY, made(rates((EVEN, LESS), (EVEN, EVEN)), seeds=seeds))
     assert compared["reading"] == f"the figures do not decide: {seeds} of at least 3 seeds"
     assert {a["verdict"] for a in compared["accounts"]} == {"INCONCLUSIVE"}
@@ -260,7 +263,7 @@ def test_too_few_seeds_decide_nothing_however_clear_the_figures(seeds):
         assert compared["contrasts"][0]["low"] is None and compared["contrasts"][0]["seed_share"] is None
 
 
-def test_contrasts_set_each_arm_against_its_own_default_and_families_against_each_other():
+def test_contrasts_set_each_augmentation_against_its_own_default_and_families_against_each_other():
     compared = analysis.compare(STUDY, made(rates((EVEN, LESS), (EVEN, MORE))))
     by_id = {c["id"]: c for c in compared["contrasts"]}
     assert by_id["lri:conv-cutmix:conv-default"]["weights"] == {"conv-cutmix": 1.0, "conv-default": -1.0}

@@ -58,7 +58,7 @@ def test_kappa_is_one_for_the_same_errors_none_by_chance_and_below_for_opposite_
     assert analysis.kappa(np.ones(5, bool), np.ones(5, bool)) is None
 
 
-def test_values_by_image_have_the_figure_as_their_mean_and_vary_as_it_does():
+def test_values_by_image_have_the_value_as_their_mean_and_vary_as_it_does():
     draws = np.random.default_rng(3)
     mix = draws.standard_normal((12, 12))
     n, found, said = 300, {"cka": [], "kappa": []}, {"cka": [], "kappa": []}

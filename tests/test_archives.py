@@ -435,7 +435,7 @@ def test_a_folder_that_is_there_already_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_too_little_room_is_found_before_writing(tmp_path, kind):
+def test_too_little_space_is_found_before_writing(tmp_path, kind):
     archive = tmp_path / f"a.{kind}"
     size = 4_000_000_000_000_000
     if kind == "zip":

@@ -23,10 +23,12 @@ def no_room(wrapped: bool):
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_full_disk_is_said_in_a_sentence_and_leaves_the_file_that_was_there(tmp_path, wrapped):
+def test_a_full_disk_is_reported_in_a_sentence_and_leaves_the_file_that_was_there(tmp_path, wrapped):
     file = tmp_path / "last.pt"
     file.write_bytes(b"before")
-    with pytest.raises(DiskFull, match=r"last\.pt: cannot be written, the disk is full; make room") as caught:
+    with pytest.raises(
+        DiskFull, match=r"last\.pt: cannot be written, the disk is full; free some space"
+    ) as caught:
         with replacing(file) as beside:
             beside.write(b"half")
             no_room(wrapped)
@@ -46,7 +48,7 @@ def test_the_command_line_ends_with_the_sentence_and_code_1(monkeypatch, capsys)
 
     for problem, said in (
         (DiskFull("here: the disk is full"), "error: here: the disk is full"),
-        (OSError(errno.EDQUOT, "Quota exceeded"), "error: the disk is full; make room"),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "error: the disk is full; free some space"),
     ):
         monkeypatch.setattr(matrix, "load", lambda study, problem=problem: (_ for _ in ()).throw(problem))
         assert cli.main(["study", "table", "quickstart"]) == 1

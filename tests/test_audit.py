@@ -386,7 +386,7 @@ def test_top1_outside_the_literatures_band_is_pointed_out(model, pretrained, top
         ("Der Gewinn ist 12,5 Prozentpunkte (23,8 → 43,8).", "difference"),
     ],
 )
-def test_a_sentence_that_its_figures_contradict_is_found(sentence, rule):
+def test_a_sentence_that_its_values_contradict_is_found(sentence, rule):
     table = "| Model | Top-1 |\n|-|-|\n| ResNet-18 | 23.83 |\n| ResNet-34 | 43.79 |\n"
     found = the_only(audited(f"# T\n\n{table}\nText.\n{sentence}\n"))
     assert (found.severity, found.rule, found.line) == ("contradiction", rule, 9)
@@ -418,7 +418,7 @@ def test_a_sentence_that_may_be_true_is_left_alone(sentence):
 @given(
     a=st.integers(1000, 9000), b=st.integers(1000, 9000), places=st.integers(0, 2), stated=st.integers(0, 2)
 )
-def test_a_rounded_difference_of_rounded_figures_is_never_an_alarm(a, b, places, stated):
+def test_a_rounded_difference_of_rounded_values_is_never_an_alarm(a, b, places, stated):
     sentence = f"{(b - a) / 100:+.{stated}f} p ({a / 100:.{places}f} → {b / 100:.{places}f})"
     table = f"| Model | Top-1 |\n|-|-|\n| ResNet-18 | {a / 100:.2f} |\n| ResNet-34 | {b / 100:.2f} |\n"
     assert alarms(audited(f"{table}\n{sentence}\n")) == []
@@ -426,7 +426,7 @@ def test_a_rounded_difference_of_rounded_figures_is_never_an_alarm(a, b, places,
 
 @given(seed=SEEDS, language=st.sampled_from(sorted(HEADINGS)), at=st.integers(0, 3), slip=st.booleans())
 @EXAMPLES
-def test_an_order_that_its_figures_contradict_is_the_only_finding(seed, language, at, slip):
+def test_an_order_that_its_values_contradict_is_the_only_finding(seed, language, at, slip):
     style = Style(language=language)
     made = rows(seed)[3 * at : 3 * at + 3]
     ranked = sorted((f"{100 * row.figures[0]:.2f}", MIXES[language][row.mix]) for row in made)
@@ -463,7 +463,7 @@ def test_a_stated_difference_that_does_not_follow_is_the_only_finding(seed, lang
     assert found.line == content.count("\n")
 
 
-def test_gains_in_brackets_lead_to_a_figure_of_the_table():
+def test_gains_in_brackets_lead_to_a_value_of_the_table():
     path = Path(__file__).parent / "tables" / "openmixup-wide.md"
     found = the_only(audited(path.read_text("utf-8").replace("(+3.03)", "(+3.30)")))
     assert (found.severity, found.rule, found.row) == ("suspicion", "difference", "ResNet-18 cutmix")
@@ -472,7 +472,7 @@ def test_gains_in_brackets_lead_to_a_figure_of_the_table():
 # --- contrasts ---
 
 
-def test_contrasts_are_those_of_the_figures():
+def test_contrasts_are_those_of_the_values():
     made = rows(7)
     found = audited(text(cells(made, Style(decimals=3)), Style()))
     value = {(r.model, r.mix, r.pretrained): 100 * r.figures[0] for r in made}

@@ -72,7 +72,7 @@ def gained(found):
     return [(key, c) for key, c in found.items() if key[0] == "gain"]
 
 
-def test_gains_stated_in_cells_agree_with_the_figures():
+def test_gains_stated_in_cells_agree_with_the_values():
     found = audit.file(CASES / "deltas.md")
     assert alarms(found) == []
     assert contrasts(found)["gain", "resnet18", "mixup"].estimate == pytest.approx(2.91)
@@ -263,7 +263,7 @@ def test_findings_name_rows_by_their_own_labels():
     assert {f.row for f in audited(unknown).findings} == {"Exp-3", "Exp-7"}
 
 
-def test_experiments_that_differ_by_pretraining_alone_are_told_apart():
+def test_experiments_that_differ_by_pretraining_alone_are_distinguished():
     text = (CASES / "row-labels.md").read_text("utf-8")
     text = "\n".join("|" + line.split("|", 2)[2] for line in text.splitlines())
     rows = {f.row for f in audited(text).contradictions}

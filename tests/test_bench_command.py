@@ -67,7 +67,7 @@ def test_rows_of_mixing_need_no_data(capsys, monkeypatch):
             assert rows[mixing.adds(mix, size)] == pytest.approx(less)
 
 
-def test_without_data_the_mend_is_said(tmp_path, capsys):
+def test_without_data_the_mend_is_reported(tmp_path, capsys):
     code, _, err = call(capsys, "bench", "train", "--data", tmp_path)
     assert code == 4 and "mixscope data prepare digits" in err
     code, _, err = call(capsys, "bench", "eval", "--data", tmp_path, "--set", "cifar100")

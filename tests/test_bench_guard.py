@@ -39,7 +39,7 @@ def test_each_bound_that_is_passed_has_one_sentence(figures, said):
     assert all(sentence.startswith(beginning) for sentence, beginning in zip(found, said, strict=True))
 
 
-def test_bounds_are_of_the_figures_that_are_measured(script):
+def test_bounds_are_of_the_values_that_are_measured(script):
     assert set(guard.COUNTS) == set(script.calls()) - {script.NOTHING}
     assert all(bound.most is not None for bound in guard.COUNTS.values())
     assert all(bound.least is not None for bound in guard.RATIOS.values())

@@ -145,14 +145,14 @@ def test_both_ways_of_running_a_study_execute_every_run_once(tmp_path, monkeypat
     assert lines == [[run.directory] for run in runs]
 
 
-def test_a_process_that_fails_says_why_and_gives_no_figure(tmp_path):
+def test_a_process_that_fails_says_why_and_gives_no_value(tmp_path):
     rows = study.start_rows(study.planned("digits", 1)[0], tmp_path, 1)
     assert rows["python alone"]() > 0
     with pytest.raises(RunFailed, match=r"failed: error: it is so"):
         study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1, Stop())
 
 
-def test_a_process_is_told_of_however_often_it_was_looked_at(monkeypatch):
+def test_a_process_is_reported_however_often_it_was_looked_at(monkeypatch):
     monkeypatch.setattr(study, "LOOK_SECONDS", 0.01)
     with pytest.raises(RunFailed, match=r"failed: error: it is so"):
         study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1, Stop())

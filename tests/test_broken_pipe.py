@@ -37,6 +37,6 @@ def test_a_study_whose_reader_has_gone_stops_its_runs_and_ends_as_interrupted(tm
     said = run.stderr.read().decode()
     run.stderr.close()
     assert run.wait(200) == 75, said
-    assert "the output of this study has gone" in said and "Traceback" not in said
+    assert "the output of this study was closed" in said and "Traceback" not in said
     told = [event["event"] for event in small_study.events(out)]
     assert told.count("started") <= 2 and told.count("done") == 1, "noticed at the first run that ends"

@@ -141,7 +141,7 @@ def test_a_flipped_bit_in_any_tensor_is_seen(tmp_path):
                 checkpoint.load(tmp_path, CONFIG)
 
 
-def test_a_damaged_last_checkpoint_is_said_and_the_one_before_is_taken(tmp_path):
+def test_a_damaged_last_checkpoint_is_reported_and_the_one_before_is_taken(tmp_path):
     here = made()
     checkpoint.save(tmp_path, State(step=1), config=CONFIG, **here)
     checkpoint.save(tmp_path, State(step=2), config=CONFIG, **here)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import small_run
 from mixscope.errors import ConfigError
-from mixscope.runs import records
+from mixscope.runs import recording, records
 from mixscope.studies import folder
 from mixscope.study import matrix
 
@@ -198,10 +198,8 @@ def test_a_run_outside_a_study_records_none(tmp_path):
 def test_looks_may_not_change_once_a_run_has_begun(tmp_path):
     folder.keep(study(), tmp_path)
     planned = study().expand()[0]
-    with records.begin(tmp_path / planned.directory, planned.config) as record:
+    with recording.begin(tmp_path / planned.directory, planned.config) as record:
         record.started()
     for looks, told in (([3, 8], r"\[3, 8\]"), (None, "None")):
-        with pytest.raises(
-            ConfigError, match=rf"looks: \[3, 5\] -> {told}.*goes on with the study as it was"
-        ):
+        with pytest.raises(ConfigError, match=rf"looks: \[3, 5\] -> {told}.*continues the study as it was"):
             folder.keep(study({**TREE, "looks": looks}), tmp_path)

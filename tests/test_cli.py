@@ -136,7 +136,7 @@ def test_missing_data_ends_with_code_4_and_the_mend(tmp_path, capsys):
     assert code == 4
 
 
-def test_data_commands_speak_to_people_and_to_machines(tmp_path, digits_root, capsys):
+def test_data_commands_print_text_and_json(tmp_path, digits_root, capsys):
     code, text, _ = call(capsys, "data", "list", "--root", digits_root, "--json")
     rows = {row["name"]: row["prepared"] for row in json.loads(text)}
     assert code == 0 and rows["digits"] and not rows["cifar100"]

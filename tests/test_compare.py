@@ -31,13 +31,13 @@ def test_a_study_is_like_itself(tmp_path):
     assert {row.said for row in found.results} == {compare.ALIKE}
 
 
-def test_two_folders_of_one_study_are_told_apart(tmp_path):
+def test_two_folders_of_one_study_are_distinguished(tmp_path):
     first, second = pair(tmp_path, TWO)
     found = compare.studies(first, second)
     assert (found.first, found.second) == (f"two ({tmp_path / 'a'})", f"two ({tmp_path / 'b'})")
 
 
-def test_runs_that_are_left_out_and_checks_that_failed_are_told(tmp_path):
+def test_runs_that_are_left_out_and_checks_that_failed_are_reported(tmp_path):
     made_study.write(tmp_path / "a", TWO, skill())
     made_study.write(
         tmp_path / "b", LONGER, made_study.Made(n=400, ill=2, states={"vit-cutmix-s1": "pending"})
@@ -140,7 +140,7 @@ def printed(tmp_path, ours, changes):
     return file
 
 
-def test_a_printed_figure_is_one_more_run(tmp_path):
+def test_a_printed_value_is_one_more_run(tmp_path):
     made_study.write(tmp_path / "a", TWO + "names:\n" + NAMED, skill())
     ours = folders.study(tmp_path / "a")
     file = printed(tmp_path, ours, {"Exp-2": 40.0})
@@ -160,7 +160,7 @@ def test_a_table_of_other_experiments_is_refused(tmp_path):
         compare.table(folders.study(tmp_path / "a"), file)
 
 
-def test_the_command_speaks_to_people_and_to_machines(tmp_path, capsys):
+def test_the_command_prints_text_and_json(tmp_path, capsys):
     pair(tmp_path, made=skill(**{"vit-cutmix": 4.0, "vit-default": 1.52}))
     words = ["compare", str(tmp_path / "a"), str(tmp_path / "b")]
     assert cli.main(words) == 0

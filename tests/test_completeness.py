@@ -85,7 +85,7 @@ def test_a_failed_check_of_another_checkpoint_says_nothing_of_this_one(tmp_path)
     assert [p.kind for p in examined(folder, checkpoint="selected")] == ["health"]
 
 
-def test_what_weights_have_seen_is_told_and_caps_nothing(tmp_path):
+def test_what_weights_have_seen_is_reported_and_caps_nothing(tmp_path):
     made_study.write(tmp_path / "s", made_study.SMALL, well())
     found = examined(tmp_path / "s")
     assert [p.kind for p in found] == ["weights"] and not found[0].caps and len(found[0].runs) == 18

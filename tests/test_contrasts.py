@@ -96,7 +96,7 @@ def test_a_contrast_scales_with_its_weights(address, factor):
     assert other.degrees == pytest.approx(one.degrees)
 
 
-def test_a_cell_against_itself_differs_by_nothing_for_sure():
+def test_an_experiment_against_itself_differs_by_nothing_for_sure():
     cell = drawn.runs(rng(11), [0.5], seeds=3, n=100)[0]
     found = contrasts.estimate([cell, cell], DIFFERENCE, paired=True)
     assert (found.value, found.variance, found.degrees) == (0.0, 0.0, 99)
@@ -115,7 +115,7 @@ def test_equal_predictions_give_an_interval_without_width_whatever_their_seeds_d
     assert (found.interval().low, found.interval().high) == (0.0, 0.0)
 
 
-def test_cells_with_other_test_sets_share_no_examples():
+def test_experiments_with_other_test_sets_share_no_examples():
     first, second = drawn.runs(rng(12), [0.4, 0.6], seeds=3, n=400)
     elsewhere = Sample(second.correct[:, :300], second.seeds, "other")
     found = contrasts.estimate([first, elsewhere], DIFFERENCE)
@@ -139,13 +139,13 @@ def test_log_odds_move_as_the_delta_method_says():
     assert found.standard_error == pytest.approx(contrasts.estimate(cells, weights).standard_error, rel=1e-3)
 
 
-def test_log_odds_of_a_perfect_cell_are_finite():
+def test_log_odds_of_a_perfect_experiment_are_finite():
     perfect = Sample(np.ones((3, 50), bool), (0, 1, 2))
     found = contrasts.logits([perfect, drawn.runs(rng(15), [0.5], seeds=3, n=50)[0]], DIFFERENCE)
     assert np.isfinite(found.value) and np.isfinite(found.standard_error)
 
 
-def test_correlation_of_two_arms_is_pearsons_where_they_vary_alike():
+def test_correlation_of_two_augmentations_is_pearsons_where_they_vary_alike():
     a = np.array([0.50, 0.52, 0.54, 0.58])
     b = a[[1, 0, 3, 2]]  # the same spread, so that both definitions agree
     found = contrasts.shared([seeds_alone(a), seeds_alone(b)], DIFFERENCE)
@@ -173,7 +173,7 @@ def test_the_bootstrap_agrees_with_the_formula_where_student_is_normal(paired):
     assert (found.high - found.low) / (2 * 1.96 * error) == pytest.approx(1.0, abs=0.08)
 
 
-def test_the_bootstrap_repeats_itself_and_knows_no_other_cells():
+def test_the_bootstrap_repeats_itself_and_knows_no_other_experiments():
     cells = dict(zip("abc", drawn.runs(rng(17), [0.4, 0.5, 0.6], seeds=3, n=200), strict=True))
     weights = {"a": 1.0, "b": -1.0}
     all_cells, fewer = Bootstrap(cells), Bootstrap({k: cells[k] for k in "ba"})
@@ -253,7 +253,7 @@ def test_power_is_as_predicted(expect, truth, margin):
     assert settled / times == pytest.approx(predicted, abs=0.04)
 
 
-def test_arms_that_move_together_leave_no_fewer_degrees_than_a_cell_has():
+def test_augmentations_that_move_together_leave_no_fewer_degrees_than_an_experiment_has():
     """Both arms of a seed err on the same images, so the contrast varies less over images than V_e says."""
     draws = np.random.default_rng(0)
     ours = 0.05 * draws.standard_normal((2, 300))  # of each seed, common to both arms

@@ -78,7 +78,7 @@ def test_coverage_in_the_corners_where_only_seeds_vary(corner):
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 12])
-def test_pairing_by_seed_holds_its_level_where_arms_are_opposed(seeds):
+def test_pairing_by_seed_holds_its_level_where_augmentations_are_opposed(seeds):
     found = seeds_alone(rng(2), STUDIES, [1, 1], [seeds] * 2, correlation=0.9, paired=True)
     print(f"opposed arms, paired, {seeds:>2} seeds {found:.3f}")
     assert 0.945 < found < 0.955

@@ -12,23 +12,24 @@ from sklearn.linear_model import LogisticRegression
 
 from mixscope.data import cue_store, cues
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.runs import execute
 from mixscope.study import config as settings
 
 EVERY = np.arange(cues.CLASSES)
-PLAIN = cues.Dials(local_contrast=32, global_contrast=80, noise=16)
+PLAIN = cues.Parameters(local_contrast=32, global_contrast=80, noise=16)
 SIZES = pytest.mark.parametrize("size", [32, 64])
 
 
-def shown(name, n=600, dials=PLAIN, start=0):
-    return cues.split(dials, name, np.arange(start, start + n))
+def shown(name, n=600, parameters=PLAIN, start=0):
+    return cues.split(parameters, name, np.arange(start, start + n))
 
 
 def still(n: int, size: int = 32, rotation: int = 0) -> cues.Scenes:
     """n scenes without noise, jitter or phase."""
-    drawn = cues.draw(cues.Dials(size=size, moved=0.0), "test", np.zeros(n, dtype=np.int64))
+    drawn = cues.draw(cues.Parameters(size=size, moved=0.0), "test", np.zeros(n, dtype=np.int64))
     return dataclasses.replace(
         drawn,
         rotation=np.full(n, rotation),
@@ -48,7 +49,7 @@ def test_glyphs_have_the_same_ink_to_the_pixel():
 
 @SIZES
 def test_every_image_holds_the_same_ink_whatever_its_order(size):
-    scenes = cues.draw(cues.Dials(size=size, moved=1.0, jitter=4), "train", np.arange(60))
+    scenes = cues.draw(cues.Parameters(size=size, moved=1.0, jitter=4), "train", np.arange(60))
     for g in EVERY:
         ink = cues.inks(scenes, np.full(60, g), size)
         assert (ink.sum(axis=(1, 2)) == 4 * 24 * (size // 32) ** 2).all(), "glyphs never overlap or leave"
@@ -82,7 +83,7 @@ def test_a_grating_turns_by_thirty_degrees_from_class_to_class():
         assert abs(off) < 8, "the structure tensor of a cell of 8 px finds it"
 
 
-def test_six_orders_are_told_apart_under_any_rotation():
+def test_six_orders_are_distinguished_under_any_rotation():
     for rotation, g in itertools.product(range(4), EVERY):
         held = cues.arrangement(np.array([rotation]), np.array([g]))
         assert cues.order_of(held).tolist() == [g]
@@ -100,10 +101,10 @@ def test_changing_the_places_of_quadrants_makes_every_order_equally_likely():
 
 @given(at=st.lists(st.integers(0, 5000), min_size=1, max_size=6), size=st.sampled_from([32, 64]))
 def test_an_image_does_not_depend_on_which_others_are_made_and_in_which_order(at, size):
-    dials = dataclasses.replace(PLAIN, size=size, local_predictivity=0.7)
-    together = cues.split(dials, "iid", np.array(at))
+    parameters = dataclasses.replace(PLAIN, size=size, local_predictivity=0.7)
+    together = cues.split(parameters, "iid", np.array(at))
     for row, index in enumerate(at):
-        alone = cues.split(dials, "iid", np.array([index]))
+        alone = cues.split(parameters, "iid", np.array([index]))
         assert np.array_equal(alone.images[0], together.images[row])
         assert (alone.local[0], alone.glob[0]) == (together.local[row], together.glob[row])
 
@@ -124,7 +125,7 @@ def test_images_are_bitwise_those_of_any_other_machine():
 
 
 def test_another_seed_and_the_other_scenes_are_other_images():
-    one, two = shown("iid", n=6), shown("iid", n=6, dials=dataclasses.replace(PLAIN, seed=1))
+    one, two = shown("iid", n=6), shown("iid", n=6, parameters=dataclasses.replace(PLAIN, seed=1))
     assert not (one.images == two.images).all(axis=(1, 2, 3)).any()
     assert not (one.images == shown("train", n=6).images).all(axis=(1, 2, 3)).any()
 
@@ -148,8 +149,8 @@ def test_an_intervention_changes_its_cue_and_nothing_else(cue):
 
 def test_test_splits_show_the_same_scenes_with_one_thing_changed():
     quiet = dataclasses.replace(PLAIN, noise=0)
-    iid, conflict = shown("iid", dials=quiet), shown("conflict", dials=quiet)
-    local, glob = shown("local-only", dials=quiet), shown("global-only", dials=quiet)
+    iid, conflict = shown("iid", parameters=quiet), shown("conflict", parameters=quiet)
+    local, glob = shown("local-only", parameters=quiet), shown("global-only", parameters=quiet)
     assert np.array_equal(iid.labels, iid.local) and np.array_equal(iid.labels, iid.glob)
     assert np.array_equal(conflict.local, iid.labels) and (conflict.glob != conflict.local).all()
     assert (local.glob == -1).all() and (glob.local == -1).all()
@@ -183,10 +184,10 @@ def test_low_pass_takes_the_grating_away_and_leaves_the_glyphs():
     assert left(None, both, np.s_[:]) > 0.4
 
 
-def test_a_cue_predicts_the_class_as_often_as_its_dial_says():
-    dials = dataclasses.replace(PLAIN, local_predictivity=0.8, global_predictivity=1 / 6)
-    scenes = cues.draw(dials, "train", np.arange(1500))
-    local, glob = cues.cues(scenes, dials)
+def test_a_cue_predicts_the_class_as_often_as_its_parameter_says():
+    parameters = dataclasses.replace(PLAIN, local_predictivity=0.8, global_predictivity=1 / 6)
+    scenes = cues.draw(parameters, "train", np.arange(1500))
+    local, glob = cues.cues(scenes, parameters)
     assert abs((local == scenes.label).mean() - 0.8) < 4 * (0.8 * 0.2 / 1500) ** 0.5
     assert abs((glob == scenes.label).mean() - 1 / 6) < 4 * (5 / 36 / 1500) ** 0.5
     table = np.zeros((6, 6))
@@ -199,7 +200,7 @@ def test_faded_cues_have_an_even_share_of_their_contrast_each_its_own_and_nothin
     whole = dataclasses.replace(PLAIN, noise=0, moved=0.0)
     faded = dataclasses.replace(whole, faded=0.75)
     index = np.arange(600)
-    plain, drawn = (cues.draw(dials, "test", index) for dials in (whole, faded))
+    plain, drawn = (cues.draw(parameters, "test", index) for parameters in (whole, faded))
     assert (plain.local_part == 256).all() and (plain.global_part == 256).all()
     for part in (drawn.local_part, drawn.global_part):
         assert part.min() >= 64 and part.max() <= 256
@@ -211,16 +212,17 @@ def test_faded_cues_have_an_even_share_of_their_contrast_each_its_own_and_nothin
             assert np.array_equal(getattr(plain, field.name), getattr(drawn, field.name))
     for name, part in (("local-only", drawn.local_part), ("global-only", drawn.global_part)):
         full, less = (
-            np.abs(cues.split(dials, name, index).images.astype(int) - cues.GREY).max(axis=(1, 2, 3))
-            for dials in (whole, faded)
+            np.abs(cues.split(parameters, name, index).images.astype(int) - cues.GREY).max(axis=(1, 2, 3))
+            for parameters in (whole, faded)
         )
         assert (np.abs(less - full * part / 256) <= 1).all(), "a cue is as strong as its part says"
 
 
-def test_a_cue_is_left_out_of_as_many_images_as_its_dial_says_and_its_strength_in_the_others_stays():
-    dials = dataclasses.replace(PLAIN, faded=0.5, global_shown=0.7)
+def test_a_cue_is_left_out_of_as_many_images_as_its_parameter_says_and_its_strength_in_the_others_stays():
+    parameters = dataclasses.replace(PLAIN, faded=0.5, global_shown=0.7)
     always, drawn = (
-        cues.draw(one, "test", np.arange(1500)) for one in (dataclasses.replace(dials, global_shown=1), dials)
+        cues.draw(one, "test", np.arange(1500))
+        for one in (dataclasses.replace(parameters, global_shown=1), parameters)
     )
     there = drawn.global_part > 0
     assert abs(there.mean() - 0.7) < 4 * (0.7 * 0.3 / 1500) ** 0.5
@@ -228,14 +230,14 @@ def test_a_cue_is_left_out_of_as_many_images_as_its_dial_says_and_its_strength_i
     assert abs(np.corrcoef(there, always.global_part)[0, 1]) < 0.1
     assert np.array_equal(drawn.local_part, always.local_part)
     some = np.flatnonzero(~there)[:20]
-    changed = cues.intervened(dials, "global", some).images != cues.split(dials, "iid", some).images
+    changed = cues.intervened(parameters, "global", some).images != cues.split(parameters, "iid", some).images
     assert not changed.any(), "what is not there cannot be set"
 
 
 def test_an_intervention_leaves_a_cue_as_faded_as_it_was():
-    dials = dataclasses.replace(PLAIN, noise=0, faded=1.0, local_contrast=0)
-    before = cues.split(dials, "iid", np.arange(60)).images.max(axis=(1, 2, 3))
-    after = cues.intervened(dials, "global", np.arange(60)).images.max(axis=(1, 2, 3))
+    parameters = dataclasses.replace(PLAIN, noise=0, faded=1.0, local_contrast=0)
+    before = cues.split(parameters, "iid", np.arange(60)).images.max(axis=(1, 2, 3))
+    after = cues.intervened(parameters, "global", np.arange(60)).images.max(axis=(1, 2, 3))
     assert np.array_equal(before, after) and len(np.unique(before)) > 20
 
 
@@ -257,10 +259,12 @@ def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, wanted: np
     return float((probe.predict((test - mean) / std) == wanted).mean())
 
 
-def decoded(images: np.ndarray, dials: cues.Dials) -> np.ndarray:
+def decoded(images: np.ndarray, parameters: cues.Parameters) -> np.ndarray:
     """G by who knows the glyphs: the best match in each quadrant over all jitter, then the best order."""
-    n, half, reach = len(images), dials.size // 2, dials.jitter * (dials.size // 32)
-    glyphs = cues.GLYPHS.repeat(dials.size // 32, axis=1).repeat(dials.size // 32, axis=2).astype(float)
+    n, half, reach = len(images), parameters.size // 2, parameters.jitter * (parameters.size // 32)
+    glyphs = (
+        cues.GLYPHS.repeat(parameters.size // 32, axis=1).repeat(parameters.size // 32, axis=2).astype(float)
+    )
     side = glyphs.shape[1]
     glyphs -= glyphs.mean(axis=(1, 2), keepdims=True)
     match = np.empty((n, 4, 4))
@@ -279,8 +283,8 @@ def decoded(images: np.ndarray, dials: cues.Dials) -> np.ndarray:
 @pytest.fixture(scope="module")
 def apart():
     """Training and test images whose cues know nothing of each other."""
-    dials = dataclasses.replace(PLAIN, local_predictivity=1 / 6, global_predictivity=1.0)
-    return shown("train", 3000, dials), shown("iid", 1200, dials)
+    parameters = dataclasses.replace(PLAIN, local_predictivity=1 / 6, global_predictivity=1.0)
+    return shown("train", 3000, parameters), shown("iid", 1200, parameters)
 
 
 CHANCE = 1 / 6
@@ -306,10 +310,10 @@ def test_a_linear_probe_of_pixels_reads_neither_cue(apart):
 
 @SIZES
 def test_who_knows_the_glyphs_reads_the_global_cue(size):
-    dials = dataclasses.replace(PLAIN, size=size)
+    parameters = dataclasses.replace(PLAIN, size=size)
     for name in ("iid", "conflict", "global-only"):
-        found = shown(name, 200, dials)
-        assert (decoded(found.images, dials) == found.glob).mean() > 0.97
+        found = shown(name, 200, parameters)
+        assert (decoded(found.images, parameters) == found.glob).mean() > 0.97
 
 
 # --- as a data set ------------------------------------------------------------------------------
@@ -324,7 +328,7 @@ def small_root(tmp_path):
     return tmp_path
 
 
-def test_the_store_keeps_the_dials_and_the_same_images(small_root):
+def test_the_store_keeps_the_parameters_and_the_same_images(small_root):
     store = Store.open(small_root, "cues-small")
     assert cue_store.of(store) == SMALL
     assert np.array_equal(store.images("train"), shown("train", 60, SMALL).images)
@@ -332,29 +336,29 @@ def test_the_store_keeps_the_dials_and_the_same_images(small_root):
     assert np.array_equal(store.labels("test"), np.arange(24) % 6)
 
 
-def test_dials_come_from_a_file_and_the_name_from_the_user(tmp_path):
-    file = tmp_path / "dials.yaml"
+def test_parameters_come_from_a_file_and_the_name_from_the_user(tmp_path):
+    file = tmp_path / "cues.yaml"
     file.write_text("local_contrast: 20\ntrain: 60\ntest: 24\n")
     store = prepare("cues", root=tmp_path / "data", source=file, size=64, called="cues-mine")
-    assert cue_store.of(store) == cues.Dials(local_contrast=20, train=60, test=24, size=64)
+    assert cue_store.of(store) == cues.Parameters(local_contrast=20, train=60, test=24, size=64)
     assert store.name == "cues-mine" and store.size == 64
     again = prepare("cues", root=tmp_path / "data", source=file, size=64, called="cues-mine")
     assert again.digest == store.digest
 
 
-def test_a_set_that_is_prepared_with_other_dials_is_refused(tmp_path):
-    file = tmp_path / "dials.yaml"
+def test_a_set_that_is_prepared_with_other_parameters_is_refused(tmp_path):
+    file = tmp_path / "cues.yaml"
     file.write_text("{train: 60, test: 24}")
     prepare("cues", root=tmp_path / "data", source=file)
-    with pytest.raises(ConfigError, match=r"other dials \(size: 32 -> 64\).*--as NAME"):
+    with pytest.raises(ConfigError, match=r"other parameters \(size: 32 -> 64\).*--as NAME"):
         prepare("cues", root=tmp_path / "data", source=file, size=64)
 
 
 @pytest.mark.parametrize(
     "text, sentence",
     [
-        ("contrast: 3", r'dials.yaml: contrast: no dial "contrast" is known'),
-        ("noise: loud", r"dials.yaml: noise: expected a whole number, got 'loud'"),
+        ("contrast: 3", r'cues.yaml: contrast: no parameter "contrast" is known'),
+        ("noise: loud", r"cues.yaml: noise: expected a whole number, got 'loud'"),
         ("noise: 1.5", r"noise: expected a whole number, got 1.5"),
         ("local_predictivity: 2", r"local_predictivity must lie in 0 to 1"),
         ("size: 48", r"size must be 32 or 64 px"),
@@ -364,8 +368,8 @@ def test_a_set_that_is_prepared_with_other_dials_is_refused(tmp_path):
         ("global_shown: -1", r"global_shown must lie in 0 to 1, got -1"),
     ],
 )
-def test_a_wrong_dial_is_named(tmp_path, text, sentence):
-    file = tmp_path / "dials.yaml"
+def test_a_wrong_parameter_is_named(tmp_path, text, sentence):
+    file = tmp_path / "cues.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=sentence):
         prepare("cues", root=tmp_path / "data", source=file)

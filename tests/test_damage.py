@@ -244,19 +244,18 @@ def _contents(path):
 def test_the_advice_for_damaged_events_keeps_what_the_run_has(out, digits_root, capsys):
     path = out / RUNS[0].directory
     before, rows = _contents(path), (path / "events.jsonl").read_bytes().splitlines(keepends=True)
-    for content in (rows[:-1], None):
+    for content in (rows[:-1], []):
         (path / "events.jsonl").write_bytes(b"".join([*rows[:-1], b"{}\n"]))
-        assert "remove that line, or the file, and the run keeps its results" in standings(RUNS, out)[0].error
-        if content is None:
-            (path / "events.jsonl").unlink()
-        else:
-            (path / "events.jsonl").write_bytes(b"".join(content))
+        assert "remove that line, and the run keeps its results" in standings(RUNS, out)[0].error
+        (path / "events.jsonl").unlink()
+        assert "put it back, or an empty file, and the run keeps" in folders.study(out).runs[0].error
+        (path / "events.jsonl").write_bytes(b"".join(content))
         assert [s.state for s in standings(RUNS, out)] == ["done", "done"]
         assert [run.state for run in folders.study(out).runs] == ["done", "done"]
         assert tables.rows(folders.study(out))[0]["seeds"] == 2
         assert cli.main(["report", str(out), "--out", str(out.parent / "page")]) == 0
         assert cli.main(["study", "run", str(out), "--root", str(digits_root)]) == 0
-    assert _contents(path) == {name: c for name, c in before.items() if name != "events.jsonl"}
+    assert _contents(path) == before | {"events.jsonl": b""}
 
 
 @pytest.mark.parametrize("content", [b"{}\n", b"", None])

@@ -87,7 +87,7 @@ def test_only_what_an_open_claim_needs_is_started_after_the_first_look(
     assert again["estimate"].readings[0].seeds == 3
 
 
-def test_a_study_without_looks_is_told_to_declare_them(tmp_path, capsys, digits_root):
+def test_a_study_without_looks_is_refused_with_a_hint_to_declare_them(tmp_path, capsys, digits_root):
     file = tmp_path / "two.yaml"
     file.write_text(TWO_CLAIMS.replace("looks: [3, 5]\n", ""))
     code, _, err = call(capsys, "study", "run", file, "--root", digits_root, "--until-decided")

@@ -159,7 +159,7 @@ def test_a_cut_download_starts_again_and_leaves_nothing_of_the_first_attempt(ser
     assert is_there(target) and len(server.requests) == 3
 
 
-def test_a_chunked_answer_that_is_cut_is_asked_for_again(server, target):
+def test_a_chunked_answer_that_is_cut_is_requested_again(server, target):
     def chunked(handler: BaseHTTPRequestHandler) -> None:
         handler.protocol_version = "HTTP/1.1"
         handler.send_response(200)
@@ -409,7 +409,7 @@ def test_only_web_addresses_are_taken(target, url):
     assert not target.parent.exists()
 
 
-def test_too_little_room_is_found_before_the_first_byte_is_written(server, target):
+def test_too_little_space_is_found_before_the_first_byte_is_written(server, target):
     size = 10**14
     server.answers = [good(length=size)]
     with pytest.raises(DataError, match="are needed on this disk"):
@@ -417,7 +417,7 @@ def test_too_little_room_is_found_before_the_first_byte_is_written(server, targe
     assert left(target) == []
 
 
-def test_room_that_is_there_is_enough(tmp_path):
+def test_space_that_is_there_is_enough(tmp_path):
     need_room(tmp_path, 1)
 
 

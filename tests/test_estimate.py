@@ -3,6 +3,7 @@ once from a real one."""
 
 import dataclasses
 import os
+import subprocess
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from made_summary import summary
 from mixscope import i18n
 from mixscope.data.store import Store
-from mixscope.runs import record_schema, records
+from mixscope.runs import record_schema, recording, records
 from mixscope.studies import estimate, probes
 from mixscope.studies.status import Standing, standings
 from mixscope.study import matrix
@@ -69,7 +70,7 @@ def test_runs_take_the_slot_that_is_free_first():
     assert estimate.together([], 3) == 0
 
 
-def test_what_is_left_of_a_run_is_told_by_its_own_epochs(tmp_path):
+def test_what_is_left_of_a_run_is_estimated_from_its_own_epochs(tmp_path):
     planned = STUDY.expand()[0]
     stands = Standing(planned, tmp_path, "running", epoch=3, epochs=12, epoch_seconds=10.0, epoch_steps=20)
     assert estimate.left(dataclasses.replace(stands, step=60), 1.0) == 90
@@ -79,7 +80,7 @@ def test_what_is_left_of_a_run_is_told_by_its_own_epochs(tmp_path):
     assert estimate.left(dataclasses.replace(stands, state="done"), 500.0) == 0
 
 
-def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_then_measured(
+def test_a_run_is_remembered_from_its_other_seeds_then_from_other_augmentations_and_only_then_measured(
     tmp_path, digits_root
 ):
     runs = {(r.name, r.seed): r for r in STUDY.expand()}
@@ -94,7 +95,10 @@ def test_a_run_is_remembered_from_its_other_seeds_then_from_other_arms_and_only_
     assert (other.source, other.left_seconds, other.memory_bytes, other.disk_bytes) == (
         "remembered", 30.0, 500, 7,
     )  # fmt: skip
-    assert (costs["resnet-cutmix", 0].source, costs["resnet-cutmix", 0].seconds) == ("other arm", 30.0)
+    assert (costs["resnet-cutmix", 0].source, costs["resnet-cutmix", 0].seconds) == (
+        "other augmentation",
+        30.0,
+    )
     assert costs["vit-default", 0].source == "measured" and probe.asked == ["vit_tiny_patch16_224"]
 
 
@@ -115,7 +119,7 @@ def rendered(costs, lang="en"):
 
 
 @pytest.mark.parametrize("prepared", [False, True])
-def test_why_a_figure_is_unknown_is_said(tmp_path, digits_root, prepared):
+def test_why_a_value_is_unknown_is_reported(tmp_path, digits_root, prepared):
     probe = Pretended("no memory for that")
     found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
     costs = estimate.estimates(found, root=digits_root if prepared else tmp_path, probe=probe)
@@ -264,6 +268,20 @@ def test_what_a_step_costs_hangs_on_its_shape_alone():
     assert len({probes.shape(config(pair)) for pair in [*other, "seed=0"]}) == 6
 
 
+@pytest.mark.parametrize(("threads", "set_to"), [(2, "2"), (None, "5")])
+def test_a_probe_has_the_threads_of_a_run_or_those_of_its_environment(tmp_path, monkeypatch, threads, set_to):
+    seen = []
+
+    def started(line, *, env, **more):
+        seen.append(env)
+        return subprocess.CompletedProcess(line, 0, stdout='{"error": "nothing is measured"}\n', stderr="")
+
+    monkeypatch.setattr(subprocess, "run", started)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert probes.run_probes([config()], root=tmp_path, threads=threads) == ["nothing is measured"]
+    assert [env["OMP_NUM_THREADS"] for env in seen] == [set_to]
+
+
 @pytest.mark.slow
 def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_path, monkeypatch):
     store(tmp_path / "data")
@@ -284,7 +302,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
 
 def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):
     planned = STUDY.expand()[0]
-    with records.begin(tmp_path / planned.directory, planned.config) as record:
+    with recording.begin(tmp_path / planned.directory, planned.config) as record:
         record.started()
         records.write_json(record.path / "summary.json", summary(planned.config))
         record.ended("done")

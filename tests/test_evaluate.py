@@ -41,7 +41,7 @@ def plain(module, store, split):
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_every_image_is_judged_once_as_if_it_were_alone(store, split, batch_size):
+def test_every_image_is_evaluated_once_as_if_it_were_alone(store, split, batch_size):
     module = built()
     ids, labels, logits = said(module, store, split, batch_size)
     expected = plain(module, store, split)
@@ -57,7 +57,7 @@ def test_the_order_in_which_images_come_does_not_matter(store):
     np.testing.assert_allclose(straight[2], shuffled[2], rtol=1e-4, atol=1e-5)
 
 
-def test_judging_twice_gives_the_same_bits_and_leaves_no_trace(store):
+def test_evaluating_twice_gives_the_same_bits_and_leaves_no_trace(store):
     module = built().train()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     first, second = said(module, store, "test", 8), said(module, store, "test", 8)

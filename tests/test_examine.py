@@ -12,7 +12,7 @@ from mixscope.analysis import ANALYSES, examine, subject
 from mixscope.analysis import cues as analysis
 from mixscope.cli import main
 from mixscope.data import cues
-from mixscope.data.store import write
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import execute, records
 from mixscope.studies import folder
@@ -35,8 +35,8 @@ seeds: [0, 1]
 def trained(tmp_path_factory):
     """A data folder, and a study's folder in which three of four runs are done."""
     top = tmp_path_factory.mktemp("study")
-    dials = cues.Dials(train=60, test=24)
-    write(cues.content(dials), root=top / "data", name="cues-small", source={}, progress=None)
+    parameters = cues.Parameters(train=60, test=24)
+    write(cues.content(parameters), root=top / "data", name="cues-small", source={}, progress=None)
     study = matrix.parse(STUDY, file="small.yaml")
     folder.keep(study, top / "runs")
     for run in study.expand()[:3]:
@@ -226,8 +226,8 @@ def test_arrays_are_kept_beside_and_belong_to_their_key(place, monkeypatch):
 
 def test_data_that_changed_since_are_noticed(place):
     shutil.rmtree(place / "data" / "cues-small")
-    dials = cues.Dials(train=60, test=24, noise=5)
-    write(cues.content(dials), root=place / "data", name="cues-small", source={}, progress=None)
+    parameters = cues.Parameters(train=60, test=24, noise=5)
+    write(cues.content(parameters), root=place / "data", name="cues-small", source={}, progress=None)
     with pytest.raises(DataError, match="was trained on cues-small with checksum"):
         ask(place)
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records
+from mixscope.runs import lock, recording
 from mixscope.studies import folder
 from mixscope.study import matrix
 
@@ -37,7 +37,7 @@ def claim(**change):
 
 def begin(study, out, at=0):
     run = study.expand()[at]
-    with records.begin(out / run.directory, run.config) as record:
+    with recording.begin(out / run.directory, run.config) as record:
         record.started()
     return run
 
@@ -112,6 +112,6 @@ def test_seeds_and_levels_may_be_added_and_no_seed_left_out(tmp_path):
 
 def test_a_folder_that_is_worked_on_keeps_its_study(tmp_path):
     folder.keep(made(), tmp_path)
-    with records.hold(tmp_path), pytest.raises(ConfigError, match="is being written by process"):
+    with lock.hold(tmp_path), pytest.raises(ConfigError, match="is being written by process"):
         folder.keep(made(**claim(margin=2.0)), tmp_path)
     assert matrix.load(str(tmp_path)).digest == made().digest

@@ -95,7 +95,7 @@ def test_a_server_that_hangs_is_killed_with_the_run_that_waits_for_it(tmp_path):
     server = ForkServer(log=tmp_path / "server.log", environment=dict(os.environ))
     os.kill(server.process.pid, signal.SIGSTOP)
     number = server.start(["--version"], log=tmp_path / "log", environment={})
-    work = Forked(server, number, spawn=lambda: pytest.fail("x"), asked=time.monotonic() - 100)
+    work = Forked(server, number, spawn=lambda: pytest.fail("x"), sent=time.monotonic() - 100)
     assert work.code() is None and work.age() > 99
     work.send(signal.SIGKILL)
     wait_for(lambda: work.code() is not None)

@@ -8,8 +8,8 @@ ROLES = Roles(factors=FACTORS, augmentation="augmentation", baseline="default", 
 
 
 def spelled(contrast):
-    cells = gains.cells(contrast.weights, contrast.stratum, FACTORS)
-    return {"-".join(levels.values()): weight for levels, weight in cells}
+    experiments = gains.experiments(contrast.weights, contrast.stratum, FACTORS)
+    return {"-".join(levels.values()): weight for levels, weight in experiments}
 
 
 def test_a_gain_is_the_augmentation_minus_the_baseline_in_every_model_and_stratum():
@@ -54,6 +54,6 @@ def test_the_claims_of_the_study_are_contrasts_of_the_same_algebra():
         theirs = {tuple(levels.items()): w for levels, w in claim.weights(stratum, study.factors)}
         ours = {
             tuple(levels.items()): w
-            for levels, w in gains.cells(contrast.weights, contrast.stratum, study.factors)
+            for levels, w in gains.experiments(contrast.weights, contrast.stratum, study.factors)
         }
         assert ours == theirs

@@ -16,10 +16,10 @@ SPEC = InputSpec(size=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2))
 IMAGES = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def contract(judged=SPEC, module=None, train=IMAGES, clean=IMAGES):
+def contract(evaluated=SPEC, module=None, train=IMAGES, clean=IMAGES):
     found = health.contract(
         train=SPEC,
-        judged={"val": SPEC, "test": judged},
+        evaluated={"val": SPEC, "test": evaluated},
         module=nn.Identity() if module is None else module,
         train_batch=train,
         clean_batch=clean,
@@ -43,7 +43,7 @@ def test_equal_inputs_keep_the_contract():
     ],
 )
 def test_any_other_input_breaks_the_contract_and_is_named(change, said):
-    finding = contract(judged=dataclasses.replace(SPEC, **change))["input-contract"]
+    finding = contract(evaluated=dataclasses.replace(SPEC, **change))["input-contract"]
     (difference,) = finding.params["differences"]
     assert finding.severity == "fail" and difference.params["split"] == "test"
     assert tuple(difference.params[name] for name in ("field", "value", "expected")) == said
@@ -116,7 +116,7 @@ def test_on_a_balanced_set_macro_recall_is_top1(seed, k, each):
 
 @effort(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 1000))
-def test_figures_of_classes_are_those_of_scikit_learn(seed):
+def test_values_of_classes_are_those_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     labels, logits = rng.integers(0, 4, 20), rng.standard_normal((20, 4))
     labels[:4] = np.arange(4)
@@ -140,14 +140,14 @@ def test_precision_far_above_recall_is_an_alarm():
     assert never.severity == "warn" and never.params["never"] == 1
 
 
-def test_training_figures_must_all_be_there():
+def test_training_values_must_all_be_there():
     row = {"train_loss": 1.0, "clean_train_top1": 50.0, "lam_weighted_train_top1": 40.0}
     assert health.training_metrics([row], mix="mixup").severity == "ok"
     missing = health.training_metrics([row, row | {"clean_train_top1": None}], mix="mixup")
     assert missing.severity == "warn" and missing.params["missing"] == ["clean_train_top1"]
 
 
-def test_what_weights_have_seen_is_said():
+def test_what_weights_have_seen_is_reported():
     assert health.pretraining([]).severity == "ok"
     remarks = pretraining_data.remarks({"weights": "scratch"}, "tiny-imagenet")
     assert remarks == []

@@ -36,7 +36,7 @@ def test_only_a_sentence_without_numbers_stays_as_it_was_written():
     assert kept == ["input-contract"]  # which inputs differed stood in the sentence alone
 
 
-def test_what_old_records_say_of_weights_is_said_of_the_same_methods():
+def test_what_old_records_say_of_weights_is_kept_for_the_same_methods():
     row = next(row for row in STORED["failed"] if row["check"] == "weights")
     (finding,) = health_records.read([row], "tiny-imagenet")
     said = i18n.render(finding)

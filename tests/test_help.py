@@ -133,7 +133,7 @@ def test_a_name_that_is_like_no_other_gets_a_few_not_all():
     )
 
 
-def test_a_folder_beside_the_built_in_study_of_its_name_is_told(tmp_path, monkeypatch, capsys):
+def test_a_folder_beside_the_built_in_study_of_its_name_is_reported(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     made_study.write(tmp_path / "quickstart")
     code, out, err = call(capsys, "study", "table", "quickstart")

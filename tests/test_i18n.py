@@ -54,7 +54,7 @@ def test_plural_forms_follow_the_number():
     assert i18n.render(seeds) == "a seeds 3, 1200"
 
 
-def test_a_list_of_findings_is_told_in_part_and_counted():
+def test_a_list_of_findings_is_reported_in_part_and_counted():
     each = [Finding("run-seeds", params={"experiment": str(i), "seeds": [0]}) for i in range(5)]
     found = Finding("settings-differ", "fail", {"runs": each})
     assert i18n.render(found).endswith("study's: 0 seed 0; 1 seed 0; 2 seed 0 and 2 more")

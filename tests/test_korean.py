@@ -38,7 +38,7 @@ def told(folder):
 
 
 @pytest.mark.parametrize("how", DAMAGES, ids=lambda how: f"{how[0]} {str(how[1])[:20]}")
-def test_damage_is_told_in_korean(tmp_path, how):
+def test_damage_is_reported_in_korean(tmp_path, how):
     study = made_study.write(tmp_path / "s", TWO, made_study.Made(n=20, ill=-1))
     damage(tmp_path / "s" / study.expand()[4].directory, how)
     said = told(tmp_path / "s")
@@ -48,7 +48,7 @@ def test_damage_is_told_in_korean(tmp_path, how):
             speaks_korean(finding)  # the others quote other programs
 
 
-def test_what_is_missing_or_different_is_told_in_korean(tmp_path):
+def test_what_is_missing_or_different_is_reported_in_korean(tmp_path):
     states = {
         "vit-cutmix-s2": "pending",
         "vit-default-s": "running",
@@ -81,7 +81,7 @@ def test_what_is_missing_or_different_is_told_in_korean(tmp_path):
             speaks_korean(finding)
 
 
-def test_gates_and_caveats_are_told_in_korean(tmp_path):
+def test_gates_and_caveats_are_reported_in_korean(tmp_path):
     made_study.write(tmp_path / "one", made_study.SMALL.replace("[0, 1, 2]", "[0]"))
     made_study.write(tmp_path / "small", made_study.SMALL, skill(**{"vit-mixup-scratch": 0.4}))
     made_study.write(tmp_path / "all", TWO, made_study.Made(n=50, states={"": "pending"}))
@@ -96,7 +96,7 @@ def test_gates_and_caveats_are_told_in_korean(tmp_path):
         speaks_korean(finding)
 
 
-def test_doubts_of_an_audit_are_told_in_korean():
+def test_doubts_of_an_audit_are_reported_in_korean():
     table = rows(3)
     top1, _, recall, precision, _ = table[5].figures
     found = [

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records
+from mixscope.runs import lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mixscope.runs import records
-with records.hold(Path(sys.argv[1])):
+from mixscope.runs import lock
+with lock.hold(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -34,18 +34,18 @@ def holder(tmp_path):
 
 def test_a_folder_is_held_as_long_as_its_holder_lives(holder, tmp_path):
     for _ in range(2):  # whoever asks takes nothing from the holder
-        assert records.held(tmp_path)
+        assert lock.held(tmp_path)
         with pytest.raises(ConfigError, match=f"is being written by process {holder.pid} on"):
-            records.hold(tmp_path).__enter__()
+            lock.hold(tmp_path).__enter__()
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    assert not records.held(tmp_path)
-    with records.hold(tmp_path):
-        assert records.held(tmp_path)
+    assert not lock.held(tmp_path)
+    with lock.hold(tmp_path):
+        assert lock.held(tmp_path)
 
 
 def test_a_folder_that_nobody_ever_held_is_not_held_and_stays_empty(tmp_path):
-    assert not records.held(tmp_path) and not records.held(tmp_path / "none")
+    assert not lock.held(tmp_path) and not lock.held(tmp_path / "none")
     assert not list(tmp_path.iterdir())
 
 
@@ -54,6 +54,6 @@ def test_a_file_system_without_locks_is_answered_with_a_sentence(tmp_path, monke
     def refuse(fd, *, blocking):
         raise OSError(reason, "no locks here")
 
-    monkeypatch.setattr(records, "lock_descriptor", refuse)
+    monkeypatch.setattr(lock, "lock_descriptor", refuse)
     with pytest.raises(ConfigError, match=r"cannot be locked \(no locks here\)"):
-        records.hold(tmp_path).__enter__()
+        lock.hold(tmp_path).__enter__()

@@ -82,7 +82,7 @@ def test_the_records_of_a_run_are_complete(calm):
     assert summary["health"] == [{k: v for k, v in event.items() if k != "kind"} for event in events]
 
 
-def test_figures_are_those_of_the_prediction_files(calm, root):
+def test_values_are_those_of_the_prediction_files(calm, root):
     out, summary = calm
     store = Store.open(root, "small")
     assert sorted(p.name for p in (out / "predictions").iterdir()) == [
@@ -226,11 +226,11 @@ def test_what_a_tried_run_would_do_hangs_on_resume(calm, root, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_stop_while_it_is_judged_loses_nothing(calm, root, tmp_path, monkeypatch):
+def test_a_stop_while_it_is_evaluated_loses_nothing(calm, root, tmp_path, monkeypatch):
     out, summary = calm
     top_k = metrics.top_k
 
-    def stopping(*arguments, **more):  # between the first split that is judged and the second
+    def stopping(*arguments, **more):  # between the first split that is evaluated and the second
         os.kill(os.getpid(), signal.SIGTERM)
         return top_k(*arguments, **more)
 
@@ -280,7 +280,7 @@ def test_clipping_averaging_and_bf16_change_what_they_should(calm, root, tmp_pat
     assert same_weights(content["model"], calm_content["model"])  # the average only watches
 
 
-def test_training_figures_are_sums_over_the_epoch(root, tmp_path):
+def test_training_values_are_sums_over_the_epoch(root, tmp_path):
     """One step an epoch and no mixing: both can be computed from the first weights."""
     pairs = ["train.epochs=1", "train.batch_size=100", "augment.mix=none", "augment.base=none", "seed=5"]
     model = [*VIT[:2], "model.kwargs={embed_dim: 16, depth: 1, num_heads: 2}"]
@@ -292,7 +292,7 @@ def test_training_figures_are_sums_over_the_epoch(root, tmp_path):
     assert row["train_loss"] == pytest.approx(metrics.nll(found.logits, found.labels), rel=1e-5)
 
 
-def test_a_last_batch_of_one_image_is_left_out_and_said(root, tmp_path):
+def test_a_last_batch_of_one_image_is_left_out_and_reported(root, tmp_path):
     show = small_run.Watch()
     summary = trained(
         root, tmp_path / "run", "train.batch_size=47", "train.epochs=1", model=RESNET, show=show
@@ -386,7 +386,7 @@ def test_what_passed_is_one_line_and_every_warning_has_its_own():
 
 
 @pytest.mark.parametrize("split", ["val", "train", "test"])
-def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
+def test_a_split_that_is_evaluated_again_is_written_and_the_same_each_time(calm, root, tmp_path, split):
     out = tmp_path / "run"
     shutil.copytree(calm[0], out)
     rows = evaluate.evaluate([out], split=split, root=root)
@@ -419,7 +419,7 @@ def test_a_split_that_is_judged_again_is_written_and_the_same_each_time(calm, ro
     ],
 )
 @pytest.mark.parametrize("cause", [False, True])
-def test_want_of_memory_is_said_with_a_mend(root, tmp_path, monkeypatch, problem, cause):
+def test_want_of_memory_is_reported_with_a_mend(root, tmp_path, monkeypatch, problem, cause):
     def fail(*_, **__):
         if cause:  # as the loader tells it of a thread
             raise RuntimeError(f"the loader failed: {problem}") from problem

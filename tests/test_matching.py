@@ -1,4 +1,4 @@
-"""The search for dials, on models whose accuracy is a known function of contrast."""
+"""The search for parameters, on models whose accuracy is a known function of contrast."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from mixscope.errors import ConfigError
 from mixscope.study import config as settings
 from mixscope.study import matrix
 
-START = cues.Dials(local_contrast=20, global_contrast=60)
+START = cues.Parameters(local_contrast=20, global_contrast=60)
 
 
 class Reader:
@@ -25,9 +25,12 @@ class Reader:
         self.half, self.steep, self.masking = half, steep, masking
         self.asked: list[tuple[str, int, int]] = []
 
-    def __call__(self, cue: str, dials: cues.Dials) -> float:
-        self.asked.append((cue, dials.local_contrast, dials.global_contrast))
-        own, other = getattr(dials, f"{cue}_contrast"), dials.local_contrast + dials.global_contrast
+    def __call__(self, cue: str, parameters: cues.Parameters) -> float:
+        self.asked.append((cue, parameters.local_contrast, parameters.global_contrast))
+        own, other = (
+            getattr(parameters, f"{cue}_contrast"),
+            parameters.local_contrast + parameters.global_contrast,
+        )
         half = self.half + self.masking * (other - own)
         return 1 / 6 + 5 / 6 / (1 + (half / own) ** self.steep)
 
@@ -37,8 +40,10 @@ def test_both_cues_end_within_the_tolerance_and_nothing_is_trained_twice():
     found = matching.search(reader, START, target=0.75, tolerance=0.03)
     assert found.holds and abs(found.local - 0.75) <= 0.015 and abs(found.glob - 0.75) <= 0.015
     assert len(set(reader.asked)) == len(reader.asked) == len(found.steps)
-    assert abs(found.dials.local_contrast - found.dials.global_contrast) < 2, "it finds both equally hard"
-    assert dataclasses.replace(found.dials, local_contrast=20, global_contrast=60) == START
+    assert abs(found.parameters.local_contrast - found.parameters.global_contrast) < 2, (
+        "it finds both equally hard"
+    )
+    assert dataclasses.replace(found.parameters, local_contrast=20, global_contrast=60) == START
 
 
 def test_cues_that_stand_in_each_others_way_are_looked_at_again():
@@ -47,7 +52,8 @@ def test_cues_that_stand_in_each_others_way_are_looked_at_again():
     assert found.holds
     again = Reader(half=8, masking=0.25)
     assert (
-        abs(again("local", found.dials) - 0.75) <= 0.03 and abs(again("global", found.dials) - 0.75) <= 0.03
+        abs(again("local", found.parameters) - 0.75) <= 0.03
+        and abs(again("global", found.parameters) - 0.75) <= 0.03
     )
 
 
@@ -59,7 +65,7 @@ def test_the_search_ends_next_to_the_target_wherever_it_begins(half, steep, targ
     if not 1 < right < 126:
         return
     found = matching.search(reader, start, target=target, tolerance=0.0)
-    assert found.dials.local_contrast * 8 in (math.floor(8 * right), math.ceil(8 * right))
+    assert found.parameters.local_contrast * 8 in (math.floor(8 * right), math.ceil(8 * right))
     assert len(reader.asked) <= 2 * 30
 
 
@@ -81,23 +87,24 @@ def test_a_target_below_chance_is_refused():
         matching.search(Reader(half=15), START, target=0.1, tolerance=0.03)
 
 
-def test_the_cell_is_the_one_without_mixing_and_its_set_has_dials():
+def test_the_experiment_is_the_one_without_mixing_and_its_set_has_parameters():
     study = matrix.load("local-global")
-    run = matching.cell(study, {"model": "vit"})
+    run = matching.run_without_mixing(study, {"model": "vit"})
     assert run.config.augment.mix == "none" and "vit" in run.config.model.arch
     assert matching.start(run.config, None) == cues.BUILT_IN["cues-vit"]
-    with pytest.raises(ConfigError, match=r"leaves 2 cells .*resnet-default, vit-default"):
-        matching.cell(study, {})
-    with pytest.raises(ConfigError, match="digits has no dials"):
+    with pytest.raises(ConfigError, match=r"leaves 2 experiments .*resnet-default, vit-default"):
+        matching.run_without_mixing(study, {})
+    with pytest.raises(ConfigError, match="digits has no parameters"):
         matching.start(settings.RunConfig(), None)
 
 
 def test_what_was_found_can_be_given_to_prepare(tmp_path):
     found = matching.search(Reader(half=15), START, target=0.75, tolerance=0.03)
-    matching.keep(found, tmp_path / "dials.yaml")
-    assert cues.chosen(cues.Dials(), tmp_path / "dials.yaml", None) == found.dials
+    matching.keep(found, tmp_path / "cues.yaml")
+    assert cues.chosen(cues.Parameters(), tmp_path / "cues.yaml", None) == found.parameters
     assert (
-        yaml.safe_load((tmp_path / "dials.yaml").read_text())["local_contrast"] == found.dials.local_contrast
+        yaml.safe_load((tmp_path / "cues.yaml").read_text())["local_contrast"]
+        == found.parameters.local_contrast
     )
 
 
@@ -109,9 +116,9 @@ def test_a_training_sees_one_cue_and_is_not_made_twice(tmp_path, monkeypatch):
     ]
     config = settings.load(None, [*pairs, "train.epochs=1", "train.batch_size=16", "run.device=cpu"])
     monkeypatch.setattr(matching, "TEST", 48)
-    dials, said = cues.Dials(train=60, test=24), []
+    parameters, said = cues.Parameters(train=60, test=24), []
     accuracy = matching.trained(config, seeds=2, work=tmp_path, say=said.append)
-    first = accuracy("global", dials)
+    first = accuracy("global", parameters)
     store = matching.Store.open(tmp_path, "global-24-90")
     made = cue_store.of(store)
     assert made is not None and made.seed == 1 and made.global_predictivity == 1.0
@@ -119,6 +126,6 @@ def test_a_training_sees_one_cue_and_is_not_made_twice(tmp_path, monkeypatch):
     runs = list((tmp_path / "runs").iterdir())
     tops = [json.loads((run / "summary.json").read_text())["results"]["test"]["last"]["top1"] for run in runs]
     assert len(runs) == 2 and first == pytest.approx(sum(tops) / 2), "the mean of two seeds"
-    assert accuracy("global", dials) == first and list((tmp_path / "runs").iterdir()) == runs
+    assert accuracy("global", parameters) == first and list((tmp_path / "runs").iterdir()) == runs
     assert said[0].startswith("global  cue alone, contrasts    24.0 and    90.0")
     assert said[0].endswith("2 seeds)")

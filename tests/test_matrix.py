@@ -93,8 +93,8 @@ def test_the_sound_reading_and_the_published_one_differ_where_they_should():
 def test_complete_comparisons_come_first():
     runs = matrix.load("resnet-vs-vit").expand()
     first = runs[:6]
-    assert len({(r.cell["data"], r.cell["pretrained"], r.seed) for r in first}) == 1
-    assert {(r.cell["model"], r.cell["augmentation"]) for r in first} == {
+    assert len({(r.levels["data"], r.levels["pretrained"], r.seed) for r in first}) == 1
+    assert {(r.levels["model"], r.levels["augmentation"]) for r in first} == {
         (m, a) for m in ("resnet50", "vit") for a in ("default", "mixup", "cutmix")
     }
     assert [r.seed for r in runs[:18]] == [0] * 6 + [1] * 6 + [2] * 6
@@ -174,7 +174,7 @@ def test_a_wrong_setting_is_answered_with_the_line_where_it_stands():
         (SMALL.replace("train.epochs", "train.epoch"), "s.yaml, line 3: base.train.epoch"),
         (SMALL.replace("arch: resnet18", "arhc: resnet18"), "s.yaml, line 5: factors.model.a.model.arhc"),
         (SMALL.replace("stem: small", "stem: tiny"), r"s.yaml, line 8: rules\[0\].set.model.stem: b-y"),
-        (SMALL.replace("data: {x", "model: {x"), "s.yaml, line 6: factors.model stands here and in line 5"),
+        (SMALL.replace("data: {x", "model: {x"), "s.yaml, line 6: factors.model is here and in line 5"),
         (
             SMALL + "claims: {H: {en: x, expect: above, margin: 0}}",
             "line 10: claims.H.margin: expected the perc",
@@ -191,7 +191,7 @@ def _with(**change):
     return SMALL + yaml.safe_dump({"claims": {"H": {**CLAIM, **change}}})
 
 
-def test_a_claim_is_made_in_every_stratum_with_the_weights_of_its_cells():
+def test_a_claim_is_made_in_every_stratum_with_the_weights_of_its_experiments():
     study = matrix.parse(_with(), file="s.yaml")
     (claim,) = study.claims
     assert claim.strata(study.factors) == [{"data": "x"}, {"data": "y"}]
@@ -241,10 +241,10 @@ def test_the_built_in_studies_claim_what_the_study_claims():
 
 def test_the_fair_small_image_design_keeps_64_tokens_and_every_pixel():
     for run in matrix.load("resnet-vs-vit-small-images").expand():
-        model, size = run.config.model, {"cifar100": 32, "tiny-imagenet": 64}[run.cell["data"]]
+        model, size = run.config.model, {"cifar100": 32, "tiny-imagenet": 64}[run.levels["data"]]
         assert (
             model.stem == "small"
-            if run.cell["model"] == "resnet50"
+            if run.levels["model"] == "resnet50"
             else (size // model.patch_size) ** 2 == 64
         )
 
@@ -261,7 +261,11 @@ def test_a_copy_under_another_name_is_a_study_of_its_own():
 def test_a_study_written_in_full_is_the_same_study(name):
     study = matrix.load(name)
     again = matrix.parse(matrix.written(study), file="again.yaml")
-    assert again.digest == study.digest and again.cells() == study.cells() and again.claims == study.claims
+    assert (
+        again.digest == study.digest
+        and again.experiments() == study.experiments()
+        and again.claims == study.claims
+    )
 
 
 def test_a_level_called_no_survives_being_written():
@@ -287,11 +291,11 @@ claims: {H1: {margin: 3.0}}
 
 def test_a_study_that_extends_another_says_only_what_differs():
     parent, child = matrix.load("resnet-vs-vit"), matrix.parse(CHILD, file="child.yaml")
-    assert child.cells() == parent.cells() and child.title == parent.title
+    assert child.experiments() == parent.experiments() and child.title == parent.title
     for run in child.expand():
         assert (run.seed, run.config.train.epochs, run.config.augment.base) == (7, 1, "crop-flip")
-        assert run.config.model.kwargs == ({"depth": 2} if run.cell["model"] == "vit" else {})
-        local = run.cell["model"] == "vit" and run.cell["pretrained"] == "imagenet"
+        assert run.config.model.kwargs == ({"depth": 2} if run.levels["model"] == "vit" else {})
+        local = run.levels["model"] == "vit" and run.levels["pretrained"] == "imagenet"
         assert isinstance(run.config.model.pretrained, str) == local
     claims = {c.id: c for c in child.claims}
     assert claims["H1"].margin == 3.0 and claims["H1"].contrast == parent.claims[1].contrast

@@ -19,7 +19,7 @@ def predictions(draw):
 
 @given(predictions())
 @settings(deadline=None)
-def test_macro_figures_are_those_of_scikit_learn(found):
+def test_macro_values_are_those_of_scikit_learn(found):
     logits, labels = found
     k = logits.shape[1]
     ours = metrics.macro(metrics.confusion(logits, labels))
@@ -120,7 +120,7 @@ def test_a_constant_prediction_that_is_right_as_often_as_it_says_is_calibrated()
 
 @pytest.mark.parametrize("labels_as", [np.uint8, np.int8, np.int32, np.uint64])
 @pytest.mark.parametrize("logits_as", [np.float16, np.float32])
-def test_narrow_numbers_give_the_figures_of_wide_ones(labels_as, logits_as):
+def test_narrow_numbers_give_the_values_of_wide_ones(labels_as, logits_as):
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(400, 100)).astype(logits_as), rng.integers(0, 100, 400)
     logits[:, 0] *= 1000
@@ -154,7 +154,7 @@ def test_a_calibrated_toy_is_calibrated_and_an_overconfident_one_is_not():
     assert metrics.ece(4 * logits, labels) > 0.1
 
 
-def test_a_figure_that_says_nothing_is_missing_and_not_zero():
+def test_a_value_without_information_is_missing_and_not_zero():
     assert metrics.summary(np.eye(3), np.arange(3))["top5"] is None
 
 

@@ -36,7 +36,7 @@ STUDY = {
 def found_in(tmp_path, tree, root, *, costs=None, slots=1):
     runs = matrix.parse(json.dumps(tree), file="s.yaml").expand()
     found = standings(runs, tmp_path / "out")
-    room = needs.room(found, [costs or Estimate()] * len(found), out=tmp_path / "out", slots=slots)
+    room = needs.resources(found, [costs or Estimate()] * len(found), out=tmp_path / "out", slots=slots)
     return [*needs.things(found, root), *room]
 
 
@@ -51,7 +51,7 @@ def digits(pretrained=None, **base):
     return tree
 
 
-def test_all_that_is_missing_is_said_at_once_and_nothing_is_started(tmp_path, capsys):
+def test_all_that_is_missing_is_reported_at_once_and_nothing_is_started(tmp_path, capsys):
     file, out = tmp_path / "s.yaml", tmp_path / "out"
     file.write_text(json.dumps(STUDY))
     words = ["study", "run", str(file), "--out", str(out), "--root", str(tmp_path)]

@@ -100,7 +100,7 @@ def test_other_families_learn_from_small_images(arch):
     assert all(torch.isfinite(p.grad).all() for p in module.parameters() if p.grad is not None)
 
 
-def test_what_a_transformer_sees_is_said_before_it_trains():
+def test_what_a_transformer_sees_is_reported_before_it_trains():
     vit = Model(arch="vit_small_patch16_224")
     assert "21.6 M parameters  scratch  patch 16: 2x2 = 4 tokens at 32 px" in described(vit)
     assert "patch 8: 4x4 = 16 tokens at 32 px" in described(tiny_vit())

@@ -183,14 +183,14 @@ def test_images_that_are_stretched_are_counted(tmp_path):
     )
 
 
-def test_without_room_for_shared_memory_images_are_decoded_in_this_process(tmp_path, monkeypatch):
+def test_without_space_for_shared_memory_images_are_decoded_in_this_process(tmp_path, monkeypatch):
     source = image_folder(tmp_path / "src", each=3)
     plain = prepare("imagefolder", root=tmp_path / "plain", source=source)
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(decoding, "cores", lambda: 2)
     monkeypatch.setattr(decoding, "_decoded_in_processes", lambda *_: pytest.fail("it would end in SIGBUS"))
     monkeypatch.setattr(decoding.shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr("mixscope.data.store.need_room", lambda folder, size: None)
+    monkeypatch.setattr("mixscope.data.store_writer.need_room", lambda folder, size: None)
     assert prepared(tmp_path, source).digest == plain.digest
 
 
@@ -281,7 +281,7 @@ def test_junk_of_systems_and_tools_is_passed_over_everywhere(tmp_path, tiny_fold
         assert prepare(name, root=tmp_path / "clean", source=source).digest == clean.digest
 
 
-def test_hidden_class_folders_are_said(tmp_path):
+def test_hidden_class_folders_are_reported(tmp_path):
     source = image_folder(tmp_path / "src")
     shutil.copytree(source / "train" / "rose", source / "train" / ".lily")
     assert "hidden folders of train were left out: .lily" in notes(prepared(tmp_path, source))
@@ -292,7 +292,7 @@ def test_a_set_of_one_class_is_warned_of(tmp_path):
     assert 'there is one class only, "rose": any model reaches 100 %' in notes(prepared(tmp_path, source))
 
 
-def test_the_order_of_classes_named_by_numbers_is_said(tmp_path):
+def test_the_order_of_classes_named_by_numbers_is_reported(tmp_path):
     made = prepared(tmp_path, image_folder(tmp_path / "src", classes=("0", "1", "2", "10")))
     assert made.class_names == ("0", "1", "10", "2")
     assert "classes named by numbers are in the order of text (0, 1, 10, 2, ...)" in notes(made)
@@ -329,7 +329,7 @@ def test_a_set_nested_twice_in_an_archive_is_found(tmp_path, tiny_folder):
     assert made.digest == plain.digest
 
 
-def test_a_tar_bz2_with_a_harmless_link_is_read_and_the_link_said(tmp_path):
+def test_a_tar_bz2_with_a_harmless_link_is_read_and_the_link_reported(tmp_path):
     source = image_folder(tmp_path / "src")
     (source / "latest").symlink_to("train")
     archive = tmp_path / "set.tar.bz2"
@@ -576,7 +576,7 @@ def test_damaged_parquet_is_refused_in_one_sentence(tmp_path, command):
         assert code == 4 and "cannot be read as Parquet" in err
 
 
-def test_every_format_that_is_read_is_told_by_an_ending_and_known_to_pillow():
+def test_every_format_that_is_read_is_recognised_by_an_ending_and_known_to_pillow():
     Image.init()
     assert set(decoding.FORMATS) <= set(Image.OPEN)
     assert formats.SETS["imagefolder"].divisible

@@ -311,7 +311,7 @@ def test_an_npz_of_junk_says_how_to_write_it(tmp_path):
 
 
 @pytest.mark.parametrize("source", [42, None, [1, 2], np.zeros((3, 4)), b"results.csv"])
-def test_what_are_no_results_is_told_what_is_expected(source):
+def test_what_are_no_results_is_refused_with_what_is_expected(source):
     with pytest.raises(ConfigError, match="expected a path"):
         mixscope.load(source)
 

@@ -269,7 +269,7 @@ factors:
         ),
     ],
 )
-def test_what_is_wrong_with_a_method_is_said_in_a_sentence_before_training(tmp_path, text, sentence):
+def test_what_is_wrong_with_a_method_is_reported_in_a_sentence_before_training(tmp_path, text, sentence):
     file = tmp_path / "bad.py"
     if text is not None:
         file.write_text(text)

@@ -192,7 +192,7 @@ def test_claims_beside_a_study_are_post_hoc_unless_its_runs_recorded_them(tmp_pa
     assert "are none that the 12 runs recorded" in told and "written down before" not in told
 
 
-def test_a_run_that_a_bundle_no_longer_asks_for_is_told_by_it_too(tmp_path):
+def test_a_run_that_a_bundle_no_longer_asks_for_is_reported_by_it_too(tmp_path):
     write(tmp_path / "s", FOUR)
     edit(tmp_path / "s", "train.epochs: 4", "train.epochs: 5")
     bundle.write(folders.study(tmp_path / "s"), tmp_path / "b.zip")
@@ -343,7 +343,7 @@ def test_a_capped_verdict_stands_without_a_p_to_quote(tmp_path):
     assert reading.quotable_p == reading.p_holm
 
 
-def test_seeds_that_count_for_no_verdict_are_told_everywhere(tmp_path, capsys):
+def test_seeds_that_count_for_no_verdict_are_reported_everywhere(tmp_path, capsys):
     write(tmp_path / "s")
     told = "no looks are declared, so claims are judged at the seeds that were planned first (0, 1, 2)"
     assert told not in call(capsys, "judge", tmp_path / "s")[1]

@@ -52,7 +52,7 @@ def test_the_rate_of_a_run_that_is_silent_is_left_out(found, tmp_path):
 
 
 @pytest.mark.parametrize("most", [3, 5, 9, 18, 40])
-def test_where_there_is_little_room_what_needs_a_look_comes_first(found, most):
+def test_where_there_is_little_space_what_needs_a_look_comes_first(found, most):
     chosen = progress_table.shown(found, most)
     assert chosen == sorted(set(chosen)) and len(chosen) == min(most, 18)
     assert {8, 9, 10} <= set(chosen), "the running ones and the failed one"

@@ -161,8 +161,8 @@ def test_two_ranks_train_what_one_trains(tmp_path, root, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ema", ["0", "0.5"])
-def test_what_is_judged_with_batch_norm_is_what_is_saved(tmp_path, root, ema):
-    """Each rank's batch norm sees its own images; rank 0's statistics are saved, and judged on every rank."""
+def test_what_is_evaluated_with_batch_norm_is_what_is_saved(tmp_path, root, ema):
+    """Each rank's batch norm sees its own images; rank 0's are saved, and evaluated on every rank."""
     out = tmp_path / "pair"
     pairs = ["train.epochs=1", "train.batch_size=48", "augment.mix=none", f"optim.ema_decay={ema}"]
     assert together(root, out, pairs, small_run.RESNET) == [0, 0]

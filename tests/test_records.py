@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mixscope.atomic import replacing
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import records
+from mixscope.runs import recording, records
 from mixscope.runs.environment import environment
 from mixscope.runs.records import Predictions
 from mixscope.study import config as settings
@@ -25,7 +25,7 @@ OTHER = settings.load(None, ["data.name=digits", "model.arch=resnet18", "seed=4"
 
 def begun(path, config=CONFIG):
     """A run directory with one epoch in its records."""
-    with records.begin(path, config) as run:
+    with recording.begin(path, config) as run:
         about = environment(
             config=config,
             data={"name": "digits", "digest": "d" * 64},
@@ -59,7 +59,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
 
 def test_a_run_directory_that_cannot_be_made_is_answered_with_the_reason(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    for act in (records.check, records.begin):
+    for act in (recording.check, recording.begin):
         with pytest.raises(ConfigError, match="is a file, where a run directory was expected"):
             act(tmp_path / "file", CONFIG, resume="auto")
         with pytest.raises(ConfigError, match=r"run: cannot be made, .*file is a file; give another --out"):
@@ -81,17 +81,17 @@ def test_a_system_that_forbids_writing_is_answered_with_a_sentence(tmp_path, mon
     (tmp_path / "run").mkdir()
     monkeypatch.setattr(Path, kind, forbidden)
     with pytest.raises(ConfigError, match=r"cannot be made or written \(Read-only file system\)"):
-        records.begin(tmp_path / "run", CONFIG)
+        recording.begin(tmp_path / "run", CONFIG)
 
 
-def test_a_run_that_is_done_needs_no_room(tmp_path, monkeypatch):
+def test_a_run_that_is_done_needs_no_space(tmp_path, monkeypatch):
     path = begun(tmp_path / "run")
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.started(threads=1)
         (path / "summary.json").write_text("{}")
         run.ended("done")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert records.check(path, CONFIG, resume="auto")
+    assert recording.check(path, CONFIG, resume="auto")
 
 
 def test_equal_predictions_are_equal_files(tmp_path):
@@ -110,7 +110,7 @@ def test_a_file_whose_writing_fails_stays_as_it_was(tmp_path):
     assert os.listdir(tmp_path) == ["summary.json"]
 
 
-def test_a_figure_that_is_not_finite_is_never_written(tmp_path):
+def test_a_value_that_is_not_finite_is_never_written(tmp_path):
     with pytest.raises(ValueError):
         records.write_json(tmp_path / "summary.json", {"top1": float("nan")})
     assert not list(tmp_path.iterdir())
@@ -120,14 +120,14 @@ def test_a_figure_that_is_not_finite_is_never_written(tmp_path):
 @given(known=st.integers(0, 4), later=st.integers(0, 3))
 def test_taken_up_again_events_are_those_the_checkpoint_knew(tmp_path_factory, known, later):
     path = tmp_path_factory.mktemp("run") / "run"
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.cut(0)
         for i in range(known):
             run.event("epoch", {"epoch": i})
         length = run.events_bytes
         for i in range(later):
             run.event("epoch", {"epoch": 100 + i})
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.cut(length)
         assert run.events_bytes == length
         run.event("epoch", {"epoch": known})
@@ -137,7 +137,7 @@ def test_taken_up_again_events_are_those_the_checkpoint_knew(tmp_path_factory, k
 def test_events_that_are_lost_leave_blanks_and_the_run_goes_on(tmp_path):
     path = begun(tmp_path / "run")
     file = path / "events.jsonl"
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.cut(0)
         for epoch in (1, 2, 3):
             run.event("epoch", {"epoch": epoch})
@@ -152,7 +152,7 @@ def test_events_that_are_lost_leave_blanks_and_the_run_goes_on(tmp_path):
         (one + two + three + b'{"kind": "epoch"', [1, 2, 3]),
     ):
         file.unlink() if content is None else file.write_bytes(content)
-        with records.begin(path, CONFIG) as run:
+        with recording.begin(path, CONFIG) as run:
             assert run.cut(length) == (left == [1, 2, 3]) and run.events_bytes == length
             run.event("epoch", {"epoch": 4})
         assert [row["epoch"] for row in records.read_events(path)] == [*left, 4]
@@ -209,20 +209,20 @@ def test_predictions_cut_short_are_refused(tmp_path, cut):
 
 def test_two_never_write_one_run_directory(tmp_path):
     with (
-        records.begin(tmp_path / "run", CONFIG),
+        recording.begin(tmp_path / "run", CONFIG),
         pytest.raises(ConfigError, match=f"is being written by process {os.getpid()} on"),
     ):
-        records.begin(tmp_path / "run", CONFIG)
-    records.begin(tmp_path / "run", CONFIG).close()
+        recording.begin(tmp_path / "run", CONFIG)
+    recording.begin(tmp_path / "run", CONFIG).close()
 
 
 HOLD = """
 import sys
 from pathlib import Path
-from mixscope.runs import records
+from mixscope.runs import recording
 from mixscope.study import config
 settings = config.load(None, ["data.name=digits", "model.arch=resnet18", "seed=3"])
-run = records.begin(Path(sys.argv[1]), settings)
+run = recording.begin(Path(sys.argv[1]), settings)
 (Path(sys.argv[1]) / ".last.pt.1.part").write_text("half")
 print("held", flush=True)
 sys.stdin.read()
@@ -237,47 +237,47 @@ def test_the_lock_of_a_killed_process_is_free_and_its_half_files_are_gone(tmp_pa
     with holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         with pytest.raises(ConfigError, match=f"process {holder.pid} on"):
-            records.begin(path, CONFIG)
+            recording.begin(path, CONFIG)
         holder.send_signal(signal.SIGKILL)
-    with records.begin(path, CONFIG):
+    with recording.begin(path, CONFIG):
         assert not list(path.glob(".*.part"))
 
 
 def test_other_settings_are_refused_by_name(tmp_path):
     begun(tmp_path / "run")
     with pytest.raises(ConfigError, match="seed: 3 -> 4"):
-        records.begin(tmp_path / "run", OTHER)
+        recording.begin(tmp_path / "run", OTHER)
     quick = settings.load(None, ["data.name=digits", "model.arch=resnet18", "seed=3", "run.loader_threads=1"])
-    records.begin(tmp_path / "run", quick).close()  # how fast it runs may differ
+    recording.begin(tmp_path / "run", quick).close()  # how fast it runs may differ
 
 
 def test_never_takes_up_nothing(tmp_path):
     begun(tmp_path / "run")
     with pytest.raises(ConfigError, match="holds a run already"):
-        records.begin(tmp_path / "run", CONFIG, resume="never")
-    records.begin(tmp_path / "new", CONFIG, resume="never").close()
+        recording.begin(tmp_path / "run", CONFIG, resume="never")
+    recording.begin(tmp_path / "new", CONFIG, resume="never").close()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(ConfigError, match=r"is not a run directory \(it holds thesis.tex\)"):
-        records.begin(tmp_path, CONFIG)
+        recording.begin(tmp_path, CONFIG)
     assert os.listdir(tmp_path) == ["thesis.tex"]
     with pytest.raises(ConfigError, match="is a file"):
-        records.begin(tmp_path / "thesis.tex", CONFIG)
+        recording.begin(tmp_path / "thesis.tex", CONFIG)
 
 
 def test_every_start_is_noted_and_the_last_standing_is_kept(tmp_path):
     path = begun(tmp_path / "run")
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.started(threads=1)
         run.status("running", epoch=3, step=70)
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.started(threads=2)
         run.ended("failed", "no memory")
     status = records.read_status(path)
     assert (status["epoch"], status["step"], status["error"]) == (3, 70, "no memory")
-    with records.begin(path, CONFIG) as run:
+    with recording.begin(path, CONFIG) as run:
         run.started(threads=2)
     assert [start["threads"] for start in records.read_status(path)["starts"]] == [1, 1, 2, 2]
 

@@ -56,7 +56,7 @@ def test_every_table_of_a_readme_is_read_and_those_without_numbers_count_for_not
     assert contradictions == [("Exp-1", "percent-typo")], "tables that agree contradict nothing"
 
 
-def test_a_number_that_two_tables_print_differently_is_told(tmp_path):
+def test_a_number_that_two_tables_print_differently_is_reported(tmp_path):
     file = tmp_path / "README.md"
     text = readme()
     at = text.rindex("63.12% | 86.00%")

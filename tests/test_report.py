@@ -4,6 +4,7 @@ import csv
 import html.parser
 import io
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,9 +17,10 @@ from made_study import Made
 from mixscope import cli
 from mixscope.claims import verdicts
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.i18n import LANGUAGES
 from mixscope.report import literature, page, published
-from mixscope.report.sections import answer
+from mixscope.report.sections import answer, health
 from mixscope.report.words import Words
 from mixscope.results import folders
 from mixscope.study import matrix
@@ -170,7 +172,7 @@ def test_saved_figures_are_drawings_of_their_own(made):
 
 def test_every_confusion_matrix_is_saved_as_a_picture(made):
     pictures = [file for file in made.figures if file.suffix == ".png"]
-    assert len(pictures) == len([c for c in made.story.cells if c.judged]) == 12
+    assert len(pictures) == len([c for c in made.story.experiments if c.evaluated]) == 12
     for file in pictures:
         with Image.open(file) as picture:
             assert picture.width > 600 < picture.height and picture.mode == "RGB"
@@ -189,6 +191,22 @@ def test_weights_that_saw_mixup_are_said_to_have(made):
 def test_a_check_that_failed_is_named_with_its_run(made):
     assert "batch norm statistics do not fit clean images: 91.0" in visible(made)
     assert "19 of 108 checks of 36 runs failed." in visible(made)
+
+
+def test_what_limits_a_whole_claim_is_told_without_its_strata():
+    def reading(stratum, *codes):
+        return SimpleNamespace(stratum={"data": stratum}, findings=[Finding(code) for code in codes])
+
+    some = [reading("cifar10", "gate-seeds"), reading("cifar100", "gate-seeds", "gate-health")]
+    verdicts = [SimpleNamespace(claim=claim, readings=some) for claim in ("H1", "H2")]
+    found = health.gates(SimpleNamespace(verdicts=verdicts), Words("en"))
+    assert list(found.values()) == [["H1", "H2"], ["H1: CIFAR100", "H2: CIFAR100"]]
+
+
+def test_the_table_of_checks_has_a_row_for_each_experiment(made):
+    checks = health.checks(made.story, Words("en"))
+    assert [row["experiment"] for row in checks["rows"]] == [each.name for each in made.story.experiments]
+    assert {len(row["counts"]) for row in checks["rows"]} == {len(checks["checks"])}
 
 
 # --- what is not there --------------------------------------------------------------------------
@@ -247,18 +265,18 @@ def test_one_seed_has_no_deviation_and_no_bar(tmp_path):
     assert "too many classes appear significant" in visible(made)
 
 
-def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_told(tmp_path):
+def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_reported(tmp_path):
     made_study.write(tmp_path / "s")
     run = next((tmp_path / "s").glob("vit-mixup-scratch-s1-*"))
     (run / "predictions" / "test-last.npz").write_bytes(b"broken")
     made = report(tmp_path / "s")
     assert "test-last.npz: is damaged" in visible(made)
-    cell = next(c for c in made.story.cells if c.experiment == "vit-mixup-scratch")
-    assert cell.judged.seeds == (0, 2) and cell.seeds == 2
+    experiment = next(c for c in made.story.experiments if c.name == "vit-mixup-scratch")
+    assert experiment.evaluated.seeds == (0, 2) and experiment.seeds == 2
     assert made.story.verdicts and not made.story.results.complete
 
 
-def test_a_study_without_arms_or_models_has_a_report(tmp_path):
+def test_a_study_without_augmentations_or_models_has_a_report(tmp_path):
     text = """
 name: plain
 base: {data.name: digits, train.epochs: 2}
@@ -317,13 +335,13 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
         "vit-mixup-scratch,2,1,3.6,3.1,21.99,0.001\n"
     )
     made = report(small, reference=file, curves=curves)
-    cells = {cell.experiment: cell for cell in made.story.cells}
-    assert cells["vit-mixup-scratch"].published["top1"] == 54.61
-    assert cells["vit-cutmix-scratch"].published["top1"] is None
-    assert cells["resnet-default-scratch"].published is None
+    experiments = {experiment.name: experiment for experiment in made.story.experiments}
+    assert experiments["vit-mixup-scratch"].published["top1"] == 54.61
+    assert experiments["vit-cutmix-scratch"].published["top1"] is None
+    assert experiments["resnet-default-scratch"].published is None
     assert "54.61" in visible(made) and "2 logs in all" in visible(made)
     assert "2 percent signs behind one number (top1 54.61%%)" in visible(made)
-    assert [c.segment for c in cells["vit-mixup-scratch"].published_curves] == [1, 2]
+    assert [c.segment for c in experiments["vit-mixup-scratch"].published_curves] == [1, 2]
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "model,top1\nresnet50,45.1\n"])
@@ -425,7 +443,7 @@ LARGE = made_study.SMALL.replace("train.epochs: 4", "train.epochs: 50").replace(
 
 
 @pytest.mark.slow
-def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
+def test_24_experiments_of_5_seeds_fit_in_a_page_that_can_be_mailed(tmp_path):
     """120 runs, each with 10,000 predictions of 100 classes, and 50 epochs."""
     text = LARGE.replace(
         "factors:\n",
@@ -445,6 +463,6 @@ def test_24_cells_of_5_seeds_are_told_in_a_page_that_can_be_mailed(tmp_path):
         ),
     )
     made = report(tmp_path / "s")
-    assert len(made.story.results.done) == 120 and len(made.story.cells) == 24
+    assert len(made.story.results.done) == 120 and len(made.story.experiments) == 24
     assert made.page.stat().st_size < 15_000_000
     assert not read(made).open

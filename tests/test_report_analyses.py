@@ -102,7 +102,7 @@ def analysed(folder):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, language):
+def test_every_analysis_has_charts_of_its_own_and_no_value_that_is_none(place, language):
     parts = analyses.parts(analysed(place), Words(language))
     assert tuple(part.name for part in parts) == analyses.PARTS
     ids = [figure.id for part in parts for figure in (*part.figures, *part.folded)]
@@ -112,11 +112,11 @@ def test_every_analysis_has_charts_of_its_own_and_no_figure_that_is_none(place, 
         for figure in (*part.figures, *part.folded):
             assert not re.search(r"nan|inf\b|None", str(figure.svg)), figure.id
             assert figure.title and figure.text
-        assert len(part.cells) == 1 + 8 and len(part.contrasts[0]) == 5
+        assert len(part.experiments) == 1 + 8 and len(part.contrasts[0]) == 5
         assert not part.one_seed
 
 
-def test_arms_models_and_their_differences_are_compared_in_each_stratum(place, summaries):
+def test_augmentations_models_and_their_differences_are_compared_in_each_stratum(place, summaries):
     part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "calibration")
     drawn = [f for f in part.figures if f.id.startswith("differences-calibration-ece")]
     assert [f.title for f in drawn] == ["digits · ECE", "CIFAR100 · ECE"]
@@ -127,13 +127,13 @@ def test_arms_models_and_their_differences_are_compared_in_each_stratum(place, s
     assert any(shown in row[4] for row in part.contrasts)
 
 
-def test_a_grid_that_is_too_coarse_is_said_and_pictures_are_in_the_page(place):
+def test_a_grid_that_is_too_coarse_is_reported_and_pictures_are_in_the_page(place):
     part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "attribution")
     assert any("2 x 2, too coarse" in note for note in part.notes)
     assert [address[:22] for address, _ in part.sheets] == ["data:image/png;base64,"]
 
 
-def test_one_seed_is_said_and_drawn_hollow(tmp_path):
+def test_one_seed_is_reported_and_drawn_hollow(tmp_path):
     found = summary("features", seeds=1)
     (tmp_path / "analysis" / "features").mkdir(parents=True)
     (tmp_path / "analysis" / "features" / "summary.json").write_text(json.dumps(found))
@@ -172,9 +172,9 @@ def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
 def test_a_summary_keeps_every_value_that_the_analysis_wrote():
     document = summary("robustness")
     found = typed.read("robustness", document)
-    assert [cell.experiment for cell in found.cells] == [cell["experiment"] for cell in document["cells"]]
-    for cell, wrote in zip(found.cells, document["cells"], strict=True):
+    assert [one.name for one in found.experiments] == [cell["experiment"] for cell in document["cells"]]
+    for one, wrote in zip(found.experiments, document["cells"], strict=True):
         for name, value in wrote["figures"].items():
-            assert cell.figures[name] is None if value is None else cell.figures[name].low == value["low"]
+            assert one.figures[name] is None if value is None else one.figures[name].low == value["low"]
     assert [one.weights for one in found.contrasts] == [one["weights"] for one in document["contrasts"]]
     assert set(found.details) == set(document) - {"what", "factors", "cells", "contrasts", "notes"}

@@ -88,7 +88,7 @@ def made(tmp_path_factory):
     }
 
 
-def test_the_table_sorts_by_figures_and_by_names(made, tmp_path):
+def test_the_table_sorts_by_values_and_by_names(made, tmp_path):
     rows = ask(
         made["en"],
         """

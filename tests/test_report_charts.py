@@ -102,7 +102,9 @@ def small(tmp_path_factory):
     classes = ["비행기", "café", *"cdefghij"]
 
     def skill(run):
-        return 4.0 if run.cell["augmentation"] == "cutmix" and run.cell["pretrained"] == "imagenet" else 1.0
+        return (
+            4.0 if run.levels["augmentation"] == "cutmix" and run.levels["pretrained"] == "imagenet" else 1.0
+        )
 
     made_study.write(folder, made=Made(n=400, classes=classes, skill=skill))
     return folders.study(folder)
@@ -110,8 +112,8 @@ def small(tmp_path_factory):
 
 def test_the_best_carries_its_interval_and_says_when_it_is_a_tie(small):
     words = Words("en", small)
-    found = answer.best(page.story.gather(small, made_study.verdicts))["digits"]
-    (sentence,) = answer.best_cells(page.story.gather(small, made_study.verdicts), words)
+    found = answer.best(page.gather(small, made_study.verdicts))["digits"]
+    (sentence,) = answer.best_experiments(page.gather(small, made_study.verdicts), words)
     assert re.search(r"%\stop-1 \[[\d.]+, [\d.]+\] \(mean of 3 seeds\); next: .*\spp lower \[", sentence)
     apart = [interval.low <= 0 <= interval.high for interval in found.apart]
     assert 0 < found.tied == sum(apart) < len(apart)

@@ -76,7 +76,7 @@ def test_whatever_an_analysis_decides_can_be_said(language):
     assert all(i18n.has(name, language) for name in wanted)
 
 
-def test_one_seed_is_told_without_intervals(study):
+def test_one_seed_is_reported_without_intervals(study):
     rates = made_cues.rates((made_cues.EVEN, made_cues.LESS), (made_cues.EVEN, made_cues.EVEN))
     _, text = told(study, analysis.compare(made_cues.STUDY, made_cues.made(rates, seeds=1)))
     assert words.Words("en")("cues.decision.few-seeds", seeds=1) in text

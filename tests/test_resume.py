@@ -131,7 +131,7 @@ def test_with_checkpoints_at_epochs_only_it_ends_like_an_undisturbed_one(calm, r
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_again_and_again_at_any_moment_it_ends_like_an_undisturbed_one(calm, root, tmp_path, seed):
-    """Moments, not steps: while it builds, writes a file, moves it, judges, sums up."""
+    """Moments, not steps: while it builds, writes a file, moves it, evaluates, sums up."""
     out, moments = tmp_path / "run", random.Random(seed)
     began = time.monotonic()
     assert child("vit", root, tmp_path / "whole", 0) == 0

@@ -55,10 +55,10 @@ def test_json_has_a_line_for_the_context_each_row_and_each_ratio() -> None:
     assert ratio == {"ratio": "a", "of": "b", "median": 0.5, "low": 0.5, "high": 0.5}
 
 
-def test_progress_is_told_and_ends_at_the_whole() -> None:
+def test_progress_is_reported_and_ends_at_the_whole() -> None:
     seen: list[tuple[int, int]] = []
     rounds.measure(
-        {"a": lambda: 1.0}, unit="s", rounds=2, told=lambda done, total: seen.append((done, total))
+        {"a": lambda: 1.0}, unit="s", rounds=2, progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 

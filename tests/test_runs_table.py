@@ -116,7 +116,7 @@ def test_accuracies_beside_each_other_with_gains_in_their_cells_are_read():
     assert parts(runs_table.read(CASES / "deltas.md")) == ("model", "Method", "Vanilla")
 
 
-def test_two_numbers_in_one_cell_are_told_apart():
+def test_two_numbers_in_one_cell_are_distinguished():
     found = accuracies(runs_table.read(CASES / "two-in-one.md"))
     assert found == {
         ("baseline", "Clean"): [82.3],
@@ -303,7 +303,7 @@ GOOD = "model,aug,seed,top1\nvit,none,0,70.0\nvit,none,1,71.0\nvit,mixup,0,72.0\
         (GOOD.replace("72.0", "0.72"), 4, "shares mixed with percent"),
         (GOOD.replace("72.0", "good"), 4, "no accuracy"),
         (GOOD.replace("72.0", ""), 4, "no accuracy and no predictions"),
-        (GOOD.replace("mixup,1", "mixup,0"), 5, "seed 0 of vit, mixup stands in line 4 already"),
+        (GOOD.replace("mixup,1", "mixup,0"), 5, "seed 0 of vit, mixup is in line 4 already"),
         (GOOD.replace("mixup,1", "mixup,x"), 5, "expected a whole number"),
         (GOOD.replace("mixup,1", "mixup,"), 5, "no seed"),
         (GOOD.replace("vit,mixup,1", ",mixup,1"), 5, "no model given"),
@@ -317,7 +317,7 @@ GOOD = "model,aug,seed,top1\nvit,none,0,70.0\nvit,none,1,71.0\nvit,mixup,0,72.0\
         ),
         ("aug,top1,state\nnone,70,done\nmixup,71,meditating\n", 3, "meditating"),
         ("aug,top1,sd,runs\nnone,70,1,1\nmixup,71,1,3\n", 2, "expected n_seeds of 2 or more"),
-        ("aug,top1,sd,runs\nnone,70,1,3\nnone,71,1,3\n", 3, "stands in line 2 already"),
+        ("aug,top1,sd,runs\nnone,70,1,3\nnone,71,1,3\n", 3, "is in line 2 already"),
         ("aug,top1,sd,runs,spread_kind\nnone,70,1,3,iqr\nmixup,71,1,3,sd\n", 2, "iqr"),
         ("aug,top1,n_test\nnone,70,1.5\nmixup,71,1\n", 2, "expected a whole number of 2 or more"),
     ],
@@ -331,7 +331,7 @@ def test_bad_input_is_one_sentence_with_file_line_and_what_was_expected(tmp_path
     assert said.startswith(str(path) if line is None else f"{path} line {line}")
 
 
-def test_one_run_and_no_finished_run_are_said(tmp_path):
+def test_one_run_and_no_finished_run_are_reported(tmp_path):
     text = "aug,top1,state\nnone,70,done\nmixup,71,done\nmixup,72,done\ncutmix,,crashed\n"
     found = runs_table.read(written(tmp_path, text))
     assert any("one run of none: a verdict needs 3 seeds" in n for n in found.said())
@@ -442,7 +442,7 @@ OTHER[7] = (OTHER[7] + 1) % 5
         ([("none", 0, {}), ("mixup", 1, {"labels": LABELS[:-1]})], "has 299 test examples"),
         ([("none", 0, {}), ("mixup", 1, {"ids": np.arange(1, 301)})], "they differ (for instance id 0)"),
         ([("none", 0, {}), ("none", 1, {"seed": 4})], "the same predictions as"),
-        ([("none", 0, {"ids": np.zeros(300, int)}), ("mixup", 1, {})], "id 0 stands there twice"),
+        ([("none", 0, {"ids": np.zeros(300, int)}), ("mixup", 1, {})], "id 0 is there twice"),
         ([("none", 0, {"labels": LABELS[:1]}), ("mixup", 1, {})], "expected two or more"),
     ],
 )

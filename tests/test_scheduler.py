@@ -157,7 +157,7 @@ def contents(out: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_room(
+def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_space(
     tmp_path, small_disk, calm, digits_root, capfd
 ):
     out = small_disk / "study"
@@ -166,7 +166,7 @@ def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_ro
     found = go(out, digits_root, lambda found, event: told.append(event) if event else None, retries=1)
     assert {s.state for s in found} & {"done", "running"} == set()
     reasons = {event["reason"] for event in told if event["event"] == "gave up"}
-    assert len(reasons) == 2 and all("disk is full; make room" in reason for reason in reasons), told
+    assert len(reasons) == 2 and all("disk is full; free some space" in reason for reason in reasons), told
     for planned in runs():
         path = out / planned.directory
         assert not list(path.rglob("*.part")), "nothing half is left"
@@ -179,7 +179,7 @@ def test_on_a_full_disk_a_run_fails_with_a_sentence_and_goes_on_when_there_is_ro
 
 
 @pytest.mark.slow
-def test_out_of_memory_is_said_with_a_mend_and_the_batch_stays_as_it_is(tmp_path, digits_root, monkeypatch):
+def test_out_of_memory_is_reported_with_a_mend_and_the_batch_is_kept(tmp_path, digits_root, monkeypatch):
     """The system refuses memory beyond what an idle run holds and half a gigabyte."""
     idle = "import psutil, torch, timm, sklearn.datasets, numba; print(psutil.Process().memory_info().vms)"
     done = subprocess.run([sys.executable, "-c", idle], capture_output=True, text=True, check=True)

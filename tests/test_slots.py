@@ -88,7 +88,7 @@ class Machine:
 
 def test_the_ladder_follows_heartbeats_and_says_why_it_stops(tmp_path):
     machine = Machine(tmp_path, lambda n: min(1.0, 3 / n))
-    ladder = Ladder(first=1, most=8, room=lambda running: None, clock=machine.clock)
+    ladder = Ladder(first=1, most=8, why_full=lambda running: None, clock=machine.clock)
     allowed = []
     for _ in range(60):
         machine.beat(max(len(machine.running), ladder.choice.slots))
@@ -99,7 +99,7 @@ def test_the_ladder_follows_heartbeats_and_says_why_it_stops(tmp_path):
 
 def test_rates_that_know_of_another_number_of_runs_are_not_counted(tmp_path):
     machine = Machine(tmp_path, lambda n: 1.0)
-    ladder = Ladder(first=1, most=8, room=lambda running: None, clock=machine.clock)
+    ladder = Ladder(first=1, most=8, why_full=lambda running: None, clock=machine.clock)
     for _ in range(3):
         machine.beat(1)
         ladder.allow(machine.running)
@@ -118,7 +118,7 @@ def test_rates_that_know_of_another_number_of_runs_are_not_counted(tmp_path):
 def test_runs_too_short_to_be_measured_go_one_for_each_share_of_the_cores(tmp_path, beats, reached):
     """Before this they went one after the other, whatever the machine had."""
     machine = Machine(tmp_path, lambda n: 1.0)
-    ladder = Ladder(first=1, most=8, usual=4, room=lambda running: None, clock=machine.clock)
+    ladder = Ladder(first=1, most=8, usual=4, why_full=lambda running: None, clock=machine.clock)
     for number in range(40):
         count = ladder.choice.slots
         new = [RUNS[(8 * number + slot) % len(RUNS)] for slot in range(count)]
@@ -133,7 +133,7 @@ def test_runs_too_short_to_be_measured_go_one_for_each_share_of_the_cores(tmp_pa
 
 def test_short_runs_are_not_added_without_memory_for_them(tmp_path):
     machine = Machine(tmp_path, lambda n: 1.0)
-    ladder = Ladder(first=1, most=8, usual=4, room=lambda running: "full", clock=machine.clock)
+    ladder = Ladder(first=1, most=8, usual=4, why_full=lambda running: "full", clock=machine.clock)
     for number in range(10):
         machine.running = {0: Standing(RUNS[number], tmp_path, "running", epochs=1)}
         machine.beat(1)
@@ -143,7 +143,7 @@ def test_short_runs_are_not_added_without_memory_for_them(tmp_path):
 
 def test_a_heartbeat_counts_once(tmp_path):
     machine = Machine(tmp_path, lambda n: 1.0)
-    ladder = Ladder(first=1, most=8, room=lambda running: None, clock=machine.clock)
+    ladder = Ladder(first=1, most=8, why_full=lambda running: None, clock=machine.clock)
     machine.beat(1)
     for _ in range(20):
         machine.now += 5
@@ -154,13 +154,16 @@ def test_a_heartbeat_counts_once(tmp_path):
 def test_no_run_is_added_without_memory_for_it(tmp_path):
     machine = Machine(tmp_path, lambda n: 1.0)
     ladder = Ladder(
-        first=1, most=8, room=lambda running: slots.machine_room(running, 1_100_000_000), clock=machine.clock
+        first=1,
+        most=8,
+        why_full=lambda running: slots.machine_full(running, 1_100_000_000),
+        clock=machine.clock,
     )
     for _ in range(20):
         machine.beat(1)
         assert ladder.allow(machine.running) == 1
     assert "no memory for another" in ladder.why and "1.2 GB" in ladder.why
-    assert slots.machine_room(machine.running, 1_300_000_000) is None
+    assert slots.machine_full(machine.running, 1_300_000_000) is None
 
 
 # --- GPUs ---------------------------------------------------------------------------------------
@@ -196,7 +199,7 @@ def test_only_the_gpus_that_this_process_may_see_are_used(driver, monkeypatch, v
     assert [g.name for g in slots.gpus()] == names
 
 
-def test_a_driver_that_does_not_answer_is_said_so(driver):
+def test_a_driver_that_does_not_answer_is_reported(driver):
     driver("NVIDIA-SMI has failed\\n", code=9)
     with pytest.raises(ConfigError, match=r"cannot be asked \(nvidia-smi fails"):
         slots.gpus()
@@ -224,7 +227,7 @@ def on_gpu(tmp_path, slot, held, rate=100.0):
     }  # fmt: skip
 
 
-def test_a_gpu_is_shared_only_where_its_memory_has_room(tmp_path):
+def test_a_gpu_is_shared_only_where_its_memory_has_space(tmp_path):
     free = {"0": 12 * 10**9, "1": 3 * 10**9}
     pace = Headroom(6, ["0", "1"], lambda: free)
     running = {}

@@ -18,7 +18,7 @@ import yaml
 
 import stand_in_weights
 from mixscope.data.content import Content, Split
-from mixscope.data.store import write
+from mixscope.data.store_writer import write
 from mixscope.studies.status import standings
 from mixscope.study import matrix
 
@@ -118,7 +118,7 @@ def evaluated(study: Path, out: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_the_24_cells_give_the_same_table_when_they_are_killed_half_way(study, tmp_path):
+def test_the_24_experiments_give_the_same_table_when_they_are_killed_half_way(study, tmp_path):
     assert start(study, tmp_path / "calm").wait() == 0
     calm = evaluated(study, tmp_path / "calm")
     assert calm["overall.csv"].count(b"\n") == 25 and b"Not done" not in calm["overall.md"]

@@ -25,7 +25,8 @@ from PIL import Image
 from mixscope import cli
 from mixscope.data import decoding, formats, store
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, verify
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify
 from mixscope.errors import ConfigError, DataError
 
 
@@ -335,7 +336,7 @@ def test_names_that_are_no_text_are_refused(flowers, refused, name):
     assert len(prepare("imagefolder", root=flowers.parent / "b", source=flowers).class_names) == 2
 
 
-def test_what_is_wrong_inside_an_archive_is_said_of_the_archive(tmp_path, flowers, refused):
+def test_what_is_wrong_inside_an_archive_is_reported_with_its_name(tmp_path, flowers, refused):
     (flowers / "train" / "rose" / "0.png").write_bytes(b"none")
     archive = tmp_path / "flowers.tar"
     with tarfile.open(archive, "w") as file:

@@ -55,7 +55,7 @@ def checked(tmp_path, root, probe, name="quickstart", *, remembered=None, **aske
     )
 
 
-def test_time_memory_and_disk_are_said_with_the_date_of_the_probe(tmp_path, digits_root):
+def test_time_memory_and_disk_are_reported_with_the_date_of_the_probe(tmp_path, digits_root):
     found = checked(tmp_path, digits_root, Probe(1000.0))
     text = "\n".join(found.lines())
     assert text.startswith("study     quickstart: 18 runs of 6 experiments, 18 to do, in ")
@@ -145,8 +145,8 @@ def test_a_log_is_in_korean(tmp_path, monkeypatch, capsys):
     found = [Standing(run, tmp_path, "running", epoch=3, epochs=12)]
     with progress_table.Lines(probe=None, root=tmp_path, slots=1, lang="ko") as notice:
         notice(found, {"event": "gave up", "run": run.directory})
-        monkeypatch.setattr(progress_table.time, "monotonic", lambda: notice.said_at + 181.0)
+        monkeypatch.setattr(progress_table.time, "monotonic", lambda: notice.shown_at + 181.0)
         notice(found, None)
     gave_up, under_way = capsys.readouterr().out.splitlines()
     assert gave_up == f"  0/1  포기     {run.directory}"
-    assert under_way == f"  0/1  진행     {run.directory} 에폭 3/12; 완료 0/1  실행 중 1  남은 시간 미상"
+    assert under_way == f"  0/1  진행     {run.directory} 에폭 3/12; 완료 0/1  실행 중 1개  남은 시간 미상"

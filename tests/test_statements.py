@@ -53,7 +53,7 @@ def test_a_direction_is_claimed_only_where_the_interval_leaves_out_zero(kind, lo
     assert (low <= 0 <= high) == ("beyond noise" in text)
 
 
-def test_what_is_not_known_is_said():
+def test_what_is_not_known_is_reported():
     text = statement(interval=None, seeds=(1, 3), method="").to_text()
     assert "no interval; 1 to 3 seeds, examples paired" in text
     assert text.startswith("In single runs, which show no spread, CutMix changed ResNet-18 by +2.1 pp")

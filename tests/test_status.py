@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from made_summary import summary
-from mixscope.runs import record_schema, records
+from mixscope.runs import record_schema, recording, records
 from mixscope.studies import estimate, progress_table
 from mixscope.studies.status import JOURNAL, note, standing, standings
 from mixscope.study import matrix
@@ -18,7 +18,7 @@ RUNS = matrix.load("quickstart").expand(seeds=1)
 
 def begin(out, planned, *, epochs=0):
     """A run that this process makes, with so many epochs complete."""
-    record = records.begin(out / planned.directory, planned.config)
+    record = recording.begin(out / planned.directory, planned.config)
     record.started()
     record.cut(0)
     for epoch in range(1, epochs + 1):
@@ -33,7 +33,7 @@ def tell(out, planned, event, **more):
 
 
 def test_a_run_that_lives_says_how_fast_it_goes_and_how_much_it_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr(recording, "HEARTBEAT_SECONDS", 0.0)
     with begin(tmp_path, RUNS[0], epochs=3) as record:
         assert standing(RUNS[0], tmp_path).images_per_second == 100.0, "of the last epoch"
         record.heartbeat(epoch=3, step=65, images_per_second=80.0, device_bytes=None)
@@ -56,7 +56,7 @@ def test_a_run_whose_process_is_gone_is_partial(tmp_path):
 def test_a_run_that_was_done_in_one_go_says_how_long_it_took(tmp_path):
     for planned, starts in zip(RUNS, (1, 2), strict=False):
         for _ in range(starts):
-            record = records.begin(tmp_path / planned.directory, planned.config)
+            record = recording.begin(tmp_path / planned.directory, planned.config)
             record.started()
             records.write_json(record.path / "summary.json", summary(planned.config))
             record.ended("done")
@@ -130,7 +130,7 @@ def test_a_look_at_a_study_works_out_no_digest(tmp_path, monkeypatch):
 
 def test_a_run_whose_place_is_taken_by_other_settings_is_a_conflict(tmp_path):
     planned = RUNS[0]
-    record = records.begin(tmp_path / f"{planned.stem}-0123456789abcdef", RUNS[1].config)
+    record = recording.begin(tmp_path / f"{planned.stem}-0123456789abcdef", RUNS[1].config)
     record.started()
     record.close()
     found = standings(RUNS, tmp_path)

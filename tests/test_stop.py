@@ -33,7 +33,7 @@ def test_a_request_that_arrives_twice_is_one(before):
 def test_a_later_signal_does_what_it_did_before(before, monkeypatch):
     monkeypatch.setattr(stop, "ONCE_SECONDS", 0.0)
     with stop.listening() as asked:
-        asked.asked = "SIGTERM"  # as another rank said: no signal of our own
+        asked.received = "SIGTERM"  # as another rank said: no signal of our own
         signal.raise_signal(signal.SIGUSR2)
         assert before == []
         signal.raise_signal(signal.SIGUSR2)
@@ -50,7 +50,7 @@ def test_who_has_nothing_to_save_leaves_at_once(before):
     with stop.listening(left.append) as asked:
         asked.leave = None
         signal.raise_signal(signal.SIGUSR2)
-        assert left == ["SIGUSR2"] and asked.asked == "SIGUSR2"
+        assert left == ["SIGUSR2"] and asked.received == "SIGUSR2"
 
 
 # A process that gets a signal when it imports a module.

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixscope.data import decoding, disk, formats, inspect, store
+from mixscope.data import decoding, disk, formats, inspect, store, store_writer
 from mixscope.data.prepare import _about, prepare
-from mixscope.data.store import Store, verify
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify
 from mixscope.errors import ConfigError, DataError
 
 
@@ -183,18 +184,18 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, cifar100_bi
 # A process that finds room where, by the time it writes, others have taken it.
 CROWDED = """
 import sys
-from mixscope.data import store
+from mixscope.data import store_writer
 from mixscope.cli import main
-store.need_room = lambda folder, size: None
+store_writer.need_room = lambda folder, size: None
 raise SystemExit(main(["data", "prepare", "digits", "--root", sys.argv[1]]))
 """
 
 
-def test_a_disk_that_fills_up_while_arrays_are_written_is_said_and_leaves_nothing(small_disk):
+def test_a_disk_that_fills_up_while_arrays_are_written_is_reported_and_leaves_nothing(small_disk):
     command = [sys.executable, "-c", CROWDED, str(small_disk)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
-    assert "disk is full; make room, then the same command goes on     [exit 1]" in done.stderr
+    assert "disk is full; free some space, then the same command continues     [exit 1]" in done.stderr
     assert done.stderr.count("\n") == 1 and list(small_disk.iterdir()) == []
 
 
@@ -204,7 +205,7 @@ def test_every_known_set_that_is_downloaded_has_a_published_checksum():
 
 
 @pytest.mark.slow
-def test_the_real_cifar100_has_the_figures_that_are_known_of_it(tmp_path, shared_data):
+def test_the_real_cifar100_has_the_values_that_are_known_of_it(tmp_path, shared_data):
     made = prepare("cifar100", root=tmp_path, source=shared_data / "cifar-100-binary.tar.xz")
     assert made.mean == pytest.approx([0.50707516, 0.48654887, 0.44091784], abs=1e-8)
     assert made.std == pytest.approx([0.26733429, 0.25643846, 0.27615047], abs=1e-8)
@@ -284,7 +285,7 @@ def test_lists_decoded_in_turn_are_decoded_by_the_same_processes(tiny_folder, mo
 def test_sums_of_pixels_are_exact(size):
     block = np.random.default_rng(0).integers(250, 256, (7, 3, size, size), dtype=np.uint8)
     sums, squares = np.zeros(3), np.zeros(3)
-    store._add_up(block, sums, squares)
+    store_writer._add_up(block, sums, squares)
     whole = block.astype(np.int64)
     assert sums.tolist() == whole.sum(axis=(0, 2, 3)).tolist()
     assert squares.tolist() == (whole**2).sum(axis=(0, 2, 3)).tolist()

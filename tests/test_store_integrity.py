@@ -18,7 +18,8 @@ from mixscope.data import disk, store
 from mixscope.data.content import Content, Split
 from mixscope.data.loader import Loader, Sampling
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, verify, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify, write
 from mixscope.errors import DataError
 
 
@@ -274,7 +275,7 @@ def test_a_limit_of_images_a_class_beyond_any_number_keeps_them_all(tmp_path):
 # --- two at once --------------------------------------------------------------------------------
 
 
-def test_of_two_processes_that_prepare_one_name_one_is_told_and_nothing_is_lost(tmp_path, cifar100_binary):
+def test_of_two_processes_that_prepare_one_name_one_is_refused_and_nothing_is_lost(tmp_path, cifar100_binary):
     inside, go_on = threading.Event(), threading.Event()
 
     def wait(done: int, total: int | None) -> None:
@@ -390,7 +391,7 @@ def test_an_epoch_over_a_truncated_file_is_refused_before_it_is_read(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_of_a_process_with_a_loader_is_told_and_does_not_wait_for_ever(tmp_path):
+def test_a_forked_child_of_a_process_with_a_loader_gets_an_error_and_does_not_wait_for_ever(tmp_path):
     with batches(made(tmp_path)) as loader:
         some = iter(loader)
         next(some)

@@ -42,7 +42,7 @@ def test_levels_that_join_to_one_name_are_refused_with_both_of_them(tmp_path, ca
     assert '"x-y-z"' in said and "line 7: factors.net.x-y" in said and "under names" in said, said
 
 
-def test_with_names_of_their_own_the_same_levels_are_told_apart():
+def test_with_names_of_their_own_the_same_levels_are_distinguished():
     text = JOINED + f"names: {FOUR % 'd: {net: x-y, augmentation: z}'}\n"
     assert [r.name for r in matrix.parse(text, file="s.yaml").expand(seeds=1)] == ["a", "b", "c", "d"]
 
@@ -81,7 +81,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused_when_the_file_is_read(name, w
 )
 def test_names_that_could_be_folders_so_far_stay_valid(name):
     assert matrix.parse(one_level(name), file="s.yaml").expand()[0].name == name
-    assert matrix.parse(one_level("a/b", name), file="s.yaml").expand()[0].cell == {"net": "a/b"}
+    assert matrix.parse(one_level("a/b", name), file="s.yaml").expand()[0].levels == {"net": "a/b"}
 
 
 @pytest.mark.parametrize("named", ["f\x1b[2J", "f\x00"])

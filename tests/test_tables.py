@@ -48,7 +48,7 @@ def written(out, *name, **more):
     return tables.write(results, out, kept)
 
 
-def test_the_overall_table_has_the_published_columns_and_a_row_a_cell(tmp_path):
+def test_the_overall_table_has_the_published_columns_and_a_row_per_experiment(tmp_path):
     results, kept = study_of(tmp_path, seeds=1)
     tables.write(results, tmp_path, kept)
     with (tmp_path / "tables" / "overall.csv").open() as file:
@@ -175,7 +175,7 @@ def finished(tmp_path_factory):
     return root, paths
 
 
-def test_judging_again_writes_nothing_and_agrees(finished):
+def test_evaluating_again_writes_nothing_and_agrees(finished):
     root, paths = finished
     before = {file: file.read_bytes() for path in paths for file in path.rglob("*") if file.is_file()}
     sound = []

@@ -82,7 +82,7 @@ def test_ctrl_c_on_a_terminal_saves_every_run_and_a_watcher_sees_the_rest(tmp_pa
     wait_for(lambda: terminal.read() and re.search(r"running +[2-9]/25", terminal.text), 200)
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == 75
-    assert "stopped by SIGINT; every run has saved itself, the same command goes on" in " ".join(
+    assert "stopped by SIGINT; every run has saved itself, the same command continues" in " ".join(
         terminal.text.split()
     )
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}

@@ -208,7 +208,7 @@ def test_a_chart_that_does_not_show_single_runs_is_refused(tmp_path, options, se
 
 def test_the_same_metric_in_two_charts_and_a_chart_cut_short_are_refused(tmp_path):
     one, other = chart(tmp_path / "a.csv"), chart(tmp_path / "b.csv")
-    with pytest.raises(DataError, match=r"b.csv: val_acc of the run resnet18-none-seed0 stands in a.csv"):
+    with pytest.raises(DataError, match=r"b.csv: val_acc of the run resnet18-none-seed0 is in a.csv"):
         trackers.read(tmp_path)
     other.unlink()
     one.write_text(one.read_text()[:-60])

@@ -11,7 +11,7 @@ import yaml
 import small_run
 from mixscope import cli, i18n
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import health_records, records, tracking
+from mixscope.runs import health_records, recording, records, tracking
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_tracker_that_fails_is_dropped_with_one_warning(tmp_path, root, plain,
     small_run.run(small_run.config(), root, tmp_path / "run", show=show, track=["wandb"])
     warnings = [line for line in show.lines if line.startswith("warning")]
     assert warnings == [
-        "warning   wandb failed (no space left): the run goes on without it; events.jsonl has everything"
+        "warning   wandb failed (no space left): the run continues without it; events.jsonl has everything"
     ]
     assert tracker.heard.index(first) == len(tracker.heard) - 1
     assert records.read_status(tmp_path / "run")["state"] == "done"
@@ -125,17 +125,17 @@ def test_tensorboard_shows_what_is_recorded(tmp_path, root):
 def test_tensorboard_shows_a_run_that_was_taken_up_again_once(tmp_path, root, monkeypatch):
     pytest.importorskip("tensorboard")
     out, config = tmp_path / "run", small_run.config("run.checkpoint_seconds=600")
-    event = records.Run.event
+    event = recording.Run.event
 
     def dying(self, kind, values):
         event(self, kind, values)
         if kind == "epoch" and values["epoch"] == 2:  # recorded, but no checkpoint knows of it
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(records.Run, "event", dying)
+    monkeypatch.setattr(recording.Run, "event", dying)
     with pytest.raises(KeyboardInterrupt):
         small_run.run(config, root, out, track=["tensorboard"])
-    monkeypatch.setattr(records.Run, "event", event)
+    monkeypatch.setattr(recording.Run, "event", event)
     small_run.run(config, root, out, track=["tensorboard"])
     assert len(records.read_status(out)["starts"]) == 2
     assert_mirrors(out / "tensorboard", out)
@@ -147,7 +147,7 @@ def test_finished_runs_are_exported_as_if_they_had_been_tracked(tmp_path, root, 
     study = tmp_path / "study"
     study.mkdir()
     (study / "done").symlink_to(plain)
-    begun = records.begin(study / "begun", small_run.config("seed=1"))
+    begun = recording.begin(study / "begun", small_run.config("seed=1"))
     begun.started(code="none")
     begun.close()
     assert cli.main(["study", "export-tensorboard", str(study), "--json"]) == 0

@@ -412,7 +412,7 @@ def test_runs_with_identical_predictions_are_copies(tmp_path):
     assert readings[0].gates == ()
 
 
-def test_arms_that_move_against_each_other_are_warned_of_with_the_paired_interval(tmp_path, capsys):
+def test_augmentations_that_move_against_each_other_are_warned_of_with_the_paired_interval(tmp_path, capsys):
     a = np.array([0.50, 0.60, 0.55, 0.45])
     cells = [
         Sample(np.repeat((np.arange(400)[None, :] < 400 * x[:, None]), 1, axis=0), (0, 1, 2, 3))
@@ -424,7 +424,7 @@ def test_arms_that_move_against_each_other_are_warned_of_with_the_paired_interva
     beside, why = verdicts._too_narrow(cells, {"a": 1.0, "b": -1.0}, shared, False, (1.0, 1.0))
     unpaired = contrasts.points(cells, weights).interval()
     assert beside.high - beside.low > unpaired.high - unpaired.low
-    assert [finding.code for finding in why] == ["opposed-arms"]
+    assert [finding.code for finding in why] == ["opposed-experiments"]
     assert why[0].params["added"] == pytest.approx(100.0)
 
 

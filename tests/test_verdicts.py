@@ -52,7 +52,7 @@ ALL_WELL = made_study.Made(n=400)
 
 def skill(**of):
     """Made runs whose accuracy hangs on the levels of their cell; every health check is well."""
-    return made_study.Made(n=400, skill=lambda run: of.get("-".join(run.cell.values()), 1.5), ill=-1)
+    return made_study.Made(n=400, skill=lambda run: of.get("-".join(run.levels.values()), 1.5), ill=-1)
 
 
 def judged(folder, text=TWO, made=ALL_WELL, **more):
@@ -64,7 +64,7 @@ def of_folder(folder, **more):
     return {v.claim: v for v in judge(folders.study(folder), **more)}
 
 
-def test_an_equivalence_is_told_by_the_interval_that_decides_it(tmp_path):
+def test_an_equivalence_is_judged_by_the_interval_that_decides_it(tmp_path):
     text = TWO.replace("expect: above", "expect: equivalent").replace("margin: 1.0", "margin: 2.0")
     text = text.replace("contrast:", "where: {model: vit}\n    contrast:")
     made_study.write(tmp_path / "s", text, skill(**{"vit-cutmix": 9.0, "vit-default": 0.1}))
@@ -188,7 +188,7 @@ def test_two_seeds_are_capped_and_one_is_exploratory(tmp_path):
         assert abs(reading.points.estimate) == pytest.approx(1.966 * np.hypot(error, sd * 2**0.5), rel=1e-3)
 
 
-def test_a_missing_cell_leaves_its_stratum_out_and_says_so(tmp_path):
+def test_a_missing_experiment_leaves_its_stratum_out_and_says_so(tmp_path):
     made = dataclasses.replace(
         skill(**{"resnet-cutmix": 4.0, "vit-cutmix": 4.0}), states={"vit-cutmix": "pending"}
     )

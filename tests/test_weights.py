@@ -182,7 +182,7 @@ def test_weights_that_saw_the_method_or_the_classes_are_spoken_of():
     assert pretraining_data.remarks({"weights": "scratch"}, "tiny-imagenet") == []
 
 
-def test_what_is_not_known_is_said():
+def test_what_is_not_known_is_reported():
     unknown = {"weights": "w.pth", **weights.known("")}
     assert len(pretraining_data.remarks(unknown, "cifar100")) == 2
     found = pretraining_data.remarks(unknown, "tiny-imagenet")

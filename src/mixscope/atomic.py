@@ -71,7 +71,7 @@ def no_room(problem: BaseException | None) -> str | None:
         if number == errno.EFBIG:
             return "a file would be larger than this shell allows; raise `ulimit -f`, then start it again"
         if isinstance(problem, DiskFull) or number in (errno.ENOSPC, errno.EDQUOT):
-            return "the disk is full; make room, then the same command goes on"
+            return "the disk is full; free some space, then the same command continues"
         problem = problem.__cause__ or problem.__context__
     return None
 

@@ -71,7 +71,7 @@ class RunFailed(Exception):
     """A run cannot continue, and repeating the command would fail again (exit code 1)."""
 
     def __init__(self, problem: str | Finding) -> None:
-        """finding: the problem as data, where it can be told in several languages."""
+        """finding: the problem as data, which can be rendered in several languages."""
         self.finding = problem if isinstance(problem, Finding) else None
         super().__init__(problem if isinstance(problem, str) else i18n.render(problem))
 

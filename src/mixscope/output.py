@@ -18,10 +18,10 @@ class Stream(io.TextIOWrapper):
 
     Attributes:
         gone: Whether the reader has closed the pipe.
-        told: Whether work was interrupted because of it.
+        interrupted: Whether work was interrupted because of it.
     """
 
-    gone = told = False
+    gone = interrupted = False
 
     def write(self, text: str) -> int:
         """As io.TextIOWrapper.write."""
@@ -96,10 +96,11 @@ def line(text: str, *, work: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
     stream = sys.stdout
-    if isinstance(stream, Stream) and stream.gone and not stream.told:
-        stream.told = True
+    if isinstance(stream, Stream) and stream.gone and not stream.interrupted:
+        stream.interrupted = True
         raise Interrupted(
-            f"whoever read the output of this {work} has gone (as `| head` does); the same command resumes it"
+            f"the output of this {work} was closed by its reader (as `| head` does);"
+            " the same command resumes it"
         )
 
 

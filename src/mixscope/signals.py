@@ -11,8 +11,8 @@ _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None  # looked 
 def leave(number: int) -> None:
     """Ends the process immediately: nothing has been written yet, and an import may be in progress."""
     name = signal.Signals(number).name
-    said = f"stopped by {name} while it started; nothing is lost, the same command starts it again"
-    os.write(2, f"error: {said}     [exit 75]\n".encode())
+    message = f"stopped by {name} while it started; nothing is lost, the same command starts it again"
+    os.write(2, f"error: {message}     [exit 75]\n".encode())
     os._exit(75)
 
 

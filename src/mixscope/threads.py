@@ -62,8 +62,8 @@ class Threads:
         if not rates:
             return self
         best = max(rates, key=lambda count: rates[count])
-        said = ", ".join(f"{rate:,.0f} images/s with {count}" for count, rate in sorted(rates.items()))
-        return replace(self, count=best, why=f"{self.why}; {said}")
+        speeds = ", ".join(f"{rate:,.0f} images/s with {count}" for count, rate in sorted(rates.items()))
+        return replace(self, count=best, why=f"{self.why}; {speeds}")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -96,9 +96,9 @@ def decide(
         busy: How many of those are used by other programs; None observes them for a moment.
     """
     given = os.environ if environment is None else environment
-    said = asked(given)
-    if said is not None:
-        return Threads(count=said, why=given.get(WHY) or f"as {COUNT} says", waits=waits(given))
+    count = requested(given)
+    if count is not None:
+        return Threads(count=count, why=given.get(WHY) or f"as {COUNT} says", waits=waits(given))
     allowed = cores() if allowed is None else allowed
     there = len(affinity()) if there is None else there
     busy = used() if busy is None else busy
@@ -153,10 +153,10 @@ def _set(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def asked(environment: Mapping[str, str]) -> int | None:
+def requested(environment: Mapping[str, str]) -> int | None:
     """The number of threads that OMP_NUM_THREADS sets; None if it is unset or no number."""
-    said = environment.get(COUNT, "")
-    return int(said) if said.isdecimal() and int(said) > 0 else None
+    count = environment.get(COUNT, "")
+    return int(count) if count.isdecimal() and int(count) > 0 else None
 
 
 def used() -> float:
@@ -177,7 +177,7 @@ def of_study(out: Path, *, now: Callable[[], Threads] = decide) -> Threads:
         now: Makes the decision.
     """
     decided, allowed = now(), cores()
-    if asked(os.environ) is not None:
+    if requested(os.environ) is not None:
         return decided
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads((out / KEPT).read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ One module per analysis, with its name and description below. Such a module has
 
 found: [(run of the results, its result of `measure`), ...]. Only `measure` needs networks: examine.py joins
 results with run folders, and subject.py opens a folder; code that compares or draws takes results, which also
-contain the roles of the factors (study/roles.py). cells.py compares experiments.
+contain the roles of the factors (study/roles.py). experiments.py compares experiments.
 """
 
 ANALYSES = {

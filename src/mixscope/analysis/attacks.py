@@ -34,9 +34,9 @@ def gradient(module: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> t
         float32 (n, 3, H, W).
     """
     with torch.enable_grad():
-        asked = images.detach().clone().requires_grad_(True)
-        loss = functional.cross_entropy(module(asked).float(), labels, reduction="sum")
-        (found,) = torch.autograd.grad(loss, asked)
+        pixels = images.detach().clone().requires_grad_(True)
+        loss = functional.cross_entropy(module(pixels).float(), labels, reduction="sum")
+        (found,) = torch.autograd.grad(loss, pixels)
     return found
 
 

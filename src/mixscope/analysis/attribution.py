@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from mixscope import metrics, tabular
-from mixscope.analysis import attacks, cells, saliency, sheets
+from mixscope.analysis import attacks, experiments, saliency, sheets
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, extra
@@ -44,9 +44,9 @@ COST = 3 + 2  # Grad-CAM and rollout, in forward passes per image
 COMPARED = ("inside", "follows")  # all runs have the same boxes, so `over` differs as `inside` does
 NAMES = {
     **{
-        f"{figure}-{m}": f"{figure} {said}"
+        f"{figure}-{m}": f"{figure} {description}"
         for figure in ("inside", "over", "follows")
-        for m, said in METHODS.items()
+        for m, description in METHODS.items()
     },
     "area": "box",
 }
@@ -139,7 +139,8 @@ def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list
         grids["gradcam"] = list(at.grid)
         maps["gradcam"] = lambda images, classes: saliency.gradcam(module, at, images, classes)
     if saliency.attends(module):
-        grids["rollout"] = list(module.patch_embed.grid_size)  # type: ignore[union-attr,arg-type]
+        patches: Any = module.patch_embed
+        grids["rollout"] = list(patches.grid_size)
         maps["rollout"] = lambda images, _: saliency.rolled(module, images)
     else:
         refused["rollout"] = f"{arch} has no blocks of attention over patches"
@@ -226,32 +227,32 @@ def inside(maps: np.ndarray, covers: np.ndarray) -> np.ndarray:
     return found
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs, over the images for which every run of a data set has a map with mass.
 
     Returns:
-        `cells.document` of NAMES; for each experiment also grids, and notes: {method: remark} where a method
-        is refused, coarse, or based on fewer images.
+        `experiments.document` of NAMES; for each experiment also grids, and notes: {method: remark} where a
+        method is refused, coarse, or based on fewer images.
     """
     usable: dict[str, dict[str, np.ndarray]] = {}
     for method in METHODS:
         having = [(run, one) for run, one in found if f"inside-{method}" in one]
-        for data, kept in cells.common(results, having, partial(_known, method)).items():
+        for data, kept in experiments.common(results, having, partial(_known, method)).items():
             usable.setdefault(data, {})[method] = kept
-    made = cells.gather(
+    made = experiments.gather(
         results,
         [(run, {**one, "usable": usable.get(_data(results, run), {})}) for run, one in found],
         _values,
     )
-    document = cells.document(results, made, BOUNDS)
+    document = experiments.document(results, made, BOUNDS)
     document["contrasts"] = [c for c in document["contrasts"] if c["figure"].split("-")[0] in COMPARED]
     return {
         "what": "attribution",
         "study": results.name,
         "runs": len(found),
         **document,
-        "grids": {cell.experiment: cell.founds[0]["grids"] for cell in made},
-        "notes": {cell.experiment: _notes(cell, made) for cell in made},
+        "grids": {experiment.name: experiment.founds[0]["grids"] for experiment in made},
+        "notes": {experiment.name: _notes(experiment, made) for experiment in made},
     }
 
 
@@ -264,7 +265,7 @@ def _known(method: str, one: Mapping[str, Any]) -> np.ndarray:
     return found
 
 
-def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+def _values(founds: Sequence[Mapping[str, Any]]) -> experiments.Values:
     figures: dict[str, np.ndarray | None] = {}
     for method, kept in founds[0]["usable"].items():
         if all(f"inside-{method}" in one for one in founds) and kept.sum() >= 2:
@@ -283,9 +284,9 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
     return figures
 
 
-def _notes(cell: cells.Cell, made: Sequence[cells.Cell]) -> dict[str, str]:
-    one = cell.founds[0]
-    every = [each for other in made if other.data == cell.data for each in other.founds]
+def _notes(experiment: experiments.Experiment, made: Sequence[experiments.Experiment]) -> dict[str, str]:
+    one = experiment.founds[0]
+    every = [each for other in made if other.data == experiment.data for each in other.founds]
     notes = dict(one["refused"])
     for method, grid in one["grids"].items():
         if coarse(grid):
@@ -301,16 +302,16 @@ def _notes(cell: cells.Cell, made: Sequence[cells.Cell]) -> dict[str, str]:
     return notes
 
 
-def pictures(results: Results, found: cells.Found) -> dict[str, bytes]:
+def pictures(results: Results, found: experiments.Found) -> dict[str, bytes]:
     """Sheets of the first seeds, one PNG per image: <data>-<number>.png."""
-    by_data: dict[str, list[cells.Cell]] = {}
-    for cell in cells.gather(results, found, lambda _: {}):
-        by_data.setdefault(cell.data, []).append(cell)
+    by_data: dict[str, list[experiments.Experiment]] = {}
+    for experiment in experiments.gather(results, found, lambda _: {}):
+        by_data.setdefault(experiment.data, []).append(experiment)
     drawn = {}
     for data, mine in by_data.items():
         first = mine[0].founds[0]
         for at in range(len(first["classes"])):
-            columns = [_column(cell, at) for cell in mine]
+            columns = [_column(experiment, at) for experiment in mine]
             box = first["boxes"][at] if "boxes" in first else None
             drawn[f"{data}-{at + 1}.png"] = sheets.sheet(
                 first["pictures"][at], first["names"][at], columns, METHODS, box
@@ -318,8 +319,8 @@ def pictures(results: Results, found: cells.Found) -> dict[str, bytes]:
     return drawn
 
 
-def _column(cell: cells.Cell, at: int) -> sheets.Column:
-    one, notes = cell.founds[0], {}
+def _column(experiment: experiments.Experiment, at: int) -> sheets.Column:
+    one, notes = experiment.founds[0], {}
     for method in METHODS:
         if method in one["refused"]:
             notes[method] = "none"
@@ -330,9 +331,9 @@ def _column(cell: cells.Cell, at: int) -> sheets.Column:
         if drawn is not None and not drawn[at].any():
             notes[method] = "nothing speaks for it"
     return sheets.Column(
-        head=cell.model,
-        arm=cell.augmentation,
-        said=f"{one['said'][at]} {100 * one['sure'][at]:.0f} %",
+        head=experiment.model,
+        augmentation=experiment.augmentation,
+        prediction=f"{one['said'][at]} {100 * one['sure'][at]:.0f} %",
         right=one["right"][at],
         maps={method: one.get(f"map-{method}", [None] * (at + 1))[at] for method in METHODS},
         notes=notes,
@@ -344,17 +345,17 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
     found = [
         "inside: share of a map's mass in the object's box; over: less what an even map has there (`box`)",
         "follows: less the mean map of the run's other images in the same box, 0 for a map that never moves",
-        cells.about(compared),
+        experiments.about(compared),
     ]
     figures = ("inside", "over", "follows")
-    for method, said in METHODS.items():
+    for method, description in METHODS.items():
         columns = {f"{figure}-{method}": figure for figure in figures} | {"area": "box"}
         if any(c["figures"].get(f"inside-{method}") for c in compared["cells"]):
-            found += ["", said, *cells.table(compared, columns)]
-    found += cells.differences(compared, NAMES)
+            found += ["", description, *experiments.table(compared, columns)]
+    found += experiments.differences(compared, NAMES)
     notes = [
-        [name, METHODS[method], said]
+        [name, METHODS[method], description]
         for name, each in compared["notes"].items()
-        for method, said in each.items()
+        for method, description in each.items()
     ]
     return [*found, "", *tabular.to_text(notes)] if notes else found

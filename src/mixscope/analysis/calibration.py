@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from mixscope import calibration, metrics, tabular
-from mixscope.analysis import cells
+from mixscope.analysis import experiments
 from mixscope.analysis.subject import CHECKPOINT, Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import DataError
@@ -32,7 +32,7 @@ from mixscope.study.config import RunConfig
 
 VERSION = 1
 FIGURES = {"ece": "ECE", "nll": "NLL", "brier": "Brier"}
-NAMES = FIGURES | {f"{name}-scaled": f"{said} scaled" for name, said in FIGURES.items()}
+NAMES = FIGURES | {f"{name}-scaled": f"{note} scaled" for name, note in FIGURES.items()}
 HIGHEST = {"ece": 1.0, "nll": math.inf, "brier": 2.0}
 BOUNDS = {name: (0.0, HIGHEST[name.removesuffix("-scaled")]) for name in NAMES}
 
@@ -122,25 +122,27 @@ def _diagram(logits: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
     }
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
     Returns:
-        `cells.document` of the six metrics; diagrams: for each experiment, the seeds' diagrams pooled by bin,
-        as from `measure`; temperatures: for each experiment, one per seed.
+        `experiments.document` of the six metrics; diagrams: for each experiment, the diagrams of its seeds,
+        pooled by bin, as from `measure`; temperatures: for each experiment, one per seed.
     """
-    made = cells.gather(results, found, _values)
+    made = experiments.gather(results, found, _values)
     return {
         "what": "calibration",
         "study": results.name,
         "runs": len(found),
-        **cells.document(results, made, BOUNDS),
-        "diagrams": {cell.experiment: _pooled(cell.founds) for cell in made},
-        "temperatures": {cell.experiment: [one["temperature"] for one in cell.founds] for cell in made},
+        **experiments.document(results, made, BOUNDS),
+        "diagrams": {experiment.name: _pooled(experiment.founds) for experiment in made},
+        "temperatures": {
+            experiment.name: [one["temperature"] for one in experiment.founds] for experiment in made
+        },
     }
 
 
-def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+def _values(founds: Sequence[Mapping[str, Any]]) -> experiments.Values:
     return {
         name: np.stack([one[name] for one in founds]) if all(name in one for one in founds) else None
         for name in NAMES
@@ -163,10 +165,10 @@ def _pooled(founds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[flo
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Metrics by experiment, contrasts, and temperatures."""
-    found = cells.lines(compared, NAMES)
-    told = {
+    found = experiments.lines(compared, NAMES)
+    rows = {
         name: ", ".join("-" if t is None else f"{t:.2f}" for t in each)
         for name, each in compared["temperatures"].items()
     }
     found += ["", "temperature by seed (above 1: too sure; - : no validation split to fit it on)"]
-    return found + tabular.to_text([[name, each] for name, each in told.items()])
+    return found + tabular.to_text([[name, each] for name, each in rows.items()])

@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from mixscope import tabular
-from mixscope.analysis import cells
-from mixscope.analysis.cells import Cell
+from mixscope.analysis import experiments
+from mixscope.analysis.experiments import Experiment
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims import contrasts, verdicts
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate
 from mixscope.data import cue_store, cues
-from mixscope.data.cues import Dials, Shown
+from mixscope.data.cues import Parameters, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import Results
@@ -93,19 +93,19 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     """
     if split != "test":
         raise ConfigError(f"--split {split}: cues has its interventions on the test scenes; use --split test")
-    dials = cue_store.of(subject.store)
-    assert dials is not None
-    n = min(limit or dials.test, dials.test)
-    shown = _shown(dials, n)
+    parameters = cue_store.of(subject.store)
+    assert parameters is not None
+    n = min(limit or parameters.test, parameters.test)
+    shown = _shown(parameters, n)
     some = min(COMPARED, n)
     if not np.array_equal(shown["iid"].images[:some], subject.store.images("test")[:some]):
         raise DataError(
-            f"{subject.store.folder}: its images are not those that its dials make now, so mixscope has"
+            f"{subject.store.folder}: its images are not those that its parameters make now, so mixscope has"
             " changed how it makes them; prepare the set and train the runs again"
         )
-    said = {}
+    predicted = {}
     for at, name in enumerate(SHOWN):
-        said[name] = subject.logits(shown[name].images, shown[name].labels).argmax(axis=1)
+        predicted[name] = subject.logits(shown[name].images, shown[name].labels).argmax(axis=1)
         progress(at + 1, len(SHOWN))
     conflict = shown["conflict"]
 
@@ -115,27 +115,27 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 
     return {
         "scenes": n,
-        "changed": {cue: share(said[name] != said["iid"]) for name, cue in INTERVENTIONS.items()},
+        "changed": {cue: share(predicted[name] != predicted["iid"]) for name, cue in INTERVENTIONS.items()},
         "conflict": {
-            "local": share(said["conflict"] == conflict.local),
-            "global": share(said["conflict"] == conflict.glob),
+            "local": share(predicted["conflict"] == conflict.local),
+            "global": share(predicted["conflict"] == conflict.glob),
         },
-        "correct": {name: share(said[name] == shown[name].labels) for name in cues.SPLITS},
+        "correct": {name: share(predicted[name] == shown[name].labels) for name in cues.SPLITS},
         "dials": dict(subject.store.manifest["source"]["cues"]),
     }
 
 
 @functools.lru_cache(maxsize=2)  # runs of two sets may alternate
-def _shown(dials: Dials, n: int) -> dict[str, Shown]:
+def _shown(parameters: Parameters, n: int) -> dict[str, Shown]:
     index = np.arange(n)
-    made = {name: cues.split(dials, name, index) for name in cues.SPLITS}
-    return made | {name: cues.intervened(dials, cue, index) for name, cue in INTERVENTIONS.items()}
+    made = {name: cues.split(parameters, name, index) for name in cues.SPLITS}
+    return made | {name: cues.intervened(parameters, cue, index) for name, cue in INTERVENTIONS.items()}
 
 
 # --- all runs -----------------------------------------------------------------------------------
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
     scenes, runs      their numbers; scenes is the smallest number over runs
@@ -161,16 +161,16 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     reading           the decision as one sentence
     """
     scenes = min(one["scenes"] for _, one in found)
-    gathered = cells.gather(results, found, lambda founds: _values(founds, scenes))
+    gathered = experiments.gather(results, found, lambda founds: _values(founds, scenes))
     compared = _contrasts(results, gathered)
     accounts, decision = _accounts(gathered, compared)
-    sets = dict.fromkeys(cell.data for cell in gathered)
+    sets = dict.fromkeys(experiment.data for experiment in gathered)
     return {
         "what": "cues",
         "study": results.name,
         "scenes": scenes,
         "runs": len(found),
-        "cells": [_cell_document(cell) for cell in gathered],
+        "cells": [_experiment_document(experiment) for experiment in gathered],
         "contrasts": [{k: v for k, v in c.items() if k != "made"} for c in compared],
         "accounts": accounts,
         "margin": LRI_MARGIN,
@@ -196,8 +196,8 @@ def _values(founds: Sequence[Mapping[str, Any]], scenes: int) -> dict[str, np.nd
     return values | {"lri": linearised(local, glob)}
 
 
-def _family(cell: Cell) -> str | None:
-    return next((family for begin, family in FAMILIES.items() if cell.arch.startswith(begin)), None)
+def _family(experiment: Experiment) -> str | None:
+    return next((family for begin, family in FAMILIES.items() if experiment.arch.startswith(begin)), None)
 
 
 def index(local: float, glob: float) -> float | None:
@@ -223,28 +223,30 @@ def linearised(local: np.ndarray, glob: np.ndarray) -> np.ndarray | None:
     return found
 
 
-def _cell_document(cell: Cell) -> dict[str, Any]:
-    local, glob = cell.samples["local"].by_seed.tolist(), cell.samples["global"].by_seed.tolist()
+def _experiment_document(experiment: Experiment) -> dict[str, Any]:
+    local, glob = experiment.samples["local"].by_seed.tolist(), experiment.samples["global"].by_seed.tolist()
     return {
-        "experiment": cell.experiment,
-        "levels": dict(cell.levels),
-        "family": _family(cell),
-        "arm": cell.arm,
-        "seeds": list(cell.seeds),
+        "experiment": experiment.name,
+        "levels": dict(experiment.levels),
+        "family": _family(experiment),
+        "arm": experiment.mix,
+        "seeds": list(experiment.seeds),
         "by_seed": {
             "local": local,
             "global": glob,
             "lri": [index(a, b) for a, b in zip(local, glob, strict=True)],
         },
-        "figures": {"lri": None} | {name: _mean(name, cell) for name in cell.samples},
+        "figures": {"lri": None} | {name: _mean(name, experiment) for name in experiment.samples},
     }
 
 
-def _mean(name: str, cell: Cell) -> dict[str, float | None]:
+def _mean(name: str, experiment: Experiment) -> dict[str, float | None]:
     """A metric of an experiment with its interval; no interval with one seed."""
-    sample = cell.samples[name]
+    sample = experiment.samples[name]
     if name == "lri":  # based on the scenes where a cue changed a prediction
-        changed = cell.samples["local"].correct.any(axis=0) | cell.samples["global"].correct.any(axis=0)
+        changed = experiment.samples["local"].correct.any(axis=0) | experiment.samples["global"].correct.any(
+            axis=0
+        )
         found = contrasts.mean(sample, -1.0, 1.0, trials=int(changed.sum()))
     else:
         found = contrasts.mean(sample)
@@ -264,58 +266,60 @@ def _interval(made: Estimate) -> dict[str, float | None]:
     return {"estimate": made.value, "low": found.low, "high": found.high}
 
 
-def _contrasts(results: Results, gathered: Sequence[Cell]) -> list[dict[str, Any]]:
+def _contrasts(results: Results, gathered: Sequence[Experiment]) -> list[dict[str, Any]]:
     """Each mixing method against the baseline of its model, then families under one method."""
     found = []
-    for _, ((cell, _), (plain, _)) in cells.contrasted(results, gathered, gains.GAIN):
+    for _, ((experiment, _), (baseline, _)) in experiments.contrasted(results, gathered, gains.GAIN):
         for figure in ("lri", "local", "global"):
-            name = f"{figure}:{cell.experiment}:{plain.experiment}"
-            said = f"{FIGURES[figure]}, {cell.model}: {_arm(cell)} less {_arm(plain)}"
-            found.append(_contrast(name, said, figure, [(cell, 1.0), (plain, -1.0)]))
-    for arm in dict.fromkeys(c.arm for c in gathered):
-        mine = {_family(c): c for c in gathered if c.arm == arm}
-        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.arm == arm for c in gathered):
-            said = f"LRI, {WORDS.get(arm, arm)}: ResNet less ViT"
+            name = f"{figure}:{experiment.name}:{baseline.name}"
+            sentence = f"{FIGURES[figure]}, {experiment.model}: {_label(experiment)} less {_label(baseline)}"
+            found.append(_contrast(name, sentence, figure, [(experiment, 1.0), (baseline, -1.0)]))
+    for mix in dict.fromkeys(c.mix for c in gathered):
+        mine = {_family(c): c for c in gathered if c.mix == mix}
+        if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.mix == mix for c in gathered):
+            sentence = f"LRI, {WORDS.get(mix, mix)}: ResNet less ViT"
             pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
-            found.append(_contrast(f"lri:resnet-vit:{arm}", said, "lri", pair))
+            found.append(_contrast(f"lri:resnet-vit:{mix}", sentence, "lri", pair))
     return [one for one in found if one is not None]
 
 
 def _contrast(
-    name: str, sentence: str, figure: str, terms: Sequence[tuple[Cell, float]]
+    name: str, sentence: str, figure: str, terms: Sequence[tuple[Experiment, float]]
 ) -> dict[str, Any] | None:
-    if any(figure not in cell.samples for cell, _ in terms):
+    if any(figure not in experiment.samples for experiment, _ in terms):
         return None
-    made = contrasts.estimate([cell.samples[figure] for cell, _ in terms], [weight for _, weight in terms])
+    made = contrasts.estimate(
+        [experiment.samples[figure] for experiment, _ in terms], [weight for _, weight in terms]
+    )
     narrow = None if made.conditional else made.interval(NARROW)
     return {
         "id": name,
         "sentence": sentence,
         "figure": figure,
-        "weights": {cell.experiment: weight for cell, weight in terms},
+        "weights": {experiment.name: weight for experiment, weight in terms},
         **_interval(made),
         "narrow_low": None if narrow is None else narrow.low,
         "narrow_high": None if narrow is None else narrow.high,
-        "seeds": min(len(cell.seeds) for cell, _ in terms),
+        "seeds": min(len(experiment.seeds) for experiment, _ in terms),
         "seed_share": made.seed_share,
         "made": made,
     }
 
 
-def _arm(cell: Cell) -> str:
-    return WORDS.get(cell.arm, cell.arm)
+def _label(experiment: Experiment) -> str:
+    return WORDS.get(experiment.mix, experiment.mix)
 
 
 # --- the two hypotheses -------------------------------------------------------------------------
 
 
 def _accounts(
-    gathered: Sequence[Cell], compared: Sequence[Mapping[str, Any]]
+    gathered: Sequence[Experiment], compared: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Verdicts on what each hypothesis predicts for CutMix, by the rule for claims, and the decision."""
     effects: dict[str, Mapping[str, Any]] = {}
     for family in ("resnet", "vit"):
-        mine = [c.experiment for c in gathered if _family(c) == family and c.arm == "cutmix"]
+        mine = [c.name for c in gathered if _family(c) == family and c.mix == "cutmix"]
         found = [
             c
             for c in compared
@@ -327,7 +331,7 @@ def _accounts(
     accounts = []
     for name, account in ACCOUNTS.items():
         parts = [
-            {"contrast": effects[f]["id"], "expect": expect, "verdict": _judged(effects[f], expect)}
+            {"contrast": effects[f]["id"], "expect": expect, "verdict": _verdict(effects[f], expect)}
             for f, expect in account["parts"]
         ]
         verdict = verdicts.over_strata([p["verdict"] for p in parts])
@@ -336,13 +340,13 @@ def _accounts(
     return accounts, _decision(accounts, min(effect["seeds"] for effect in effects.values()))
 
 
-def _judged(effect: Mapping[str, Any], expect: str) -> str:
+def _verdict(effect: Mapping[str, Any], expect: str) -> str:
     made: Estimate = effect["made"]
     if made.conditional or effect["seeds"] < verdicts.FEWEST_SEEDS:
         return verdicts.INCONCLUSIVE
-    said = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
+    verdict = verdicts.rule(expect, LRI_MARGIN, made.interval(LEVEL), made.interval(NARROW))
     # A hypothesis that CutMix changes a cue is refuted where the change is too small to matter.
-    return verdicts.REFUTED if said == verdicts.NEGLIGIBLE else said
+    return verdicts.REFUTED if verdict == verdicts.NEGLIGIBLE else verdict
 
 
 def _decision(accounts: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
@@ -367,8 +371,7 @@ READINGS = {
     "few-seeds": "the figures do not decide: {seeds} of at least {fewest} seeds",
     "favours": "the figures favour this account: {account}",
     "neither": "the figures favour neither account: each says something that did not come out",
-    "against": "the figures speak against this account: {account}; they do not decide whether the other"
-    " holds",
+    "against": "the values contradict this account: {account}; they do not decide whether the other holds",
     "open": "the figures do not decide between the accounts",
 }
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from mixscope import tabular
-from mixscope.analysis import ANALYSES, cells, subject
+from mixscope.analysis import ANALYSES, experiments, subject
 from mixscope.analysis.subject import Progress
 from mixscope.errors import ConfigError, DataError, RunFailed, unknown
 from mixscope.results import Results, Run, folders
@@ -115,7 +115,7 @@ def examine(
     if not runs:
         raise DataError(
             f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
-            " `mixscope study run` makes them, `mixscope study status` shows where they stand"
+            " `mixscope study run` makes them, `mixscope study status` shows their state"
         )
     problems: list[Problem] = []
     with Workers(slots) as workers:
@@ -147,7 +147,7 @@ def examine(
 
 
 def _write_tables(place: Path, lines: Sequence[str], compared: Mapping[str, Any]) -> None:
-    for name, text in cells.tables(compared).items():
+    for name, text in experiments.tables(compared).items():
         records.write_bytes(place / name, text.encode())
     records.write_bytes(place / "summary.md", "\n".join(["```", *lines, "```", ""]).encode())
 
@@ -224,25 +224,25 @@ def _measured(
 def _outcomes(todo: Sequence[Trained], work: _Work, workers: Workers) -> Iterator[tuple[Trained, Any]]:
     """Runs and what `_measure` returns of them, or their error, in order of completion."""
     what, total = work.what, len(todo)
-    asked = [(run.path, what, work.request, work.root) for run in todo]
+    tasks = [(run.path, what, work.request, work.root) for run in todo]
     if workers.slots == 1:  # here, with progress by image
         for at, run in enumerate(todo):
             with work.bar(f"{what}  {at + 1}/{total}  {run.label}") as progress:
-                found = list(workers.each(partial(_measure, progress=progress), asked[at : at + 1]))
+                found = list(workers.each(partial(_measure, progress=progress), tasks[at : at + 1]))
             yield run, found[0][1]
         return
     with work.bar(f"{what}  {total} runs") as progress:
-        for done, (at, outcome) in enumerate(workers.each(_measure, asked), start=1):
+        for done, (at, outcome) in enumerate(workers.each(_measure, tasks), start=1):
             if progress is not None:
                 progress(done, total)
             yield todo[at], outcome
 
 
 def _measure(
-    asked: tuple[Path, str, Request, Path], progress: Progress | None = None
+    task: tuple[Path, str, Request, Path], progress: Progress | None = None
 ) -> tuple[dict[str, Any], float]:
     """Analyses a run, in any process; returns the result and seconds."""
-    path, what, request, root = asked
+    path, what, request, root = task
     began = time.perf_counter()
     found = importlib.import_module(f"mixscope.analysis.{what}").measure(
         subject.opened(path, subject.stored(path, root)),
@@ -351,9 +351,12 @@ def summary(what: str, compared: Mapping[str, Any]) -> list[str]:
     concluded += [compared["reading"]] if compared.get("reading") else []
     if not contrasts and not concluded:
         return [*every[: SUMMARY_LINES - 1], "..."]
-    about = every[0] if "scenes" in compared else cells.about(compared)
-    told = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
-    room = max(0, SUMMARY_LINES - 2 - len(concluded))
-    rows = [[c.get("sentence") or cells.sentence(c, names[c["figure"]]), cells.shown(c, "+")] for c in clear]
-    told += "; the clearest:" if len(rows) > room else ":" if rows else ""
-    return [about, told, *tabular.to_text(rows[:room]), *concluded][:SUMMARY_LINES]
+    about = every[0] if "scenes" in compared else experiments.about(compared)
+    clear_count = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
+    rest = max(0, SUMMARY_LINES - 2 - len(concluded))
+    rows = [
+        [c.get("sentence") or experiments.sentence(c, names[c["figure"]]), experiments.shown(c, "+")]
+        for c in clear
+    ]
+    clear_count += "; the clearest:" if len(rows) > rest else ":" if rows else ""
+    return [about, clear_count, *tabular.to_text(rows[:rest]), *concluded][:SUMMARY_LINES]

@@ -36,7 +36,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from mixscope import tabular
-from mixscope.analysis import cells
+from mixscope.analysis import experiments
 from mixscope.analysis.subject import Progress, Subject, chosen
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
@@ -147,27 +147,27 @@ def _pictured(subject: Subject, split: str) -> tuple[np.ndarray, np.ndarray]:
 # --- metrics of features ------------------------------------------------------------------------
 
 
-def neighbours(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def neighbours(learned: np.ndarray, classes: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Majority class of the nearest training images.
 
     Args:
         learned: float (m, d), features of training images.
         classes: int64 (m,).
-        asked: float (n, d), features to classify.
+        queries: float (n, d), features to classify.
 
     Returns:
         int64 (n,).
     """
     model = KNeighborsClassifier(min(NEIGHBOURS, len(learned)), metric="cosine").fit(learned, classes)
-    found: np.ndarray = model.predict(asked)
+    found: np.ndarray = model.predict(queries)
     return found
 
 
-def probe(learned: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def probe(learned: np.ndarray, classes: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Predictions of a ridge classifier, int64 (n,); arguments as of `neighbours`."""
     scale = StandardScaler().fit(learned.astype(np.float64))
     model = RidgeClassifierCV(STRENGTHS).fit(scale.transform(learned), classes)
-    found: np.ndarray = model.predict(scale.transform(asked))
+    found: np.ndarray = model.predict(scale.transform(queries))
     return found
 
 
@@ -244,10 +244,10 @@ def kappa_by_image(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
 # --- all runs -----------------------------------------------------------------------------------
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
-    Returns `cells.document` of accuracy, knn and probe (over images and seeds), and
+    Returns `experiments.document` of accuracy, knn and probe (over images and seeds), and
 
     cka, kappa    of each data set: {"data", "experiments", and "mean", "low", "high", "least", "largest":
                   matrices}: over all pairs of runs of two experiments their mean, its 95 % interval, the
@@ -258,11 +258,11 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
                   matrix}]: CKA between layers of the first seeds of two experiments
     maps          {experiment: {"classes", "pca", "tsne"}} of the first seed
     """
-    made = cells.gather(results, found, _values)
-    document = cells.document(results, made, BOUNDS)
-    by_data: dict[str, list[cells.Cell]] = {}
-    for cell in made:
-        by_data.setdefault(cell.data, []).append(cell)
+    made = experiments.gather(results, found, _values)
+    document = experiments.document(results, made, BOUNDS)
+    by_data: dict[str, list[experiments.Experiment]] = {}
+    for experiment in made:
+        by_data.setdefault(experiment.data, []).append(experiment)
     return {
         "what": "features",
         "study": results.name,
@@ -271,11 +271,11 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
         "cka": [_pairs(data, mine, "last", gram, cka_by_image) for data, mine in by_data.items()],
         "kappa": [_pairs(data, mine, "right", lambda v: v, kappa_by_image) for data, mine in by_data.items()],
         "layers": [_layers(data, a, b) for data, mine in by_data.items() for a, b in _telling(mine)],
-        "maps": {cell.experiment: _map(cell.founds[0]) for cell in made},
+        "maps": {experiment.name: _map(experiment.founds[0]) for experiment in made},
     }
 
 
-def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+def _values(founds: Sequence[Mapping[str, Any]]) -> experiments.Values:
     return {
         name: np.stack([one[key] for one in founds])
         for name, key in (("accuracy", "right"), ("knn", "knn"), ("probe", "probe"))
@@ -284,7 +284,7 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
 
 def _pairs(
     data: str,
-    mine: Sequence[cells.Cell],
+    mine: Sequence[experiments.Experiment],
     key: str,
     made: Callable[[np.ndarray], np.ndarray],
     alike: Callable[[np.ndarray, np.ndarray], np.ndarray | None],
@@ -298,7 +298,7 @@ def _pairs(
         made: Transforms the array of a run.
         alike: Similarity by image of two transformed arrays.
     """
-    runs = [[made(one[key]) for one in cell.founds] for cell in mine]
+    runs = [[made(one[key]) for one in experiment.founds] for experiment in mine]
     size = len(mine)
     out: dict[str, list[list[float | None]]] = {
         name: [[None] * size for _ in mine] for name in ("mean", "low", "high", "least", "largest")
@@ -312,11 +312,11 @@ def _pairs(
         values = {(a, b): v for a, b in pairs if (v := alike(runs[i][a], runs[j][b])) is not None}
         if values:
             found = [float(v.mean()) for v in values.values()]
-            told = {"mean": sum(found) / len(found), "least": min(found), "largest": max(found)}
-            told |= _reach(values, len(runs[i]), len(runs[j]), same=i == j)
-            for name, value in told.items():
+            pair = {"mean": sum(found) / len(found), "least": min(found), "largest": max(found)}
+            pair |= _reach(values, len(runs[i]), len(runs[j]), same=i == j)
+            for name, value in pair.items():
                 out[name][i][j] = out[name][j][i] = value
-    return {"data": data, "experiments": [cell.experiment for cell in mine], **out}
+    return {"data": data, "experiments": [experiment.name for experiment in mine], **out}
 
 
 def _reach(
@@ -347,32 +347,34 @@ def _reach(
             np.stack([of(side, run) - overall / 2 for run in range(count)])
             for side, count in enumerate((rows, columns))
         ]
-    made = cells.interval([Sample(s, tuple(range(len(s)))) for s in samples], [1.0] * len(samples))
+    made = experiments.interval([Sample(s, tuple(range(len(s)))) for s in samples], [1.0] * len(samples))
     return {"low": made["low"], "high": made["high"]}
 
 
-def _telling(mine: Sequence[cells.Cell]) -> list[tuple[cells.Cell, cells.Cell]]:
+def _telling(
+    mine: Sequence[experiments.Experiment],
+) -> list[tuple[experiments.Experiment, experiments.Experiment]]:
     """Pairs of experiments compared layer by layer.
 
     The first of each model, and each model's first and last augmentation.
     """
-    by_model: dict[str, list[cells.Cell]] = {}
-    for cell in mine:
-        by_model.setdefault(cell.model, []).append(cell)
+    by_model: dict[str, list[experiments.Experiment]] = {}
+    for experiment in mine:
+        by_model.setdefault(experiment.model, []).append(experiment)
     first = [arms[0] for arms in by_model.values()]
     within = [(arms[0], arms[-1]) for arms in by_model.values() if len(arms) > 1]
     return [*itertools.combinations(first, 2), *within]
 
 
-def _layers(data: str, one: cells.Cell, other: cells.Cell) -> dict[str, Any]:
+def _layers(data: str, one: experiments.Experiment, other: experiments.Experiment) -> dict[str, Any]:
     grams = [
-        [gram(cell.founds[0][f"layer-{at}"]) for at in range(len(cell.founds[0]["layers"]))]
-        for cell in (one, other)
+        [gram(experiment.founds[0][f"layer-{at}"]) for at in range(len(experiment.founds[0]["layers"]))]
+        for experiment in (one, other)
     ]
     return {
         "data": data,
-        "rows": one.experiment,
-        "columns": other.experiment,
+        "rows": one.name,
+        "columns": other.name,
         "row_layers": one.founds[0]["layers"],
         "column_layers": other.founds[0]["layers"],
         "values": [[cka(a, b) for b in grams[1]] for a in grams[0]],
@@ -388,12 +390,12 @@ def _map(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Metrics by experiment, contrasts, and similarity between runs."""
-    found = cells.lines(compared, NAMES)
-    for name, said in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
+    found = experiments.lines(compared, NAMES)
+    for name, title in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
         for one in compared[name]:
             found += [
                 "",
-                f"{said}, {one['data']}: mean over pairs of runs [95 % interval over seeds and images]"
+                f"{title}, {one['data']}: mean over pairs of runs [95 % interval over seeds and images]"
                 " (between seeds on the diagonal)",
             ]
             rows = [

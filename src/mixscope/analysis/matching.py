@@ -27,12 +27,13 @@ from pathlib import Path
 import yaml
 
 from mixscope.data import cue_store, cues
-from mixscope.data.cues import CLASSES, FULL, STEPS, Dials
-from mixscope.data.store import Store, is_prepared, write
+from mixscope.data.cues import CLASSES, FULL, STEPS, Parameters
+from mixscope.data.store import Store, is_prepared
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.runs import execute, records
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 
 FACTOR = 1.5
 ROUNDS = 3
@@ -42,7 +43,7 @@ TEST = 6000  # smallest number of test images: standard error of an accuracy at 
 
 Say = Callable[[str], None]
 # Accuracy of the model trained on one cue of a set with these parameters.
-Accuracy = Callable[[str, Dials], float]
+Accuracy = Callable[[str, Parameters], float]
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,21 @@ class Matched:
     """The result of a search.
 
     Attributes:
-        dials: Parameters found.
+        parameters: Parameters found.
         local: Accuracy by the local cue alone.
         glob: Accuracy by the global cue alone.
         holds: Whether both are within half the tolerance of the target.
         steps: Every training of the search.
     """
 
-    dials: Dials
+    parameters: Parameters
     local: float
     glob: float
     holds: bool
     steps: tuple[Step, ...]
 
 
-def search(accuracy: Accuracy, start: Dials, *, target: float, tolerance: float) -> Matched:
+def search(accuracy: Accuracy, start: Parameters, *, target: float, tolerance: float) -> Matched:
     """Runs the procedure above.
 
     Args:
@@ -91,34 +92,40 @@ def search(accuracy: Accuracy, start: Dials, *, target: float, tolerance: float)
     steps: list[Step] = []
     tolerance = tolerance / 2 + 1e-9  # rounding: 0.72 is within 0.03 of 0.75
 
-    def look(cue: str, dials: Dials) -> float:
-        known = [s for s in steps if (s.cue, s.local_contrast, s.global_contrast) == _at(cue, dials)]
+    def look(cue: str, parameters: Parameters) -> float:
+        known = [s for s in steps if (s.cue, s.local_contrast, s.global_contrast) == _at(cue, parameters)]
         if not known:
-            steps.append(Step(*_at(cue, dials), accuracy(cue, dials)))
+            steps.append(Step(*_at(cue, parameters), accuracy(cue, parameters)))
         return (known or steps)[-1].accuracy
 
-    dials = start
+    parameters = start
     for _ in range(ROUNDS):
         for cue in ("local", "global"):
-            if abs(look(cue, dials) - target) > tolerance:
-                dials = _one(cue, dials, look, target, tolerance)
-        local, glob = look("local", dials), look("global", dials)
+            if abs(look(cue, parameters) - target) > tolerance:
+                parameters = _one(cue, parameters, look, target, tolerance)
+        local, glob = look("local", parameters), look("global", parameters)
         holds = max(abs(local - target), abs(glob - target)) <= tolerance
         if holds:
             break
-    return Matched(dials, local, glob, holds, tuple(steps))
+    return Matched(parameters, local, glob, holds, tuple(steps))
 
 
 def _one(
-    cue: str, dials: Dials, look: Callable[[str, Dials], float], target: float, tolerance: float
-) -> Dials:
+    cue: str,
+    parameters: Parameters,
+    look: Callable[[str, Parameters], float],
+    target: float,
+    tolerance: float,
+) -> Parameters:
     """The contrast at which one cue reaches the target, by steps 1 and 2."""
 
     def at(contrast: int) -> float:
-        return look(cue, _set(cue, dials, contrast / STEPS))
+        return look(cue, _set(cue, parameters, contrast / STEPS))
 
     # In steps of the contrast.
-    low = high = max(1, round(STEPS * (dials.local_contrast if cue == "local" else dials.global_contrast)))
+    low = high = max(
+        1, round(STEPS * (parameters.local_contrast if cue == "local" else parameters.global_contrast))
+    )
     while at(low) > target:
         if low == 1:
             raise ConfigError(f"cues: the {cue} cue is read at any contrast; raise noise, or --target")
@@ -134,17 +141,17 @@ def _one(
         middle = min(high - 1, max(low + 1, round(math.sqrt(low * high))))
         low, high = (middle, high) if at(middle) < target else (low, middle)
         best = min((best, middle), key=lambda c: (abs(at(c) - target), c))
-    return _set(cue, dials, best / STEPS)
+    return _set(cue, parameters, best / STEPS)
 
 
-def _set(cue: str, dials: Dials, contrast: float) -> Dials:
+def _set(cue: str, parameters: Parameters, contrast: float) -> Parameters:
     if cue == "local":
-        return dataclasses.replace(dials, local_contrast=contrast)
-    return dataclasses.replace(dials, global_contrast=contrast)
+        return dataclasses.replace(parameters, local_contrast=contrast)
+    return dataclasses.replace(parameters, global_contrast=contrast)
 
 
-def _at(cue: str, dials: Dials) -> tuple[str, float, float]:
-    return cue, dials.local_contrast, dials.global_contrast
+def _at(cue: str, parameters: Parameters) -> tuple[str, float, float]:
+    return cue, parameters.local_contrast, parameters.global_contrast
 
 
 def trained(config: RunConfig, *, seeds: int, work: Path, say: Say) -> Accuracy:
@@ -162,13 +169,13 @@ def trained(config: RunConfig, *, seeds: int, work: Path, say: Say) -> Accuracy:
     if seeds < 1:
         raise ConfigError(f"--seeds must be 1 or more, got {seeds}")
 
-    def accuracy(cue: str, dials: Dials) -> float:
+    def accuracy(cue: str, parameters: Parameters) -> float:
         made = dataclasses.replace(
-            dials,
+            parameters,
             local_predictivity=1.0 if cue == "local" else 1 / CLASSES,
             global_predictivity=1.0 if cue == "global" else 1 / CLASSES,
-            test=max(dials.test, TEST),
-            seed=dials.seed + OTHER_SCENES,
+            test=max(parameters.test, TEST),
+            seed=parameters.seed + OTHER_SCENES,
         )
         name = f"{cue}-{made.local_contrast:g}-{made.global_contrast:g}"
         if is_prepared(work, name):
@@ -194,7 +201,7 @@ def _range(tops: Sequence[float]) -> str:
     return f"{100 * min(tops):.1f} to {100 * max(tops):.1f}, {len(tops)} seeds"
 
 
-def cell(study: Study, only: Mapping[str, str]) -> PlannedRun:
+def run_without_mixing(study: Study, only: Mapping[str, str]) -> PlannedRun:
     """The run without mixing of the one model that `only` selects.
 
     Raises:
@@ -204,12 +211,12 @@ def cell(study: Study, only: Mapping[str, str]) -> PlannedRun:
     if len(found) != 1:
         names = ", ".join(run.name for run in found) or "none"
         raise ConfigError(
-            f"--only: leaves {len(found)} cells without mixing ({names}); name levels to leave one"
+            f"--only: leaves {len(found)} experiments without mixing ({names}); name levels to leave one"
         )
     return found[0]
 
 
-def start(config: RunConfig, file: Path | None) -> Dials:
+def start(config: RunConfig, file: Path | None) -> Parameters:
     """The initial parameters: from a file, or those of the run's data set.
 
     Raises:
@@ -218,9 +225,9 @@ def start(config: RunConfig, file: Path | None) -> Dials:
     known = cues.BUILT_IN.get(config.data.name)
     if known is None and file is None:
         raise ConfigError(
-            f"{config.data.name} has no dials of its own; give some to begin with, with --source"
+            f"{config.data.name} has no parameters of its own; give some to begin with, with --source"
         )
-    return cues.chosen(known or Dials(), file, None)
+    return cues.chosen(known or Parameters(), file, None)
 
 
 def keep(found: Matched, file: Path) -> None:
@@ -231,5 +238,5 @@ def keep(found: Matched, file: Path) -> None:
     lines += [
         f"# {s.cue} {s.local_contrast:g} {s.global_contrast:g}: {100 * s.accuracy:.1f} %" for s in found.steps
     ]
-    text = "\n".join(lines) + "\n" + yaml.safe_dump(dataclasses.asdict(found.dials), sort_keys=False)
+    text = "\n".join(lines) + "\n" + yaml.safe_dump(dataclasses.asdict(found.parameters), sort_keys=False)
     records.write_bytes(file, text.encode())

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from mixscope import metrics, rng
-from mixscope.analysis import attacks, cells
+from mixscope.analysis import attacks, experiments
 from mixscope.analysis.subject import Chosen, Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
@@ -70,7 +70,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     done = 0
     found: dict[str, Any] = {"images": len(some.ids), "shares": {}}
 
-    def said(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def probabilities(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nonlocal done
         p = np.exp(metrics.log_softmax(subject.logits(pixels, some.classes)))
         done += 1
@@ -78,14 +78,14 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
         row = np.arange(len(p))
         return p[row, some.classes], p[row, partner.classes]
 
-    ends = said(partner.pixels), said(some.pixels)
+    ends = probabilities(partner.pixels), probabilities(some.pixels)
     corner = corners(some.ids)
     for kind in KINDS:
         shares, own = [0.0], [ends[0]]
         for step in range(1, STEPS):
             share, mixed = mixture(kind, some.pixels, partner.pixels, step / STEPS, corner)
             shares.append(share)
-            own.append(said(mixed))
+            own.append(probabilities(mixed))
         found["shares"][kind] = [*shares, 1.0]
         for at, name in enumerate(("own", "partner")):
             values = np.stack([pair[at] for pair in [*own, ends[1]]])
@@ -160,10 +160,10 @@ def reach(slope: np.ndarray, most: int) -> np.ndarray:
     return result
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
-    Returns `cells.document` of NAMES, and for each experiment
+    Returns `experiments.document` of NAMES, and for each experiment
 
     curves       {"mixup" and "cutmix": [{"share", "own" and "partner": {estimate, low, high, conditional}}]}
     gradients    [{"distance", estimate, low, high, conditional}]
@@ -171,24 +171,26 @@ def compare(results: Results, found: cells.Found) -> dict[str, Any]:
     Gradients are averaged over images with a gradient in every run of a data set; with_gradient: their
     number, by experiment.
     """
-    usable = cells.common(results, found, lambda one: np.isfinite(one["gradients"]).all(axis=0))
+    usable = experiments.common(results, found, lambda one: np.isfinite(one["gradients"]).all(axis=0))
     found = [
         (run, {**one, "gradients": one["gradients"][:, usable[results.experiment(run.experiment).data]]})
         for run, one in found
     ]
-    made = cells.gather(results, found, _values)
+    made = experiments.gather(results, found, _values)
     return {
         "what": "mixtures",
         "study": results.name,
         "runs": len(found),
-        **cells.document(results, made, BOUNDS),
-        "curves": {cell.experiment: {kind: _curve(cell, kind) for kind in KINDS} for cell in made},
-        "gradients": {cell.experiment: _gradients(cell) for cell in made},
-        "with_gradient": {cell.experiment: cell.founds[0]["gradients"].shape[1] for cell in made},
+        **experiments.document(results, made, BOUNDS),
+        "curves": {
+            experiment.name: {kind: _curve(experiment, kind) for kind in KINDS} for experiment in made
+        },
+        "gradients": {experiment.name: _gradients(experiment) for experiment in made},
+        "with_gradient": {experiment.name: experiment.founds[0]["gradients"].shape[1] for experiment in made},
     }
 
 
-def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+def _values(founds: Sequence[Mapping[str, Any]]) -> experiments.Values:
     figures: dict[str, np.ndarray | None] = {}
     inner = slice(1, STEPS)
     for kind in KINDS:
@@ -210,35 +212,35 @@ def _by_distance(founds: Sequence[Mapping[str, Any]]) -> np.ndarray:
     return np.stack([one["gradients"] for one in founds]).astype(np.float64)
 
 
-def _curve(cell: cells.Cell, kind: str) -> list[dict[str, Any]]:
+def _curve(experiment: experiments.Experiment, kind: str) -> list[dict[str, Any]]:
     rows = []
-    for at, share in enumerate(cell.founds[0]["shares"][kind]):
-        said = {}
+    for at, share in enumerate(experiment.founds[0]["shares"][kind]):
+        means = {}
         for name in ("own", "partner"):
-            values = np.stack([one[f"{kind}-{name}"][at] for one in cell.founds]).astype(np.float64)
-            said[name] = cells.mean(Sample(values, cell.seeds))
-        rows.append({"share": share, **said})
+            values = np.stack([one[f"{kind}-{name}"][at] for one in experiment.founds]).astype(np.float64)
+            means[name] = experiments.mean(Sample(values, experiment.seeds))
+        rows.append({"share": share, **means})
     return rows
 
 
-def _gradients(cell: cells.Cell) -> list[dict[str, Any]]:
-    values = _by_distance(cell.founds)
+def _gradients(experiment: experiments.Experiment) -> list[dict[str, Any]]:
+    values = _by_distance(experiment.founds)
     if values.shape[2] < 2:
         return []
     return [
-        {"distance": d, **cells.interval([Sample(values[:, d], cell.seeds)], [1.0])}
+        {"distance": d, **experiments.interval([Sample(values[:, d], experiment.seeds)], [1.0])}
         for d in range(values.shape[1])
     ]
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Metrics by experiment and contrasts."""
-    said = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
+    about = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
     alike = "gradients: how alike at two pixels, by distance"
     if few := [
-        f"{compared['with_gradient'][cell['experiment']]:,} of {cell['images']:,}"
-        for cell in compared["cells"]
-        if compared["with_gradient"][cell["experiment"]] < cell["images"]
+        f"{compared['with_gradient'][experiment['experiment']]:,} of {experiment['images']:,}"
+        for experiment in compared["cells"]
+        if compared["with_gradient"][experiment["experiment"]] < experiment["images"]
     ]:
         alike += f", over {', '.join(dict.fromkeys(few))} images: that of the others is 0 in some run"
-    return [said, alike, *cells.lines(compared, NAMES)]
+    return [about, alike, *experiments.lines(compared, NAMES)]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mixscope.analysis import attacks, cells, corruptions
+from mixscope.analysis import attacks, corruptions, experiments
 from mixscope.analysis.subject import Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
@@ -97,44 +97,48 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     return found | attacks.right(subject, some.pixels, some.classes, some.ids, FGSM, PGD, attacked)
 
 
-def compare(results: Results, found: cells.Found) -> dict[str, Any]:
+def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
     Returns:
-        `cells.document` of clean accuracy and each curve's area; curves: {experiment: {curve: [{level,
+        `experiments.document` of clean accuracy and each curve's area; curves: {experiment: {curve: [{level,
         estimate, low, high, conditional}]}}, accuracy at each strength, clean first (level null).
     """
-    made = cells.gather(results, found, _values)
+    made = experiments.gather(results, found, _values)
     return {
         "what": "robustness",
         "study": results.name,
         "runs": len(found),
-        **cells.document(results, made, BOUNDS),
-        "curves": {cell.experiment: {name: _curve(cell, name) for name in CURVES} for cell in made},
+        **experiments.document(results, made, BOUNDS),
+        "curves": {
+            experiment.name: {name: _curve(experiment, name) for name in CURVES} for experiment in made
+        },
     }
 
 
-def _values(founds: Sequence[Mapping[str, Any]]) -> cells.Values:
+def _values(founds: Sequence[Mapping[str, Any]]) -> experiments.Values:
     clean = np.stack([one["clean"] for one in founds]).astype(np.float64)
     if clean.sum() < LEAST:
         return {"clean": clean}
     areas = {
-        f"area-{name}": cells.ratio(np.stack([one[name].mean(axis=0) for one in founds]), clean)
+        f"area-{name}": experiments.ratio(np.stack([one[name].mean(axis=0) for one in founds]), clean)
         for name in CURVES
     }
     return {"clean": clean, **areas}
 
 
-def _curve(cell: cells.Cell, name: str) -> list[dict[str, Any]]:
-    clean = np.stack([one["clean"] for one in cell.founds])
+def _curve(experiment: experiments.Experiment, name: str) -> list[dict[str, Any]]:
+    clean = np.stack([one["clean"] for one in experiment.founds])
     rows: list[tuple[float | None, np.ndarray]] = [(None, clean)]
-    rows += [(level, np.stack([f[name][at] for f in cell.founds])) for at, level in enumerate(CURVES[name])]
-    return [{"level": level, **cells.mean(Sample(hits, cell.seeds))} for level, hits in rows]
+    rows += [
+        (level, np.stack([f[name][at] for f in experiment.founds])) for at, level in enumerate(CURVES[name])
+    ]
+    return [{"level": level, **experiments.mean(Sample(hits, experiment.seeds))} for level, hits in rows]
 
 
 def lines(compared: Mapping[str, Any]) -> list[str]:
     """Clean accuracy and areas by experiment, and contrasts."""
     return [
         "clean: accuracy; the others: the area of a curve, 1 loses nothing",
-        *cells.lines(compared, NAMES),
+        *experiments.lines(compared, NAMES),
     ]

@@ -22,16 +22,16 @@ class Column:
 
     Attributes:
         head: Model.
-        arm: Augmentation.
-        said: Prediction and its probability.
+        augmentation: Augmentation.
+        prediction: Prediction and its probability.
         right: Whether the prediction is correct.
         maps: By method float (H, W), or None where there is none.
         notes: Remark by method where there is no map.
     """
 
     head: str
-    arm: str
-    said: str
+    augmentation: str
+    prediction: str
     right: bool
     maps: dict[str, np.ndarray | None]
     notes: dict[str, str]
@@ -57,11 +57,11 @@ def sheet(
     height = HEAD + (TILE + GAP) * len(methods) + FOOT
     page = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(page)
-    notes = [label, *(column.said for column in columns), *(column.arm for column in columns)]
+    notes = [label, *(column.prediction for column in columns), *(column.augmentation for column in columns)]
     font = fonts.font(13, [*methods.values(), *(column.head for column in columns)])
     small = fonts.font(12, notes)
-    for row, said in enumerate(methods.values()):
-        for at, word in enumerate(said.split()):
+    for row, method in enumerate(methods.values()):
+        for at, word in enumerate(method.split()):
             pen.text((GAP, HEAD + row * (TILE + GAP) + TILE // 2 - 16 + 16 * at), word, INK, font)
     x = SIDE
     pen.text((x, 4), "original", INK, font)
@@ -70,7 +70,7 @@ def sheet(
     for place, column in enumerate(columns, start=1):
         x = SIDE + place * (TILE + GAP)
         pen.text((x, 4), _short(pen, column.head, font), INK, font)
-        pen.text((x, 18), _short(pen, column.arm, small), FAINT, small)
+        pen.text((x, 18), _short(pen, column.augmentation, small), FAINT, small)
         for row, method in enumerate(methods):
             y = HEAD + row * (TILE + GAP)
             drawn = column.maps.get(method)
@@ -83,7 +83,7 @@ def sheet(
                 pen.rectangle((x, top, x + words[2] + 6, top + 17), PAPER)
                 pen.text((x + 3, top + 1), note, FAINT, small)
         y = HEAD + len(methods) * (TILE + GAP)
-        pen.text((x, y), _short(pen, column.said, small), INK if column.right else FAINT, small)
+        pen.text((x, y), _short(pen, column.prediction, small), INK if column.right else FAINT, small)
         if column.right:
             pen.text((x, y + 14), "right", INK, small)
     written = io.BytesIO()

@@ -1,6 +1,6 @@
 """Typed summaries of analyses for the report, read from their summary.json.
 
-Experiments and contrasts are the same for every analysis (cells.document); what only one of them has
+Experiments and contrasts are the same for every analysis (experiments.document); what only one of them has
 (diagrams, curves, maps) is kept under `details`, as the analysis documents it. Torch-free.
 """
 
@@ -33,20 +33,20 @@ class Experiment:
     """The analysed runs of one experiment.
 
     Attributes:
-        experiment: Name of the experiment.
+        name: Name of the experiment.
         levels: Level of every factor.
         arch: timm name of the model.
-        arm: Mixing method.
+        mix: Mixing method.
         data: Name of the data set.
         seeds: Seeds of the analysed runs.
         images: Number of analysed images.
         figures: Metrics by name; None where the experiment has none.
     """
 
-    experiment: str
+    name: str
     levels: Mapping[str, str]
     arch: str
-    arm: str
+    mix: str
     data: str
     seeds: Sequence[int]
     images: int
@@ -66,8 +66,8 @@ class Difference:
         high: Upper end.
         conditional: Whether the interval holds for these seeds only.
         seeds: Number of seeds of the experiment with fewest.
-        arm: Level of the augmentation.
-        plain: Level of the baseline.
+        augmentation: Level of the augmentation.
+        baseline: Level of the baseline.
         model: Level of the model.
         over: Level of the model that it is compared with; None within a model.
         where: Levels of the other factors.
@@ -82,8 +82,8 @@ class Difference:
     high: float
     conditional: bool
     seeds: int
-    arm: str
-    plain: str
+    augmentation: str
+    baseline: str
     model: str
     over: str | None
     where: Mapping[str, str]
@@ -96,18 +96,18 @@ class Summary:
 
     Attributes:
         what: Name of the analysis.
-        arm_factor: Factor whose levels are augmentations; None without one.
+        augmentation_factor: Factor whose levels are augmentations; None without one.
         model_factor: Factor whose levels are models; None without one.
-        cells: The experiments.
+        experiments: The experiments.
         contrasts: The differences.
         notes: Remarks by experiment and method.
         details: Results specific to this analysis, by name, as plain values.
     """
 
     what: str
-    arm_factor: str | None
+    augmentation_factor: str | None
     model_factor: str | None
-    cells: Sequence[Experiment]
+    experiments: Sequence[Experiment]
     contrasts: Sequence[Difference]
     notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -126,13 +126,18 @@ def read(what: str, document: Mapping[str, Any]) -> Summary:
     own = ("what", "factors", "cells", "contrasts", "notes")
     return Summary(
         what=what,
-        arm_factor=document["factors"]["arm"],
+        augmentation_factor=document["factors"]["arm"],
         model_factor=document["factors"]["model"],
-        cells=[
-            Experiment(**_of(Experiment, cell) | {"figures": _values(cell["figures"])})
-            for cell in document["cells"]
+        experiments=[
+            Experiment(
+                **_of(Experiment, one, name="experiment", mix="arm") | {"figures": _values(one["figures"])}
+            )
+            for one in document["cells"]
         ],
-        contrasts=[Difference(**_of(Difference, one)) for one in document["contrasts"]],
+        contrasts=[
+            Difference(**_of(Difference, one, augmentation="arm", baseline="plain"))
+            for one in document["contrasts"]
+        ],
         notes=document.get("notes", {}),
         details={name: value for name, value in document.items() if name not in own},
     )
@@ -142,6 +147,13 @@ def _values(found: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Value | 
     return {name: None if one is None else Value(**_of(Value, one)) for name, one in found.items()}
 
 
-def _of(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Selects the fields of a class from a document: later versions may write more."""
-    return {one.name: found[one.name] for one in fields(kind) if one.name in found}
+def _of(kind: Any, found: Mapping[str, Any], **keys: str) -> dict[str, Any]:
+    """Selects the fields of a class from a document, whose later versions may write more.
+
+    Args:
+        kind: Dataclass.
+        found: Part of the document.
+        **keys: Key of each field that has another name in the document.
+    """
+    named = {one.name: keys.get(one.name, one.name) for one in fields(kind)}
+    return {name: found[key] for name, key in named.items() if key in found}

@@ -294,8 +294,8 @@ def _made_with(first: Results, second: Results) -> tuple[str, ...]:
         *((name, _version_of(name)) for name in packages),
     ]
     found = []
-    for kind, told in kinds:
-        sides = [_told(results, told) for results in (first, second)]
+    for kind, values_of in kinds:
+        sides = [_values(results, values_of) for results in (first, second)]
         if all(sides) and sides[0] != sides[1]:
             found.append(f"{kind}: {sides[0]} -> {sides[1]}")
     return tuple(found)
@@ -313,8 +313,8 @@ def _version_of(name: str) -> Callable[[Provenance], Iterable[Hashable]]:
     return lambda m: [m.packages.get(name)]
 
 
-def _told(results: Results, told: Callable[[Provenance], Iterable[Hashable]]) -> str:
-    values = {str(value) for m in _provenances(results) for value in told(m) if value is not None}
+def _values(results: Results, values_of: Callable[[Provenance], Iterable[Hashable]]) -> str:
+    values = {str(value) for m in _provenances(results) for value in values_of(m) if value is not None}
     return " and ".join(sorted(values))
 
 

@@ -205,8 +205,8 @@ def _above(heading: str, printed: Sequence[str]) -> str:
 
 def _conditioned(heading: Heading, above: str) -> Heading:
     """Distinguishes a metric that shared its cells with others by the heading of those cells."""
-    said = words.without_metric(above) if heading.kind == "metric" else ""
-    return replace(heading, levels=(*heading.levels, ("condition", said))) if said else heading
+    condition = words.without_metric(above) if heading.kind == "metric" else ""
+    return replace(heading, levels=(*heading.levels, ("condition", condition))) if condition else heading
 
 
 def _exchanged(

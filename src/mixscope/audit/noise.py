@@ -140,7 +140,7 @@ def _weighted(cells: Cells, weights: Weights, stratum: Stratum, model: str | Non
     held: dict[str, Any] = dict(zip(STRATA, stratum, strict=True))
     held |= {} if model is None else {"model": model}
     found = []
-    for levels, weight in gains.cells(weights, held, (*STRATA, "model", "augmentation")):
+    for levels, weight in gains.experiments(weights, held, (*STRATA, "model", "augmentation")):
         *about, of, mixing = levels.values()
         entry = cells.get((tuple(about), str(of), str(mixing)))
         if entry is None:

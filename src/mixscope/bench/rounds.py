@@ -18,7 +18,7 @@ from mixscope.hardware import cores, processor
 from mixscope.runs.environment import versions
 
 Row = Callable[[], float]
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +30,15 @@ class Bench:
     ratios: tuple[tuple[str, str], ...] = ()
     context: dict[str, Any] = field(default_factory=dict)
 
-    def measure(self, rounds: int, told: Told | None = None) -> "Measured":
+    def measure(self, rounds: int, progress: Progress | None = None) -> "Measured":
         """Measures all rows in turn, `rounds` times."""
         return measure(
-            self.rows, unit=self.unit, rounds=rounds, ratios=self.ratios, context=self.context, told=told
+            self.rows,
+            unit=self.unit,
+            rounds=rounds,
+            ratios=self.ratios,
+            context=self.context,
+            progress=progress,
         )
 
 
@@ -108,7 +113,7 @@ def measure(
     rounds: int = 5,
     ratios: Sequence[tuple[str, str]] = (),
     context: Mapping[str, Any] | None = None,
-    told: Told | None = None,
+    progress: Progress | None = None,
     warm_up: bool = True,
 ) -> Measured:
     """Measures every row once to warm up (compilation, workers, caches), then `rounds` times.
@@ -119,7 +124,7 @@ def measure(
         rounds: Number of rounds, at least 1.
         ratios: Pairs of rows to compare.
         context: Recorded with the values.
-        told: Called with the number of measurements done, and their total.
+        progress: Called with the number of measurements done, and their total.
         warm_up: False for rows that take minutes and start new processes anyway.
 
     Raises:
@@ -137,8 +142,8 @@ def measure(
             if number:
                 found[name].append(figure)
             done += 1
-            if told:
-                told(done, total)
+            if progress:
+                progress(done, total)
         chance.shuffle(order)
     return Measured(
         unit=unit,

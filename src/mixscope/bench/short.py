@@ -4,7 +4,7 @@ import statistics
 from typing import Any
 
 from mixscope.bench import bare
-from mixscope.bench import loader as room
+from mixscope.bench import loader as bench_loader
 from mixscope.bench.bare import BATCH, Bytes, Noise
 from mixscope.bench.rounds import measure
 from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
@@ -17,7 +17,7 @@ IMAGES, ROUNDS = 50_000, 5  # images per measurement, and measurements
 def loader() -> dict[str, Any]:
     """Images per second of the loader, and its ratio to the bare kernel on at most two cores; medians."""
     store, threads = Noise(STORED, SIZE), min(2, cores())
-    name, limit = room.loader("none", 1), room.kernel("none", threads)
+    name, limit = bench_loader.loader("none", 1), bench_loader.kernel("none", threads)
     make = bare.kernel(Bytes.of(store))
     with Loader(
         store,
@@ -28,10 +28,10 @@ def loader() -> dict[str, Any]:
     ) as made:
         found = measure(
             {
-                name: room.loader_row(made, IMAGES),
+                name: bench_loader.loader_row(made, IMAGES),
                 limit: bare.in_threads(make, SIZE, threads, max(1, IMAGES // BATCH)),
             },
-            unit=room.UNIT,
+            unit=bench_loader.UNIT,
             rounds=ROUNDS,
         )
     return {

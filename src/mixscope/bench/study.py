@@ -22,7 +22,7 @@ from mixscope.errors import RunFailed
 from mixscope.hardware import cores
 from mixscope.studies import backends, scheduler
 from mixscope.study import config
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 from mixscope.training.stop import Stop
 
 UNIT = "seconds, a run"
@@ -73,7 +73,7 @@ def planned(name: str, runs: int, pairs: Sequence[str] = ()) -> list[PlannedRun]
     """
     given = (*SETTINGS, *pairs, f"data.name={name}")
     return [
-        PlannedRun(name="bench", cell={}, seed=seed, config=config.load(None, [*given, f"seed={seed}"]))
+        PlannedRun(name="bench", levels={}, seed=seed, config=config.load(None, [*given, f"seed={seed}"]))
         for seed in range(runs)
     ]
 
@@ -93,7 +93,7 @@ def slots_rows(
         threads: Threads per run.
         stop: Stop flag.
     """
-    asked = stop or Stop()
+    signals = stop or Stop()
 
     def hand(count: int) -> Row:
         def row() -> float:
@@ -101,14 +101,14 @@ def slots_rows(
                 start = time.perf_counter()
                 commands = [_command(run, folder, root) for run in runs]
                 with ThreadPoolExecutor(count) as pool:
-                    list(pool.map(lambda line: _run(line, threads, asked), commands))
+                    list(pool.map(lambda line: _run(line, threads, signals), commands))
                 return (time.perf_counter() - start) / len(runs)
 
         return row
 
     def scheduled(count: int) -> Row:
         def row() -> float:
-            asked.check()
+            signals.check()
             with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
                 options = scheduler.Options(slots=count, threads=threads, retries=0, fork=False)
                 start = time.perf_counter()
@@ -134,7 +134,7 @@ def start_rows(run: PlannedRun, root: Path, threads: int, stop: Stop | None = No
 
     They raise as those of `slots_rows`.
     """
-    asked = stop or Stop()
+    signals = stop or Stop()
 
     def row(*words: str, train: bool = False) -> Row:
         def measure() -> float:
@@ -143,7 +143,7 @@ def start_rows(run: PlannedRun, root: Path, threads: int, stop: Stop | None = No
                 if train:
                     line = [*_command(run, folder, root), *ONE_STEP, *words]
                 start = time.perf_counter()
-                _run(line, threads, asked)
+                _run(line, threads, signals)
                 return time.perf_counter() - start
 
         return measure
@@ -233,15 +233,15 @@ def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
         text=True,
         start_new_session=True,  # so that Ctrl-C reaches this process only
     )
-    said: tuple[str, str] | None = None
-    while said is None:
+    output: tuple[str, str] | None = None
+    while output is None:
         with suppress(subprocess.TimeoutExpired):
-            said = process.communicate(timeout=LOOK_SECONDS)
-        if said is None and stop.asked is not None:
+            output = process.communicate(timeout=LOOK_SECONDS)
+        if output is None and stop.received is not None:
             process.terminate()
-            said = process.communicate()
+            output = process.communicate()
     stop.check()
     if process.returncode:
-        out, err = (text.strip() for text in said)
+        out, err = (text.strip() for text in output)
         last = (err or out or f"exit code {process.returncode}").splitlines()[-1]
         raise RunFailed(f"a process that is measured failed: {last}")

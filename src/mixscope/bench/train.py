@@ -25,7 +25,7 @@ from mixscope.data.device import feed
 from mixscope.data.loader import Loader
 from mixscope.errors import ConfigError
 from mixscope.runs import device as devices
-from mixscope.runs import display, records, setup
+from mixscope.runs import display, recording, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training import convolution, loop, optim, precision
@@ -128,11 +128,10 @@ def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.dev
 
     The same steps and nothing else, without weight average and clipping.
     """
-    layout = convolution.layout(config.train, device)
+    layout = convolution.place(module, config.train, device)
     smoothing = config.augment.label_smoothing
-    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
-    forward = cast(nn.Module, torch.compile(module)) if config.train.compile is True else module
+    forward: Any = torch.compile(module) if config.train.compile is True else module
     module.train()
     for batch in batches:
         images = batch.images.contiguous(memory_format=layout)
@@ -155,13 +154,13 @@ def ours(config: RunConfig, module: nn.Module, batches: Timed, clean: Timed, dev
     """A pass of the training loop: an epoch of a run with records in a temporary folder."""
     config = replace(config, train=replace(config.train, epochs=1))
     with tempfile.TemporaryDirectory(prefix="mixscope-bench-") as folder:
-        with records.begin(Path(folder) / "run", config) as record:
+        with recording.begin(Path(folder) / "run", config) as record:
             loop.train(
                 config,
                 module,
                 loader=cast(Loader, batches),
                 clean=cast(Loader, clean),
-                judges={},
+                evaluated={},
                 findings=(),
                 device=device,
                 folder=record.checkpoints,

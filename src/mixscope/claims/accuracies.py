@@ -115,32 +115,32 @@ def of_sample(sample: Sample) -> Accuracies:
 
 
 def points(
-    cells: Sequence[Accuracies],
+    experiments: Sequence[Accuracies],
     weights: Sequence[float],
     *,
     paired: bool = False,
     new_examples: bool = False,
 ) -> Estimate:
     """The contrast in percentage points; see `estimate`."""
-    return estimate(cells, [POINTS * w for w in weights], paired=paired, new_examples=new_examples)
+    return estimate(experiments, [POINTS * w for w in weights], paired=paired, new_examples=new_examples)
 
 
 def logits(
-    cells: Sequence[Accuracies],
+    experiments: Sequence[Accuracies],
     weights: Sequence[float],
     *,
     paired: bool = False,
     new_examples: bool = False,
 ) -> Estimate:
     """The contrast of log-odds, its variance by the delta method; see `estimate`."""
-    scaled = [w * c.slope for c, w in zip(cells, weights, strict=True)]
-    found = estimate(cells, scaled, paired=paired, new_examples=new_examples)
-    value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
+    scaled = [w * c.slope for c, w in zip(experiments, weights, strict=True)]
+    found = estimate(experiments, scaled, paired=paired, new_examples=new_examples)
+    value = math.fsum(w * c.logit for c, w in zip(experiments, weights, strict=True))
     return dataclasses.replace(found, value=value)
 
 
 def estimate(
-    cells: Sequence[Accuracies],
+    experiments: Sequence[Accuracies],
     weights: Sequence[float],
     *,
     paired: bool = False,
@@ -149,7 +149,7 @@ def estimate(
     """Welch's estimate of sum_c w_c accuracy_c.
 
     Args:
-        cells: What is known about each experiment.
+        experiments: What is known about each experiment.
         weights: Weight of each.
         paired: Compare seed by seed; requires the same named seeds in every experiment.
         new_examples: Add the binomial variance of every experiment, for the bound above.
@@ -162,22 +162,22 @@ def estimate(
     Raises:
         DataError: If `paired` and the seeds are unknown or differ.
     """
-    assert len(cells) == len(weights) > 0
-    pairs = list(zip(cells, weights, strict=True))
+    assert len(experiments) == len(weights) > 0
+    pairs = list(zip(experiments, weights, strict=True))
     value = math.fsum(w * c.accuracy for c, w in pairs)
     binomial = math.fsum(w * w * (math.inf if c.binomial is None else c.binomial) for c, w in pairs)
     seeds: tuple[float, ...] = ()
     degrees: tuple[int, ...] = ()
     if paired:
-        if len({c.seeds for c in cells}) != 1 or not cells[0].seeds:
+        if len({c.seeds for c in experiments}) != 1 or not experiments[0].seeds:
             raise DataError("pairing by seed needs an accuracy of every seed, and the same seeds everywhere")
-        if cells[0].n_seeds > 1:
-            each = sum((w * c.by_seed for c, w in pairs), np.zeros(cells[0].n_seeds))
+        if experiments[0].n_seeds > 1:
+            each = sum((w * c.by_seed for c, w in pairs), np.zeros(experiments[0].n_seeds))
             seeds = (float(np.var(each, ddof=1)) / len(each),)
             degrees = (len(each) - 1,)
-    elif all(c.sd is not None for c in cells):
+    elif all(c.sd is not None for c in experiments):
         seeds = tuple(w * w * (c.sd or 0.0) ** 2 / c.n_seeds for c, w in pairs)
-        degrees = tuple(c.n_seeds - 1 for c in cells)
+        degrees = tuple(c.n_seeds - 1 for c in experiments)
     conditional = math.fsum(seeds) == 0
     return Estimate(
         value=value,

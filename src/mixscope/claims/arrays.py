@@ -144,15 +144,17 @@ def contrast_arrays(
         found, means = _by_example(a, b, weights, pair_seeds)
         examples: int | None = a.shape[1]
     else:
-        cells = _accuracies(a, b, n_test)
-        found = accuracies.points(cells, weights, paired=pair_seeds)
+        experiments = _accuracies(a, b, n_test)
+        found = accuracies.points(experiments, weights, paired=pair_seeds)
         if found.conditional and not math.isfinite(found.variance):
             raise DataError(
                 "one accuracy of each model shows no spread between runs; give two seeds or more, or n_test"
             )
         if n_test is not None:
-            bound = accuracies.points(cells, weights, paired=pair_seeds, new_examples=True).interval(level)
-        means = (100 * cells[0].accuracy, 100 * cells[1].accuracy)
+            bound = accuracies.points(experiments, weights, paired=pair_seeds, new_examples=True).interval(
+                level
+            )
+        means = (100 * experiments[0].accuracy, 100 * experiments[1].accuracy)
         examples = n_test
     interval = found.interval(level)
     return ArrayContrast(
@@ -197,9 +199,9 @@ def _by_example(
             f"correct_a has {a.shape[1]} examples, correct_b {b.shape[1]}; expected the same ones, in one"
             " order, two or more"
         )
-    cells = [Sample(array.astype(bool), tuple(range(len(array)))) for array in (a, b)]
-    found = contrasts.points(cells, weights, paired=paired)
-    return found, (100 * cells[0].accuracy, 100 * cells[1].accuracy)
+    experiments = [Sample(array.astype(bool), tuple(range(len(array)))) for array in (a, b)]
+    found = contrasts.points(experiments, weights, paired=paired)
+    return found, (100 * experiments[0].accuracy, 100 * experiments[1].accuracy)
 
 
 def _accuracies(a: np.ndarray, b: np.ndarray, n_test: int | None) -> tuple[Accuracies, Accuracies]:
@@ -217,12 +219,12 @@ def _accuracies(a: np.ndarray, b: np.ndarray, n_test: int | None) -> tuple[Accur
 
 
 def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | None) -> list[str]:
-    said = []
+    caveats = []
     if found.conditional:
         why = "one seed" if min(len(a), len(b)) == 1 else "equal accuracies of all seeds"
-        said.append(f"With {why} the interval counts test examples only: it is of these checkpoints.")
+        caveats.append(f"With {why} the interval counts test examples only: it is of these checkpoints.")
     if a.ndim == 1 and not found.conditional:
-        said.append(
+        caveats.append(
             "Examples are not paired: the interval is of more seeds on this test set;"
             + (
                 " n_test=... bounds the rest."
@@ -232,13 +234,13 @@ def _caveats(a: np.ndarray, b: np.ndarray, found: Estimate, bound: Interval | No
         )
     for name, array in (("first", a), ("second", b)):
         if array.ndim == 2 and len(array) > len(np.unique(array, axis=0)):
-            said.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
+            caveats.append(f"Two runs of the {name} model are right on the same examples: is one a copy?")
     if a.ndim == 2:
         first = {row.tobytes(): i for i, row in enumerate(a.astype(bool), 1) if 0 < row.sum() < len(row)}
         for j, row in enumerate(b.astype(bool), 1):
             if row.tobytes() in first:
-                said.append(
+                caveats.append(
                     f"Run {first[row.tobytes()]} of the first model and run {j} of the second are right on"
                     " the same examples: is one a copy?"
                 )
-    return said
+    return caveats

@@ -31,18 +31,20 @@ class Bootstrap:
     adding an experiment does not change the draws of others.
 
     Args:
-        cells: Correctness by experiment.
+        experiments: Correctness by experiment.
         resamples: Number of resamples.
         seed: Seed of the draws.
     """
 
-    def __init__(self, cells: Mapping[str, Sample], *, resamples: int = RESAMPLES, seed: int = 0) -> None:
-        self._cells = dict(cells)
+    def __init__(
+        self, experiments: Mapping[str, Sample], *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> None:
+        self._experiments = dict(experiments)
         self._resamples = resamples
         self._seed = seed
         self._examples: dict[str, np.ndarray] = {}
-        for test in dict.fromkeys(c.test for c in cells.values()):
-            self._examples |= self._resample(test, {n: c for n, c in cells.items() if c.test == test})
+        for test in dict.fromkeys(c.test for c in experiments.values()):
+            self._examples |= self._resample(test, {n: c for n, c in experiments.items() if c.test == test})
 
     def interval(
         self, weights: Mapping[str, float], *, paired: bool = False, level: float = LEVEL
@@ -56,24 +58,24 @@ class Bootstrap:
             paired: Draw the same seeds in every experiment; all must have the same seeds.
             level: Confidence level.
         """
-        cells = [self._cells[name] for name in weights]
-        found = points(cells, list(weights.values()), paired=paired)
+        experiments = [self._experiments[name] for name in weights]
+        found = points(experiments, list(weights.values()), paired=paired)
         seeds = math.fsum(found.seeds)
         shrink = math.sqrt(max(0.0, 1.0 - found.residual / seeds)) if seeds else 0.0
         drawn = np.full(self._resamples, found.value)
         for name, weight in weights.items():
-            drawn += POINTS * weight * (self._examples[name] - self._cells[name].accuracy)
+            drawn += POINTS * weight * (self._examples[name] - self._experiments[name].accuracy)
             if shrink:
                 drawn += POINTS * weight * shrink * self._seeds(name, paired)
         low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
         return Interval(estimate=found.value, low=float(low), high=float(high), level=level)
 
-    def _resample(self, test: str, cells: Mapping[str, Sample]) -> dict[str, np.ndarray]:
+    def _resample(self, test: str, experiments: Mapping[str, Sample]) -> dict[str, np.ndarray]:
         """Accuracies by experiment on each resample of the examples, float64 (resamples,).
 
         Sums of integers are exact in float32 below 2^24, in any order.
         """
-        hits = np.stack([c.correct.sum(axis=0, dtype=np.float32) for c in cells.values()])
+        hits = np.stack([c.correct.sum(axis=0, dtype=np.float32) for c in experiments.values()])
         n = hits.shape[1]
         draws = rng.generator(self._seed, "bootstrap", 0, _address(test))
         found = np.empty((len(hits), self._resamples))
@@ -83,11 +85,11 @@ class Bootstrap:
             counts = np.bincount(who.ravel(), minlength=size * n).reshape(size, n)
             # Not `@`: BLAS threads wait for each other while a training run occupies the cores.
             found[:, start : start + size] = np.einsum("cn,rn->cr", hits, counts.astype(np.float32))
-        return {name: found[i] / (n * len(c.seeds)) for i, (name, c) in enumerate(cells.items())}
+        return {name: found[i] / (n * len(c.seeds)) for i, (name, c) in enumerate(experiments.items())}
 
     def _seeds(self, name: str, paired: bool) -> np.ndarray:
         """Deviation of the mean over drawn seeds from that of all, rescaled, float64 (resamples,)."""
-        accuracies = self._cells[name].by_seed
+        accuracies = self._experiments[name].by_seed
         size = len(accuracies)
         draws = rng.generator(self._seed, "bootstrap", 1, _address("paired" if paired else name))
         counts = draws.multinomial(size, np.full(size, 1.0 / size), self._resamples)

@@ -1,11 +1,11 @@
 """Estimates and intervals of a contrast: a weighted sum of the accuracies of experiments.
 
-A cell is one experiment, trained with several seeds and tested on the same examples. Two sources of variance
+An experiment is trained with several seeds and tested on the same examples. Two sources of variance
 are counted, the seeds and the test examples (Bouthillier et al. 2021, arXiv 2103.03098):
 
     delta_i   = sum_c w_c mean_s y_csi                   the contrast on example i
     V_example = Var_i(delta_i) / n
-    V_seed    = sum_c w_c^2 s_c^2 / S_c                  s_c^2: variance over seeds of a cell's accuracy
+    V_seed    = sum_c w_c^2 s_c^2 / S_c                  s_c^2: variance over seeds of its accuracy
     V_e       = sum_c w_c^2 mean_i(s_ci^2) / (S_c n)     s_ci^2: variance over seeds of example i
     V         = max(V_example, V_seed + V_example - V_e)
 
@@ -76,7 +76,7 @@ class Sample:
     Attributes:
         correct: bool or float (S, n), one row per seed, one column per test example.
         seeds: Seed of each row.
-        test: Name of the test set; cells with the same name are aligned by example.
+        test: Name of the test set; experiments with the same name are aligned by example.
     """
 
     correct: np.ndarray
@@ -148,13 +148,13 @@ class Sample:
 class Estimate:
     """A contrast with the components of its variance, in the unit of its weights.
 
-    With one seed in any cell V_seed is unknown, and the estimate is conditional on these checkpoints.
+    With one seed in any experiment V_seed is unknown, and the estimate is conditional on these checkpoints.
 
     Attributes:
         value: The estimate.
         examples: V_example.
         examples_df: Its degrees of freedom.
-        seeds: V_seed of each cell (of the whole contrast when paired).
+        seeds: V_seed of each experiment (of the whole contrast when paired).
         seeds_df: Degrees of freedom of each.
         residual: V_e.
         conditional: Whether it is conditional on these checkpoints.
@@ -276,38 +276,42 @@ def mean(
     return dataclasses.replace(found, low=max(low, found.low), high=min(high, found.high))
 
 
-def points(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
-    """The contrast in percentage points. cells and weights in one order; paired: by seed."""
-    return estimate(cells, [POINTS * w for w in weights], paired=paired)
+def points(experiments: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+    """The contrast in percentage points. experiments and weights in one order; paired: by seed."""
+    return estimate(experiments, [POINTS * w for w in weights], paired=paired)
 
 
-def logits(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+def logits(experiments: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
     """The contrast of log-odds.
 
     Its variance is that of the contrast whose weights are multiplied by the slope of the log-odds at each
-    cell's accuracy (delta method), so that both scales share one formula.
+    experiment's accuracy (delta method), so that both scales share one formula.
     """
-    found = estimate(cells, [w * c.slope for c, w in zip(cells, weights, strict=True)], paired=paired)
-    value = math.fsum(w * c.logit for c, w in zip(cells, weights, strict=True))
+    found = estimate(
+        experiments, [w * c.slope for c, w in zip(experiments, weights, strict=True)], paired=paired
+    )
+    value = math.fsum(w * c.logit for c, w in zip(experiments, weights, strict=True))
     return dataclasses.replace(found, value=value)
 
 
-def estimate(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+def estimate(experiments: Sequence[Sample], weights: Sequence[float], *, paired: bool = False) -> Estimate:
     """sum_c w_c accuracy_c with the components of its variance, as above.
 
     Cells with different test sets share no examples, so each set has its own V_example, and they add.
 
     Args:
-        cells: The experiments.
+        experiments: The experiments.
         weights: Weight of each.
-        paired: Every cell must have the same seeds; the contrast of one seed is one observation.
+        paired: Every experiment must have the same seeds; the contrast of one seed is one observation.
     """
-    assert len(cells) == len(weights) > 0
+    assert len(experiments) == len(weights) > 0
     if paired:
-        assert len({c.seeds for c in cells}) == 1, "pairing by seed needs the same seeds in every cell"
+        assert len({c.seeds for c in experiments}) == 1, (
+            "pairing by seed needs the same seeds in every experiment"
+        )
     examples = residual = below = 0.0
-    for test in dict.fromkeys(c.test for c in cells):
-        mine = [(c, w) for c, w in zip(cells, weights, strict=True) if c.test == test]
+    for test in dict.fromkeys(c.test for c in experiments):
+        mine = [(c, w) for c, w in zip(experiments, weights, strict=True) if c.test == test]
         delta = sum((w * c.by_example for c, w in mine), np.zeros(mine[0][0].correct.shape[1]))
         n = len(delta)
         v = float(np.var(delta, ddof=1)) / n
@@ -318,25 +322,25 @@ def estimate(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool 
             residual += each.residual / (len(each.seeds) * n)
         else:
             residual += math.fsum(w * w * c.residual / (len(c.seeds) * n) for c, w in mine)
-    conditional = any(len(c.seeds) == 1 for c in cells)
+    conditional = any(len(c.seeds) == 1 for c in experiments)
     seeds: tuple[float, ...] = ()
     degrees: tuple[int, ...] = ()
     if conditional:
         residual = 0.0
     elif paired:
-        each_seed = contrast_by_seed(cells, weights)
+        each_seed = contrast_by_seed(experiments, weights)
         seeds = (float(np.var(each_seed, ddof=1)) / len(each_seed),)
         degrees = (len(each_seed) - 1,)
     else:
         seeds = tuple(
             w * w * float(np.var(c.by_seed, ddof=1)) / len(c.seeds)
-            for c, w in zip(cells, weights, strict=True)
+            for c, w in zip(experiments, weights, strict=True)
         )
-        degrees = tuple(len(c.seeds) - 1 for c in cells)
+        degrees = tuple(len(c.seeds) - 1 for c in experiments)
     return Estimate(
-        value=math.fsum(w * c.accuracy for c, w in zip(cells, weights, strict=True)),
+        value=math.fsum(w * c.accuracy for c, w in zip(experiments, weights, strict=True)),
         examples=examples,
-        examples_df=examples**2 / below if below else float(min(c.correct.shape[1] for c in cells) - 1),
+        examples_df=examples**2 / below if below else float(min(c.correct.shape[1] for c in experiments) - 1),
         seeds=seeds,
         seeds_df=degrees,
         residual=residual,
@@ -344,39 +348,40 @@ def estimate(cells: Sequence[Sample], weights: Sequence[float], *, paired: bool 
     )
 
 
-def _by_seed_and_example(cells: Sequence[tuple[Sample, float]]) -> np.ndarray:
+def _by_seed_and_example(experiments: Sequence[tuple[Sample, float]]) -> np.ndarray:
     """The contrast of every seed on every example, float64 (S, n)."""
-    found = np.zeros(cells[0][0].correct.shape)
-    for cell, weight in cells:
-        found += weight * cell.correct
+    found = np.zeros(experiments[0][0].correct.shape)
+    for experiment, weight in experiments:
+        found += weight * experiment.correct
     return found
 
 
-def contrast_by_seed(cells: Sequence[Seeded], weights: Sequence[float]) -> np.ndarray:
-    """sum_c w_c accuracy_c of every seed, float64 (S,). Every cell must have the same seeds."""
+def contrast_by_seed(experiments: Sequence[Seeded], weights: Sequence[float]) -> np.ndarray:
+    """sum_c w_c accuracy_c of every seed, float64 (S,). Every experiment must have the same seeds."""
     found: np.ndarray = sum(
-        (w * c.by_seed for c, w in zip(cells, weights, strict=True)), np.zeros(len(cells[0].seeds))
+        (w * c.by_seed for c, w in zip(experiments, weights, strict=True)),
+        np.zeros(len(experiments[0].seeds)),
     )
     return found
 
 
-def common_seeds(cells: Sequence[Seeded]) -> tuple[int, ...]:
-    """The seeds that every cell has, in the order of the first."""
-    return tuple(s for s in cells[0].seeds if all(s in c.seeds for c in cells))
+def common_seeds(experiments: Sequence[Seeded]) -> tuple[int, ...]:
+    """The seeds that every experiment has, in the order of the first."""
+    return tuple(s for s in experiments[0].seeds if all(s in c.seeds for c in experiments))
 
 
-def shared(cells: Sequence[Seeded], weights: Sequence[float]) -> float | None:
+def shared(experiments: Sequence[Seeded], weights: Sequence[float]) -> float | None:
     """The fraction of the variance over seeds that pairing by seed removes.
 
     It is 1 - Var_s(sum_c w_c a_cs) / sum_c w_c^2 s_c^2. For two experiments with equal variance this is
     Pearson's correlation of their accuracies over seeds. It is negative (at least 1 minus the number of
-    cells) where experiments are negatively correlated, and then the unpaired interval is too narrow. None
+    experiments) where they are negatively correlated, and then the unpaired interval is too narrow. None
     with fewer than 3 common seeds, or if nothing varies.
     """
-    seeds = common_seeds(cells)
+    seeds = common_seeds(experiments)
     if len(seeds) < 3:
         return None
-    same = [c.only(seeds) for c in cells]
+    same = [c.only(seeds) for c in experiments]
     alone = math.fsum(w * w * float(np.var(c.by_seed, ddof=1)) for c, w in zip(same, weights, strict=True))
     if alone == 0:
         return None

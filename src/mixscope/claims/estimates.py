@@ -18,69 +18,74 @@ Known = Sample | Accuracies
 TEST_SIZE = 10_000  # assumed size of a test set if it is needed and unknown
 
 
-def by_example(cells: Sequence[Known]) -> list[Sample] | None:
+def by_example(experiments: Sequence[Known]) -> list[Sample] | None:
     """The experiments if all have per-example correctness, else None."""
-    found = [cell for cell in cells if isinstance(cell, Sample)]
-    return found if len(found) == len(cells) else None
+    found = [experiment for experiment in experiments if isinstance(experiment, Sample)]
+    return found if len(found) == len(experiments) else None
 
 
-def reduced(cells: Sequence[Known]) -> list[Accuracies]:
+def reduced(experiments: Sequence[Known]) -> list[Accuracies]:
     """The accuracies of every experiment."""
-    return [accuracies.of_sample(cell) if isinstance(cell, Sample) else cell for cell in cells]
+    return [
+        accuracies.of_sample(experiment) if isinstance(experiment, Sample) else experiment
+        for experiment in experiments
+    ]
 
 
-def points(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+def points(experiments: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
     """The contrast in percentage points, from the most detailed data known for all experiments."""
-    whole = by_example(cells)
+    whole = by_example(experiments)
     if whole is not None:
         return contrasts.points(whole, weights, paired=paired)
-    return accuracies.points(_with_sizes(reduced(cells), weights, paired), weights, paired=paired)
+    return accuracies.points(_with_sizes(reduced(experiments), weights, paired), weights, paired=paired)
 
 
-def unassumed(cells: Sequence[Known], weights: Sequence[float]) -> Estimate:
+def unassumed(experiments: Sequence[Known], weights: Sequence[float]) -> Estimate:
     """The contrast in percentage points, without assuming a test set size.
 
     Its variance is infinite if neither a standard deviation over seeds nor the number of test examples is
     known.
     """
-    whole = by_example(cells)
+    whole = by_example(experiments)
     if whole is not None:
         return contrasts.points(whole, weights)
-    return accuracies.points(reduced(cells), weights)
+    return accuracies.points(reduced(experiments), weights)
 
 
-def logits(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
+def logits(experiments: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate:
     """The contrast of log-odds, from the most detailed data known for all experiments."""
-    whole = by_example(cells)
+    whole = by_example(experiments)
     if whole is not None:
         return contrasts.logits(whole, weights, paired=paired)
-    return accuracies.logits(_with_sizes(reduced(cells), weights, paired), weights, paired=paired)
+    return accuracies.logits(_with_sizes(reduced(experiments), weights, paired), weights, paired=paired)
 
 
-def bound(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate | None:
+def bound(experiments: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> Estimate | None:
     """The wider estimate, in percentage points, that includes other test examples.
 
     Returns:
         None if examples are paired, or if a standard deviation over seeds or a number of test examples is
         unknown.
     """
-    if by_example(cells) is not None:
+    if by_example(experiments) is not None:
         return None
-    known = reduced(cells)
-    if any(cell.n_test is None for cell in known):
+    known = reduced(experiments)
+    if any(experiment.n_test is None for experiment in known):
         return None
     found = accuracies.points(known, weights, paired=paired, new_examples=True)
     return None if found.conditional else found
 
 
-def size_assumed(cells: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> bool:
+def size_assumed(experiments: Sequence[Known], weights: Sequence[float], *, paired: bool = False) -> bool:
     """Whether only test examples are included, and their number is unknown and assumed to be `TEST_SIZE`."""
-    if by_example(cells) is not None:
+    if by_example(experiments) is not None:
         return False
-    return not math.isfinite(accuracies.points(reduced(cells), weights, paired=paired).variance)
+    return not math.isfinite(accuracies.points(reduced(experiments), weights, paired=paired).variance)
 
 
-def _with_sizes(cells: Sequence[Accuracies], weights: Sequence[float], paired: bool) -> list[Accuracies]:
-    if math.isfinite(accuracies.points(cells, weights, paired=paired).variance):
-        return list(cells)
-    return [dataclasses.replace(c, n_test=c.n_test or TEST_SIZE) for c in cells]
+def _with_sizes(
+    experiments: Sequence[Accuracies], weights: Sequence[float], paired: bool
+) -> list[Accuracies]:
+    if math.isfinite(accuracies.points(experiments, weights, paired=paired).variance):
+        return list(experiments)
+    return [dataclasses.replace(c, n_test=c.n_test or TEST_SIZE) for c in experiments]

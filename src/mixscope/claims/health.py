@@ -111,8 +111,8 @@ def _incomplete(runs: Sequence[Run]) -> list[Problem]:
         mine = [run for run in runs if run.state == state]
         if not mine:
             continue
-        told = {"reasons": _reasons(mine)} if state in (FAILED, DAMAGED) else {"runs": names(mine)}
-        finding = Finding(f"runs-{state}", "warn", {"count": len(mine), **told})
+        params = {"reasons": _reasons(mine)} if state in (FAILED, DAMAGED) else {"runs": names(mine)}
+        finding = Finding(f"runs-{state}", "warn", {"count": len(mine), **params})
         kind = kinds.get(state, "unfinished")
         found.append(Problem(kind=kind, finding=finding, runs=_labels(mine), caps=False))
     return found
@@ -215,11 +215,11 @@ def caveats(runs: Sequence[Run]) -> list[Problem]:
 
 
 def _weights(runs: Sequence[Run]) -> list[Problem]:
-    said: dict[Finding, list[Run]] = {}
+    runs_of: dict[Finding, list[Run]] = {}
     for run in runs:
         for finding in run.health:
             if finding.code == "pretraining-data" and finding.severity == "warn":
-                said.setdefault(finding, []).append(run)
+                runs_of.setdefault(finding, []).append(run)
     return [
         Problem(
             kind="weights",
@@ -227,7 +227,7 @@ def _weights(runs: Sequence[Run]) -> list[Problem]:
             runs=_labels(mine),
             caps=False,
         )
-        for finding, mine in said.items()
+        for finding, mine in runs_of.items()
     ]
 
 
@@ -316,8 +316,8 @@ def _checkpoint_rule(run: Run) -> str | Finding:
 
 
 def _packages(run: Run) -> str:
-    told = run.provenance.packages if run.provenance else {}
-    return ", ".join(f"{name} {version}" for name, version in sorted(told.items()) if version)
+    packages = run.provenance.packages if run.provenance else {}
+    return ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if version)
 
 
 def _device(run: Run) -> str:

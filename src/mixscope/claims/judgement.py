@@ -70,11 +70,11 @@ class Judgement(Sequence[T], Generic[T]):
     """
 
     def __init__(
-        self, title: str, items: Sequence[T], said: Sequence[Statement], notes: Sequence[Finding] = ()
+        self, title: str, items: Sequence[T], rows: Sequence[Statement], notes: Sequence[Finding] = ()
     ) -> None:
         self.title = title
         self.notes = tuple(notes)
-        self.statements = tuple(said)
+        self.statements = tuple(rows)
         self._items = tuple(items)
 
     @overload
@@ -132,8 +132,8 @@ class Judgement(Sequence[T], Generic[T]):
         """
         if style not in STYLES:
             raise ConfigError(unknown("sentences", "style", style, STYLES))
-        said = [statement for statement in self.statements if not math.isnan(statement.estimate)]
-        return [STYLES[style](statement, statements.known(lang)) for statement in said]
+        known = [statement for statement in self.statements if not math.isnan(statement.estimate)]
+        return [STYLES[style](statement, statements.known(lang)) for statement in known]
 
 
 def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | Judgement[Explored]":
@@ -155,10 +155,10 @@ def judge(results: Results, *, checkpoint: str = LAST) -> "Judgement[Verdict] | 
         title = f"{count}, no claims: exploratory, p corrected by Holm over all rows"
         return Judgement(title, found, [one.statement for one in found], _notes(results, found))
     judged = verdicts.judge(results, checkpoint=checkpoint)
-    said = statements.of_verdicts(judged, results.claims, results.roles)
+    rows = statements.of_verdicts(judged, results.claims, results.roles)
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
     title = f"{count}, {claims}, verdict rules {rules.RULES}"
-    return Judgement(title, judged, said, _notes(results))
+    return Judgement(title, judged, rows, _notes(results))
 
 
 def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[Finding]:
@@ -229,16 +229,16 @@ def contrast(
             raise ConfigError(unknown("where", "factor outside the contrast", factor, others))
         if level not in results.factors[factor]:
             raise ConfigError(unknown(f"where.{factor}", "level", level, results.factors[factor]))
-    found, said = [], []
+    found, rows = [], []
     name = " x ".join(
         " ".join(f"{weight:+g} {level}" for level, weight in each.items()) for each in weights.values()
     )
     for stratum in gains.strata(weights, results.factors, where):
-        by_name = results.weights(gains.cells(weights, stratum, results.factors))
+        by_name = results.weights(gains.experiments(weights, stratum, results.factors))
         one = _contrasted(results, by_name, stratum, checkpoint)
         found.append(one)
         kind, what, place, other = statements.compared(weights, stratum, results.roles, name)
-        said.append(
+        rows.append(
             Statement(
                 kind=kind,
                 what=what,
@@ -255,7 +255,7 @@ def contrast(
                 else None,
             )
         )
-    return Judgement(f"{results.name}: {name}", found, said)
+    return Judgement(f"{results.name}: {name}", found, rows)
 
 
 def _factor(results: Results, name: str) -> str:
@@ -269,8 +269,8 @@ def _contrasted(
     results: Results, weights: Mapping[str, float], stratum: Mapping[str, str], checkpoint: str
 ) -> Contrasted:
     known = {name: samples.known(results, name, checkpoint) for name in weights}
-    missing = tuple(name for name, cell in known.items() if cell is None)
-    own = [cell for cell in known.values() if cell is not None]
+    missing = tuple(name for name, experiment in known.items() if experiment is None)
+    own = [experiment for experiment in known.values() if experiment is not None]
     if missing:
         return Contrasted(
             stratum=stratum,
@@ -285,7 +285,7 @@ def _contrasted(
         )
     each = list(weights.values())
     made, bound = estimates.unassumed(own, each), estimates.bound(own, each)
-    seeds = [cell.n_seeds for cell in own]
+    seeds = [experiment.n_seeds for experiment in own]
     return Contrasted(
         stratum=stratum,
         weights=weights,

@@ -149,9 +149,9 @@ def spend(tails: Sequence[np.ndarray], looks: Sequence[int], total: float) -> li
         allowed -= 2 * math.sqrt(allowed)  # standard error of a count
         candidates = []
         for each, left in zip(tails, alive, strict=True):
-            room = int(allowed) - int((~left).sum())
+            budget = int(allowed) - int((~left).sum())
             p = each[k][left]
-            candidates.append(float(np.partition(p, room - 1)[room - 1]) if room > 0 else 0.0)
+            candidates.append(float(np.partition(p, budget - 1)[budget - 1]) if budget > 0 else 0.0)
         level = _down(min(candidates))
         found.append(level)
         for each, left in zip(tails, alive, strict=True):

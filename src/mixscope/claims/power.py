@@ -25,7 +25,7 @@ class Outlook:
         value: Assumed true value.
         examples: Part of the variance that seeds do not reduce.
         examples_df: Its degrees of freedom.
-        seeds: S_c times V_seed of each cell: the variance between single runs times the squared weight.
+        seeds: S_c times V_seed of each experiment: the variance between single runs times the squared weight.
         known: Degrees of freedom of the estimated variance between runs; infinite if it is given.
     """
 
@@ -53,11 +53,11 @@ class Outlook:
         )
 
     def variance(self, seeds: int) -> float:
-        """Variance of the contrast with this number of seeds per cell, in its unit squared."""
+        """Variance of the contrast with this number of seeds per experiment, in its unit squared."""
         return self.examples + math.fsum(self.seeds) / seeds
 
     def degrees(self, seeds: int) -> float:
-        """Degrees of freedom with this number of seeds per cell (Welch-Satterthwaite, as in contrasts.py)."""
+        """Degrees of freedom with this number of seeds per experiment (Welch-Satterthwaite)."""
         terms = [v / seeds for v in self.seeds]
         freedom = [seeds - 1] * len(terms)
         return degrees(self.variance(seeds), math.fsum(terms), terms, freedom, self.examples_df)
@@ -68,7 +68,7 @@ class Outlook:
         """The probability that this number of seeds settles a claim, in either direction.
 
         Args:
-            seeds: Number of seeds per cell.
+            seeds: Number of seeds per experiment.
             expect: As in a study's claims; "none" is settled when the 95 % interval excludes 0.
             margin: As in a study's claims.
             tests: Number of directional claims that share Holm's correction, treated as Bonferroni's.
@@ -119,7 +119,7 @@ class Outlook:
         return dataclasses.replace(self, seeds=tuple(factor * v for v in self.seeds))
 
     def seeds_between(
-        self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
+        self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL
     ) -> tuple[int | None, int | None, int | None]:
         """Seeds needed at the low end of an 80 % interval of the variance, at its estimate, at the high end.
 
@@ -127,7 +127,7 @@ class Outlook:
         """
 
         def needed(outlook: Outlook) -> int | None:
-            return outlook.seeds_needed(expect=expect, margin=margin, tests=tests, level=level, power=power)
+            return outlook.seeds_needed(expect=expect, margin=margin, tests=tests, level=level)
 
         if not math.isfinite(self.known):
             return needed(self), needed(self), needed(self)
@@ -161,5 +161,5 @@ def tipping_sd(found: Estimate, weights_squared: float, *, expect: str, margin: 
     distance, level = abs(found.value), LEVEL
     if expect == "equivalent":
         distance, level = margin - abs(found.value), NARROW
-    room = (distance / t_factor(level, found.examples_df)) ** 2 - found.examples
-    return math.sqrt(room / weights_squared) if distance > 0 and room > 0 else None
+    variance = (distance / t_factor(level, found.examples_df)) ** 2 - found.examples
+    return math.sqrt(variance / weights_squared) if distance > 0 and variance > 0 else None

@@ -98,21 +98,21 @@ class Statement:
 
     def to_latex(self, lang: str = "en") -> str:
         """The sentence for LaTeX, with no-break spaces between values and units."""
-        said = _latex(self._sentence(lang)).replace(f"{i18n.NO_BREAK}\\%", "\\,\\%")
-        return said.replace(i18n.NO_BREAK, "~").replace(" -", " $-$")
+        text = _latex(self._sentence(lang)).replace(f"{i18n.NO_BREAK}\\%", "\\,\\%")
+        return text.replace(i18n.NO_BREAK, "~").replace(" -", " $-$")
 
     def _sentence(self, lang: str) -> str:
-        return f"{self._said(lang)} ({self._rests(lang)})."
+        return f"{self._body(lang)} ({self._rests(lang)})."
 
-    def _said(self, lang: str) -> str:
+    def _body(self, lang: str) -> str:
         rests = self.judged or self.interval
         above = rests is not None and rests.low > 0
         below = rests is not None and rests.high < 0
         kind = {GAIN: "gain", DIFFERENCE: "difference", OF_GAINS: "gains"}.get(self.kind, "contrast")
         if self.framed is not None:
             first = self.framed.code not in _CAPPED and kind == "gains"
-            said = self._message("gains-single-first" if first else f"{kind}-single", lang)
-            text = i18n.message(self.framed.code, lang, **self.framed.params, said=said)
+            framed = self._message("gains-single-first" if first else f"{kind}-single", lang)
+            text = i18n.message(self.framed.code, lang, **self.framed.params, said=framed)
             return text[0].upper() + text[1:] if self.framed.code in _CAPPED else text
         if self.seeds[0] == 1:
             return i18n.message("said-one-run", lang, said=self._message(f"{kind}-single", lang))
@@ -186,10 +186,10 @@ def known(lang: str) -> str:
 
 def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Roles) -> list[Statement]:
     """A statement for each claim in each stratum, by the form of its contrast."""
-    return [_of_reading(v, r, c, design) for v, c in zip(verdicts, claims, strict=True) for r in v.readings]
+    return [_of_reading(r, c, design) for v, c in zip(verdicts, claims, strict=True) for r in v.readings]
 
 
-def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles) -> Statement:
+def _of_reading(reading: Reading, claim: Claim, design: Roles) -> Statement:
     one = reading.seeds == 1
     kind, what, where, other = compared(claim.contrast, reading.stratum, design, claim.id)
     return Statement(

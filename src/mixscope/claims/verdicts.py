@@ -185,18 +185,18 @@ class _Bench:
                 mine += [PENDING] * (look.seeds - len(mine))
         if missing:
             return _nothing(claim, stratum, weights, missing, gates.failed(planned, LOST))
-        cells = [sample for sample in found_samples.values() if sample is not None]
-        common = contrasts.common_seeds(cells)
+        experiments = [sample for sample in found_samples.values() if sample is not None]
+        common = contrasts.common_seeds(experiments)
         if claim.pair_seeds:
             if not common:
                 return _nothing(claim, stratum, weights, (), [gates.gate("seeds", "no-common-seed")])
-            cells = [cell.only(common) for cell in cells]
+            experiments = [experiment.only(common) for experiment in experiments]
         each = list(weights.values())
-        points = estimates.points(cells, each, paired=claim.pair_seeds)
-        logits = estimates.logits(cells, each, paired=claim.pair_seeds)
-        bound = estimates.bound(cells, each, paired=claim.pair_seeds)
+        points = estimates.points(experiments, each, paired=claim.pair_seeds)
+        logits = estimates.logits(experiments, each, paired=claim.pair_seeds)
+        bound = estimates.bound(experiments, each, paired=claim.pair_seeds)
         runs = [r for name in weights for r in self._results.done_of(name) if r.seed in counted[name]]
-        seeds = min(cell.n_seeds for cell in cells)
+        seeds = min(experiment.n_seeds for experiment in experiments)
         strata = len(self.strata(claim))
         level = 1 - 2 * look.level
         judged, narrow = points.interval(level), points.interval(1 - 2 * look.narrow)
@@ -211,12 +211,12 @@ class _Bench:
             *gates.scales(claim.expect, uncapped, judged, logits.interval(level)),
         ]
         low, needed, high = self._outlook(claim, points, look.seeds if reached else 0)
-        squares = sum(w * w / c.n_seeds for c, w in zip(cells, each, strict=True))
+        squares = sum(w * w / c.n_seeds for c, w in zip(experiments, each, strict=True))
         tipping = power.tipping_sd(points, squares, expect=claim.expect, margin=claim.margin)
         one = points.conditional
-        by_seed = contrasts.contrast_by_seed([c.only(common) for c in cells], each) if common else ()
-        shared = contrasts.shared(cells, each)
-        beside, too_narrow = _too_narrow(cells, weights, shared, claim.pair_seeds, points.seeds)
+        by_seed = contrasts.contrast_by_seed([c.only(common) for c in experiments], each) if common else ()
+        shared = contrasts.shared(experiments, each)
+        beside, too_narrow = _too_narrow(experiments, weights, shared, claim.pair_seeds, points.seeds)
         if not one:
             self._estimates.setdefault(claim.id, []).append(points)
         return Reading(
@@ -226,7 +226,7 @@ class _Bench:
             points=points.interval(),
             logits=logits.interval(),
             narrow=points.interval(NARROW),
-            bootstrap=self._resampled(weights, cells, claim.pair_seeds),
+            bootstrap=self._resampled(weights, experiments, claim.pair_seeds),
             standard_error=points.standard_error,
             seed_share=points.seed_share,
             degrees=points.degrees,
@@ -292,10 +292,10 @@ class _Bench:
         return at_a_look(low), at_a_look(needed), at_a_look(high)
 
     def _resampled(
-        self, weights: Mapping[str, float], cells: Sequence[Known], paired: bool
+        self, weights: Mapping[str, float], experiments: Sequence[Known], paired: bool
     ) -> Interval | None:
         """The bootstrap interval; None without per-example correctness."""
-        known = estimates.by_example(cells)
+        known = estimates.by_example(experiments)
         if known is None:
             return None
         whole = all(self._samples[n].seeds == c.seeds for n, c in zip(weights, known, strict=True))
@@ -312,14 +312,14 @@ class _Bench:
         for name in weights:
             if name not in self._chosen:
                 self._chosen[name] = samples.sample(self._results, name, BEST_ON_TEST)
-        cells = [
+        experiments = [
             sample.only([seed for seed in sample.seeds if seed in seeds[name]])
             for name in weights
             if (sample := self._chosen[name]) is not None
         ]
         if paired:
-            cells = [c.only(contrasts.common_seeds(cells)) for c in cells]
-        return contrasts.points(cells, list(weights.values()), paired=paired).interval()
+            experiments = [c.only(contrasts.common_seeds(experiments)) for c in experiments]
+        return contrasts.points(experiments, list(weights.values()), paired=paired).interval()
 
 
 def copied(runs: Sequence[Run], checkpoint: str) -> list[Gate]:
@@ -400,7 +400,7 @@ def _capped(uncapped: str, kinds: Sequence[str]) -> str:
 
 
 def _too_narrow(
-    cells: Sequence[Known],
+    experiments: Sequence[Known],
     named: Mapping[str, float],
     shared: float | None,
     paired: bool,
@@ -409,7 +409,7 @@ def _too_narrow(
     """Reasons why the interval is too narrow, and the interval for paired seeds.
 
     Args:
-        cells: Data of each experiment.
+        experiments: Data of each experiment.
         named: Weight of each experiment.
         shared: Fraction of the variance over seeds that pairing removes.
         paired: Whether the interval pairs seeds.
@@ -417,24 +417,24 @@ def _too_narrow(
     """
     found = []
     weights = list(named.values())
-    fewest = min((1 - c.accuracy) * c.n_test if c.n_test else math.inf for c in cells)
+    fewest = min((1 - c.accuracy) * c.n_test if c.n_test else math.inf for c in experiments)
     if fewest < FEW_ERRORS:
         found.append(Finding("few-errors", "warn", {"errors": fewest, "needed": FEW_ERRORS}))
-    if estimates.size_assumed(cells, weights, paired=paired):
+    if estimates.size_assumed(experiments, weights, paired=paired):
         found.append(Finding("test-size-assumed", "warn", {"n": estimates.TEST_SIZE}))
     narrow = bool(found)
-    if estimates.by_example(cells) is None:
+    if estimates.by_example(experiments) is None:
         found.append(Finding("on-this-test-set", "note"))
     if shared is not None and shared < OPPOSED and not paired:
-        found.append(Finding("opposed-arms", "warn", {"added": -100.0 * shared}))
+        found.append(Finding("opposed-experiments", "warn", {"added": -100.0 * shared}))
         narrow = True
     total = math.fsum(spread)
     if not paired and len(spread) >= NOISY_AMONG and total > 0 and max(spread) > NOISY * total:
         name = list(named)[spread.index(max(spread))]
         found.append(Finding("one-noisy", "warn", {"experiment": name, "share": 100 * max(spread) / total}))
         narrow = True
-    common = contrasts.common_seeds(cells)
+    common = contrasts.common_seeds(experiments)
     if not narrow or paired or len(common) < 2:
         return None, tuple(found)
-    same = [cell.only(common) for cell in cells]
+    same = [experiment.only(common) for experiment in experiments]
     return estimates.points(same, weights, paired=True).interval(), tuple(found)

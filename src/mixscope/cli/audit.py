@@ -44,10 +44,10 @@ def add(commands: Any) -> None:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Prints the findings on a published table; returns 1 with --strict if there is a contradiction."""
-    from mixscope import audit as room
+    from mixscope import audit as published
     from mixscope.audit import wording
 
-    found = room.file(
+    found = published.file(
         arguments.file, table=arguments.table, test_size=arguments.test_size, balanced=arguments.balanced
     )
     print_json(found.to_dict()) if arguments.json else print(wording.text(found))

@@ -118,25 +118,25 @@ def _interrupt(name: str) -> NoReturn:
 
 def loader(arguments: argparse.Namespace, stop: Stop) -> None:
     """The loader against other ways to build the same batches."""
-    from mixscope.bench import loader as room
+    from mixscope.bench.loader import IMAGES, computed, rows
 
     stop.leave = _interrupt
     store, _ = _set(arguments)
-    with room.rows(store, room.IMAGES // 5 if arguments.quick else room.IMAGES) as bench:
+    with rows(store, IMAGES // 5 if arguments.quick else IMAGES) as bench:
         found = _measured(bench, arguments)
-    _print(room.computed(found), arguments)
+    _print(computed(found), arguments)
 
 
 def mixing(arguments: argparse.Namespace, stop: Stop) -> None:
     """The kernel with and without mixing, on random images."""
-    from mixscope.bench import mixing as room
+    from mixscope.bench.mixing import BUNCH, computed, rows
     from mixscope.study import methods
 
     stop.leave = _interrupt
     _check(arguments)
     own = [methods.pinned(name, "METHOD") for name in arguments.own]
-    bench = room.rows(bunch=room.BUNCH / 5 if arguments.quick else room.BUNCH, own=own)
-    _print(room.computed(_measured(bench, arguments)), arguments)
+    bench = rows(bunch=BUNCH / 5 if arguments.quick else BUNCH, own=own)
+    _print(computed(_measured(bench, arguments)), arguments)
 
 
 def train(arguments: argparse.Namespace, stop: Stop) -> None:
@@ -149,7 +149,7 @@ def evaluate(arguments: argparse.Namespace, stop: Stop) -> None:
     _network(arguments, stop, "evaluation")
 
 
-def _network(arguments: argparse.Namespace, stop: Stop, room: str) -> None:
+def _network(arguments: argparse.Namespace, stop: Stop, module: str) -> None:
     import importlib
 
     from mixscope.bench import train as networks
@@ -158,21 +158,21 @@ def _network(arguments: argparse.Namespace, stop: Stop, room: str) -> None:
     store, root = _set(arguments)
     pairs = [*([f"model.arch={arguments.arch}"] if arguments.arch else []), *arguments.settings]
     config = networks.config(store.name, pairs)
-    made = importlib.import_module(f"mixscope.bench.{room}").rows
+    made = importlib.import_module(f"mixscope.bench.{module}").rows
     with made(config, root, seconds=0.2 if arguments.quick else 1.0) as bench:
         _print(_measured(bench, arguments), arguments)
 
 
 def study(arguments: argparse.Namespace, stop: Stop) -> None:
-    """A study against processes started by hand, and the startup of a run."""
-    from mixscope.bench import study as room
+    """A study against processes started without it, and the startup of a run."""
+    from mixscope.bench.study import computed, rows
 
     stop.leave = None  # it checks the flag itself, in order to end the processes it has started
     store, root = _set(arguments)
     if arguments.slots < 0:
         raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
     quick = arguments.quick  # two runs, without startup times, which would take minutes
-    with room.rows(
+    with rows(
         store.name,
         root,
         slots=arguments.slots,
@@ -181,7 +181,7 @@ def study(arguments: argparse.Namespace, stop: Stop) -> None:
         start=not quick,
         stop=stop,
     ) as bench:
-        _print(room.computed(_measured(bench, arguments)), arguments)
+        _print(computed(_measured(bench, arguments)), arguments)
 
 
 def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
@@ -201,8 +201,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _measured(bench: "Bench", arguments: argparse.Namespace) -> "Measured":
-    with bar("measuring", arguments.json) as told:
-        return bench.measure(min(QUICK, arguments.rounds) if arguments.quick else arguments.rounds, told)
+    with bar("measuring", arguments.json) as progress:
+        return bench.measure(min(QUICK, arguments.rounds) if arguments.quick else arguments.rounds, progress)
 
 
 def _print(found: "Measured", arguments: argparse.Namespace) -> None:

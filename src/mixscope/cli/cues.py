@@ -14,9 +14,9 @@ def add(commands: Any) -> None:
     verbs = declare_group(
         commands,
         "cues",
-        "draw the set of local and global cues, and match its dials",
+        "draw the set of local and global cues, and match its parameters",
         "  mixscope cues draw --sheet cues.png\n"
-        "  mixscope cues match local-global --only model=vit --to dials.yaml",
+        "  mixscope cues match local-global --only model=vit --to cues.yaml",
         more="Each image has a local cue (texture) and a global one (arrangement), so that it shows which of"
         " the two a model goes by; docs/notes/local-global.md says how the set is made.",
     )
@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
         "match",
         match,
         "find the contrasts at which a model reads either cue alone equally well, by training it",
-        "  mixscope cues match local-global --only model=vit --to dials.yaml\n"
-        "  mixscope data prepare cues --source dials.yaml --as cues-mine",
+        "  mixscope cues match local-global --only model=vit --to cues.yaml\n"
+        "  mixscope data prepare cues --source cues.yaml --as cues-mine",
     )
     command.add_argument("study", metavar="STUDY", help="a built-in study or a .yaml file")
     command.add_argument(
@@ -34,10 +34,10 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="key=value",
-        help="a level of a factor, to leave one cell",
+        help="a level of a factor, to leave one experiment",
     )
     command.add_argument(
-        "--source", type=Path, metavar="FILE", help="dials to begin with (default: the set's)"
+        "--source", type=Path, metavar="FILE", help="parameters to begin with (default: those of the set)"
     )
     command.add_argument(
         "--target",
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
         "--work", type=Path, metavar="DIR", help="sets and runs (default: runs/matching/CELL)"
     )
     command.add_argument(
-        "--to", type=Path, metavar="FILE", help="where the dials go (default: WORK/dials.yaml)"
+        "--to", type=Path, metavar="FILE", help="where the parameters go (default: WORK/cues.yaml)"
     )
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
     command = declare(
@@ -70,14 +70,14 @@ def add(commands: Any) -> None:
         "draw images of every class in every split",
         "  mixscope cues draw --sheet cues.png",
     )
-    command.add_argument("--source", type=Path, metavar="FILE", help="dials (default: those of cues)")
+    command.add_argument("--source", type=Path, metavar="FILE", help="parameters (default: those of cues)")
     command.add_argument("--size", type=int, metavar="N", help="32 or 64 px")
     command.add_argument("--sheet", type=Path, default=Path("cues.png"), metavar="PNG", help="where it goes")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
 def match(arguments: argparse.Namespace) -> int:
-    """Finds dials by which a model reads both cues equally well and writes them; 1 where none do."""
+    """Finds parameters with which a model reads both cues equally well and writes them; 1 where none do."""
     import dataclasses
 
     from mixscope.analysis import matching
@@ -85,37 +85,38 @@ def match(arguments: argparse.Namespace) -> int:
     from mixscope.study.config import split_pair
 
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
-    cell = matching.cell(matrix.load(arguments.study), only)
-    work = arguments.work or Path("runs") / "matching" / cell.name
+    run = matching.run_without_mixing(matrix.load(arguments.study), only)
+    work = arguments.work or Path("runs") / "matching" / run.name
     found = matching.search(
         matching.trained(
-            cell.config,
+            run.config,
             seeds=arguments.seeds,
             work=work,
             say=(lambda line: None) if arguments.json else partial(output.line, work="search"),
         ),
-        matching.start(cell.config, arguments.source),
+        matching.start(run.config, arguments.source),
         target=arguments.target,
         tolerance=arguments.tolerance,
     )
-    file = arguments.to or work / "dials.yaml"
+    file = arguments.to or work / "cues.yaml"
     matching.keep(found, file)
     if arguments.json:
         print_json({**dataclasses.asdict(found), "file": str(file)})
     else:
-        said = "within" if found.holds else "NOT within"
+        result = "within" if found.holds else "NOT within"
         print(
-            f"\nlocal_contrast {found.dials.local_contrast}, global_contrast {found.dials.global_contrast}:"
-            f" {100 * found.local:.1f} % by L alone, {100 * found.glob:.1f} % by G alone, {said} tolerance"
-            f"\ndials     {file}"
+            f"\nlocal_contrast {found.parameters.local_contrast},"
+            f" global_contrast {found.parameters.global_contrast}:"
+            f" {100 * found.local:.1f} % by L alone, {100 * found.glob:.1f} % by G alone, {result} tolerance"
+            f"\nparameters {file}"
         )
     return 0 if found.holds else 1
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Writes a sheet of the images that some dials make."""
+    """Writes a sheet of the images that some parameters make."""
     from mixscope.data import cues
 
-    dials = cues.chosen(cues.BUILT_IN["cues"], arguments.source, arguments.size)
-    cues.sheet(dials, picture(arguments.sheet))
+    parameters = cues.chosen(cues.BUILT_IN["cues"], arguments.source, arguments.size)
+    cues.sheet(parameters, picture(arguments.sheet))
     print_json({"sheet": str(arguments.sheet)}) if arguments.json else print(f"sheet     {arguments.sheet}")

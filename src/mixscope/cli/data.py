@@ -16,7 +16,7 @@ EXAMPLES = {
     "  mixscope data prepare imagefolder --source ~/flowers --size 64 --as flowers\n"
     "  mixscope data prepare imagefolder --source ~/pets --test-fraction 0.2 --as pets\n"
     "  mixscope data prepare tiny-imagenet --source ~/hub/tiny-imagenet  # a folder of Parquet files\n"
-    "  mixscope data prepare cues --source dials.yaml --as cues-mine",
+    "  mixscope data prepare cues --source cues.yaml --as cues-mine",
     "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",
     "info": "  mixscope data info digits\n  mixscope data info cifar100 --sheet cifar100.png",
 }
@@ -44,7 +44,10 @@ def add(commands: Any) -> None:
         root_and_json(command)
         if name == "prepare":
             command.add_argument(
-                "--source", type=Path, metavar="PATH", help="an archive or an unpacked folder; of cues, dials"
+                "--source",
+                type=Path,
+                metavar="PATH",
+                help="an archive or an unpacked folder; of cues, parameters",
             )
             command.add_argument("--size", type=int, metavar="N", help="resize images to N x N pixels")
             command.add_argument(
@@ -116,7 +119,8 @@ def data_prepare(arguments: argparse.Namespace) -> None:
 
 def data_verify(arguments: argparse.Namespace) -> None:
     """Recomputes the checksums of a prepared data set."""
-    from mixscope.data.store import data_root, verify
+    from mixscope.data.store import data_root
+    from mixscope.data.store_writer import verify
 
     _print_store(verify(arguments.name, root=data_root(arguments.root)), arguments.json)
 

@@ -68,12 +68,12 @@ class Parser(argparse.ArgumentParser):
         if not given:
             following = words[at + 1 : at + 2]
             value = "" if not following or following[0].startswith("-") else following[0]
-        said = f"no option {name}"
+        problem = f"no option {name}"
         if any(action.metavar == "key=value" and not action.option_strings for action in self._actions):
             if (key := setting_called(name.lstrip("-"))) is not None:
-                return f"{said}; settings are written without hyphens: {key}={value or '...'}"
+                return f"{problem}; settings are written without hyphens: {key}={value or '...'}"
         near = nearest(name, self._option_string_actions)
-        return f"{said} (nearest: {', '.join(near)})" if near else said
+        return f"{problem} (nearest: {', '.join(near)})" if near else problem
 
     def _parted(self, words: Sequence[str]) -> list[str]:
         named: list[str] = []
@@ -169,8 +169,8 @@ def note_letters(texts: Sequence[str]) -> None:
     """Says which letters of these texts pictures lack, where no font of the machine has them all."""
     from mixscope import fonts
 
-    if (said := fonts.note(texts)) is not None:
-        sys.stderr.write(f"note: {said}\n")
+    if (problem := fonts.note(texts)) is not None:
+        sys.stderr.write(f"note: {problem}\n")
 
 
 def picture(path: Path) -> Path:

@@ -50,7 +50,7 @@ def judge(arguments: argparse.Namespace) -> None:
     if not found.claims and (found.plan is None or found.roles.baseline is not None):
         explored = exploratory.explore(found, checkpoint=arguments.checkpoint)
     problems = health.examine(found, arguments.checkpoint)
-    done, asked = health.complete(found)
+    done, planned = health.complete(found)
     budgets = budget.follow(found) if arguments.budget or arguments.json else []
     left_out = recorded.uncounted(found)
     if arguments.json:
@@ -60,7 +60,7 @@ def judge(arguments: argparse.Namespace) -> None:
                 "study": found.name,
                 "checkpoint": arguments.checkpoint,
                 "rules": rules.RULES,
-                "runs": {"done": done, "asked": asked},
+                "runs": {"done": done, "asked": planned},
                 "recorded": recorded.claimed(found),
                 "post_hoc": [gate.sentence for gate in recorded.edits(found)],
                 "uncounted": uncounted,
@@ -87,7 +87,7 @@ def judge(arguments: argparse.Namespace) -> None:
             print(words("answer.rules", rules=rules.RULES))
     else:
         about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
-        print(words("judge.head", name=found.name, done=done, asked=asked, **about))
+        print(words("judge.head", name=found.name, done=done, asked=planned, **about))
         if judged and not recorded.claimed(found):
             print(words("answer.unrecorded"))
         for gate in recorded.edits(found):

@@ -59,10 +59,10 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Prints the properties of the machine and tests the chain; returns 1 if the loss did not fall."""
     from mixscope.bench import short
     from mixscope.data.store import data_root
-    from mixscope.runs import doctor as room
+    from mixscope.runs import doctor
 
     root = data_root(arguments.root)
-    found = room.examine(root)
+    found = doctor.examine(root)
     if not arguments.json:
         for key, value in found.items():
             # One line per data set, since an error is a sentence.
@@ -70,7 +70,7 @@ def doctor(arguments: argparse.Namespace) -> int:
             shown = between.join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
             print(f"{key.replace('_', ' '):<22}{shown if shown != [] else 'none'}")
         print("self-test             compiling kernels the first time takes some seconds ...", flush=True)
-    tried = room.self_test() | short.loader()
+    tried = doctor.self_test() | short.loader()
     if arguments.json:
         print_json({**found, "self_test": tried})
     else:

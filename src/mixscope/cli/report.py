@@ -80,8 +80,8 @@ def report(arguments: argparse.Namespace) -> None:
             print(exploratory.heading(made.story.explored, words.language))
             print("\n".join(exploratory.to_text(made.story.explored, words.language)))
         if not results.complete:
-            told = words("partial.runs", done=runs["done"], all=runs["of"])
-            print(f"{padded(words('partial.word'), 10)}{told}")
+            line = words("partial.runs", done=runs["done"], all=runs["of"])
+            print(f"{padded(words('partial.word'), 10)}{line}")
         print(f"{padded(words('page.report'), 10)}{made.page}")
     if arguments.open:
         import webbrowser
@@ -105,8 +105,8 @@ def _lines(judged: Any, words: "Words") -> Iterator[str]:
             if interval is not None:
                 unit = words("page.unit_pp")
                 parts.append(f"{interval.estimate:+.2f} {unit} [{interval.low:+.2f}, {interval.high:+.2f}]")
-            said = "; ".join(remarks(verdict, reading, words)).replace("−", "-")  # as the numbers before it
-            yield " " * 10 + "  ".join([*parts, said]).rstrip()
+            notes = "; ".join(remarks(verdict, reading, words)).replace("−", "-")  # as the numbers before it
+            yield " " * 10 + "  ".join([*parts, notes]).rstrip()
 
 
 def _word(verdict: str, words: "Words") -> str:

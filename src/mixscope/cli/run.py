@@ -103,11 +103,11 @@ def _train(arguments: argparse.Namespace, stop: Stop) -> None:
             torch.set_num_threads(decided.count or torch.get_num_threads())
         if os.environ.get("RANK", "0") == "0":
             show.line(f"threads   {decided.why}")
-        asked = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
+        options = {"root": root, "out": arguments.out, "resume": arguments.resume, "show": show, "stop": stop}
         if arguments.dry_run:
-            plan = execute.describe(settings, **asked)
+            plan = execute.describe(settings, **options)
             return print_json(plan) if arguments.json else None
-        summary = execute.run(settings, **asked, track=arguments.track)
+        summary = execute.run(settings, **options, track=arguments.track)
     if arguments.json:
         print_json(summary)
 

@@ -194,13 +194,13 @@ def study_pack(arguments: argparse.Namespace) -> None:
     packed = bundle.write(results, out)
     files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
     taken = sum(file.stat().st_size for file in files)
-    done, asked = len(packed.done), len(packed.runs)
+    done, planned = len(packed.done), len(packed.runs)
     if arguments.json:
-        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": asked}})
+        return print_json({"bundle": str(out), "bytes": taken, "runs": {"done": done, "asked": planned}})
     for run in packed.runs:
         if run.state == DAMAGED:
             print(f"left out  {run.label}: {run.error}")
-    print(f"packed    {done} of {asked} runs, {size(taken)}\nbundle    {out}")
+    print(f"packed    {done} of {planned} runs, {size(taken)}\nbundle    {out}")
 
 
 def study_export(arguments: argparse.Namespace) -> None:
@@ -274,12 +274,12 @@ def study_plan(arguments: argparse.Namespace) -> None:
     if arguments.power:
         return power_of_study(arguments, study, found, costs)
     totals = estimate.totals(costs, slots=arguments.slots)
-    lacking = [*missing.things(found, root), *missing.room(found, costs, out=out, slots=arguments.slots)]
+    lacking = [*missing.things(found, root), *missing.resources(found, costs, out=out, slots=arguments.slots)]
     if arguments.json:
         rows = [
             {
                 "name": s.run.name,
-                "cell": dict(s.run.cell),
+                "cell": dict(s.run.levels),
                 "seed": s.run.seed,
                 "digest": s.run.digest,
                 "state": s.state,
@@ -394,12 +394,12 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
             " --dry-run"
         )
     study = deciding.extended(study)
-    names = {name for name, _ in study.cells()}
+    names = {name for name, _ in study.experiments()}
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
-        told = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
-        output.line(told, work="study")
+        line = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
+        output.line(line, work="study")
         code = _run(arguments, study, runs, out)
         now = deciding.standing(verdicts.judge(folders.study(out)))
         for line in deciding.lines(now):
@@ -618,7 +618,7 @@ def _about(found: Any, lang: str) -> dict[str, Any]:
     from mixscope.studies.progress_table import state_name
 
     state = {"seed": found.run.seed, "state": state_name(found.state, lang)}
-    return _titled({"run": found.run.directory, **found.run.cell, **state}, lang)
+    return _titled({"run": found.run.directory, **found.run.levels, **state}, lang)
 
 
 def _standing_row(found: Any, cost: Any, lang: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ batch memory and can be set to any position.
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,8 +79,8 @@ class Loader:
             raise ConfigError(unknown("split", "split", split, SPLITS))
         training = split == "train"
         chosen = augment or Augment(base="crop-flip" if training else "none")
-        given = {name: value for name, value in (("mix", mix), ("base", base)) if value is not None}
-        chosen = dataclasses.replace(chosen, **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"mix": mix, "base": base}
+        chosen = dataclasses.replace(chosen, **{k: v for k, v in given.items() if v is not None})
         if chosen.off_epochs and epochs is None:
             raise ConfigError("augment.off_epochs: say how many epochs there will be (epochs=N)")
         store = _opened(data, root)
@@ -107,7 +108,7 @@ class Loader:
             Augmentation(base=chosen.base, erase=chosen.erase, policy=chosen.policy, mixer=mixer),
             Workers(threads=threads),
         )
-        self._told = {"batch_size": batch_size, "mix": chosen.mix, "base": chosen.base, "seed": seed}
+        self._shown = {"batch_size": batch_size, "mix": chosen.mix, "base": chosen.base, "seed": seed}
         self._data, self._split = str(data), split
         self._reuse = reuse
         self._epoch = -1
@@ -118,8 +119,8 @@ class Loader:
 
     def __repr__(self) -> str:
         """Data set, split, size of an epoch, and the settings of the draws."""
-        told = ", ".join(f"{name}={value!r}" for name, value in self._told.items())
-        return f"<Loader {self._data} {self._split}: {self.examples:,} images, {len(self):,} batches, {told}>"
+        text = ", ".join(f"{name}={value!r}" for name, value in self._shown.items())
+        return f"<Loader {self._data} {self._split}: {self.examples:,} images, {len(self):,} batches, {text}>"
 
     def __len__(self) -> int:
         """Batches per epoch."""

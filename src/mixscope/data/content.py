@@ -26,8 +26,8 @@ class Wanted:
 
     def made_with(self, *, divided: bool) -> dict[str, Any]:
         """What the manifest records of it; divided: whether a test split was held out."""
-        told = {"test_fraction": self.test_fraction} if divided else {}
-        return told if self.background in (None, WHITE) else told | {"background": self.background}
+        made = {"test_fraction": self.test_fraction} if divided else {}
+        return made if self.background in (None, WHITE) else made | {"background": self.background}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,31 +2,31 @@
 
 import dataclasses
 
-from mixscope.data.cues import Dials, dials
+from mixscope.data.cues import Parameters, parsed
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError
 
 
-def of(store: Store) -> Dials | None:
+def of(store: Store) -> Parameters | None:
     """Returns the parameters of a prepared set of cues; None for any other data set."""
     kept = store.manifest["source"].get("cues")
-    return None if kept is None else dials(kept, where=str(store.folder / "manifest.json"))
+    return None if kept is None else parsed(kept, where=str(store.folder / "manifest.json"))
 
 
-def compare(store: Store, wanted: Dials) -> None:
+def compare(store: Store, wanted: Parameters) -> None:
     """Checks that a prepared set was made with the wanted parameters.
 
     Raises:
         ConfigError: If it was not; names the parameters that differ.
     """
-    there = dataclasses.asdict(of(store) or Dials()) if "cues" in store.manifest["source"] else {}
+    there = dataclasses.asdict(of(store) or Parameters()) if "cues" in store.manifest["source"] else {}
     changed = [
         f"{k}: {there.get(k)} -> {v}" for k, v in dataclasses.asdict(wanted).items() if there.get(k) != v
     ]
     if changed:
         raise ConfigError(
-            f"{store.folder}: is prepared with other dials ({', '.join(changed)}); delete the folder, or give"
-            " --as NAME"
+            f"{store.folder}: is prepared with other parameters ({', '.join(changed)}); delete the folder, or"
+            " give --as NAME"
         )
 
 

@@ -61,7 +61,7 @@ BLUR = (1, 2, 3, 4, 3, 2, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dials:
+class Parameters:
     """The parameters of a set of cues.
 
     Attributes:
@@ -122,8 +122,8 @@ class Dials:
 # chosen so that a model learns either cue alone about equally well, predictivities by the rule in
 # docs/notes/local-global.md.
 BUILT_IN = {
-    "cues": Dials(),
-    "cues-resnet": Dials(
+    "cues": Parameters(),
+    "cues-resnet": Parameters(
         local_contrast=8.0,
         global_contrast=110.0,
         faded=1.0,
@@ -132,7 +132,7 @@ BUILT_IN = {
         local_predictivity=0.8,
         train=80000,
     ),
-    "cues-vit": Dials(
+    "cues-vit": Parameters(
         local_contrast=11.5,
         global_contrast=120.0,
         faded=1.0,
@@ -142,47 +142,47 @@ BUILT_IN = {
         train=80000,
     ),
 }
-# What `mixscope cues match` found at these dials: the share that the model gets right when trained on one cue
-# alone, right in every image, as the mean of so many trainings (docs/notes/local-global.md).
+# What `mixscope cues match` found with these parameters: the share that the model gets right when trained on
+# one cue alone, right in every image, as the mean of so many trainings (docs/notes/local-global.md).
 MATCHED: dict[str, dict[str, float]] = {
     "cues-resnet": {"local": 0.640, "global": 0.648, "trainings": 1},
     "cues-vit": {"local": 0.776, "global": 0.794, "trainings": 1},
 }
 TITLES = {
     "cues": "a local against a global cue, made here, 32 or 64 px, no download",
-    "cues-resnet": "cues, its dials set for the small ResNet of study local-global",
-    "cues-vit": "cues, its dials set for the small ViT of study local-global",
+    "cues-resnet": "cues, its parameters set for the small ResNet of study local-global",
+    "cues-vit": "cues, its parameters set for the small ViT of study local-global",
 }
 
 
-def dials(tree: Mapping[str, Any], *, where: str) -> Dials:
+def parsed(tree: Mapping[str, Any], *, where: str) -> Parameters:
     """Reads parameters from a mapping, as in a file or a manifest.
 
     Args:
-        tree: Values by field of Dials.
+        tree: Values by field of Parameters.
         where: Location for error messages.
 
     Raises:
         ConfigError: If a key is unknown or a value is invalid; names the key.
     """
-    hints = {f.name: f.type for f in dataclasses.fields(Dials)}
+    hints = {f.name: f.type for f in dataclasses.fields(Parameters)}
     for key, value in tree.items():
         if key not in hints:
-            raise ConfigError(unknown(f"{where}: {key}", "dial", key, hints))
+            raise ConfigError(unknown(f"{where}: {key}", "parameter", key, hints))
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or (hints[key] is int and not isinstance(value, int)):
             expected = "a whole number" if hints[key] is int else "a number"
             raise ConfigError(f"{where}: {key}: expected {expected}, got {value!r}")
-    return Dials(**tree)
+    return Parameters(**tree)
 
 
-def chosen(default: Dials, file: Path | None, size: int | None) -> Dials:
-    """Reads parameters from a YAML file (keys as in Dials), else the default; `size` overrides either.
+def chosen(default: Parameters, file: Path | None, size: int | None) -> Parameters:
+    """Reads parameters from a YAML file (keys as in Parameters), else the default; `size` overrides either.
 
     Raises:
         ConfigError: If the file is invalid.
     """
-    found = default if file is None else dials(document.read(file).tree, where=str(file))
+    found = default if file is None else parsed(document.read(file).tree, where=str(file))
     return found if size is None else dataclasses.replace(found, size=size)
 
 
@@ -195,7 +195,7 @@ class Scenes:
         rotation: (n,), quadrant of glyph 0.
         jitter: (n, 4, 2), shift in rows and columns of each quadrant's glyph, px.
         phase: (n, H/8, W/8), phase of each cell, in 256ths of a turn.
-        noise: int32 (n, H, W), in 127ths of the grey levels of `Dials.noise`.
+        noise: int32 (n, H, W), in 127ths of the grey levels of `Parameters.noise`.
         local_chance: float64 (n,) in [0, 1), decides whether L is the class's.
         global_chance: float64 (n,) in [0, 1), decides whether G is the class's.
         local_step: int64 (n,), 1 to 5, from one value of L to another.
@@ -226,24 +226,24 @@ MOVED, HEAD = 14, 18
 PARTS = 2
 
 
-def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
+def draw(parameters: Parameters, scenes: str, index: np.ndarray) -> Scenes:
     """Draws scenes; none depends on another.
 
     Words are taken raw from the bit generator, whose stream is fixed by numpy's compatibility policy.
 
     Args:
-        dials: Parameters of the set.
+        parameters: Parameters of the set.
         scenes: "train" or "test".
         index: int64 (n,).
     """
-    size, cells = dials.size, (dials.size // CELL) ** 2
+    size, cells = parameters.size, (parameters.size // CELL) ** 2
     count = HEAD + cells + size * size // 2 + PARTS
     words = np.empty((len(index), count), dtype=np.uint64)
     for row, at in zip(words, index.tolist(), strict=True):
-        bits = rng.generator(dials.seed, "cues", SCENES[scenes], at).bit_generator
+        bits = rng.generator(parameters.seed, "cues", SCENES[scenes], at).bit_generator
         row[:] = bits.random_raw(count)
-    reach = dials.jitter * (size // 32)
-    moved = _share(words[:, MOVED : MOVED + 4]) < dials.moved
+    reach = parameters.jitter * (size // 32)
+    moved = _share(words[:, MOVED : MOVED + 4]) < parameters.moved
     small = np.ascontiguousarray(words[:, HEAD + cells : -PARTS]).astype("<u8", copy=False).view(np.uint8)
     # Centred sum of four bytes per pixel: nearly normal, sd 147.8; 55/64 of it has sd 127.
     noise = small.reshape(len(index), size, size, 4).sum(axis=3, dtype=np.int32) - 510
@@ -259,8 +259,8 @@ def draw(dials: Dials, scenes: str, index: np.ndarray) -> Scenes:
         local_step=1 + _below(CLASSES - 1, words[:, LOCAL_STEP]),
         global_step=1 + _below(CLASSES - 1, words[:, GLOBAL_STEP]),
         permutation=PERMUTATIONS[_below(len(PERMUTATIONS), words[:, PERMUTATION])],
-        local_part=_part(words[:, -2], dials.faded, dials.local_shown),
-        global_part=_part(words[:, -1], dials.faded, dials.global_shown),
+        local_part=_part(words[:, -2], parameters.faded, parameters.local_shown),
+        global_part=_part(words[:, -1], parameters.faded, parameters.global_shown),
     )
 
 
@@ -279,7 +279,7 @@ def _share(words: np.ndarray) -> np.ndarray:
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def cues(scenes: Scenes, dials: Dials) -> tuple[np.ndarray, np.ndarray]:
+def cues(scenes: Scenes, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """Returns the cues of training and iid images: those of the class, or others by the predictivities.
 
     Returns:
@@ -291,8 +291,8 @@ def cues(scenes: Scenes, dials: Dials) -> tuple[np.ndarray, np.ndarray]:
         return found
 
     return (
-        value(scenes.local_chance, dials.local_predictivity, scenes.local_step),
-        value(scenes.global_chance, dials.global_predictivity, scenes.global_step),
+        value(scenes.local_chance, parameters.local_predictivity, scenes.local_step),
+        value(scenes.global_chance, parameters.global_predictivity, scenes.global_step),
     )
 
 
@@ -360,7 +360,7 @@ def render(
     scenes: Scenes,
     local: np.ndarray | None,
     glob: np.ndarray | None,
-    dials: Dials,
+    parameters: Parameters,
     *,
     shuffled: bool = False,
     low_pass: bool = False,
@@ -371,21 +371,21 @@ def render(
         scenes: The scenes.
         local: int64 (n,); None leaves the cue out.
         glob: int64 (n,); None leaves the cue out.
-        dials: Parameters of the set.
+        parameters: Parameters of the set.
         shuffled: Permute the quadrants by the scene's own permutation.
         low_pass: Blur at the end.
 
     Returns:
         uint8 (n, 3, H, W).
     """
-    level = STEPS * dials.noise * scenes.noise  # in units of which a grey level has `unit`
+    level = STEPS * parameters.noise * scenes.noise  # in units of which a grey level has `unit`
     unit = STEPS * FULL
     if local is not None:
-        amplitude = round(STEPS * dials.local_contrast) * scenes.local_part // FULL_PART
-        level = level + amplitude[:, None, None] * gratings(scenes.phase, local, dials.size)
+        amplitude = round(STEPS * parameters.local_contrast) * scenes.local_part // FULL_PART
+        level = level + amplitude[:, None, None] * gratings(scenes.phase, local, parameters.size)
     if glob is not None:
-        amplitude = round(unit * dials.global_contrast) * scenes.global_part // FULL_PART
-        level = level + amplitude[:, None, None] * inks(scenes, glob, dials.size).astype(np.int32)
+        amplitude = round(unit * parameters.global_contrast) * scenes.global_part // FULL_PART
+        level = level + amplitude[:, None, None] * inks(scenes, glob, parameters.size).astype(np.int32)
     grey: np.ndarray = np.clip(GREY + (level + unit // 2) // unit, 0, 255)
     if shuffled:
         grey = _shuffle(grey, scenes.permutation)
@@ -439,7 +439,7 @@ class Shown:
     glob: np.ndarray
 
 
-def split(dials: Dials, name: str, index: np.ndarray) -> Shown:
+def split(parameters: Parameters, name: str, index: np.ndarray) -> Shown:
     """Renders images of "train" or of a test split; in all test splits, index i is scene i.
 
     iid: as in training. conflict: L is the class's and G another. local-only and global-only: the other cue
@@ -447,7 +447,7 @@ def split(dials: Dials, name: str, index: np.ndarray) -> Shown:
     G uniform. low-pass: both are the class's, blurred until little is left of the grating.
 
     Args:
-        dials: Parameters of the set.
+        parameters: Parameters of the set.
         name: Name of the split.
         index: int64 (n,).
 
@@ -456,22 +456,22 @@ def split(dials: Dials, name: str, index: np.ndarray) -> Shown:
     """
     if name not in ("train", *SPLITS):
         raise ConfigError(unknown("cues", "split", name, ("train", *SPLITS)))
-    scenes = draw(dials, "train" if name == "train" else "test", index)
+    scenes = draw(parameters, "train" if name == "train" else "test", index)
     both, none = scenes.label, np.full(len(index), -1)
     if name in ("train", "iid"):
-        local, glob = cues(scenes, dials)
-        return Shown(render(scenes, local, glob, dials), scenes.label, local, glob)
+        local, glob = cues(scenes, parameters)
+        return Shown(render(scenes, local, glob, parameters), scenes.label, local, glob)
     if name == "conflict":
         other = (both + scenes.global_step) % CLASSES
-        return Shown(render(scenes, both, other, dials), scenes.label, both, other)
+        return Shown(render(scenes, both, other, parameters), scenes.label, both, other)
     if name == "local-only":
-        return Shown(render(scenes, both, None, dials), scenes.label, both, none)
+        return Shown(render(scenes, both, None, parameters), scenes.label, both, none)
     if name == "global-only":
-        return Shown(render(scenes, None, both, dials), scenes.label, none, both)
+        return Shown(render(scenes, None, both, parameters), scenes.label, none, both)
     if name == "shuffled":
         glob = order_of(np.take_along_axis(arrangement(scenes.rotation, both), scenes.permutation, axis=1))
-        return Shown(render(scenes, both, both, dials, shuffled=True), scenes.label, both, glob)
-    return Shown(render(scenes, both, both, dials, low_pass=True), scenes.label, both, both)
+        return Shown(render(scenes, both, both, parameters, shuffled=True), scenes.label, both, glob)
+    return Shown(render(scenes, both, both, parameters, low_pass=True), scenes.label, both, both)
 
 
 def order_of(held: np.ndarray) -> np.ndarray:
@@ -482,53 +482,54 @@ def order_of(held: np.ndarray) -> np.ndarray:
     return found
 
 
-def intervened(dials: Dials, cue: str, index: np.ndarray) -> Shown:
+def intervened(parameters: Parameters, cue: str, index: np.ndarray) -> Shown:
     """Renders the iid images after do(L) or do(G).
 
     The cue takes one of its five other values, uniformly by the scene; everything else stays.
 
     Args:
-        dials: Parameters of the set.
+        parameters: Parameters of the set.
         cue: "local" or "global".
         index: int64 (n,).
 
     Returns:
         Images with the labels from before the intervention.
     """
-    scenes = draw(dials, "test", index)
-    local, glob = cues(scenes, dials)
+    scenes = draw(parameters, "test", index)
+    local, glob = cues(scenes, parameters)
     if cue == "local":
         local = (local + scenes.local_step) % CLASSES
     else:
         assert cue == "global"
         glob = (glob + scenes.global_step) % CLASSES
-    return Shown(render(scenes, local, glob, dials), scenes.label, local, glob)
+    return Shown(render(scenes, local, glob, parameters), scenes.label, local, glob)
 
 
-def content(dials: Dials, block: int = 500) -> Content:
+def content(parameters: Parameters, block: int = 500) -> Content:
     """The training images and the iid test images, as the store takes them."""
 
     def part(name: str, count: int) -> Split:
         return Split(
             count=count,
             images=(
-                split(dials, name, np.arange(a, min(a + block, count))).images for a in range(0, count, block)
+                split(parameters, name, np.arange(a, min(a + block, count))).images
+                for a in range(0, count, block)
             ),
             labels=np.arange(count) % CLASSES,
         )
 
     return Content(
-        size=dials.size,
+        size=parameters.size,
         class_names=tuple(f"{180 * k // CLASSES} degrees, order {k}" for k in range(CLASSES)),
-        splits={"train": part("train", dials.train), "test": part("iid", dials.test)},
+        splits={"train": part("train", parameters.train), "test": part("iid", parameters.test)},
         notes=(
-            "the test split is iid; the other test splits are made from the dials when they are asked for",
+            "the test split is iid; the other test splits are made from the parameters when they are used",
         ),
-        made_with={"cues": dataclasses.asdict(dials)},
+        made_with={"cues": dataclasses.asdict(parameters)},
     )
 
 
-def sheet(dials: Dials, file: Path) -> None:
+def sheet(parameters: Parameters, file: Path) -> None:
     """Draws the first image of each class (columns) in training and in every test split (rows), as a PNG."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -542,7 +543,7 @@ def sheet(dials: Dials, file: Path) -> None:
     for row, name in enumerate(rows):
         y = top + row * (tile + gap)
         pen.text((8, y + tile // 2 - 8), name, fill=60, font=font)
-        for column, image in enumerate(split(dials, name, np.arange(CLASSES)).images[:, 0]):
+        for column, image in enumerate(split(parameters, name, np.arange(CLASSES)).images[:, 0]):
             large = Image.fromarray(image).resize((tile, tile), Image.Resampling.NEAREST)
             drawn.paste(large, (left + column * (tile + gap), y))
     save_picture(drawn, file, optimize=True)

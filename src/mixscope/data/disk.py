@@ -27,7 +27,7 @@ def need_room(folder: Path, size: int) -> None:
     if free < size:
         raise DataError(
             f"{size / 1e6:,.1f} MB are needed on this disk and {free / 1e6:,.1f} MB are free; "
-            "make room, or choose another place",
+            "free some space, or choose another place",
             path=folder,
         )
 

@@ -50,7 +50,7 @@ class SetSpec:
         divisible: Whether the user may hold out a test split.
         download: Where it can be downloaded.
         embedded: Whether it needs no source.
-        dials: Parameters of a generated data set; its source, if any, is a file of parameters (cues.py).
+        parameters: Parameters of a generated data set; its source, if any, is a file of parameters (cues.py).
         max_files: Largest number of files in its archive.
         max_bytes: Largest unpacked size of its archive.
     """
@@ -62,23 +62,23 @@ class SetSpec:
     divisible: bool = False
     download: Download | None = None
     embedded: bool = False
-    dials: cues.Dials | None = None
+    parameters: cues.Parameters | None = None
     max_files: int = 1000
     max_bytes: int = 1 << 30
 
 
-def _made(dials: cues.Dials, title: str) -> SetSpec:
+def _made(parameters: cues.Parameters, title: str) -> SetSpec:
     def read(source: Path, wanted: Wanted) -> Content:
-        return cues.content(cues.chosen(dials, source if source.is_file() else None, wanted.size))
+        return cues.content(cues.chosen(parameters, source if source.is_file() else None, wanted.size))
 
-    return SetSpec(title=title, read=read, embedded=True, resizable=True, dials=dials)
+    return SetSpec(title=title, read=read, embedded=True, resizable=True, parameters=parameters)
 
 
 SETS: dict[str, SetSpec] = {
     "digits": SetSpec(
         title="scikit-learn's digits, 1,797 images, 32 px, no download", read=read_digits, embedded=True
     ),
-    **{name: _made(dials, cues.TITLES[name]) for name, dials in cues.BUILT_IN.items()},
+    **{name: _made(parameters, cues.TITLES[name]) for name, parameters in cues.BUILT_IN.items()},
     "cifar10": SetSpec(
         title="CIFAR-10, 60,000 images, 32 px",
         read=read_cifar10,

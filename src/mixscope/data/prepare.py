@@ -21,15 +21,8 @@ from mixscope.data.listing import is_junk
 from mixscope.data.readers.image_files import check_fraction
 from mixscope.data.readers.parquet import is_parquet
 from mixscope.data.resizing import resized
-from mixscope.data.store import (
-    Progress,
-    Store,
-    check_name,
-    expanded,
-    fill,
-    is_prepared,
-    make_root,
-)
+from mixscope.data.store import Progress, Store, check_name, expanded, is_prepared, make_root
+from mixscope.data.store_writer import fill
 from mixscope.errors import ConfigError, DataError, RunFailed
 
 
@@ -133,9 +126,9 @@ def _there(
     there = Store.open(root, place)
     if (made_of := there.manifest.get("set", name)) != name:
         raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
-    if spec.dials is None:
+    if spec.parameters is None:
         return _same(there, root, source, wanted)
-    cue_store.compare(there, cues.chosen(spec.dials, source, wanted.size))
+    cue_store.compare(there, cues.chosen(spec.parameters, source, wanted.size))
     return there
 
 
@@ -150,10 +143,10 @@ def _make(
     progress: Progress | None,
 ) -> None:
     if spec.embedded:
-        if source is not None and spec.dials is None:
+        if source is not None and spec.parameters is None:
             raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
         if source is not None and not source.is_file():
-            raise ConfigError(f"--source: {source} is a folder; {name} takes a file of dials")
+            raise ConfigError(f"--source: {source} is a folder; {name} takes a file of parameters")
         content = _read(spec, source or root, wanted)
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
         return
@@ -161,13 +154,9 @@ def _make(
         source = _downloaded(name, spec.download, root, into, progress)
     with _unpacked(source, spec, into / "unpacked", progress) as (folder, notes):
         content = _read(spec, folder, wanted)
-        told = (
-            *content.notes,
-            *notes,
-            *_strange_counts(content, spec),
-            *_strange_archive(source, spec.download),
-        )
-        content = dataclasses.replace(content, notes=told)
+        archive = _strange_archive(source, spec.download)
+        every = (*content.notes, *notes, *_strange_counts(content, spec), *archive)
+        content = dataclasses.replace(content, notes=every)
         fill(into, content, name=place, of=name, source=_about(source), progress=progress)
 
 
@@ -216,20 +205,24 @@ def _strange_archive(source: Path, published: formats.Download | None) -> Iterat
 
 def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Store:
     """Returns the existing store if it was made from the same source and settings. Raises DataError."""
-    told = []
+    differences = []
     made_of = store.manifest["source"]
     if source is not None and _about(source).items() - made_of.items():
-        told.append(f"from another source than {source}")
+        differences.append(f"from another source than {source}")
     if wanted.size is not None and wanted.size != store.size:
-        told.append(f"at {store.size} px, not {wanted.size}")
+        differences.append(f"at {store.size} px, not {wanted.size}")
     if wanted.test_fraction is not None and wanted.test_fraction != made_of.get("test_fraction"):
-        told.append(f"with a test fraction of {made_of.get('test_fraction')}, not {wanted.test_fraction}")
+        differences.append(
+            f"with a test fraction of {made_of.get('test_fraction')}, not {wanted.test_fraction}"
+        )
     if wanted.background is not None and wanted.background != made_of.get("background", WHITE):
-        told.append(f"with transparent pixels on {made_of.get('background', WHITE)}, not {wanted.background}")
-    if told:
+        differences.append(
+            f"with transparent pixels on {made_of.get('background', WHITE)}, not {wanted.background}"
+        )
+    if differences:
         raise DataError(
-            f"{store.name} is prepared already in {root}, {' and '.join(told)}; give another name with --as,"
-            f" or remove {root / store.name} to prepare it anew"
+            f"{store.name} is prepared already in {root}, {' and '.join(differences)}; give another name"
+            f" with --as, or remove {root / store.name} to prepare it anew"
         )
     return store
 

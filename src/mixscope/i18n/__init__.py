@@ -94,11 +94,11 @@ def duration(seconds: float, lang: str = "en") -> str:
 
 def _join(texts: Iterable[str], lang: str, most: int | None) -> str:
     """Joins sentences; beyond `most` they are counted."""
-    told = list(texts)
-    shown = "; ".join(told[:most])
-    if most is None or len(told) <= most:
+    sentences = list(texts)
+    shown = "; ".join(sentences[:most])
+    if most is None or len(sentences) <= most:
         return shown
-    return message("and-more", lang, texts=shown, count=len(told) - most)
+    return message("and-more", lang, texts=shown, count=len(sentences) - most)
 
 
 def source(lang: str) -> str:

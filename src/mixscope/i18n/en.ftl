@@ -18,7 +18,7 @@ page-unknown = not known
 page-none = none
 page-seed = seed { $seed }
 page-some_seeds = Charts show the first { $shown } of up to { $seeds } seeds of an experiment; means, intervals and tables are of all.
-page-of = { $done } of { $all }
+page-of = { $done }/{ $all }
 
 partial-title = This report is partial
 partial-text = { $done } of { $all } runs are done. Results that need the others are left out or marked; nothing is imputed.
@@ -428,7 +428,7 @@ analyses-curve_text = From the first to the last value. { $rows }
 analyses-more_charts = More charts
 analyses-experiment = Experiment
 analyses-cell = Levels
-analyses-table-cells = Values by experiment
+analyses-table-experiments = Values by experiment
 analyses-table-contrasts = All differences
 analyses-col-figure = Metric
 analyses-col-where = Stratum
@@ -692,7 +692,8 @@ summary-contradicts = { $path }: its checkpoint { $checkpoint } gives top-1 { FI
 record-unreadable = { $path }: cannot be read ({ $reason })
 record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-mend }
 record-newer = { $path }: was written by a newer mixscope (schema { $found }, this one reads { $schema }); update mixscope, nothing of the run is lost
-record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, or the file, and the run keeps its results and checkpoints, only its curves lack what is removed
+record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, and the run keeps its results and checkpoints, only its curves lack what is removed
+record-lost-events = { $path }: is done and has lost its events.jsonl; put it back, or an empty file, and the run keeps its results and checkpoints, only its curves are lost
 record-lost-config = { $path }: has lost its config.yaml; the same `mixscope train` or `study run` writes it again and keeps all else
 record-lost-status = { $path }: has lost its status.json; the same `mixscope train` or `study run` takes the run up from its last checkpoint
 record-unknown = { $path }: has records of a run and no config.yaml, and nothing proves which run it is; put config.yaml back, or move the folder away and make the run again
@@ -715,7 +716,7 @@ missing-weights-unchecked = the pretrained weights could not be checked ({ $prob
 missing-disk = disk: { $runs ->
     [one] 1 run that has not begun leaves
    *[other] { $runs } runs that have not begun leave
-} about { $needed }, and { $free } are free under { $folder }; make room, or give another place with --out
+} about { $needed }, and { $free } are free under { $folder }; free some space, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
@@ -762,7 +763,7 @@ cost-instead = instead   { $text }
 cost-instead-title = instead   where that is too long:
 cost-dry-run = dry run   nothing was started
 basis-remembered = other seeds
-basis-other-arm = another augmentation
+basis-other-augmentation = another augmentation
 basis-measured = measured
 basis-unknown = unknown
 probe-measures = measuring { $model } at { $size } px, { $precision }, batches of { $batch }{ $why }
@@ -788,6 +789,40 @@ progress-again-run = again     { $run }  { $error }
 progress-sound = sound
 progress-not-done = not done  { $runs }
 progress-tables = tables    { $folder }
+power-spread = standard deviation between runs: { $known ->
+    [true] { FIXED($low) }{ " " }pp
+   *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
+}, { $source }{ $own ->
+    [0] { "" }
+    [one] ; 1 experiment has one of its own
+   *[other] ; { $own } experiments have one of their own
+}
+power-given = given: { $sd }{ " " }pp
+power-published = the range of { $count } standard deviations ({ $published } published{ $own ->
+    [0] { "" }
+   *[other] , { $own } measured by this project
+}; claims/published_sd.csv)
+power-pooled = pooled over { $experiments } experiments of { $results }
+power-runs = { $runs } runs of { $experiment }
+power-counted = power counts seeds alone: the examples of the test set add to what a real study sees
+power-nothing = nothing is claimed that power could be computed for: estimates have none
+power-no-baseline = no augmentation stands beside a baseline in these results; name it with --baseline LEVEL
+power-claim = { $claim }: power at a true effect of { $effect }{ " " }pp{ $strata ->
+    [1] { "" }
+   *[other] , in all { $strata } strata
+}{ $needs_count ->
+    [0] { "" }
+   *[other] , together with { $needs }, which it needs
+}
+power-need = { $claim } ({ $effect }{ " " }pp)
+power-row = { $n } seeds  { $bar }  { $ends }{ " " }%
+power-range = { $low } to { $high }
+power-stop = stopping when decided: { FIXED($seeds, digits: 1) } seeds on average
+power-cost = cost in hours: { $hours }
+power-hours = { $n } seeds { $hours }
+power-cost-unknown = cost: not known; { $why }
+power-cost-unmeasured = leave out --no-probe to have it measured
+power-figure = figure    { $file }
 event-started = started
 event-adopted = adopted
 event-done = done
@@ -857,7 +892,7 @@ on-this-test-set = predictions by example are not known: the interval is of more
 test-size-assumed = number of test examples not known, taken as { FIXED($n, digits: 0) }
 few-errors = { FIXED($errors, digits: 1) } errors per run on the test set: below { FIXED($needed, digits: 0) } the interval is too narrow (coverage 0.62 to 0.95 of a nominal 0.95)
 one-noisy = { $experiment } has { FIXED($share, digits: 0) } % of the variance over seeds: the interval is too narrow (coverage 0.93 to 0.95), and if a few of its runs are much worse than the others, false SUPPORTED reaches 3 to 9 % in place of 2.5 %; look at its single runs
-opposed-arms = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
+opposed-experiments = experiments move against each other over seeds (pairing adds { FIXED($added, digits: 0) } % to their variance): the unpaired interval is too narrow (coverage 0.84 to 0.95)
 holm = one of { $tests } directional claims: p { SIG($p) } alone is { SIG($p_holm) } after Holm, above { SIG($alpha) }
 needs-claim = it needs { $claim }, which is { $verdict }
 
@@ -1098,6 +1133,10 @@ compare-unknown = unknown
 compare-alike = alike
 compare-same = the same results, seed by seed, so that no interval is given
 compare-total = { $n } experiments: { $counts }
+claims-file = claims
+claims-edit = edit it before the next results come; claims written after them are not claims
+claims-gain = { $augmentation } improves accuracy
+claims-gains = { $model } gains more from { $augmentation } than { $over } does
 table-failed = { $count } failed
 table-experiment = Experiment
 table-dataset = Dataset

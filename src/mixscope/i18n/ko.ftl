@@ -18,7 +18,7 @@ page-unknown = 알 수 없음
 page-none = 없음
 page-seed = 시드 { $seed }
 page-some_seeds = 차트에는 실험마다 시드 최대 { $seeds }개 중 처음 { $shown }개만 나타냅니다. 평균, 구간, 표는 모든 시드로 계산했습니다.
-page-of = { $all }개 중 { $done }개
+page-of = { $done }/{ $all }
 
 partial-title = 아직 완료되지 않은 보고서입니다
 partial-text = 실행 { $all }개 중 { $done }개가 끝났습니다. 나머지 실행이 필요한 결과는 빼거나 따로 표시했으며, 빠진 값을 채워 넣지 않았습니다.
@@ -404,7 +404,7 @@ analyses-curve_text = 첫 값에서 마지막 값까지. { $rows }
 analyses-more_charts = 그림 더 보기
 analyses-experiment = 실험
 analyses-cell = 수준
-analyses-table-cells = 실험별 값
+analyses-table-experiments = 실험별 값
 analyses-table-contrasts = 모든 차이
 analyses-col-figure = 지표
 analyses-col-where = 층
@@ -651,7 +651,8 @@ summary-contradicts = { $path }: 체크포인트 { $checkpoint }의 { $split } �
 record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
 record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-mend }
 record-newer = { $path }: 더 새로운 mixscope가 썼습니다(스키마 { $found }, 이 버전은 { $schema }까지 읽음). mixscope를 업데이트하세요. 실행은 그대로 있습니다
-record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. 그 행이나 파일을 지우세요. 결과와 체크포인트는 그대로이고 지운 만큼 곡선만 비게 됩니다
+record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. 그 행을 지우세요. 결과와 체크포인트는 그대로이고 지운 만큼 곡선만 비게 됩니다
+record-lost-events = { $path }: 끝난 실행인데 events.jsonl이 없어졌습니다. 파일을 되돌리거나 빈 파일을 두세요. 결과와 체크포인트는 그대로이고 곡선만 없습니다
 record-lost-config = { $path }: config.yaml이 없어졌습니다. 같은 `mixscope train`이나 `study run`을 실행하면 다시 쓰고 나머지는 그대로 둡니다
 record-lost-status = { $path }: status.json이 없어졌습니다. 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
 record-unknown = { $path }: 실행의 기록은 있지만 config.yaml이 없고, 어느 실행인지 알 수 없습니다. config.yaml을 되돌리거나, 폴더를 옮기고 다시 실행하세요
@@ -688,7 +689,7 @@ unit-d = { $n }일
 unit-h = { $n }시간
 unit-min = { $n }분
 unit-s = { $n }초
-cost-runs = 연구      { $study }: 실험 { $experiments }개의 실행 { $runs }개 중 { $left }개가 남았습니다(폴더 { $out })
+cost-runs = 연구      { $study }: 실험 { $experiments }개, 실행 { $runs }개 중 { $left }개 남음, 폴더 { $out }
 cost-planned = 실험 { $experiments }개, 실행 { $runs }개, 폴더 { $out }
 cost-time = 남은 시간 { DURATION($seconds) }, { $slots ->
     [1] 하나씩 차례로 실행
@@ -718,7 +719,7 @@ cost-instead = 대안      { $text }
 cost-instead-title = 대안      너무 오래 걸린다면:
 cost-dry-run = 점검만    아무것도 시작하지 않았습니다
 basis-remembered = 다른 시드
-basis-other-arm = 다른 증강
+basis-other-augmentation = 다른 증강
 basis-measured = 측정
 basis-unknown = 미상
 probe-measures = 속도 측정 중: { $model }, { $size }px, { $precision }, 배치 크기 { $batch }{ $why }
@@ -726,12 +727,12 @@ probe-old = { " " }(다시 측정: { FIXED($days, digits: 0) }일 전의 값)
 probe-load = { " " }(다시 측정: 다른 프로그램이 쓰는 코어가 { FIXED($then, digits: 1) }개에서 { FIXED($busy, digits: 1) }개로 바뀜)
 probe-not-kept = 측정값을 저장할 수 없습니다: { $problem }
 progress-of = 완료 { $done }/{ $runs }
-progress-count = { $what } { $count }
+progress-count = { $what } { $count }개
 progress-rate = 초당 { $rate }장
 progress-eta = 남은 시간 { DURATION($seconds) }
 progress-eta-unknown = 남은 시간 미상
 progress-in = { $said }  폴더 { $out }
-progress-hidden = { $said }  (표시하지 않음 { $count })
+progress-hidden = { $said }  (표시하지 않은 실행 { $count }개)
 progress-line = 진행     { $runs }; { $said }
 progress-run = { $run } 에폭 { $epoch }/{ $epochs }
 progress-more = 외 { $count }개
@@ -744,6 +745,39 @@ progress-again-run = 재시도    { $run }  { $error }
 progress-sound = 이상 없음
 progress-not-done = 미완료    { $runs }
 progress-tables = 표        { $folder }
+power-spread = 실행 간 표준편차: { $known ->
+    [true] { FIXED($low) }%p
+   *[false] { FIXED($low) }~{ FIXED($high) }%p
+}, { $source }{ $own ->
+    [0] { "" }
+   *[other] . 실험 { $own }개에는 그 실험에서 구한 값을 씁니다
+}
+power-given = 직접 지정한 값({ $sd }%p)
+power-published = 표준편차 { $count }개의 범위(논문값 { $published }개{ $own ->
+    [0] { "" }
+   *[other] , 이 프로젝트에서 측정한 값 { $own }개
+}; claims/published_sd.csv)
+power-pooled = { $results }의 실험 { $experiments }개를 합쳐 구한 값
+power-runs = { $experiment }의 실행 { $runs }개
+power-counted = 검정력은 시드에 따른 변동만 고려합니다. 실제 연구에는 테스트 데이터의 변동이 더해집니다
+power-nothing = 검정력을 계산할 가설이 없습니다. 추정에는 검정력이 없습니다
+power-no-baseline = 이 결과에는 기준 조건과 비교할 증강이 없습니다. --baseline LEVEL로 기준 조건을 지정하십시오
+power-claim = { $claim }: 실제 효과가 { $effect }%p일 때의 검정력{ $strata ->
+    [1] { "" }
+   *[other] , 층 { $strata }개 모두
+}{ $needs_count ->
+    [0] { "" }
+   *[other] , 전제인 가설 { $needs }도 함께
+}
+power-need = { $claim }({ $effect }%p)
+power-row = 시드 { $n }개  { $bar }  { $ends }%
+power-range = { $low }~{ $high }
+power-stop = 결론이 나는 대로 멈추면 평균 시드 { FIXED($seeds, digits: 1) }개
+power-cost = 계산 시간(시간 단위): { $hours }
+power-hours = 시드 { $n }개 { $hours }
+power-cost-unknown = 계산 시간: 알 수 없음. { $why }
+power-cost-unmeasured = --no-probe를 빼면 측정합니다
+power-figure = 그림      { $file }
 event-started = 시작
 event-adopted = 이어받음
 event-done = 완료
@@ -797,7 +831,7 @@ on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트 세
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
 one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하십시오
-opposed-arms = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
+opposed-experiments = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
 
@@ -1034,6 +1068,10 @@ compare-unknown = 알 수 없음
 compare-alike = 동일
 compare-same = 시드별 결과가 모두 같아 신뢰구간이 없습니다
 compare-total = 실험 { $n }개: { $counts }
+claims-file = 가설
+claims-edit = 다음 결과가 나오기 전에 고치십시오. 결과가 나온 뒤에 적은 것은 가설이 아닙니다
+claims-gain = { $augmentation }을(를) 쓰면 정확도가 높아진다
+claims-gains = { $model }은(는) { $over }보다 { $augmentation }에서 더 많이 얻는다
 table-failed = { $count }개 실패
 table-experiment = 실험
 table-dataset = 데이터셋

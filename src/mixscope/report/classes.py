@@ -31,41 +31,43 @@ class ClassGains:
     examples: np.ndarray
 
 
-def gains(arm: np.ndarray, plain: np.ndarray, labels: np.ndarray, n_classes: int) -> ClassGains:
+def gains(augmentation: np.ndarray, baseline: np.ndarray, labels: np.ndarray, n_classes: int) -> ClassGains:
     """The gain of every class, with both sources of variance as for the whole test set.
 
     The variance of a class combines its paired examples and its seeds; it is at least that of one example
     that one seed gets right, so that a class without a single change does not appear certain.
 
     Args:
-        arm: bool (seeds, n), correctness with the augmentation.
-        plain: bool (seeds, n), correctness with the baseline; the seeds may differ.
+        augmentation: bool (seeds, n), correctness with the augmentation.
+        baseline: bool (seeds, n), correctness with the baseline; the seeds may differ.
         labels: int64 (n,).
         n_classes: Number of classes; one without test examples has nan everywhere.
     """
     there = np.bincount(labels, minlength=n_classes)
-    gain = 100.0 * (_recall(arm, labels, there).mean(axis=0) - _recall(plain, labels, there).mean(axis=0))
-    delta = arm.mean(axis=0) - plain.mean(axis=0)
-    several = len(arm) > 1 and len(plain) > 1
+    gain = 100.0 * (
+        _recall(augmentation, labels, there).mean(axis=0) - _recall(baseline, labels, there).mean(axis=0)
+    )
+    delta = augmentation.mean(axis=0) - baseline.mean(axis=0)
+    several = len(augmentation) > 1 and len(baseline) > 1
     with np.errstate(invalid="ignore", divide="ignore"):
         by_example = _variance(delta, labels, there) / there
         by_seed = np.zeros(n_classes)
         below = np.zeros(n_classes)
         within = np.zeros(n_classes)  # variance between seeds contained in by_example
-        for hits in (arm, plain) if several else ():
+        for hits in (augmentation, baseline) if several else ():
             term = _recall(hits, labels, there).var(axis=0, ddof=1) / len(hits)
             by_seed += term
             below += term**2 / (len(hits) - 1)
             noise = _sums(hits.var(axis=0, ddof=1), labels, n_classes) / there
             within += noise / (len(hits) * there)
-        least = 1.0 / (max(len(arm), len(plain)) * there) ** 2
+        least = 1.0 / (max(len(augmentation), len(baseline)) * there) ** 2
         variance = np.maximum(by_example + np.maximum(0.0, by_seed - within), least)
         error = 100.0 * np.sqrt(variance)
         # Degrees of freedom as in claims/contrasts.py.
         degrees = (there - 1).astype(np.float64)
         if several:
             from_seeds = np.minimum(np.maximum(by_seed, within), variance)
-            fewest = min(len(arm), len(plain)) - 1
+            fewest = min(len(augmentation), len(baseline)) - 1
             found = np.maximum(from_seeds * variance / below, fewest)
             degrees = np.where(below > 0, np.minimum(found, degrees), degrees)
         p = 2.0 * special.stdtr(degrees, -np.abs(gain / error))

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from mixscope.report.shapes import Key
-from mixscope.report.story import Cell, Story
+from mixscope.report.story import ReportedExperiment, Story
 from mixscope.report.words import Words
 
 Seed = TypeVar("Seed")
 
 
-MOST_SEEDS = 24  # of an experiment that charts show; more can neither be told apart nor be loaded quickly
+MOST_SEEDS = 24  # of an experiment that charts show; with more, charts are illegible and slow to load
 
 
 def some(seeds: Iterable[Seed]) -> list[Seed]:
@@ -19,53 +19,60 @@ def some(seeds: Iterable[Seed]) -> list[Seed]:
     return list(itertools.islice(seeds, MOST_SEEDS))
 
 
-def left_out(told: Story) -> dict[str, int] | None:
+def left_out(story: Story) -> dict[str, int] | None:
     """How many seeds charts show, and how many an experiment has at most; None where they show all."""
-    most = max((len(cell.runs) for cell in told.cells), default=0)
+    most = max((len(experiment.runs) for experiment in story.experiments), default=0)
     return {"shown": MOST_SEEDS, "seeds": most} if most > MOST_SEEDS else None
 
 
-def series_of(story: Story, arm: str | None) -> int:
+def series_of(story: Story, augmentation: str | None) -> int:
     """The colour of an augmentation: its index among the augmentations."""
-    return story.roles.augmentations.index(arm) if arm in story.roles.augmentations else 0
+    return story.roles.augmentations.index(augmentation) if augmentation in story.roles.augmentations else 0
 
 
-def shorter(levels: Mapping[str, str], told: Story, data: str) -> dict[str, str]:
+def shorter(levels: Mapping[str, str], story: Story, data: str) -> dict[str, str]:
     """The levels that distinguish the experiments of one data set."""
-    cells = by_data(told)[data]
-    return {f: v for f, v in levels.items() if len({cell.levels[f] for cell in cells}) > 1}
+    experiments = by_data(story)[data]
+    return {f: v for f, v in levels.items() if len({experiment.levels[f] for experiment in experiments}) > 1}
 
 
-def by_data(told: Story) -> dict[str, list[Cell]]:
+def by_data(story: Story) -> dict[str, list[ReportedExperiment]]:
     """Experiments by data set, in order."""
-    found: dict[str, list[Cell]] = {}
-    for cell in told.cells:
-        found.setdefault(cell.data, []).append(cell)
+    found: dict[str, list[ReportedExperiment]] = {}
+    for experiment in story.experiments:
+        found.setdefault(experiment.data, []).append(experiment)
     return found
 
 
-def arms_together(cells: Sequence[Cell], told: Story) -> list[Cell]:
+def by_augmentation(experiments: Sequence[ReportedExperiment], story: Story) -> list[ReportedExperiment]:
     """Experiments ordered so that the augmentations of one model and stratum are adjacent."""
-    roles = told.roles
+    roles = story.roles
     outer = [f for f in roles.factors if f != roles.augmentation]
     inner = [roles.augmentation] if roles.augmentation else []
     place = {f: list(levels) for f, levels in roles.factors.items()}
     return sorted(
-        cells,
+        experiments,
         key=lambda c: [place[f].index(c.levels[f]) for f in (*outer, *inner)],
     )
 
 
-def mates(told: Story, *, but: Iterable[str | None]) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
+def mates(
+    story: Story, *, but: Iterable[str | None]
+) -> dict[tuple[tuple[str, str], ...], list[ReportedExperiment]]:
     """Groups of experiments that agree in all factors except `but`, in order."""
-    found: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
+    found: dict[tuple[tuple[str, str], ...], list[ReportedExperiment]] = {}
     left_out = list(but)
-    for cell in told.cells:
-        found.setdefault(told.roles.without(cell.levels, *left_out), []).append(cell)
+    for experiment in story.experiments:
+        found.setdefault(story.roles.without(experiment.levels, *left_out), []).append(experiment)
     return found
 
 
-def arm_keys(told: Story, cells: Sequence[Cell], words: Words) -> list[Key]:
+def augmentation_keys(story: Story, experiments: Sequence[ReportedExperiment], words: Words) -> list[Key]:
     """Legend entries for the augmentations of these experiments."""
-    arms = dict.fromkeys(cell.levels.get(told.roles.augmentation or "", cell.experiment) for cell in cells)
-    return [Key(series=series_of(told, arm), name=words.level(arm)) for arm in arms]
+    augmentations = dict.fromkeys(
+        experiment.levels.get(story.roles.augmentation or "", experiment.name) for experiment in experiments
+    )
+    return [
+        Key(series=series_of(story, augmentation), name=words.level(augmentation))
+        for augmentation in augmentations
+    ]

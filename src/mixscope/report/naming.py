@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mixscope import i18n
 from mixscope.claims.verdicts import Reading
 from mixscope.report.grouping import shorter
-from mixscope.report.story import Cell, Story
+from mixscope.report.story import ReportedExperiment, Story
 from mixscope.report.words import Words
 from mixscope.results import DataSet
 
@@ -58,6 +58,6 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def short_cell(cell: Cell, told: Story, words: Words) -> str:
+def short_name(experiment: ReportedExperiment, story: Story, words: Words) -> str:
     """Name of an experiment within its data set, without the levels common to all."""
-    return words.levels(shorter(cell.levels, told, cell.data)) or cell.experiment
+    return words.levels(shorter(experiment.levels, story, experiment.data)) or experiment.name

@@ -26,7 +26,7 @@ from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.formatting import number, p_value, signed
-from mixscope.report import drawing, grouping, literature, story, tables
+from mixscope.report import drawing, grouping, literature, tables
 from mixscope.report.figures import Figures
 from mixscope.report.naming import seeds_range
 from mixscope.report.sections import (
@@ -47,7 +47,7 @@ from mixscope.report.sections import curves as training
 from mixscope.report.sections import literature as sources
 from mixscope.report.sections import results as results_section
 from mixscope.report.shapes import Figure
-from mixscope.report.story import Cell, Story
+from mixscope.report.story import ReportedExperiment, Story, gather
 from mixscope.report.words import Words
 from mixscope.results import Results
 from mixscope.results import tables as results_tables
@@ -114,16 +114,16 @@ def write(
     """
     words = Words(language, results)
     _check_place(out)
-    told = story.gather(results, judge, reference=reference, curves=curves)
-    context = _context(told, words, reference=reference, curves=curves)
+    story = gather(results, judge, reference=reference, curves=curves)
+    context = _context(story, words, reference=reference, curves=curves)
     page = _environment(words).get_template("page.html").render(**context)
     if out.suffix == ".html":
         out.parent.mkdir(parents=True, exist_ok=True)
-        return Report(page=_write(out, page), tables=(), figures=(), story=told)
+        return Report(page=_write(out, page), tables=(), figures=(), story=story)
     (out / "tables").mkdir(parents=True, exist_ok=True)
     (out / "figures").mkdir(exist_ok=True)
     made_tables = tuple(
-        _write(out / "tables" / name, text) for name, text in tables.all_of(told, words).items()
+        _write(out / "tables" / name, text) for name, text in tables.all_of(story, words).items()
     )
     drawn = tuple(
         _write(out / "figures" / f"{figure.id}.svg", drawing.alone(str(figure.svg)))
@@ -134,7 +134,7 @@ def write(
         for data in context["confusion"]
         for matrix in data["matrices"]
     )
-    return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, story=told)
+    return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, story=story)
 
 
 def figures(results: Results, language: str = "en") -> Figures:
@@ -144,8 +144,8 @@ def figures(results: Results, language: str = "en") -> Figures:
         ConfigError: If the language is unknown.
     """
     words = Words(language, results)
-    told = story.gather(results, verdicts.judge)
-    return Figures(_all_figures(_context(told, words, reference=None, curves=None)))
+    story = gather(results, verdicts.judge)
+    return Figures(_all_figures(_context(story, words, reference=None, curves=None)))
 
 
 def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
@@ -194,11 +194,13 @@ def _environment(words: Words) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.globals.update(t=words, number=number, p_value=p_value, signed=signed, plain=_plain, cite=_cite)
-    found.globals.update(value=_value, values=_values, said=lambda finding: _said(finding, words.language))
+    found.globals.update(
+        value=_value, values=_values, rendered=lambda finding: _rendered(finding, words.language)
+    )
     return found
 
 
-def _said(finding: Finding, language: str) -> Markup:
+def _rendered(finding: Finding, language: str) -> Markup:
     """A finding in the reader's language, marked if it is an English text of another program."""
     foreign = finding.code == "recorded-error" or i18n.RECORDED in finding.params
     text = i18n.render(finding, language)
@@ -210,10 +212,10 @@ def _plain(value: float | None) -> str:
     return "" if value is None else repr(float(value))
 
 
-def _value(cell: Cell, figure: str) -> Markup:
+def _value(experiment: ReportedExperiment, figure: str) -> Markup:
     """A table cell with mean and standard deviation over seeds."""
-    mean = cell.mean(figure)
-    return _number(mean, results_tables.shown(figure, mean, cell.deviation(figure)))
+    mean = experiment.mean(figure)
+    return _number(mean, results_tables.shown(figure, mean, experiment.deviation(figure)))
 
 
 def _number(value: float | None, text: str) -> Markup:
@@ -238,88 +240,90 @@ def _cite(paper: literature.Paper) -> Markup:
     )
 
 
-def _context(told: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
+def _context(story: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
     """All variables of the templates, by name."""
-    by_claim = {verdict.claim: verdict for verdict in told.verdicts}
+    by_claim = {verdict.claim: verdict for verdict in story.verdicts}
     forests = {
-        secondary: contrasts.with_verdicts(contrasts.forests(told, words, secondary=secondary), by_claim)
+        secondary: contrasts.with_verdicts(contrasts.forests(story, words, secondary=secondary), by_claim)
         for secondary in (False, True)
     }
     css = _text("figure.css") + _text("style.css")
-    of_cues = cues.part(told.results, words)
+    of_cues = cues.part(story.results, words)
     context = {
-        "story": told,
+        "story": story,
         "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
         "version": mixscope.__version__,
         "css": Markup(css),
         "js": Markup(_text("page.js")),
-        "as_of": _as_of(told),
-        "undone": answer.undone(told, words),
+        "as_of": _as_of(story),
+        "undone": answer.undone(story, words),
         "lost": ", ".join(
-            f"{one.experiment} {one.lost}/{one.planned}" for one in health_gates.lost(told.results)
+            f"{one.experiment} {one.lost}/{one.planned}" for one in health_gates.lost(story.results)
         ),
-        "primary": [v for v in told.verdicts if not v.secondary],
-        "secondary": [v for v in told.verdicts if v.secondary],
-        "used_verdicts": list(dict.fromkeys(v.verdict for v in told.verdicts)),
+        "primary": [v for v in story.verdicts if not v.secondary],
+        "secondary": [v for v in story.verdicts if v.secondary],
+        "used_verdicts": list(dict.fromkeys(v.verdict for v in story.verdicts)),
         "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
-        "best": answer.best_cells(told, words),
-        "edited": recorded.edits(told.results),
-        "uncounted": recorded.uncounted(told.results),
-        "recorded": recorded.claimed(told.results),
+        "best": answer.best_experiments(story, words),
+        "edited": recorded.edits(story.results),
+        "uncounted": recorded.uncounted(story.results),
+        "recorded": recorded.claimed(story.results),
         "seeds_range": seeds_range,
         "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),
         "forests": forests[False],
         "forests_secondary": forests[True],
-        "explored": contrasts.explored(told, words),
-        "explored_p": any(one.p is not None for one in told.explored),
-        "explored_bounds": any(one.bound is not None for one in told.explored),
-        "chosen": any(r.chosen_on_test is not None for v in told.verdicts for r in v.readings),
-        "results": results_section.charts(told, words),
-        "table": results_section.table(told, words),
-        "metrics": results_section.metrics(told),
-        "doubted": [cell for cell in told.cells if cell.doubts],
-        "has_reference": any(cell.published for cell in told.cells),
-        "published_protocol": any(cell.checkpoint == "best-on-test" for cell in told.cells),
-        "pretraining": pretraining.charts(told, words),
+        "explored": contrasts.explored(story, words),
+        "explored_p": any(one.p is not None for one in story.explored),
+        "explored_bounds": any(one.bound is not None for one in story.explored),
+        "chosen": any(r.chosen_on_test is not None for v in story.verdicts for r in v.readings),
+        "results": results_section.charts(story, words),
+        "table": results_section.table(story, words),
+        "metrics": results_section.metrics(story),
+        "doubted": [experiment for experiment in story.experiments if experiment.doubts],
+        "has_reference": any(experiment.published for experiment in story.experiments),
+        "published_protocol": any(
+            experiment.checkpoint == "best-on-test" for experiment in story.experiments
+        ),
+        "pretraining": pretraining.charts(story, words),
         "of_pretraining": [
-            v for v in told.verdicts if v.claim in pretraining.claims_about(told, told.roles.pretraining)
+            v for v in story.verdicts if v.claim in pretraining.claims_about(story, story.roles.pretraining)
         ],
-        "curves": training.charts(told, words),
-        "crowded": grouping.left_out(told),
-        "curve_split": next((s for r in told.results.runs if (s := training.judged_split(r))), "train"),
-        "published_logs": sum(len(cell.published_curves) for cell in told.cells),
-        "budget_gains": budget.gains(told, words),
-        "budget_contrasts": budget.contrasts(told, words),
-        "class_gains": classes.told_gains(told, words),
-        "class_maps": classes.maps(told, words),
-        "one_seed": any(one.seeds < 2 for gains in told.class_gains.values() for one in gains),
-        "confusion": confusion.by_data_set(told, words),
-        "reliabilities": calibration.captioned(told, words),
-        "eces": calibration.eces(told, words),
+        "curves": training.charts(story, words),
+        "crowded": grouping.left_out(story),
+        "curve_split": next((s for r in story.results.runs if (s := training.judged_split(r))), "train"),
+        "published_logs": sum(len(experiment.published_curves) for experiment in story.experiments),
+        "budget_gains": budget.gains(story, words),
+        "budget_contrasts": budget.contrasts(story, words),
+        "class_gains": classes.class_gains(story, words),
+        "class_maps": classes.maps(story, words),
+        "one_seed": any(one.seeds < 2 for gains in story.class_gains.values() for one in gains),
+        "confusion": confusion.by_data_set(story, words),
+        "reliabilities": calibration.captioned(story, words),
+        "eces": calibration.eces(story, words),
         "cues": of_cues,
-        "analyses": analyses.parts(told.results, words),
-        "health": health.checks(told, words),
-        "gates": health.gates(told, words),
-        "errors": [run for run in told.results.runs if run.state in ("failed", "interrupted")],
-        "checkpoints": health.checkpoints(told, words),
+        "analyses": analyses.parts(story.results, words),
+        "health": health.checks(story, words),
+        "gates": health.gates(story, words),
+        "errors": [run for run in story.results.runs if run.state in ("failed", "interrupted")],
+        "checkpoints": health.checkpoints(story, words),
         "code_digests": sorted(
             code_version.distinct(
-                d for run in told.results.done if run.provenance for d in run.provenance.code_digests
+                d for run in story.results.done if run.provenance for d in run.provenance.code_digests
             )
         ),
-        "weights": weights.provenance(told, words),
-        "literature": sources.by_claim(told, words),
-        "background": literature.background([v.claim for v in told.verdicts], words.language),
-        "how": how.told_how(told, words, reference=reference, curves=curves),
+        "weights": weights.provenance(story, words),
+        "literature": sources.by_claim(story, words),
+        "background": literature.background([v.claim for v in story.verdicts], words.language),
+        "how": how.how(story, words, reference=reference, curves=curves),
     }
     return {**context, "absent": _absent(context)}
 
 
 def _absent(context: Mapping[str, Any]) -> list[str]:
     """Sections without content, each of which states the reason in a sentence."""
-    told: Story = context["story"]
+    story: Story = context["story"]
     empty = {
-        "pretraining": told.roles.pretraining is None or not context["pretraining"],
+        "pretraining": story.roles.pretraining is None or not context["pretraining"],
         "curves": not context["curves"],
         "budget": not context["budget_gains"] and not context["budget_contrasts"],
         "classes": not context["class_gains"],
@@ -332,9 +336,9 @@ def _absent(context: Mapping[str, Any]) -> list[str]:
     return [name for name in context["sections"] if empty.get(name)]
 
 
-def _as_of(told: Story) -> str | None:
+def _as_of(story: Story) -> str | None:
     """When a record was last written, to the minute."""
-    times = [datetime.fromisoformat(run.heard) for run in told.results.runs if run.heard]
+    times = [datetime.fromisoformat(run.heard) for run in story.results.runs if run.heard]
     return max(times).strftime("%Y-%m-%d %H:%M %z") if times else None
 
 

@@ -128,10 +128,10 @@ def plane(
         x_low, x_high = x_low - 0.5, x_high + 0.5
     y_low, y_high = y_limits or span(ys, around=0.0 if zero else None)
     for value in (v for ribbon in ribbons for _, *ends in ribbon.points for v in ends):
-        room = y_high - y_low
+        extent = y_high - y_low
         y_low, y_high = (
-            min(y_low, max(value, y_low - room * 0.02)),
-            max(y_high, min(value, y_high + room * 0.02)),
+            min(y_low, max(value, y_low - extent * 0.02)),
+            max(y_high, min(value, y_high + extent * 0.02)),
         )
     at_x = _scale(x_low, x_high, LEFT, width - RIGHT)
     at_y = _scale(y_low, y_high, height - BOTTOM, TOP)
@@ -181,10 +181,10 @@ def panels(
     for i, drawn in enumerate(each):
         x, y = i % columns * width, 26 + i // columns * height
         parts.append(f'<g transform="translate({px(x)} {px(y)})">{"".join(drawn)}</g>')
-    told = wrapped(below, across - 12)
+    lines = wrapped(below, across - 12)
     down = 26 + -(-len(each) // columns) * height + 7
-    parts += [label(6, down + 7 + LINE * i, line, "small") for i, line in enumerate(told)]
-    return headed(id, title, text, parts, width=across, height=down + LINE * len(told))
+    parts += [label(6, down + 7 + LINE * i, line, "small") for i, line in enumerate(lines)]
+    return headed(id, title, text, parts, width=across, height=down + LINE * len(lines))
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:

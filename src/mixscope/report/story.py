@@ -32,7 +32,7 @@ CONFUSED = 30  # listed pairs per experiment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class Evaluated:
     """Test predictions of an experiment.
 
     Attributes:
@@ -53,28 +53,28 @@ class Judged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell(tables.Measured):
+class ReportedExperiment(tables.Measured):
     """One experiment over its seeds, with more than its metrics.
 
     Attributes:
-        judged: Test predictions, None if unknown.
+        evaluated: Test predictions, None if unknown.
         published: {metric: percent} of the reference, if it has the experiment.
         doubts: Findings of an audit on these values.
         published_curves: Published logs.
     """
 
-    judged: Judged | None
+    evaluated: Evaluated | None
     published: Mapping[str, float | None] | None
     doubts: Sequence[AuditFinding]
     published_curves: Sequence[Curve]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ArmGains:
+class AugmentationGains:
     """Gains by class of an augmentation over the baseline in the experiment with these other levels."""
 
     levels: Mapping[str, str]
-    arm: str
+    augmentation: str
     seeds: int
     gains: ClassGains
 
@@ -86,7 +86,7 @@ class Story:
     Attributes:
         results: The results.
         verdicts: Verdicts on the claims.
-        cells: The experiments.
+        experiments: The experiments.
         data: Data sets by name.
         class_gains: Gains by class, by data set.
         problems: Deviations from the study.
@@ -98,9 +98,9 @@ class Story:
 
     results: Results
     verdicts: Sequence[Verdict]
-    cells: Sequence[Cell]
+    experiments: Sequence[ReportedExperiment]
     data: Mapping[str, DataSet]
-    class_gains: Mapping[str, Sequence[ArmGains]]
+    class_gains: Mapping[str, Sequence[AugmentationGains]]
     problems: Sequence[Problem]
     budgets: Sequence[Budget]
     gain_budgets: Sequence[Budget]
@@ -134,20 +134,22 @@ def gather(
     table = published.table(reference) if reference else None
     logs = published.curves(curves) if curves else {}
     unreadable: list[Finding] = []
-    cells = [_cell(results, e, table, logs.get(e.name, ()), unreadable) for e in results.experiments]
+    experiments = [
+        _reported(results, e, table, logs.get(e.name, ()), unreadable) for e in results.experiments
+    ]
     data: dict[str, DataSet] = {}
     for run in results.runs:
         if run.provenance is not None and run.provenance.data is not None:
             data.setdefault(run.provenance.data.name, run.provenance.data)
-    for cell in cells:
-        k = len(cell.judged.counts) if cell.judged is not None else 0
-        data.setdefault(cell.data, DataSet(name=cell.data, classes=tuple(map(str, range(k)))))
+    for experiment in experiments:
+        k = len(experiment.evaluated.counts) if experiment.evaluated is not None else 0
+        data.setdefault(experiment.data, DataSet(name=experiment.data, classes=tuple(map(str, range(k)))))
     return Story(
         results=results,
         verdicts=judge(results),
-        cells=cells,
+        experiments=experiments,
         data=data,
-        class_gains=_class_gains(results, cells, unreadable),
+        class_gains=_class_gains(results, experiments, unreadable),
         problems=health.examine(results),
         budgets=budget.follow(results),
         gain_budgets=_gain_budgets(results),
@@ -156,28 +158,28 @@ def gather(
     )
 
 
-# --- one cell -----------------------------------------------------------------------------------
+# --- one experiment -----------------------------------------------------------------------------
 
 
-def _cell(
+def _reported(
     results: Results,
     experiment: Experiment,
     reference: Reference | None,
     logs: Sequence[Curve],
     unreadable: list[Finding],
-) -> Cell:
+) -> ReportedExperiment:
     measured = tables.measured(results, experiment)
     unreadable += [run.reason for run in measured.runs if run.state == DAMAGED and run.reason is not None]
-    return Cell(
+    return ReportedExperiment(
         **{each.name: getattr(measured, each.name) for each in fields(measured)},
-        judged=_judged(results.done_of(experiment.name), measured.checkpoint, unreadable),
+        evaluated=_evaluated(results.done_of(experiment.name), measured.checkpoint, unreadable),
         published=reference.values.get(experiment.name) if reference else None,
         doubts=reference.doubts.get(experiment.name, ()) if reference else (),
         published_curves=logs,
     )
 
 
-def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Judged | None:
+def _evaluated(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> Evaluated | None:
     """Per-example outcomes of an experiment's runs, if they have labels and predicted classes."""
     seeds, hits, sure = [], [], []
     scaled: dict[int, Scaled] = {}
@@ -213,7 +215,7 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> 
     if labels is None or counts is None:
         return None
     known = len(sure) == len(hits)
-    return Judged(
+    return Evaluated(
         seeds=tuple(seeds),
         labels=labels,
         hits=np.array(hits),
@@ -223,33 +225,36 @@ def _judged(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) -> 
     )
 
 
-# --- over cells ---------------------------------------------------------------------------------
+# --- over experiments ---------------------------------------------------------------------------
 
 
 def _class_gains(
-    results: Results, cells: Sequence[Cell], unreadable: list[Finding]
-) -> dict[str, list[ArmGains]]:
+    results: Results, experiments: Sequence[ReportedExperiment], unreadable: list[Finding]
+) -> dict[str, list[AugmentationGains]]:
     """By data set, every augmentation against its baseline."""
-    by_name = {cell.experiment: cell for cell in cells}
-    found: dict[str, list[ArmGains]] = {}
+    by_name = {experiment.name: experiment for experiment in experiments}
+    found: dict[str, list[AugmentationGains]] = {}
     for contrast, weights in _baseline_first(results):
-        arm, plain = (by_name[name] for name in weights)
-        if arm.judged is None or plain.judged is None:
+        augmentation, baseline = (by_name[name] for name in weights)
+        if augmentation.evaluated is None or baseline.evaluated is None:
             continue
-        if not np.array_equal(arm.judged.labels, plain.judged.labels):
-            both = [arm.experiment, plain.experiment]
+        if not np.array_equal(augmentation.evaluated.labels, baseline.evaluated.labels):
+            both = [augmentation.name, baseline.name]
             unreadable.append(Finding("runs-other-examples", "warn", {"runs": both}))
             continue
         gains = classes.gains(
-            arm.judged.hits, plain.judged.hits, plain.judged.labels, len(plain.judged.counts)
+            augmentation.evaluated.hits,
+            baseline.evaluated.hits,
+            baseline.evaluated.labels,
+            len(baseline.evaluated.counts),
         )
-        one = ArmGains(
+        one = AugmentationGains(
             levels=contrast.stratum,
-            arm=str(contrast.augmentation),
-            seeds=min(len(arm.judged.seeds), len(plain.judged.seeds)),
+            augmentation=str(contrast.augmentation),
+            seeds=min(len(augmentation.evaluated.seeds), len(baseline.evaluated.seeds)),
             gains=gains,
         )
-        found.setdefault(plain.data, []).append(one)
+        found.setdefault(baseline.data, []).append(one)
     return found
 
 
@@ -276,9 +281,9 @@ def _gain_budgets(results: Results) -> list[Budget]:
     return found
 
 
-def confused(cell: Cell, most: int = CONFUSED) -> list[Confused]:
+def confused(experiment: ReportedExperiment, most: int = CONFUSED) -> list[Confused]:
     """The pairs that an experiment confuses most."""
-    return classes.most_confused(cell.judged.counts, most) if cell.judged else []
+    return classes.most_confused(experiment.evaluated.counts, most) if experiment.evaluated else []
 
 
 def selection(run: Run) -> dict[str, float]:
@@ -287,7 +292,7 @@ def selection(run: Run) -> dict[str, float]:
     return {name: 100.0 * top1 for name, row in tests.items() if (top1 := row.get("top1")) is not None}
 
 
-def superclass_gains(one: ArmGains, data: DataSet) -> np.ndarray:
+def superclass_gains(one: AugmentationGains, data: DataSet) -> np.ndarray:
     """Mean shrunken gain of each superclass, float64 (superclasses,), in percentage points."""
     of = np.array(data.superclass_of)
     return np.array([np.nanmean(one.gains.shrunken[of == s]) for s in range(len(data.superclasses))])

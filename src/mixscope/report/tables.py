@@ -8,48 +8,47 @@ from typing import Any
 
 from mixscope import i18n, tabular
 from mixscope.formatting import signed
-from mixscope.report import story
 from mixscope.report.naming import limits, seeds_range, stratum_name
-from mixscope.report.story import Story
+from mixscope.report.story import Story, confused
 from mixscope.report.words import Words
 from mixscope.results import tables
 
 
-def all_of(told: Story, words: Words) -> dict[str, str]:
+def all_of(story: Story, words: Words) -> dict[str, str]:
     """{file name: content} of every table with rows."""
     found = {
-        "results": _results(told),
-        "runs": _runs(told),
-        "contrasts": _contrasts(told),
-        "exploratory": _exploratory(told),
-        "curves": _curves(told),
-        "budget": _budget(told),
-        "classes": _classes(told),
-        "confusions": _confusions(told),
-        "calibration": _calibration(told),
-        "health": _health(told),
+        "results": _results(story),
+        "runs": _runs(story),
+        "contrasts": _contrasts(story),
+        "exploratory": _exploratory(story),
+        "curves": _curves(story),
+        "budget": _budget(story),
+        "classes": _classes(story),
+        "confusions": _confusions(story),
+        "calibration": _calibration(story),
+        "health": _health(story),
     }
     files = {f"{name}.csv": tabular.to_csv(rows) for name, rows in found.items() if rows}
     files["results.md"] = tables.markdown(
-        told.results, [tables.row(cell) for cell in told.cells], words.language
+        story.results, [tables.row(experiment) for experiment in story.experiments], words.language
     )
-    if told.verdicts:
-        files["contrasts.md"] = _contrasts_text(told, words)
+    if story.verdicts:
+        files["contrasts.md"] = _contrasts_text(story, words)
     return files
 
 
-def _results(told: Story) -> list[dict[str, Any]]:
+def _results(story: Story) -> list[dict[str, Any]]:
     found = []
-    for cell in told.cells:
-        row = {k: v for k, v in tables.row(cell).items() if k != "runs"}
-        found.append({**row, "published_top1": (cell.published or {}).get("top1")})
+    for experiment in story.experiments:
+        row = {k: v for k, v in tables.row(experiment).items() if k != "runs"}
+        found.append({**row, "published_top1": (experiment.published or {}).get("top1")})
     return found
 
 
-def _exploratory(told: Story) -> list[dict[str, Any]]:
+def _exploratory(story: Story) -> list[dict[str, Any]]:
     """Gains and differences of gains without claims; `covers`: what the interval includes."""
     rows = []
-    for one in told.explored:
+    for one in story.explored:
         known, bound = one.interval, one.bound
         rows.append(
             {
@@ -69,27 +68,27 @@ def _exploratory(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _runs(told: Story) -> list[dict[str, Any]]:
+def _runs(story: Story) -> list[dict[str, Any]]:
     return [
         {
-            "experiment": cell.experiment,
-            **cell.levels,
+            "experiment": experiment.name,
+            **experiment.levels,
             "seed": run.seed,
             "state": run.state,
-            **{name: cell.by_seed[name].get(run.seed) for name in tables.METRICS},
+            **{name: experiment.by_seed[name].get(run.seed) for name in tables.METRICS},
             "epochs": len(run.epochs),
             "seconds": run.provenance.seconds if run.provenance else None,
             "directory": run.directory,
         }
-        for cell in told.cells
-        for run in cell.runs
+        for experiment in story.experiments
+        for run in experiment.runs
     ]
 
 
-def _contrasts(told: Story) -> list[dict[str, Any]]:
+def _contrasts(story: Story) -> list[dict[str, Any]]:
     rows = []
-    factors = list(told.roles.factors)
-    for verdict in told.verdicts:
+    factors = list(story.roles.factors)
+    for verdict in story.verdicts:
         for r in verdict.readings:
             row: dict[str, Any] = {"claim": verdict.claim, **{f: r.stratum.get(f, "") for f in factors}}
             row |= {"expect": verdict.expect, "margin": verdict.margin, "verdict": r.verdict}
@@ -125,7 +124,7 @@ def _contrasts(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _curves(told: Story) -> list[dict[str, Any]]:
+def _curves(story: Story) -> list[dict[str, Any]]:
     names = (
         "train_loss",
         "clean_train_top1",
@@ -145,15 +144,15 @@ def _curves(told: Story) -> list[dict[str, Any]]:
             "epoch": row["epoch"],
             **{name: row.get(name) for name in names},
         }
-        for run in told.results.runs
+        for run in story.results.runs
         for row in run.epochs
     ]
 
 
-def _budget(told: Story) -> list[dict[str, Any]]:
+def _budget(story: Story) -> list[dict[str, Any]]:
     rows = []
-    factors = list(told.roles.factors)
-    for budget in (*told.budgets, *told.gain_budgets):
+    factors = list(story.roles.factors)
+    for budget in (*story.budgets, *story.gain_budgets):
         for point in budget.points:
             for seed, value in point.by_seed.items():
                 about = {f: budget.stratum.get(f, "") for f in factors}
@@ -162,10 +161,10 @@ def _budget(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _classes(told: Story) -> list[dict[str, Any]]:
+def _classes(story: Story) -> list[dict[str, Any]]:
     rows = []
-    for name, gains in told.class_gains.items():
-        data = told.data[name]
+    for name, gains in story.class_gains.items():
+        data = story.data[name]
         for one in gains:
             for k in range(len(one.gains.gain)):
                 above = data.superclass_of[k] if k < len(data.superclass_of) else None
@@ -173,10 +172,10 @@ def _classes(told: Story) -> list[dict[str, Any]]:
                     {
                         **{
                             f: one.levels.get(f, "")
-                            for f in told.roles.factors
-                            if f != told.roles.augmentation
+                            for f in story.roles.factors
+                            if f != story.roles.augmentation
                         },
-                        "arm": one.arm,
+                        "arm": one.augmentation,
                         "class": data.class_name(k),
                         "superclass": data.superclasses[above] if above is not None else "",
                         "examples": int(one.gains.examples[k]),
@@ -190,15 +189,15 @@ def _classes(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _confusions(told: Story) -> list[dict[str, Any]]:
+def _confusions(story: Story) -> list[dict[str, Any]]:
     rows = []
-    for cell in told.cells:
-        data = told.data.get(cell.data)
-        for pair in story.confused(cell) if data is not None else ():
+    for experiment in story.experiments:
+        data = story.data.get(experiment.data)
+        for pair in confused(experiment) if data is not None else ():
             assert data is not None
             rows.append(
                 {
-                    "experiment": cell.experiment,
+                    "experiment": experiment.name,
                     "true": data.class_name(pair.true),
                     "predicted": data.class_name(pair.predicted),
                     "count": pair.count,
@@ -208,23 +207,23 @@ def _confusions(told: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _calibration(told: Story) -> list[dict[str, Any]]:
+def _calibration(story: Story) -> list[dict[str, Any]]:
     return [
         {
-            "experiment": cell.experiment,
-            **cell.levels,
+            "experiment": experiment.name,
+            **experiment.levels,
             "bin": i,
             "confidence": float(bins.confidence[i]),
             "accuracy": float(bins.accuracy[i]),
             "examples": int(bins.examples[i]),
         }
-        for cell in told.cells
-        if cell.judged is not None and (bins := cell.judged.reliability) is not None
+        for experiment in story.experiments
+        if experiment.evaluated is not None and (bins := experiment.evaluated.reliability) is not None
         for i in range(len(bins.examples))
     ]
 
 
-def _health(told: Story) -> list[dict[str, Any]]:
+def _health(story: Story) -> list[dict[str, Any]]:
     return [
         {
             "experiment": run.experiment,
@@ -234,15 +233,15 @@ def _health(told: Story) -> list[dict[str, Any]]:
             "severity": finding.severity,
             "finding": i18n.render(finding),
         }
-        for run in told.results.runs
+        for run in story.results.runs
         for finding in run.health
     ]
 
 
-def _contrasts_text(told: Story, words: Words) -> str:
+def _contrasts_text(story: Story, words: Words) -> str:
     names = ("claim", "stratum", "verdict", "points", "logits", "seeds", "needed", "gates")
     rows = []
-    for verdict in told.verdicts:
+    for verdict in story.verdicts:
         for r in verdict.readings:
             shown = [
                 f"{signed(i.estimate)} [{signed(i.low)}, {signed(i.high)}]" if i else "–"

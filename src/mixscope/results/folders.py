@@ -32,8 +32,8 @@ from mixscope.results.results import (
 from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
+from mixscope.study.study import PlannedRun, Study
 
 _DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # name of a run's folder, see PlannedRun
 
@@ -60,16 +60,16 @@ def study(folder: Path, checkpoint: str = LAST) -> Results:
 
 def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
     """Reads the results of a study whose runs are or will be in `folder`, which need not exist."""
-    asked = planned.expand()
+    expected = planned.expand()
     there = {path.name for path in records.list_runs(folder)} if folder.is_dir() else set()
     of_stem: dict[str, set[str]] = {}  # directories by experiment and seed, whatever their settings
     for directory in filter(_DIRECTORY.fullmatch, there):
         of_stem.setdefault(directory.rpartition("-")[0], set()).add(directory)
     shared = _Shared()
-    first = {run.name: run for run in reversed(asked)}
-    order = list(planned.names) or [name for name, _ in planned.cells()]
+    first = {run.name: run for run in reversed(expected)}
+    order = list(planned.names) or [name for name, _ in planned.experiments()]
     runs: dict[str, list[PlannedRun]] = {name: [] for name in order}
-    for one in asked:
+    for one in expected:
         if one.name in runs:
             runs[one.name].append(one)
     return Results(
@@ -79,7 +79,7 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
         experiments=tuple(
             Experiment(
                 name=name,
-                levels=dict(first[name].cell),
+                levels=dict(first[name].levels),
                 data=first[name].config.data.name,
                 config=first[name].config,
             )
@@ -98,7 +98,7 @@ def of_plan(planned: Study, folder: Path, checkpoint: str = LAST) -> Results:
         source=str(folder),
         folder=folder,
         plan=planned.text,
-        unasked=_unasked(folder, there - {run.directory for run in asked}),
+        unasked=_unasked(folder, there - {run.directory for run in expected}),
         load_analysis=lambda name: analysis(folder, name),
     )
 
@@ -161,25 +161,25 @@ def _unasked(folder: Path, names: set[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _planned(asked: PlannedRun, folder: Path, checkpoint: str, stale: bool, shared: "_Shared") -> Run:
+def _planned(planned: PlannedRun, folder: Path, checkpoint: str, stale: bool, shared: "_Shared") -> Run:
     """A planned run, whatever exists of it. stale: whether one with other settings exists."""
-    path = folder / asked.directory
+    path = folder / planned.directory
     about: dict[str, Any] = {
-        "experiment": asked.name,
-        "seed": asked.seed,
-        "config": asked.config,
-        "directory": asked.directory,
+        "experiment": planned.name,
+        "seed": planned.seed,
+        "config": planned.config,
+        "directory": planned.directory,
         "stale": stale,
     }
     try:
         if not records.is_run(path):
-            if (lost := records.lost(path, asked.config)) is not None:
+            if (lost := records.lost(path, planned.config)) is not None:
                 raise lost
             return Run(**about, state=PENDING)
-        found = _read(path, asked.name, asked.seed, asked.config, checkpoint, shared, stale=stale)
-        own, told = asked.digest, found.provenance.config_digests if found.provenance else ()
-        if told and own not in told:  # a copied or renamed folder
-            raise records.damaged("record-stranger", path=str(path), digest=told[0], own=own)
+        found = _read(path, planned.name, planned.seed, planned.config, checkpoint, shared, stale=stale)
+        own, recorded = planned.digest, found.provenance.config_digests if found.provenance else ()
+        if recorded and own not in recorded:  # a copied or renamed folder
+            raise records.damaged("record-stranger", path=str(path), digest=recorded[0], own=own)
         return found
     except DataError as problem:
         return Run(**about, state=DAMAGED, error=str(problem), finding=problem.finding)
@@ -203,12 +203,14 @@ def _read(
     summary = records.read_summary(path) if done else None
     environment = records.read_environment(path) if done or (path / "environment.json").exists() else None
     events = (path / "events.jsonl").exists()
+    if done and not events:
+        raise records.damaged("record-lost-events", path=str(path))
     found = Run(
         experiment=experiment,
         seed=seed,
         state=state,
         error=status.get("error"),
-        finding=_told(status),
+        finding=_finding(status),
         metrics=summary["results"] if summary else {},
         epochs=tuple(records.read_events(path, "epoch", strict=done)) if events else (),
         health=_health(path, summary, config) if done or events else (),
@@ -217,7 +219,7 @@ def _read(
         directory=path.name,
         heard=status.get("heartbeat"),
         stale=stale,
-        load_outcomes=_outcomes_of(path, summary, shared),
+        load_outcomes=_outcomes_of(path, shared),
         load_scaled=_scaled_of(path, config),
     )
     for name in dict.fromkeys((checkpoint, BEST_ON_TEST)):
@@ -229,7 +231,7 @@ def _read(
 # --- records --------------------------------------------------------------------------------------------
 
 
-def _told(status: Mapping[str, Any]) -> Finding | None:
+def _finding(status: Mapping[str, Any]) -> Finding | None:
     """Why a run ended, as data; None if an earlier version wrote only a sentence."""
     found = status.get("finding")
     return Finding.from_dict(found) if found else None
@@ -255,11 +257,11 @@ def _provenance(
     environment: Mapping[str, Any], summary: Mapping[str, Any] | None, recorded: RunConfig
 ) -> Provenance:
     code, data, hardware = environment["code"], environment["data"], environment.get("hardware") or {}
-    told = summary or {}
-    digests = [recorded.digest, environment["digest"], *([told["digest"]] if summary else [])]
+    finished = summary or {}
+    digests = [recorded.digest, environment["digest"], *([summary["digest"]] if summary else [])]
     return Provenance(
         config_digests=tuple(dict.fromkeys(digests)),
-        code_digests=tuple(told.get("code") or [code["digest"]]),
+        code_digests=tuple(finished.get("code") or [code["digest"]]),
         revision=code.get("revision"),
         modified=code.get("dirty"),
         data=DataSet(
@@ -268,16 +270,16 @@ def _provenance(
             classes=tuple(map(str, data.get("class_names", ()))),
             superclasses=tuple(map(str, data.get("superclass_names", ()))),
             superclass_of=tuple(map(int, data.get("superclass_of", ()))),
-            images=dict(told["data"]["images"]) if summary else {},
+            images=dict(summary["data"]["images"]) if summary else {},
         ),
         weights=environment["weights"],
         packages=environment["packages"],
         device=environment["device"],
         system={name: environment.get(name) for name in ("mixscope", "python", "platform")} | hardware,
-        protocol=told.get("protocol"),
-        checkpoints=told.get("checkpoints", {}),
-        seconds=told.get("seconds"),
-        images_per_second=told.get("images_per_second"),
+        protocol=finished.get("protocol"),
+        checkpoints=finished.get("checkpoints", {}),
+        seconds=finished.get("seconds"),
+        images_per_second=finished.get("images_per_second"),
         study=begun if isinstance(begun := environment.get("study"), dict) else None,
     )
 
@@ -299,9 +301,7 @@ class _Shared:
         return ids, labels
 
 
-def _outcomes_of(
-    path: Path, summary: Mapping[str, Any] | None, shared: _Shared
-) -> Callable[[str], Outcomes | None]:
+def _outcomes_of(path: Path, shared: _Shared) -> Callable[[str], Outcomes | None]:
     def load(checkpoint: str) -> Outcomes | None:
         found = records.read_predictions(path, f"test-{checkpoint}")
         file = path / "predictions" / f"test-{checkpoint}.npz"

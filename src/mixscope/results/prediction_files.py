@@ -200,7 +200,7 @@ def _check(arrays: dict[str, np.ndarray], source: Source) -> None:
         raise DataError(f"{at}: has {n} examples; expected two or more")
     values, counts = np.unique(arrays["ids"], return_counts=True)
     if len(values) < n:
-        raise DataError(f"{at}: id {values[counts.argmax()]} stands there twice; expected one row an example")
+        raise DataError(f"{at}: id {values[counts.argmax()]} is there twice; expected one row an example")
 
 
 def _check_classes(arrays: Mapping[str, np.ndarray], at: str) -> None:

@@ -182,8 +182,8 @@ class Run:
     @property
     def reason(self) -> Finding | None:
         """Why it failed or what is damaged; None otherwise."""
-        told = None if self.error is None else Finding("recorded-error", "fail", {"text": self.error})
-        return self.finding or told
+        finding = None if self.error is None else Finding("recorded-error", "fail", {"text": self.error})
+        return self.finding or finding
 
     def outcomes(self, checkpoint: str = LAST) -> Outcomes | None:
         """Outcomes on the test split, read on first access and cached.
@@ -378,15 +378,15 @@ class Results:
         wanted = dict(levels)
         return next((e.name for e in self.experiments if dict(e.levels) == wanted), None)
 
-    def weights(self, cells: Sequence[tuple[Mapping[str, str], float]]) -> dict[str, float]:
-        """Converts weights by levels (`gains.cells`) to weights by experiment.
+    def weights(self, experiments: Sequence[tuple[Mapping[str, str], float]]) -> dict[str, float]:
+        """Converts weights by levels (`gains.experiments`) to weights by experiment.
 
         Raises:
             DataError: If no experiment has these levels.
         """
         names = {tuple(e.levels[f] for f in self.factors): e.name for e in self.experiments}
         found = {}
-        for levels, weight in cells:
+        for levels, weight in experiments:
             name = names.get(tuple(levels[f] for f in self.factors))
             if name is None:
                 raise DataError(f"{self.source}: no experiment has the levels {', '.join(levels.values())}")
@@ -405,9 +405,9 @@ class Results:
         there = {tuple(e.levels[f] for f in self.factors) for e in self.experiments}
         found = []
         for contrast in gains.of_design(self.roles, kinds or (gains.GAIN, gains.MODEL, gains.OF_GAINS)):
-            cells = gains.cells(contrast.weights, contrast.stratum, self.factors)
-            if all(tuple(levels.values()) in there for levels, _ in cells):
-                found.append((contrast, self.weights(cells)))
+            experiments = gains.experiments(contrast.weights, contrast.stratum, self.factors)
+            if all(tuple(levels.values()) in there for levels, _ in experiments):
+                found.append((contrast, self.weights(experiments)))
         return found
 
     def runs_of(self, name: str) -> list[Run]:

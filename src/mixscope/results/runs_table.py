@@ -148,10 +148,10 @@ def of_table(
     _test_sizes(rows, design, source, found.parts.get("dataset"))
     outcomes = _predictions(rows, found, folder, source, design)
     experiments = []
-    told = _data_names(table, rows)
+    data_names = _data_names(table, rows)
     for key, called in names.items():
         own = dict(zip(levels, key, strict=True))
-        data = told.get(key) or own.get(found.parts.get("dataset", ""), name)
+        data = data_names.get(key) or own.get(found.parts.get("dataset", ""), name)
         experiments.append(Experiment(name=called, levels=own, data=data))
     runs, summaries = [], []
     for i, row in enumerate(rows):

@@ -229,10 +229,10 @@ def separated(text: str) -> Document:
         csv.Error: If it cannot be parsed.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    said = re.match(r"\s*sep=(.)\n", text)
-    skipped = said[0].count("\n") if said else 0
-    body = text[said.end() :] if said else text
-    rows = max((_rows(body, d) for d in (said[1] if said else _DELIMITERS)), key=_fit)
+    declared = re.match(r"\s*sep=(.)\n", text)
+    skipped = declared[0].count("\n") if declared else 0
+    body = text[declared.end() :] if declared else text
+    rows = max((_rows(body, d) for d in (declared[1] if declared else _DELIMITERS)), key=_fit)
     lines = [Line(row.number + skipped, row.cells) for row in rows]
     if len(lines) < 2 or len(lines[0].cells) < 2:
         return Document()

@@ -230,13 +230,13 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
         summaries = [row for row in mine if row.n_seeds is not None]
         if summaries and len(mine) > 1:
             raise DataError(
-                f"{source} line {mine[1].line}: {told(mine[1])} stands in line {mine[0].line} already;"
+                f"{source} line {mine[1].line}: {label(mine[1])} is in line {mine[0].line} already;"
                 " expected one row an experiment that has a spread, or one row a run"
             )
         unnamed = [row for row in mine if row.seed is None]
         if unnamed and len(unnamed) < len(mine):
             raise DataError(
-                f"{source} line {unnamed[0].line}: no seed; the other runs of {told(mine[0])} have one; fill"
+                f"{source} line {unnamed[0].line}: no seed; the other runs of {label(mine[0])} have one; fill"
                 " in the seed, or read none by --column ignore=HEADING"
             )
         first: dict[int, Row] = {}
@@ -245,12 +245,12 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
             other = first.setdefault(row.seed, row)
             if other is not row:
                 raise DataError(
-                    f"{source} line {row.line}: seed {row.seed} of {told(row)} stands in line {other.line}"
+                    f"{source} line {row.line}: seed {row.seed} of {label(row)} is in line {other.line}"
                     " already; expected one row a run (delete one, or name the column that tells them apart"
                     " by --column factor=HEADING)"
                 )
 
 
-def told(row: Row) -> str:
+def label(row: Row) -> str:
     """The name of a row's experiment in messages."""
     return ", ".join(row.levels.values())

@@ -34,7 +34,7 @@ class Measured:
     """Test metrics of one experiment over its seeds.
 
     Attributes:
-        experiment: Its name.
+        name: Name of the experiment.
         data: Name of its data set.
         levels: Level of every factor.
         checkpoint: Checkpoint of the values: "last"; "best-on-test" under protocol "published".
@@ -43,7 +43,7 @@ class Measured:
         summary: Mean and spread, if the runs are unknown.
     """
 
-    experiment: str
+    name: str
     data: str
     levels: Mapping[str, str]
     checkpoint: str
@@ -96,7 +96,7 @@ def measured(results: Results, experiment: Experiment, kept: Kept = None) -> Mea
             if value is not None:
                 by_seed[metric][run.seed] = value * (100.0 if metric in PERCENT else 1.0)
     return Measured(
-        experiment=experiment.name,
+        name=experiment.name,
         data=experiment.data or results.name,
         levels=experiment.levels,
         checkpoint=checkpoint,
@@ -131,7 +131,7 @@ def row(one: Measured) -> dict[str, Any]:
         *(f for f in levels if f not in PUBLISHED_FACTORS),
     ]
     return {
-        "experiment": one.experiment,
+        "experiment": one.name,
         "dataset": dataset,
         **{f: levels[f] for f in factors},
         **{metric: one.mean(metric) for metric in METRICS},

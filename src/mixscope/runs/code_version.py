@@ -59,6 +59,7 @@ FILES = (
     "runs/device.py",
     "runs/evaluate.py",
     "runs/execute.py",
+    "runs/recording.py",
     "runs/records.py",
     "runs/setup.py",
 )
@@ -92,8 +93,8 @@ def parsed(source: bytes) -> str:
 def _text(node: object) -> str:
     if isinstance(node, ast.AST):
         fields = ((name, _text(value)) for name, value in ast.iter_fields(node))
-        told = (f"{name}={text}" for name, text in fields if text not in ("None", "[]") and name != "kind")
-        return f"{type(node).__name__}({','.join(told)})"
+        given = (f"{name}={text}" for name, text in fields if text not in ("None", "[]") and name != "kind")
+        return f"{type(node).__name__}({','.join(given)})"
     if isinstance(node, list):
         return "[" + ",".join(_text(item) for item in node if not _is_docstring(item)) + "]"
     return repr(node)
@@ -196,8 +197,8 @@ def compare(old: Path, new: Path) -> str:
             for part in ("ids", "labels", "logits")
         ):
             raise DataError(f"{new}: predictions {name} differ from those of {old}; so do the versions")
-    told = [(summary.get("code") or [environment["code"]["digest"]]) for _, environment, summary in sides]
-    versions = list(dict.fromkeys(version for side in told for version in side))
+    digests = [(summary.get("code") or [environment["code"]["digest"]]) for _, environment, summary in sides]
+    versions = list(dict.fromkeys(version for side in digests for version in side))
     return f"- why: \n  digests: [{', '.join(map(repr, versions))}]\n"
 
 
@@ -207,11 +208,11 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("usage: python -m mixscope.runs.code_version [OLD_RUN NEW_RUN]\n")
         return 2
     try:
-        said = f"{digest()}\n" if not arguments else compare(Path(arguments[0]), Path(arguments[1]))
+        text = f"{digest()}\n" if not arguments else compare(Path(arguments[0]), Path(arguments[1]))
     except (ConfigError, DataError) as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 2 if isinstance(problem, ConfigError) else 4
-    sys.stdout.write(said)
+    sys.stdout.write(text)
     return 0
 
 

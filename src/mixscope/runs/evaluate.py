@@ -13,7 +13,7 @@ from mixscope import metrics
 from mixscope.data.loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import records
+from mixscope.runs import recording, records
 from mixscope.runs.device import processes
 from mixscope.runs.records import Predictions
 from mixscope.runs.setup import Ready, check_data, in_order
@@ -60,17 +60,17 @@ def evaluate(
             state = records.read_status(path)["state"]
             if state != "done":
                 raise DataError(
-                    f"{path}: is {state}; `mixscope train` takes it up, and its splits are judged at its end"
+                    f"{path}: is {state}; `mixscope train` resumes it and evaluates its splits at its end"
                 )
             config = records.check_chain(path)
             alike = {"data": config.data, "model": _bare(config), "run": config.run}
             groups.setdefault(str(alike), []).append((path, config))
     rows: dict[Path, list[dict[str, Any]]] = {}
     for group in groups.values():
-        for path, judged in _evaluate(group, split, root, write, lambda: _set_aside(problems, damaged)):
-            rows[path] = judged
+        for path, values in _evaluate(group, split, root, write, lambda: _set_aside(problems, damaged)):
+            rows[path] = values
             if notice is not None:
-                notice(path, judged)
+                notice(path, values)
     if problems and not rows:
         raise problems[0]
     for problem in problems:
@@ -162,9 +162,9 @@ def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping
     """Checks that recomputed metrics agree with the run's summary. Raises DataError."""
     if not (path / "summary.json").exists():
         return
-    told = records.read_summary(path)["results"].get(split, {})
+    recorded = records.read_summary(path)["results"].get(split, {})
     for name, row in results.items():
-        if name in told and records.contradicts(told[name], row["n"], row["top1"]):
+        if name in recorded and records.contradicts(recorded[name], row["n"], row["top1"]):
             raise records.damaged(
                 "summary-contradicts",
                 path=str(path),
@@ -172,8 +172,8 @@ def _refuse_contradictions(path: Path, split: str, results: Mapping[str, Mapping
                 split=split,
                 images=row["n"],
                 top1=100 * row["top1"],
-                told_images=told[name]["n"],
-                told_top1=100 * told[name]["top1"],
+                told_images=recorded[name]["n"],
+                told_top1=100 * recorded[name]["top1"],
             )
 
 
@@ -189,8 +189,8 @@ def _checkpoints(config: RunConfig) -> list[str]:
     return list(dict.fromkeys([*names, config.train.checkpoint]))
 
 
-def judge(
-    ready: Ready, path: Path, record: records.Run | None, stop: Stop
+def at_end(
+    ready: Ready, path: Path, record: recording.Run | None, stop: Stop
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Evaluates the checkpoints of a run at its end and writes their predictions.
 

@@ -2,7 +2,7 @@
 
 `run` opens the data, builds the model, checks that training and evaluation agree, trains, and evaluates the
 checkpoints. Under protocol "sound" nothing opens the test split before the last epoch is complete: its loader
-is created in evaluate.judge, after training.
+is created in evaluate.at_end, after training.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import torch
 from mixscope import i18n
 from mixscope.errors import ConfigError, DiskFull, Interrupted, RunFailed
 from mixscope.findings import Finding
-from mixscope.runs import code_version, display, evaluate, records, tracking
+from mixscope.runs import code_version, display, evaluate, recording, records, tracking
 from mixscope.runs import device as devices
 from mixscope.runs.environment import environment
 from mixscope.runs.records import LESS_MEMORY
@@ -32,7 +32,7 @@ from mixscope.training.stop import Stop, listening
 
 WOULD = {  # what a run would do, for --dry-run
     "new": "new: a run would begin",
-    "partial": "partial: the run there would be taken up",
+    "partial": "partial: the run there would be resumed",
     "done": "done: nothing would be trained",
 }
 
@@ -72,24 +72,24 @@ def run(
     path = out if out is not None else Path("runs") / records.name_of(config)
     tracking.check(track)
     with ExitStack() as stack:
-        stack.enter_context(_memory_told())
+        stack.enter_context(_advising_on_memory())
         stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(devices.processes(config.run.device))
         _heed(stop)
         lead = ranks.rank() == 0
         show = show if show is not None and lead else display.silent()
         stack.callback(show.close)
-        done = records.check(path, config, resume=resume)
+        done = recording.check(path, config, resume=resume)
         ranks.wait()  # every rank has checked before rank 0 begins to write
         if done:
             if lead and not (path / "config.yaml").exists():
-                records.begin(path, config, resume=resume).close()  # writes it
+                recording.begin(path, config, resume=resume).close()  # writes it
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
         ready = stack.enter_context(ready_for(config, root, device))
         stop.leave = None  # nothing was written before this point
         _heed(stop)
-        record = stack.enter_context(records.begin(path, config, resume=resume)) if lead else None
+        record = stack.enter_context(recording.begin(path, config, resume=resume)) if lead else None
         _announce(ready, show)
         compiled = False
         if record is not None:
@@ -97,7 +97,7 @@ def run(
             record.mirror = tracking.mirror(track, path, config, show)
         compiled = ranks.gather(compiled)[0]  # also waits until the run directory exists
         try:
-            with _memory_told():
+            with _advising_on_memory():
                 return _go(ready, path, record, show, stop, compiled)
         except BaseException as problem:
             if record is not None:
@@ -111,12 +111,12 @@ def run(
 
 def _heed(stop: Stop) -> None:
     """Raises Interrupted on every rank if any rank has received a signal; a collective call."""
-    stop.asked = next((asked for (asked,) in ranks.gather((stop.asked,)) if asked), None)
+    stop.received = next((received for (received,) in ranks.gather((stop.received,)) if received), None)
     stop.check()
 
 
 @contextmanager
-def _memory_told() -> Iterator[None]:
+def _advising_on_memory() -> Iterator[None]:
     """Converts out-of-memory errors into RunFailed with advice; settings are not changed."""
     try:
         yield
@@ -156,7 +156,7 @@ def describe(
         stack.callback(show.close)
         stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(devices.processes(config.run.device))
-        done = records.check(path, config, resume=resume)
+        done = recording.check(path, config, resume=resume)
         ready = stack.enter_context(ready_for(config, root, device))
         _heed(stop)
         _announce(ready, show)
@@ -179,7 +179,9 @@ def _announce(ready: Ready, show: Show) -> None:
     """Shows the run before its first step. Raises ConfigError if the input contract is violated."""
     config, store, counts = ready.config, ready.store, ready.counts
     val = f"  val {counts['val']:,}" if "val" in counts else ""
-    sealed = " (sealed)" if config.train.protocol == "sound" else " (judged every epoch: protocol published)"
+    sealed = (
+        " (sealed)" if config.train.protocol == "sound" else " (evaluated every epoch: protocol published)"
+    )
     show.line(
         f"data      {store.name}  train {counts['train']:,}{val}  test {counts['test']:,}{sealed}"
         f"  {store.n_classes} classes  {store.size} px"
@@ -204,7 +206,7 @@ def _announce(ready: Ready, show: Show) -> None:
         )
 
 
-def _start(record: records.Run, ready: Ready, show: Show) -> bool:
+def _start(record: recording.Run, ready: Ready, show: Show) -> bool:
     """Writes the environment of the run, or compares it with that recorded at its start.
 
     Returns:
@@ -248,14 +250,14 @@ def _start(record: records.Run, ready: Ready, show: Show) -> bool:
 
 
 def _go(
-    ready: Ready, path: Path, record: records.Run | None, show: Show, stop: Stop, compiled: bool
+    ready: Ready, path: Path, record: recording.Run | None, show: Show, stop: Stop, compiled: bool
 ) -> dict[str, Any]:
     state = loop.train(
         ready.config,
         ready.built.module,
         loader=ready.loader,
         clean=ready.clean,
-        judges=ready.judges,
+        evaluated=ready.evaluated,
         findings=ready.findings,
         device=ready.device,
         folder=path / "checkpoints",
@@ -265,7 +267,7 @@ def _go(
         compiled=compiled,
     )
     ranks.wait()  # until the last checkpoint is written
-    results, epochs = evaluate.judge(ready, path, record, stop)
+    results, epochs = evaluate.at_end(ready, path, record, stop)
     module = ready.built.module
     checkpoint.put(module, checkpoint.weights(path / "checkpoints", "last", ready.config)[0], path)
     clean = first_batch(ready.clean, ready.device)

@@ -30,10 +30,10 @@ from mixscope.data.order import Position
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError, RunFailed
 from mixscope.runs import device as devices
-from mixscope.runs import records, setup
+from mixscope.runs import recording, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, loop
+from mixscope.training import loop
 from mixscope.training.evaluate import predict
 from mixscope.training.loop import Training
 
@@ -67,14 +67,15 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
         startup = time.monotonic() - began
         training = loop.prepare(small, ready.built.module, device=device, compiled=None)
         step, memory = _step(training, ready)
-        judging = _judging(training, ready)
+        evaluation = _evaluation(training, ready)
         with tempfile.TemporaryDirectory() as folder:
-            checkpoint_bytes = _saved(training, Path(folder))
-        weights = training.judged.state_dict().values()
+            loop.write_checkpoint(training, Path(folder), name="last")
+            checkpoint_bytes = (Path(folder) / "last.pt").stat().st_size
+        weights = training.evaluated_model.state_dict().values()
     return {
         "startup_seconds": startup,
         "train_rate": ready.loader.global_size(0) / step,
-        "judge_rate": ready.clean.examples / judging,
+        "judge_rate": ready.clean.examples / evaluation,
         "memory_bytes": memory,
         "device_bytes": torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None,
         "checkpoint_bytes": checkpoint_bytes,
@@ -126,7 +127,7 @@ def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
             loop.backward(training, batch, tally, images=images)
             loop.check_loss(training, tally, Path(), None)  # waits for the device
             if len(took) < WATCHED:
-                memory = max(memory, records.memory_bytes())
+                memory = max(memory, recording.memory_bytes())
             loop.update(training)
             now = time.perf_counter()
             if warm:
@@ -137,7 +138,7 @@ def _step(training: Training, ready: setup.Ready) -> tuple[float, int]:
                 break
         loader.close()
         training.state.epoch += 1
-    return statistics.median(took), max(memory, records.memory_bytes())
+    return statistics.median(took), max(memory, recording.memory_bytes())
 
 
 def _pass(training: Training, images: torch.Tensor) -> None:
@@ -147,29 +148,14 @@ def _pass(training: Training, images: torch.Tensor) -> None:
     torch.autograd.backward(logits.sum())
 
 
-def _judging(training: Training, ready: setup.Ready) -> float:
+def _evaluation(training: Training, ready: setup.Ready) -> float:
     """Seconds to evaluate the clean training images, the fastest of several repetitions."""
     took = list[float]()
     while not took or sum(took) < JUDGING_SECONDS:
         start = time.perf_counter()
-        predict(training.judged, ready.clean, device=training.device, config=training.config.train)
+        predict(training.evaluated_model, ready.clean, device=training.device, config=training.config.train)
         took.append(time.perf_counter() - start)
     return min(took)
-
-
-def _saved(training: Training, folder: Path) -> int:
-    """Size of a checkpoint in bytes."""
-    checkpoint.save(
-        folder,
-        training.state,
-        config=training.config,
-        module=training.module,
-        ema=training.ema,
-        optimiser=training.optimiser,
-        scaler=training.scaler,
-        name="last",
-    )
-    return (folder / "last.pt").stat().st_size
 
 
 # --- the process --------------------------------------------------------------------------------
@@ -195,11 +181,11 @@ def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if child == 0:
         try:
             with open(writing, "w", encoding="utf-8") as file:
-                json.dump(_told(work), file)
+                json.dump(_answer(work), file)
             os._exit(0)
         except BaseException as problem:
-            said = str(problem).strip().splitlines() or [""]
-            os.write(2, f"{type(problem).__name__}: {said[-1]}\n".encode())
+            lines = str(problem).strip().splitlines() or [""]
+            os.write(2, f"{type(problem).__name__}: {lines[-1]}\n".encode())
             os._exit(1)
     os.close(writing)
     with open(reading, encoding="utf-8") as file:
@@ -218,7 +204,7 @@ def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return work()
     except (ConfigError, DataError, RunFailed) as problem:
@@ -227,15 +213,15 @@ def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> int:
     """Reads configs from standard input and prints a line of JSON for each; returns the exit code."""
-    asked = json.load(sys.stdin)
-    root = Path(asked["root"])
-    for config in asked["configs"]:
+    request = json.load(sys.stdin)
+    root = Path(request["root"])
+    for config in request["configs"]:
         began = time.monotonic()
 
         def work(config: Any = config, began: float = began) -> dict[str, Any]:
             return measure(settings.from_dict(config), root=root, began=began)
 
-        found = forked(work) if hasattr(os, "fork") else _told(work)
+        found = forked(work) if hasattr(os, "fork") else _answer(work)
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
     return 0

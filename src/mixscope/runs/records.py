@@ -1,4 +1,4 @@
-"""The records of a run: written during the run, and read by everything that works on results.
+"""The files of a run: their formats, written during the run and read by everything that works on results.
 
 A run directory contains:
 
@@ -12,40 +12,32 @@ A run directory contains:
     summary.json       metrics, computed from the prediction files
     eval-<split>.json  metrics of `mixscope eval --split`: val, test or train
 
-Files are written atomically: beside their destination, flushed to disk, then moved. Only events.jsonl grows;
-a resumed run truncates it to the length that its checkpoint recorded.
+Files are written atomically: beside their destination, flushed to disk, then moved. Only events.jsonl grows
+(runs/recording.py).
 """
 
 import io
 import json
 import math
-import os
 import re
-import socket
-import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
 import numpy as np
-import psutil
-import yaml
-from filelock import lock_descriptor
 
-from mixscope.atomic import is_full, replacing, room_for
+from mixscope.atomic import replacing
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
-from mixscope.runs import record_schema
-from mixscope.runs.record_schema import STATES
+from mixscope.runs import lock, record_schema
 from mixscope.study import config as settings
 from mixscope.study import methods
 from mixscope.study.config import RunConfig
 
 SCHEMA = 1
-HEARTBEAT_SECONDS = 5.0
 # Images whose prediction may change by rounding in an evaluation on other hardware.
 ROUNDED_IMAGES, ROUNDED_SHARE = 2, 0.001
 LESS_MEMORY = (  # advice when memory runs out: settings are never changed silently
@@ -67,319 +59,6 @@ def name_of(config: RunConfig) -> str:
 
 
 # --- writing ------------------------------------------------------------------------------------
-
-
-class Mirror(Protocol):
-    """A listener for events, called once they are on disk; it never raises."""
-
-    def begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Receives all existing events in order; none for a new run."""
-
-    def event(self, row: Mapping[str, Any]) -> None:
-        """Receives a new event, which is on disk."""
-
-    def close(self) -> None:
-        """Ends the stream of events."""
-
-
-class Run:
-    """A run directory that is being written, locked by one process. Created by `begin`, ended by `close`."""
-
-    mirror: Mirror | None = None
-
-    def __init__(self, path: Path, lock: IO[bytes]) -> None:
-        self.path = path
-        self._lock = lock
-        self._events: IO[bytes] | None = None
-        self._status: dict[str, Any] = {}
-        self._beat = 0.0
-        self._memory = 0
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def events_bytes(self) -> int:
-        """Current size of events.jsonl, to be recorded in checkpoints."""
-        return 0 if self._events is None else self._events.tell()
-
-    def cut(self, length: int) -> bool:
-        """Truncates events.jsonl to `length` bytes; later events are appended there.
-
-        Damaged lines are overwritten by blanks, and a file that is too short is filled up with them, since
-        checkpoints record positions in it: a run does not need its earlier events.
-
-        Returns:
-            Whether all events are there.
-        """
-        file = self.path / "events.jsonl"
-        there = file.read_bytes() if file.exists() else b""
-        known = there[:length]
-        if missing := length - len(known):
-            known += b" " * (missing - 1) + b"\n"
-        lines = known.split(b"\n")
-        known = b"\n".join(b" " * len(line) if _event(line)[1] else line for line in lines)
-        if known != there[:length]:
-            write_bytes(file, known)
-        if self._events is None:
-            self._events = file.open("ab")
-        self._events.truncate(length)
-        self._events.seek(0, os.SEEK_END)
-        if self.mirror is not None:
-            self.mirror.begin(read_events(self.path))
-        return known == there[:length]
-
-    def event(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Appends one line to events.jsonl, flushed to disk."""
-        assert self._events is not None, "cut() says where events begin"
-        with room_for(self.path / "events.jsonl"):
-            self._events.write(_json({"kind": kind, **values}, indent=None))
-            self._events.flush()
-            os.fsync(self._events.fileno())
-        if self.mirror is not None:
-            self.mirror.event({"kind": kind, **values})
-
-    def started(self, **about: Any) -> None:
-        """Records one more start in status.json, with `about` besides time, host and process."""
-        known = (self.path / "status.json").exists()
-        past: dict[str, Any] = read_status(self.path) if known else {"starts": [], "epoch": 0, "step": 0}
-        (self.path / "summary.json").unlink(missing_ok=True)  # of an earlier end, now invalid
-        me = {"time": _now(), "host": socket.gethostname(), "pid": os.getpid(), **about}
-        self._status = {"starts": [*past["starts"], me]}
-        self.status("running", epoch=past["epoch"], step=past["step"])
-
-    def status(self, state: str, *, epoch: int, step: int, error: str | None = None) -> None:
-        """Records the position.
-
-        Args:
-            state: State of the run.
-            epoch: Completed epochs.
-            step: Optimizer steps.
-            error: Error message, if the run failed.
-        """
-        assert state in STATES
-        self._beat = time.monotonic()
-        self._memory = max(self._memory, memory_bytes())
-        self._status |= {
-            "schema": SCHEMA,
-            "state": state,
-            "epoch": epoch,
-            "step": step,
-            "memory_bytes": self._memory,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "heartbeat": _now(),
-            "error": error,
-        }
-        write_json(self.path / "status.json", self._status)
-
-    def ended(self, state: str, error: str | None = None, finding: Finding | None = None) -> None:
-        """Records the state in which this process leaves the run, with the error as text and as data."""
-        self._status["finding"] = finding.to_dict() if finding else None
-        self.status(state, epoch=self._status["epoch"], step=self._status["step"], error=error)
-
-    def heartbeat(
-        self, *, epoch: int, step: int, images_per_second: float | None, device_bytes: int | None
-    ) -> None:
-        """Calls `status("running")` at most every few seconds, so that it can be called often.
-
-        Args:
-            epoch: Completed epochs.
-            step: Optimizer steps.
-            images_per_second: Recent throughput.
-            device_bytes: Peak GPU memory, None on a CPU.
-        """
-        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
-            self._status |= {"images_per_second": images_per_second, "device_bytes": device_bytes}
-            self.status("running", epoch=epoch, step=step)
-
-    def predictions(self, name: str, found: "Predictions") -> None:
-        """Writes predictions/<name>.npz."""
-        write_predictions(self.path, name, found)
-
-    def close(self) -> None:
-        """Releases the directory."""
-        if self.mirror is not None:
-            self.mirror.close()
-        if self._events is not None:
-            self._events.close()
-            self._events = None
-        self._lock.close()
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def begin(path: Path, config: RunConfig, *, resume: str = "auto") -> Run:
-    """Locks a run directory, creating it if necessary.
-
-    Args:
-        path: The directory.
-        config: Settings of the run.
-        resume: "auto", or "never" to reject an existing run.
-
-    Raises:
-        ConfigError: If another process has locked it, it holds other settings (which are named), it cannot be
-            created or written, or it exists and resume is "never".
-    """
-    check(path, config, resume=resume)
-    with _writable(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = _take(path)
-    try:
-        with _writable(path):
-            if not (path / "config.yaml").exists():
-                text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
-                write_bytes(path / "config.yaml", text.encode())
-            for left in path.rglob(".*.part"):  # partial files of a killed process
-                left.unlink()
-            for folder in ("checkpoints", "predictions"):
-                (path / folder).mkdir(exist_ok=True)
-        return Run(path, lock)
-    except BaseException:
-        lock.close()
-        raise
-
-
-def check(path: Path, config: RunConfig, *, resume: str) -> bool:
-    """Whether the run is finished; False when there is none or it can be resumed.
-
-    Raises:
-        ConfigError: As `begin`, without touching anything.
-    """
-    with _writable(path):
-        return _check(path, config, resume)
-
-
-def _check(path: Path, config: RunConfig, resume: str) -> bool:
-    if not path.exists():
-        _check_room(path)
-        return False
-    if not path.is_dir():
-        raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
-    if not (path / "config.yaml").exists() and not _belongs(path, config):
-        strangers = sorted(
-            p.name for p in path.iterdir() if p.name not in (".lock", "checkpoints", "predictions")
-        )
-        if strangers:
-            raise ConfigError(
-                f"{path}: is not a run directory (it holds {', '.join(strangers[:3])}"
-                f"{', ...' if len(strangers) > 3 else ''}); give another --out"
-            )
-        _check_room(path)
-        return False
-    if resume == "never":
-        raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to take it up")
-    if (path / "config.yaml").exists() and (found := read_config(path)).digest != config.digest:
-        changed = "; ".join(settings.differences(found, config))
-        raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
-    if (path / "status.json").exists() and read_status(path)["state"] == "done":
-        if (path / "summary.json").exists():
-            return True
-        # The summary is missing: a resumed run is evaluated and written again.
-    _check_room(path)
-    return False
-
-
-def _check_room(path: Path) -> None:
-    """Checks that a run directory can be created and written at `path`. Raises ConfigError."""
-    nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not nearest.is_dir():
-        raise ConfigError(f"{path}: cannot be made, {nearest} is a file; give another --out")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(f"{path}: cannot be made or written, {nearest} is read-only; give another --out")
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    """Converts errors of creating or writing a run directory into ConfigError."""
-    try:
-        yield
-    except OSError as problem:
-        if is_full(problem):
-            raise
-        raise ConfigError(
-            f"{path}: cannot be made or written ({problem.strerror}); give another --out"
-        ) from problem
-
-
-@contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Locks a folder of runs exclusively for a scheduler, creating it if necessary.
-
-    Raises:
-        ConfigError: If another scheduler has locked it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = _take(folder)
-    try:
-        yield
-    finally:
-        lock.close()
-
-
-def _take(path: Path) -> IO[bytes]:
-    """Locks the directory exclusively; the operating system releases the lock when the process ends.
-
-    Raises ConfigError when another process has locked it, or the file system does not support locks.
-    """
-    lock = (path / ".lock").open("a+b")
-    try:
-        if not _locks(lock, 100):
-            raise ConfigError(
-                f"{path}: is being written by {_holder(lock)}; wait for it, or give another --out"
-            )
-        lock.truncate(0)
-        born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {born}".encode())
-        lock.flush()
-    except OSError as problem:
-        lock.close()
-        if is_full(problem):
-            raise
-        raise ConfigError(
-            f"{path}: cannot be locked ({problem.strerror}); the file system of --out must have locks"
-            " (flock), so give an --out on another one"
-        ) from problem
-    except BaseException:
-        lock.close()
-        raise
-    return lock
-
-
-def _locks(file: IO[bytes], tries: int) -> bool:
-    """Acquires the lock, retrying because `held` acquires it for an instant. Raises OSError."""
-    for left in reversed(range(tries)):
-        if lock_descriptor(file.fileno(), blocking=False):
-            return True
-        time.sleep(0.002 * (left > 0))
-    return False
-
-
-def _holder(lock: IO[bytes]) -> str:
-    """The holder of a lock, as recorded in its file."""
-    try:
-        lock.seek(0)
-        return lock.read().decode(errors="replace").strip() or "another process"
-    except OSError:  # locked files are not readable on some systems
-        return "another process"
-
-
-def held(path: Path) -> bool:
-    """Whether a process has locked the run directory, on any machine that shares locks.
-
-    The check itself locks the directory for a moment.
-    """
-    try:
-        with (path / ".lock").open("r+b") as lock:
-            return not _locks(lock, 2)
-    except OSError:  # missing, or not lockable here: no holder is known
-        return False
 
 
 def write_predictions(path: Path, name: str, found: "Predictions") -> None:
@@ -426,7 +105,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: If a value is not finite; missing values are null.
     """
-    write_bytes(path, _json(value, indent=2))
+    write_bytes(path, to_json(value, indent=2))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -435,18 +114,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def memory_bytes() -> int:
-    """Resident memory of this process, without mapped files."""
-    held = psutil.Process().memory_info()
-    return int(held.rss - getattr(held, "shared", 0))  # only Linux reports shared memory
-
-
-def _json(value: Any, *, indent: int | None) -> bytes:
+def to_json(value: Any, *, indent: int | None = None) -> bytes:
+    """A value as JSON and a line end; without indentation, one line. Raises ValueError if not finite."""
     return (json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -487,17 +157,17 @@ def lost(path: Path, config: RunConfig | None = None) -> DataError | None:
         path: The folder.
         config: Settings of the run that belongs there; None if unknown.
     """
-    if is_run(path) or held(path):  # a run that begins has not written all of them
+    if is_run(path) or lock.held(path):  # a run that begins has not written all of them
         return None
     records = ("environment.json", "events.jsonl", "status.json", "summary.json")
     if not any((path / name).exists() for name in records):
         return None
     if (path / "config.yaml").exists():
         return damaged("record-lost-status", path=str(path))
-    return damaged("record-lost-config" if _belongs(path, config) else "record-unknown", path=str(path))
+    return damaged("record-lost-config" if belongs(path, config) else "record-unknown", path=str(path))
 
 
-def _belongs(path: Path, config: RunConfig | None) -> bool:
+def belongs(path: Path, config: RunConfig | None) -> bool:
     """Whether the environment of a run that lost its config.yaml has these settings."""
     with suppress(DataError):
         return config is not None and read_environment(path)["digest"] == config.digest
@@ -599,14 +269,14 @@ def read_events(path: Path, kind: str | None = None, *, strict: bool = True) -> 
         raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
-        row, wrong = _event(line)
+        row, wrong = parse_event(line)
         if wrong is not None and strict:
             raise damaged("record-event", path=str(file), line=number, problem=wrong)
         rows += [row] if row is not None else []
     return [row for row in rows if kind is None or row["kind"] == kind]
 
 
-def _event(line: bytes) -> tuple[dict[str, Any] | None, Finding | None]:
+def parse_event(line: bytes) -> tuple[dict[str, Any] | None, Finding | None]:
     """The event of a line, None if it is blank or damaged, and what is wrong with it."""
     if not line.strip():
         return None, None
@@ -654,18 +324,20 @@ def _fits_run(path: Path, name: str, found: Predictions) -> None:
     if not (path / "summary.json").exists() or found.logits.size == 0:
         return
     split, _, checkpoint = name.partition("-")
-    told = read_summary(path)["results"].get(split, {}).get(checkpoint)
-    if told is None:
+    recorded = read_summary(path)["results"].get(split, {}).get(checkpoint)
+    if recorded is None:
         return
     n, hits = len(found.ids), int((found.logits.argmax(axis=1) == found.labels).sum())
-    if contradicts(told, n, hits / n):
-        about = {"path": str(file), "run": str(path), "images": n, "told_images": told["n"]}
-        raise damaged("predictions-contradict", top1=100 * hits / n, told_top1=100 * told["top1"], **about)
+    if contradicts(recorded, n, hits / n):
+        about = {"path": str(file), "run": str(path), "images": n, "told_images": recorded["n"]}
+        raise damaged(
+            "predictions-contradict", top1=100 * hits / n, told_top1=100 * recorded["top1"], **about
+        )
 
 
-def contradicts(told: Mapping[str, Any], n: int, top1: float) -> bool:
+def contradicts(recorded: Mapping[str, Any], n: int, top1: float) -> bool:
     """Whether a summary's row disagrees with n images and this top-1 (a fraction) beyond rounding."""
-    return bool(told["n"] != n or abs(told["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
+    return bool(recorded["n"] != n or abs(recorded["top1"] - top1) > max(ROUNDED_IMAGES / n, ROUNDED_SHARE))
 
 
 def check_chain(path: Path) -> RunConfig:

@@ -34,7 +34,7 @@ class Ready:
         device: Device.
         loader: Training batches.
         clean: A fixed subset of the training images, without augmentation.
-        judges: Splits evaluated after every epoch.
+        evaluated: Splits evaluated after every epoch.
         counts: Number of images by split.
         findings: Results of the health checks.
     """
@@ -45,7 +45,7 @@ class Ready:
     device: torch.device
     loader: Loader
     clean: Loader
-    judges: dict[str, Loader]
+    evaluated: dict[str, Loader]
     counts: dict[str, int]
     findings: list[Finding]
 
@@ -114,8 +114,8 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
         splits = ["val"] if fraction > 0 else []
         if config.train.protocol == "published":
             splits.append("test")
-        judges = {split: stack.enter_context(in_order(store, split, config, device)) for split in splits}
-        counts = {"train": len(rows), **{s: judges[s].examples for s in ("val",) if s in judges}}
+        evaluated = {split: stack.enter_context(in_order(store, split, config, device)) for split in splits}
+        counts = {"train": len(rows), **{s: evaluated[s].examples for s in ("val",) if s in evaluated}}
         counts["test"] = store.manifest["counts"]["test"]
         yield Ready(
             config=config,
@@ -124,12 +124,12 @@ def ready_for(config: RunConfig, root: Path, device: torch.device) -> Iterator[R
             device=device,
             loader=loader,
             clean=clean,
-            judges=judges,
+            evaluated=evaluated,
             counts=counts,
             findings=[
                 *health.contract(
                     train=loader.spec,
-                    judged={split: judge.spec for split, judge in {"clean-train": clean, **judges}.items()},
+                    evaluated={s: each.spec for s, each in {"clean-train": clean, **evaluated}.items()},
                     module=built.module,
                     train_batch=first_batch(loader, device).images,
                     clean_batch=first_batch(clean, device).images,

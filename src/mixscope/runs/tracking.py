@@ -44,7 +44,7 @@ class Say(Protocol):
 
 
 class Mirror:
-    """Forwards a run's events to its trackers; created by `mirror`, called by records.Run."""
+    """Forwards a run's events to its trackers; created by `mirror`, called by recording.Run."""
 
     def __init__(self, trackers: Mapping[str, Tracker], path: Path, config: RunConfig, say: Say) -> None:
         self.trackers, self.path, self.config, self.say = dict(trackers), path, config, say
@@ -72,7 +72,7 @@ class Mirror:
                 del self.trackers[name]
                 about = str(problem).strip().splitlines()[:1] or [type(problem).__name__]
                 self.say.line(
-                    f"warning   {name} failed ({about[0]}): the run goes on without it;"
+                    f"warning   {name} failed ({about[0]}): the run continues without it;"
                     " events.jsonl has everything"
                 )
 

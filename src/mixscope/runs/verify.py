@@ -41,12 +41,12 @@ def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None
         raise together(problems, "wrong")
 
 
-def _compared(asked: tuple[Path, Path]) -> None:
+def _compared(work: tuple[Path, Path]) -> None:
     """Re-evaluates a run. Raises DataError if its summary differs."""
-    path, root = asked
-    said = records.read_summary(path)["results"]["test"]
+    path, root = work
+    recorded = records.read_summary(path)["results"]["test"]
     for row in evaluate.evaluate([path], split="test", root=root, write=False):
-        wrong = differences(said.get(row["checkpoint"], {}), row)
+        wrong = differences(recorded.get(row["checkpoint"], {}), row)
         if wrong:
             raise DataError(
                 f"{path}: evaluated again, its checkpoint {row['checkpoint']} gives other values than its"
@@ -55,18 +55,18 @@ def _compared(asked: tuple[Path, Path]) -> None:
             )
 
 
-def differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Metrics in which a summary and a re-evaluation differ beyond rounding, `name: said -> found`."""
+def differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Metrics in which a summary and a re-evaluation differ beyond rounding, `name: recorded -> found`."""
     wrong = []
     n = found["n"]
-    room = {
+    allowed = {
         "n": 0.0,
         "top1": max(records.ROUNDED_IMAGES / n, records.ROUNDED_SHARE),
         "top5": max(records.ROUNDED_IMAGES / n, records.ROUNDED_SHARE),
     }
-    room["nll"] = LIKELIHOOD * abs(found["nll"]) + 1e-6
-    for name, most in room.items():
-        a, b = said.get(name), found[name]
+    allowed["nll"] = LIKELIHOOD * abs(found["nll"]) + 1e-6
+    for name, most in allowed.items():
+        a, b = recorded.get(name), found[name]
         if (a is None) != (b is None) or (a is not None and abs(a - b) > most):
             shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in (a, b)]
             wrong.append(f"{name}: {shown[0]} -> {shown[1]}")

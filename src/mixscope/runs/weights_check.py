@@ -15,16 +15,16 @@ from mixscope.study.config import Model
 from mixscope.training import models
 
 
-def problem(asked: Mapping[str, Any]) -> str | None:
+def problem(request: Mapping[str, Any]) -> str | None:
     """Returns why a network cannot load its weights, None if it can.
 
     Args:
-        asked: "model", its settings, and for prepared data "classes" and "size".
+        request: "model", its settings, and for prepared data "classes" and "size".
     """
-    model = Model(**asked["model"])
+    model = Model(**request["model"])
     try:
-        if not models.missing_weights(model) and asked["classes"] is not None:
-            models.build(model, n_classes=asked["classes"], image_size=asked["size"], seed=0)
+        if not models.missing_weights(model) and request["classes"] is not None:
+            models.build(model, n_classes=request["classes"], image_size=request["size"], seed=0)
     except (ConfigError, DataError) as found:
         return str(found)
     return None
@@ -32,7 +32,7 @@ def problem(asked: Mapping[str, Any]) -> str | None:
 
 def main() -> int:
     """Reads networks from standard input and prints problems; returns the exit code."""
-    json.dump([problem(asked) for asked in json.load(sys.stdin)], sys.stdout)
+    json.dump([problem(request) for request in json.load(sys.stdin)], sys.stdout)
     return 0
 
 

@@ -37,8 +37,8 @@ class Estimate:
         memory_bytes: Peak memory.
         device_bytes: Peak GPU memory.
         disk_bytes: Size of its records and checkpoints.
-        source: "remembered" (a run of the same settings except the seed), "other arm" (another augmentation),
-            "measured" (a probe) or None.
+        source: "remembered" (a run of the same settings except the seed), "other augmentation" (the same
+            but for that), "measured" (a probe) or None.
         why: Why the cost is unknown.
         measured: When, where and under what load a probe was made (probes.py).
         correction: Ratio of the time of this study's runs to their probes, None if none has trained.
@@ -68,18 +68,18 @@ def estimates(
     """
     but_seed, shapes = _named(found, _but_seed), _named(found, _shape_and_length)
     exact = _remembered(found, but_seed, "remembered", disk)
-    arms = _remembered(found, shapes, "other arm", disk)
-    known = [exact.get(a) or arms.get(b) for a, b in zip(but_seed, shapes, strict=True)]
+    others = _remembered(found, shapes, "other augmentation", disk)
+    known = [exact.get(a) or others.get(b) for a, b in zip(but_seed, shapes, strict=True)]
     needed = [
         s
         for s, cost in zip(found, known, strict=True)
         if cost is None and s.state != "done" and probe is not None
     ]
     made = iter(_measured(needed, found, root, probe) if probe is not None else ())
-    asked = {id(s) for s in needed}
+    measured = {id(s) for s in needed}
     rows = []
     for stands, cost in zip(found, known, strict=True):
-        cost = cost or (next(made) if id(stands) in asked else Estimate())
+        cost = cost or (next(made) if id(stands) in measured else Estimate())
         rows.append(dataclasses.replace(cost, left_seconds=left(stands, cost.seconds)))
     return rows
 
@@ -177,7 +177,9 @@ def basis(cost: Estimate) -> Finding:
 
 def _bases(costs: Sequence[Estimate]) -> list[Finding]:
     """How many runs' costs have each basis."""
-    counts = {s: sum(c.source == s for c in costs) for s in ("remembered", "other arm", "measured", None)}
+    counts = {
+        s: sum(c.source == s for c in costs) for s in ("remembered", "other augmentation", "measured", None)
+    }
     return [
         Finding("progress-count", params={"count": count, "what": basis(Estimate(source=source))})
         for source, count in counts.items()
@@ -223,7 +225,7 @@ def _named(found: Sequence[Standing], key: Callable[[RunConfig], str]) -> list[s
     known: dict[tuple[object, ...], str] = {}
     keys = []
     for run in (stands.run for stands in found):
-        experiment = (run.name, *run.cell.items())
+        experiment = (run.name, *run.levels.items())
         if experiment not in known:
             known[experiment] = key(run.config)
         keys.append(known[experiment])
@@ -338,8 +340,8 @@ def _from_probes(
         counts = _counts(config, store)
     except DataError as problem:
         return Estimate(why=str(problem))
-    told = from_probe(config, made, counts=counts, classes=store.n_classes)
-    return dataclasses.replace(told, measured=made.get("measured"), correction=factor)
+    estimate = from_probe(config, made, counts=counts, classes=store.n_classes)
+    return dataclasses.replace(estimate, measured=made.get("measured"), correction=factor)
 
 
 def _counts(config: RunConfig, store: Store) -> dict[str, int]:
@@ -356,14 +358,16 @@ def from_probe(config: RunConfig, figures: Figures, *, counts: Mapping[str, int]
     published = config.train.protocol == "published"
     watched = clean_images(counts["train"]) + counts["val"] + (counts["test"] if published else 0)
     checkpoints = 1 + (config.data.val_fraction > 0) + published
-    judged = checkpoints * (counts["val"] + counts["test"])
+    evaluations = checkpoints * (counts["val"] + counts["test"])
     epoch = counts["train"] / figures["train_rate"] + watched / figures["judge_rate"]
     return Estimate(
-        seconds=figures["startup_seconds"] + config.train.epochs * epoch + judged / figures["judge_rate"],
+        seconds=figures["startup_seconds"]
+        + config.train.epochs * epoch
+        + evaluations / figures["judge_rate"],
         memory_bytes=figures["memory_bytes"],
         device_bytes=figures["device_bytes"],
         disk_bytes=figures["checkpoint_bytes"]
         + (checkpoints - 1) * figures["weights_bytes"]
-        + judged * (4 * classes + 16),
+        + evaluations * (4 * classes + 16),
         source="measured",
     )

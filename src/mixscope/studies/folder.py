@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import ConfigError
-from mixscope.runs import records
+from mixscope.runs import lock, records
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
-from mixscope.study.matrix import Study
+from mixscope.study.study import Study
 
 SHOWN = 3  # changes listed in an error
 
@@ -27,7 +27,7 @@ def keep(study: Study, out: Path) -> None:
             scheduler is using the folder.
     """
     text = _pinned(study)
-    with records.hold(out):
+    with lock.hold(out):
         file = out / matrix.KEPT
         if file.exists():
             before = matrix.load(str(file))
@@ -38,7 +38,7 @@ def keep(study: Study, out: Path) -> None:
                 raise ConfigError(
                     f"{out}: this study has begun and was edited since: {'; '.join(changed[:SHOWN])}{more};"
                     " what is claimed and what was run stays as it was, so give the edited study another"
-                    f" --out, or undo the edit (`mixscope study run {out}` goes on with the study as it was)"
+                    f" --out, or undo the edit (`mixscope study run {out}` continues the study as it was)"
                 )
             if before.text == text:
                 return
@@ -99,12 +99,12 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 def _runs(before: Study, after: Study, begun: set[str]) -> list[str]:
     new = after.expand()
     places = {run.directory for run in new}
-    successors = {(tuple(sorted(run.cell.items())), run.seed): run for run in new}
+    successors = {(tuple(sorted(run.levels.items())), run.seed): run for run in new}
     found = []
     for run in before.expand():
         if run.directory not in begun or run.directory in places:
             continue
-        successor = successors.get((tuple(sorted(run.cell.items())), run.seed))
+        successor = successors.get((tuple(sorted(run.levels.items())), run.seed))
         if successor is None:
             found.append(f"{run.name} with seed {run.seed} has begun and is asked for no more")
         elif successor.config.digest == run.config.digest:

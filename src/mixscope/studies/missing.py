@@ -41,7 +41,9 @@ def things(found: Sequence[Standing], root: Path) -> list[Finding]:
     return [*lacking, *_weights(runs, stores)]
 
 
-def room(found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int) -> list[Finding]:
+def resources(
+    found: Sequence[Standing], costs: Sequence[Estimate], *, out: Path, slots: int
+) -> list[Finding]:
     """Finds disk and memory that unfinished runs need and this machine lacks.
 
     "fail": some run cannot work without it. "warn": all of them together lack it, such as disk space that can
@@ -76,7 +78,7 @@ def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[
 
 def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Finding]:
     """Findings on weights, checked in a separate process (timm is needed), and only if there are any."""
-    asked: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
     for config in (s.run.config for s in runs):
         if config.model.pretrained:
             store = stores.get(config.data.name)
@@ -85,13 +87,13 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
                 "classes": store.n_classes if store else None,
                 "size": store.size if store else None,
             }
-            asked.setdefault(json.dumps(about, sort_keys=True), about)
-    if not asked:
+            models.setdefault(json.dumps(about, sort_keys=True), about)
+    if not models:
         return []
     try:
         done = subprocess.run(
             [sys.executable, "-m", "mixscope.runs.weights_check"],
-            input=json.dumps(list(asked.values())),
+            input=json.dumps(list(models.values())),
             capture_output=True,
             text=True,
             timeout=WEIGHTS_SECONDS,
@@ -99,8 +101,8 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
         )
         problems = [text for text in json.loads(done.stdout) if text is not None]
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
-        said = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()
-        return [Finding("missing-weights-unchecked", "warn", {"problem": said[-1]})]
+        error = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()
+        return [Finding("missing-weights-unchecked", "warn", {"problem": error[-1]})]
     return [Finding("missing-weights", "fail", {"problem": text}) for text in dict.fromkeys(problems)]
 
 

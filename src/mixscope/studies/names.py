@@ -10,7 +10,7 @@ from mixscope.data import formats
 from mixscope.data.store import is_prepared
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import display_names
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 
 
 def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:
@@ -38,15 +38,15 @@ def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:
                 patch=4,  # which the network has is known when it is built
             )
         except ConfigError as problem:
-            raise ConfigError(f"{study.where(run.cell, 'augment.mix')}: {problem}") from problem
+            raise ConfigError(f"{study.where(run.levels, 'augment.mix')}: {problem}") from problem
         if data not in formats.SETS and not is_prepared(root, data):
             known = {*formats.SETS, *(p.parent.name for p in root.glob("*/manifest.json"))}
-            raise ConfigError(unknown(study.where(run.cell, "data.name"), "data set", data, known))
+            raise ConfigError(unknown(study.where(run.levels, "data.name"), "data set", data, known))
         name = arch.partition(".")[0]
         if sources and not re.search(rf"\b{re.escape(name)}\b", sources):
             networks = re.findall(r"@register_model\s+def (\w+)\(", sources)
             raise ConfigError(
-                display_names.unknown_network(study.where(run.cell, "model.arch"), name, networks)
+                display_names.unknown_network(study.where(run.levels, "model.arch"), name, networks)
             )
 
 

@@ -195,17 +195,17 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None)
     """
     if not configs:
         return []
-    asked = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
+    request = json.dumps({"configs": [config.to_dict() for config in configs], "root": str(root)})
     done = subprocess.run(
         [sys.executable, "-m", "mixscope.runs.probe"],
-        input=asked,
+        input=request,
         capture_output=True,
         text=True,
         env={**os.environ, **({} if threads is None else backends.threads(threads)), NUMPY_COUNT: "1"},
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
-    said = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
-    made += [{"error": said[-1]}] * (len(configs) - len(made))
+    error = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
+    made += [{"error": error[-1]}] * (len(configs) - len(made))
     return [each["error"] if "error" in each else each for each in made]
 
 

@@ -17,11 +17,11 @@ from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.probes import Probe, Remembered
 from mixscope.studies.status import Standing, standings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 REFRESH_SECONDS = 2.0
 LINE_SECONDS = 180.0  # longest interval between lines of a log
-TOLD_RUNS = 3  # running runs named in such a line
+SHOWN_RUNS = 3  # running runs named in such a line
 FRESH_BEAT = 30.0  # age in seconds up to which a heartbeat's rate counts as current
 # States shown first when not all runs fit.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
@@ -46,7 +46,7 @@ def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str,
         {
             "run": s.run.directory,
             "name": s.run.name,
-            "cell": dict(s.run.cell),
+            "cell": dict(s.run.levels),
             "seed": s.run.seed,
             "state": s.state,
             "epoch": s.epoch,
@@ -118,9 +118,9 @@ def shown(found: Sequence[Standing], most: int) -> list[int]:
     urgent = [i for i, s in enumerate(found) if s.state in URGENT]
     done = [i for i, s in enumerate(found) if s.state == "done"]
     pending = [i for i, s in enumerate(found) if s.state == "pending"]
-    room = max(0, most - len(urgent))
-    ahead = min(len(pending), max(room // 2, room - len(done)))
-    behind = min(len(done), room - ahead)
+    space = max(0, most - len(urgent))
+    ahead = min(len(pending), max(space // 2, space - len(done)))
+    behind = min(len(done), space - ahead)
     return sorted([*urgent[:most], *pending[:ahead], *done[len(done) - behind :]])
 
 
@@ -145,11 +145,11 @@ def drawn(
             "-" if row["eta_seconds"] is None else i18n.duration(row["eta_seconds"], lang),
         )
     hidden = len(found) - len(chosen)
-    said = sentence(total(found, costs, slots=slots), lang)
+    last = sentence(total(found, costs, slots=slots), lang)
     if hidden:
-        said = i18n.message("progress-hidden", lang, said=said, count=hidden)
+        last = i18n.message("progress-hidden", lang, said=last, count=hidden)
     # Not as the table's caption, which would be wrapped at the table's width.
-    return Group(table, Text(said, style="italic dim", no_wrap=True, overflow="ellipsis"))
+    return Group(table, Text(last, style="italic dim", no_wrap=True, overflow="ellipsis"))
 
 
 def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path, lang: str = "en") -> None:
@@ -158,18 +158,18 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path, lang: str = "en"
     Without a terminal, a line is printed whenever it changes.
     """
     console = Console()
-    said = ""
+    last = ""
     with Board(console, probe=None, root=root, lang=lang) if console.is_terminal else Silent() as notice:
         while True:
             found = standings(runs, out)
             notice(found, None)
             counts = sentence({"runs": len(found), "states": _states(found)}, lang)
-            if not console.is_terminal and counts != said:
+            if not console.is_terminal and counts != last:
                 try:
                     output.line(f"{time.strftime('%H:%M:%S')}  {counts}", work="study")
                 except Interrupted:  # the reader has gone
                     return
-            said = counts
+            last = counts
             if all(s.state == "done" for s in found):
                 return
             time.sleep(REFRESH_SECONDS)
@@ -208,18 +208,18 @@ class Lines(Silent):
 
     def __init__(self, *, probe: Probe | None, root: Path, slots: int = 0, lang: str = "en") -> None:
         self.probe, self.root, self.slots, self.lang = probe, root, slots, lang
-        self.said_at = time.monotonic()
+        self.shown_at = time.monotonic()
 
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Shows an event, or without one the totals every few minutes."""
-        due = time.monotonic() - self.said_at >= LINE_SECONDS
+        due = time.monotonic() - self.shown_at >= LINE_SECONDS
         if event is None and not due:
             return
         done = sum(s.state == "done" for s in found)
-        told = self._under_way(found) if event is None else _told(event, self.lang)
-        output.line(f"{done:>3}/{len(found)}  {told}", work="study")
+        text = self._under_way(found) if event is None else _event_text(event, self.lang)
+        output.line(f"{done:>3}/{len(found)}  {text}", work="study")
         if due:
-            self.said_at = time.monotonic()
+            self.shown_at = time.monotonic()
 
     def _under_way(self, found: Sequence[Standing]) -> str:
         """Running runs, their progress, and when all will be finished."""
@@ -227,13 +227,13 @@ class Lines(Silent):
         costs, slots = self._costs(found)
         each = [
             i18n.message("progress-run", self.lang, run=s.run.directory, epoch=s.epoch, epochs=s.epochs)
-            for s in running[:TOLD_RUNS]
+            for s in running[:SHOWN_RUNS]
         ]
-        if len(running) > TOLD_RUNS:
-            each.append(i18n.message("progress-more", self.lang, count=len(running) - TOLD_RUNS))
-        said = sentence(total(found, costs, slots=slots), self.lang)
+        if len(running) > SHOWN_RUNS:
+            each.append(i18n.message("progress-more", self.lang, count=len(running) - SHOWN_RUNS))
+        last = sentence(total(found, costs, slots=slots), self.lang)
         runs = ", ".join(each) or i18n.message("progress-none", self.lang)
-        return i18n.message("progress-line", self.lang, runs=runs, said=said)
+        return i18n.message("progress-line", self.lang, runs=runs, said=last)
 
     def _costs(self, found: Sequence[Standing]) -> tuple[list[Estimate], int]:
         """Costs of the runs, and how many are assumed to run in parallel."""
@@ -262,7 +262,9 @@ class Board(Lines):
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Updates the table, and prints events that need attention."""
         if event is not None and event["event"] in STAY:
-            self.live.console.print(_told(event, self.lang), markup=False, highlight=False, soft_wrap=True)
+            self.live.console.print(
+                _event_text(event, self.lang), markup=False, highlight=False, soft_wrap=True
+            )
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
             return
         costs, slots = self._costs(found)
@@ -279,7 +281,7 @@ class Board(Lines):
         self.live.stop()
 
 
-def _told(event: Mapping[str, Any], lang: str) -> str:
+def _event_text(event: Mapping[str, Any], lang: str) -> str:
     more = f"  {event['reason']}" if "reason" in event else ""
     what = i18n.message(f"event-{event['event'].replace(' ', '-')}", lang)
     return f"{padded(what, 8)} {event['run']}{more}"

@@ -17,17 +17,17 @@ from typing import Any, Protocol
 
 from mixscope.atomic import room_for
 from mixscope.errors import DataError, DiskFull, Interrupted
-from mixscope.runs import records
+from mixscope.runs import lock, recording, records
 from mixscope.studies.backends import Backend, Work
 from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
 from mixscope.studies.status import Ledger, Places, Standing, note, refuse_conflicts, standing, standings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 from mixscope.threads import Threads, keep
 
 POLL_SECONDS = 0.5  # interval of reading the records of all runs
 END_SECONDS = 0.05  # between two looks whether a process of this machine has ended
-WATCHED_SECONDS = 3 * records.HEARTBEAT_SECONDS  # a live run writes a heartbeat within this time
+WATCHED_SECONDS = 3 * recording.HEARTBEAT_SECONDS  # a live run writes a heartbeat within this time
 FATAL = (2, 4)  # exit codes for which a retry is useless: bad settings, bad data
 
 
@@ -114,7 +114,7 @@ def run(
             nothing is started.
         Interrupted: If stopped by SIGINT or SIGTERM, after every run has saved itself.
     """
-    with records.hold(out):
+    with lock.hold(out):
         here = Local(
             out,
             root,
@@ -164,14 +164,14 @@ class _Pool:
                 with room_for(self.out):
                     while self.stop_signal is None and self._step():
                         self._wait()
-            except (DiskFull, Interrupted):  # by whoever watches, when nobody reads what is told
+            except (DiskFull, Interrupted):  # by whoever watches, when nobody reads the output
                 self._stop_all()
                 raise
             if self.stop_signal is not None:
                 self._stop_all()
                 raise Interrupted(
                     f"stopped by {signal.Signals(self.stop_signal).name}; every run has saved itself,"
-                    " the same command goes on"
+                    " the same command continues"
                 )
             return self.standings()
         finally:
@@ -291,8 +291,8 @@ class _Pool:
             self._tell("done", job.run)
             return
         log = self.out / "logs" / f"{name}.log"
-        told = None if job.hung else job.work.why()
-        reason = told or why(code, found, hung=job.hung, log=log)
+        known = None if job.hung else job.work.why()
+        reason = known or why(code, found, hung=job.hung, log=log)
         tries = self.tries[name] = self.tries.get(name, 0) + 1
         if code in FATAL or tries > self.options.retries:
             self.given_up.add(name)
@@ -328,7 +328,7 @@ class _Pool:
     def _say(self, event: Mapping[str, Any]) -> None:
         """Writes an event to the journal and reports it."""
         event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event}
-        with suppress(DiskFull):  # who watches is told all the same
+        with suppress(DiskFull):  # who watches is notified all the same
             note(self.out, event)
         self.notice(self.standings(), event)
 

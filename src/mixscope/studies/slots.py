@@ -63,14 +63,14 @@ def choose(rates: Rates, *, slots: int, first: int, most: int) -> Choice:
         gain = speedup(rates, slots)
         if gain is None:
             return Choice(slots, False, "")
-        told = f"{slots} runs at once go {gain:.2f} times as fast as {slots - 1}"
+        rate_note = f"{slots} runs at once go {gain:.2f} times as fast as {slots - 1}"
         if gain < 1 + GAIN:
-            return Choice(slots - 1, True, f"{told}, so it stays at {slots - 1}")
+            return Choice(slots - 1, True, f"{rate_note}, so it stays at {slots - 1}")
     else:
-        told = f"{slots} at once is measured"
+        rate_note = f"{slots} at once is measured"
     if slots >= most:
-        return Choice(slots, True, f"{told}; more are not tried")
-    return Choice(slots + 1, False, f"{told}, trying {slots + 1}")
+        return Choice(slots, True, f"{rate_note}; more are not tried")
+    return Choice(slots + 1, False, f"{rate_note}, trying {slots + 1}")
 
 
 def speedup(rates: Rates, slots: int) -> float | None:
@@ -94,7 +94,7 @@ class Ladder:
         first: Initial number of runs.
         most: Largest number to try.
         usual: Default number: one per share of the cores.
-        room: Returns why there is no memory for another run, None if there is.
+        why_full: Returns why there is no memory for another run, None if there is.
         clock: Returns seconds.
     """
 
@@ -104,10 +104,10 @@ class Ladder:
         first: int,
         most: int,
         usual: int = 1,
-        room: Callable[[Mapping[int, Standing]], str | None],
+        why_full: Callable[[Mapping[int, Standing]], str | None],
         clock: Callable[[], float],
     ) -> None:
-        self.first, self.most, self.room, self.clock = first, most, room, clock
+        self.first, self.most, self.why_full, self.clock = first, most, why_full, clock
         self.usual = min(usual, most)
         self.unheard = 0  # runs that ended before this number of runs was measured
         self.choice = Choice(min(first, most), most <= first, "")
@@ -130,7 +130,7 @@ class Ladder:
                 more = chosen.slots + 1
                 chosen = Choice(more, more == self.usual, f"runs are too short to be measured, trying {more}")
             if chosen.slots > self.choice.slots:
-                full = self.room(running)
+                full = self.why_full(running)
                 if full is not None:
                     chosen = Choice(self.choice.slots, True, f"it stays at {self.choice.slots}: {full}")
             if chosen.slots != self.choice.slots:
@@ -165,7 +165,7 @@ class Ladder:
 # --- memory -------------------------------------------------------------------------------------
 
 
-def machine_room(running: Mapping[int, Standing], free: int) -> str | None:
+def machine_full(running: Mapping[int, Standing], free: int) -> str | None:
     """Why the machine has no memory for another run, None if it has; free: bytes."""
     needed = MORE_ROOM * max((s.memory_bytes or 0 for s in running.values()), default=0)
     if needed > free:
@@ -186,13 +186,13 @@ class Headroom:
             return self.slots
         if any(s.images_per_second is None for s in self._beside(running)):
             return len(running)  # their memory use is not known yet
-        full = self.room(running)
+        full = self.why_full(running)
         if full is not None:
             self.why = f"{len(running)} at once: {full}"
             return len(running)
         return len(running) + 1
 
-    def room(self, running: Mapping[int, Standing]) -> str | None:
+    def why_full(self, running: Mapping[int, Standing]) -> str | None:
         """Why there is no room for another run, None if there is."""
         if not self._beside(running):
             return None
@@ -312,12 +312,12 @@ def plan(
     """
     found = gpus()
     seats = [gpu.name for gpu in found]
-    asked, answer = clock(), {gpu.name: gpu.free for gpu in found}
+    updated, answer = clock(), {gpu.name: gpu.free for gpu in found}
 
     def free() -> Mapping[str, int]:
-        nonlocal asked, answer
-        if clock() - asked >= ASK_AGAIN:
-            asked, answer = clock(), {gpu.name: gpu.free for gpu in gpus()}
+        nonlocal updated, answer
+        if clock() - updated >= ASK_AGAIN:
+            updated, answer = clock(), {gpu.name: gpu.free for gpu in gpus()}
         return answer
 
     if wanted is not None:
@@ -328,11 +328,11 @@ def plan(
     most = min(runs, max(first, 2 * cores // threads))
     on_gpu = Headroom(most, seats, free) if found else None
 
-    def room(running: Mapping[int, Standing]) -> str | None:
-        full = machine_room(running, psutil.virtual_memory().available)
-        return full or (on_gpu.room(running) if on_gpu else None)
+    def why_full(running: Mapping[int, Standing]) -> str | None:
+        full = machine_full(running, psutil.virtual_memory().available)
+        return full or (on_gpu.why_full(running) if on_gpu else None)
 
     # GPUs are not divided like cores: short runs stay at one per GPU.
     usual = first if found else cores // threads
-    ladder = Ladder(first=first, most=most, usual=usual, room=room, clock=clock)
+    ladder = Ladder(first=first, most=most, usual=usual, why_full=why_full, clock=clock)
     return most, threads, environments(found), ladder

@@ -14,9 +14,9 @@ from typing import Any
 
 from mixscope.atomic import room_for
 from mixscope.errors import ConfigError, DataError
-from mixscope.runs import record_schema, records
+from mixscope.runs import lock, record_schema, records
 from mixscope.study import config as settings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 FRESH_SECONDS = 60.0  # age up to which a heartbeat from another machine counts as alive
 JOURNAL = "scheduler.jsonl"  # journal of schedulers, in the study's folder
@@ -269,5 +269,5 @@ def _lives(path: Path, status: Mapping[str, Any], age: float) -> bool:
     while it is recent; clocks may differ by as much, and a heartbeat from the future is ignored.
     """
     if status.get("host") == socket.gethostname() and os.access(path / ".lock", os.R_OK | os.W_OK):
-        return records.held(path)
+        return lock.held(path)
     return abs(age) < FRESH_SECONDS

@@ -72,7 +72,7 @@ class Claim:
 
     def weights(self, stratum: Mapping[str, str], factors: Levels) -> list[tuple[dict[str, str], float]]:
         """The experiments of one stratum with their weights, in the order of the factors."""
-        return gains.cells(self.contrast, stratum, factors)
+        return gains.experiments(self.contrast, stratum, factors)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, under the names above."""

@@ -213,7 +213,7 @@ class _Reader:
             if name.value in first and name.tag != MERGE:
                 dotted = ".".join(map(str, (*key, name.value)))
                 raise ConfigError(
-                    f"{self.file}, line {line}: {dotted} stands here and in line {first[name.value]};"
+                    f"{self.file}, line {line}: {dotted} is here and in line {first[name.value]};"
                     " keep one of the two"
                 )
             first[name.value] = line

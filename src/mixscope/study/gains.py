@@ -38,7 +38,7 @@ class Contrast:
     over: str | None = None
 
 
-def cells(
+def experiments(
     weights: Weights, stratum: Mapping[str, Any], factors: Iterable[str]
 ) -> list[tuple[dict[str, str], float]]:
     """The experiments of a contrast in one stratum: their levels, in the order of `factors`, and weights."""

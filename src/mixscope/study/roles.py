@@ -149,9 +149,9 @@ def from_settings(
 
     def level(factor: str | None, key: str, value: object, names: Iterable[str]) -> str | None:
         levels = factors[factor] if factor else {}
-        said = next((name for name, settings in levels.items() if settings.get(key) == value), None)
-        if said is not None or factor is None:
-            return said
+        named = next((name for name, settings in levels.items() if settings.get(key) == value), None)
+        if named is not None or factor is None:
+            return named
         silent = [
             name for name, settings in levels.items() if settings.get(key, base.get(key, value)) == value
         ]

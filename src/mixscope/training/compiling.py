@@ -76,7 +76,7 @@ def choose(
             " or leave it out"
         )
     if train.compile != "auto":
-        return Choice(on=train.compile, why="as asked")
+        return Choice(on=train.compile, why="as requested")
     if lacks:
         return Choice(on=False, why="no: there is no C++ compiler here")
     layers = [each for each in module.modules() if not any(True for _ in each.children())]

@@ -51,8 +51,8 @@ def predict(
         precision.autocast(config.precision, device),
     ):
         for batch in feed(loader, device):
-            if stop is not None and (wishes := talk.turn(stop.asked)) is not None:
-                stop.asked = next(filter(None, wishes), None)
+            if stop is not None and (wishes := talk.turn(stop.received)) is not None:
+                stop.received = next(filter(None, wishes), None)
                 stop.check()
             ids.append(batch.ids)
             labels.append(batch.labels.clone())

@@ -15,13 +15,13 @@ from mixscope.data.loader import InputSpec
 from mixscope.findings import Finding, Severity
 
 DRIFT_POINTS = 10.0  # train-mode minus eval-mode accuracy on a batch, percentage points
-GAP_POINTS = 2.5  # macro precision minus macro recall; exceeded in every invalid cell of a published table
+GAP_POINTS = 2.5  # macro precision minus macro recall; exceeded in every invalid entry of a published table
 
 
 def contract(
     *,
     train: InputSpec,
-    judged: Mapping[str, InputSpec],
+    evaluated: Mapping[str, InputSpec],
     module: nn.Module,
     train_batch: torch.Tensor,
     clean_batch: torch.Tensor,
@@ -30,19 +30,19 @@ def contract(
 
     Args:
         train: Input format in training.
-        judged: Input format in evaluation, by split.
+        evaluated: Input format in evaluation, by split.
         module: The network.
         train_batch: float32 (n, 3, H, W), normalised; the first batch of training.
         clean_batch: float32 (n, 3, H, W), normalised; the first batch of evaluation.
     """
     return [
-        _same_input(train, judged),
+        _same_input(train, evaluated),
         _same_scale(train_batch, clean_batch),
         _model_size(module, train.size),
     ]
 
 
-def _same_input(train: InputSpec, judged: Mapping[str, InputSpec]) -> Finding:
+def _same_input(train: InputSpec, evaluated: Mapping[str, InputSpec]) -> Finding:
     differences = [
         Finding(
             "input-differs",
@@ -54,7 +54,7 @@ def _same_input(train: InputSpec, judged: Mapping[str, InputSpec]) -> Finding:
                 "expected": _plain(getattr(train, name)),
             },
         )
-        for split, spec in judged.items()
+        for split, spec in evaluated.items()
         for name in ("size", "channels", "mean", "std")
         if not np.array_equal(getattr(spec, name), getattr(train, name))
     ]
@@ -140,15 +140,15 @@ def classes(name: str, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
         labels: int64 (n,).
     """
     n_classes = logits.shape[1]
-    said = logits.argmax(axis=1)
-    hits = np.bincount(labels[said == labels], minlength=n_classes)
+    predicted = logits.argmax(axis=1)
+    hits = np.bincount(labels[predicted == labels], minlength=n_classes)
     there = np.bincount(labels, minlength=n_classes)
-    predicted = np.bincount(said, minlength=n_classes)
+    predicted_counts = np.bincount(predicted, minlength=n_classes)
     recall = 100.0 * float(np.mean(hits / np.maximum(there, 1)))
-    precision = 100.0 * float(np.mean(hits / np.maximum(predicted, 1)))
-    top1 = 100.0 * float(np.mean(said == labels))
+    precision = 100.0 * float(np.mean(hits / np.maximum(predicted_counts, 1)))
+    top1 = 100.0 * float(np.mean(predicted == labels))
     balanced = bool(np.all(there == there[0]))
-    never = int(np.sum((predicted == 0) & (there > 0)))
+    never = int(np.sum((predicted_counts == 0) & (there > 0)))
     gap = precision - recall
     return [
         Finding(

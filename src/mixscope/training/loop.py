@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -111,7 +111,7 @@ class Training:
     state: State
 
     @property
-    def judged(self) -> nn.Module:
+    def evaluated_model(self) -> nn.Module:
         """The network that is evaluated: the running average if there is one."""
         return self.module if self.ema is None else self.ema.module
 
@@ -143,7 +143,7 @@ def train(
     *,
     loader: Loader,
     clean: Loader,
-    judges: Mapping[str, Loader],
+    evaluated: Mapping[str, Loader],
     findings: Sequence[Finding],
     device: torch.device,
     folder: Path,
@@ -159,7 +159,7 @@ def train(
         module: The network.
         loader: The training batches.
         clean: A fixed subset of the training images, without augmentation.
-        judges: Splits to evaluate after every epoch.
+        evaluated: Splits to evaluate after every epoch.
         findings: Results of the health checks before the first step.
         device: Device of the training.
         folder: Folder of the checkpoints.
@@ -186,7 +186,7 @@ def train(
             record.event("health", finding.to_dict())
     talk = ranks.Talk()
     saved, looked = time.monotonic(), time.monotonic()
-    judging = 0.0  # seconds of the last epoch's evaluation
+    evaluation = 0.0  # seconds of the last epoch's evaluation
     while state.epoch < config.train.epochs:
         loader.position = Position(state.epoch, state.batch)
         tally = tally_of(training, looked)
@@ -204,7 +204,7 @@ def train(
             if device.type == "cpu" or due or state.batch + 1 == loader.batches:
                 check_loss(training, tally, folder, record)
             if due:
-                show_progress(training, tally, loader, judging, now=now, record=record, show=show)
+                show_progress(training, tally, loader, evaluation, now=now, record=record, show=show)
             update(training)
             state.batch += 1
             state.step += 1
@@ -215,10 +215,10 @@ def train(
                 saved = time.monotonic()
                 stop.check()
         looked = tally.looked
-        row = end_of_epoch(training, tally, clean, judges, folder=folder, record=record, stop=stop)
-        saved, judging = time.monotonic(), row["judging_seconds"]
-        left = (loader.examples / row["images_per_second"] + judging) * (config.train.epochs - state.epoch)
-        show.line(_epoch_line(row, config.train.epochs, judges, left, mixed=config.augment.mix != "none"))
+        row = end_of_epoch(training, tally, clean, evaluated, folder=folder, record=record, stop=stop)
+        saved, evaluation = time.monotonic(), row["judging_seconds"]
+        left = (loader.examples / row["images_per_second"] + evaluation) * (config.train.epochs - state.epoch)
+        show.line(_epoch_line(row, config.train.epochs, evaluated, left, mixed=config.augment.mix != "none"))
         _due(stop, False, talk, now=True)
         stop.check()
     return state
@@ -229,17 +229,16 @@ def train(
 
 def prepare(config: RunConfig, module: nn.Module, *, device: torch.device, compiled: bool | None) -> Training:
     """Builds network wrapper, optimizer and scaler on the device; arguments as in `train`."""
-    n_ranks, layout = ranks.count(), convolution.layout(config.train, device)
-    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    n_ranks, layout = ranks.count(), convolution.place(module, config.train, device)
     optimiser = optim.make(module, config.optim)
     ema = optim.Ema(module, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
     forward: nn.Module = module
     if n_ranks > 1:
         devices = [device.index] if device.type == "cuda" else None
         forward = nn.parallel.DistributedDataParallel(forward, device_ids=devices)
-    quick = forward
+    quick: Any = forward
     if config.train.compile is True if compiled is None else compiled:
-        quick = cast(nn.Module, torch.compile(forward, dynamic=False))
+        quick = torch.compile(forward, dynamic=False)
     return Training(
         config=config,
         device=device,
@@ -325,13 +324,14 @@ def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> 
     config, n_ranks = training.config, ranks.count()
     training.optimiser.zero_grad(set_to_none=True)
     parts = _parts(len(batch.ids), config.train.accumulate)
+    parallel: Any = training.forward  # DistributedDataParallel if there are several ranks
     for part in parts:
         inputs, labels = batch.images[part].contiguous(memory_format=training.layout), batch.labels[part]
         partners = None if batch.partner_labels is None else batch.partner_labels[part]
         lam = None if batch.lam is None else batch.lam[part]
         forward = training.quick if len(inputs) == training.usual else training.forward
         exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once per step
-        with nullcontext() if exchange else cast(Any, training.forward).no_sync():
+        with nullcontext() if exchange else parallel.no_sync():
             with (
                 training.autocast,
                 hidden.mixing(training.module, _part_of(batch.inner, part), lam) as weights,
@@ -381,7 +381,7 @@ def show_progress(
     training: Training,
     tally: Tally,
     loader: Loader,
-    judging: float,
+    evaluation: float,
     *,
     now: float,
     record: Record | None,
@@ -393,7 +393,7 @@ def show_progress(
         training: The training.
         tally: Running sums of the epoch.
         loader: The training batches.
-        judging: Seconds of the last evaluation, for the ETA.
+        evaluation: Seconds of the last evaluation, for the ETA.
         now: Current time on the clock of time.monotonic.
         record: The run directory.
         show: Where progress is shown.
@@ -403,7 +403,7 @@ def show_progress(
     loss, lr = tally.sums.tolist()[0] / tally.seen, training.optimiser.param_groups[0]["lr"]
     rate = tally.seen * n_ranks / (time.perf_counter() - tally.began)
     left = loader.examples * (epochs - state.epoch) - tally.seen * n_ranks
-    eta = duration(left / rate + judging * (epochs - state.epoch))
+    eta = duration(left / rate + evaluation * (epochs - state.epoch))
     text = f"loss {loss:.3f}  lr {lr:.1e}  {rate:,.0f} img/s  eta {eta}"
     show.progress(f"{_heading(state.epoch, epochs)}  {text}", done=state.batch + 1, total=loader.batches)
     since, before = tally.looks[0]
@@ -424,7 +424,7 @@ def end_of_epoch(
     training: Training,
     tally: Tally,
     clean: Loader,
-    judges: Mapping[str, Loader],
+    evaluated: Mapping[str, Loader],
     *,
     folder: Path,
     record: Record | None,
@@ -450,7 +450,7 @@ def end_of_epoch(
     }
     began = time.perf_counter()
     try:
-        row |= evaluate(training, clean, judges, stop)
+        row |= evaluate(training, clean, evaluated, stop)
     except Interrupted:
         save(training, tally, folder, record)
         raise
@@ -465,10 +465,10 @@ def end_of_epoch(
     }
     for name, split in RULES.items():
         best = state.best.get(name)
-        if split in judges and (best is None or row[f"{split}_top1"] > best["top1"]):
+        if split in evaluated and (best is None or row[f"{split}_top1"] > best["top1"]):
             state.best[name] = {"epoch": epoch + 1, "top1": row[f"{split}_top1"]}
             if record is not None:
-                weights = training.judged.state_dict()
+                weights = training.evaluated_model.state_dict()
                 checkpoint.save_weights(folder, name, weights, config=training.config, epoch=epoch + 1)
     state.epoch, state.batch, state.seconds = epoch + 1, 0, 0.0
     tally.sums, tally.seen = torch.zeros_like(tally.sums), 0
@@ -479,13 +479,15 @@ def end_of_epoch(
     return row
 
 
-def evaluate(training: Training, clean: Loader, judges: Mapping[str, Loader], stop: Stop) -> dict[str, float]:
-    """Returns top-1 on the clean training subset, and top-1 and loss on every split in `judges`."""
+def evaluate(
+    training: Training, clean: Loader, evaluated: Mapping[str, Loader], stop: Stop
+) -> dict[str, float]:
+    """Returns top-1 on the clean training subset, and top-1 and loss on every split in `evaluated`."""
     found: dict[str, float] = {}
-    ranks.share_buffers(training.judged)
-    for split, loader in {"clean_train": clean, **judges}.items():
+    ranks.share_buffers(training.evaluated_model)
+    for split, loader in {"clean_train": clean, **evaluated}.items():
         _, labels, logits = predict(
-            training.judged, loader, device=training.device, config=training.config.train, stop=stop
+            training.evaluated_model, loader, device=training.device, config=training.config.train, stop=stop
         )
         found[f"{split}_top1"] = 100.0 * metrics.top_k(logits, labels, k=1)
         if split != "clean_train":
@@ -501,16 +503,21 @@ def save(
         training.state.sums = _totals(tally.sums, tally.seen)
     if record is not None:
         training.state.events = record.events_bytes
-        checkpoint.save(
-            folder,
-            training.state,
-            config=training.config,
-            module=training.module,
-            ema=training.ema,
-            optimiser=training.optimiser,
-            scaler=training.scaler,
-            name=name,
-        )
+        write_checkpoint(training, folder, name=name)
+
+
+def write_checkpoint(training: Training, folder: Path, *, name: str) -> None:
+    """Writes the state of training as it is now."""
+    checkpoint.save(
+        folder,
+        training.state,
+        config=training.config,
+        module=training.module,
+        ema=training.ema,
+        optimiser=training.optimiser,
+        scaler=training.scaler,
+        name=name,
+    )
 
 
 def _parts(n: int, count: int) -> list[slice]:
@@ -550,11 +557,11 @@ def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:
 
 def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bool:
     """Whether to save at this step; all ranks agree, since a signal may reach only one."""
-    wishes = talk.turn((stop.asked, checkpoint_due), now=now)
+    wishes = talk.turn((stop.received, checkpoint_due), now=now)
     if wishes is None:
         return False
-    stop.asked = next((asked for asked, _ in wishes if asked), None)
-    return wishes[0][1] or stop.asked is not None
+    stop.received = next((received for received, _ in wishes if received), None)
+    return wishes[0][1] or stop.received is not None
 
 
 def _not_finite(
@@ -582,13 +589,13 @@ def _heading(epoch: int, epochs: int) -> str:
 
 
 def _epoch_line(
-    row: Mapping[str, Any], epochs: int, judges: Mapping[str, Any], left: float, *, mixed: bool
+    row: Mapping[str, Any], epochs: int, evaluated: Mapping[str, Any], left: float, *, mixed: bool
 ) -> str:
     weighted = f"  lam-weighted {row['lam_weighted_train_top1']:.1f} %" if mixed else ""
-    judged = "".join(f"  {split} {row[f'{split}_top1']:.1f} %" for split in judges)
+    values = "".join(f"  {split} {row[f'{split}_top1']:.1f} %" for split in evaluated)
     ending = f"eta {duration(left)}" if row["epoch"] < epochs else f"{duration(row['seconds'])} an epoch"
     return (
         f"{_heading(row['epoch'] - 1, epochs)}  loss {row['train_loss']:.3f}"
-        f"  clean-train {row['clean_train_top1']:.1f} %{weighted}{judged}"
+        f"  clean-train {row['clean_train_top1']:.1f} %{weighted}{values}"
         f"  lr {row['lr']:.1e}  {row['images_per_second']:,.0f} img/s  {ending}"
     )

@@ -66,11 +66,11 @@ class Talk:
         if _several() and self._left > 0 and not now:
             return None
         taken = self._every - self._left
-        said = gather((wish, time.monotonic() - self._since))
-        slowest = max(seconds for _, seconds in said)
+        wishes = gather((wish, time.monotonic() - self._since))
+        slowest = max(seconds for _, seconds in wishes)
         self._every = max(1, min(2 * taken, int(taken * TALK_SECONDS / max(slowest, 1e-9))))
         self._left, self._since = self._every, time.monotonic()
-        return [each for each, _ in said]
+        return [each for each, _ in wishes]
 
 
 @torch.no_grad()

@@ -24,12 +24,12 @@ class Stop:
     """The stop flag.
 
     Attributes:
-        asked: Name of the received signal, None before.
+        received: Name of the received signal, None before.
         leave: Called with that name immediately while it is set: during imports and compilation nothing needs
             saving, and a user should not wait for them.
     """
 
-    asked: str | None = None
+    received: str | None = None
     leave: Callable[[str], None] | None = None
 
     def check(self) -> None:
@@ -38,8 +38,8 @@ class Stop:
         Raises:
             Interrupted: If a signal was received.
         """
-        if self.asked is not None:
-            raise Interrupted(f"stopped by {self.asked}; the same command takes the run up again")
+        if self.received is not None:
+            raise Interrupted(f"stopped by {self.received}; the same command resumes the run")
 
 
 @contextmanager
@@ -56,14 +56,14 @@ def listening(leave: Callable[[str], None] | None = None) -> Iterator[Stop]:
         yield stop
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    first: float | None = None  # time of the first signal; stop.asked may also be set by another rank
+    first: float | None = None  # time of the first signal; stop.received may also be set by another rank
 
     def ask(number: int, _: FrameType | None) -> None:
         nonlocal first
         if first is None:
-            stop.asked, first = signal.Signals(number).name, time.monotonic()
+            stop.received, first = signal.Signals(number).name, time.monotonic()
             if stop.leave is not None:
-                stop.leave(stop.asked)
+                stop.leave(stop.received)
         elif time.monotonic() - first > ONCE_SECONDS:
             signal.signal(number, before[signal.Signals(number)])
             signal.raise_signal(number)

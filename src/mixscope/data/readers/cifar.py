@@ -118,8 +118,8 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
     length = label_bytes + 3072
     raw = np.fromfile(file, dtype=np.uint8)
     if len(raw) and len(raw) % length and len(raw) % (other := 6147 - length) == 0:
-        told = {3073: "CIFAR-10", 3074: "CIFAR-100"}
-        raise DataError(f"holds records of {told[other]}, expected those of {told[length]}", path=file)
+        kinds = {3073: "CIFAR-10", 3074: "CIFAR-100"}
+        raise DataError(f"holds records of {kinds[other]}, expected those of {kinds[length]}", path=file)
     if len(raw) == 0 or len(raw) % length:
         raise DataError(
             f"{len(raw)} bytes are not whole records of {length}; the file is truncated", path=file

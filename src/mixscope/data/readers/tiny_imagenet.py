@@ -99,29 +99,27 @@ def _train(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
 def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
     val, notes_file = listing.need(top, "val", TITLE), top / "val" / "val_annotations.txt"
     box_of = _annotations(notes_file, first=2) if notes_file.exists() else {}
-    told = {c[0]: c[1] for c in (line.split("\t") for line in listing.lines(notes_file))} if box_of else {}
-    strangers = sorted(set(told.values()) - set(class_of))
-    if strangers:
-        raise DataError(
-            f"names {strangers[0]}, which is not in wnids.txt; expected one of it", path=notes_file
-        )
+    listed = {c[0]: c[1] for c in (line.split("\t") for line in listing.lines(notes_file))} if box_of else {}
+    unknown = sorted(set(listed.values()) - set(class_of))
+    if unknown:
+        raise DataError(f"names {unknown[0]}, which is not in wnids.txt; expected one of it", path=notes_file)
     place_of, found = _val_images(val, class_of)
     if not found:  # the original layout: all in one folder
         listing.need(top, "val/val_annotations.txt", TITLE)
-        found = told
+        found = listed
     elif box_of:
         notes.append("val is arranged in class folders")
-        wrong = sorted(name for name, wnid in found.items() if told.get(name, wnid) != wnid)
+        wrong = sorted(name for name, wnid in found.items() if listed.get(name, wnid) != wnid)
         if wrong:
             raise DataError(
                 f"is in another class's folder than {notes_file} says"
-                f" ({told[wrong[0]]}); unpack tiny-imagenet again",
+                f" ({listed[wrong[0]]}); unpack tiny-imagenet again",
                 path=place_of[wrong[0]] / wrong[0],
             )
     else:
         notes.append("val is arranged in class folders and has no annotations, so test images have no boxes")
     if box_of:
-        _compare(top, notes_file, told, place_of)
+        _compare(top, notes_file, listed, place_of)
     names = sorted(place_of)
     return (
         [str(place_of[name] / name) for name in names],
@@ -155,10 +153,10 @@ def _val_images(val: Path, class_of: dict[str, int]) -> tuple[dict[str, Path], d
     return place_of, found
 
 
-def _compare(top: Path, notes_file: Path, told: dict[str, str], place_of: dict[str, Path]) -> None:
+def _compare(top: Path, notes_file: Path, listed: dict[str, str], place_of: dict[str, Path]) -> None:
     """Checks that annotations and val images agree. Raises DataError."""
-    missing = sorted(set(told) - set(place_of))
-    unknown = sorted(set(place_of) - set(told))
+    missing = sorted(set(listed) - set(place_of))
+    unknown = sorted(set(place_of) - set(listed))
     if missing or unknown:
         sentence, n = (
             (f"{top / 'val' / 'images' / missing[0]}: is missing and {notes_file} lists it", len(missing))

@@ -53,7 +53,7 @@ class Part:
         figures: Shown charts.
         folded: Further charts, collapsed.
         sheets: (address, text) of images.
-        cells: Table of experiments, header first.
+        experiments: Table of experiments, header first.
         contrasts: Table of contrasts, header first.
         notes: Sentences written by the analysis.
     """
@@ -64,7 +64,7 @@ class Part:
     figures: Sequence[Figure]
     folded: Sequence[Figure] = ()
     sheets: Sequence[tuple[str, str]] = ()
-    cells: Sequence[Sequence[str]] = ()
+    experiments: Sequence[Sequence[str]] = ()
     contrasts: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = field(default=())
 
@@ -100,10 +100,10 @@ def charts(document: Mapping[str, Any], words: Words) -> list[Figure]:
 
 def _part(summary: Summary, place: Path | None, words: Words) -> Part:
     shown, folded = _CHARTS[summary.what](summary, words)
-    images = sorted({cell.images for cell in summary.cells})
+    images = sorted({experiment.images for experiment in summary.experiments})
     of_whom: dict[tuple[str, str], list[str]] = {}
-    for name, said in summary.notes.items():
-        for note in said.items():
+    for name, by_method in summary.notes.items():
+        for note in by_method.items():
             of_whom.setdefault(note, []).append(name)
     notes = [
         f"{_figure(f'inside-{method}', words)}, {', '.join(names)}: {text}"
@@ -112,18 +112,18 @@ def _part(summary: Summary, place: Path | None, words: Words) -> Part:
     return Part(
         name=summary.what,
         images=", ".join(f"{n:,}" for n in images),
-        one_seed=any(len(cell.seeds) == 1 for cell in summary.cells),
+        one_seed=any(len(experiment.seeds) == 1 for experiment in summary.experiments),
         figures=shown,
         folded=folded,
         sheets=list(_sheets(place, summary, words)) if place else [],
-        cells=_cell_rows(summary, words),
+        experiments=_experiment_rows(summary, words),
         contrasts=_contrast_rows(summary, words),
         notes=notes,
     )
 
 
 def _sheets(place: Path, summary: Summary, words: Words) -> Iterator[tuple[str, str]]:
-    for data in dict.fromkeys(cell.data for cell in summary.cells):
+    for data in dict.fromkeys(experiment.data for experiment in summary.experiments):
         for file in sorted(place.glob(f"{data}-*.png"))[:SHEETS]:
             address = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
             yield address, words("analyses.sheet", data=words.level(data))
@@ -147,13 +147,13 @@ def _unit(name: str, words: Words) -> str:
 
 def _between(contrast: Difference, words: Words) -> str:
     """The two sides of a contrast, as a difference."""
-    arm, of = words.level(contrast.arm), words.level(contrast.model)
+    augmentation, of = words.level(contrast.augmentation), words.level(contrast.model)
     if contrast.kind == "arm":
-        return f"{of}: {arm} − {words.level(contrast.plain)}"
-    return f"{arm}: {of} − {words.level(contrast.over or '')}"
+        return f"{of}: {augmentation} − {words.level(contrast.baseline)}"
+    return f"{augmentation}: {of} − {words.level(contrast.over or '')}"
 
 
-def _reach(figure: Value | Difference | None, name: str, words: Words, *, difference: bool) -> str:
+def _reach(figure: Value | Difference | None, name: str, *, difference: bool) -> str:
     if figure is None:
         return "–"
     times, digits = _scale(name)
@@ -162,12 +162,12 @@ def _reach(figure: Value | Difference | None, name: str, words: Words, *, differ
     return f"{estimate} [{low}, {high}]"
 
 
-def _cell_rows(summary: Summary, words: Words) -> list[list[str]]:
-    names = list(dict.fromkeys(n for cell in summary.cells for n in cell.figures))
+def _experiment_rows(summary: Summary, words: Words) -> list[list[str]]:
+    names = list(dict.fromkeys(n for experiment in summary.experiments for n in experiment.figures))
     rows = [[words("analyses.experiment"), words("analyses.cell"), *(_figure(n, words) for n in names)]]
-    for cell in summary.cells:
-        values = [_reach(cell.figures.get(n), n, words, difference=False) for n in names]
-        rows.append([cell.experiment, words.levels(cell.levels), *values])
+    for experiment in summary.experiments:
+        values = [_reach(experiment.figures.get(n), n, difference=False) for n in names]
+        rows.append([experiment.name, words.levels(experiment.levels), *values])
     return rows
 
 
@@ -182,7 +182,7 @@ def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
                 words.levels(one.where) or "–",
                 words(f"analyses.kind.{one.kind}"),
                 _between(one, words),
-                _reach(one, name, words, difference=True),
+                _reach(one, name, difference=True),
             ]
         )
     return rows
@@ -193,26 +193,30 @@ def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
 
 def _strata(summary: Summary) -> dict[tuple[tuple[str, str], ...], list[Experiment]]:
     """Experiments by the levels of factors other than augmentation and model."""
-    left_out = (summary.arm_factor, summary.model_factor)
+    left_out = (summary.augmentation_factor, summary.model_factor)
     found: dict[tuple[tuple[str, str], ...], list[Experiment]] = {}
-    for cell in summary.cells:
-        key = tuple((f, level) for f, level in cell.levels.items() if f not in left_out)
-        found.setdefault(key, []).append(cell)
+    for experiment in summary.experiments:
+        key = tuple((f, level) for f, level in experiment.levels.items() if f not in left_out)
+        found.setdefault(key, []).append(experiment)
     return found
 
 
-def _of(cell: Experiment, summary: Summary, factor: str) -> str:
+def _of(experiment: Experiment, summary: Summary, factor: str) -> str:
     """The augmentation or model of an experiment."""
-    if factor == "arm":
-        return cell.levels[summary.arm_factor] if summary.arm_factor else cell.arm
-    return cell.levels[summary.model_factor] if summary.model_factor else cell.arch
+    if factor == "augmentation":
+        return (
+            experiment.levels[summary.augmentation_factor] if summary.augmentation_factor else experiment.mix
+        )
+    return experiment.levels[summary.model_factor] if summary.model_factor else experiment.arch
 
 
 def _orders(summary: Summary) -> tuple[list[str], list[str]]:
     """Augmentations and models in order, which determines colours and line styles."""
-    arms = dict.fromkeys(_of(cell, summary, "arm") for cell in summary.cells)
-    models = dict.fromkeys(_of(cell, summary, "model") for cell in summary.cells)
-    return list(arms), list(models)
+    augmentations = dict.fromkeys(
+        _of(experiment, summary, "augmentation") for experiment in summary.experiments
+    )
+    models = dict.fromkeys(_of(experiment, summary, "model") for experiment in summary.experiments)
+    return list(augmentations), list(models)
 
 
 def _headed(stratum: Sequence[tuple[str, str]], title: str, words: Words) -> str:
@@ -263,7 +267,7 @@ def _bar(contrast: Difference, name: str, figure: str, words: Words, group: str)
         margin=0.0,
         group=group,
         hollow=contrast.conditional,
-        hint=f"{name}: {_reach(contrast, figure, words, difference=True)}",
+        hint=f"{name}: {_reach(contrast, figure, difference=True)}",
     )
 
 
@@ -271,7 +275,7 @@ def _bar(contrast: Difference, name: str, figure: str, words: Words, group: str)
 class _Course:
     """An experiment's curve with its interval: x, estimate, low, high."""
 
-    cell: Experiment
+    experiment: Experiment
     points: Sequence[tuple[float, float, float, float]]
 
 
@@ -292,21 +296,26 @@ def _curves(
 
     floor, ceiling: range of intervals.
     """
-    arms, models = _orders(summary)
+    augmentations, models = _orders(summary)
     lines, ribbons, rows = [], [], []
     for course in courses:
-        arm, model = _of(course.cell, summary, "arm"), _of(course.cell, summary, "model")
+        augmentation, model = (
+            _of(course.experiment, summary, "augmentation"),
+            _of(course.experiment, summary, "model"),
+        )
         look = LOOKS[models.index(model) % len(LOOKS)]
-        name = f"{words.level(model)}, {words.level(arm)}"
+        name = f"{words.level(model)}, {words.level(augmentation)}"
         points = [(x, y) for x, y, _, _ in course.points]
-        lines.append(Line(series=arms.index(arm), points=points, look=look, hint=name, dots=True))
+        lines.append(
+            Line(series=augmentations.index(augmentation), points=points, look=look, hint=name, dots=True)
+        )
         reach = [(x, max(low, floor), min(high, ceiling)) for x, _, low, high in course.points]
-        ribbons.append(Ribbon(series=arms.index(arm), points=reach))
+        ribbons.append(Ribbon(series=augmentations.index(augmentation), points=reach))
         rows.append(f"{name}: {number(points[0][1], 1)} → {number(points[-1][1], 1)}")
-    here = [m for m in models if any(_of(c.cell, summary, "model") == m for c in courses)]
+    here = [m for m in models if any(_of(c.experiment, summary, "model") == m for c in courses)]
     signs = dict(zip(LOOKS, ("—", "- -", "···"), strict=True))
-    said = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {words.level(m)}" for m in here)
-    keys = [Key(series=arms.index(a), name=words.level(a)) for a in arms]
+    legend = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {words.level(m)}" for m in here)
+    keys = [Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations]
     return plots.lines(
         id,
         title=title,
@@ -314,7 +323,7 @@ def _curves(
         curves=lines,
         keys=keys,
         x_name=x_name,
-        unit=f"{unit}   {said}",
+        unit=f"{unit}   {legend}",
         ribbons=ribbons,
         zero=zero,
     )
@@ -335,27 +344,27 @@ def _attribution(summary: Summary, words: Words) -> Charts:
 
 def _calibration(summary: Summary, words: Words) -> Charts:
     """Differences, and reliability diagrams after scaling; those before scaling are in another section."""
-    arms, models = _orders(summary)
+    augmentations, models = _orders(summary)
     drawn = []
-    for stratum, cells in _strata(summary).items():
+    for stratum, experiments in _strata(summary).items():
         for model in models:
             for kind in ("plain", "scaled"):
                 mine = [
-                    (cell, summary.details["diagrams"][cell.experiment].get(kind))
-                    for cell in cells
-                    if _of(cell, summary, "model") == model
+                    (experiment, summary.details["diagrams"][experiment.name].get(kind))
+                    for experiment in experiments
+                    if _of(experiment, summary, "model") == model
                 ]
                 curves = [
                     Line(
-                        series=arms.index(_of(cell, summary, "arm")),
+                        series=augmentations.index(_of(experiment, summary, "augmentation")),
                         points=[
                             (100 * x, 100 * y)
                             for x, y in zip(found["confidence"], found["right"], strict=True)
                         ],
-                        hint=words.level(_of(cell, summary, "arm")),
+                        hint=words.level(_of(experiment, summary, "augmentation")),
                         dots=True,
                     )
-                    for cell, found in mine
+                    for experiment, found in mine
                     if found is not None
                 ]
                 if curves:
@@ -364,7 +373,7 @@ def _calibration(summary: Summary, words: Words) -> Charts:
                         plots.reliability(
                             f"diagram-{word(kind, model, *(v for _, v in stratum))}",
                             curves,
-                            [Key(series=arms.index(a), name=words.level(a)) for a in arms],
+                            [Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations],
                             title=title,
                             text=title,
                             x_name=words("calibration.confidence"),
@@ -375,11 +384,11 @@ def _calibration(summary: Summary, words: Words) -> Charts:
 
 
 def _features(summary: Summary, words: Words) -> Charts:
-    levels = {cell.experiment: cell for cell in summary.cells}
+    named = {experiment.name: experiment for experiment in summary.experiments}
 
-    def called(experiment: str) -> str:
-        cell = levels[experiment]
-        return f"{words.level(_of(cell, summary, 'model'))} {words.level(_of(cell, summary, 'arm'))}"
+    def called(name: str) -> str:
+        levels = (_of(named[name], summary, factor) for factor in ("model", "augmentation"))
+        return " ".join(words.level(level) for level in levels)
 
     shown, folded = [], []
     for kind in ("cka", "kappa"):
@@ -388,20 +397,17 @@ def _features(summary: Summary, words: Words) -> Charts:
             title = f"{words.level(one['data'])} · {words(f'analyses.likeness.{kind}')}"
             name = f"{kind}-{word(one['data'])}"
             ends = (one["low"], one["high"])
-            shown.append(_heat(name, one["mean"], names, names, title, words, ends))
+            shown.append(_heat(name, one["mean"], names, names, title, ends))
     for one in summary.details["layers"]:
         title = words("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
         name = f"layers-{word(one['data'], one['rows'], one['columns'])}"
         sides = (one["row_layers"], one["column_layers"])
         rows, columns = ([layer.rpartition(".")[2] for layer in side] for side in sides)
-        folded.append(_heat(name, one["values"], rows, columns, title, words))
+        folded.append(_heat(name, one["values"], rows, columns, title))
     for way in ("tsne", "pca"):
-        for experiment, drawn in summary.details["maps"].items():
-            cell = levels[experiment]
-            title = f"{words.level(cell.data)} · {called(experiment)} · {words(f'analyses.map.{way}')}"
-            made = plots.scatter(
-                f"{way}-{word(experiment)}", drawn[way], drawn["classes"], title=title, text=title
-            )
+        for name, drawn in summary.details["maps"].items():
+            title = f"{words.level(named[name].data)} · {called(name)} · {words(f'analyses.map.{way}')}"
+            made = plots.scatter(f"{way}-{word(name)}", drawn[way], drawn["classes"], title=title, text=title)
             (shown if way == "tsne" else folded).append(made)
     return [*_forests(summary, HEADLINES["features"], words), *shown], folded
 
@@ -412,7 +418,6 @@ def _heat(
     rows: Sequence[str],
     columns: Sequence[str],
     title: str,
-    words: Words,
     ends: tuple[Matrix, Matrix] | None = None,
 ) -> Figure:
     def percent(matrix: Matrix) -> np.ndarray:
@@ -434,21 +439,24 @@ def _heat(
 
 def _mixtures(summary: Summary, words: Words) -> Charts:
     shown = []
-    arms, models = _orders(summary)
-    for stratum, cells in _strata(summary).items():
+    augmentations, models = _orders(summary)
+    for stratum, experiments in _strata(summary).items():
         for kind in ("mixup", "cutmix"):
             for model in models:
-                mine = [cell for cell in cells if _of(cell, summary, "model") == model]
+                mine = [
+                    experiment for experiment in experiments if _of(experiment, summary, "model") == model
+                ]
                 curves = [
                     Line(series=0, points=[(0.0, 0.0), (100.0, 100.0)], look="ideal"),
                     Line(series=0, points=[(0.0, 100.0), (100.0, 0.0)], look="ideal"),
                 ]
-                for cell in mine:
-                    rows = summary.details["curves"][cell.experiment][kind]
-                    series = arms.index(_of(cell, summary, "arm"))
+                for experiment in mine:
+                    rows = summary.details["curves"][experiment.name][kind]
+                    augmentation = _of(experiment, summary, "augmentation")
+                    series = augmentations.index(augmentation)
                     for name, look in (("own", "bold"), ("partner", "dash")):
                         points = [(100 * row["share"], 100 * row[name]["estimate"]) for row in rows]
-                        hint = f"{words.level(_of(cell, summary, 'arm'))}, {words(f'analyses.{name}')}"
+                        hint = f"{words.level(augmentation)}, {words(f'analyses.{name}')}"
                         curves.append(Line(series=series, points=points, look=look, hint=hint))
                 if mine:
                     title = _headed((*stratum, ("model", model)), words(f"analyses.inputs.{kind}"), words)
@@ -458,7 +466,9 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
                             title=title,
                             text=title,
                             curves=curves,
-                            keys=[Key(series=arms.index(a), name=words.level(a)) for a in arms],
+                            keys=[
+                                Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations
+                            ],
                             x_name=words("analyses.share"),
                             unit=words("analyses.said"),
                             y_limits=(0.0, 100.0),
@@ -466,9 +476,9 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
                         )
                     )
         courses = [
-            _Course(cell=c, points=[_point(row["distance"], row, 1.0) for row in rows])
-            for c in cells
-            if (rows := summary.details["gradients"][c.experiment][1:])  # 1 at distance 0
+            _Course(experiment=c, points=[_point(row["distance"], row, 1.0) for row in rows])
+            for c in experiments
+            if (rows := summary.details["gradients"][c.name][1:])  # 1 at distance 0
         ]
         if courses:
             shown.append(
@@ -494,13 +504,13 @@ def _robustness(summary: Summary, words: Words) -> Charts:
     shown = []
     curves = summary.details["curves"]
     names = list(next(iter(curves.values())))
-    for stratum, cells in _strata(summary).items():
+    for stratum, experiments in _strata(summary).items():
         for name in names:
             courses = [
                 _Course(
-                    cell=c, points=sorted(_strengths(name, summary.details["curves"][c.experiment][name]))
+                    experiment=c, points=sorted(_strengths(name, summary.details["curves"][c.name][name]))
                 )
-                for c in cells
+                for c in experiments
             ]
             shown.append(
                 _curves(
@@ -539,9 +549,9 @@ def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]
         for (its, _), mine in by_pair.items():
             if its == kind:
                 bars = [_bar(c, _figure(c.figure, words), c.figure, words, "") for c in mine]
-                said = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
-                title = _headed(tuple(mine[0].where.items()), said, words)
-                name = word(kind, *mine[0].where.values(), mine[0].model, mine[0].arm)
+                between = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
+                title = _headed(tuple(mine[0].where.items()), between, words)
+                name = word(kind, *mine[0].where.values(), mine[0].model, mine[0].augmentation)
                 made.append(_forest(f"areas-{name}", bars, title, words("page.unit_pp"), words))
     return made
 

@@ -8,17 +8,17 @@ from mixscope.claims.contrasts import POINTS, Interval
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.formatting import number, signed
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import seeds_range, short_cell
-from mixscope.report.story import Cell, Story
+from mixscope.report.naming import seeds_range, short_name
+from mixscope.report.story import ReportedExperiment, Story
 from mixscope.report.words import Words
 
 SHOWN = 4  # names listed in a remark
 
 
-def undone(told: Story, words: Words) -> dict[str, list[str]]:
+def undone(story: Story, words: Words) -> dict[str, list[str]]:
     """Unfinished runs by state."""
     found: dict[str, list[str]] = {}
-    for run in told.results.runs:
+    for run in story.results.runs:
         if run.state != "done":
             found.setdefault(run.state, []).append(f"{run.experiment} {words('page.seed', seed=run.seed)}")
     return found
@@ -49,8 +49,8 @@ def remarks(verdict: Verdict, reading: Reading, words: Words) -> list[str]:
         key = "answer.tipping" if reading.tipping_sd is not None else "answer.open"
         found.append(words(key, sd=number(reading.tipping_sd)))
     if reading.verdict == verdicts.EXPLORATORY or not capped:
-        told = ("seeds",) if reading.verdict == verdicts.EXPLORATORY else ()
-        kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds) if kind not in told]
+        story = ("seeds",) if reading.verdict == verdicts.EXPLORATORY else ()
+        kinds = [words(f"gate.{kind}") for kind in dict.fromkeys(reading.gate_kinds) if kind not in story]
         found += [words("answer.mind", gates="; ".join(kinds))] if kinds else []
     return found
 
@@ -73,11 +73,13 @@ def _looked(reading: Reading, words: Words) -> str:
     )
 
 
-def _interval(told: Story, cells: Sequence[Cell], weights: Sequence[float]) -> Interval | None:
+def _interval(
+    story: Story, experiments: Sequence[ReportedExperiment], weights: Sequence[float]
+) -> Interval | None:
     """The 95 % interval of a weighted sum of accuracies; None without predictions."""
-    found = [samples.sample(told.results, cell.experiment) for cell in cells]
+    found = [samples.sample(story.results, experiment.name) for experiment in experiments]
     known = [sample for sample in found if sample is not None]
-    if len(known) < len(cells):
+    if len(known) < len(experiments):
         return None
     if len(known) == 1:
         share = contrasts.mean(known[0])
@@ -91,53 +93,53 @@ class Best:
     """The experiment with the highest mean of a data set.
 
     Attributes:
-        cell: The experiment.
+        experiment: The experiment.
         behind: The others, best first, with their means.
         apart: Interval of its lead over each of them; None where predictions are not known.
         tied: How many of them it is not shown to be better than: intervals of the lead that contain 0.
     """
 
-    cell: Cell
-    behind: Sequence[tuple[float, Cell]]
+    experiment: ReportedExperiment
+    behind: Sequence[tuple[float, ReportedExperiment]]
     apart: Sequence[Interval | None]
     tied: int
 
 
-def best(told: Story) -> dict[str, Best]:
+def best(story: Story) -> dict[str, Best]:
     """The best experiment of each data set with a finished experiment."""
     found = {}
-    for data, cells in by_data(told).items():
+    for data, experiments in by_data(story).items():
         ranked = sorted(
-            ((m, c) for c in cells if (m := c.mean("top1")) is not None), key=lambda pair: -pair[0]
+            ((m, c) for c in experiments if (m := c.mean("top1")) is not None), key=lambda pair: -pair[0]
         )
         if not ranked:
             continue
         (_, first), *behind = ranked
-        apart = [_interval(told, [first, other], [1.0, -1.0]) for _, other in behind]
+        apart = [_interval(story, [first, other], [1.0, -1.0]) for _, other in behind]
         tied = sum(interval is not None and interval.low <= 0.0 <= interval.high for interval in apart)
-        found[data] = Best(cell=first, behind=behind, apart=apart, tied=tied)
+        found[data] = Best(experiment=first, behind=behind, apart=apart, tied=tied)
     return found
 
 
-def best_cells(told: Story, words: Words) -> list[str]:
+def best_experiments(story: Story, words: Words) -> list[str]:
     """The best experiment of each data set, its distance to the next, and whether that is a tie."""
     sentences = []
-    for data, found in best(told).items():
-        cell, mean = found.cell, found.cell.mean("top1") or 0.0
-        alone = _interval(told, [cell], [1.0])
+    for data, found in best(story).items():
+        experiment, mean = found.experiment, found.experiment.mean("top1") or 0.0
+        alone = _interval(story, [experiment], [1.0])
         sentence = words(
-            "answer.best_one" if cell.seeds == 1 else "answer.best",
+            "answer.best_one" if experiment.seeds == 1 else "answer.best",
             data=words.level(data),
-            cell=short_cell(cell, told, words),
+            cell=short_name(experiment, story, words),
             value=number(mean),
-            seeds=cell.seeds,
+            seeds=experiment.seeds,
             interval="" if alone is None else f" [{number(alone.low)}, {number(alone.high)}]",
         )
         if found.behind:
             (behind, second), apart = found.behind[0], found.apart[0]
             sentence += "; " + words(
                 "answer.best_next",
-                cell=short_cell(second, told, words),
+                cell=short_name(second, story, words),
                 difference=number(mean - behind),
                 interval="" if apart is None else f" [{signed(apart.low)}, {signed(apart.high)}]",
             )

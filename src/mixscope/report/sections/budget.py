@@ -13,18 +13,18 @@ from mixscope.report.story import Story
 from mixscope.report.words import Words
 
 
-def gains(told: Story, words: Words) -> list[Figure]:
+def gains(story: Story, words: Words) -> list[Figure]:
     """Gains of the augmentations by epoch, one chart per model and stratum."""
-    roles = told.roles
+    roles = story.roles
     together: dict[tuple[tuple[str, str], ...], list[Budget]] = {}
-    for budget in told.gain_budgets:
+    for budget in story.gain_budgets:
         together.setdefault(roles.without(budget.stratum, roles.augmentation), []).append(budget)
     found = []
     for levels, budgets in together.items():
-        name = words.levels(levels) or told.results.name
+        name = words.levels(levels) or story.results.name
         lines_of = [
             (
-                series_of(told, b.stratum[roles.augmentation or ""]),
+                series_of(story, b.stratum[roles.augmentation or ""]),
                 words.level(b.stratum[roles.augmentation or ""]),
                 b,
             )
@@ -35,11 +35,11 @@ def gains(told: Story, words: Words) -> list[Figure]:
     return found
 
 
-def contrasts(told: Story, words: Words) -> list[Figure]:
+def contrasts(story: Story, words: Words) -> list[Figure]:
     """The claimed contrasts by epoch, one chart per claim, one curve per stratum."""
     found = []
-    for verdict in told.verdicts:
-        mine = [b for b in told.budgets if b.claim == verdict.claim]
+    for verdict in story.verdicts:
+        mine = [b for b in story.budgets if b.claim == verdict.claim]
         if verdict.secondary or not mine:
             continue
         name = words("budget.figure_claim", claim=verdict.claim)

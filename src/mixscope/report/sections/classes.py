@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from mixscope.formatting import signed
-from mixscope.report import plots, shapes, story
+from mixscope.report import plots, shapes
 from mixscope.report.grouping import series_of, shorter
 from mixscope.report.naming import class_name, readable, spoken, word
 from mixscope.report.shapes import Figure
-from mixscope.report.story import ArmGains, Story
+from mixscope.report.story import AugmentationGains, Story, superclass_gains
 from mixscope.report.words import Words
 
 NAMED = 5  # classes named at either end of a sorted chart
@@ -19,7 +19,7 @@ MAPPED = 24  # classes without superclasses that still fit into a map
 COLUMNS = 8  # columns per map; further ones are drawn below
 
 
-def certain(one: ArmGains) -> np.ndarray:
+def certain(one: AugmentationGains) -> np.ndarray:
     """Classes that differ from 0, tested jointly, bool (n_classes,); none with one seed.
 
     What one run has learned about a class does not generalize to the next run.
@@ -28,11 +28,11 @@ def certain(one: ArmGains) -> np.ndarray:
     return result if one.seeds > 1 else np.zeros_like(result)
 
 
-def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]]:
+def charts(story: Story, words: Words) -> dict[str, list[tuple[Figure, AugmentationGains]]]:
     """By data set, sorted bars for each augmentation, model and stratum, on one scale per data set."""
-    found: dict[str, list[tuple[Figure, ArmGains]]] = {}
-    for name, gains in told.class_gains.items():
-        data = told.data[name]
+    found: dict[str, list[tuple[Figure, AugmentationGains]]] = {}
+    for name, gains in story.class_gains.items():
+        data = story.data[name]
         limits = shapes.span((v for one in gains for v in one.gains.gain), around=0.0)
         for one in gains:
             known = np.flatnonzero(np.isfinite(one.gains.gain))
@@ -44,15 +44,15 @@ def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]
                 for part in (order, order[::-1])
             ]
             sure = certain(one)
-            where = words.levels(shorter(one.levels, told, name)) or words.level(name)
-            title = words("classes.figure", arm=words.level(one.arm), cell=where)
+            where = words.levels(shorter(one.levels, story, name)) or words.level(name)
+            title = words("classes.figure", arm=words.level(one.augmentation), cell=where)
             figure = plots.sorted_bars(
-                f"classes-{word(*one.levels.values(), one.arm)}",
+                f"classes-{word(*one.levels.values(), one.augmentation)}",
                 [float(one.gains.gain[k]) for k in known],
                 [class_name(data, int(k)) for k in known],
                 [bool(sure[k]) for k in known],
                 faint=[float(one.gains.shrunken[k]) for k in known],
-                series=series_of(told, one.arm),
+                series=series_of(story, one.augmentation),
                 title=title,
                 text=words(
                     "classes.figure_text",
@@ -69,20 +69,20 @@ def charts(told: Story, words: Words) -> dict[str, list[tuple[Figure, ArmGains]]
     return found
 
 
-def maps(told: Story, words: Words) -> dict[str, list[Figure]]:
+def maps(story: Story, words: Words) -> dict[str, list[Figure]]:
     """By data set, maps of gains: superclasses, or the classes if they are few, against experiments."""
     found: dict[str, list[Figure]] = {}
-    for name, gains in told.class_gains.items():
-        data = told.data[name]
+    for name, gains in story.class_gains.items():
+        data = story.data[name]
         if data.superclasses:
             rows: Sequence[str] = [readable(name) for name in data.superclasses]
-            columns = [story.superclass_gains(one, data) for one in gains]
+            columns = [superclass_gains(one, data) for one in gains]
         elif len(data.classes) <= MAPPED:
             rows = [readable(name) for name in data.classes]
             columns = [one.gains.shrunken for one in gains]
         else:
             continue
-        names = [_map_column(one, name, told, words) for one in gains]
+        names = [_map_column(one, name, story, words) for one in gains]
         values = np.array(columns).T
         order = np.argsort(-np.nan_to_num(values.mean(axis=1)), kind="stable")
         sentences = [
@@ -110,15 +110,17 @@ def maps(told: Story, words: Words) -> dict[str, list[Figure]]:
     return found
 
 
-def _map_column(one: ArmGains, data: str, told: Story, words: Words) -> str:
-    return " ".join([words.level(one.arm), *map(words.level, shorter(one.levels, told, data).values())])
+def _map_column(one: AugmentationGains, data: str, story: Story, words: Words) -> str:
+    return " ".join(
+        [words.level(one.augmentation), *map(words.level, shorter(one.levels, story, data).values())]
+    )
 
 
-def told_gains(told: Story, words: Words) -> dict[str, list[dict[str, Any]]]:
+def class_gains(story: Story, words: Words) -> dict[str, list[dict[str, Any]]]:
     """By data set, the bars of every augmentation with its largest and smallest gains."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, drawn in charts(told, words).items():
-        data = told.data[name]
+    for name, drawn in charts(story, words).items():
+        data = story.data[name]
         for figure, one in drawn:
             shrunken = one.gains.shrunken
             known = np.flatnonzero(np.isfinite(shrunken))

@@ -11,10 +11,9 @@ from PIL import Image, ImageDraw
 
 from mixscope import fonts
 from mixscope.formatting import number
-from mixscope.report import story
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import class_name, short_cell, word
-from mixscope.report.story import Cell, Story
+from mixscope.report.naming import class_name, short_name, word
+from mixscope.report.story import ReportedExperiment, Story, confused
 from mixscope.report.words import Words
 
 SIDE = 600  # approximate side of a saved matrix in pixels
@@ -23,19 +22,23 @@ GAP = 10  # between the parts of a saved matrix, in pixels
 PAIRS = 15  # confused pairs listed per data set
 
 
-def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
+def by_data_set(story: Story, words: Words) -> list[dict[str, Any]]:
     """For each data set its most confused pairs, and one matrix per experiment."""
     found = []
-    for name, cells in by_data(told).items():
-        known = [(cell, cell.judged) for cell in cells if cell.judged is not None]
+    for name, experiments in by_data(story).items():
+        known = [
+            (experiment, experiment.evaluated)
+            for experiment in experiments
+            if experiment.evaluated is not None
+        ]
         if not known:
             continue
-        data = told.data[name]
+        data = story.data[name]
         k = len(known[0][1].counts)
         of = np.array(data.superclass_of) if len(data.superclass_of) == k else np.zeros(k, np.int64)
         order = np.argsort(of, kind="stable")
         names = [class_name(data, int(i)) for i in order]
-        shares = [_shares(judged.counts) for _, judged in known]
+        shares = [_shares(evaluated.counts) for _, evaluated in known]
         mean = np.mean(shares, axis=0)
         np.fill_diagonal(mean, 0.0)
         top = [divmod(int(i), k) for i in np.argsort(-mean, axis=None, kind="stable")[:PAIRS]]
@@ -46,7 +49,7 @@ def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
                 "classes": names,
                 "few": k <= NAMED,
                 "ordered": len(data.superclass_of) == k,
-                "columns": [short_cell(cell, told, words) for cell, _ in known],
+                "columns": [short_name(experiment, story, words) for experiment, _ in known],
                 "pairs": [
                     {
                         "true": class_name(data, t),
@@ -56,7 +59,7 @@ def by_data_set(told: Story, words: Words) -> list[dict[str, Any]]:
                     for t, p in top
                     if mean[t, p] > 0
                 ],
-                "matrices": [_matrix(cell, order, data, told, words) for cell, _ in known],
+                "matrices": [_matrix(experiment, order, data, story, words) for experiment, _ in known],
             }
         )
     return found
@@ -69,9 +72,11 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return result
 
 
-def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words) -> dict[str, Any]:
-    assert cell.judged is not None
-    counts = cell.judged.counts[np.ix_(order, order)]
+def _matrix(
+    experiment: ReportedExperiment, order: np.ndarray, data: Any, story: Story, words: Words
+) -> dict[str, Any]:
+    assert experiment.evaluated is not None
+    counts = experiment.evaluated.counts[np.ix_(order, order)]
     pairs = ", ".join(
         words(
             "confusion.pair",
@@ -79,26 +84,26 @@ def _matrix(cell: Cell, order: np.ndarray, data: Any, told: Story, words: Words)
             predicted=class_name(data, c.predicted),
             share=number(100 * c.share, 1),
         )
-        for c in story.confused(cell, most=3)
+        for c in confused(experiment, most=3)
     )
-    title = words("confusion.matrix", cell=short_cell(cell, told, words), experiment=cell.experiment)
+    title = words("confusion.matrix", cell=short_name(experiment, story, words), experiment=experiment.name)
     text = words(
         "confusion.matrix_text",
         classes=len(counts),
-        seeds=len(cell.judged.seeds),
+        seeds=len(experiment.evaluated.seeds),
         right=number(100.0 * float(np.trace(counts)) / max(1, int(counts.sum()))),
         pairs=pairs,
     )
-    plain = np.minimum(counts, 65535).astype("<u2").tobytes()
+    raw = np.minimum(counts, 65535).astype("<u2").tobytes()
     png = confusion_png(counts)
     return {
-        "id": f"confusion-{word(cell.experiment)}",
+        "id": f"confusion-{word(experiment.name)}",
         "png": png,
         "title": title,
         "text": f"{title}. {text}",
         "pairs": pairs,
         "image": "data:image/png;base64," + base64.b64encode(png).decode(),
-        "counts": base64.b64encode(plain).decode(),
+        "counts": base64.b64encode(raw).decode(),
     }
 
 

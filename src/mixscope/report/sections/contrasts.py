@@ -14,10 +14,10 @@ from mixscope.report.words import Words
 from mixscope.study.gains import GAIN, OF_GAINS
 
 
-def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
+def forests(story: Story, words: Words, *, secondary: bool) -> list[Figure]:
     """One forest plot per claim, one row per stratum."""
     found = []
-    for verdict in told.verdicts:
+    for verdict in story.verdicts:
         if verdict.secondary != secondary:
             continue
         bars, rows = [], []
@@ -72,12 +72,12 @@ def forests(told: Story, words: Words, *, secondary: bool) -> list[Figure]:
     return found
 
 
-def explored(told: Story, words: Words) -> list[Figure]:
+def explored(story: Story, words: Words) -> list[Figure]:
     """Forest plots of results without claims: gains, and differences of gains."""
-    roles = told.roles
+    roles = story.roles
     found = []
     for kind in (GAIN, OF_GAINS):
-        mine = [e for e in told.explored if e.contrast.kind == kind and e.estimate is not None]
+        mine = [e for e in story.explored if e.contrast.kind == kind and e.estimate is not None]
         bars, rows, before = [], [], None
         for one in sorted(mine, key=lambda e: [*map(str, e.contrast.stratum.values()), e.contrast.model]):
             interval = one.interval
@@ -85,12 +85,12 @@ def explored(told: Story, words: Words) -> list[Figure]:
             stratum = {f: v for f, v in one.contrast.stratum.items() if f != roles.model}
             group = ", ".join(map(words.level, filter(None, (one.contrast.model, *stratum.values()))))
             name = words.level(one.contrast.augmentation or "")
-            value, said = signed(one.estimate), f"{group}, {name}" if group else name
+            value, label = signed(one.estimate), f"{group}, {name}" if group else name
             if interval is None:
-                rows.append(words("contrasts.row_short", name=said, value=value))
+                rows.append(words("contrasts.row_short", name=label, value=value))
             else:
                 low, high = signed(interval.low), signed(interval.high)
-                rows.append(words("contrasts.row_text", name=said, value=value, low=low, high=high))
+                rows.append(words("contrasts.row_text", name=label, value=value, low=low, high=high))
                 value = f"{value} [{low}, {high}]"
             bars.append(
                 Bar(

@@ -51,12 +51,14 @@ def part(results: Results, words: Words) -> Part | None:
 
 def charts(found: Mapping[str, Any], words: Words) -> list[Figure]:
     """LRI by experiment, and its differences; charts without values are omitted."""
-    names = {cell["experiment"]: words.levels(cell["levels"]) for cell in found["cells"]}
-    return [drawn for drawn in (_by_cell(found, names, words), _differences(found, names, words)) if drawn]
+    names = {experiment["experiment"]: words.levels(experiment["levels"]) for experiment in found["cells"]}
+    return [
+        drawn for drawn in (_by_experiment(found, names, words), _differences(found, names, words)) if drawn
+    ]
 
 
 def _part(found: Mapping[str, Any], words: Words) -> Part:
-    names = {cell["experiment"]: words.levels(cell["levels"]) for cell in found["cells"]}
+    names = {experiment["experiment"]: words.levels(experiment["levels"]) for experiment in found["cells"]}
     by_id = {contrast["id"]: contrast for contrast in found["contrasts"]}
     decision = found["decision"]
     account = words(f"cues.account.{decision['account']}") if decision["account"] else ""
@@ -78,14 +80,14 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
     ]
     rows = [
         {
-            "name": names[cell["experiment"]],
-            "experiment": cell["experiment"],
-            "seeds": len(cell["seeds"]),
-            "figures": [(cell["figures"][f] or {}).get("estimate") for f in FIGURES],
-            "texts": [interval(cell["figures"][f]) for f in FIGURES],
-            "correct": [cell["figures"][f"correct-{split}"]["estimate"] for split in SPLITS],
+            "name": names[experiment["experiment"]],
+            "experiment": experiment["experiment"],
+            "seeds": len(experiment["seeds"]),
+            "figures": [(experiment["figures"][f] or {}).get("estimate") for f in FIGURES],
+            "texts": [interval(experiment["figures"][f]) for f in FIGURES],
+            "correct": [experiment["figures"][f"correct-{split}"]["estimate"] for split in SPLITS],
         }
-        for cell in found["cells"]
+        for experiment in found["cells"]
     ]
     shown = {
         "reading": words(f"cues.decision.{decision['kind']}", account=account, seeds=decision["seeds"]),
@@ -126,13 +128,13 @@ def difference(contrast: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return " − ".join(names[experiment] for experiment, _ in ordered)
 
 
-def _by_cell(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -> Figure | None:
+def _by_experiment(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -> Figure | None:
     bars, rows = [], []
-    for cell in found["cells"]:
-        lri = cell["figures"]["lri"]
+    for experiment in found["cells"]:
+        lri = experiment["figures"]["lri"]
         if lri is None:
             continue
-        name = names[cell["experiment"]]
+        name = names[experiment["experiment"]]
         rows.append(words("cues.row", name=name, value=interval(lri)))
         bars.append(
             Bar(
@@ -142,8 +144,8 @@ def _by_cell(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -
                 high=lri["high"],
                 value=interval(lri),
                 margin=0.0,
-                seeds=[v for v in cell["by_seed"]["lri"] if v is not None],
-                hollow=len(cell["seeds"]) < 2,
+                seeds=[v for v in experiment["by_seed"]["lri"] if v is not None],
+                hollow=len(experiment["seeds"]) < 2,
                 hint=rows[-1],
             )
         )

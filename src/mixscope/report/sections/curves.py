@@ -4,26 +4,26 @@ from collections.abc import Iterable, Sequence
 
 from mixscope.formatting import number
 from mixscope.report import plots
-from mixscope.report.grouping import arm_keys, mates, series_of, some
+from mixscope.report.grouping import augmentation_keys, mates, series_of, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.plots import Line
 from mixscope.report.shapes import Figure
-from mixscope.report.story import Cell, Story
+from mixscope.report.story import ReportedExperiment, Story
 from mixscope.report.words import Words
 from mixscope.results import Run
 
 CURVES = ("loss", "accuracy", "lr", "speed")
 
 
-def charts(told: Story, words: Words) -> dict[str, list[Figure]]:
+def charts(story: Story, words: Words) -> dict[str, list[Figure]]:
     """By stratum and model, four charts: loss, accuracy, learning rate and throughput, one curve per run."""
-    roles = told.roles
+    roles = story.roles
     found = {}
-    for levels, cells in mates(told, but=[roles.augmentation]).items():
-        if not any(run.epochs for cell in cells for run in cell.runs):
+    for levels, experiments in mates(story, but=[roles.augmentation]).items():
+        if not any(run.epochs for experiment in experiments for run in experiment.runs):
             continue
-        name = words.levels(levels) or told.results.name
-        found[name] = [_curves(what, cells, name, levels, told, words) for what in CURVES]
+        name = words.levels(levels) or story.results.name
+        found[name] = [_curves(what, experiments, name, levels, story, words) for what in CURVES]
     return found
 
 
@@ -36,29 +36,31 @@ def judged_split(run: Run) -> str | None:
 
 def _curves(
     what: str,
-    cells: Sequence[Cell],
+    experiments: Sequence[ReportedExperiment],
     name: str,
     levels: Iterable[tuple[str, str]],
-    told: Story,
+    story: Story,
     words: Words,
 ) -> Figure:
     drawn: list[Line] = []
     rows: list[str] = []
-    for cell in cells:
-        arm = cell.levels.get(told.roles.augmentation or "")
-        series = series_of(told, arm)
-        for log in cell.published_curves if what in ("loss", "accuracy") else ():
-            ours = max((row["epoch"] for run in cell.runs for row in run.epochs), default=0)
+    for experiment in experiments:
+        augmentation = experiment.levels.get(story.roles.augmentation or "")
+        series = series_of(story, augmentation)
+        for log in experiment.published_curves if what in ("loss", "accuracy") else ():
+            ours = max((row["epoch"] for run in experiment.runs for row in run.epochs), default=0)
             values = log.top1 if what == "accuracy" else log.train_loss
             points = [
                 (float(e), v)
                 for e, v in zip(log.epoch, values, strict=True)
                 if v is not None and e <= max(ours, 1)
             ]
-            hint = f"{words('curves.published')}: {words.level(arm or cell.experiment)} ({log.segment})"
+            hint = (
+                f"{words('curves.published')}: {words.level(augmentation or experiment.name)} ({log.segment})"
+            )
             drawn.append(Line(series=series, points=points, look="ghost", hint=hint))
-        for run in some(cell.runs):
-            hint = f"{words.level(arm or cell.experiment)}, {words('page.seed', seed=run.seed)}"
+        for run in some(experiment.runs):
+            hint = f"{words.level(augmentation or experiment.name)}, {words('page.seed', seed=run.seed)}"
             split = judged_split(run)
             keys = {
                 "loss": [("train_loss", "solid")],
@@ -87,7 +89,7 @@ def _curves(
         title=title,
         text=words("curves.figure_text", what=title, cell=name, rows=spoken(rows)),
         curves=drawn,
-        keys=arm_keys(told, cells, words),
+        keys=augmentation_keys(story, experiments, words),
         x_name=words("curves.epoch"),
         unit="",
         width=264.0,

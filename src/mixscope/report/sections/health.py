@@ -7,19 +7,20 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from mixscope.report import story
 from mixscope.report.naming import limits
-from mixscope.report.story import Story
+from mixscope.report.story import Story, selection
 from mixscope.report.words import Words
 from mixscope.results import Run
 
 FAILED = ("warn", "fail")
 
 
-def checks(told: Story, words: Words) -> dict[str, Any]:
+def checks(story: Story, words: Words) -> dict[str, Any]:
     """Checks by experiment, and failed checks as sentences with their runs."""
-    checked = [run for run in told.results.runs if run.health]
-    cells = [cell for cell in told.cells if any(run.health for run in cell.runs)]
+    checked = [run for run in story.results.runs if run.health]
+    experiments = [
+        experiment for experiment in story.experiments if any(run.health for run in experiment.runs)
+    ]
     codes = list(dict.fromkeys(f.code for run in checked for f in run.health))
     failed: dict[tuple[str, str], dict[str, list[str]]] = {}
     for run in checked:
@@ -31,10 +32,13 @@ def checks(told: Story, words: Words) -> dict[str, Any]:
         "runs": len(checked),
         "count": sum(f.severity != "note" for run in checked for f in run.health),
         "failed": sum(f.severity in FAILED for run in checked for f in run.health),
-        "cells": [cell.experiment for cell in cells],
+        "checks": codes,
         "rows": [
-            {"check": code, "counts": [_passed_and_failed(cell.runs, code) for cell in cells]}
-            for code in codes
+            {
+                "experiment": experiment.name,
+                "counts": [_passed_and_failed(experiment.runs, code) for code in codes],
+            }
+            for experiment in experiments
         ],
         "sentences": [
             (code, text, "; ".join(f"{name} {' '.join(seeds)}" for name, seeds in runs.items()))
@@ -54,27 +58,33 @@ def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
     return passed, failed
 
 
-def gates(told: Story, words: Words) -> dict[str, list[str]]:
-    """What caps verdicts, with the affected claims and strata."""
+def gates(story: Story, words: Words) -> dict[str, list[str]]:
+    """What caps verdicts, with the affected claims; of a claim that is affected in part, its strata."""
     found: dict[str, list[str]] = {}
-    for verdict in told.verdicts:
+    for verdict in story.verdicts:
+        strata: dict[str, list[str]] = {}
         for reading in verdict.readings:
-            where = ": ".join(filter(None, (verdict.claim, words.levels(reading.stratum))))
             for gate in limits(reading, words.language):
-                found.setdefault(gate, []).append(where)
+                strata.setdefault(gate, []).append(words.levels(reading.stratum))
+        for gate, mine in strata.items():
+            part = len(mine) < len(verdict.readings)
+            where = f"{verdict.claim}: {' / '.join(mine)}" if part else verdict.claim
+            found.setdefault(gate, []).append(where)
     return found
 
 
-def checkpoints(told: Story, words: Words) -> dict[str, Any]:
+def checkpoints(story: Story, words: Words) -> dict[str, Any]:
     """Mean test top-1 of each experiment by checkpoint, if there are several."""
-    names = list(dict.fromkeys(name for run in told.results.done for name in story.selection(run)))
+    names = list(dict.fromkeys(name for run in story.results.done for name in selection(run)))
     rows = []
-    for cell in told.cells:
-        found = [story.selection(run) for run in cell.runs if run.metrics]
+    for experiment in story.experiments:
+        found = [selection(run) for run in experiment.runs if run.metrics]
         if found:
             means = [
                 statistics.fmean(f[name] for f in found) if all(name in f for f in found) else None
                 for name in names
             ]
-            rows.append({"experiment": cell.experiment, "cell": words.levels(cell.levels), "values": means})
+            rows.append(
+                {"experiment": experiment.name, "levels": words.levels(experiment.levels), "values": means}
+            )
     return {"names": names, "rows": rows if len(names) > 1 else []}

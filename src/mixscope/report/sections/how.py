@@ -14,10 +14,10 @@ from mixscope.report.words import Words
 from mixscope.results import Provenance, Run
 
 
-def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
+def how(story: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
     """The content of the section; cost is "" without a finished run."""
-    known = [run.provenance for run in told.results.runs if run.provenance is not None]
-    folder = shlex.quote(told.results.source)
+    known = [run.provenance for run in story.results.runs if run.provenance is not None]
+    folder = shlex.quote(story.results.source)
     options = "".join(
         f" {name} {shlex.quote(str(file))}"
         for name, file in (("--reference", reference), ("--curves", curves))
@@ -31,11 +31,11 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
     }
     seconds = [made.seconds for made in known if made.seconds is not None]
     speeds = [made.images_per_second for made in known if made.images_per_second is not None]
-    planned = [f"mixscope study run {folder}/study.yaml --out {folder}"] if told.results.folder else []
-    unchecked = health.unchecked(told.results) if told.results.plan is None else ()
+    planned = [f"mixscope study run {folder}/study.yaml --out {folder}"] if story.results.folder else []
+    unchecked = health.unchecked(story.results) if story.results.plan is None else ()
     return {
         "commands": [*planned, f"mixscope report {folder}{language}{options}"],
-        "notes": told.results.notes,
+        "notes": story.results.notes,
         "unchecked": ", ".join(words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked),
         "groups": {name: rows for name, rows in groups.items() if rows},
         "cost": words(
@@ -47,8 +47,8 @@ def told_how(told: Story, words: Words, *, reference: Path | None, curves: Path 
         )
         if seconds
         else "",
-        "recorded": told.results.plan is not None or bool(known),
-        "runs": [_how_run(run, words) for run in told.results.runs],
+        "recorded": story.results.plan is not None or bool(known),
+        "runs": [_how_run(run, words) for run in story.results.runs],
     }
 
 

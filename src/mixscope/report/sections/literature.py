@@ -9,10 +9,10 @@ from mixscope.report.story import Story
 from mixscope.report.words import Words
 
 
-def by_claim(told: Story, words: Words) -> list[dict[str, Any]]:
+def by_claim(story: Story, words: Words) -> list[dict[str, Any]]:
     """For each claim its theory, its papers, and the results as a sentence."""
     found = []
-    for verdict in told.verdicts:
+    for verdict in story.verdicts:
         papers = literature.papers(verdict.claim, words.language)
         if verdict.secondary and not papers:
             continue

@@ -5,42 +5,42 @@ from mixscope.report import plots
 from mixscope.report.grouping import mates, series_of, shorter, some
 from mixscope.report.naming import spoken, word
 from mixscope.report.shapes import Figure
-from mixscope.report.story import Cell, Story
+from mixscope.report.story import ReportedExperiment, Story
 from mixscope.report.words import Words
 
 
-def _pairs(told: Story) -> list[tuple[Cell, Cell]]:
+def _pairs(story: Story) -> list[tuple[ReportedExperiment, ReportedExperiment]]:
     """Pairs of the same experiment from scratch and from pretrained weights, both with finished runs."""
-    roles = told.roles
+    roles = story.roles
     if roles.pretraining is None or roles.scratch is None:
         return []
     pairs = []
-    for cells in mates(told, but=[roles.pretraining]).values():
-        scratch = [c for c in cells if c.levels[roles.pretraining] == roles.scratch]
-        others = [c for c in cells if c.levels[roles.pretraining] != roles.scratch]
+    for experiments in mates(story, but=[roles.pretraining]).values():
+        scratch = [c for c in experiments if c.levels[roles.pretraining] == roles.scratch]
+        others = [c for c in experiments if c.levels[roles.pretraining] != roles.scratch]
         pairs += [(a, b) for a in scratch for b in others if a.seeds and b.seeds]
     return pairs
 
 
-def charts(told: Story, words: Words) -> list[Figure]:
+def charts(story: Story, words: Words) -> list[Figure]:
     """One chart per data set: from scratch to pretrained, one row per experiment."""
-    roles = told.roles
-    by_name: dict[str, list[tuple[Cell, Cell]]] = {}
-    for before, after in _pairs(told):
+    roles = story.roles
+    by_name: dict[str, list[tuple[ReportedExperiment, ReportedExperiment]]] = {}
+    for before, after in _pairs(story):
         by_name.setdefault(before.data, []).append((before, after))
     found = []
     for data, pairs in by_name.items():
         rows, sentences, last = [], [], None
         for before, after in pairs:
-            levels = shorter(before.levels, told, data)
+            levels = shorter(before.levels, story, data)
             group = words.levels(roles.without(levels, roles.augmentation, roles.pretraining))
-            name = words.level(before.levels[roles.augmentation]) if roles.augmentation else before.experiment
+            name = words.level(before.levels[roles.augmentation]) if roles.augmentation else before.name
             a, b = before.mean("top1"), after.mean("top1")
             assert a is not None and b is not None
             rows.append(
                 plots.Pair(
                     name=name,
-                    series=series_of(told, before.levels.get(roles.augmentation or "")),
+                    series=series_of(story, before.levels.get(roles.augmentation or "")),
                     before=some(before.by_seed["top1"].values()),
                     after=some(after.by_seed["top1"].values()),
                     value=signed(b - a),
@@ -72,6 +72,6 @@ def charts(told: Story, words: Words) -> list[Figure]:
     return found
 
 
-def claims_about(told: Story, factor: str | None) -> set[str]:
+def claims_about(story: Story, factor: str | None) -> set[str]:
     """The claims that compare levels of a factor."""
-    return {claim.id for claim in told.results.claims if factor in claim.contrast}
+    return {claim.id for claim in story.results.claims if factor in claim.contrast}

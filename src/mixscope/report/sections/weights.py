@@ -6,9 +6,9 @@ from mixscope.report.story import Story
 from mixscope.report.words import Words
 
 
-def provenance(told: Story, words: Words) -> dict[str, Any]:
+def provenance(story: Story, words: Words) -> dict[str, Any]:
     """Each file of weights with the runs that used it, and remarks on comparisons with it."""
-    known = [run for run in told.results.runs if run.provenance is not None]
+    known = [run for run in story.results.runs if run.provenance is not None]
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     warnings: dict[str, None] = {}
     for run in known:

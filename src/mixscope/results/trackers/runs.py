@@ -75,15 +75,15 @@ def table(
     if all(sum(reported in row for row in run.epochs) <= 1 for run in runs):
         rule = "once"
     about = {"metric": reported, "by": chosen_by or "", "runs": len(runs)}
-    said = [Finding(f"read-metric-{rule}", params=about), *notes]
+    notes = [Finding(f"read-metric-{rule}", params=about), *notes]
     if chosen_by == reported:
-        said.append(Finding("read-selected", params={"metric": reported}))
+        notes.append(Finding("read-selected", params={"metric": reported}))
     if ends and chosen_by is None and min(ends) < max(ends):
-        said.append(Finding("read-ends", params={"first": f"{min(ends):g}", "last": f"{max(ends):g}"}))
+        notes.append(Finding("read-ends", params={"first": f"{min(ends):g}", "last": f"{max(ends):g}"}))
     if not any(row.cells[-3] for row in rows):
         headings = (*levels, "state", reported)
         rows = [Line(r.number, (*r.cells[:-3], *r.cells[-2:])) for r in rows]
-    return Imported(Table(1, 0, headings, tuple(rows)), tuple(said))
+    return Imported(Table(1, 0, headings, tuple(rows)), tuple(notes))
 
 
 def _metric(logged: Sequence[str], given: str | None, source: str) -> str:

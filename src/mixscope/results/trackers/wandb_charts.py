@@ -55,7 +55,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
                 continue
             if (run, metric) in seen:
                 raise DataError(
-                    f"{file}: {metric} of the run {run} stands in {seen[run, metric].name} already; give one"
+                    f"{file}: {metric} of the run {run} is in {seen[run, metric].name} already; give one"
                     " chart of each metric"
                 )
             seen[run, metric] = file

@@ -14,8 +14,8 @@ import yaml
 
 from mixscope.runs import records
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
-from mixscope.threads import COUNTS, asked
+from mixscope.study.study import PlannedRun
+from mixscope.threads import COUNTS, requested
 
 
 class Work(Protocol):
@@ -57,7 +57,7 @@ def threads(count: int) -> dict[str, str]:
 
     On a shared machine, threads without a core of their own wait for each other.
     """
-    return dict.fromkeys(COUNTS, str(min(count, asked(os.environ) or count)))
+    return dict.fromkeys(COUNTS, str(min(count, requested(os.environ) or count)))
 
 
 def command(planned: PlannedRun, *, out: Path, root: Path, extra: Sequence[str]) -> list[str]:

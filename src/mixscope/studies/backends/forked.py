@@ -136,7 +136,7 @@ class Forked:
         server: The fork server.
         number: Number of the order.
         spawn: Starts the new process, a Work.
-        asked: Time of the order.
+        sent: Time of the order.
         instead: The new process, if there is one.
         stopped: Signal sent before it had a process.
     """
@@ -144,7 +144,7 @@ class Forked:
     server: ForkServer
     number: int
     spawn: Spawn
-    asked: float = field(default_factory=time.monotonic)
+    sent: float = field(default_factory=time.monotonic)
     instead: Any = None
     stopped: int = 0
 
@@ -192,7 +192,7 @@ class Forked:
         if self.instead is not None:
             return float(self.instead.age())
         if self.pid is None:
-            return time.monotonic() - self.asked
+            return time.monotonic() - self.sent
         with suppress(psutil.Error):
             return time.time() - float(psutil.Process(self.pid).create_time())
         return 0.0
@@ -224,11 +224,11 @@ def left_behind(note: Path, host: str) -> psutil.Process | None:
         host: Name of this machine.
     """
     try:
-        said = json.loads(note.read_text(encoding="utf-8"))
-        if said["host"] != host:
+        recorded = json.loads(note.read_text(encoding="utf-8"))
+        if recorded["host"] != host:
             return None
-        process = psutil.Process(said["pid"])
-        same = abs(process.create_time() - said["born"]) < SAME_BIRTH and MODULE in process.cmdline()
+        process = psutil.Process(recorded["pid"])
+        same = abs(process.create_time() - recorded["born"]) < SAME_BIRTH and MODULE in process.cmdline()
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None

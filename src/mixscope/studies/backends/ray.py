@@ -24,13 +24,13 @@ from typing import Any
 
 from mixscope.errors import ConfigError, extra
 from mixscope.hardware import cores
-from mixscope.runs import records
+from mixscope.runs import lock, records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.backends.local import Launcher
 from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 TALK_SECONDS = 1.0  # interval at which a task asks whether to stop
 LOOK_SECONDS = 0.05  # interval at which a task asks whether its run has ended
@@ -203,8 +203,8 @@ class _Cluster:
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         if any(all(node.get(kind, 0.0) >= count for kind, count in need.items()) for node in nodes):
             return None
-        asked = f"{self.options.threads} processors" + (f" and {self.gpus:g} GPU" if self.gpus else "")
-        return f"waits: no node of the cluster has {asked}; ask for less, or let nodes join"
+        needs = f"{self.options.threads} processors" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return f"waits: no node of the cluster has {needs}; ask for less, or let nodes join"
 
     def collect(self) -> None:
         """Receives messages of tasks."""
@@ -313,7 +313,7 @@ def _execute(errand: Errand, post: Any) -> int:
         try:
             end = time.monotonic() + HELD_SECONDS
             while sender.talk() is None:
-                if not records.held(path) or time.monotonic() > end:
+                if not lock.held(path) or time.monotonic() > end:
                     break
                 time.sleep(TALK_SECONDS)
             else:  # asked to stop before its start

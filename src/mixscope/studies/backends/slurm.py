@@ -23,12 +23,12 @@ from typing import Any
 import psutil
 
 from mixscope.errors import ConfigError, extra
-from mixscope.runs import records
+from mixscope.runs import lock, records
 from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing, journal
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 MINUTES = 120  # default time limit of a job; a longer run continues in its next turn
 TURNS = 1000  # number of times a job may run out of time: each turn makes progress
@@ -110,13 +110,13 @@ class _Queue:
 
     def __init__(self, out: Path, root: Path, options: Options, extra: Sequence[str], executor: Any) -> None:
         self.out, self.root, self.options, self.extra, self.executor = out, root, options, extra, executor
-        self.asked = time.monotonic()
+        self.checked_at = time.monotonic()
 
     def ask(self, every: float = ASK_SECONDS) -> bool:
         """Whether it is time to query Slurm; one query covers all jobs."""
-        due = time.monotonic() - self.asked > every
+        due = time.monotonic() - self.checked_at > every
         if due:
-            self.asked = time.monotonic()
+            self.checked_at = time.monotonic()
         return due
 
     def adopt(self, found: Sequence[Standing]) -> list[tuple[PlannedRun, Work]]:
@@ -233,7 +233,7 @@ class Errand:
     def __call__(self) -> int:
         """Executes the command."""
         end = time.monotonic() + HELD_SECONDS
-        while records.held(self.path) and time.monotonic() < end:
+        while lock.held(self.path) and time.monotonic() < end:
             time.sleep(1.0)
         # submitit ignores this signal; cancelled jobs must save themselves.
         before = signal.signal(signal.SIGTERM, self._pass_on)

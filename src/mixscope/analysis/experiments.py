@@ -28,27 +28,27 @@ Found = Sequence[tuple[Run, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Experiment:
     """The analysed runs of one experiment.
 
     Attributes:
-        experiment: Name of the experiment.
+        name: Name of the experiment.
         levels: Level of every factor.
         data: Name of the data set.
         arch: timm name of the model.
-        arm: Mixing method, "none" without mixing.
+        mix: Mixing method, "none" without mixing.
         model: Level of the model factor; `arch` where the study has none.
-        augmentation: Level of the augmentation factor; `arm` where the study has none.
+        augmentation: Level of the augmentation factor; `mix` where the study has none.
         seeds: Seeds of the analysed runs.
         samples: By metric, one value per seed and image; missing metrics are left out.
         founds: Results of `measure`, by seed.
     """
 
-    experiment: str
+    name: str
     levels: Mapping[str, str]
     data: str
     arch: str
-    arm: str
+    mix: str
     model: str
     augmentation: str
     seeds: tuple[int, ...]
@@ -62,7 +62,7 @@ Bounds = Mapping[str, tuple[float, float]]  # range of the values, by metric
 
 def gather(
     results: Results, found: Found, values: Callable[[Sequence[Mapping[str, Any]]], Values]
-) -> list[Cell]:
+) -> list[Experiment]:
     """Groups runs by experiment, in their order.
 
     Runs of one data set must have been evaluated on the same images.
@@ -78,22 +78,22 @@ def gather(
         by_experiment.setdefault(run.experiment, []).append((run, one))
     made = []
     for name, runs in by_experiment.items():
-        experiment, seeds = results.experiment(name), tuple(run.seed for run, _ in runs)
-        settings, levels = experiment.config, experiment.levels
+        own, seeds = results.experiment(name), tuple(run.seed for run, _ in runs)
+        settings, levels = own.config, own.levels
         assert settings is not None, "only a study's own runs are analysed"
         founds = [one for _, one in runs]
         samples = {
-            figure: Sample(np.asarray(each), seeds, f"{experiment.data}-{np.shape(each)[1]}")
+            figure: Sample(np.asarray(each), seeds, f"{own.data}-{np.shape(each)[1]}")
             for figure, each in values(founds).items()
             if each is not None
         }
         made.append(
-            Cell(
-                experiment=name,
+            Experiment(
+                name=name,
                 levels=levels,
-                data=experiment.data,
+                data=own.data,
                 arch=settings.model.arch,
-                arm=settings.augment.mix,
+                mix=settings.augment.mix,
                 model=levels.get(results.roles.model or "", settings.model.arch),
                 augmentation=levels.get(results.roles.augmentation or "", settings.augment.mix),
                 seeds=seeds,
@@ -145,7 +145,7 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
     return found
 
 
-def document(results: Results, cells: Sequence[Cell], bounds: Bounds) -> dict[str, Any]:
+def document(results: Results, experiments: Sequence[Experiment], bounds: Bounds) -> dict[str, Any]:
     """Converts experiments and contrasts to plain values.
 
     factors     {"arm" and "model": the factor whose levels they are, or null}
@@ -158,31 +158,33 @@ def document(results: Results, cells: Sequence[Cell], bounds: Bounds) -> dict[st
 
     Args:
         results: Results of the study.
-        cells: Its experiments.
+        experiments: Its experiments.
         bounds: Range of the values of each metric.
     """
-    figures = list(dict.fromkeys(name for cell in cells for name in cell.samples))
-    roles = _roles(results, cells)
+    figures = list(dict.fromkeys(name for experiment in experiments for name in experiment.samples))
+    roles = _roles(results, experiments)
     compared = {"arm": roles.augmentation, "model": roles.model}
     return {
         "factors": {role: f if len(roles.levels(f)) > 1 else None for role, f in compared.items()},
-        "cells": [_cell_document(cell, figures, bounds) for cell in cells],
-        "contrasts": [row for figure in figures for row in _contrasts(results, cells, figure)],
+        "cells": [_experiment_document(experiment, figures, bounds) for experiment in experiments],
+        "contrasts": [row for figure in figures for row in _contrasts(results, experiments, figure)],
     }
 
 
-def _cell_document(cell: Cell, figures: Sequence[str], bounds: Bounds) -> dict[str, Any]:
+def _experiment_document(experiment: Experiment, figures: Sequence[str], bounds: Bounds) -> dict[str, Any]:
     return {
-        "experiment": cell.experiment,
-        "levels": dict(cell.levels),
-        "arch": cell.arch,
-        "arm": cell.arm,
-        "data": cell.data,
-        "seeds": list(cell.seeds),
-        "images": max((s.correct.shape[1] for s in cell.samples.values()), default=cell.founds[0]["images"]),
+        "experiment": experiment.name,
+        "levels": dict(experiment.levels),
+        "arch": experiment.arch,
+        "arm": experiment.mix,
+        "data": experiment.data,
+        "seeds": list(experiment.seeds),
+        "images": max(
+            (s.correct.shape[1] for s in experiment.samples.values()), default=experiment.founds[0]["images"]
+        ),
         "figures": {
             name: None
-            if (sample := cell.samples.get(name)) is None
+            if (sample := experiment.samples.get(name)) is None
             else mean(sample, *bounds[name]) | {"by_seed": sample.by_seed.tolist()}
             for name in figures
         },
@@ -212,33 +214,33 @@ _KINDS = {GAIN: "arm", MODEL: "model", OF_GAINS: "did"}
 
 
 def contrasted(
-    results: Results, cells: Sequence[Cell], *kinds: str
-) -> Iterator[tuple[Contrast, list[tuple[Cell, float]]]]:
+    results: Results, experiments: Sequence[Experiment], *kinds: str
+) -> Iterator[tuple[Contrast, list[tuple[Experiment, float]]]]:
     """Yields the contrasts of a study for which these experiments suffice, with weights by experiment.
 
     Args:
         results: Results of the study, with the roles of its factors.
-        cells: Some of its experiments.
+        experiments: Some of its experiments.
         *kinds: Any of "gain", "model" and "difference of gains"; default: all.
 
     Yields:
         Gains, then models, then differences of gains, each in the order of the experiments.
     """
-    roles, there = _roles(results, cells), {cell.experiment: cell for cell in cells}
+    roles, there = _roles(results, experiments), {experiment.name: experiment for experiment in experiments}
     order = list(there)
     found = []
     for contrast in gains.of_design(roles, kinds or tuple(_KINDS)):
-        weighted = gains.cells(contrast.weights, contrast.stratum, roles.factors)
+        weighted = gains.experiments(contrast.weights, contrast.stratum, roles.factors)
         terms = [(there[name], w) for levels, w in weighted if (name := results.named(levels)) in there]
         if len(terms) == len(weighted):
             found.append((contrast, terms))
     yield from sorted(
-        found, key=lambda each: (list(_KINDS).index(each[0].kind), order.index(each[1][0][0].experiment))
+        found, key=lambda each: (list(_KINDS).index(each[0].kind), order.index(each[1][0][0].name))
     )
 
 
-def _contrasts(results: Results, cells: Sequence[Cell], figure: str) -> list[dict[str, Any]]:
-    having = [cell for cell in cells if figure in cell.samples]
+def _contrasts(results: Results, experiments: Sequence[Experiment], figure: str) -> list[dict[str, Any]]:
+    having = [experiment for experiment in experiments if figure in experiment.samples]
     roles = _roles(results, having)
     return [
         _contrast(_KINDS[contrast.kind], figure, terms)
@@ -253,16 +255,16 @@ def _contrasts(results: Results, cells: Sequence[Cell], figure: str) -> list[dic
     ]
 
 
-def _roles(results: Results, cells: Sequence[Cell]) -> Roles:
-    return results.roles.among(cell.levels for cell in cells)
+def _roles(results: Results, experiments: Sequence[Experiment]) -> Roles:
+    return results.roles.among(experiment.levels for experiment in experiments)
 
 
-def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> dict[str, Any]:
+def _contrast(kind: str, figure: str, terms: Sequence[tuple[Experiment, float]]) -> dict[str, Any]:
     samples, weights = [c.samples[figure] for c, _ in terms], [w for _, w in terms]
     return {
         "kind": kind,
         "figure": figure,
-        "weights": {c.experiment: w for c, w in terms},
+        "weights": {c.name: w for c, w in terms},
         **interval(samples, weights),
         "seeds": min(len(c.seeds) for c, _ in terms),
         "seed_share": contrasts.estimate(samples, weights).seed_share,
@@ -275,9 +277,13 @@ def _contrast(kind: str, figure: str, terms: Sequence[tuple[Cell, float]]) -> di
 def tables(compared: Mapping[str, Any]) -> dict[str, str]:
     """Formats the result of `document` as cells.csv and contrasts.csv, one metric per row."""
     rows = []
-    for cell in compared["cells"]:
-        about = {"experiment": cell["experiment"], **cell["levels"], "seeds": len(cell["seeds"])}
-        for name, figure in cell["figures"].items():
+    for experiment in compared["cells"]:
+        about = {
+            "experiment": experiment["experiment"],
+            **experiment["levels"],
+            "seeds": len(experiment["seeds"]),
+        }
+        for name, figure in experiment["figures"].items():
             found = figure or {}
             rows.append({**about, "figure": name, **{k: found.get(k) for k in ("estimate", "low", "high")}})
     contrasted = [
@@ -308,9 +314,9 @@ def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 
 def about(compared: Mapping[str, Any]) -> str:
     """The number of images, and what the intervals include."""
-    cells = compared["cells"]
-    images = sorted({cell["images"] for cell in cells})
-    lone = any(len(cell["seeds"]) == 1 for cell in cells)
+    experiments = compared["cells"]
+    images = sorted({experiment["images"] for experiment in experiments})
+    lone = any(len(experiment["seeds"]) == 1 for experiment in experiments)
     over = "images; one seed, so nothing is known of what seeds do" if lone else "seeds and images"
     return f"{', '.join(f'{n:,}' for n in images)} images; estimate [95 % interval over {over}]"
 

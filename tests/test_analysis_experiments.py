@@ -1,4 +1,4 @@
-"""Comparisons of cells: which are made, their figures, and a ratio's interval."""
+"""Comparisons of experiments: which are made, their metrics, and a ratio's interval."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import planned
-from mixscope.analysis import cells
+from mixscope.analysis import experiments
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
 
@@ -57,8 +57,8 @@ def values(founds):
     return {"hit": np.stack([one["hit"] for one in founds]), "none": None}
 
 
-def test_arms_models_and_differences_of_differences_are_compared_within_their_stratum():
-    document = cells.document(STUDY, cells.gather(STUDY, found(), values), HIT)
+def test_augmentations_models_and_differences_of_differences_are_compared_within_their_stratum():
+    document = experiments.document(STUDY, experiments.gather(STUDY, found(), values), HIT)
     made = {(c["kind"], *sorted(c["weights"].items())): c for c in document["contrasts"]}
     assert len(document["contrasts"]) == 2 * (2 + 2 + 1), "of each data set"
     did = next(c for c in document["contrasts"] if c["kind"] == "did" and c["where"] == {"data": "small"})
@@ -67,31 +67,34 @@ def test_arms_models_and_differences_of_differences_are_compared_within_their_st
     assert did["low"] < 0.3 < did["high"] and abs(did["estimate"] - 0.3) < 0.1
     assert (did["model"], did["over"], did["arm"]) == ("attend", "conv", "cutmix")
     assert all(set(c["where"]) == {"data"} for c in made.values())
-    assert cells.sentence(did, "hits") == "hits, small: what cutmix does to attend, less what it does to conv"
+    sentence = experiments.sentence(did, "hits")
+    assert sentence == "hits, small: what cutmix does to attend, less what it does to conv"
 
 
-def test_intervals_are_those_of_the_claims_room():
-    gathered = cells.gather(STUDY, found(), values)
+def test_intervals_are_those_of_the_claims():
+    gathered = experiments.gather(STUDY, found(), values)
     sample = Sample(values(gathered[0].founds)["hit"], (0, 1, 2))
     reach = contrasts.estimate([sample], [1.0]).interval(0.95)
-    figure = cells.document(STUDY, gathered, HIT)["cells"][0]["figures"]["hit"]
+    figure = experiments.document(STUDY, gathered, HIT)["cells"][0]["figures"]["hit"]
     assert (figure["estimate"], figure["low"], figure["high"]) == (reach.estimate, reach.low, reach.high)
     assert figure["by_seed"] == sample.by_seed.tolist() and not figure["conditional"]
 
 
 def test_with_one_seed_the_interval_counts_images_and_says_so():
-    document = cells.document(STUDY, cells.gather(STUDY, found(seeds=1), values), HIT)
+    document = experiments.document(STUDY, experiments.gather(STUDY, found(seeds=1), values), HIT)
     assert all(c["conditional"] and c["low"] < c["high"] for c in document["contrasts"])
-    assert "one seed" in cells.lines(document, {"hit": "hits"})[0]
+    assert "one seed" in experiments.lines(document, {"hit": "hits"})[0]
 
 
-def test_a_figure_that_no_cell_has_is_missing_and_not_zero():
-    document = cells.document(
-        STUDY, cells.gather(STUDY, found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}), HIT
+def test_a_metric_that_no_experiment_has_is_missing_and_not_zero():
+    document = experiments.document(
+        STUDY,
+        experiments.gather(STUDY, found(), lambda f: values(f) if f[0]["hit"].mean() > 0.4 else {}),
+        HIT,
     )
     assert [c["figures"]["hit"] is None for c in document["cells"]].count(True) == 2
     assert all(c["images"] == 400 for c in document["cells"]), "which were looked at all the same"
-    rows = list(csv.DictReader(io.StringIO(cells.tables(document)["cells.csv"])))
+    rows = list(csv.DictReader(io.StringIO(experiments.tables(document)["cells.csv"])))
     assert sorted(row["estimate"] == "" for row in rows) == [False] * 6 + [True] * 2
 
 
@@ -107,12 +110,12 @@ seeds: [0]
 """
     )
     found = [(run, {"images": 50, "hit": np.arange(50) % 2 == 0}) for run in results.runs]
-    document = cells.document(results, cells.gather(results, found, values), HIT)
+    document = experiments.document(results, experiments.gather(results, found, values), HIT)
     assert document["factors"] == {"arm": "augmentation", "model": "network"}
     said = {(c["kind"], c["model"], c["arm"], c["plain"]) for c in document["contrasts"]}
     assert {("arm", "conv", "flips", "none"), ("did", "attend", "flips", "none")} <= said
     part = [each for each in found if planned.levels(results, each[0])["network"] == "attend"]
-    document = cells.document(results, cells.gather(results, part, values), HIT)
+    document = experiments.document(results, experiments.gather(results, part, values), HIT)
     assert document["factors"] == {"arm": "augmentation", "model": None}
     assert [(c["kind"], c["model"], c["weights"]) for c in document["contrasts"]] == [
         ("arm", "attend", {"attend-flips": 1.0, "attend-none": -1.0})
@@ -124,7 +127,7 @@ def test_a_ratio_has_its_own_mean_and_the_spread_of_resampled_images(seeds):
     draws = np.random.default_rng(1)
     below = (draws.random((seeds, 3000)) < 0.6).astype(float)
     above = below * (draws.random((seeds, 3000)) < 0.5)
-    linear = cells.ratio(above, below)
+    linear = experiments.ratio(above, below)
     assert linear.mean() == pytest.approx(above.mean() / below.mean(), abs=1e-12)
     again = []
     for _ in range(400):
@@ -132,4 +135,4 @@ def test_a_ratio_has_its_own_mean_and_the_spread_of_resampled_images(seeds):
         again.append(above[:, at].mean() / below[:, at].mean())
     spread = np.std(linear.mean(axis=0)) / np.sqrt(3000)
     assert spread == pytest.approx(np.std(again), rel=0.15)
-    assert cells.ratio(above, np.zeros_like(below)) is None
+    assert experiments.ratio(above, np.zeros_like(below)) is None
