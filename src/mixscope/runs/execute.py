@@ -72,7 +72,7 @@ def run(
     path = out if out is not None else Path("runs") / records.name_of(config)
     tracking.check(track)
     with ExitStack() as stack:
-        stack.enter_context(_memory_told())
+        stack.enter_context(_advising_on_memory())
         stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(devices.processes(config.run.device))
         _heed(stop)
@@ -95,7 +95,7 @@ def run(
             record.mirror = tracking.mirror(track, path, config, show)
         compiled = ranks.gather(compiled)[0]  # also waits until the run directory exists
         try:
-            with _memory_told():
+            with _advising_on_memory():
                 return _go(ready, path, record, show, stop, compiled)
         except BaseException as problem:
             if record is not None:
@@ -114,7 +114,7 @@ def _heed(stop: Stop) -> None:
 
 
 @contextmanager
-def _memory_told() -> Iterator[None]:
+def _advising_on_memory() -> Iterator[None]:
     """Converts out-of-memory errors into RunFailed with advice; settings are not changed."""
     try:
         yield

@@ -215,7 +215,7 @@ class Lines(Silent):
         if event is None and not due:
             return
         done = sum(s.state == "done" for s in found)
-        text = self._under_way(found) if event is None else _told(event, self.lang)
+        text = self._under_way(found) if event is None else _event_text(event, self.lang)
         output.line(f"{done:>3}/{len(found)}  {text}", work="study")
         if due:
             self.shown_at = time.monotonic()
@@ -261,7 +261,9 @@ class Board(Lines):
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Updates the table, and prints events that need attention."""
         if event is not None and event["event"] in STAY:
-            self.live.console.print(_told(event, self.lang), markup=False, highlight=False, soft_wrap=True)
+            self.live.console.print(
+                _event_text(event, self.lang), markup=False, highlight=False, soft_wrap=True
+            )
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
             return
         costs, slots = self._costs(found)
@@ -278,7 +280,7 @@ class Board(Lines):
         self.live.stop()
 
 
-def _told(event: Mapping[str, Any], lang: str) -> str:
+def _event_text(event: Mapping[str, Any], lang: str) -> str:
     more = f"  {event['reason']}" if "reason" in event else ""
     what = i18n.message(f"event-{event['event'].replace(' ', '-')}", lang)
     return f"{padded(what, 8)} {event['run']}{more}"
