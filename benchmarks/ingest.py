@@ -49,7 +49,7 @@ import simplejpeg
 
 from mixscope.bench import rounds
 from mixscope.cli.ending import ended
-from mixscope.data import decoding, formats, store
+from mixscope.data import decoding, formats, store_writer
 from mixscope.data import prepare as prepared
 from mixscope.errors import DataError, RunFailed
 from mixscope.hardware import cores
@@ -211,7 +211,7 @@ def parts(source: Path, place: Path, count: int) -> None:
             decoding._content(file)
 
     def written() -> None:
-        with store._array(place / "written.npy", (len(some), 3, 64, 64), np.uint8, digests) as put:
+        with store_writer._array(place / "written.npy", (len(some), 3, 64, 64), np.uint8, digests) as put:
             for block in blocks:
                 put(block)
 
@@ -222,7 +222,7 @@ def parts(source: Path, place: Path, count: int) -> None:
 
     def added() -> None:
         for block in blocks:
-            store._add_up(block, sums, squares)
+            store_writer._add_up(block, sums, squares)
 
     def started() -> None:
         subprocess.run([sys.executable, "-c", START, json.dumps(files[: cores()])], check=True)

@@ -40,7 +40,7 @@ from mixscope.runs.records import Predictions
 from mixscope.studies import scheduler
 from mixscope.studies.backends.local import Local
 from mixscope.study import matrix
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 STUDY: dict[str, Any] = {
     "name": "large",

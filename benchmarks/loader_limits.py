@@ -273,7 +273,7 @@ def cache(file: Path, rounds: int) -> Measured:
 def parts(file: Path, rounds: int, batches: int) -> Measured:
     source = Bytes.of(Mapped(file, USUAL))
     made = opened(Mapped(file, USUAL))
-    maker = made._maker
+    maker = made._builder
     slot, scratch = maker.slot(), maker.scratch()
     fill: Make = bare.kernel(source)
 

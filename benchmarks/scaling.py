@@ -31,7 +31,7 @@ from mixscope.bench.rounds import measure
 from mixscope.cli.ending import ended
 from mixscope.data.store import Store, data_root
 from mixscope.studies import scheduler, slots
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 LENGTH = ("data.per_class=50", "train.epochs=8")  # so that rates can be measured within a run
 

@@ -30,7 +30,7 @@ from mixscope.studies import scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.backends.local import Process
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 SLEEP = 0.3  # seconds of a run in the study that gaps are measured in
 STUDY = 6  # runs of it

@@ -16,7 +16,7 @@ from mixscope.results import Results
 from mixscope.runs import records
 from mixscope.runs.records import Predictions
 from mixscope.study import matrix
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 from mixscope.training import pretraining_data
 
 SMALL = """

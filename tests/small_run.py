@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from mixscope.data.content import Content, Split
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.runs import execute
 from mixscope.study import config as settings
 

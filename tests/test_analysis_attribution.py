@@ -15,7 +15,8 @@ from mixscope.analysis import attribution as analysis
 from mixscope.analysis import saliency
 from mixscope.analysis.subject import Subject
 from mixscope.data.content import Content, Split
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import models

@@ -15,7 +15,8 @@ from mixscope.analysis.subject import Subject
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
 from mixscope.data import cues
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError, DataError
 from mixscope.study.config import RunConfig
 

@@ -12,7 +12,7 @@ from mixscope.analysis import attacks
 from mixscope.analysis import mixtures as analysis
 from mixscope.analysis.subject import Chosen, Subject
 from mixscope.data.content import Content, Split
-from mixscope.data.store import write
+from mixscope.data.store_writer import write
 from mixscope.study.config import RunConfig
 
 SIZE = 20

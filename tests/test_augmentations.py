@@ -257,7 +257,7 @@ def _made_of(store, drawn, base, places, like):
         if base == "rrc":
             top, left, height, width = map(int, drawn.crop[place])
             out = np.empty((1, 3, SIZE, SIZE), np.uint8)
-            like._maker.resample(
+            like._builder.resample(
                 store._images, np.array([place]), np.array([place]), drawn.crop, drawn.flip, out
             )
             image = out[0].astype(np.float64)

@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from mixscope.data import cue_store, cues
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.runs import execute
 from mixscope.study import config as settings

@@ -11,9 +11,10 @@ import torch
 import yaml
 
 from mixscope import cli
+from mixscope.errors import ConfigError
 from mixscope.results import folders, tables
 from mixscope.runs import records
-from mixscope.studies import scheduler
+from mixscope.studies import folder, scheduler
 from mixscope.studies.scheduler import Options
 from mixscope.studies.status import standings
 from mixscope.study import matrix, path_names
@@ -135,7 +136,11 @@ ANY_JSON = {
     "no text": (b"\xff\xfe\x00", "is not valid JSON"),
     "a list": (b"[1]", "is not of schema 1"),
     "a text": (b'"x"', "is not of schema 1"),
-    "another schema": (b'{"schema": 7}', "is not of schema 1"),
+    "a newer schema": (b'{"schema": 7}', "by a newer mixscope (schema 7, this one reads 1); update mixscope"),
+    "no schema": (
+        b'{"schema": "1"}',
+        "is not of schema 1, which this version of mixscope reads; the file is",
+    ),
     "no keys": (b'{"schema": 1}', "lacks "),
 }
 RECORDS = {
@@ -230,6 +235,99 @@ def test_the_advice_for_a_damaged_status_is_right(out, digits_root, capsys):
     assert cli.main(["study", "run", str(out), "--root", str(digits_root)]) == 0
     assert (path / "predictions" / "test-last.npz").read_bytes() == before[0]
     assert json.loads((path / "summary.json").read_bytes())["results"] == json.loads(before[1])["results"]
+
+
+def _contents(path):
+    return {p.name: p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+def test_the_advice_for_damaged_events_keeps_what_the_run_has(out, digits_root, capsys):
+    path = out / RUNS[0].directory
+    before, rows = _contents(path), (path / "events.jsonl").read_bytes().splitlines(keepends=True)
+    for content in (rows[:-1], []):
+        (path / "events.jsonl").write_bytes(b"".join([*rows[:-1], b"{}\n"]))
+        assert "remove that line, and the run keeps its results" in standings(RUNS, out)[0].error
+        (path / "events.jsonl").unlink()
+        assert "put it back, or an empty file, and the run keeps" in folders.study(out).runs[0].error
+        (path / "events.jsonl").write_bytes(b"".join(content))
+        assert [s.state for s in standings(RUNS, out)] == ["done", "done"]
+        assert [run.state for run in folders.study(out).runs] == ["done", "done"]
+        assert tables.rows(folders.study(out))[0]["seeds"] == 2
+        assert cli.main(["report", str(out), "--out", str(out.parent / "page")]) == 0
+        assert cli.main(["study", "run", str(out), "--root", str(digits_root)]) == 0
+    assert _contents(path) == before | {"events.jsonl": b""}
+
+
+@pytest.mark.parametrize("content", [b"{}\n", b"", None])
+def test_a_run_that_is_not_done_goes_on_without_its_damaged_events(content, out, digits_root, capsys):
+    path = out / RUNS[0].directory
+    before = json.loads((path / "summary.json").read_bytes()), (path / "checkpoints/last.pt").read_bytes()
+    (path / "summary.json").unlink()
+    if content is None:
+        (path / "events.jsonl").unlink()
+    else:
+        (path / "events.jsonl").write_bytes(content)
+    assert [s.state for s in standings(RUNS, out)] == ["partial", "done"]
+    train = ["train", "--config", str(path / "config.yaml"), "--out", str(path), "--root", str(digits_root)]
+    assert cli.main(train) == 0
+    assert "warning   events.jsonl was damaged or cut" in capsys.readouterr().out
+    made = json.loads((path / "summary.json").read_bytes())
+    assert made["results"] == before[0]["results"] and made["seconds"] is None, "no epoch has its time"
+    assert (path / "checkpoints/last.pt").read_bytes() == before[1], "nothing was trained"
+    assert [run.state for run in folders.study(out).runs] == ["done", "done"]
+
+
+def test_a_lost_config_is_said_and_written_again(out, digits_root, capsys):
+    path = out / RUNS[0].directory
+    before = _contents(path)
+    (path / "config.yaml").unlink()
+    stands = standings(RUNS, out)
+    assert [s.state for s in stands] == ["partial", "done"] and "has lost its config.yaml" in stands[0].remark
+    for command, code in (("status", 0), ("table", 0), ("run", 0)):
+        root = [] if command == "table" else ["--root", str(digits_root)]
+        assert cli.main(["study", command, str(out), *root]) == code
+        said = capsys.readouterr()
+        assert "has lost its config.yaml; the same" in said.out + said.err, command
+    assert _contents(path) == before, "nothing is trained or evaluated again"
+    assert [s.remark for s in standings(RUNS, out)] == [None, None]
+
+
+def test_a_folder_that_nothing_proves_to_be_the_run_is_not_taken_for_it(out, digits_root, capsys):
+    path = out / RUNS[0].directory
+    (path / "config.yaml").unlink()
+    (path / "environment.json").unlink()
+    before = _contents(path)
+    stands = standings(RUNS, out)
+    assert (
+        stands[0].state == "damaged"
+        and "nothing proves which run it is; put config.yaml back" in stands[0].error
+    )
+    assert cli.main(["study", "run", str(out), "--root", str(digits_root)]) == 1
+    assert _contents(path) == before
+    for command in (["eval", str(path), "--root", str(digits_root)], ["judge", str(path)]):
+        assert cli.main(command) == 4
+        assert "has records of a run and no config.yaml" in capsys.readouterr().err
+
+
+def test_a_lost_status_is_said_and_the_run_taken_up(out, digits_root):
+    path = out / RUNS[0].directory
+    (path / "status.json").unlink()
+    stands = standings(RUNS, out)
+    assert stands[0].state == "partial" and "has lost its status.json" in stands[0].remark
+    assert "has lost its status.json" in folders.study(out).runs[0].error
+    before = (path / "checkpoints" / "last.pt").read_bytes()
+    train = ["train", "--config", str(path / "config.yaml"), "--out", str(path), "--root", str(digits_root)]
+    assert cli.main(train) == 0
+    assert (path / "checkpoints" / "last.pt").read_bytes() == before, "nothing was trained"
+    assert [s.state for s in standings(RUNS, out)] == ["done", "done"]
+
+
+def test_claims_cannot_be_edited_after_a_run_that_lost_a_record(out):
+    for run in RUNS:
+        (out / run.directory / "config.yaml").unlink()
+    edited = yaml.safe_dump(STUDY | {"seeds": [2]}, sort_keys=False)
+    with pytest.raises(ConfigError, match="has begun and was edited since"):
+        folder.keep(matrix.parse(edited, file="two.yaml"), out)
 
 
 def test_a_run_that_lost_its_summary_evaluates_its_checkpoint_and_writes_it_again(out, digits_root, capsys):

@@ -3,6 +3,7 @@ once from a real one."""
 
 import dataclasses
 import os
+import subprocess
 import time
 
 import pytest
@@ -265,6 +266,20 @@ def test_what_a_step_costs_hangs_on_its_shape_alone():
     assert {probes.shape(config(pair)) for pair in same} == {probes.shape(config())}
     other = ["data.name=x", "model.patch_size=8", "train.precision=bf16", "optim.name=sgd", "run.device=cuda"]
     assert len({probes.shape(config(pair)) for pair in [*other, "seed=0"]}) == 6
+
+
+@pytest.mark.parametrize(("threads", "set_to"), [(2, "2"), (None, "5")])
+def test_a_probe_has_the_threads_of_a_run_or_those_of_its_environment(tmp_path, monkeypatch, threads, set_to):
+    seen = []
+
+    def started(line, *, env, **more):
+        seen.append(env)
+        return subprocess.CompletedProcess(line, 0, stdout='{"error": "nothing is measured"}\n', stderr="")
+
+    monkeypatch.setattr(subprocess, "run", started)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert probes.run_probes([config()], root=tmp_path, threads=threads) == ["nothing is measured"]
+    assert [env["OMP_NUM_THREADS"] for env in seen] == [set_to]
 
 
 @pytest.mark.slow

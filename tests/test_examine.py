@@ -12,7 +12,7 @@ from mixscope.analysis import ANALYSES, examine, subject
 from mixscope.analysis import cues as analysis
 from mixscope.cli import main
 from mixscope.data import cues
-from mixscope.data.store import write
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import execute, records
 from mixscope.studies import folder

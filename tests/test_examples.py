@@ -1,5 +1,6 @@
 """The scripts of examples/ and the notebooks made from them: the same cells, and every one runs."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ HERE = Path(__file__).parents[1]
 EXAMPLES = HERE / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
-import build  # noqa: E402
+build = importlib.import_module("build")
 
 
 @pytest.fixture

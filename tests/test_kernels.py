@@ -167,7 +167,7 @@ def test_the_first_start_says_that_it_compiles_and_the_second_finds_it_on_disk(t
     assert start() == ""
 
 
-def test_a_kernel_in_hand_is_not_compiled_again(caplog):
+def test_a_loaded_kernel_is_not_compiled_again(caplog):
     kernels.fused(32, 4)
     with caplog.at_level(logging.WARNING):
         assert kernels.fused(32, 4) is kernels.fused(32, 4)

@@ -265,7 +265,7 @@ def test_a_loader_taken_up_at_any_position_goes_on_as_if_undisturbed(mixer, thre
                 assert [frozen(b) for b in batches] == calm[epoch + 1]
 
 
-def test_a_saved_position_lies_behind_the_batch_in_hand():
+def test_a_saved_position_lies_behind_the_current_batch():
     calm = epochs(1)[0]
     with loader() as batches:
         for taken, _ in enumerate(batches, start=1):
@@ -276,7 +276,7 @@ def test_a_saved_position_lies_behind_the_batch_in_hand():
         assert batches.position == (1, 0)
 
 
-def test_leaving_an_epoch_early_and_iterating_again_goes_on_after_the_batch_in_hand():
+def test_leaving_an_epoch_early_and_iterating_again_goes_on_after_the_current_batch():
     calm = epochs(1)[0]
     with loader() as batches:
         seen = []
@@ -512,7 +512,7 @@ def test_ctrl_c_reaches_a_consumer_that_draws_the_next_epoch():
             return super().draw(epoch)
 
     with loader(mixer=Struck()) as batches, pytest.raises(KeyboardInterrupt):
-        batches._maker.look_ahead(1)
+        batches._builder.look_ahead(1)
 
 
 def test_an_interrupt_that_a_worker_raises_ends_no_worker_in_silence():
@@ -590,9 +590,9 @@ def test_an_epoch_is_drawn_once_also_after_going_back(monkeypatch):
     with loader() as batches:
         batches.position = (20, 0)
         ids(batches)
-        ours = type(batches._maker)._draw
+        ours = type(batches._builder)._draw
         monkeypatch.setattr(
-            type(batches._maker), "_draw", lambda m, epoch: drawn.append(epoch) or ours(m, epoch)
+            type(batches._builder), "_draw", lambda m, epoch: drawn.append(epoch) or ours(m, epoch)
         )
         batches.position = (2, 0)
         for _ in range(4):
@@ -651,7 +651,7 @@ def test_a_loader_may_be_collected_in_a_thread_of_its_own():
             return super().draw(epoch)
 
     mixer = Collected()
-    maker = loader(mixer=mixer)._maker
+    maker = loader(mixer=mixer)._builder
     made = Pipeline(maker, Position(0, 0), threads=4, runs=9, length=1)
     mixer.stop = made.stop
     made.start()

@@ -92,7 +92,7 @@ def test_the_experiment_is_the_one_without_mixing_and_its_set_has_parameters():
     run = matching.run_without_mixing(study, {"model": "vit"})
     assert run.config.augment.mix == "none" and "vit" in run.config.model.arch
     assert matching.start(run.config, None) == cues.BUILT_IN["cues-vit"]
-    with pytest.raises(ConfigError, match=r"leaves 2 cells .*resnet-default, vit-default"):
+    with pytest.raises(ConfigError, match=r"leaves 2 experiments .*resnet-default, vit-default"):
         matching.run_without_mixing(study, {})
     with pytest.raises(ConfigError, match="digits has no parameters"):
         matching.start(settings.RunConfig(), None)

@@ -96,7 +96,7 @@ def test_loader_and_device_do_what_is_planned(mix, per, base):
         loader_with(store, "train", **about, mixer=made) as ours,
         loader_with(store, "train", **about, mixer=made, device_augment=True) as raw,
     ):
-        builder = ours._maker
+        builder = ours._builder
         for _ in range(2):
             for number, (bare, kernel, left) in enumerate(zip(plain, ours, raw, strict=True)):
                 epoch = ours.position.epoch
@@ -327,8 +327,8 @@ def test_a_peak_is_followed_through_crop_and_flip(base):
         store, "train", Sampling(batch_size=40, seed=1, shuffle=True), Augmentation(base=base)
     ) as loader:
         batch = next(iter(loader))
-        draws = loader._maker.draws(0).draws
-        moved = saliency.moved(found, draws, SIZE, loader._maker.pad)
+        draws = loader._builder.draws(0).draws
+        moved = saliency.moved(found, draws, SIZE, loader._builder.pad)
         for image, (y, x) in zip(batch.images.numpy()[:, 0], moved, strict=True):
             if image.max() > 0:  # a crop may have left it out
                 best = np.array(np.unravel_index(image.argmax(), image.shape))

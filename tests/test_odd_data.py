@@ -190,7 +190,7 @@ def test_without_space_for_shared_memory_images_are_decoded_in_this_process(tmp_
     monkeypatch.setattr(decoding, "cores", lambda: 2)
     monkeypatch.setattr(decoding, "_decoded_in_processes", lambda *_: pytest.fail("it would end in SIGBUS"))
     monkeypatch.setattr(decoding.shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr("mixscope.data.store.need_room", lambda folder, size: None)
+    monkeypatch.setattr("mixscope.data.store_writer.need_room", lambda folder, size: None)
     assert prepared(tmp_path, source).digest == plain.digest
 
 

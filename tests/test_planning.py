@@ -17,6 +17,7 @@ from scipy import stats
 import made_study
 import mixscope
 from command_line import call
+from mixscope import i18n
 from mixscope.claims import looks, planning, verdicts
 from mixscope.errors import ConfigError
 from mixscope.results import folders
@@ -100,8 +101,8 @@ def test_what_is_not_known_of_a_spread_makes_power_a_range(tmp_path):
 def test_published_spreads_have_sources():
     found = planning.published("cifar100")
     assert 0 < found.low < found.middle < found.high < 2
-    assert "9 published, 6 measured by this project; claims/published_sd.csv" in found.source
-    assert "published; claims" in planning.published("cifar10").source
+    assert "9 published, 6 measured by this project; claims/published_sd.csv" in i18n.render(found.source)
+    assert "published; claims" in i18n.render(planning.published("cifar10").source)
     assert planning.published("no such set") == planning.published()
 
 
@@ -143,6 +144,15 @@ def test_study_plan_shows_power_and_draws_it(tmp_path, capsys, digits_root):
     code, text, _ = call(capsys, *words, "--out", tmp_path / "out", "--json")
     found = json.loads(text)
     assert [one["claim"] for one in found["power"]] == ["main", "H1", "H2", "within-resnet", "within-vit"]
+
+
+def test_power_speaks_korean(tmp_path, capsys, digits_root):
+    words = ("study", "plan", "quickstart", "--root", digits_root, "--no-probe", "--power", "--sd", "0.4")
+    code, text, err = call(capsys, *words, "--out", tmp_path / "out", "--lang", "ko")
+    assert code == 0, err
+    assert "실행 간 표준편차: 0.40%p, 직접 지정한 값(0.4%p)" in text
+    assert "H1: 실제 효과가 1%p일 때의 검정력" in text and "  시드   12개  ##" in text
+    assert [line for line in text.splitlines() if line and not re.search("[가-힣]", line)] == []
 
 
 def test_a_standard_deviation_can_be_given_for_each_experiment(tmp_path, capsys, digits_root):

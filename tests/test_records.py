@@ -134,10 +134,28 @@ def test_taken_up_again_events_are_those_the_checkpoint_knew(tmp_path_factory, k
     assert [row["epoch"] for row in records.read_events(path)] == list(range(known + 1))
 
 
-def test_events_that_are_lost_are_missed(tmp_path):
+def test_events_that_are_lost_leave_blanks_and_the_run_goes_on(tmp_path):
     path = begun(tmp_path / "run")
-    with recording.begin(path, CONFIG) as run, pytest.raises(DataError, match="events are lost"):
-        run.cut(10_000)
+    file = path / "events.jsonl"
+    with recording.begin(path, CONFIG) as run:
+        run.cut(0)
+        for epoch in (1, 2, 3):
+            run.event("epoch", {"epoch": epoch})
+        length = run.events_bytes
+    one, two, three = file.read_bytes().splitlines(keepends=True)
+    # A damaged line, a line cut short, a file cut at a line, all of it lost, and whole.
+    for content, left in (
+        (one + b"\0" * len(two[1:]) + b"\n" + three, [1, 3]),
+        (one + two[:-5], [1]),
+        (one + two, [1, 2]),
+        (None, []),
+        (one + two + three + b'{"kind": "epoch"', [1, 2, 3]),
+    ):
+        file.unlink() if content is None else file.write_bytes(content)
+        with recording.begin(path, CONFIG) as run:
+            assert run.cut(length) == (left == [1, 2, 3]) and run.events_bytes == length
+            run.event("epoch", {"epoch": 4})
+        assert [row["epoch"] for row in records.read_events(path)] == [*left, 4]
 
 
 def test_a_line_that_was_being_written_is_left_out(tmp_path):
@@ -153,7 +171,8 @@ def test_a_line_that_was_being_written_is_left_out(tmp_path):
         ("events.jsonl", b"{}\n{'\n", records.read_events, "events.jsonl, line 1: is not an event"),
         ("status.json", b'{"schema": 1, "sta', records.read_status, "not valid JSON"),
         ("status.json", b'{"schema": 1}', records.read_status, "lacks state, epoch"),
-        ("status.json", b'{"schema": 99}', records.read_status, "not of schema 1"),
+        ("status.json", b'{"schema": 99}', records.read_status, "schema 99, this one reads 1"),
+        ("status.json", b'{"schema": 0}', records.read_status, "not of schema 1"),
         ("environment.json", b"[]", records.read_environment, "not of schema 1"),
         ("config.yaml", b"seed: [", records.read_config, "not valid YAML"),
         ("config.yaml", b"sead: 1", records.read_config, "nearest: seed"),

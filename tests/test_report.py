@@ -4,6 +4,7 @@ import csv
 import html.parser
 import io
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,9 +17,10 @@ from made_study import Made
 from mixscope import cli
 from mixscope.claims import verdicts
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.i18n import LANGUAGES
 from mixscope.report import literature, page, published
-from mixscope.report.sections import answer
+from mixscope.report.sections import answer, health
 from mixscope.report.words import Words
 from mixscope.results import folders
 from mixscope.study import matrix
@@ -189,6 +191,22 @@ def test_weights_that_saw_mixup_are_said_to_have(made):
 def test_a_check_that_failed_is_named_with_its_run(made):
     assert "batch norm statistics do not fit clean images: 91.0" in visible(made)
     assert "19 of 108 checks of 36 runs failed." in visible(made)
+
+
+def test_what_limits_a_whole_claim_is_told_without_its_strata():
+    def reading(stratum, *codes):
+        return SimpleNamespace(stratum={"data": stratum}, findings=[Finding(code) for code in codes])
+
+    some = [reading("cifar10", "gate-seeds"), reading("cifar100", "gate-seeds", "gate-health")]
+    verdicts = [SimpleNamespace(claim=claim, readings=some) for claim in ("H1", "H2")]
+    found = health.gates(SimpleNamespace(verdicts=verdicts), Words("en"))
+    assert list(found.values()) == [["H1", "H2"], ["H1: CIFAR100", "H2: CIFAR100"]]
+
+
+def test_the_table_of_checks_has_a_row_for_each_experiment(made):
+    checks = health.checks(made.story, Words("en"))
+    assert [row["experiment"] for row in checks["rows"]] == [each.name for each in made.story.experiments]
+    assert {len(row["counts"]) for row in checks["rows"]} == {len(checks["checks"])}
 
 
 # --- what is not there --------------------------------------------------------------------------

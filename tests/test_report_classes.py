@@ -182,6 +182,11 @@ def test_a_saved_matrix_of_few_classes_has_the_name_of_each_at_its_row_and_colum
     assert np.array_equal(drawn(["x"] * 21), drawn(["xxx"] * 21)), "names of many classes would overlap"
 
 
+def test_a_class_may_have_a_line_break_in_its_name():
+    matrix = {"png": confusion_png(np.eye(2, dtype=int)), "title": "a"}
+    assert saved(matrix, ["b\n고", "c"], Words("en")) == saved(matrix, ["b 고", "c"], Words("en"))
+
+
 def test_a_matrix_of_200_classes_is_a_small_picture():
     rng = np.random.default_rng(6)
     counts = rng.poisson(0.3, (200, 200)) + 40 * np.eye(200, dtype=int)

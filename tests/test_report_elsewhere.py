@@ -73,7 +73,7 @@ def test_the_forest_of_results_without_claims_is_that_of_their_gains(accuracies)
 
 def test_means_and_spreads_are_in_the_table_of_results(means, tmp_path):
     page = mixscope.report(means, tmp_path / "r")
-    assert "76.40 ± 0.40" in visible(page) and "3 of 3" in visible(page)
+    assert "76.40 ± 0.40" in visible(page) and "3/3" in visible(page)
     rows = pd.read_csv(tmp_path / "r" / "tables" / "results.csv").set_index("experiment")
     assert rows.top1.tolist() == [76.4, 78.1] and rows.top1_sd.tolist() == [0.4, 0.3]
     assert rows.seeds.tolist() == rows.of.tolist() == [3, 3]

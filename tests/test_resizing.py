@@ -11,7 +11,8 @@ from mixscope import cli
 from mixscope.data import resizing
 from mixscope.data.content import Content, Split
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, verify
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify
 from mixscope.errors import ConfigError, DataError
 
 

@@ -18,7 +18,7 @@ import yaml
 
 import stand_in_weights
 from mixscope.data.content import Content, Split
-from mixscope.data.store import write
+from mixscope.data.store_writer import write
 from mixscope.studies.status import standings
 from mixscope.study import matrix
 

@@ -25,7 +25,8 @@ from PIL import Image
 from mixscope import cli
 from mixscope.data import decoding, formats, store
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, verify
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify
 from mixscope.errors import ConfigError, DataError
 
 

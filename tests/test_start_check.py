@@ -149,4 +149,4 @@ def test_a_log_is_in_korean(tmp_path, monkeypatch, capsys):
         notice(found, None)
     gave_up, under_way = capsys.readouterr().out.splitlines()
     assert gave_up == f"  0/1  포기     {run.directory}"
-    assert under_way == f"  0/1  진행     {run.directory} 에폭 3/12; 완료 0/1  실행 중 1  남은 시간 미상"
+    assert under_way == f"  0/1  진행     {run.directory} 에폭 3/12; 완료 0/1  실행 중 1개  남은 시간 미상"

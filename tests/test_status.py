@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import pytest
 
 from made_summary import summary
-from mixscope.runs import recording, records
+from mixscope.runs import record_schema, recording, records
+from mixscope.studies import estimate, progress_table
 from mixscope.studies.status import JOURNAL, note, standing, standings
 from mixscope.study import matrix
 from mixscope.study.config import RunConfig
@@ -60,6 +62,31 @@ def test_a_run_that_was_done_in_one_go_says_how_long_it_took(tmp_path):
             record.ended("done")
             record.close()
     assert [s.wall_seconds is None for s in standings(RUNS[:2], tmp_path)] == [False, True]
+
+
+@pytest.mark.parametrize("jump", [-7200, -3, 7200])
+def test_a_clock_that_jumps_makes_no_time_negative(tmp_path, jump):
+    """The clock is set back, or forward, while one run is made and while another one is running."""
+    with begin(tmp_path, RUNS[0], epochs=3) as record:
+        records.write_json(record.path / "summary.json", summary(RUNS[0].config))
+        record.ended("done")
+    with begin(tmp_path, RUNS[1], epochs=2) as other:
+        for path in (record.path, other.path):
+            status = records.read_status(path)
+            past = datetime.strptime(status["starts"][0]["time"], record_schema.TIME)
+            moved = (past - timedelta(seconds=jump)).strftime(record_schema.TIME)
+            status["starts"] = [{**status["starts"][0], "time": moved}]
+            records.write_json(path / "status.json", status)
+        status["heartbeat"] = moved
+        records.write_json(other.path / "status.json", status)
+        found = standings(RUNS[:3], tmp_path)
+        assert [s.state for s in found] == ["done", "running", "pending"]
+        costs = estimate.estimates(found, root=tmp_path, probe=None, disk=False)
+        for lang in ("en", "ko"):
+            assert "-" not in progress_table.sentence(progress_table.total(found, costs, slots=2), lang)
+    assert (found[0].wall_seconds is None) == (jump < 0), "its epochs alone took 9 seconds"
+    assert all(c.left_seconds >= 0 for c in costs)
+    assert costs[2].left_seconds >= 9, "a run like the first one takes as long as its epochs, or longer"
 
 
 def test_a_run_that_was_given_up_before_it_began_has_failed_until_it_is_started_again(tmp_path):

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixscope.data import decoding, disk, formats, inspect, store
+from mixscope.data import decoding, disk, formats, inspect, store, store_writer
 from mixscope.data.prepare import _about, prepare
-from mixscope.data.store import Store, verify
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify
 from mixscope.errors import ConfigError, DataError
 
 
@@ -183,9 +184,9 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, cifar100_bi
 # A process that finds room where, by the time it writes, others have taken it.
 CROWDED = """
 import sys
-from mixscope.data import store
+from mixscope.data import store_writer
 from mixscope.cli import main
-store.need_room = lambda folder, size: None
+store_writer.need_room = lambda folder, size: None
 raise SystemExit(main(["data", "prepare", "digits", "--root", sys.argv[1]]))
 """
 
@@ -284,7 +285,7 @@ def test_lists_decoded_in_turn_are_decoded_by_the_same_processes(tiny_folder, mo
 def test_sums_of_pixels_are_exact(size):
     block = np.random.default_rng(0).integers(250, 256, (7, 3, size, size), dtype=np.uint8)
     sums, squares = np.zeros(3), np.zeros(3)
-    store._add_up(block, sums, squares)
+    store_writer._add_up(block, sums, squares)
     whole = block.astype(np.int64)
     assert sums.tolist() == whole.sum(axis=(0, 2, 3)).tolist()
     assert squares.tolist() == (whole**2).sum(axis=(0, 2, 3)).tolist()

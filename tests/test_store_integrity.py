@@ -18,7 +18,8 @@ from mixscope.data import disk, store
 from mixscope.data.content import Content, Split
 from mixscope.data.loader import Loader, Sampling
 from mixscope.data.prepare import prepare
-from mixscope.data.store import Store, verify, write
+from mixscope.data.store import Store
+from mixscope.data.store_writer import verify, write
 from mixscope.errors import DataError
 
 

@@ -24,7 +24,7 @@ _HOMES = {
     "train": "mixscope.api",
     "Loader": "mixscope.data.batches",
     "Results": "mixscope.results.results",
-    "Study": "mixscope.study.matrix",
+    "Study": "mixscope.study.study",
 }
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mixscope.data.batches import Loader as Loader
     from mixscope.report import _Report
     from mixscope.results.results import Results as Results
-    from mixscope.study.matrix import Study as Study
+    from mixscope.study.study import Study as Study
 
     report = _Report("mixscope.report")
 

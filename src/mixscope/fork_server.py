@@ -23,7 +23,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mixscope.signals import end_with_parent
 
@@ -177,7 +177,8 @@ class Server:
             for each in (self.orders, self.answers, *self.running):
                 os.close(each)
             become(start, its)
-            return cast(list[str], start["words"])
+            words: list[str] = start["words"]
+            return words
         os.close(its)
         if os.read(mine, 1):  # the fork has its own session and can be signalled
             self.running[mine] = number, pid

@@ -50,8 +50,15 @@ def size(n_bytes: float) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Formats a number; None gives a dash."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    """Formats a number; None gives a dash.
+
+    >>> number(-0.04, 1), number(-1.25, 1)
+    ('0.0', '−1.2')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
 
 
 def signed(value: float | None, digits: int = 2) -> str:

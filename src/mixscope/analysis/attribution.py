@@ -139,7 +139,8 @@ def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list
         grids["gradcam"] = list(at.grid)
         maps["gradcam"] = lambda images, classes: saliency.gradcam(module, at, images, classes)
     if saliency.attends(module):
-        grids["rollout"] = list(module.patch_embed.grid_size)  # type: ignore[union-attr,arg-type]
+        patches: Any = module.patch_embed
+        grids["rollout"] = list(patches.grid_size)
         maps["rollout"] = lambda images, _: saliency.rolled(module, images)
     else:
         refused["rollout"] = f"{arch} has no blocks of attention over patches"

@@ -239,10 +239,10 @@ def _outcomes(todo: Sequence[Trained], work: _Work, workers: Workers) -> Iterato
 
 
 def _measure(
-    tasks: tuple[Path, str, Request, Path], progress: Progress | None = None
+    task: tuple[Path, str, Request, Path], progress: Progress | None = None
 ) -> tuple[dict[str, Any], float]:
     """Analyses a run, in any process; returns the result and seconds."""
-    path, what, request, root = tasks
+    path, what, request, root = task
     began = time.perf_counter()
     found = importlib.import_module(f"mixscope.analysis.{what}").measure(
         subject.opened(path, subject.stored(path, root)),

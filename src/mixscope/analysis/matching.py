@@ -28,11 +28,12 @@ import yaml
 
 from mixscope.data import cue_store, cues
 from mixscope.data.cues import CLASSES, FULL, STEPS, Parameters
-from mixscope.data.store import Store, is_prepared, write
+from mixscope.data.store import Store, is_prepared
+from mixscope.data.store_writer import write
 from mixscope.errors import ConfigError
 from mixscope.runs import execute, records
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 
 FACTOR = 1.5
 ROUNDS = 3

@@ -116,7 +116,7 @@ def document(
         tables=len(chosen),
         rows=sum(bool(e.figures) for e in rows),
         figures=sum(len(e.figures) for e in rows),
-        test_size_said=_said(rows, test_size, balanced),
+        test_size_said=_assumptions(rows, test_size, balanced),
         findings=tuple(found),
         contrasts=tuple(contrasts),
     )
@@ -148,7 +148,7 @@ def _once(found: list[AuditFinding]) -> list[AuditFinding]:
     return kept
 
 
-def _said(rows: list[Entry], test_size: int | None, balanced: bool) -> str:
+def _assumptions(rows: list[Entry], test_size: int | None, balanced: bool) -> str:
     known = [d for d in words.KNOWN_DATA if any(e.facets.get("dataset") == d for e in rows)]
     if test_size is not None:
         size = f"{test_size:,} examples (given)"

@@ -79,7 +79,7 @@ def _orders(sentence: Sentence) -> Iterator[AuditFinding]:
             why=Finding("audit-order", params={"larger": str(a), "smaller": str(b)}),
             table=None,
             line=sentence.line_at(start),
-            row=_excerpt(sentence.text, start, relations, chain),
+            row=_excerpt(relations, chain),
             figures={label.strip() or f"figure {i + 1}": str(f) for i, (label, f) in enumerate(chain)},
         )
 
@@ -135,7 +135,7 @@ def _bare(text: str) -> Iterator[Chain]:
         yield start, chain, relations
 
 
-def _excerpt(text: str, start: int, relations: Sequence[str], chain: Sequence[tuple[str, Figure]]) -> str:
+def _excerpt(relations: Sequence[str], chain: Sequence[tuple[str, Figure]]) -> str:
     parts = [f"{label} ({figure})" if label else str(figure) for label, figure in chain]
     return " ".join(p for pair in zip(parts, [*relations, ""], strict=True) for p in pair if p)
 

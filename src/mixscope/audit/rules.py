@@ -276,7 +276,7 @@ def _doubles(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[AuditFinding]:
         for b in rows[1:]:
             if a.line == b.line and a.table == b.table:
                 continue
-            inside = a.table == b.table and not _told_apart(a, b)
+            inside = a.table == b.table and not _differs(a, b)
             if inside or not all(
                 a.facets[f] == b.facets[f] for f in FACETS if f in a.facets and f in b.facets
             ):
@@ -286,13 +286,13 @@ def _doubles(numbers: Mapping[int, Sequence[Entry]]) -> Iterator[AuditFinding]:
     for a, b in doubled:
         params: dict[str, Any] = {"name": b.experiment, "line": a.line}
         why = Finding("audit-number-repeated", params=params)
-        if _told(a) != _told(b):
-            params |= {"first": _told(a), "second": _told(b)}
+        if _described(a) != _described(b):
+            params |= {"first": _described(a), "second": _described(b)}
             why = Finding("audit-number-twice", params=params)
         yield _finding(b, CONTRADICTION, "numbering", why, shown={"twice": str(b.experiment)})
 
 
-def _told_apart(a: Entry, b: Entry) -> bool:
+def _differs(a: Entry, b: Entry) -> bool:
     """Whether a column other than the facets (a seed, an epoch) distinguishes two rows."""
     return any(a.extras[k] != b.extras.get(k) and not _is_result(a.extras[k]) for k in a.extras)
 
@@ -301,7 +301,7 @@ def _is_result(cell: str) -> bool:
     return bool(re.search(r"\d\.\d", cell))
 
 
-def _told(entry: Entry) -> list[str | Finding]:
+def _described(entry: Entry) -> list[str | Finding]:
     shown: list[str | Finding] = [entry.facets[f] for f in FACETS[:3] if f in entry.facets]
     code = {"yes": "audit-pretrained", "no": "audit-scratch"}.get(entry.facets.get("pretrained", ""))
     shown += [Finding(code)] if code else []

@@ -65,8 +65,8 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
             ),
         ) as loader,
     ):
-        layout = convolution.layout(config.train, device)
-        module = made.built.module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        module = made.built.module
+        convolution.place(module, config.train, device)
         few = ready(loader, device)
 
         def timed(count: int) -> Timed:

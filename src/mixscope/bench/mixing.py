@@ -8,6 +8,7 @@ little effect.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -76,9 +77,13 @@ def plan_calls(mixes: Sequence[str] = METHODS) -> dict[str, Call]:
         for per in ("sample", "batch"):
             mixer = bare.mixer(mix, per, SIZES[0], EXAMPLES)
             plans = bare.plans(mixer, 0)
-            rows[f"plan {name}"] = lambda call, p=plans: p.of(call % (EXAMPLES // BATCH), BATCH)  # type: ignore[misc]
-            rows[f"plans of an epoch {name}, per {per}"] = lambda call, m=mixer: bare.plans(m, call)  # type: ignore[misc]
+            rows[f"plan {name}"] = partial(_plan, plans)
+            rows[f"plans of an epoch {name}, per {per}"] = partial(bare.plans, mixer)
     return rows
+
+
+def _plan(plans: mixing.Plans, call: int) -> object:
+    return plans.of(call % (EXAMPLES // BATCH), BATCH)
 
 
 def pixel_calls(size: int, mixes: Sequence[str] = METHODS) -> dict[str, Call]:

@@ -22,7 +22,7 @@ from mixscope.errors import RunFailed
 from mixscope.hardware import cores
 from mixscope.studies import backends, scheduler
 from mixscope.study import config
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 from mixscope.training.stop import Stop
 
 UNIT = "seconds, a run"

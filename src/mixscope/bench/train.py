@@ -128,11 +128,10 @@ def bare(config: RunConfig, module: nn.Module, batches: Timed, device: torch.dev
 
     The same steps and nothing else, without weight average and clipping.
     """
-    layout = convolution.layout(config.train, device)
+    layout = convolution.place(module, config.train, device)
     smoothing = config.augment.label_smoothing
-    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimiser = optim.make(module, config.optim)
-    forward = cast(nn.Module, torch.compile(module)) if config.train.compile is True else module
+    forward: Any = torch.compile(module) if config.train.compile is True else module
     module.train()
     for batch in batches:
         images = batch.images.contiguous(memory_format=layout)

@@ -11,7 +11,7 @@ from mixscope.errors import ConfigError
 from mixscope.formatting import duration
 from mixscope.runs import records
 from mixscope.study import matrix
-from mixscope.study.matrix import Study
+from mixscope.study.study import Study
 
 # Gates that more seeds can lift; all others stay.
 MENDED = {"seeds", "unfinished", "holm", "needs", "scales"}
@@ -103,7 +103,8 @@ def lines(now: Standing) -> Iterator[str]:
 def saved(study: Study, out: Path, seeds: int) -> str:
     """Describes the runs saved by stopping before the last look."""
     planned = study.expand(seeds=seeds)
-    begun = [run for run in planned if records.is_run(out / run.directory)]
+    there = records.begun(out)
+    begun = [run for run in planned if run.directory in there]
     took = [
         float(seconds)
         for run in begun

@@ -212,12 +212,11 @@ def _judged(one: Explored, p_holm: float | None) -> Explored:
 # --- a claims file --------------------------------------------------------------------------------------
 
 
-def new_claims(results: Results, *, margin: float = 1.0) -> str:
+def new_claims(results: Results) -> str:
     """A claims file with every gain and difference of gains, to be edited before new results are known.
 
     Args:
         results: Results that define factors and levels, not the claims.
-        margin: Margin of every claim in percentage points.
 
     Raises:
         DataError: If there is no baseline.
@@ -236,11 +235,12 @@ def new_claims(results: Results, *, margin: float = 1.0) -> str:
         "claims:",
     ]
     for name, contrast in seen.items():
-        lines += [f"  {name}:", f"    en: {_quoted(_words(contrast))}", "    contrast:"]
+        said = [f"    {lang}: {_quoted(_words(contrast, lang))}" for lang in i18n.LANGUAGES]
+        lines += [f"  {name}:", *said, "    contrast:"]
         for factor, weights in contrast.weights.items():
             inside = ", ".join(f"{_quoted(level)}: {weight:g}" for level, weight in weights.items())
             lines.append(f"      {_quoted(factor)}: {{{inside}}}")
-        lines += ["    expect: above", f"    margin: {margin:g}"]
+        lines += ["    expect: above", "    margin: 1"]
         if contrast.kind == OF_GAINS:
             lines.append("    secondary: true")
     return "\n".join(lines) + "\n"
@@ -251,10 +251,11 @@ def _name(contrast: Contrast) -> str:
     return _key(f"gain-{mark}" if contrast.kind == GAIN else f"{contrast.model}-{mark}")
 
 
-def _words(contrast: Contrast) -> str:
+def _words(contrast: Contrast, lang: str) -> str:
+    about = {"augmentation": contrast.augmentation}
     if contrast.kind == OF_GAINS:
-        return f"{contrast.model} gains more from {contrast.augmentation} than {contrast.over} does"
-    return f"{contrast.augmentation} improves accuracy"
+        return i18n.message("claims-gains", lang, model=contrast.model, over=contrast.over, **about)
+    return i18n.message("claims-gain", lang, **about)
 
 
 def _key(name: str) -> str:

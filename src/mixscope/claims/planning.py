@@ -18,11 +18,12 @@ from importlib import resources
 import numpy as np
 from scipy import optimize, special, stats
 
-from mixscope import rng
+from mixscope import i18n, rng
 from mixscope.claims import looks, rules
 from mixscope.claims.contrasts import POINTS
 from mixscope.claims.looks import Look
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study.claim import Claim, agree
@@ -41,13 +42,13 @@ class Spread:
         low: Lower end of an 80 % interval if it is estimated, percentage points.
         middle: Estimate.
         high: Upper end.
-        source: Its origin.
+        source: Its origin, a message without severity.
     """
 
     low: float
     middle: float
     high: float
-    source: str
+    source: Finding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +86,7 @@ class Curve:
 
 def assumed(sd: float) -> Spread:
     """A standard deviation given by the user, in percentage points."""
-    return Spread(low=sd, middle=sd, high=sd, source=f"given: {sd:g} pp")
+    return Spread(low=sd, middle=sd, high=sd, source=Finding("power-given", params={"sd": f"{sd:g}"}))
 
 
 def published(data: str | None = None) -> Spread:
@@ -95,12 +96,12 @@ def published(data: str | None = None) -> Spread:
     mine = [row for row in rows if row["data"] == data] or rows
     found = sorted(float(row["sd_pp"]) for row in mine)
     own = sum(row["kind"] == "measured" for row in mine)
-    counts = f"{len(mine) - own} published" + (f", {own} measured by this project" if own else "")
-    source = f"the range of {len(mine)} standard deviations ({counts}; claims/published_sd.csv)"
+    counts = {"count": len(mine), "published": len(mine) - own, "own": own}
+    source = Finding("power-published", params=counts)
     return Spread(low=found[0], middle=statistics.median(found), high=found[-1], source=source)
 
 
-def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread], Spread]:
+def observed(results: Results) -> tuple[dict[str, Spread], Spread]:
     """Standard deviations of earlier runs.
 
     Returns:
@@ -114,7 +115,7 @@ def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread
         values = [
             POINTS * float(top1)
             for run in results.done_of(experiment.name)
-            if (top1 := run.metrics.get("test", {}).get(checkpoint, {}).get("top1")) is not None
+            if (top1 := run.metrics.get("test", {}).get(LAST, {}).get("top1")) is not None
         ]
         summary = results.summary_of(experiment.name)
         if len(values) > 1:
@@ -125,13 +126,19 @@ def observed(results: Results, checkpoint: str = LAST) -> tuple[dict[str, Spread
         raise DataError(f"{results.source}: no experiment has two finished runs, so no spread between runs")
     freedom = sum(df for _, df in variances.values())
     pooled = sum(v * df for v, df in variances.values()) / freedom
-    whole = _between(pooled, freedom, f"pooled over {len(variances)} experiments of {results.name}")
+    whole = _between(pooled, freedom, _pooled(len(variances), results.name))
     return {
-        name: _between(v, df, f"{df + 1} runs of {name}") for name, (v, df) in variances.items() if v > 0
+        name: _between(v, df, Finding("power-runs", params={"runs": df + 1, "experiment": name}))
+        for name, (v, df) in variances.items()
+        if v > 0
     }, whole
 
 
-def _between(variance: float, df: int, source: str) -> Spread:
+def _pooled(experiments: int, results: str) -> Finding:
+    return Finding("power-pooled", params={"experiments": experiments, "results": results})
+
+
+def _between(variance: float, df: int, source: Finding) -> Spread:
     low, high = (math.sqrt(variance * df / float(stats.chi2.ppf(q, df))) for q in EDGES)
     return Spread(low=low, middle=math.sqrt(variance), high=high, source=source)
 
@@ -397,20 +404,21 @@ def _tested(
     return p, outside
 
 
-def lines(curves: Sequence[Curve]) -> list[str]:
+def lines(curves: Sequence[Curve], lang: str = "en") -> list[str]:
     """Formats the curves for a terminal, with a bar for the middle of each range."""
     texts = []
     for one in curves:
-        strata = f", in all {one.strata} strata" if one.strata > 1 else ""
-        needs = ", ".join(f"{name} ({effect:g} pp)" for name, effect in one.needs.items())
-        texts.append(
-            f"{one.claim}: power at a true effect of {one.effect:g} pp{strata}"
-            + (f", together with {needs}, which it needs" if needs else "")
+        needs = ", ".join(
+            i18n.message("power-need", lang, claim=name, effect=f"{effect:g}")
+            for name, effect in one.needs.items()
         )
+        about = {"claim": one.claim, "effect": f"{one.effect:g}", "strata": one.strata}
+        texts.append(i18n.message("power-claim", lang, **about, needs=needs, needs_count=len(one.needs)))
         for n, low, middle, high in zip(one.seeds, one.low, one.middle, one.high, strict=True):
-            bar = "#" * round(30 * middle)
-            ends = " to ".join(dict.fromkeys(f"{100 * end:.0f}" for end in (low, high))) + " %"
-            texts.append(f"  {n:>4} seeds  {bar:<30}  {ends}")
+            ends = list(dict.fromkeys(f"{100 * end:.0f}" for end in (low, high)))
+            shown = i18n.message("power-range", lang, low=ends[0], high=ends[1]) if ends[1:] else ends[0]
+            row = {"n": f"{n:>4}", "bar": f"{'#' * round(30 * middle):<30}", "ends": shown}
+            texts.append("  " + i18n.message("power-row", lang, **row))
         if one.average is not None:
-            texts.append(f"  stopping when decided: {one.average:.1f} seeds on average")
+            texts.append("  " + i18n.message("power-stop", lang, seeds=one.average))
     return texts

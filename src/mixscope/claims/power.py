@@ -119,7 +119,7 @@ class Outlook:
         return dataclasses.replace(self, seeds=tuple(factor * v for v in self.seeds))
 
     def seeds_between(
-        self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL, power: float = POWER
+        self, *, expect: str, margin: float, tests: int = 1, level: float = LEVEL
     ) -> tuple[int | None, int | None, int | None]:
         """Seeds needed at the low end of an 80 % interval of the variance, at its estimate, at the high end.
 
@@ -127,7 +127,7 @@ class Outlook:
         """
 
         def needed(outlook: Outlook) -> int | None:
-            return outlook.seeds_needed(expect=expect, margin=margin, tests=tests, level=level, power=power)
+            return outlook.seeds_needed(expect=expect, margin=margin, tests=tests, level=level)
 
         if not math.isfinite(self.known):
             return needed(self), needed(self), needed(self)

@@ -186,10 +186,10 @@ def known(lang: str) -> str:
 
 def of_verdicts(verdicts: Sequence[Verdict], claims: Sequence[Claim], design: Roles) -> list[Statement]:
     """A statement for each claim in each stratum, by the form of its contrast."""
-    return [_of_reading(v, r, c, design) for v, c in zip(verdicts, claims, strict=True) for r in v.readings]
+    return [_of_reading(r, c, design) for v, c in zip(verdicts, claims, strict=True) for r in v.readings]
 
 
-def _of_reading(verdict: Verdict, reading: Reading, claim: Claim, design: Roles) -> Statement:
+def _of_reading(reading: Reading, claim: Claim, design: Roles) -> Statement:
     one = reading.seeds == 1
     kind, what, where, other = compared(claim.contrast, reading.stratum, design, claim.id)
     return Statement(

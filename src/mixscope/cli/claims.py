@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.cli import tables
-from mixscope.cli.grammar import declare, declare_group, spoken
+from mixscope.cli.grammar import declare, declare_group, language, spoken
+from mixscope.formatting import padded
 
 
 def add(commands: Any) -> None:
@@ -31,6 +32,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="the new file (default: claims.yaml beside the results)"
     )
+    language(command)
 
 
 def new(arguments: argparse.Namespace) -> None:
@@ -39,6 +41,7 @@ def new(arguments: argparse.Namespace) -> None:
     from mixscope.claims import exploratory
     from mixscope.errors import ConfigError
 
+    words = spoken(arguments.lang)
     results = tables.load(arguments, arguments.results)
     text = exploratory.new_claims(results)
     out = arguments.out or arguments.results.parent / "claims.yaml"
@@ -46,7 +49,7 @@ def new(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"{out}: already exists; give another --out, or edit it")
     with replacing(out) as file:
         file.write(text.encode())
-    for line in tables.notes(results, spoken("en")):
+    for line in tables.notes(results, words):
         print(line)
-    print(f"claims    {out}")
-    print("edit it before the next results come; claims written after them are not claims")
+    print(f"{padded(words('claims.file'), 10)}{out}")
+    print(words("claims.edit"))

@@ -85,7 +85,7 @@ def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:
     for row in found.results:
         seeds = words("compare.seeds", first=row.seeds[0], second=row.seeds[1])
         means = f"{_percent(row.first)} -> {_percent(row.second)}"
-        yield f"  {row.experiment:<24} {means}  {seeds}  {_said(row, words)}"
+        yield f"  {row.experiment:<24} {means}  {seeds}  {_result(row, words)}"
         yield from (f"  {'':<24} {words('results.doubts')}: {words.render(doubt)}" for doubt in row.doubts)
     kinds = dict.fromkeys(row.said for row in found.results)
     counts = [f"{sum(r.said == kind for r in found.results)} {_kind(kind, words)}" for kind in kinds]
@@ -103,7 +103,7 @@ def _kind(said: str, words: "Words") -> str:
     return words(f"compare.{said.replace(' ', '-')}")
 
 
-def _said(row: Any, words: "Words") -> str:
+def _result(row: Any, words: "Words") -> str:
     if row.first is None or row.second is None:
         return words("compare.no_run")
     apart = f"{row.second - row.first:+.2f}"

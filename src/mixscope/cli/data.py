@@ -119,7 +119,8 @@ def data_prepare(arguments: argparse.Namespace) -> None:
 
 def data_verify(arguments: argparse.Namespace) -> None:
     """Recomputes the checksums of a prepared data set."""
-    from mixscope.data.store import data_root, verify
+    from mixscope.data.store import data_root
+    from mixscope.data.store_writer import verify
 
     _print_store(verify(arguments.name, root=data_root(arguments.root)), arguments.json)
 

@@ -6,14 +6,15 @@ import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mixscope import i18n
 from mixscope.cli import tables
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.grammar import declare, language, print_json, spoken
 from mixscope.errors import ConfigError, unknown
 
-COUNTED = "power counts seeds alone: the examples of the test set add to what a real study sees"
-NOTHING = "nothing is claimed that power could be computed for: estimates have none"
+if TYPE_CHECKING:
+    from mixscope.report.words import Words
 
 
 def add(commands: Any) -> None:
@@ -30,6 +31,7 @@ def add(commands: Any) -> None:
     command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
     tables.options(command)
     _declare_effect(command)
+    language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
@@ -100,27 +102,40 @@ def power_of_study(
         return print_json(
             {
                 "study": study.name,
-                "spreads": {name: dataclasses.asdict(s) for name, s in known.items()},
-                "otherwise": dataclasses.asdict(otherwise),
+                "spreads": {name: _plain(spread) for name, spread in known.items()},
+                "otherwise": _plain(otherwise),
                 "power": [dataclasses.asdict(one) for one in curves],
                 "hours": hours,
             }
         )
-    print(_source(otherwise, known))
-    print(f"{COUNTED}\n")
-    for line in planning.lines(curves):
-        print(line)
+    words = spoken(arguments.lang)
+    _print(curves, otherwise, known, words)
     if not curves:
-        print(NOTHING)
+        print(words("power-nothing"))
     if any(value is not None for value in hours.values()):
-        print(
-            "\ncost in hours: " + ", ".join(f"{n} seeds {h:.3g}" for n, h in hours.items() if h is not None)
-        )
+        each = [words("power-hours", n=n, hours=f"{h:.3g}") for n, h in hours.items() if h is not None]
+        print("\n" + words("power-cost", hours=", ".join(each)))
     elif curves:
         why = "; ".join(dict.fromkeys(cost.why for cost in costs if cost.why is not None))
-        print(f"\ncost: not known; {why or 'leave out --no-probe to have it measured'}")
+        print("\n" + words("power-cost-unknown", why=why or words("power-cost-unmeasured")))
     if arguments.figure is not None:
-        print(f"figure    {arguments.figure}")
+        print(words("power-figure", file=str(arguments.figure)))
+
+
+def _print(curves: Sequence[Any], otherwise: Any, spreads: dict[str, Any], words: "Words") -> None:
+    """Prints the standard deviations and the curves."""
+    from mixscope.claims import planning
+
+    known = {"known": otherwise.low == otherwise.high, "low": otherwise.low, "high": otherwise.high}
+    print(words("power-spread", **known, source=otherwise.source, own=len(spreads)))
+    print(words("power-counted") + "\n")
+    for line in planning.lines(curves, words.language):
+        print(line)
+
+
+def _plain(spread: Any) -> dict[str, Any]:
+    """A standard deviation for JSON, its origin in English."""
+    return dataclasses.asdict(spread) | {"source": i18n.render(spread.source)}
 
 
 def power(arguments: argparse.Namespace) -> None:
@@ -162,18 +177,14 @@ def power(arguments: argparse.Namespace) -> None:
         return print_json(
             {
                 "results": found.name,
-                "spreads": {name: dataclasses.asdict(s) for name, s in spreads.items()},
+                "spreads": {name: _plain(spread) for name, spread in spreads.items()},
                 "power": [dataclasses.asdict(one) for one in curves],
             }
         )
-    print(_source(otherwise, spreads))
-    print(f"{COUNTED}\n")
-    for line in planning.lines(curves):
-        print(line)
-    if not curves and found.claims:
-        print(NOTHING)
-    elif not curves:
-        print("no augmentation stands beside a baseline in these results; name it with --baseline LEVEL")
+    words = spoken(arguments.lang)
+    _print(curves, otherwise, spreads, words)
+    if not curves:
+        print(words("power-nothing" if found.claims else "power-no-baseline"))
 
 
 def _name(contrast: Any) -> str:
@@ -201,14 +212,6 @@ def _given(pairs: Sequence[str], experiments: Sequence[str]) -> dict[str | None,
 def _check(option: str, value: float | None) -> None:
     if value is not None and not (value > 0 and math.isfinite(value)):
         raise ConfigError(f"{option}: expected percentage points above 0, got {value:g}")
-
-
-def _source(otherwise: Any, spreads: dict[str, Any]) -> str:
-    known = otherwise.low == otherwise.high
-    shown = f"{otherwise.low:.2f} pp" if known else f"{otherwise.low:.2f} to {otherwise.high:.2f} pp"
-    several = f"; {len(spreads)} experiments have one of their own"
-    own = "" if not spreads else "; 1 experiment has one of its own" if len(spreads) == 1 else several
-    return f"standard deviation between runs: {shown}, {otherwise.source}{own}"
 
 
 def _hours(found: Sequence[Any], costs: Sequence[Any], seeds: Sequence[int]) -> dict[int, float | None]:

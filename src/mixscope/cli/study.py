@@ -349,6 +349,9 @@ def study_status(arguments: argparse.Namespace) -> None:
         if stands.state in ("failed", "damaged", "conflict"):
             state = padded(progress_table.state_name(stands.state, lang), 9)
             print(f"{state} {stands.run.directory}  {stands.error}")
+        elif stands.remark is not None:
+            lost = padded(i18n.message("event-lost", lang), 9)
+            print(f"{lost} {stands.run.directory}  {stands.remark}")
     said = progress_table.sentence(total, lang)
     print(f"\n{i18n.message('progress-in', lang, said=said, out=str(out))}")
 
@@ -560,6 +563,8 @@ def _pass_over(found: Any) -> None:
     for stands in found:
         if stands.state in ("damaged", "conflict"):
             print(f"skipped: {stands.error}", file=sys.stderr)
+        elif stands.remark is not None:
+            print(f"skipped: {stands.remark}", file=sys.stderr)
 
 
 def study_eval(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ batch memory and can be set to any position.
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,8 +79,8 @@ class Loader:
             raise ConfigError(unknown("split", "split", split, SPLITS))
         training = split == "train"
         chosen = augment or Augment(base="crop-flip" if training else "none")
-        given = {name: value for name, value in (("mix", mix), ("base", base)) if value is not None}
-        chosen = dataclasses.replace(chosen, **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"mix": mix, "base": base}
+        chosen = dataclasses.replace(chosen, **{k: v for k, v in given.items() if v is not None})
         if chosen.off_epochs and epochs is None:
             raise ConfigError("augment.off_epochs: say how many epochs there will be (epochs=N)")
         store = _opened(data, root)

@@ -21,60 +21,62 @@ from mixscope.data.order import Position
 Outcome = Batch | BaseException
 
 
-class _Hands:
+class _Worker:
     """One builder of batches: its scratch memory, and its free run buffers."""
 
-    def __init__(self, maker: BatchBuilder) -> None:
-        self.scratch = maker.scratch()
+    def __init__(self, builder: BatchBuilder) -> None:
+        self.scratch = builder.scratch()
         self.free: SimpleQueue[_Memory | None] = SimpleQueue()
 
 
 class _Memory:
     """The buffers of one run of batches."""
 
-    def __init__(self, maker: BatchBuilder, length: int, owner: _Hands) -> None:
-        self.slots = [maker.slot() for _ in range(length)]
+    def __init__(self, builder: BatchBuilder, length: int, owner: _Worker) -> None:
+        self.slots = [builder.slot() for _ in range(length)]
         self.owner = owner
 
 
 class Pipeline:
     """Builds batches from one position on, without end (one epoch runs into the next)."""
 
-    def __init__(self, maker: BatchBuilder, start: Position, *, threads: int, runs: int, length: int) -> None:
+    def __init__(
+        self, builder: BatchBuilder, start: Position, *, threads: int, runs: int, length: int
+    ) -> None:
         """Allocates buffers; `start` begins the work.
 
         Args:
-            maker: Builds single batches.
+            builder: Builds single batches.
             start: Position of the first batch.
             threads: Worker threads, besides the consumer's.
             runs: Number of run buffers.
             length: Batches per run.
         """
         # Index over all epochs of the next batch that `take` returns.
-        self.at = start.epoch * maker.batches + start.batch
-        self._maker = maker
+        self.at = start.epoch * builder.batches + start.batch
+        self._builder = builder
         self._start, self._length = start, length
-        self._runs_each = -(-maker.batches // length)  # of an epoch
-        self._runs_first = -(-(maker.batches - start.batch) // length)  # of the first, from `start` on
+        self._runs_each = -(-builder.batches // length)  # of an epoch
+        self._runs_first = -(-(builder.batches - start.batch) // length)  # of the first, from `start` on
         self._claims = itertools.count()  # `next` is atomic in the interpreter
         self._done: list[SimpleQueue[tuple[list[Outcome], _Memory] | None]] = [
             SimpleQueue() for _ in range(runs)
         ]
         self._taken = 0
         self._ready: Iterator[Outcome] = iter(())
-        self._in_hand: _Memory | None = None
+        self._lent: _Memory | None = None
         self._stopping = False
-        workers = [_Hands(maker) for _ in range(threads)]
-        self._own = _Hands(maker)
-        makers = [*workers, self._own]
+        workers = [_Worker(builder) for _ in range(threads)]
+        self._own = _Worker(builder)
+        owners = [*workers, self._own]
         for k in range(runs):
-            owner = makers[k % len(makers)]
-            owner.free.put(_Memory(maker, length, owner))
+            owner = owners[k % len(owners)]
+            owner.free.put(_Memory(builder, length, owner))
         self._workers = workers
         # Daemon threads: a loader that is not closed must not keep the interpreter from ending.
         self._threads = [
-            threading.Thread(target=self._work, args=(hands,), name=f"mixscope-loader-{k}", daemon=True)
-            for k, hands in enumerate(workers)
+            threading.Thread(target=self._work, args=(worker,), name=f"mixscope-loader-{k}", daemon=True)
+            for k, worker in enumerate(workers)
         ]
 
     def start(self) -> None:
@@ -90,8 +92,8 @@ class Pipeline:
         """
         outcome = next(self._ready, None)
         if outcome is None:
-            if self._in_hand is not None:
-                self._in_hand.owner.free.put(self._in_hand)
+            if self._lent is not None:
+                self._lent.owner.free.put(self._lent)
             answer = self._done[self._taken % len(self._done)]
             while answer.empty():
                 try:
@@ -103,7 +105,7 @@ class Pipeline:
             run = answer.get()
             if run is None:
                 raise RuntimeError("the loader was closed while a batch was waited for")
-            made, self._in_hand = run
+            made, self._lent = run
             self._ready = iter(made)
             outcome = next(self._ready)
             self._taken += 1
@@ -117,8 +119,8 @@ class Pipeline:
         it must not wait, because that thread may hold the lock that the others need to end.
         """
         self._stopping = True
-        for hands in self._workers:
-            hands.free.put(None)
+        for worker in self._workers:
+            worker.free.put(None)
         for answer in self._done:
             answer.put(None)
         if threading.current_thread() in self._threads:
@@ -127,12 +129,12 @@ class Pipeline:
             if thread.is_alive():  # false for threads that could not be started
                 thread.join()
 
-    def _work(self, hands: _Hands) -> None:
-        while (memory := hands.free.get()) is not None and not self._stopping:
+    def _work(self, worker: _Worker) -> None:
+        while (memory := worker.free.get()) is not None and not self._stopping:
             epoch, batch = self._fill(memory)
             # Draws the next epoch here, in a worker thread, because training waits for the consumer only.
-            if batch > self._maker.batches // 2 and not self._stopping:
-                self._maker.look_ahead(epoch + 1)
+            if batch > self._builder.batches // 2 and not self._stopping:
+                self._builder.look_ahead(epoch + 1)
 
     def _fill(self, memory: _Memory) -> tuple[int, int]:
         """Claims the next run and builds its batches, up to the first that fails; returns its position."""
@@ -140,12 +142,12 @@ class Pipeline:
         epoch, first = at = self._place(number)
         made: list[Outcome] = []
         for batch, slot in enumerate(memory.slots, first):
-            if batch == self._maker.batches:
+            if batch == self._builder.batches:
                 break
             if self._stopping:
                 return at
             try:
-                made.append(self._maker.make(epoch, batch, slot, memory.owner.scratch))
+                made.append(self._builder.make(epoch, batch, slot, memory.owner.scratch))
             except BaseException as problem:  # any error is passed to the consumer in order
                 if is_ctrl_c(problem):
                     raise

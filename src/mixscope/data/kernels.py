@@ -532,7 +532,8 @@ def _made(function: Kernel, signature: Any, what: str, **options: Any) -> Kernel
     with event.install_listener("numba:compile", _Notice(kernel, what, kept=options["cache"])):
         kernel.compile(signature)
     kernel.disable_compile()
-    return kernel  # type: ignore[no-any-return]
+    compiled: Kernel = kernel
+    return compiled
 
 
 @functools.cache

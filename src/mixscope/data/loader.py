@@ -137,7 +137,7 @@ class Loader:
             name = f"{stored}-{getattr(store, 'digest', '')[:12]}"
             peaks = saliency.peaks(images, getattr(store, "folder", None), name)
         self.spec = InputSpec(store.size, tuple(map(float, store.mean)), tuple(map(float, store.std)))
-        self._maker = BatchBuilder(
+        self._builder = BatchBuilder(
             images=images,
             labels=np.asarray(store.labels(stored), np.int64),
             rows=np.ascontiguousarray(rows, np.int64),
@@ -149,7 +149,7 @@ class Loader:
             peaks=peaks,
         )
         self._threads = workers.threads or max(1, min(2, cores() - 1))
-        bytes_each = self._maker.most * 3 * store.size**2 * (1 if workers.device_augment else 4)
+        bytes_each = self._builder.most * 3 * store.size**2 * (1 if workers.device_augment else 4)
         length = min(max(1, RUN_BYTES // bytes_each), self.batches)
         if workers.ring:
             length = min(length, max(1, workers.ring // (self._threads + 1)))
@@ -184,7 +184,7 @@ class Loader:
 
     def global_size(self, batch: int) -> int:
         """Number of images in global batch `batch`, over all ranks."""
-        at = order.members(self.examples, self._maker.sampling.batch_size, batch)
+        at = order.members(self.examples, self._builder.sampling.batch_size, batch)
         return int(at.stop - at.start)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -223,7 +223,7 @@ class Loader:
         """Replaces the pipeline by one that starts at the position."""
         self.close()
         made = Pipeline(
-            self._maker, self.position, threads=self._threads, runs=self._runs, length=self._length
+            self._builder, self.position, threads=self._threads, runs=self._runs, length=self._length
         )
         # Also if the loader is never closed.
         self._stop = weakref.finalize(self, _stop_in, self._process, made.stop)

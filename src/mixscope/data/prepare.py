@@ -21,15 +21,8 @@ from mixscope.data.listing import is_junk
 from mixscope.data.readers.image_files import check_fraction
 from mixscope.data.readers.parquet import is_parquet
 from mixscope.data.resizing import resized
-from mixscope.data.store import (
-    Progress,
-    Store,
-    check_name,
-    expanded,
-    fill,
-    is_prepared,
-    make_root,
-)
+from mixscope.data.store import Progress, Store, check_name, expanded, is_prepared, make_root
+from mixscope.data.store_writer import fill
 from mixscope.errors import ConfigError, DataError, RunFailed
 
 

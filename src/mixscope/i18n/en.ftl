@@ -18,7 +18,7 @@ page-unknown = not known
 page-none = none
 page-seed = seed { $seed }
 page-some_seeds = Charts show the first { $shown } of up to { $seeds } seeds of an experiment; means, intervals and tables are of all.
-page-of = { $done } of { $all }
+page-of = { $done }/{ $all }
 
 partial-title = This report is partial
 partial-text = { $done } of { $all } runs are done. Results that need the others are left out or marked; nothing is imputed.
@@ -661,7 +661,7 @@ band-published = published recipes
 record-mend = { $record ->
     [status] remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint
     [summary] remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint
-   *[run] remove the folder of the run and make the run again
+   *[run] restore it from a copy, or remove the folder of the run and make the run again
 }
 record-not-json = { $path }: is not valid JSON, the file is damaged; { record-mend }
 record-misfit = { $path }: { $problem }; the file is damaged; { record-mend }
@@ -690,10 +690,14 @@ summary-lost = { $path }: is { $state } and has lost its summary.json; the same 
 summary-not-yet = { $path }: has no summary because it is { $state }; `mixscope train` resumes it
 summary-contradicts = { $path }: its checkpoint { $checkpoint } gives top-1 { FIXED($top1, digits: 2) } % of { $images } images of { $split }, and its summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }; nothing is overwritten: one of the two was changed, so remove the folder and make the run again
 record-unreadable = { $path }: cannot be read ({ $reason })
-record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads
-record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged, remove { $run } and make the run again
-record-half = { $path }: has a summary and no config.yaml or no status.json
-record-config = { $problem }; this run directory is damaged or of another version
+record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-mend }
+record-newer = { $path }: was written by a newer mixscope (schema { $found }, this one reads { $schema }); update mixscope, nothing of the run is lost
+record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, and the run keeps its results and checkpoints, only its curves lack what is removed
+record-lost-events = { $path }: is done and has lost its events.jsonl; put it back, or an empty file, and the run keeps its results and checkpoints, only its curves are lost
+record-lost-config = { $path }: has lost its config.yaml; the same `mixscope train` or `study run` writes it again and keeps all else
+record-lost-status = { $path }: has lost its status.json; the same `mixscope train` or `study run` takes the run up from its last checkpoint
+record-unknown = { $path }: has records of a run and no config.yaml, and nothing proves which run it is; put config.yaml back, or move the folder away and make the run again
+record-config = { $problem }; this run directory is damaged or of another version: put config.yaml back, or remove it, and the same `mixscope train` or `study run` writes it again
 predictions-missing = { $path }: has no predictions { $name } (available: { $available })
 predictions-damaged = { $path }: is damaged ({ $reason }); `mixscope eval { $run }` writes it again
 predictions-lengths = { $path }: ids, labels and logits differ in length; `mixscope eval { $run }` writes it again
@@ -785,12 +789,47 @@ progress-again-run = again     { $run }  { $error }
 progress-sound = sound
 progress-not-done = not done  { $runs }
 progress-tables = tables    { $folder }
+power-spread = standard deviation between runs: { $known ->
+    [true] { FIXED($low) }{ " " }pp
+   *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
+}, { $source }{ $own ->
+    [0] { "" }
+    [one] ; 1 experiment has one of its own
+   *[other] ; { $own } experiments have one of their own
+}
+power-given = given: { $sd }{ " " }pp
+power-published = the range of { $count } standard deviations ({ $published } published{ $own ->
+    [0] { "" }
+   *[other] , { $own } measured by this project
+}; claims/published_sd.csv)
+power-pooled = pooled over { $experiments } experiments of { $results }
+power-runs = { $runs } runs of { $experiment }
+power-counted = power counts seeds alone: the examples of the test set add to what a real study sees
+power-nothing = nothing is claimed that power could be computed for: estimates have none
+power-no-baseline = no augmentation stands beside a baseline in these results; name it with --baseline LEVEL
+power-claim = { $claim }: power at a true effect of { $effect }{ " " }pp{ $strata ->
+    [1] { "" }
+   *[other] , in all { $strata } strata
+}{ $needs_count ->
+    [0] { "" }
+   *[other] , together with { $needs }, which it needs
+}
+power-need = { $claim } ({ $effect }{ " " }pp)
+power-row = { $n } seeds  { $bar }  { $ends }{ " " }%
+power-range = { $low } to { $high }
+power-stop = stopping when decided: { FIXED($seeds, digits: 1) } seeds on average
+power-cost = cost in hours: { $hours }
+power-hours = { $n } seeds { $hours }
+power-cost-unknown = cost: not known; { $why }
+power-cost-unmeasured = leave out --no-probe to have it measured
+power-figure = figure    { $file }
 event-started = started
 event-adopted = adopted
 event-done = done
 event-retry = retry
 event-gave-up = gave up
 event-damaged = damaged
+event-lost = lost
 event-hung = hung
 event-slots = slots
 event-stopped = stopped
@@ -1094,6 +1133,10 @@ compare-unknown = unknown
 compare-alike = alike
 compare-same = the same results, seed by seed, so that no interval is given
 compare-total = { $n } experiments: { $counts }
+claims-file = claims
+claims-edit = edit it before the next results come; claims written after them are not claims
+claims-gain = { $augmentation } improves accuracy
+claims-gains = { $model } gains more from { $augmentation } than { $over } does
 table-failed = { $count } failed
 table-experiment = Experiment
 table-dataset = Dataset

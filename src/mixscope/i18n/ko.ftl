@@ -18,7 +18,7 @@ page-unknown = 알 수 없음
 page-none = 없음
 page-seed = 시드 { $seed }
 page-some_seeds = 차트에는 실험마다 시드 최대 { $seeds }개 중 처음 { $shown }개만 나타냅니다. 평균, 구간, 표는 모든 시드로 계산했습니다.
-page-of = { $all }개 중 { $done }개
+page-of = { $done }/{ $all }
 
 partial-title = 아직 완료되지 않은 보고서입니다
 partial-text = 실행 { $all }개 중 { $done }개가 끝났습니다. 나머지 실행이 필요한 결과는 빼거나 따로 표시했으며, 빠진 값을 채워 넣지 않았습니다.
@@ -620,7 +620,7 @@ band-published = 논문의 학습 레시피
 record-mend = { $record ->
     [status] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
     [summary] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 체크포인트에서 다시 만들어집니다
-   *[run] 실행 폴더를 지우고 다시 실행하세요
+   *[run] 사본에서 되살리거나, 실행 폴더를 지우고 다시 실행하세요
 }
 record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-mend }
 record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-mend }
@@ -649,10 +649,14 @@ summary-lost = { $path }: 상태는 { $state }이지만 summary.json이 없습�
 summary-not-yet = { $path }: 상태가 { $state }이므로 요약이 없습니다. `mixscope train`이 이어서 실행합니다
 summary-contradicts = { $path }: 체크포인트 { $checkpoint }의 { $split } 이미지 { $images }장 top-1은 { FIXED($top1, digits: 2) } %인데 summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %입니다. 아무것도 덮어쓰지 않았습니다. 둘 중 하나가 바뀌었으므로 폴더를 지우고 다시 실행하세요
 record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
-record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다
-record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. { $run } 폴더를 지우고 다시 실행하세요
-record-half = { $path }: summary.json은 있지만 config.yaml이나 status.json이 없습니다
-record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버전의 것입니다
+record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-mend }
+record-newer = { $path }: 더 새로운 mixscope가 썼습니다(스키마 { $found }, 이 버전은 { $schema }까지 읽음). mixscope를 업데이트하세요. 실행은 그대로 있습니다
+record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. 그 행을 지우세요. 결과와 체크포인트는 그대로이고 지운 만큼 곡선만 비게 됩니다
+record-lost-events = { $path }: 끝난 실행인데 events.jsonl이 없어졌습니다. 파일을 되돌리거나 빈 파일을 두세요. 결과와 체크포인트는 그대로이고 곡선만 없습니다
+record-lost-config = { $path }: config.yaml이 없어졌습니다. 같은 `mixscope train`이나 `study run`을 실행하면 다시 쓰고 나머지는 그대로 둡니다
+record-lost-status = { $path }: status.json이 없어졌습니다. 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
+record-unknown = { $path }: 실행의 기록은 있지만 config.yaml이 없고, 어느 실행인지 알 수 없습니다. config.yaml을 되돌리거나, 폴더를 옮기고 다시 실행하세요
+record-config = { $problem }. 이 실행 폴더는 손상되었거나 다른 버전의 것입니다. config.yaml을 되돌리거나 지우고 같은 `mixscope train`이나 `study run`을 실행하면 다시 씁니다
 predictions-missing = { $path }: 예측 { $name }이(가) 없습니다(있는 것: { $available })
 predictions-damaged = { $path }: 손상되었습니다({ $reason }). `mixscope eval { $run }`으로 다시 만들 수 있습니다
 predictions-lengths = { $path }: ids, labels, logits의 길이가 다릅니다. `mixscope eval { $run }`으로 다시 만들 수 있습니다
@@ -685,7 +689,7 @@ unit-d = { $n }일
 unit-h = { $n }시간
 unit-min = { $n }분
 unit-s = { $n }초
-cost-runs = 연구      { $study }: 실험 { $experiments }개의 실행 { $runs }개 중 { $left }개가 남았습니다(폴더 { $out })
+cost-runs = 연구      { $study }: 실험 { $experiments }개, 실행 { $runs }개 중 { $left }개 남음, 폴더 { $out }
 cost-planned = 실험 { $experiments }개, 실행 { $runs }개, 폴더 { $out }
 cost-time = 남은 시간 { DURATION($seconds) }, { $slots ->
     [1] 하나씩 차례로 실행
@@ -723,12 +727,12 @@ probe-old = { " " }(다시 측정: { FIXED($days, digits: 0) }일 전의 값)
 probe-load = { " " }(다시 측정: 다른 프로그램이 쓰는 코어가 { FIXED($then, digits: 1) }개에서 { FIXED($busy, digits: 1) }개로 바뀜)
 probe-not-kept = 측정값을 저장할 수 없습니다: { $problem }
 progress-of = 완료 { $done }/{ $runs }
-progress-count = { $what } { $count }
+progress-count = { $what } { $count }개
 progress-rate = 초당 { $rate }장
 progress-eta = 남은 시간 { DURATION($seconds) }
 progress-eta-unknown = 남은 시간 미상
 progress-in = { $said }  폴더 { $out }
-progress-hidden = { $said }  (표시하지 않음 { $count })
+progress-hidden = { $said }  (표시하지 않은 실행 { $count }개)
 progress-line = 진행     { $runs }; { $said }
 progress-run = { $run } 에폭 { $epoch }/{ $epochs }
 progress-more = 외 { $count }개
@@ -741,12 +745,46 @@ progress-again-run = 재시도    { $run }  { $error }
 progress-sound = 이상 없음
 progress-not-done = 미완료    { $runs }
 progress-tables = 표        { $folder }
+power-spread = 실행 간 표준편차: { $known ->
+    [true] { FIXED($low) }%p
+   *[false] { FIXED($low) }~{ FIXED($high) }%p
+}, { $source }{ $own ->
+    [0] { "" }
+   *[other] . 실험 { $own }개에는 그 실험에서 구한 값을 씁니다
+}
+power-given = 직접 지정한 값({ $sd }%p)
+power-published = 표준편차 { $count }개의 범위(논문값 { $published }개{ $own ->
+    [0] { "" }
+   *[other] , 이 프로젝트에서 측정한 값 { $own }개
+}; claims/published_sd.csv)
+power-pooled = { $results }의 실험 { $experiments }개를 합쳐 구한 값
+power-runs = { $experiment }의 실행 { $runs }개
+power-counted = 검정력은 시드에 따른 변동만 고려합니다. 실제 연구에는 테스트 데이터의 변동이 더해집니다
+power-nothing = 검정력을 계산할 가설이 없습니다. 추정에는 검정력이 없습니다
+power-no-baseline = 이 결과에는 기준 조건과 비교할 증강이 없습니다. --baseline LEVEL로 기준 조건을 지정하십시오
+power-claim = { $claim }: 실제 효과가 { $effect }%p일 때의 검정력{ $strata ->
+    [1] { "" }
+   *[other] , 층 { $strata }개 모두
+}{ $needs_count ->
+    [0] { "" }
+   *[other] , 전제인 가설 { $needs }도 함께
+}
+power-need = { $claim }({ $effect }%p)
+power-row = 시드 { $n }개  { $bar }  { $ends }%
+power-range = { $low }~{ $high }
+power-stop = 결론이 나는 대로 멈추면 평균 시드 { FIXED($seeds, digits: 1) }개
+power-cost = 계산 시간(시간 단위): { $hours }
+power-hours = 시드 { $n }개 { $hours }
+power-cost-unknown = 계산 시간: 알 수 없음. { $why }
+power-cost-unmeasured = --no-probe를 빼면 측정합니다
+power-figure = 그림      { $file }
 event-started = 시작
 event-adopted = 이어받음
 event-done = 완료
 event-retry = 재시도
 event-gave-up = 포기
 event-damaged = 손상
+event-lost = 없어짐
 event-hung = 무응답
 event-slots = 동시 실행
 event-stopped = 멈춤
@@ -1030,6 +1068,10 @@ compare-unknown = 알 수 없음
 compare-alike = 동일
 compare-same = 시드별 결과가 모두 같아 신뢰구간이 없습니다
 compare-total = 실험 { $n }개: { $counts }
+claims-file = 가설
+claims-edit = 다음 결과가 나오기 전에 고치십시오. 결과가 나온 뒤에 적은 것은 가설이 아닙니다
+claims-gain = { $augmentation }을(를) 쓰면 정확도가 높아진다
+claims-gains = { $model }은(는) { $over }보다 { $augmentation }에서 더 많이 얻는다
 table-failed = { $count }개 실패
 table-experiment = 실험
 table-dataset = 데이터셋

@@ -205,7 +205,7 @@ class Mixer:
         self.batches = -(-examples // batch_size)
         self.rows = batch_size if augment.per == "sample" else 1
         self.patch = augment.grid or patch
-        shares = _shares(augment)
+        shares = augment.shares
         self.taken = [self._tried(method(name), _alpha(augment, name)) for name in shares]
         # Cumulative probabilities of the methods, for the switch.
         self.bounds = np.cumsum(list(shares.values()))[:-1] / sum(shares.values())
@@ -368,15 +368,6 @@ class Mixer:
         return rng.generator(self.seed, stream, epoch)
 
 
-def _shares(augment: Augment) -> dict[str, float]:
-    """The methods of the run by name, each with its probability per batch."""
-    if augment.mix != "switch":
-        return {augment.mix: 1.0}
-    if augment.switch:
-        return dict(sorted(augment.switch.items()))
-    return {"cutmix": augment.switch_prob, "mixup": 1.0 - augment.switch_prob}
-
-
 def _alpha(augment: Augment, name: str) -> float:
     """The alpha of a method; MixUp and CutMix keep settings of their own, used in names of existing runs."""
     own = {"mixup": augment.mixup_alpha, "cutmix": augment.cutmix_alpha}
@@ -403,7 +394,7 @@ def make(
     Raises:
         ConfigError: If a method does not fit the run; for a user-defined method with file and line.
     """
-    if augment.mix == "none":
+    if not augment.shares:
         return None
     return Mixer(
         augment,

@@ -60,7 +60,7 @@ class Method:
         except Exception as problem:
             if self.name in names.builtin():
                 raise
-            raise ConfigError(f"{_place(problem, self.file)}: {_said(problem)}") from problem
+            raise ConfigError(f"{_place(problem, self.file)}: {_sentence(problem)}") from problem
         return _checked(given, n, draws["size"], f"{KEY}={names.label(self.name)}: {self.file}")
 
 
@@ -107,7 +107,7 @@ def _run(file: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as problem:
-        raise ConfigError(f"{_place(problem, file)}: {_said(problem)}") from problem
+        raise ConfigError(f"{_place(problem, file)}: {_sentence(problem)}") from problem
     finally:
         sys.dont_write_bytecode = before
     return module
@@ -121,7 +121,7 @@ def _place(problem: Exception, file: Path) -> str:
     return f"{KEY}: {file}" + (f", line {lines[-1]}" if lines else "")
 
 
-def _said(problem: Exception) -> str:
+def _sentence(problem: Exception) -> str:
     return f"{type(problem).__name__}: {' '.join(str(problem).split())}".rstrip(": ")
 
 

@@ -194,11 +194,13 @@ def _environment(words: Words) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.globals.update(t=words, number=number, p_value=p_value, signed=signed, plain=_plain, cite=_cite)
-    found.globals.update(value=_value, values=_values, said=lambda finding: _said(finding, words.language))
+    found.globals.update(
+        value=_value, values=_values, rendered=lambda finding: _rendered(finding, words.language)
+    )
     return found
 
 
-def _said(finding: Finding, language: str) -> Markup:
+def _rendered(finding: Finding, language: str) -> Markup:
     """A finding in the reader's language, marked if it is an English text of another program."""
     foreign = finding.code == "recorded-error" or i18n.RECORDED in finding.params
     text = i18n.render(finding, language)

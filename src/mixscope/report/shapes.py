@@ -100,9 +100,13 @@ def span(values: Iterable[float], *, pad: float = 0.06, around: float | None = N
 
 
 def shown(value: float, digits: int | None = None) -> str:
-    """A number on an axis: as short as possible, with thousands separators and a true minus sign."""
+    """A number on an axis: as short as possible, with thousands separators and a true minus sign.
+
+    >>> shown(-0.4, 0), shown(-1234.5, 1)
+    ('0', '−1,234.5')
+    """
     if digits is not None:
-        return f"{value:,.{digits}f}".replace("-", "−")
+        return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")  # no negative zero
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e6):
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")

@@ -229,11 +229,11 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
             and len({_cell(row.cells, at) for row in table.rows}) > 1
         ),
         assumed=assumed,
-        said=tuple(_said(table, headings, of)),
+        said=tuple(_notes(table, headings, of)),
     )
 
 
-def _said(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Iterable[Finding]:
+def _notes(table: Table, headings: Sequence[str], of: Mapping[str, int]) -> Iterable[Finding]:
     """Findings on the column of each role, and on other columns of accuracies that are ignored."""
     for role in (*RESULTS, "experiment"):
         if role in of:

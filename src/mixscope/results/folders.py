@@ -32,8 +32,8 @@ from mixscope.results.results import (
 from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
 from mixscope.study.config import RunConfig
-from mixscope.study.matrix import PlannedRun, Study
 from mixscope.study.roles import Roles
+from mixscope.study.study import PlannedRun, Study
 
 _DIRECTORY = re.compile(r".+-[0-9a-f]{16}", re.DOTALL)  # name of a run's folder, see PlannedRun
 
@@ -173,8 +173,8 @@ def _planned(planned: PlannedRun, folder: Path, checkpoint: str, stale: bool, sh
     }
     try:
         if not records.is_run(path):
-            if (path / "summary.json").exists():
-                raise records.damaged("record-half", path=str(path))
+            if (lost := records.lost(path, planned.config)) is not None:
+                raise lost
             return Run(**about, state=PENDING)
         found = _read(path, planned.name, planned.seed, planned.config, checkpoint, shared, stale=stale)
         own, recorded = planned.digest, found.provenance.config_digests if found.provenance else ()
@@ -202,22 +202,24 @@ def _read(
     recorded = records.read_config(path)
     summary = records.read_summary(path) if done else None
     environment = records.read_environment(path) if done or (path / "environment.json").exists() else None
-    events = done or (path / "events.jsonl").exists()
+    events = (path / "events.jsonl").exists()
+    if done and not events:
+        raise records.damaged("record-lost-events", path=str(path))
     found = Run(
         experiment=experiment,
         seed=seed,
         state=state,
         error=status.get("error"),
-        finding=_told(status),
+        finding=_finding(status),
         metrics=summary["results"] if summary else {},
-        epochs=tuple(records.read_events(path, "epoch")) if events else (),
-        health=_health(path, summary, config) if events else (),
+        epochs=tuple(records.read_events(path, "epoch", strict=done)) if events else (),
+        health=_health(path, summary, config) if done or events else (),
         provenance=_provenance(environment, summary, recorded) if environment else None,
         config=config,
         directory=path.name,
         heard=status.get("heartbeat"),
         stale=stale,
-        load_outcomes=_outcomes_of(path, summary, shared),
+        load_outcomes=_outcomes_of(path, shared),
         load_scaled=_scaled_of(path, config),
     )
     for name in dict.fromkeys((checkpoint, BEST_ON_TEST)):
@@ -229,7 +231,7 @@ def _read(
 # --- records --------------------------------------------------------------------------------------------
 
 
-def _told(status: Mapping[str, Any]) -> Finding | None:
+def _finding(status: Mapping[str, Any]) -> Finding | None:
     """Why a run ended, as data; None if an earlier version wrote only a sentence."""
     found = status.get("finding")
     return Finding.from_dict(found) if found else None
@@ -239,8 +241,10 @@ def _health(path: Path, summary: Mapping[str, Any] | None, config: RunConfig) ->
     """Findings of health checks, of an unfinished run those so far."""
     rows = (summary or {}).get("health")
     file = path / ("summary.json" if rows else "events.jsonl")
+    if not rows and file.exists():
+        rows = records.read_events(path, "health", strict=summary is not None)
     try:
-        return tuple(health_records.read(rows or records.read_events(path, "health"), config.data.name))
+        return tuple(health_records.read(rows or [], config.data.name))
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise
@@ -297,9 +301,7 @@ class _Shared:
         return ids, labels
 
 
-def _outcomes_of(
-    path: Path, summary: Mapping[str, Any] | None, shared: _Shared
-) -> Callable[[str], Outcomes | None]:
+def _outcomes_of(path: Path, shared: _Shared) -> Callable[[str], Outcomes | None]:
     def load(checkpoint: str) -> Outcomes | None:
         found = records.read_predictions(path, f"test-{checkpoint}")
         file = path / "predictions" / f"test-{checkpoint}.npz"

@@ -50,8 +50,11 @@ def load(
     if bundle.is_bundle(path):
         return _compared(bundle.read(path, checkpoint), reading)
     if path.is_dir():
-        if records.is_run(path) and not (path / matrix.KEPT).is_file():
-            return _compared(folders.run(path, checkpoint), reading)
+        if not (path / matrix.KEPT).is_file():
+            if (lost := records.lost(path)) is not None:
+                raise lost
+            if records.is_run(path):
+                return _compared(folders.run(path, checkpoint), reading)
         return _compared(folders.study(path, checkpoint), reading)
     if not path.exists():
         raise DataError(

@@ -72,7 +72,7 @@ def run(
     path = out if out is not None else Path("runs") / records.name_of(config)
     tracking.check(track)
     with ExitStack() as stack:
-        stack.enter_context(_memory_told())
+        stack.enter_context(_advising_on_memory())
         stop = stop if stop is not None else stack.enter_context(listening())
         device = stack.enter_context(devices.processes(config.run.device))
         _heed(stop)
@@ -82,6 +82,8 @@ def run(
         done = recording.check(path, config, resume=resume)
         ranks.wait()  # every rank has checked before rank 0 begins to write
         if done:
+            if lead and not (path / "config.yaml").exists():
+                recording.begin(path, config, resume=resume).close()  # writes it
             show.line(f"done      {path} holds this run already")
             return records.read_summary(path)
         ready = stack.enter_context(ready_for(config, root, device))
@@ -95,7 +97,7 @@ def run(
             record.mirror = tracking.mirror(track, path, config, show)
         compiled = ranks.gather(compiled)[0]  # also waits until the run directory exists
         try:
-            with _memory_told():
+            with _advising_on_memory():
                 return _go(ready, path, record, show, stop, compiled)
         except BaseException as problem:
             if record is not None:
@@ -114,7 +116,7 @@ def _heed(stop: Stop) -> None:
 
 
 @contextmanager
-def _memory_told() -> Iterator[None]:
+def _advising_on_memory() -> Iterator[None]:
     """Converts out-of-memory errors into RunFailed with advice; settings are not changed."""
     try:
         yield
@@ -326,6 +328,9 @@ def _summary(
         "checkpoints": dict(epochs),
         "results": dict(results),
         "health": [finding.to_dict() for finding in [*ready.findings, *findings]],
-        "seconds": math.fsum(row["seconds"] + row["judging_seconds"] for row in rows),
-        "images_per_second": statistics.median(row["images_per_second"] for row in rows),
+        # Unknown when events were lost.
+        "seconds": math.fsum(row["seconds"] + row["judging_seconds"] for row in rows)
+        if len(rows) == state.epoch
+        else None,
+        "images_per_second": statistics.median(row["images_per_second"] for row in rows) if rows else None,
     }

@@ -71,8 +71,4 @@ def described(config: RunConfig, data: dict[str, Any]) -> dict[str, Any]:
 
 def mixed_with(augment: Augment) -> list[str]:
     """Names of the mixing methods that a run used, sorted."""
-    if augment.mix == "none":
-        return []
-    if augment.mix != "switch":
-        return [augment.mix]
-    return sorted(name for name, share in augment.switch.items() if share) or ["cutmix", "mixup"]
+    return sorted(name for name, share in augment.shares.items() if share)

@@ -31,7 +31,7 @@ def read(rows: Iterable[Mapping[str, Any]], data_name: str) -> list[Finding]:
 def _first_version(row: Mapping[str, Any], data_name: str) -> Finding:
     check, _, predictions = row["check"].partition("/")
     code = _CODES.get(check, check)
-    severity: Severity = {True: "ok", False: "warn", None: "note"}[row["ok"]]  # type: ignore[assignment]
+    severity = _SEVERITIES[row["ok"]]
     if severity == "warn" and code in ("input-contract", "model-input"):
         severity = "fail"
     try:
@@ -43,6 +43,7 @@ def _first_version(row: Mapping[str, Any], data_name: str) -> Finding:
     return Finding(code, severity, params | ({"predictions": predictions} if predictions else {}))
 
 
+_SEVERITIES: dict[bool | None, Severity] = {True: "ok", False: "warn", None: "note"}
 _CODES = {
     "contract": "input-contract",
     "first-batch": "input-scale",

@@ -33,7 +33,7 @@ from mixscope.runs import device as devices
 from mixscope.runs import recording, records, setup
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
-from mixscope.training import checkpoint, loop
+from mixscope.training import loop
 from mixscope.training.evaluate import predict
 from mixscope.training.loop import Training
 
@@ -52,7 +52,7 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     Args:
         config: Settings of the run.
         root: Folder of prepared data sets.
-        began: Start of the measurement on the clock of time.time; libraries are imported before.
+        began: Start of the measurement on the clock of time.monotonic; libraries are imported before.
 
     Returns:
         startup_seconds: from `began` to the first step. train_rate, judge_rate: images per second.
@@ -64,12 +64,13 @@ def measure(config: RunConfig, *, root: Path, began: float) -> dict[str, Any]:
     """
     small = _few_images(config, root)
     with devices.processes(small.run.device) as device, setup.ready_for(small, root, device) as ready:
-        startup = time.time() - began
+        startup = time.monotonic() - began
         training = loop.prepare(small, ready.built.module, device=device, compiled=None)
         step, memory = _step(training, ready)
         evaluation = _evaluation(training, ready)
         with tempfile.TemporaryDirectory() as folder:
-            checkpoint_bytes = _saved(training, Path(folder))
+            loop.write_checkpoint(training, Path(folder), name="last")
+            checkpoint_bytes = (Path(folder) / "last.pt").stat().st_size
         weights = training.evaluated_model.state_dict().values()
     return {
         "startup_seconds": startup,
@@ -157,21 +158,6 @@ def _evaluation(training: Training, ready: setup.Ready) -> float:
     return min(took)
 
 
-def _saved(training: Training, folder: Path) -> int:
-    """Size of a checkpoint in bytes."""
-    checkpoint.save(
-        folder,
-        training.state,
-        config=training.config,
-        module=training.module,
-        ema=training.ema,
-        optimiser=training.optimiser,
-        scaler=training.scaler,
-        name="last",
-    )
-    return (folder / "last.pt").stat().st_size
-
-
 # --- the process --------------------------------------------------------------------------------
 
 
@@ -230,7 +216,7 @@ def main() -> int:
     request = json.load(sys.stdin)
     root = Path(request["root"])
     for config in request["configs"]:
-        began = time.time()
+        began = time.monotonic()
 
         def work(config: Any = config, began: float = began) -> dict[str, Any]:
             return measure(settings.from_dict(config), root=root, began=began)

@@ -133,8 +133,8 @@ SUMMARY = {
     "code": [TEXT],
     "weights": {"weights": TEXT},
     "health": [{}],
-    "seconds": AMOUNT,
-    "images_per_second": AMOUNT,
+    "seconds": or_null(AMOUNT),
+    "images_per_second": or_null(AMOUNT),
 }
 EPOCH = {
     "epoch": COUNT,

@@ -16,7 +16,7 @@ import psutil
 import yaml
 
 from mixscope.atomic import is_full, room_for
-from mixscope.errors import ConfigError, DataError
+from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.runs import lock, records
 from mixscope.runs.record_schema import STATES
@@ -62,24 +62,31 @@ class Run:
         """Current size of events.jsonl, to be recorded in checkpoints."""
         return 0 if self._events is None else self._events.tell()
 
-    def cut(self, length: int) -> None:
+    def cut(self, length: int) -> bool:
         """Truncates events.jsonl to `length` bytes; later events are appended there.
 
-        Raises:
-            DataError: If the file is shorter.
+        Damaged lines are overwritten by blanks, and a file that is too short is filled up with them, since
+        checkpoints record positions in it: a run does not need its earlier events.
+
+        Returns:
+            Whether all events are there.
         """
+        file = self.path / "events.jsonl"
+        there = file.read_bytes() if file.exists() else b""
+        known = there[:length]
+        if missing := length - len(known):
+            known += b" " * (missing - 1) + b"\n"
+        lines = known.split(b"\n")
+        known = b"\n".join(b" " * len(line) if records.parse_event(line)[1] else line for line in lines)
+        if known != there[:length]:
+            records.write_bytes(file, known)
         if self._events is None:
-            self._events = (self.path / "events.jsonl").open("ab")
-        there = os.fstat(self._events.fileno()).st_size
-        if there < length:
-            raise DataError(
-                f"{self.path / 'events.jsonl'}: holds {there} bytes where the checkpoint knows {length},"
-                " so events are lost; restore the file, or give the run another --out"
-            )
+            self._events = file.open("ab")
         self._events.truncate(length)
         self._events.seek(0, os.SEEK_END)
         if self.mirror is not None:
             self.mirror.begin(records.read_events(self.path))
+        return known == there[:length]
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
         """Appends one line to events.jsonl, flushed to disk."""
@@ -213,7 +220,7 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         return False
     if not path.is_dir():
         raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
-    if not (path / "config.yaml").exists():
+    if not (path / "config.yaml").exists() and not records.belongs(path, config):
         strangers = sorted(
             p.name for p in path.iterdir() if p.name not in (".lock", "checkpoints", "predictions")
         )
@@ -226,8 +233,7 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         return False
     if resume == "never":
         raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to resume it")
-    found = records.read_config(path)
-    if found.digest != config.digest:
+    if (path / "config.yaml").exists() and (found := records.read_config(path)).digest != config.digest:
         changed = "; ".join(settings.differences(found, config))
         raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
     if (path / "status.json").exists() and records.read_status(path)["state"] == "done":

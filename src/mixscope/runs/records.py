@@ -22,6 +22,7 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ import numpy as np
 from mixscope.atomic import replacing
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
-from mixscope.runs import record_schema
+from mixscope.runs import lock, record_schema
 from mixscope.study import config as settings
 from mixscope.study import methods
 from mixscope.study.config import RunConfig
@@ -149,6 +150,37 @@ def is_run(path: Path) -> bool:
         return True
 
 
+def lost(path: Path, config: RunConfig | None = None) -> DataError | None:
+    """What a folder lacks that holds records of a run but is no run directory; None for any other folder.
+
+    Args:
+        path: The folder.
+        config: Settings of the run that belongs there; None if unknown.
+    """
+    if is_run(path) or lock.held(path):  # a run that begins has not written all of them
+        return None
+    records = ("environment.json", "events.jsonl", "status.json", "summary.json")
+    if not any((path / name).exists() for name in records):
+        return None
+    if (path / "config.yaml").exists():
+        return damaged("record-lost-status", path=str(path))
+    return damaged("record-lost-config" if belongs(path, config) else "record-unknown", path=str(path))
+
+
+def belongs(path: Path, config: RunConfig | None) -> bool:
+    """Whether the environment of a run that lost its config.yaml has these settings."""
+    with suppress(DataError):
+        return config is not None and read_environment(path)["digest"] == config.digest
+    return False
+
+
+def begun(folder: Path) -> set[str]:
+    """Names of the folders in `folder` with records of a run, whether they are complete or not."""
+    if not folder.is_dir():
+        return set()
+    return {p.name for p in folder.iterdir() if p.is_dir() and (is_run(p) or lost(p) is not None)}
+
+
 def list_runs(folder: Path) -> list[Path]:
     """Run directories directly in `folder`, by name; `folder` itself if it is one.
 
@@ -159,6 +191,8 @@ def list_runs(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
     if is_run(folder):
         return [folder]
+    if (half := lost(folder)) is not None:
+        raise half
     try:
         return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
     except OSError as problem:
@@ -219,13 +253,14 @@ def read_summary(path: Path) -> dict[str, Any]:
     return _read_json(file, record_schema.SUMMARY, "summary")
 
 
-def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+def read_events(path: Path, kind: str | None = None, *, strict: bool = True) -> list[dict[str, Any]]:
     """Reads the events in order, optionally of one kind.
 
-    An incomplete last line, which a killed run was writing, is skipped.
+    An incomplete last line, which a killed run was writing, and blank lines are skipped; unless `strict`,
+    damaged lines are, too.
 
     Raises:
-        DataError: If a line is damaged; names it.
+        DataError: If the file cannot be read or a line is damaged; names it.
     """
     file = path / "events.jsonl"
     try:
@@ -234,15 +269,23 @@ def read_events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
         raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     rows = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
-        try:
-            row = record_schema.parse(line)
-            rows.append((row["kind"], row))
-            wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
-        except (ValueError, TypeError, KeyError):
-            wrong = Finding("record-no-kind")
-        if wrong is not None:
-            raise damaged("record-event", path=str(file), line=number, problem=wrong, run=str(path))
-    return [row for found, row in rows if kind is None or found == kind]
+        row, wrong = parse_event(line)
+        if wrong is not None and strict:
+            raise damaged("record-event", path=str(file), line=number, problem=wrong)
+        rows += [row] if row is not None else []
+    return [row for row in rows if kind is None or row["kind"] == kind]
+
+
+def parse_event(line: bytes) -> tuple[dict[str, Any] | None, Finding | None]:
+    """The event of a line, None if it is blank or damaged, and what is wrong with it."""
+    if not line.strip():
+        return None, None
+    try:
+        row = record_schema.parse(line)
+        wrong = record_schema.misfit(row, record_schema.EPOCH if row["kind"] == "epoch" else {})
+    except (ValueError, TypeError, KeyError):
+        return None, Finding("record-no-kind")
+    return (row, None) if wrong is None else (None, wrong)
 
 
 def read_predictions(path: Path, name: str) -> Predictions:
@@ -362,9 +405,13 @@ def _read_json(file: Path, shape: Mapping[str, Any], record: str) -> dict[str, A
         raise damaged("record-unreadable", path=str(file), reason=reason) from problem
     except ValueError as problem:
         raise damaged("record-not-json", path=str(file), record=record) from problem
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise damaged("record-schema", path=str(file), schema=SCHEMA)
-    wrong = record_schema.misfit(value, shape)
+    content: dict[str, Any] = value if isinstance(value, dict) else {}
+    found = content.get("schema")
+    if isinstance(found, int) and found > SCHEMA:
+        raise damaged("record-newer", path=str(file), schema=SCHEMA, found=found)
+    if found != SCHEMA:
+        raise damaged("record-schema", path=str(file), schema=SCHEMA, record=record)
+    wrong = record_schema.misfit(content, shape)
     if wrong is not None:
         raise damaged("record-misfit", path=str(file), problem=wrong, record=record)
-    return value
+    return content

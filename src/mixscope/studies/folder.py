@@ -14,7 +14,7 @@ from mixscope.errors import ConfigError
 from mixscope.runs import lock, records
 from mixscope.study import config as settings
 from mixscope.study import matrix, methods
-from mixscope.study.matrix import Study
+from mixscope.study.study import Study
 
 SHOWN = 3  # changes listed in an error
 
@@ -31,7 +31,7 @@ def keep(study: Study, out: Path) -> None:
         file = out / matrix.KEPT
         if file.exists():
             before = matrix.load(str(file))
-            begun = {path.name for path in records.list_runs(out)}
+            begun = records.begun(out)
             changed = changes(before, study, begun) if begun else []
             if changed:
                 more = f" (and {len(changed) - SHOWN} more)" if len(changed) > SHOWN else ""

@@ -10,7 +10,7 @@ from mixscope.data import formats
 from mixscope.data.store import is_prepared
 from mixscope.errors import ConfigError, unknown
 from mixscope.study import display_names
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 
 
 def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:

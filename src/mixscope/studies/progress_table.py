@@ -17,7 +17,7 @@ from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.probes import Probe, Remembered
 from mixscope.studies.status import Standing, standings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 REFRESH_SECONDS = 2.0
 LINE_SECONDS = 180.0  # longest interval between lines of a log
@@ -26,7 +26,7 @@ FRESH_BEAT = 30.0  # age in seconds up to which a heartbeat's rate counts as cur
 # States shown first when not all runs fit.
 URGENT = ("running", "failed", "damaged", "conflict", "partial")
 # Events that the live table does not show but that need attention.
-STAY = ("retry", "gave up", "damaged", "hung", "slots")
+STAY = ("retry", "gave up", "damaged", "lost", "hung", "slots")
 COLOURS = {
     "running": "cyan",
     "done": "green",
@@ -55,6 +55,7 @@ def rows(found: Sequence[Standing], costs: Sequence[Estimate]) -> list[dict[str,
             "images_per_second": s.images_per_second,
             "eta_seconds": cost.left_seconds if s.state == "running" else None,
             "error": s.error,
+            "remark": s.remark,
         }
         for s, cost in zip(found, costs, strict=True)
     ]
@@ -215,7 +216,7 @@ class Lines(Silent):
         if event is None and not due:
             return
         done = sum(s.state == "done" for s in found)
-        text = self._under_way(found) if event is None else _told(event, self.lang)
+        text = self._under_way(found) if event is None else _event_text(event, self.lang)
         output.line(f"{done:>3}/{len(found)}  {text}", work="study")
         if due:
             self.shown_at = time.monotonic()
@@ -261,7 +262,9 @@ class Board(Lines):
     def __call__(self, found: Sequence[Standing], event: Mapping[str, Any] | None) -> None:
         """Updates the table, and prints events that need attention."""
         if event is not None and event["event"] in STAY:
-            self.live.console.print(_told(event, self.lang), markup=False, highlight=False, soft_wrap=True)
+            self.live.console.print(
+                _event_text(event, self.lang), markup=False, highlight=False, soft_wrap=True
+            )
         if event is None and time.monotonic() - self.drawn_at < REFRESH_SECONDS:
             return
         costs, slots = self._costs(found)
@@ -278,7 +281,7 @@ class Board(Lines):
         self.live.stop()
 
 
-def _told(event: Mapping[str, Any], lang: str) -> str:
+def _event_text(event: Mapping[str, Any], lang: str) -> str:
     more = f"  {event['reason']}" if "reason" in event else ""
     what = i18n.message(f"event-{event['event'].replace(' ', '-')}", lang)
     return f"{padded(what, 8)} {event['run']}{more}"

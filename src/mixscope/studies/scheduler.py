@@ -22,7 +22,7 @@ from mixscope.studies.backends import Backend, Work
 from mixscope.studies.backends.forked import Forked
 from mixscope.studies.backends.local import Local, Process
 from mixscope.studies.status import Ledger, Places, Standing, note, refuse_conflicts, standing, standings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 from mixscope.threads import Threads, keep
 
 POLL_SECONDS = 0.5  # interval of reading the records of all runs
@@ -212,6 +212,8 @@ class _Pool:
             if stands.state == "damaged":
                 self.given_up.add(stands.run.directory)
                 self._tell("damaged", stands.run, reason=stands.error)
+            elif stands.remark is not None:
+                self._tell("lost", stands.run, reason=stands.remark)
 
     def _adopt(self) -> None:
         """Adopts processes of an earlier scheduler into slots."""

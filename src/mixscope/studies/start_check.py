@@ -15,7 +15,7 @@ from mixscope.findings import Finding
 from mixscope.studies import estimate, missing, probes
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing, standings
-from mixscope.study.matrix import PlannedRun, Study
+from mixscope.study.study import PlannedRun, Study
 
 LONG_SECONDS = 4 * 3600.0  # duration from which on alternatives are suggested
 FEW_IMAGES = 100_000  # images in all epochs of all runs below which no probe is needed

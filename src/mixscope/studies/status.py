@@ -16,7 +16,7 @@ from mixscope.atomic import room_for
 from mixscope.errors import ConfigError, DataError
 from mixscope.runs import lock, record_schema, records
 from mixscope.study import config as settings
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 FRESH_SECONDS = 60.0  # age up to which a heartbeat from another machine counts as alive
 JOURNAL = "scheduler.jsonl"  # journal of schedulers, in the study's folder
@@ -43,9 +43,10 @@ class Standing:
         pid: Process id, None if it does not run.
         beat_age: Age of the last heartbeat in seconds.
         error: Why it failed or is damaged.
+        remark: Which record its folder has lost, and how that is mended.
         epoch_seconds: Median time of an epoch with evaluation.
         epoch_steps: Steps per epoch.
-        wall_seconds: Duration of a run that was never interrupted.
+        wall_seconds: Duration of a run that was never interrupted; None if the clock contradicts its epochs.
         memory_bytes: Peak memory.
         device_bytes: Peak GPU memory.
     """
@@ -61,6 +62,7 @@ class Standing:
     pid: int | None = None
     beat_age: float | None = None
     error: str | None = None
+    remark: str | None = None
     epoch_seconds: float | None = None
     epoch_steps: int | None = None
     wall_seconds: float | None = None
@@ -97,7 +99,11 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
             error=f"{rival.name} was run with other settings: {changed}",
         )
     if not records.is_run(path):
-        return Standing(run, path, "pending", epochs=epochs)
+        lost = records.lost(path, run.config)
+        if lost is not None and lost.finding and lost.finding.code == "record-unknown":
+            raise lost
+        state = "pending" if lost is None else "partial"
+        return Standing(run, path, state, epochs=epochs, remark=None if lost is None else str(lost))
     status = records.read_status(path)
     _refuse_stranger(run, path)
     state = status["state"]
@@ -108,13 +114,17 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
         state = "partial"
     if state == "done" and (digest := records.read_summary(path)["digest"]) != run.digest:
         raise records.damaged("summary-stranger", path=str(path / "summary.json"), digest=digest)
-    rows = records.read_events(path, "epoch") if (path / "events.jsonl").exists() else []
+    rows = []
+    if (path / "events.jsonl").exists():  # a resumed run does without those that are damaged
+        rows = records.read_events(path, "epoch", strict=state == "done")
     last = rows[-1] if rows else {}
     times = [r["seconds"] + r["judging_seconds"] for r in rows if "seconds" in r and "judging_seconds" in r]
     rate = status.get("images_per_second") if state == "running" else None
     wall = None
     if state == "done" and len(status["starts"]) == 1 and "time" in status["starts"][0]:
-        wall = max(0.0, _seconds(status["heartbeat"]) - _seconds(status["starts"][0]["time"]))
+        wall = _seconds(status["heartbeat"]) - _seconds(status["starts"][0]["time"])
+        if wall < max(0.0, sum(times) - 1):  # the clock was set back meanwhile; records have whole seconds
+            wall = None
     return Standing(
         run,
         path,

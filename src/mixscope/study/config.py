@@ -131,6 +131,18 @@ class Augment:
     off_epochs: int = 0
     label_smoothing: float = 0.0
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """The mixing methods of a run, each with its probability per batch; empty without mixing."""
+        if self.mix == "none":
+            return {}
+        if self.mix != "switch":
+            return {self.mix: 1.0}
+        return dict(sorted(self.switch.items())) or {
+            "cutmix": self.switch_prob,
+            "mixup": 1.0 - self.switch_prob,
+        }
+
     def __post_init__(self) -> None:
         """Raises ConfigError."""
         object.__setattr__(self, "mix", methods.pinned(self.mix, "augment.mix", ("none", "switch")))

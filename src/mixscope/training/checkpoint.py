@@ -118,12 +118,19 @@ def read(file: Path) -> dict[str, Any]:
             damaged = parts.testzip()  # torch.load does not compare the checksums
         if damaged is not None:
             raise DataError(f"{file}: is damaged (the checksum of {damaged} does not fit)")
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "it is cut short or overwritten"
         raise DataError(f"{file}: is no readable checkpoint ({reason})") from problem
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise DataError(f"{file}: is not of schema {SCHEMA}, which this mixscope writes and reads")
+    content: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
+    found = content.get("schema")
+    if isinstance(found, int) and found > SCHEMA:
+        raise DataError(
+            f"{file}: was written by a newer mixscope (schema {found}, this one reads {SCHEMA}); update"
+            " mixscope"
+        )
+    if found != SCHEMA:
+        raise DataError(f"{file}: is no checkpoint of mixscope (schema {SCHEMA}); put the file back")
     return content
 
 

@@ -90,6 +90,13 @@ def layout(train: Train, device: torch.device) -> torch.memory_format:
     return torch.channels_last if by_pixels else torch.contiguous_format
 
 
+def place(module: nn.Module, train: Train, device: torch.device) -> torch.memory_format:
+    """Moves a network to the device, in the memory format of its convolutions; returns the format."""
+    chosen = layout(train, device)
+    module.to(device=device, memory_format=chosen)  # type: ignore[call-overload]  # missing in torch's stubs
+    return chosen
+
+
 def exchange(module: nn.Module) -> None:
     """Converts the plain convolutions of a network to `Convolution`, in place; state and names are kept."""
     for each in module.modules():

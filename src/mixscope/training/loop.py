@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -48,8 +48,8 @@ class Record(Protocol):
     def events_bytes(self) -> int:
         """Current size of the events in bytes."""
 
-    def cut(self, length: int) -> None:
-        """Truncates the events to `length` bytes."""
+    def cut(self, length: int) -> bool:
+        """Truncates the events to `length` bytes; False if some of them are lost."""
 
     def event(self, kind: str, values: Mapping[str, Any]) -> None:
         """Writes one event, flushed to disk."""
@@ -179,7 +179,8 @@ def train(
     training = prepare(config, module, device=device, compiled=compiled)
     state = training.state = resume(training, folder, show)
     if record is not None:
-        record.cut(state.events)
+        if not record.cut(state.events):
+            show.line("warning   events.jsonl was damaged or cut: the run goes on, its curves lack the rest")
         record.status("running", epoch=state.epoch, step=state.step)
         for finding in findings if state.step == 0 else ():
             record.event("health", finding.to_dict())
@@ -228,17 +229,16 @@ def train(
 
 def prepare(config: RunConfig, module: nn.Module, *, device: torch.device, compiled: bool | None) -> Training:
     """Builds network wrapper, optimizer and scaler on the device; arguments as in `train`."""
-    n_ranks, layout = ranks.count(), convolution.layout(config.train, device)
-    module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    n_ranks, layout = ranks.count(), convolution.place(module, config.train, device)
     optimiser = optim.make(module, config.optim)
     ema = optim.Ema(module, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
     forward: nn.Module = module
     if n_ranks > 1:
         devices = [device.index] if device.type == "cuda" else None
         forward = nn.parallel.DistributedDataParallel(forward, device_ids=devices)
-    quick = forward
+    quick: Any = forward
     if config.train.compile is True if compiled is None else compiled:
-        quick = cast(nn.Module, torch.compile(forward, dynamic=False))
+        quick = torch.compile(forward, dynamic=False)
     return Training(
         config=config,
         device=device,
@@ -324,13 +324,14 @@ def backward(training: Training, batch: Batch, tally: Tally, *, images: int) -> 
     config, n_ranks = training.config, ranks.count()
     training.optimiser.zero_grad(set_to_none=True)
     parts = _parts(len(batch.ids), config.train.accumulate)
+    parallel: Any = training.forward  # DistributedDataParallel if there are several ranks
     for part in parts:
         inputs, labels = batch.images[part].contiguous(memory_format=training.layout), batch.labels[part]
         partners = None if batch.partner_labels is None else batch.partner_labels[part]
         lam = None if batch.lam is None else batch.lam[part]
         forward = training.quick if len(inputs) == training.usual else training.forward
         exchange = n_ranks == 1 or part is parts[-1]  # ranks exchange gradients once per step
-        with nullcontext() if exchange else cast(Any, training.forward).no_sync():
+        with nullcontext() if exchange else parallel.no_sync():
             with (
                 training.autocast,
                 hidden.mixing(training.module, _part_of(batch.inner, part), lam) as weights,
@@ -502,16 +503,21 @@ def save(
         training.state.sums = _totals(tally.sums, tally.seen)
     if record is not None:
         training.state.events = record.events_bytes
-        checkpoint.save(
-            folder,
-            training.state,
-            config=training.config,
-            module=training.module,
-            ema=training.ema,
-            optimiser=training.optimiser,
-            scaler=training.scaler,
-            name=name,
-        )
+        write_checkpoint(training, folder, name=name)
+
+
+def write_checkpoint(training: Training, folder: Path, *, name: str) -> None:
+    """Writes the state of training as it is now."""
+    checkpoint.save(
+        folder,
+        training.state,
+        config=training.config,
+        module=training.module,
+        ema=training.ema,
+        optimiser=training.optimiser,
+        scaler=training.scaler,
+        name=name,
+    )
 
 
 def _parts(n: int, count: int) -> list[slice]:

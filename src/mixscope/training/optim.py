@@ -20,7 +20,7 @@ def make(module: nn.Module, settings: Optim) -> torch.optim.Optimizer:
     tenth of the whole step for a small network. A checkpoint records how its optimizer was built, so that a
     run that began with torch's default resumes with it.
     """
-    exempt = set(module.no_weight_decay()) if hasattr(module, "no_weight_decay") else set()  # type: ignore[operator]
+    exempt: set[str] = set(getattr(module, "no_weight_decay", set)())
     trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     decayed = [p for name, p in trained if p.ndim > 1 and name not in exempt]
     spared = [p for name, p in trained if p.ndim <= 1 or name in exempt]

@@ -21,8 +21,6 @@ def mixing_sheet(
     file: Path,
     *,
     columns: int = 7,
-    seed: int = 0,
-    base: str = "none",
     own: Sequence[str] = (),
 ) -> None:
     """Draws the first images of epoch 0 as every method mixes them, with label weights below (PNG).
@@ -35,22 +33,20 @@ def mixing_sheet(
         store: Data set.
         file: PNG to write.
         columns: Number of images.
-        seed: Seed of the draws.
-        base: Base augmentation.
         own: Names in settings of user-defined methods.
 
     Raises:
         ConfigError: If a user-defined method cannot be loaded.
     """
-    arms = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
-    arms |= {name: methods.label(name) for name in own}
-    sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(arms) * (TILE + CAPTION) + GAP), "white")
+    titles = {"none": "Default", **{method.name: method.title for method in mixing.methods()}}
+    titles |= {name: methods.label(name) for name in own}
+    sheet = Image.new("RGB", (MARGIN + columns * (TILE + GAP), len(titles) * (TILE + CAPTION) + GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    font, small = fonts.font(16, arms.values()), fonts.font(11, store.class_names)
-    for row, (arm, title) in enumerate(arms.items()):
+    font, small = fonts.font(16, titles.values()), fonts.font(11, store.class_names)
+    for row, (mix, title) in enumerate(titles.items()):
         top = GAP + row * (TILE + CAPTION)
         draw.text((8, top + TILE // 2 - 10), title.replace(", ", ",\n"), fill="#222222", font=font)
-        images, captions = _first_batch(store, arm, columns, seed, base)
+        images, captions = _first_batch(store, mix, columns)
         for column in range(columns):
             left = MARGIN + column * (TILE + GAP)
             tile = Image.fromarray(images[column]).resize((TILE, TILE), Image.Resampling.NEAREST)
@@ -60,13 +56,11 @@ def mixing_sheet(
     save_picture(sheet, file)
 
 
-def _first_batch(
-    store: Store, arm: str, n: int, seed: int, base: str
-) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+def _first_batch(store: Store, mix: str, n: int) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """Images uint8 (n, H, W, 3), and the label weights of each as text."""
     mixer = mixing.make(
-        Augment(mix=arm, per="sample"),
-        seed=seed,
+        Augment(mix=mix, per="sample"),
+        seed=0,
         epochs=1,
         size=store.size,
         batch_size=n,
@@ -74,7 +68,7 @@ def _first_batch(
         patch=max(store.size // 4, 1),
     )
     with Loader(
-        store, "train", Sampling(batch_size=n, seed=seed, shuffle=True), Augmentation(base=base, mixer=mixer)
+        store, "train", Sampling(batch_size=n, seed=0, shuffle=True), Augmentation(base="none", mixer=mixer)
     ) as loader:
         batch = next(iter(loader))
         pixels = batch.images.numpy().transpose(0, 2, 3, 1) * store.std + store.mean

@@ -153,7 +153,7 @@ def _between(contrast: Difference, words: Words) -> str:
     return f"{augmentation}: {of} − {words.level(contrast.over or '')}"
 
 
-def _reach(figure: Value | Difference | None, name: str, words: Words, *, difference: bool) -> str:
+def _reach(figure: Value | Difference | None, name: str, *, difference: bool) -> str:
     if figure is None:
         return "–"
     times, digits = _scale(name)
@@ -166,7 +166,7 @@ def _experiment_rows(summary: Summary, words: Words) -> list[list[str]]:
     names = list(dict.fromkeys(n for experiment in summary.experiments for n in experiment.figures))
     rows = [[words("analyses.experiment"), words("analyses.cell"), *(_figure(n, words) for n in names)]]
     for experiment in summary.experiments:
-        values = [_reach(experiment.figures.get(n), n, words, difference=False) for n in names]
+        values = [_reach(experiment.figures.get(n), n, difference=False) for n in names]
         rows.append([experiment.name, words.levels(experiment.levels), *values])
     return rows
 
@@ -182,7 +182,7 @@ def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
                 words.levels(one.where) or "–",
                 words(f"analyses.kind.{one.kind}"),
                 _between(one, words),
-                _reach(one, name, words, difference=True),
+                _reach(one, name, difference=True),
             ]
         )
     return rows
@@ -267,7 +267,7 @@ def _bar(contrast: Difference, name: str, figure: str, words: Words, group: str)
         margin=0.0,
         group=group,
         hollow=contrast.conditional,
-        hint=f"{name}: {_reach(contrast, figure, words, difference=True)}",
+        hint=f"{name}: {_reach(contrast, figure, difference=True)}",
     )
 
 
@@ -397,13 +397,13 @@ def _features(summary: Summary, words: Words) -> Charts:
             title = f"{words.level(one['data'])} · {words(f'analyses.likeness.{kind}')}"
             name = f"{kind}-{word(one['data'])}"
             ends = (one["low"], one["high"])
-            shown.append(_heat(name, one["mean"], names, names, title, words, ends))
+            shown.append(_heat(name, one["mean"], names, names, title, ends))
     for one in summary.details["layers"]:
         title = words("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
         name = f"layers-{word(one['data'], one['rows'], one['columns'])}"
         sides = (one["row_layers"], one["column_layers"])
         rows, columns = ([layer.rpartition(".")[2] for layer in side] for side in sides)
-        folded.append(_heat(name, one["values"], rows, columns, title, words))
+        folded.append(_heat(name, one["values"], rows, columns, title))
     for way in ("tsne", "pca"):
         for name, drawn in summary.details["maps"].items():
             title = f"{words.level(named[name].data)} · {called(name)} · {words(f'analyses.map.{way}')}"
@@ -418,7 +418,6 @@ def _heat(
     rows: Sequence[str],
     columns: Sequence[str],
     title: str,
-    words: Words,
     ends: tuple[Matrix, Matrix] | None = None,
 ) -> Figure:
     def percent(matrix: Matrix) -> np.ndarray:

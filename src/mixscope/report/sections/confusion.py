@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -174,7 +175,8 @@ def _enlarged(png: bytes) -> Image.Image:
 
 
 def _text(text: str, font: fonts.Font) -> Image.Image:
-    """A line of text, black on white, as large as it."""
+    """A line of text, black on white, as large as it; a control character becomes a space."""
+    text = "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in text)
     _, _, right, bottom = font.getbbox(text)
     tile = Image.new("RGB", (max(1, math.ceil(right)), max(1, math.ceil(bottom))), "white")
     ImageDraw.Draw(tile).text((0, 0), text, "black", font)

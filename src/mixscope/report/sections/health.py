@@ -32,13 +32,13 @@ def checks(story: Story, words: Words) -> dict[str, Any]:
         "runs": len(checked),
         "count": sum(f.severity != "note" for run in checked for f in run.health),
         "failed": sum(f.severity in FAILED for run in checked for f in run.health),
-        "experiments": [experiment.name for experiment in experiments],
+        "checks": codes,
         "rows": [
             {
-                "check": code,
-                "counts": [_passed_and_failed(experiment.runs, code) for experiment in experiments],
+                "experiment": experiment.name,
+                "counts": [_passed_and_failed(experiment.runs, code) for code in codes],
             }
-            for code in codes
+            for experiment in experiments
         ],
         "sentences": [
             (code, text, "; ".join(f"{name} {' '.join(seeds)}" for name, seeds in runs.items()))
@@ -59,13 +59,17 @@ def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
 
 
 def gates(story: Story, words: Words) -> dict[str, list[str]]:
-    """What caps verdicts, with the affected claims and strata."""
+    """What caps verdicts, with the affected claims; of a claim that is affected in part, its strata."""
     found: dict[str, list[str]] = {}
     for verdict in story.verdicts:
+        strata: dict[str, list[str]] = {}
         for reading in verdict.readings:
-            where = ": ".join(filter(None, (verdict.claim, words.levels(reading.stratum))))
             for gate in limits(reading, words.language):
-                found.setdefault(gate, []).append(where)
+                strata.setdefault(gate, []).append(words.levels(reading.stratum))
+        for gate, mine in strata.items():
+            part = len(mine) < len(verdict.readings)
+            where = f"{verdict.claim}: {' / '.join(mine)}" if part else verdict.claim
+            found.setdefault(gate, []).append(where)
     return found
 
 

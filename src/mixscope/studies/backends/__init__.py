@@ -14,7 +14,7 @@ import yaml
 
 from mixscope.runs import records
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 from mixscope.threads import COUNTS, requested
 
 

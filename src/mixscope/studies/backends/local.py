@@ -19,7 +19,7 @@ from mixscope.studies import backends
 from mixscope.studies.backends import Work, command
 from mixscope.studies.backends.forked import Forked, ForkServer, left_behind, possible
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 from mixscope.threads import Threads
 
 

@@ -30,7 +30,7 @@ from mixscope.studies.backends import Work
 from mixscope.studies.backends.local import Launcher
 from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 TALK_SECONDS = 1.0  # interval at which a task asks whether to stop
 LOOK_SECONDS = 0.05  # interval at which a task asks whether its run has ended

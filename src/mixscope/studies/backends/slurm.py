@@ -28,7 +28,7 @@ from mixscope.studies import backends, scheduler
 from mixscope.studies.backends import Work
 from mixscope.studies.scheduler import Notice, Options
 from mixscope.studies.status import Standing, journal
-from mixscope.study.matrix import PlannedRun
+from mixscope.study.study import PlannedRun
 
 MINUTES = 120  # default time limit of a job; a longer run continues in its next turn
 TURNS = 1000  # number of times a job may run out of time: each turn makes progress
