@@ -76,6 +76,9 @@ WORDS = {
         "gain": "gain of {0} for {1}",
         "capped": "capped because",
         "never": "classes never predicted, of 200",
+        "fit": "top-1 of Default on training images",
+        "mixup": "gain of MixUp",
+        "cutmix": "gain of CutMix",
         "rank": "rank",
         "p": "p (Holm)",
         "top-1": "top-1",
@@ -112,9 +115,12 @@ WORDS = {
         "hours": "시간",
         "study": "연구",
         "sum": "합계",
-        "gain": "{1}의 {0} 이득",
+        "gain": "{1}의 {0} 향상폭",
         "capped": "판정이 제한된 이유",
         "never": "한 번도 예측하지 않은 클래스 수(200개 중)",
+        "fit": "Default의 학습 이미지 top-1",
+        "mixup": "MixUp의 향상폭",
+        "cutmix": "CutMix의 향상폭",
         "missing": "끝난 실행 없음",
         "all done": "계획한 실행 {0}개가 모두 끝났다.",
         "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 24개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
@@ -197,6 +203,29 @@ class Page:
         rows.sort(key=lambda row: row[1:4])
         heads = ["augmentation", "data", "model", "weights", "estimate", "interval", "seeds"]
         return self.table(heads, rows)
+
+    def fit(self) -> str:
+        """How far Default fits its training images, beside what mixing adds; best fit first."""
+        results, rows = bundle(STUDY), []
+        for experiment in results.experiments:
+            if experiment.levels["augmentation"] != "default":
+                continue
+            fits = [
+                float(run.epochs[-1]["clean_train_top1"])
+                for run in results.done
+                if run.experiment == experiment.name
+            ]
+            where = {factor: experiment.levels[factor] for factor in ("data", "model", "pretrained")}
+            gains = []
+            for augmentation in ("mixup", "cutmix"):
+                weights = {"augmentation": {augmentation: 1, "default": -1}}
+                (one,) = mixscope.contrast(results, weights, where=where)
+                gains.append(self._estimate(one)[0])
+            fit = sum(fits) / len(fits) if fits else 0.0
+            rows.append((fit, [*self._where(where), f"{fit:.1f}", *gains]))
+        rows.sort(reverse=True)
+        heads = ["data", "model", "weights", "fit", "mixup", "cutmix"]
+        return self.table(heads, [row for _, row in rows])
 
     def pretraining(self) -> str:
         """What pretrained weights add, by augmentation."""
