@@ -19,6 +19,7 @@ import mixscope
 from mixscope import Results, i18n
 from mixscope.claims.contrasts import holm
 from mixscope.claims.judgement import Contrasted
+from mixscope.claims.readings import Reading
 from mixscope.claims.verdicts import Verdict
 from mixscope.findings import Finding
 from mixscope.report import drawing
@@ -142,6 +143,24 @@ def bundle(name: str) -> Results:
     return mixscope.load(HERE / name)
 
 
+@cache
+def verdicts(name: str) -> tuple[Verdict, ...]:
+    """The verdicts of a study, as `mixscope judge` prints them."""
+    return tuple(mixscope.judge(bundle(name)))
+
+
+def readings(name: str, claim: str) -> tuple[Reading, ...]:
+    """A claim of a study in each of its strata."""
+    (found,) = [verdict for verdict in verdicts(name) if verdict.claim == claim]
+    return tuple(found.readings)
+
+
+def reading(name: str, claim: str, stratum: Mapping[str, str]) -> Reading:
+    """A claim of a study in one stratum."""
+    (found,) = [one for one in readings(name, claim) if dict(one.stratum) == dict(stratum)]
+    return found
+
+
 class Page:
     """The parts of a page in one language; each method is a part, named as in the text."""
 
@@ -197,8 +216,7 @@ class Page:
         """The gain of each augmentation over the default one."""
         rows = []
         for augmentation in ("mixup", "cutmix"):
-            found = mixscope.contrast(bundle(STUDY), {"augmentation": {augmentation: 1, "default": -1}})
-            for one in found:
+            for one in readings(STUDY, f"gain-{augmentation}"):
                 rows.append([LEVELS[augmentation], *self._where(one.stratum), *self._estimate(one)])
         rows.sort(key=lambda row: row[1:4])
         heads = ["augmentation", "data", "model", "weights", "estimate", "interval", "seeds"]
@@ -216,11 +234,7 @@ class Page:
                 if run.experiment == experiment.name
             ]
             where = {factor: experiment.levels[factor] for factor in ("data", "model", "pretrained")}
-            gains = []
-            for augmentation in ("mixup", "cutmix"):
-                weights = {"augmentation": {augmentation: 1, "default": -1}}
-                (one,) = mixscope.contrast(results, weights, where=where)
-                gains.append(self._estimate(one)[0])
+            gains = [self._estimate(reading(STUDY, f"gain-{name}", where))[0] for name in ("mixup", "cutmix")]
             fit = sum(fits) / len(fits) if fits else 0.0
             rows.append((fit, [*self._where(where), f"{fit:.1f}", *gains]))
         rows.sort(reverse=True)
@@ -229,10 +243,9 @@ class Page:
 
     def pretraining(self) -> str:
         """What pretrained weights add, by augmentation."""
-        contrast = mixscope.contrast(bundle(STUDY), {"pretrained": {"pretrained": 1, "scratch": -1}})
         rows = [
             [*(self.level(one.stratum[f]) for f in ("data", "model", "augmentation")), *self._estimate(one)]
-            for one in contrast
+            for one in readings(STUDY, "pretraining")
         ]
         return self.table(["data", "model", "augmentation", "estimate", "interval", "seeds"], rows)
 
@@ -243,8 +256,9 @@ class Page:
             results = bundle(name)
             epochs = str(max(e.config.train.epochs for e in results.experiments if e.config))
             for augmentation in ("mixup", "cutmix"):
-                weights = {"augmentation": {augmentation: 1, "default": -1}}
-                for one in mixscope.contrast(results, weights, where=where):
+                for one in readings(name, f"gain-{augmentation}"):
+                    if where is not None and not where.items() <= one.stratum.items():
+                        continue
                     who = self.words["gain"].format(LEVELS[augmentation], self.level(one.stratum["model"]))
                     rows.append([who, epochs, *self._estimate(one)])
         rows.sort(key=lambda row: row[0])
@@ -260,20 +274,18 @@ class Page:
 
     def _cutmix(self, model: str) -> str:
         where = {"data": "cifar100", "pretrained": "scratch", "model": model}
-        weights = {"augmentation": {"cutmix": 1, "default": -1}}
-        (one,) = mixscope.contrast(bundle(STUDY), weights, where=where)
-        estimate, ends, _ = self._estimate(one)
+        estimate, ends, _ = self._estimate(reading(STUDY, "gain-cutmix", where))
         return f"{estimate} [{ends}]" if ends else estimate
 
     def verdict_words(self) -> str:
         """The verdict of each claim, in a line."""
-        primary = [verdict for verdict in mixscope.judge(bundle(STUDY)) if not verdict.secondary]
+        primary = [verdict for verdict in verdicts(STUDY) if not verdict.secondary]
         return ", ".join(f"{verdict.claim} {verdict.verdict}" for verdict in primary)
 
     def verdicts(self) -> str:
         """The verdict of each claim."""
         rows = []
-        for verdict in mixscope.judge(bundle(STUDY)):
+        for verdict in verdicts(STUDY):
             if not verdict.secondary:
                 text = verdict.text.get(self.lang, verdict.text["en"])
                 rows.append([verdict.claim, text, verdict.verdict, self._why(verdict)])
@@ -282,7 +294,7 @@ class Page:
     def readings(self) -> str:
         """Each claim by stratum."""
         rows = []
-        for verdict in mixscope.judge(bundle(STUDY)):
+        for verdict in verdicts(STUDY):
             if verdict.secondary:
                 continue
             for reading in verdict.readings:
@@ -396,11 +408,13 @@ class Page:
     def _where(self, stratum: Mapping[str, str]) -> list[str]:
         return [self.level(stratum[factor]) for factor in ("data", "model", "pretrained")]
 
-    def _estimate(self, one: Contrasted) -> list[str]:
-        if one.estimate is None:
+    def _estimate(self, one: Reading | Contrasted) -> list[str]:
+        """Estimate, interval and number of seeds."""
+        interval = one.points if isinstance(one, Reading) else one.interval
+        if interval is None:
             return [self.words["missing"], "", "0"]
-        ends = f"{one.interval.low:+.2f} … {one.interval.high:+.2f}" if one.interval else ""
-        return [f"{one.estimate:+.2f}", ends, str(one.seeds[0])]
+        seeds = one.seeds if isinstance(one, Reading) else one.seeds[0]
+        return [f"{interval.estimate:+.2f}", f"{interval.low:+.2f} … {interval.high:+.2f}", str(seeds)]
 
     def _why(self, verdict: Verdict) -> str:
         return i18n.render(verdict.why, self.lang)

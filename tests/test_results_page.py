@@ -82,6 +82,17 @@ def test_ranks_without_runs_are_open(make_page):
     assert set(make_page.rank_intervals(results, "vit").values()) == {(1, 11)}
 
 
+@pytest.mark.parametrize("suffix", ["", ".ko"])
+def test_the_committed_report_shows_the_bundles_estimates(make_page, suffix):
+    """Made again with every new seed: `mixscope report results/resnet-vs-vit-two-cores`."""
+    report = ROOT / "docs" / "reports" / f"two-cores{suffix}.html"
+    assert report.stat().st_size < 4 * 2**20
+    text = report.read_text("utf-8").replace("\N{MINUS SIGN}", "-")
+    for verdict in make_page.mixscope.judge(make_page.bundle(make_page.STUDY)):
+        for reading in verdict.readings:
+            assert f"{reading.points.estimate:+.2f}" in text, (verdict.claim, dict(reading.stratum))
+
+
 def test_no_weights_of_the_study_and_no_pixels_are_committed():
     for file in RESULTS.rglob("*"):
         if file.is_file():
