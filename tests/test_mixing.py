@@ -291,8 +291,8 @@ def test_shares_by_name_say_what_switch_prob_says():
         ({"mix": "switch", "switch": {"cut": 1.0}}, 'augment.switch: no mixing method "cut" is known'),
         ({"mix": "switch", "switch": {"cutmix": -1.0, "mixup": 1.0}}, "shares must be 0 or more"),
         ({"mix": "switch", "switch": {"cutmix": 0.0}}, "one above 0"),
-        ({"mix": "cutmix", "switch": {"cutmix": 1.0}}, "goes with augment.mix=switch"),
-        ({"mix": "switch", "switch_prob": 0.1, "switch": {"mixup": 1.0}}, "instead of augment.switch_prob"),
+        ({"mix": "cutmix", "switch": {"cutmix": 1.0}}, "requires augment.mix=switch"),
+        ({"mix": "switch", "switch_prob": 0.1, "switch": {"mixup": 1.0}}, "replaces augment.switch_prob"),
     ],
 )
 def test_what_fits_no_method_is_refused_when_the_settings_are_made(changes, sentence):

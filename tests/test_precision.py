@@ -14,7 +14,7 @@ def test_an_fp16_run_that_is_stopped_ends_like_one_that_was_not(tmp_path, monkey
     config = small_run.config("train.precision=fp16", "optim.clip_norm=1.0", "run.checkpoint_seconds=0")
     whole = small_run.run(config, tmp_path, tmp_path / "whole")
     stop = Stop()
-    show = small_run.Watch("epoch", lambda: setattr(stop, "asked", "SIGTERM"))
+    show = small_run.Watch("epoch", lambda: setattr(stop, "received", "SIGTERM"))
     from mixscope.errors import Interrupted
 
     with pytest.raises(Interrupted):

@@ -206,4 +206,4 @@ def test_a_report_of_means_shows_means_and_spreads(capsys, tmp_path):
     )
     code, _, _ = call(capsys, "report", table, "--out", tmp_path / "r")
     page = (tmp_path / "r" / "index.html").read_text("utf-8")
-    assert code == 0 and "5 of 5" in page and "65.90" in page and "0.40" in page
+    assert code == 0 and ">5/5<" in page and "65.90" in page and "0.40" in page

@@ -129,6 +129,6 @@ def test_processes_end_with_the_one_that_started_them(number, tmp_path):
     lines = 1 if number == signal.SIGKILL else 2
     pids = [int(process.stdout.readline()) for _ in range(lines)]
     os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=300)[1]
     wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert said.count("Traceback") == (1 if number == signal.SIGINT else 0), said
