@@ -69,7 +69,9 @@ def test_a_rank_interval_leaves_out_ranks_that_are_shown_to_be_wrong(make_page, 
     table = tmp_path / "runs.csv"
     means = {"default": 50.0, "up": 60.0, "even": 50.1, "down": 40.0}
     lines = [
-        f"net,{name},{seed},{mean + 0.1 * (seed % 3):.2f}" for name, mean in means.items() for seed in range(6)
+        f"net,{name},{seed},{mean + 0.1 * (seed % 3):.2f}"
+        for name, mean in means.items()
+        for seed in range(6)
     ]
     table.write_text("\n".join(["model,augmentation,seed,accuracy", *lines]))
     results = make_page.mixscope.load(table)
