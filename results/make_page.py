@@ -311,7 +311,7 @@ class Page:
         return self.table(["claim", "data", "estimate", "interval", "verdict", "capped"], rows)
 
     def never(self) -> str:
-        """How many classes of Tiny-ImageNet each experiment never predicts, smallest and largest over seeds."""
+        """Number of Tiny-ImageNet classes that each experiment never predicts, range over seeds."""
         results, rows = bundle(STUDY), []
         for experiment in results.experiments:
             if experiment.levels["data"] != "tiny-imagenet":
@@ -433,8 +433,8 @@ def _contrasts(results: Results, model: str, baseline: str) -> dict[str, Contras
 def rank_intervals(results: Results, model: str) -> dict[str, tuple[int, int]]:
     """The ranks that each augmentation may have, best first, with simultaneous confidence of 95 %.
 
-    All pairs are compared, Holm-corrected. An augmentation stands behind those that are shown to be better and
-    before those that are shown to be worse; without finished runs any rank is possible. (Al Mohamad et al.
+    All pairs are compared, Holm-corrected. An augmentation ranks behind those shown to be better and
+    before those shown to be worse; without finished runs any rank is possible. (Al Mohamad et al.
     2017, arXiv 1708.02729, take Tukey's test of the pairs.)
     """
     names = list(results.factors["augmentation"])
