@@ -99,11 +99,13 @@ def test_sigterm_ends_the_work_with_one_sentence_and_leaves_no_process(slots):
     assert not [each for each in left if "spawn_main" in " ".join(each.cmdline())]
 
 
+# A shell starts programs in the background with Ctrl-C ignored, and they would inherit it.
 PROGRAM = """
-import sys
+import signal
 from test_workers import told
 from mixscope.workers import Workers
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Workers(2) as workers:
         for at, (item, pid) in workers.each(told, ["a", "b", "endless", "endless"]):
             print(pid, flush=True)
@@ -129,6 +131,6 @@ def test_processes_end_with_the_one_that_started_them(number, tmp_path):
     lines = 1 if number == signal.SIGKILL else 2
     pids = [int(process.stdout.readline()) for _ in range(lines)]
     os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
-    said = process.communicate(timeout=300)[1]
+    said = process.communicate(timeout=60)[1]
     wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert said.count("Traceback") == (1 if number == signal.SIGINT else 0), said
