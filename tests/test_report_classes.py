@@ -1,5 +1,6 @@
 """Gains by class and reliability, against references and by simulation."""
 
+import base64
 import io
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import optimize, stats
 
 from mixscope import calibration, metrics
 from mixscope.report import classes
-from mixscope.report.sections.confusion import GAP, confusion_png, saved
+from mixscope.report.sections.confusion import GAP, confusion_png, packed, saved
 from mixscope.report.words import Words
 
 
@@ -185,6 +186,14 @@ def test_a_saved_matrix_of_few_classes_has_the_name_of_each_at_its_row_and_colum
 def test_a_class_may_have_a_line_break_in_its_name():
     matrix = {"png": confusion_png(np.eye(2, dtype=int)), "title": "a"}
     assert saved(matrix, ["b\n고", "c"], Words("en")) == saved(matrix, ["b 고", "c"], Words("en"))
+
+
+@pytest.mark.parametrize(("most", "size"), [(255, 1), (256, 2), (70_000, 2)])
+def test_counts_take_a_byte_each_unless_one_is_larger(most, size):
+    counts = np.array([[most, 1], [0, 200]])
+    raw = base64.b64decode(packed(counts))
+    assert len(raw) == size * counts.size
+    assert np.frombuffer(raw, f"<u{size}").tolist() == np.minimum(counts, 65535).ravel().tolist()
 
 
 def test_a_matrix_of_200_classes_is_a_small_picture():

@@ -88,7 +88,7 @@ def test_ranks_without_runs_are_open(make_page):
 def test_the_committed_report_shows_the_bundles_estimates(make_page, suffix):
     """Made again with every new seed: `mixscope report results/resnet-vs-vit-two-cores`."""
     report = ROOT / "docs" / "reports" / f"two-cores{suffix}.html"
-    assert report.stat().st_size < 4 * 2**20
+    assert report.stat().st_size < 4_000_000
     text = report.read_text("utf-8").replace("\N{MINUS SIGN}", "-")
     for verdict in make_page.mixscope.judge(make_page.bundle(make_page.STUDY)):
         for reading in verdict.readings:

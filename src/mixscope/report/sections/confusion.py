@@ -95,7 +95,6 @@ def _matrix(
         right=number(100.0 * float(np.trace(counts)) / max(1, int(counts.sum()))),
         pairs=pairs,
     )
-    raw = np.minimum(counts, 65535).astype("<u2").tobytes()
     png = confusion_png(counts)
     return {
         "id": f"confusion-{word(experiment.name)}",
@@ -104,8 +103,14 @@ def _matrix(
         "text": f"{title}. {text}",
         "pairs": pairs,
         "image": "data:image/png;base64," + base64.b64encode(png).decode(),
-        "counts": base64.b64encode(raw).decode(),
+        "counts": packed(counts),
     }
+
+
+def packed(counts: np.ndarray) -> str:
+    """Counts for the page's script, base64: a byte each if all are below 256, else two, at most 65,535."""
+    kind = "<u1" if counts.max(initial=0) < 256 else "<u2"
+    return base64.b64encode(np.minimum(counts, 65535).astype(kind).tobytes()).decode()
 
 
 def confusion_png(counts: np.ndarray) -> bytes:

@@ -45,7 +45,10 @@
     });
   }
 
-  const unpack = (text) => new Uint16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const unpack = (text, entries) => {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return bytes.length === entries ? bytes : new Uint16Array(bytes.buffer);
+  };
   const names = {};
   for (const script of document.querySelectorAll("script[data-classes]")) {
     names[script.dataset.classes] = JSON.parse(script.textContent);
@@ -67,7 +70,7 @@
       const area = image.getBoundingClientRect();
       const row = Math.min(n - 1, Math.floor(((event.clientY - area.top) / area.height) * n));
       const column = Math.min(n - 1, Math.floor(((event.clientX - area.left) / area.width) * n));
-      counts ??= unpack(matrix.dataset.counts);
+      counts ??= unpack(matrix.dataset.counts, n * n);
       let all = 0;
       for (let j = 0; j < n; j++) all += counts[row * n + j];
       const count = counts[row * n + column];
