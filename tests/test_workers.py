@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -23,6 +24,10 @@ def told(item):
         os.kill(os.getpid(), signal.SIGKILL)
     if item == "bug":
         raise ZeroDivisionError("of a module")
+    if item == "unpicklable":
+        problem = ValueError("of a handle")
+        problem.handle = threading.Lock()
+        raise problem
     if item == "environment":
         return {name: os.environ.get(name) for name in threads.WAITS}
     if item == "endless":
@@ -64,6 +69,14 @@ def test_an_error_of_the_program_is_raised_with_where_it_was(slots):
     with pytest.raises(ZeroDivisionError) as raised, Workers(slots) as workers:
         list(workers.each(told, ["bug"]))
     assert slots == 1 or "in told" in raised.value.__notes__[0]
+
+
+def test_an_error_that_cannot_be_sent_arrives_as_its_traceback():
+    with (
+        pytest.raises(RuntimeError, match=r"in told\n(.*\n)*ValueError: of a handle"),
+        Workers(2) as workers,
+    ):
+        list(workers.each(told, ["unpicklable"]))
 
 
 def test_processes_compete_for_the_cores_and_wait_shortly(monkeypatch):

@@ -194,7 +194,7 @@ def _carried_out(call: bytes) -> bytes:
         try:
             return pickle.dumps(problem)
         except Exception:
-            return pickle.dumps(RuntimeError(repr(problem)))
+            return pickle.dumps(RuntimeError("".join(traceback.format_exception(problem))))
 
 
 def _leave(number: int, _: FrameType | None) -> None:
