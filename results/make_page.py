@@ -228,11 +228,7 @@ class Page:
         for experiment in results.experiments:
             if experiment.levels["augmentation"] != "default":
                 continue
-            fits = [
-                float(run.epochs[-1]["clean_train_top1"])
-                for run in results.done
-                if run.experiment == experiment.name
-            ]
+            fits = [float(run.epochs[-1]["clean_train_top1"]) for run in finished(results, experiment.name)]
             where = {factor: experiment.levels[factor] for factor in ("data", "model", "pretrained")}
             gains = [self._estimate(reading(STUDY, f"gain-{name}", where))[0] for name in ("mixup", "cutmix")]
             fit = sum(fits) / len(fits) if fits else 0.0
@@ -299,15 +295,11 @@ class Page:
                 continue
             for reading in verdict.readings:
                 where = ", ".join(self.level(level) for level in reading.stratum.values())
-                points = reading.points
-                told = ["", ""]
-                if points is not None:
-                    told = [f"{points.estimate:+.2f}", f"{points.low:+.2f} … {points.high:+.2f}"]
                 why = "; ".join(
                     i18n.render(Finding(f"gate-{kind}"), self.lang)
                     for kind in dict.fromkeys(reading.gate_kinds)
                 )
-                rows.append([verdict.claim, where, *told, reading.verdict, why])
+                rows.append([verdict.claim, where, *self._estimate(reading)[:2], reading.verdict, why])
         return self.table(["claim", "data", "estimate", "interval", "verdict", "capped"], rows)
 
     def never(self) -> str:
@@ -316,11 +308,8 @@ class Page:
         for experiment in results.experiments:
             if experiment.levels["data"] != "tiny-imagenet":
                 continue
-            counts = [
-                int(run.metrics["test"]["last"]["classes_never_predicted"])
-                for run in results.done
-                if run.experiment == experiment.name
-            ]
+            runs = finished(results, experiment.name)
+            counts = [int(run.metrics["test"]["last"]["classes_never_predicted"]) for run in runs]
             levels = [self.level(experiment.levels[f]) for f in ("model", "augmentation", "pretrained")]
             ends = sorted({min(counts), max(counts)}) if counts else []
             rows.append([experiment.name, *levels, " … ".join(map(str, ends))])
@@ -454,10 +443,15 @@ def rank_intervals(results: Results, model: str) -> dict[str, tuple[int, int]]:
     return {name: (1 + better[name], len(names) - worse[name]) for name in names}
 
 
+def finished(results: Results, experiment: str) -> list[Run]:
+    """The finished runs of an experiment."""
+    return [run for run in results.done if run.experiment == experiment]
+
+
 def complete(results: Results) -> list[int]:
     """The seeds of which every experiment has a finished run."""
-    done = {(run.experiment, run.seed) for run in results.done}
-    return [seed for seed in results.seeds if all((e.name, seed) in done for e in results.experiments)]
+    found = {(run.experiment, run.seed) for run in results.done}
+    return [seed for seed in results.seeds if all((e.name, seed) in found for e in results.experiments)]
 
 
 def _top1(run: Run, split: str) -> str:
