@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixscope.audit import entries, noise, prose, repeats, rules
+from mixscope.audit import entries, noise, repeats, rules, sentences
 from mixscope.audit.entries import Entry
 from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, AuditFinding
 from mixscope.audit.noise import Contrast
@@ -106,7 +106,7 @@ def document(
     found += contradictions
     experiments = repeats.over_seeds(rows)
     if table is None:
-        found += prose.findings(read.sentences, rows)
+        found += sentences.findings(read.sentences, rows)
     doubtful = [f for f in found if f.severity != NOTE and _DOUBTED & {f.rule, f.why.code}]
     contrasts = noise.contrasts(experiments, test_size, doubtful)
     found += noise.notes(contrasts, experiments)

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.arguments import declare
+from mixscope.cli.terminal import print_json
 
 
 def add(commands: Any) -> None:
@@ -45,10 +46,10 @@ def add(commands: Any) -> None:
 def audit(arguments: argparse.Namespace) -> int:
     """Prints the findings on a published table; returns 1 with --strict if there is a contradiction."""
     from mixscope import audit as published
-    from mixscope.audit import wording
+    from mixscope.audit import formatting
 
     found = published.file(
         arguments.file, table=arguments.table, test_size=arguments.test_size, balanced=arguments.balanced
     )
-    print_json(found.to_dict()) if arguments.json else print(wording.text(found))
+    print_json(found.to_dict()) if arguments.json else print(formatting.text(found))
     return 1 if arguments.strict and found.contradictions else 0

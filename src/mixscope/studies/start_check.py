@@ -12,7 +12,7 @@ from typing import Any
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
 from mixscope.findings import Finding
-from mixscope.studies import estimate, missing, probes
+from mixscope.studies import estimate, probes, requirements
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing, standings
 from mixscope.study.study import PlannedRun, Study
@@ -60,7 +60,7 @@ class StartCheck:
         }
         rows = [i18n.message("cost-runs", lang, **about)]
         if left and any(cost.source for cost in self.costs):
-            there = {"memory_bytes": hardware.memory(), "disk_bytes": missing.disk_of(self.out)[1]}
+            there = {"memory_bytes": hardware.memory(), "disk_bytes": requirements.disk_of(self.out)[1]}
             found = estimate.findings(self.costs, self.totals, there=there)
             rows += [i18n.render(finding, lang) for finding in found]
         warnings = [finding for finding in self.lacking if finding.severity == "warn"]
@@ -106,7 +106,7 @@ def check(
             cannot start.
     """
     found = standings(runs, out)
-    lacking = missing.things(found, root)
+    lacking = requirements.things(found, root)
     short = any(finding.severity == "fail" for finding in lacking) or _images(found, root) < FEW_IMAGES
     probe = remembered if short else prober
     costs = estimate.estimates(found, root=root, probe=probe)
@@ -118,7 +118,7 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=[*lacking, *missing.resources(found, costs, out=out, slots=slots)],
+        lacking=[*lacking, *requirements.resources(found, costs, out=out, slots=slots)],
         instead=instead(study, found, costs, slots=slots),
     )
 
