@@ -24,7 +24,8 @@ BYSTANDERS = """
     data.archives data.cifar_pickle data.content data.cue_store data.cues data.decoding data.disk
     data.download data.formats data.inspect data.listing data.local_copies data.prepare data.public_loader
     data.readers data.resizing data.store_writer runs.code_version runs.display runs.doctor runs.environment
-    runs.export runs.health_records runs.lock runs.probe runs.record_schema runs.tracking runs.verify runs.weights_check
+    runs.export runs.health_records runs.lock runs.probe runs.record_schema runs.tracking runs.verify
+    runs.weights_check
     study.display_names study.roles training.pretraining_data training.preview
 """.split()
 COMMENT, CODE = "# edited\n", "\nEDITED = 1\n"

@@ -68,6 +68,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
             for s, cost in zip(found, costs, strict=True)
         ]
         about = {"study": study.name, "out": str(out), "runs": rows, "total": totals}
+        about["can_start"] = requirements.can_start(lacking)
         return print_json(about | {"missing": [finding.to_dict() for finding in lacking]})
     print(table([_about(s, lang) | _cost_row(c, lang) for s, c in zip(found, costs, strict=True)]))
     experiments = len({run.name for run in runs})
@@ -76,7 +77,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
         print(i18n.render(finding, lang))
     for finding in lacking:
         print(i18n.message("cost-missing", lang, text=finding))
-    for finding in start_check.instead(study, found, costs, slots=arguments.slots):
+    for finding in start_check.instead(study, found, costs, slots=arguments.slots, lacking=lacking):
         print(i18n.message("cost-instead", lang, text=finding))
 
 

@@ -144,9 +144,9 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     names.check(study, runs, root=root)
     if arguments.executor == "local":  # a cluster node may keep its data elsewhere
         _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads, lang=lang)
+    elif arguments.dry_run and not arguments.json:
+        print(i18n.message("cost-dry-run", lang))
     if arguments.dry_run:
-        if not arguments.json:
-            print(i18n.message("cost-dry-run", lang))
         return 0
     folder.keep(study, out)
     if arguments.json:
@@ -184,6 +184,8 @@ def _check_start(
 ) -> None:
     """Says what the runs take and lack. Raises DataError or RunFailed for all that one cannot do without.
 
+    A dry run raises nothing: it has succeeded once it has said so.
+
     slots: how many go at once; 0 where that is found out on the way, and one with all cores is as fast.
     """
     from mixscope.hardware import cores
@@ -200,7 +202,7 @@ def _check_start(
         remembered=probes.Remembered(threads=threads),
     )
     if not arguments.json:
-        for line in found.lines(lang):
+        for line in found.lines(lang, dry_run=arguments.dry_run):
             output.line(line, work="study")
     elif arguments.dry_run:
         print_json(found.to_dict())
@@ -208,4 +210,5 @@ def _check_start(
         for finding in found.lacking:
             if finding.severity == "warn":
                 print(i18n.message("cost-warning", lang, text=finding), file=sys.stderr)
-    requirements.refuse(found.lacking, lang)
+    if not arguments.dry_run:
+        requirements.refuse(found.lacking, lang)

@@ -67,7 +67,10 @@ def _study_eval(arguments: argparse.Namespace) -> None:
     done = [s.path for s in found if s.state == "done"]
     print_skipped(found)
     if not done:
-        raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
+        raise DataError(
+            f"{out}: no run of {study.name} is trained yet, so there is nothing to evaluate;"
+            f" `mixscope study run {arguments.study}` trains them"
+        )
     seen = 0
 
     def notice(path: Path) -> None:
