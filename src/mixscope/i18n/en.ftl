@@ -719,6 +719,7 @@ missing-disk = disk: { $runs ->
 } about { $needed }, and { $free } are free under { $folder }; free some space, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
+instead-scratch = --only { $option }: the runs without pretrained weights
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
 instead-seeds = --seeds 1: { $seconds ->
     [none] unknown
@@ -760,8 +761,9 @@ cost-unknown = unknown   { $why }
 cost-warning = warning   { $text }
 cost-missing = missing   { $text }
 cost-instead = instead   { $text }
-cost-instead-title = instead   where that is too long:
+cost-instead-title = instead   where that takes too long, or something is missing:
 cost-dry-run = dry run   nothing was started
+cost-dry-run-refused = dry run   nothing was started; a start is refused until nothing is missing
 basis-remembered = other seeds
 basis-other-augmentation = another augmentation
 basis-measured = measured
