@@ -791,6 +791,15 @@ progress-again-run = again     { $run }  { $error }
 progress-sound = sound
 progress-not-done = not done  { $runs }
 progress-tables = tables    { $folder }
+deciding-look = look { $number } of { $of }: { $experiments } experiments at { $seeds } seeds
+deciding-decided = decided   { $claim }  { $verdict }
+deciding-stuck = stuck     { $claim }  more seeds do not help: { $all_reasons }
+deciding-open = open      { $claim }  needs more seeds of { $experiments } experiments
+deciding-waits = it needs a claim that is not open
+deciding-saved = saved     { $left } of { $runs } runs{ $seconds ->
+    [none] { "" }
+   *[other] , about { DURATION($seconds) } of training
+}
 power-spread = standard deviation between runs: { $known ->
     [true] { FIXED($low) }{ " " }pp
    *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
@@ -906,6 +915,65 @@ metric-precision = precision
 metric-recall = recall
 metric-f1 = F1
 metric-score = score
+audit-read = read      { $tables ->
+    [one] 1 table
+   *[other] { $tables } tables
+}, { $rows } rows of figures, { $figures } figures
+audit-test-set = test set  { $assumed }
+audit-size-given = { $examples } examples (given)
+audit-size-known = { $data } { $examples } examples
+audit-size-assumed = taken as { $examples } examples (--test-size N says otherwise)
+audit-balance-given = balanced (given)
+audit-balance-known = balanced
+audit-balance-unknown = balance unknown (--balanced says so)
+audit-severity = { $kind ->
+    [contradiction] contradictions (cannot be as printed)
+    [suspicion] suspicions (possible, but unlikely to be right)
+   *[note] notes
+}: { $count ->
+    [0] none
+   *[other] { $count }
+}
+audit-place = { $table ->
+    [none] line { $line }
+   *[other] table { $table }, line { $line }
+}
+audit-value-cells = cells
+audit-value-headings = headings
+audit-value-missing = missing
+audit-value-twice = twice
+audit-value-difference = difference
+audit-value-standard-error = standard error
+audit-value-stated = stated
+audit-value-from = from
+audit-value-to = to
+audit-value-figure = figure { $number }
+audit-value-pp = { " " }pp
+audit-contrasts = contrasts of top-1 (percentage points; 95{ " " }% interval { $several ->
+    [true] over seeds where there are any, else from
+   *[false] from
+} the size of the test set alone)
+audit-col-contrast = contrast
+audit-col-where = where
+audit-col-estimate = estimate
+audit-col-interval = 95{ " " }% interval
+audit-col-seeds = seeds
+audit-col-zero = zero
+audit-col-tipping = tipping SD
+audit-col-doubtful = rests on doubtful cells
+audit-gain = gain
+audit-lean = { $lean ->
+    [above] above
+    [below] below
+   *[covers] inside
+}{ $agree ->
+    [false] , logits disagree
+   *[true] { "" }
+}
+audit-where-pretrained = pretrained
+audit-where-scratch = scratch
+audit-tipping = tipping SD: the standard deviation between runs from which on the interval covers zero.
+audit-single-runs = One table of single runs cannot show that spread: every verdict is EXPLORATORY.
 audit-doubt = { $why } ({ $values })
 audit-recall-is-top1 = on a balanced test set macro recall equals top-1 accuracy: one of the two is misprinted{ $swapped ->
     [true] ; precision equals top-1, so precision and recall may be swapped

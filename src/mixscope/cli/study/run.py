@@ -94,21 +94,21 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
             "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
             " --dry-run"
         )
-    study = stopping.extended(study)
+    study, lang = stopping.extended(study), spoken(arguments.lang).language
     names = {name for name, _ in study.experiments()}
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
-        line = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
-        output.line(line, work="study")
+        about = {"number": number, "of": len(study.looks), "experiments": len(names), "seeds": seeds}
+        output.line(i18n.message("deciding-look", lang, **about), work="study")
         code = _run(arguments, study, runs, out)
         now = stopping.standing(verdicts.judge(folders.study(out)))
-        for line in stopping.lines(now):
-            output.line(line, work="study")
+        for finding in stopping.findings(now):
+            output.line(i18n.render(finding, lang), work="study")
         names = now.experiments
         if not names:
             break
-    print(stopping.saved(study, out, last))
+    print(i18n.render(stopping.saved(study, out, last), lang))
     return code
 
 
