@@ -253,7 +253,7 @@ def test_an_html_table_holds_its_contradiction():
     found = audit.file(CASES / "html-table.md")
     (only,) = found.contradictions
     assert (only.rule, only.row, only.line) == ("recall-is-top1", "ResNet50 MixUp", 2)
-    assert "CIFAR-100" in found.test_size_said
+    assert "CIFAR-100" in found.test_set()
 
 
 def test_findings_name_rows_by_their_own_labels():

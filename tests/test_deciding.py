@@ -1,6 +1,7 @@
 """`mixscope study run --until-decided`: look by look, and no run that no open claim needs."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -87,6 +88,18 @@ def test_only_what_an_open_claim_needs_is_started_after_the_first_look(
     assert again["estimate"].readings[0].seeds == 3
 
 
+def test_looks_are_reported_in_korean(tmp_path, capsys, executed, digits_root):
+    file = tmp_path / "two.yaml"
+    file.write_text(TWO_CLAIMS)
+    where = ("--out", tmp_path / "out", "--root", digits_root)
+    code, text, err = call(capsys, "study", "run", file, *where, "--until-decided", "--lang", "ko")
+    assert code == 0, err
+    assert "판정 2/2회차: 실험 2개, 시드 5개" in text and "결정      clear  지지" in text
+    assert "미정      open  실험 2개에 시드가 더 필요합니다" in text
+    assert "절약      실행 30개 중 8개" in text
+    assert not re.search(r"(?m)^(?:look|decided|stuck|open|saved)\b|needs|experiments", text), text
+
+
 def test_a_study_without_looks_is_refused_with_a_hint_to_declare_them(tmp_path, capsys, digits_root):
     file = tmp_path / "two.yaml"
     file.write_text(TWO_CLAIMS.replace("looks: [3, 5]\n", ""))
@@ -121,6 +134,7 @@ def test_a_claim_that_seeds_cannot_settle_keeps_nothing_running():
                     1.0,
                     cells={"a": 1.0, "b": -1.0},
                     gates=("why",),
+                    findings=(Finding("why-one-seed"),),
                     gate_kinds=(kind,),
                 ),
             ),
@@ -128,4 +142,4 @@ def test_a_claim_that_seeds_cannot_settle_keeps_nothing_running():
         for claim, kind in zip(study.claims, ("health", "holm", "seeds"), strict=True)
     ]
     now = deciding.standing(found)
-    assert now.stuck == {"clear": ("why",)} and now.needed == {"open": ("a", "b")}
+    assert now.stuck == {"clear": (Finding("why-one-seed"),)} and now.needed == {"open": ("a", "b")}

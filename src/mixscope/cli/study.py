@@ -289,6 +289,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
             for s, cost in zip(found, costs, strict=True)
         ]
         about = {"study": study.name, "out": str(out), "runs": rows, "total": totals}
+        about["can_start"] = missing.can_start(lacking)
         return print_json(about | {"missing": [finding.to_dict() for finding in lacking]})
     print(table([_about(s, lang) | _cost_row(c, lang) for s, c in zip(found, costs, strict=True)]))
     experiments = len({run.name for run in runs})
@@ -297,7 +298,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
         print(i18n.render(finding, lang))
     for finding in lacking:
         print(i18n.message("cost-missing", lang, text=finding))
-    for finding in start_check.instead(study, found, costs, slots=arguments.slots):
+    for finding in start_check.instead(study, found, costs, slots=arguments.slots, lacking=lacking):
         print(i18n.message("cost-instead", lang, text=finding))
 
 
@@ -393,21 +394,21 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
             "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
             " --dry-run"
         )
-    study = deciding.extended(study)
+    study, lang = deciding.extended(study), spoken(arguments.lang).language
     names = {name for name, _ in study.experiments()}
     code, last = 0, study.looks[-1]
     for number, seeds in enumerate(study.looks, start=1):
         runs = [run for run in study.expand(seeds=seeds) if run.name in names]
-        line = f"look {number} of {len(study.looks)}: {len(names)} experiments at {seeds} seeds"
-        output.line(line, work="study")
+        about = {"number": number, "of": len(study.looks), "experiments": len(names), "seeds": seeds}
+        output.line(i18n.message("deciding-look", lang, **about), work="study")
         code = _run(arguments, study, runs, out)
         now = deciding.standing(verdicts.judge(folders.study(out)))
-        for line in deciding.lines(now):
-            output.line(line, work="study")
+        for finding in deciding.findings(now):
+            output.line(i18n.render(finding, lang), work="study")
         names = now.experiments
         if not names:
             break
-    print(deciding.saved(study, out, last))
+    print(i18n.render(deciding.saved(study, out, last), lang))
     return code
 
 
@@ -443,9 +444,9 @@ def _run(arguments: argparse.Namespace, study: Any, runs: Any, out: Path) -> int
     names.check(study, runs, root=root)
     if arguments.executor == "local":  # a cluster node may keep its data elsewhere
         _check_start(arguments, study, runs, out, root=root, slots=fixed, threads=options.threads, lang=lang)
+    elif arguments.dry_run and not arguments.json:
+        print(i18n.message("cost-dry-run", lang))
     if arguments.dry_run:
-        if not arguments.json:
-            print(i18n.message("cost-dry-run", lang))
         return 0
     folder.keep(study, out)
     if arguments.json:
@@ -483,6 +484,8 @@ def _check_start(
 ) -> None:
     """Says what the runs take and lack. Raises DataError or RunFailed for all that one cannot do without.
 
+    A dry run raises nothing: it has succeeded once it has said so.
+
     slots: how many go at once; 0 where that is found out on the way, and one with all cores is as fast.
     """
     from mixscope.hardware import cores
@@ -499,7 +502,7 @@ def _check_start(
         remembered=probes.Remembered(threads=threads),
     )
     if not arguments.json:
-        for line in found.lines(lang):
+        for line in found.lines(lang, dry_run=arguments.dry_run):
             output.line(line, work="study")
     elif arguments.dry_run:
         print_json(found.to_dict())
@@ -507,7 +510,8 @@ def _check_start(
         for finding in found.lacking:
             if finding.severity == "warn":
                 print(i18n.message("cost-warning", lang, text=finding), file=sys.stderr)
-    missing.refuse(found.lacking, lang)
+    if not arguments.dry_run:
+        missing.refuse(found.lacking, lang)
 
 
 def _kept(runs: Any) -> set[tuple[str, int]]:
@@ -588,7 +592,10 @@ def _study_eval(arguments: argparse.Namespace) -> None:
     done = [s.path for s in found if s.state == "done"]
     _pass_over(found)
     if not done:
-        raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
+        raise DataError(
+            f"{out}: no run of {study.name} is trained yet, so there is nothing to evaluate;"
+            f" `mixscope study run {arguments.study}` trains them"
+        )
     seen = 0
 
     def notice(path: Path) -> None:
