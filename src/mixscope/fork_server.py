@@ -68,8 +68,7 @@ def end(code: int) -> NoReturn:
 
 
 def load() -> None:
-    """Imports everything that runs import, with every file of the code version, records that version, and parses
-    the English messages.
+    """Imports everything that runs import, with every file of the code version; parses the English messages.
 
     Files edited later do not affect the runs started here.
     """
