@@ -26,7 +26,7 @@ COLAB = "https://colab.research.google.com/github/{repository}/blob/main/example
 def commands() -> str:
     """Every command with its options and examples."""
     from mixscope.cli import parser
-    from mixscope.cli.grammar import EXIT
+    from mixscope.cli.arguments import EXIT
 
     top = parser()
     lines = [

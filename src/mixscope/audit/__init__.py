@@ -3,11 +3,11 @@
 entries.py   a table -> entries: one trained model each
 repeats.py   rows of one experiment: seeds averaged, the last of several epochs
 scales.py    values in one unit, and misprints
-bounds.py    macro F1 values that are possible for a precision and recall
+f1_bounds.py    macro F1 values that are possible for a precision and recall
 rules.py     consistency of the values with each other
 noise.py     differences against the sampling error of the test set
-prose.py     orders and differences stated in sentences
-findings.py  what is found;  wording.py  the text for a terminal
+sentences.py     orders and differences stated in sentences
+findings.py  what is found;  formatting.py  the text for a terminal
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope import i18n
-from mixscope.audit import entries, noise, prose, repeats, rules
+from mixscope.audit import entries, noise, repeats, rules, sentences
 from mixscope.audit.entries import Entry
 from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, AuditFinding
 from mixscope.audit.noise import Contrast
@@ -115,7 +115,7 @@ def document(
     found += contradictions
     experiments = repeats.over_seeds(rows)
     if table is None:
-        found += prose.findings(read.sentences, rows)
+        found += sentences.findings(read.sentences, rows)
     doubtful = [f for f in found if f.severity != NOTE and _DOUBTED & {f.rule, f.why.code}]
     contrasts = noise.contrasts(experiments, test_size, doubtful)
     found += noise.notes(contrasts, experiments)

@@ -16,16 +16,17 @@ from mixscope.cli import (
     compare,
     cues,
     data,
+    doctor,
     imports,
     judge,
-    look,
     power,
     report,
     run,
+    show,
     study,
 )
-from mixscope.cli.ending import ended
-from mixscope.cli.grammar import EXIT, Parser
+from mixscope.cli.arguments import EXIT, Parser
+from mixscope.cli.exit_codes import ended
 
 
 def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambda: None) -> int:
@@ -60,6 +61,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     nouns = (data, run, study, judge, power, claims, imports, compare, report, audit, analyze, cues, bench)
-    for noun in (*nouns, look):
+    for noun in (*nouns, show, doctor):
         noun.add(commands)
     return top

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, language, print_json, spoken
+from mixscope.cli.arguments import declare, language
+from mixscope.cli.terminal import print_json, spoken
 
 
 def add(commands: Any) -> None:
@@ -47,11 +48,11 @@ def add(commands: Any) -> None:
 def audit(arguments: argparse.Namespace) -> int:
     """Prints the findings on a published table; returns 1 with --strict if there is a contradiction."""
     from mixscope import audit as published
-    from mixscope.audit import wording
+    from mixscope.audit import formatting
 
     lang = "en" if arguments.json else spoken(arguments.lang).language
     found = published.file(
         arguments.file, table=arguments.table, test_size=arguments.test_size, balanced=arguments.balanced
     )
-    print_json(found.to_dict()) if arguments.json else print(wording.text(found, lang))
+    print_json(found.to_dict()) if arguments.json else print(formatting.text(found, lang))
     return 1 if arguments.strict and found.contradictions else 0

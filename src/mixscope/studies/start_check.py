@@ -12,7 +12,7 @@ from typing import Any
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
 from mixscope.findings import Finding
-from mixscope.studies import estimate, missing, probes
+from mixscope.studies import estimate, probes, requirements
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing, standings
 from mixscope.study.study import PlannedRun, Study
@@ -35,7 +35,7 @@ class StartCheck:
         costs: Cost of each.
         slots: Number of parallel runs assumed for the time.
         totals: Totals of the unfinished runs (estimate.totals).
-        lacking: Missing requirements (missing.py).
+        lacking: Missing requirements (requirements.py).
         instead: Alternatives if it takes long.
     """
 
@@ -51,7 +51,7 @@ class StartCheck:
     @property
     def can_start(self) -> bool:
         """Whether the study would start: nothing that a run cannot do without is missing."""
-        return missing.can_start(self.lacking)
+        return requirements.can_start(self.lacking)
 
     def lines(self, lang: str = "en", *, dry_run: bool = False) -> list[str]:
         """Formats the check.
@@ -59,7 +59,7 @@ class StartCheck:
         Args:
             lang: Language of the text.
             dry_run: Whether to include what a start would be refused for; otherwise that is left to
-                `missing.refuse`.
+                `requirements.refuse`.
         """
         left = sum(s.state != "done" for s in self.found)
         about = {
@@ -71,7 +71,7 @@ class StartCheck:
         }
         rows = [i18n.message("cost-runs", lang, **about)]
         if left and any(cost.source for cost in self.costs):
-            there = {"memory_bytes": hardware.memory(), "disk_bytes": missing.disk_of(self.out)[1]}
+            there = {"memory_bytes": hardware.memory(), "disk_bytes": requirements.disk_of(self.out)[1]}
             found = estimate.findings(self.costs, self.totals, there=there)
             rows += [i18n.render(finding, lang) for finding in found]
         warnings = [finding for finding in self.lacking if finding.severity == "warn"]
@@ -124,12 +124,12 @@ def check(
             cannot start.
     """
     found = standings(runs, out)
-    lacking = missing.things(found, root)
+    lacking = requirements.things(found, root)
     short = any(finding.severity == "fail" for finding in lacking) or _images(found, root) < FEW_IMAGES
     probe = remembered if short else prober
     costs = estimate.estimates(found, root=root, probe=probe)
     totals = estimate.totals(costs, slots=slots)
-    lacking = [*lacking, *missing.resources(found, costs, out=out, slots=slots)]
+    lacking = [*lacking, *requirements.resources(found, costs, out=out, slots=slots)]
     return StartCheck(
         study=study,
         out=out,
@@ -157,7 +157,7 @@ def instead(
         found: Status of each requested run.
         costs: Cost of each, in the same order.
         slots: Number of parallel runs.
-        lacking: Missing requirements (missing.py).
+        lacking: Missing requirements (requirements.py).
     """
     known = [cost.left_seconds for cost in costs if cost.left_seconds is not None]
     seconds = estimate.together(known, slots)

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.errors import ConfigError, DataError, Interrupted, RunFailed
 
 

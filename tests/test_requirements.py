@@ -14,7 +14,7 @@ import stand_in_weights
 from mixscope import cli, i18n
 from mixscope.errors import DataError, RunFailed
 from mixscope.runs import weights_check
-from mixscope.studies import missing as needs
+from mixscope.studies import requirements as needs
 from mixscope.studies import start_check
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import standings

@@ -7,8 +7,8 @@ import pytest
 
 import made_study
 from command_line import call
-from mixscope.claims import deciding, verdicts
-from mixscope.cli import study as study_command
+from mixscope.claims import stopping, verdicts
+from mixscope.cli.study import run as study_run
 from mixscope.findings import Finding
 from mixscope.results import folders
 from mixscope.studies.status import standings
@@ -64,7 +64,7 @@ def executed(monkeypatch):
     class Options:
         threads = 1
 
-    monkeypatch.setattr(study_command, "chosen", lambda arguments, runs, out: (run, Options(), 1))
+    monkeypatch.setattr(study_run, "chosen", lambda arguments, runs, out: (run, Options(), 1))
     return started
 
 
@@ -109,7 +109,7 @@ def test_a_study_without_looks_is_refused_with_a_hint_to_declare_them(tmp_path, 
 
 def test_seeds_are_extended_to_the_last_look():
     study = matrix.parse(TWO_CLAIMS.replace("[0, 1, 2]", "[7, 3, 5]"), file="two.yaml")
-    longer = deciding.extended(study)
+    longer = stopping.extended(study)
     assert longer.seeds == [7, 3, 5, 8, 9] and longer.claims_digest == study.claims_digest
     assert matrix.parse(longer.text, file="kept.yaml").seeds == longer.seeds
     assert {r.directory for r in study.expand()} <= {r.directory for r in longer.expand()}
@@ -141,5 +141,5 @@ def test_a_claim_that_seeds_cannot_settle_keeps_nothing_running():
         )
         for claim, kind in zip(study.claims, ("health", "holm", "seeds"), strict=True)
     ]
-    now = deciding.standing(found)
+    now = stopping.standing(found)
     assert now.stuck == {"clear": (Finding("why-one-seed"),)} and now.needed == {"open": ("a", "b")}
