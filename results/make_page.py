@@ -1,4 +1,4 @@
-"""Writes docs/results.md, docs/mixing-zoo.md, a chart, and the headline of both READMEs.
+"""Writes docs/results.md, docs/mixing-zoo.md, their charts, and the headline of both READMEs.
 
     python results/make_page.py            # writes
     python results/make_page.py --check    # exits 1 where a page differs from the bundles
@@ -22,7 +22,7 @@ from mixscope.claims.judgement import Contrasted
 from mixscope.claims.readings import Reading
 from mixscope.claims.verdicts import Verdict
 from mixscope.findings import Finding
-from mixscope.report import drawing
+from mixscope.report import drawing, plots
 from mixscope.results import folders, tables
 from mixscope.results.results import Run
 from mixscope.study import matrix
@@ -85,7 +85,7 @@ WORDS = {
         "top-1": "top-1",
         "missing": "no finished run yet",
         "all done": "All {0} planned runs are done.",
-        "not done": "{0} of {1} planned runs are done, all 24 experiments at {2}. Not done: {3}.",
+        "not done": "{0} of {1} planned runs are done, all {4} experiments at {2}. Not done: {3}.",
         "seed": "seed {0}",
         "few seeds": "With fewer than two seeds an interval counts test examples only, with fewer than three"
         " there is no verdict: this is an interim state.",
@@ -124,7 +124,7 @@ WORDS = {
         "cutmix": "CutMix의 향상폭",
         "missing": "끝난 실행 없음",
         "all done": "계획한 실행 {0}개가 모두 끝났다.",
-        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 24개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
+        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. {4}개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
         "reason pending": "계산 시간이 모자라 시작하지 않은 실행 {0}개",
         "reason other": "{1} 상태인 실행 {0}개",
         "none": "없음",
@@ -195,7 +195,8 @@ class Page:
         ]
         whole = ", ".join(self.words["seed"].format(seed) for seed in complete(results))
         whole = whole or self.words["none"]
-        told = self.words["not done"].format(len(results.done), len(results.runs), whole, "; ".join(reasons))
+        counts = len(results.done), len(results.runs), whole, "; ".join(reasons), len(results.experiments)
+        told = self.words["not done"].format(*counts)
         return told if len(complete(results)) > 2 else f"{told} {self.words['few seeds']}"
 
     def overall(self) -> str:
@@ -273,18 +274,26 @@ class Page:
         estimate, ends, _ = self._estimate(reading(STUDY, "gain-cutmix", where))
         return f"{estimate} [{ends}]" if ends else estimate
 
+    def _verdict(self, one: Verdict | Reading) -> str:
+        """The verdict as `judge` prints it."""
+        return one.verdict if self.lang == "en" else i18n.message(f"verdict-{one.verdict}", self.lang)
+
     def verdict_words(self) -> str:
         """The verdict of each claim, in a line."""
         primary = [verdict for verdict in verdicts(STUDY) if not verdict.secondary]
-        return ", ".join(f"{verdict.claim} {verdict.verdict}" for verdict in primary)
+        return ", ".join(f"{verdict.claim} {self._verdict(verdict)}" for verdict in primary)
 
     def verdicts(self) -> str:
         """The verdict of each claim."""
         rows = []
         for verdict in verdicts(STUDY):
             if not verdict.secondary:
-                text = verdict.text.get(self.lang, verdict.text["en"])
-                rows.append([verdict.claim, text, verdict.verdict, self._why(verdict)])
+                # As the study file words it now: its digest covers what is claimed, not the wording.
+                text = next(
+                    (c.text for c in matrix.load(STUDY).claims if c.id == verdict.claim), verdict.text
+                )
+                shown = text.get(self.lang, text["en"])
+                rows.append([verdict.claim, shown, self._verdict(verdict), self._why(verdict)])
         return self.table(["claim", "contrast", "verdict", ""], rows)
 
     def readings(self) -> str:
@@ -299,7 +308,7 @@ class Page:
                     i18n.render(Finding(f"gate-{kind}"), self.lang)
                     for kind in dict.fromkeys(reading.gate_kinds)
                 )
-                rows.append([verdict.claim, where, *self._estimate(reading)[:2], reading.verdict, why])
+                rows.append([verdict.claim, where, *self._estimate(reading)[:2], self._verdict(reading), why])
         return self.table(["claim", "data", "estimate", "interval", "verdict", "capped"], rows)
 
     def never(self) -> str:
@@ -382,6 +391,36 @@ class Page:
                 rows.append([*told, *gain, f"{p[name]:.3f}" if name in p else "", rank, str(row["seeds"])])
         heads = ["model", "augmentation", "top-1", "estimate", "interval", "p", "rank", "seeds"]
         return self.table(heads, rows)
+
+    def zoo_chart(self) -> plots.Figure:
+        """A forest plot of the gains, best first, for each network."""
+        results, bars = bundle(ZOO), []
+        for model in results.factors["model"]:
+            gains = _contrasts(results, model, "default")
+            known = {name: one for name, one in gains.items() if one.interval is not None}
+            for name in sorted(known, key=lambda name: -(known[name].interval.estimate)):
+                interval = known[name].interval
+                bars.append(
+                    plots.Bar(
+                        name=self.level(name),
+                        estimate=interval.estimate,
+                        low=interval.low,
+                        high=interval.high,
+                        value=self._estimate(known[name])[0],
+                        margin=1.0,
+                        group="" if bars and bars[-1].hint == model else self.level(model),
+                        hint=model,
+                    )
+                )
+        return plots.forest(
+            "mixing-zoo",
+            bars,
+            title="Gain of each mixing method over Default, with 95 % intervals",
+            text="Estimates and intervals of the table, the margin of one percentage point as a strip.",
+            unit="percentage points of top-1",
+            below="worse",
+            above="better",
+        )
 
     def zoo_cost(self) -> str:
         """Wall time of the comparison, in hours."""
@@ -480,6 +519,8 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield HERE.parent / "docs" / "figures" / f"two-cores{suffix}.svg", drawing.light(str(chart.svg))
         if lang == "en" and (HERE / ZOO).exists():
             yield HERE.parent / "docs" / "mixing-zoo.md", text(HERE / "zoo.en.md", page)
+            zoo = HERE.parent / "docs" / "figures" / "mixing-zoo.svg"
+            yield zoo, drawing.light(str(page.zoo_chart().svg))
         readme = HERE.parent / f"README{suffix}.md"
         before = readme.read_text("utf-8")
         marks = r"(<!-- headline -->\n).*?(\n<!-- /headline -->)"

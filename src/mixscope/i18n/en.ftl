@@ -1119,9 +1119,6 @@ how-device = { $name }, { $threads ->
     [one] 1 rank
    *[other] { $ranks } ranks
 }
-how-seconds = { $s } s
-how-minutes = { $m } min { $s } s
-how-hours = { $h } h { $m } min
 
 ## Names of factors and levels
 
