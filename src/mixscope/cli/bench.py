@@ -170,7 +170,9 @@ def study(arguments: argparse.Namespace, stop: Stop) -> None:
     stop.leave = None  # it checks the flag itself, in order to end the processes it has started
     store, root = _set(arguments)
     if arguments.slots < 0:
-        raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
+        raise ConfigError(
+            "out-of-range", f"--slots must be 0 (one a core) or more, got {arguments.slots}", key="--slots"
+        )
     quick = arguments.quick  # two runs, without startup times, which would take minutes
     with rows(
         store.name,
@@ -190,14 +192,18 @@ def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
 
     _check(arguments)
     if any(pair.startswith("data.name=") for pair in getattr(arguments, "settings", ())):
-        raise ConfigError("data.name: is what --set names here; give --set NAME in its place")
+        raise ConfigError(
+            "conflict", "is what --set names here; give --set NAME in its place", key="data.name"
+        )
     root = data_root(arguments.root)
     return chosen(root, arguments.set), root
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.rounds < 1:
-        raise ConfigError(f"--rounds must be 1 or more, got {arguments.rounds}")
+        raise ConfigError(
+            "out-of-range", f"--rounds must be 1 or more, got {arguments.rounds}", key="--rounds"
+        )
 
 
 def _measured(bench: "Bench", arguments: argparse.Namespace) -> "Measured":

@@ -181,7 +181,9 @@ def picture(path: Path) -> Path:
             writable.
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise ConfigError(f"--sheet: {path} has no ending of a picture; expected .png or .jpg")
+        raise ConfigError(
+            "wrong-type", f"{path} has no ending of a picture; expected .png or .jpg", key="--sheet"
+        )
     try:
         new = not path.exists()
         with path.open("ab"):
@@ -190,7 +192,9 @@ def picture(path: Path) -> Path:
             path.unlink()
     except OSError as problem:
         raise ConfigError(
-            f"--sheet: {path} cannot be written ({problem.strerror or problem}); choose another place"
+            "no-access",
+            f"{path} cannot be written ({problem.strerror or problem}); choose another place",
+            key="--sheet",
         ) from problem
     return path
 

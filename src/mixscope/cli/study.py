@@ -222,14 +222,16 @@ def study_new(arguments: argparse.Namespace) -> None:
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
     if file.exists() or file.is_symlink():
-        raise ConfigError(f"{file}: already exists; give another --out, or remove it")
+        raise ConfigError("already-exists", "already exists; give another --out, or remove it", path=file)
     try:
         with replacing(file) as opened:
             opened.write(text.encode())
     except DiskFull:
         raise
     except OSError as problem:
-        raise ConfigError(f"{file}: cannot be written ({problem.strerror}); give another --out") from problem
+        raise ConfigError(
+            "no-access", f"cannot be written ({problem.strerror}); give another --out", path=file
+        ) from problem
     if arguments.json:
         return print_json({"study": arguments.name, "file": str(file)})
     print(f"study     {file}  (edit it, then: mixscope study plan {file})")
@@ -248,7 +250,9 @@ def _planned(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
     if not runs:
-        raise ConfigError("--only: no run of the study has all of these levels; name fewer")
+        raise ConfigError(
+            "unknown-name", "no run of the study has all of these levels; name fewer", key="--only"
+        )
     return study, runs, arguments.out or folder
 
 
@@ -262,7 +266,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     study, runs, out = _planned(arguments)
     lang = spoken(arguments.lang).language
     if arguments.slots < 1:
-        raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
+        raise ConfigError("out-of-range", f"--slots must be 1 or more, got {arguments.slots}", key="--slots")
     root = data_root(arguments.root)
     names.check(study, runs, root=root)
     found = standings(runs, out)
@@ -334,7 +338,11 @@ def study_status(arguments: argparse.Namespace) -> None:
     study, runs, out = _planned(arguments)
     root, lang = data_root(arguments.root), spoken(arguments.lang).language
     if arguments.watch and arguments.json:
-        raise ConfigError("--watch: is for people; ask `mixscope study status --json` as often as is wanted")
+        raise ConfigError(
+            "conflict",
+            "is for people; ask `mixscope study status --json` as often as is wanted",
+            key="--watch",
+        )
     if arguments.watch:
         return progress_table.watch(runs, out, root=root, lang=lang)
     found = standings(runs, out)
@@ -390,8 +398,9 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     chosen = (arguments.only, arguments.json, arguments.dry_run, arguments.seeds is not None)
     if any(chosen) or arguments.packed is not None:
         raise ConfigError(
-            "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
-            " --dry-run"
+            "conflict",
+            "chooses the runs itself; leave out --only, --seeds, --packed, --json and --dry-run",
+            key="--until-decided",
         )
     study = deciding.extended(study)
     names = {name for name, _ in study.experiments()}
@@ -522,7 +531,9 @@ def study_table(arguments: argparse.Namespace) -> None:
     file = Path(arguments.study)
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
-            raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
+            raise ConfigError(
+                "conflict", f"--only, --seeds: {file} is no study; they choose runs of a study", key="--only"
+            )
         results = sources.load(file)
         rows = tables.rows(results)
     else:
@@ -588,7 +599,9 @@ def _study_eval(arguments: argparse.Namespace) -> None:
     done = [s.path for s in found if s.state == "done"]
     _pass_over(found)
     if not done:
-        raise DataError(f"{out}: no run of {study.name} is done; `mixscope study run` makes them")
+        raise DataError(
+            "missing-results", f"no run of {study.name} is done; `mixscope study run` makes them", path=out
+        )
     seen = 0
 
     def notice(path: Path) -> None:
