@@ -90,7 +90,7 @@ class Problem(Exception):
     sentence begins with it, and the text of a finding contains its location.
 
     Attributes:
-        code: Kind of problem, one of `CODES`; of a finding its own code (a message of the catalogues in i18n/).
+        code: Kind of problem, one of `CODES`; for a finding its own code, a message of the catalogues.
         problem: The sentence, without the location.
         finding: The same as data, where the catalogues have a message for it.
         key: Dotted setting, field or option.
@@ -142,7 +142,7 @@ class Problem(Exception):
         path: Path | str | None = None,
         line: int | None = None,
     ) -> Self:
-        """Returns the error with another text, location included; given parts of a location replace its own."""
+        """Returns the error with another text, which has the location; given parts replace its own."""
         return type(self)(
             cast(Code, self.code),
             text,
@@ -182,11 +182,32 @@ class RunFailed(Problem):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, saved its state, and can be resumed (exit code 75)."""
+    """The run was asked to stop, saved its state, and can be resumed (exit code 75).
+
+    Attributes:
+        reason: What stopped it.
+    """
+
+    def __init__(self, reason: str, then: str = "") -> None:
+        """then: How to go on."""
+        super().__init__(reason, then)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, self.args))
 
 
 class DiskFull(OSError):
-    """The disk is full; previously written files are intact (exit code 1)."""
+    """The disk is full; previously written files are intact (exit code 1).
+
+    Attributes:
+        path: The file that was written.
+    """
+
+    def __init__(self, problem: str, path: Path | None = None) -> None:
+        """problem: The sentence, with the path."""
+        super().__init__(problem)
+        self.path = path
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

@@ -153,7 +153,9 @@ def together(problems: Sequence[DataError | RunFailed], are: str) -> DataError |
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    raise Interrupted(f"stopped by {signal.Signals(number).name}; the same command goes on with what is left")
+    raise Interrupted(
+        f"stopped by {signal.Signals(number).name}", "the same command goes on with what is left"
+    )
 
 
 @contextmanager

@@ -101,12 +101,10 @@ def _stoppable(do: Do) -> Callable[[argparse.Namespace], None]:
             try:
                 do(arguments, stop)
             except (KeyboardInterrupt, Interrupted) as problem:
-                if not str(problem):  # a second Ctrl-C
+                if not problem.args:  # a second Ctrl-C
                     raise
-                why = str(problem).partition(";")[0]  # the rest is about resuming a run
-                raise Interrupted(
-                    f"{why}; what was measured is not kept, the same command begins anew"
-                ) from None
+                then = "what was measured is not kept, the same command begins anew"
+                raise Interrupted(problem.args[0], then) from None
 
     return done
 

@@ -130,7 +130,7 @@ def parse(text: str, *, file: str) -> Study:
     tree = found.tree
     for key in ("name", "factors", "seeds"):
         if tree.get(key) in (None, "", [], {}):
-            raise found.error("missing-key", "is missing; a study needs name, factors and seeds", key)
+            raise found.error("missing-key", f"{key} is missing; a study needs name, factors and seeds", key)
     name = found.words.get(("name",), str(tree["name"]))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise found.error(
