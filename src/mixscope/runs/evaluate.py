@@ -30,7 +30,7 @@ def evaluate(
     root: Path,
     write: bool = True,
     notice: Callable[[Path, list[dict[str, Any]]], None] | None = None,
-    damaged: Callable[[str], None] | None = None,
+    damaged: Callable[[DataError], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluates checkpoints of finished runs and writes their predictions.
 
