@@ -31,9 +31,9 @@ from typing import IO, Any
 
 import arguments
 from mixscope import threads
-from mixscope.bench import sets
+from mixscope.bench import data_set
 from mixscope.bench.rounds import Measured, measure
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data.store import data_root
 from mixscope.errors import ConfigError, RunFailed
 from mixscope.hardware import cores
@@ -200,7 +200,7 @@ def main() -> None:
     if unknown:
         raise ConfigError("unknown-name", f"{unknown[0]} is none of {', '.join(NETWORKS)}", key="--networks")
     root = data_root(given.root)
-    store = sets.chosen(root, given.name)
+    store = data_set.chosen(root, given.name)
     summary: list[dict[str, Any]] = []
     for network in given.networks:
         settings = config.load(

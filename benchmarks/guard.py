@@ -100,15 +100,15 @@ def total(file: Path) -> int:
 
 def ratios() -> dict[str, float]:
     """Rates of rows of `mixscope bench loader` on noise, compared within a round; medians."""
-    from mixscope.bench import bare, loader
+    from mixscope.bench import loader, upper_bounds
     from mixscope.bench.rounds import measure
     from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 
-    store = bare.Noise(20_000, 32)
-    source = bare.Bytes.of(store)
+    store = upper_bounds.Noise(20_000, 32)
+    source = upper_bounds.Bytes.of(store)
 
-    def row(make: bare.Make, threads: int = 1) -> Callable[[], float]:
-        return bare.in_threads(make, 32, threads, IMAGES // BATCH)
+    def row(make: upper_bounds.Make, threads: int = 1) -> Callable[[], float]:
+        return upper_bounds.in_threads(make, 32, threads, IMAGES // BATCH)
 
     with Loader(
         store,
@@ -117,9 +117,9 @@ def ratios() -> dict[str, float]:
         Augmentation(base="crop-flip"),
         Workers(threads=1),
     ) as made:
-        rows = {mix: row(bare.kernel(source, mix)) for mix in loader.MIXES}
-        rows["conversion"] = row(bare.conversion(source, shuffled=True))
-        rows["two"] = row(bare.kernel(source), 2)
+        rows = {mix: row(upper_bounds.kernel(source, mix)) for mix in loader.MIXES}
+        rows["conversion"] = row(upper_bounds.conversion(source, shuffled=True))
+        rows["two"] = row(upper_bounds.kernel(source), 2)
         rows["loader"] = loader.loader_row(made, IMAGES)
         found = measure(rows, unit="images/s", rounds=ROUNDS)
     pairs = ("none", "conversion"), ("loader", "two"), ("mixup", "none"), ("cutmix", "none")

@@ -48,7 +48,7 @@ import numpy as np
 import simplejpeg
 
 from mixscope.bench import rounds
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data import decoding, formats, store_writer
 from mixscope.data import prepare as prepared
 from mixscope.errors import DataError, RunFailed

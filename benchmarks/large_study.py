@@ -33,7 +33,7 @@ import yaml
 
 from mixscope import cli, metrics
 from mixscope.bench.rounds import measure
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.errors import RunFailed
 from mixscope.runs import records
 from mixscope.runs.records import Predictions

@@ -16,10 +16,10 @@ import numba
 import numpy as np
 import torch
 
-from mixscope.bench import bare
-from mixscope.bench.bare import BATCH, Bytes, Make
+from mixscope.bench import upper_bounds
 from mixscope.bench.rounds import measure
-from mixscope.cli.ending import ended
+from mixscope.bench.upper_bounds import BATCH, Bytes, Make
+from mixscope.cli.exit_codes import ended
 
 IMAGES = 20_000
 PLANAR, INTERLEAVED = "plain loops, N,3,H,W", "plain loops, N,H,W,3"
@@ -83,14 +83,14 @@ def main() -> None:
     makes = {
         PLANAR: by_loops(planar, padded, source),
         INTERLEAVED: by_loops(interleaved, np.ascontiguousarray(padded.transpose(0, 2, 3, 1)), source),
-        OURS: bare.kernel(source),
+        OURS: upper_bounds.kernel(source),
     }
     results = torch.zeros(len(makes), BATCH, 3, size, size).numpy()
     for make, out in zip(makes.values(), results, strict=True):
         make(0, out, out)
     assert np.allclose(results, results[:1], atol=1e-5), "all three make the same batch"
     found = measure(
-        {name: bare.in_threads(make, size, 1, source.batches) for name, make in makes.items()},
+        {name: upper_bounds.in_threads(make, size, 1, source.batches) for name, make in makes.items()},
         unit="images/s",
         rounds=given.rounds,
         ratios=((PLANAR, INTERLEAVED), (OURS, INTERLEAVED)),

@@ -38,11 +38,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mixscope.bench import bare
 from mixscope.bench import loader as rows_of
-from mixscope.bench.bare import BATCH, Bytes, Make
+from mixscope.bench import upper_bounds
 from mixscope.bench.rounds import Measured, Row, measure
-from mixscope.cli.ending import ended
+from mixscope.bench.upper_bounds import BATCH, Bytes, Make
+from mixscope.cli.exit_codes import ended
 from mixscope.data import order
 from mixscope.data.batch_builder import Slot
 from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
@@ -100,7 +100,7 @@ def noise(folder: Path, count: int, size: int) -> Path:
 
 
 def opened(store: Mapped, mix: str = "none") -> Loader:
-    mixer = None if mix == "none" else bare.mixer(mix, "batch", store.size, store.count)
+    mixer = None if mix == "none" else upper_bounds.mixer(mix, "batch", store.size, store.count)
     return Loader(
         store,
         "train",
@@ -193,8 +193,8 @@ def growth(file: Path, rounds: int, images: int) -> Measured:
     loaders = {count: opened(Mapped(file, count)) for count in STORED}
     for count, made in loaders.items():
         rows[f"loader, {count:,} images"] = rows_of.loader_row(made, images)
-        make = bare.kernel(Bytes.of(Mapped(file, count)))
-        rows[f"bare kernel, {count:,} images"] = bare.in_threads(make, 32, 2, images // BATCH)
+        make = upper_bounds.kernel(Bytes.of(Mapped(file, count)))
+        rows[f"bare kernel, {count:,} images"] = upper_bounds.in_threads(make, 32, 2, images // BATCH)
     what = [f"{kind}, {count:,} images" for kind in ("loader", "bare kernel") for count in STORED]
     ratios = [(name, f"{name.split(',')[0]}, {USUAL:,} images") for name in what if f"{USUAL:,}" not in name]
     ratios += [(f"loader, {count:,} images", f"bare kernel, {count:,} images") for count in STORED]
@@ -275,7 +275,7 @@ def parts(file: Path, rounds: int, batches: int) -> Measured:
     made = opened(Mapped(file, USUAL))
     maker = made._builder
     slot, scratch = maker.slot(), maker.scratch()
-    fill: Make = bare.kernel(source)
+    fill: Make = upper_bounds.kernel(source)
 
     def timed(call, count: int = batches) -> Row:
         def row() -> float:

@@ -35,7 +35,7 @@ from torch import nn
 from torch.nn import functional
 
 from mixscope.bench import evaluation, rounds
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data.store import Store, data_root
 from mixscope.errors import Interrupted
 from mixscope.runs import display, recording, setup

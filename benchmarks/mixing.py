@@ -23,11 +23,11 @@ from timm.data.mixup import Mixup
 from torch.nn import functional
 from torchvision.transforms import v2
 
-from mixscope.bench import bare, mixing
-from mixscope.bench.bare import BATCH
+from mixscope.bench import mixing, upper_bounds
 from mixscope.bench.mixing import Call, thread_time
 from mixscope.bench.rounds import Row
-from mixscope.cli.ending import ended
+from mixscope.bench.upper_bounds import BATCH
+from mixscope.cli.exit_codes import ended
 from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.mixing.loss import mixed_cross_entropy
 
@@ -58,10 +58,10 @@ def loader(mix: str, size: int) -> str:
 
 def loader_rows(size: int, batches: int, stack: ExitStack) -> dict[str, Row]:
     """Processor time of a loader of one thread in the background and its consumer, a batch."""
-    store, rows = bare.Noise(STORED, size), {}
+    store, rows = upper_bounds.Noise(STORED, size), {}
 
     def row(mix: str) -> Row:
-        mixer = None if mix == "none" else bare.mixer(mix, "batch", size, STORED)
+        mixer = None if mix == "none" else upper_bounds.mixer(mix, "batch", size, STORED)
         made = stack.enter_context(
             Loader(
                 store,

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from mixscope.bench import rounds
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.data.store import Store, data_root
 

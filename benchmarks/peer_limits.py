@@ -5,10 +5,10 @@ The same functions as in `mixscope bench loader`, which has more such rows.
 
 from collections.abc import Callable
 
-from mixscope.bench import bare
-from mixscope.bench.bare import BATCH, Bytes
+from mixscope.bench import upper_bounds
 from mixscope.bench.loader import IMAGES, MIXES
 from mixscope.bench.rounds import Row
+from mixscope.bench.upper_bounds import BATCH, Bytes
 from mixscope.hardware import cores
 
 BATCHES = IMAGES // BATCH
@@ -16,17 +16,19 @@ BATCHES = IMAGES // BATCH
 
 def kernel(mix: str) -> Callable[[Bytes], Row]:
     """The loader's kernel without a loader."""
-    return lambda source: bare.in_threads(bare.kernel(source, mix), source.size, cores(), BATCHES)
+    return lambda source: upper_bounds.in_threads(
+        upper_bounds.kernel(source, mix), source.size, cores(), BATCHES
+    )
 
 
 def conversion(source: Bytes) -> Row:
     """Bytes to floats as they lie, by torch; nothing is normalised."""
-    return bare.by_torch(bare.torch_conversion(source), source.size, cores(), BATCHES)
+    return upper_bounds.by_torch(upper_bounds.torch_conversion(source), source.size, cores(), BATCHES)
 
 
 def copy(source: Bytes) -> Row:
     """A copy that moves as many bytes as the kernel does for an image."""
-    return bare.copy(cores(), bare.traffic(source.size))
+    return upper_bounds.copy(cores(), upper_bounds.traffic(source.size))
 
 
 # The order is that of the table.

@@ -42,9 +42,9 @@ from typing import Any
 import psutil
 
 from mixscope.bench import rounds
-from mixscope.bench.bare import Bytes
 from mixscope.bench.loader import MIXES
-from mixscope.cli.ending import ended
+from mixscope.bench.upper_bounds import Bytes
+from mixscope.cli.exit_codes import ended
 from mixscope.data.store import Store, data_root
 from mixscope.errors import DataError
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from mixscope.bench.rounds import measure
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data.store import data_root
 from mixscope.errors import RunFailed
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from mixscope import hardware
 from mixscope.bench import study
 from mixscope.bench.rounds import measure
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data.store import Store, data_root
 from mixscope.studies import scheduler, slots
 from mixscope.study.study import PlannedRun

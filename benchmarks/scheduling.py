@@ -24,7 +24,7 @@ from pathlib import Path
 
 from mixscope.bench import study
 from mixscope.bench.rounds import Row, measure
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.runs import recording
 from mixscope.studies import scheduler
 from mixscope.studies.backends import Work

@@ -27,8 +27,8 @@ from torch.profiler import ProfilerActivity, profile
 
 import arguments
 from mixscope import tabular
-from mixscope.bench import sets
-from mixscope.cli.ending import ended
+from mixscope.bench import data_set
+from mixscope.cli.exit_codes import ended
 from mixscope.data.device import feed
 from mixscope.data.order import Position
 from mixscope.data.store import data_root
@@ -174,7 +174,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     root = data_root(given.root)
-    store = sets.chosen(root, given.name)
+    store = data_set.chosen(root, given.name)
     with contextlib.ExitStack() as open_until_the_end:
         cases = []
         for network in NETWORKS:

@@ -25,9 +25,9 @@ from pathlib import Path
 import psutil
 
 import arguments
-from mixscope.bench import sets, study
+from mixscope.bench import data_set, study
 from mixscope.bench.rounds import Row, measure
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.data.store import data_root
 from mixscope.errors import RunFailed
 from mixscope.studies import scheduler
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=6)
     given = parser.parse_args()
     root = data_root(given.root)
-    store = sets.chosen(root, given.name)
+    store = data_set.chosen(root, given.name)
     runs = study.planned(store.name, given.runs, SETTINGS)
     seconds = {name: {"gaps": [], "whole": [], "memory": []} for name in (FRESH, FORKED)}
     rows: dict[str, Row] = {

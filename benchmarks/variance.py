@@ -26,7 +26,7 @@ from scipy.special import log_softmax
 import pairing
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 from mixscope.errors import DataError
 
 KEPT = 3  # epochs, the last ones

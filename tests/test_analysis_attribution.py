@@ -13,7 +13,7 @@ from torch.nn import functional
 import planned
 from mixscope.analysis import attribution as analysis
 from mixscope.analysis import saliency
-from mixscope.analysis.subject import Subject
+from mixscope.analysis.trained_run import Subject
 from mixscope.data.content import Content, Split
 from mixscope.data.store import Store
 from mixscope.data.store_writer import write

@@ -5,7 +5,7 @@ import pytest
 
 from mixscope import metrics
 from mixscope.analysis import calibration as analysis
-from mixscope.analysis.subject import Subject
+from mixscope.analysis.trained_run import Subject
 from mixscope.data.store import Store
 from mixscope.errors import DataError
 from mixscope.runs import records

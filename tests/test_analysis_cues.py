@@ -11,7 +11,7 @@ from torch import nn
 
 import planned
 from mixscope.analysis import cues as analysis
-from mixscope.analysis.subject import Subject
+from mixscope.analysis.trained_run import Subject
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import Sample
 from mixscope.data import cues

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import planned
 from mixscope.analysis import features as analysis
-from mixscope.analysis.subject import Subject
+from mixscope.analysis.trained_run import Subject
 from mixscope.data.store import Store
 from mixscope.study.config import Model, RunConfig
 from mixscope.training import models

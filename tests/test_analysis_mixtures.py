@@ -10,7 +10,7 @@ from torch import nn
 import planned
 from mixscope.analysis import attacks
 from mixscope.analysis import mixtures as analysis
-from mixscope.analysis.subject import Chosen, Subject
+from mixscope.analysis.trained_run import Chosen, Subject
 from mixscope.data.content import Content, Split
 from mixscope.data.store_writer import write
 from mixscope.study.config import RunConfig

@@ -10,7 +10,7 @@ from torch import nn
 import planned
 from mixscope.analysis import attacks, corruptions
 from mixscope.analysis import robustness as analysis
-from mixscope.analysis.subject import Subject
+from mixscope.analysis.trained_run import Subject
 from mixscope.data.store import Store
 from mixscope.study.config import RunConfig
 

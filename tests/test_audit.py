@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audited import HEADINGS, MARKS, MIXES, Style, cells, changed, rows, text
 from mixscope import audit, cli
-from mixscope.audit import wording
+from mixscope.audit import formatting
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import table_files as reading
 
@@ -126,7 +126,7 @@ def test_no_table_however_odd_ends_in_a_crash(grid, balanced):
         content = text([[c.replace("|", "").replace("\n", " ") for c in row] for row in grid], style)
         found = audited(content, style, balanced=balanced)
         json.dumps(found.to_dict())
-        assert wording.text(found)
+        assert formatting.text(found)
 
 
 # --- one error at a time ---
@@ -274,7 +274,7 @@ def test_p_and_r_beside_f1_are_precision_and_recall():
     grid[3][9] = "99.90%"
     assert the_only(audited(text(grid, Style()))).rule == "f1-bound"
     alone = [[row[0], row[7]] for row in grid]
-    assert "0 figures" in wording.text(audited(text(alone)))
+    assert "0 figures" in formatting.text(audited(text(alone)))
 
 
 def test_a_heading_over_several_columns_counts_for_all_of_them():

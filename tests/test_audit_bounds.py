@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixscope import metrics
-from mixscope.audit.bounds import f1_least, f1_most, precision_least
+from mixscope.audit.f1_bounds import f1_least, f1_most, precision_least
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mixscope import audit
-from mixscope.audit import entries, wording
+from mixscope.audit import entries, formatting
 from mixscope.results import table_files
 
 CASES = Path(__file__).parent / "cases"
@@ -35,7 +35,7 @@ def test_seeds_are_averaged_in_any_order_and_leave_their_spread():
     assert one.estimate == pytest.approx(3.0) and one.seeds == 3
     assert (one.low, one.high) == pytest.approx((other.low, other.high))
     assert one.high - one.estimate == pytest.approx(2.776445 * (1 / 3 + 1 / 3) ** 0.5, rel=1e-5)
-    assert alarms(both[0]) == [] and "cannot show that spread" not in wording.text(both[0])
+    assert alarms(both[0]) == [] and "cannot show that spread" not in formatting.text(both[0])
 
 
 def test_gains_of_runs_with_seeds_are_those_of_their_means():
@@ -211,7 +211,7 @@ def test_an_assumed_direction_is_said():
     found = audited(CLS)
     assert directions(found) == [("note", "assumed")]
     assert contrasts(found)["gain", "imagenet", "resnet50", "cutmix"].estimate == pytest.approx(-2.28)
-    assert "read as accuracies, an assumption" in wording.text(found)
+    assert "read as accuracies, an assumption" in formatting.text(found)
     assert directions(audited(CLS.replace("Cls", "Cls Acc"))) == []
 
 
@@ -253,7 +253,7 @@ def test_an_html_table_holds_its_contradiction():
     found = audit.file(CASES / "html-table.md")
     (only,) = found.contradictions
     assert (only.rule, only.row, only.line) == ("recall-is-top1", "ResNet50 MixUp", 2)
-    assert "CIFAR-100" in found.test_size_said
+    assert "CIFAR-100" in found.test_set()
 
 
 def test_findings_name_rows_by_their_own_labels():

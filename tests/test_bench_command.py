@@ -11,7 +11,7 @@ import pytest
 
 from command_line import call
 from mixscope import cli
-from mixscope.bench import bare, loader, mixing, sets, study, train
+from mixscope.bench import data_set, loader, mixing, study, train, upper_bounds
 from mixscope.errors import DataError
 from mixscope.studies.backends import local
 
@@ -42,7 +42,7 @@ def test_rows_of_a_network_come_as_one_document_or_as_a_table(verb, digits_root,
 
 def test_rows_of_the_loader_come_with_the_bandwidth_of_memory(digits_root, capsys, monkeypatch):
     monkeypatch.setattr(loader, "IMAGES", 2560)
-    monkeypatch.setattr(bare, "COPIED", 1 << 16)
+    monkeypatch.setattr(upper_bounds, "COPIED", 1 << 16)
     code, out, _ = call(capsys, "bench", "loader", "--root", digits_root, "--rounds", 1, "--json")
     found = json.loads(out)
     rows = {row["row"]: row["median"] for row in found["rows"]}
@@ -143,12 +143,12 @@ def test_evaluation_does_not_say_that_it_was_compiled(digits_root, capsys):
 def test_the_larger_set_is_measured_with_where_it_is(tmp_path, digits_root):
     import shutil
 
-    assert sets.chosen(digits_root, None).name == "digits"
+    assert data_set.chosen(digits_root, None).name == "digits"
     shutil.copytree(digits_root / "digits", tmp_path / "cifar100")
     shutil.copytree(digits_root / "digits", tmp_path / "digits")
-    assert sets.chosen(tmp_path, None).folder.name == "cifar100"
+    assert data_set.chosen(tmp_path, None).folder.name == "cifar100"
     with pytest.raises(DataError, match="holds neither cifar100 nor digits"):
-        sets.chosen(tmp_path / "empty", None)
+        data_set.chosen(tmp_path / "empty", None)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import small_run
-from mixscope.bench import bare, evaluation, loader, mixing, rounds, study, train
+from mixscope.bench import evaluation, loader, mixing, rounds, study, train, upper_bounds
 from mixscope.data.loader import Augmentation, Loader, Sampling
 from mixscope.data.store import Store
 from mixscope.errors import RunFailed
@@ -158,17 +158,17 @@ def test_a_process_is_reported_however_often_it_was_looked_at(monkeypatch):
         study._run([sys.executable, "-c", "import sys; sys.exit('error: it is so')"], 1, Stop())
 
 
-def made(make: bare.Make, batch: int, size: int = 32) -> np.ndarray:
-    out = np.full((bare.BATCH, 3, size, size), np.nan, np.float32)
+def made(make: upper_bounds.Make, batch: int, size: int = 32) -> np.ndarray:
+    out = np.full((upper_bounds.BATCH, 3, size, size), np.nan, np.float32)
     make(batch, out, np.zeros(out.shape, np.uint8))
     return out
 
 
 @pytest.mark.parametrize("mix", loader.MIXES)
 def test_the_bare_kernel_makes_the_batches_of_the_loader(mix):
-    store = bare.Noise(1024, 32)
-    make = bare.kernel(bare.Bytes.of(store), mix)
-    mixer = None if mix == "none" else bare.mixer(mix, "batch", 32, 1024)
+    store = upper_bounds.Noise(1024, 32)
+    make = upper_bounds.kernel(upper_bounds.Bytes.of(store), mix)
+    mixer = None if mix == "none" else upper_bounds.mixer(mix, "batch", 32, 1024)
     with Loader(
         store,
         "train",
@@ -180,31 +180,31 @@ def test_the_bare_kernel_makes_the_batches_of_the_loader(mix):
 
 
 def test_plain_conversion_is_the_kernel_where_nothing_is_cropped_or_mirrored():
-    source = bare.Bytes.random(600, 32)
+    source = upper_bounds.Bytes.random(600, 32)
     still = dataclasses.replace(
         source.draws, crop=np.full((600, 2), 4, np.uint16), flip=np.zeros(600, np.bool_)
     )
     source.__dict__["draws"] = still
-    make = bare.kernel(source)
+    make = upper_bounds.kernel(source)
     for number in (0, 1, 2):  # of two batches: the third is the first again
         np.testing.assert_array_equal(
-            made(bare.conversion(source, shuffled=True), number), made(make, number)
+            made(upper_bounds.conversion(source, shuffled=True), number), made(make, number)
         )
-    in_order, scale = made(bare.conversion(source, shuffled=False), 0), source.normaliser
+    in_order, scale = made(upper_bounds.conversion(source, shuffled=False), 0), source.normaliser
     plain = source.images[:256] * scale[0][:, None, None] + scale[1][:, None, None]
     np.testing.assert_allclose(in_order, plain, atol=1e-6)
 
 
 def test_batched_torch_operations_make_the_same_batches():
-    source = bare.Bytes.random(600, 32)
-    ours, theirs = bare.kernel(source), bare.torch_batches(source)
+    source = upper_bounds.Bytes.random(600, 32)
+    ours, theirs = upper_bounds.kernel(source), upper_bounds.torch_batches(source)
     for number in (0, 1):
         np.testing.assert_allclose(made(ours, number), made(theirs, number), atol=1e-5)
 
 
 def test_torch_converts_bytes_as_they_lie():
-    source = bare.Bytes.random(600, 32)
-    np.testing.assert_array_equal(made(bare.torch_conversion(source), 1), source.images[256:512])
+    source = upper_bounds.Bytes.random(600, 32)
+    np.testing.assert_array_equal(made(upper_bounds.torch_conversion(source), 1), source.images[256:512])
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -215,12 +215,12 @@ def test_threads_of_a_bare_row_make_every_batch_once(threads):
         with lock:
             seen.append(batch)
 
-    assert bare.in_threads(make, 8, threads, 11)() > 0
+    assert upper_bounds.in_threads(make, 8, threads, 11)() > 0
     assert sorted(seen) == list(range(11))
 
 
 def test_a_row_of_the_loader_goes_on_where_it_stands():
-    with Loader(bare.Noise(1000, 8), "train", Sampling(batch_size=256, seed=0)) as ours:
+    with Loader(upper_bounds.Noise(1000, 8), "train", Sampling(batch_size=256, seed=0)) as ours:
         row = loader.loader_row(ours, 600)
         assert row() > 0 and ours.position == (0, 3)
         assert row() > 0 and ours.position == (1, 2)  # 232 of the first epoch, two batches of the next

@@ -21,10 +21,11 @@ from mixscope.runs import code_version, records
 # A new module is a decision: it stands here or in code_version.FILES.
 BYSTANDERS = """
     atomic errors findings fonts formatting hardware output i18n threads workers
-    data.archives data.at_hand data.batches data.cifar_pickle data.content data.cue_store data.cues
-    data.decoding data.disk data.download data.formats data.inspect data.listing data.prepare data.readers
-    data.resizing data.store_writer runs.code_version runs.display runs.doctor runs.environment runs.export
-    runs.health_records runs.lock runs.probe runs.record_schema runs.tracking runs.verify runs.weights_check
+    data.archives data.cifar_pickle data.content data.cue_store data.cues data.decoding data.disk
+    data.download data.formats data.inspect data.listing data.local_copies data.prepare data.public_loader
+    data.readers data.resizing data.store_writer runs.code_version runs.display runs.doctor runs.environment
+    runs.export runs.health_records runs.lock runs.probe runs.record_schema runs.tracking runs.verify
+    runs.weights_check
     study.display_names study.roles training.pretraining_data training.preview
 """.split()
 COMMENT, CODE = "# edited\n", "\nEDITED = 1\n"
@@ -97,7 +98,7 @@ def test_the_parsed_code_counts_and_its_prose_does_not(before, after, same):
         ("runs/setup.py", CODE, True),
         ("report/page.py", CODE, False),
         ("claims/verdicts.py", CODE, False),
-        ("cli/study.py", CODE, False),
+        ("cli/report.py", CODE, False),
         ("studies/scheduler.py", CODE, False),
         ("data/formats.py", CODE, False),
     ],

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mixscope import cli
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import folders, tables
 from mixscope.study import display_names, matrix
 from mixscope.study.config import Model
@@ -68,8 +68,8 @@ def test_a_level_that_sets_another_network_is_not_called_by_its_name(tmp_path):
     results = planned(tmp_path, NARROW)
     shown = tables.text(results, tables.rows(results))
     assert "resnet10t" in shown and "ResNet50" not in shown
-    assert Words("en", results).level("resnet50") == "resnet10t"
-    assert Words("ko", results).level("resnet50") == "resnet10t"
+    assert Texts("en", results).level("resnet50") == "resnet10t"
+    assert Texts("ko", results).level("resnet50") == "resnet10t"
 
 
 def test_the_same_holds_for_data_sets_and_methods(tmp_path):
@@ -89,7 +89,7 @@ def test_a_level_with_several_patch_sizes_has_one_name_and_its_rows_have_theirs(
     results, kept = study_of(tmp_path, "resnet-vs-vit-small-images", seeds=1)
     shown = tables.text(results, tables.rows(results, kept))
     assert "ViT-Small/4" in shown and "ViT-Small/8" in shown
-    assert Words("en", results).level("vit") == "ViT-Small"
+    assert Texts("en", results).level("vit") == "ViT-Small"
 
 
 @pytest.mark.parametrize(

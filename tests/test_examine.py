@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mixscope.analysis import ANALYSES, examine, subject
+from mixscope.analysis import ANALYSES, examine, trained_run
 from mixscope.analysis import cues as analysis
 from mixscope.cli import main
 from mixscope.data import cues
@@ -242,8 +242,8 @@ def test_a_damaged_file_is_named(place):
 
 def test_pictures_stand_where_the_loader_expects_a_store(trained):
     path = records.list_runs(trained / "runs")[0]
-    store = subject.stored(path, trained / "data")
-    opened = subject.opened(path, store)
+    store = trained_run.stored(path, trained / "data")
+    opened = trained_run.opened(path, store)
     logits = opened.logits(store.images("test"), store.labels("test"))
     assert (logits == records.read_predictions(path, "test-last").logits).all()
 
@@ -273,9 +273,9 @@ def test_the_cost_is_that_of_the_split_that_is_asked_for(place, monkeypatch, spl
     ask(place, said, split=split, limit=limit)
     assert f"3 runs, 0 known, {3 * n} images to look at" in said[0]
     for path in records.list_runs(place / "runs"):
-        store, config = subject.stored(path, place / "data"), records.read_config(path)
-        chosen = subject.chosen(store, split, limit, config)
-        assert subject.count(store, split, limit, config) == len(chosen.ids) == n
+        store, config = trained_run.stored(path, place / "data"), records.read_config(path)
+        chosen = trained_run.chosen(store, split, limit, config)
+        assert trained_run.count(store, split, limit, config) == len(chosen.ids) == n
 
 
 def test_what_fails_later_takes_nothing_of_what_was_found_before(place, capsys):

@@ -11,7 +11,7 @@ import mixscope
 from mixscope import cli, i18n
 from mixscope.claims import exploratory
 from mixscope.errors import ConfigError
-from mixscope.results import Results, plain
+from mixscope.results import Results, json_values
 
 TABLE = Path(__file__).parent / "cases" / "accuracies.csv"
 SEEDS = pd.DataFrame(
@@ -189,7 +189,7 @@ def test_tables_and_what_was_read_are_there_in_korean(table, style, capsys):
 
 def test_notes_of_a_bundle_that_an_earlier_version_wrote_are_read_as_they_stand(table, tmp_path):
     results = mixscope.load(table)
-    tree = plain.to_plain(results)
-    assert plain.from_plain(Results, tree).said() == results.said()
+    tree = json_values.to_plain(results)
+    assert json_values.from_plain(Results, tree).said() == results.said()
     tree["notes"] = ["text decoded as cp949"]
-    assert plain.from_plain(Results, tree).said("ko") == ["text decoded as cp949"]
+    assert json_values.from_plain(Results, tree).said("ko") == ["text decoded as cp949"]

@@ -337,3 +337,16 @@ def test_every_file_that_can_change_a_run_is_imported_before_the_fork():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == ["[]", code_version.digest()], done.stderr
     assert fork_server.UNFIT not in (0, 1, 2, 4, 75)
+
+
+def test_a_fork_that_ends_waits_for_threads_runs_exit_handlers_and_flushes_its_output():
+    program = (
+        "import atexit, sys, threading, time\n"
+        "from mixscope import fork_server\n"
+        "atexit.register(print, 'handler')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n"
+        "sys.stdout.write('buffered ')\n"
+        "fork_server.end(75)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (75, ["buffered", "thread", "handler"]), done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 import made_study
 from mixscope import cli, errors
-from mixscope.cli.grammar import setting_called
+from mixscope.cli.arguments import setting_called
 from mixscope.study import display_names, matrix
 
 HERE = Path(__file__).parents[1]

@@ -63,4 +63,6 @@ def test_pip_installs_mixscope_and_takes_torch_from_where_it_is(clone, tmp_path,
     assert "mixscope 0." in run(tmp_path, clone / ".venv/bin/mixscope", "--version")
     plan = run(tmp_path, clone / ".venv/bin/mixscope", "study", "plan", "quickstart", "--no-probe", "--json")
     assert '"study": "quickstart"' in plan, "studies are installed with the program"
-    assert run(clone, "./eval.sh", code=4).startswith("error: runs/resnet-vs-vit: no run")
+    assert run(clone, "./eval.sh", code=4).startswith("error: runs/resnet-vs-vit: no run of ")
+    said = run(clone, "bash", "run_cifar.sh", "--dry-run", "--root", tmp_path)
+    assert "missing   data cifar100 is not prepared" in said

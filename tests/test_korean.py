@@ -190,6 +190,20 @@ def test_verdicts_are_korean_on_the_terminal(monkeypatch, folder, at):
     assert re.search("[가-힣]", out) and not ENGLISH.search(out), out
 
 
+def test_an_audit_is_korean_on_the_terminal(monkeypatch, tmp_path):
+    grid = cells(rows(3), Style())
+    grid[6][5], grid[6][6], grid[7][5] = "12.3%%", "1.2%", "140%"
+    sentences = "A (31.2%) > B (43.1%).\n\nTop-1 rises by +19.9 %p (23.8 -> 41.8).\n"
+    file = tmp_path / "table.md"
+    file.write_text(f"{text(grid, Style())}\n\n{sentences}")
+    code, out, err = spoken(monkeypatch, "utf-8", "audit", file, "--lang", "ko")
+    assert code == 0 and err == "" and "모순" in out and "향상폭" in out and "본문 +19.9" in out
+    own = "\n".join(line for line in out.splitlines() if line.split()[:1] != ["recall-is-top1"])  # a name
+    assert not ENGLISH.search(own), own
+    said = "contradictions (cannot be as printed)"
+    assert said not in out and said in spoken(monkeypatch, "utf-8", "audit", file)[1]
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp949"])
 @pytest.mark.parametrize("at", range(4), ids=["judge", "compare", "report", "study table"])
 def test_no_terminal_stops_a_command(monkeypatch, folder, at, encoding):

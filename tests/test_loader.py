@@ -12,6 +12,7 @@ import pytest
 from memory_store import MemoryStore, loader_with
 from mixscope import mixing
 from mixscope.data import kernels, order
+from mixscope.data.batch_builder import BatchBuilder
 from mixscope.data.buffer_pool import Pipeline
 from mixscope.data.loader import Loader, Position
 from mixscope.errors import ConfigError, DataError
@@ -597,6 +598,27 @@ def test_an_epoch_is_drawn_once_also_after_going_back(monkeypatch):
         batches.position = (2, 0)
         for _ in range(4):
             ids(batches)
+    assert sorted(drawn) == sorted(set(drawn))
+
+
+def test_an_epoch_is_drawn_once_while_a_slow_thread_still_needs_it(monkeypatch):
+    """Epochs of one batch, with buffers for several: the first waits until the fourth is made."""
+    drawn, far = [], threading.Event()
+    draw, make = BatchBuilder._draw, BatchBuilder.make
+
+    def held(self, epoch, batch, *memory):
+        if (epoch, batch) == (0, 0):
+            self.draws(epoch)
+            assert far.wait(10)
+        made = make(self, epoch, batch, *memory)
+        if epoch == 3:
+            far.set()
+        return made
+
+    monkeypatch.setattr(BatchBuilder, "_draw", lambda self, epoch: drawn.append(epoch) or draw(self, epoch))
+    monkeypatch.setattr(BatchBuilder, "make", held)
+    with loader(batch_size=1000, threads=3, ring=8) as batches:
+        ids(batches)
     assert sorted(drawn) == sorted(set(drawn))
 
 

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from mixscope.cli.ending import ended
+from mixscope.cli.exit_codes import ended
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])

@@ -6,7 +6,7 @@ import torch
 
 from memory_store import loader_with
 from mixscope import mixing
-from mixscope.data.batches import Loader
+from mixscope.data.public_loader import Loader
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.study.config import Augment

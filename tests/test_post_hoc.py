@@ -11,7 +11,7 @@ import made_study
 import mixscope
 from command_line import call
 from mixscope import i18n
-from mixscope.claims import recorded, verdicts
+from mixscope.claims import post_hoc, verdicts
 from mixscope.errors import ConfigError
 from mixscope.report import page
 from mixscope.results import bundle, claims_files, folders, sources
@@ -100,7 +100,7 @@ def test_records_of_earlier_versions_have_the_number_of_seeds(tmp_path):
     assert said(tmp_path / "s") == [("SUPPORTED",)]
     edit(tmp_path / "s", "[0, 1, 2, 3]", "[0, 1, 2]")
     assert said(tmp_path / "s")[0][0] == "POST-HOC"
-    codes = [gate.finding.code for gate in recorded.edits(folders.study(tmp_path / "s"))]
+    codes = [gate.finding.code for gate in post_hoc.edits(folders.study(tmp_path / "s"))]
     assert codes == ["seeds-edited", "runs-unasked"]
 
 

@@ -21,7 +21,7 @@ from mixscope.findings import Finding
 from mixscope.i18n import LANGUAGES
 from mixscope.report import literature, page, published
 from mixscope.report.sections import answer, health
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import folders
 from mixscope.study import matrix
 
@@ -172,7 +172,7 @@ def test_saved_figures_are_drawings_of_their_own(made):
 
 def test_every_confusion_matrix_is_saved_as_a_picture(made):
     pictures = [file for file in made.figures if file.suffix == ".png"]
-    assert len(pictures) == len([c for c in made.story.experiments if c.evaluated]) == 12
+    assert len(pictures) == len([c for c in made.content.experiments if c.evaluated]) == 12
     for file in pictures:
         with Image.open(file) as picture:
             assert picture.width > 600 < picture.height and picture.mode == "RGB"
@@ -199,13 +199,13 @@ def test_what_limits_a_whole_claim_is_told_without_its_strata():
 
     some = [reading("cifar10", "gate-seeds"), reading("cifar100", "gate-seeds", "gate-health")]
     verdicts = [SimpleNamespace(claim=claim, readings=some) for claim in ("H1", "H2")]
-    found = health.gates(SimpleNamespace(verdicts=verdicts), Words("en"))
+    found = health.gates(SimpleNamespace(verdicts=verdicts), Texts("en"))
     assert list(found.values()) == [["H1", "H2"], ["H1: CIFAR100", "H2: CIFAR100"]]
 
 
 def test_the_table_of_checks_has_a_row_for_each_experiment(made):
-    checks = health.checks(made.story, Words("en"))
-    assert [row["experiment"] for row in checks["rows"]] == [each.name for each in made.story.experiments]
+    checks = health.checks(made.content, Texts("en"))
+    assert [row["experiment"] for row in checks["rows"]] == [each.name for each in made.content.experiments]
     assert {len(row["counts"]) for row in checks["rows"]} == {len(checks["checks"])}
 
 
@@ -215,7 +215,7 @@ def test_the_table_of_checks_has_a_row_for_each_experiment(made):
 def test_what_speaks_against_a_reading_stands_beside_its_interval_also_where_it_decides_nothing(tmp_path):
     made_study.write(tmp_path / "s", made_study.SMALL.replace("[0, 1, 2]", "[0, 1]"), Made(ill=-1))
     told = folders.study(tmp_path / "s")
-    english = Words("en")
+    english = Texts("en")
     for verdict in verdicts.judge(told):
         for reading in verdict.readings:
             assert reading.gate_kinds[0] == "seeds"
@@ -245,7 +245,7 @@ def test_a_study_without_a_finished_run_still_has_a_report(tmp_path, language):
     made_study.write(tmp_path / "s", made=Made(states={"": "pending"}))
     results = folders.study(tmp_path / "s")
     made = page.write(results, out=tmp_path / "out", language=language)
-    assert Words(language)("partial.nothing") in visible(made)
+    assert Texts(language)("partial.nothing") in visible(made)
     assert not read(made).open
 
 
@@ -271,9 +271,9 @@ def test_predictions_that_cannot_be_read_are_named_and_the_rest_is_reported(tmp_
     (run / "predictions" / "test-last.npz").write_bytes(b"broken")
     made = report(tmp_path / "s")
     assert "test-last.npz: is damaged" in visible(made)
-    experiment = next(c for c in made.story.experiments if c.name == "vit-mixup-scratch")
+    experiment = next(c for c in made.content.experiments if c.name == "vit-mixup-scratch")
     assert experiment.evaluated.seeds == (0, 2) and experiment.seeds == 2
-    assert made.story.verdicts and not made.story.results.complete
+    assert made.content.verdicts and not made.content.results.complete
 
 
 def test_a_study_without_augmentations_or_models_has_a_report(tmp_path):
@@ -335,7 +335,7 @@ def test_published_values_stand_beside_ours_and_misprints_are_dropped(tmp_path, 
         "vit-mixup-scratch,2,1,3.6,3.1,21.99,0.001\n"
     )
     made = report(small, reference=file, curves=curves)
-    experiments = {experiment.name: experiment for experiment in made.story.experiments}
+    experiments = {experiment.name: experiment for experiment in made.content.experiments}
     assert experiments["vit-mixup-scratch"].published["top1"] == 54.61
     assert experiments["vit-cutmix-scratch"].published["top1"] is None
     assert experiments["resnet-default-scratch"].published is None
@@ -463,6 +463,6 @@ def test_24_experiments_of_5_seeds_fit_in_a_page_that_can_be_mailed(tmp_path):
         ),
     )
     made = report(tmp_path / "s")
-    assert len(made.story.results.done) == 120 and len(made.story.experiments) == 24
+    assert len(made.content.results.done) == 120 and len(made.content.experiments) == 24
     assert made.page.stat().st_size < 15_000_000
     assert not read(made).open

@@ -15,7 +15,7 @@ from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
 from mixscope.report import page
 from mixscope.report.sections import analyses
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import Results, folders
 from mixscope.study.roles import Roles
 
@@ -103,7 +103,7 @@ def analysed(folder):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_analysis_has_charts_of_its_own_and_no_value_that_is_none(place, language):
-    parts = analyses.parts(analysed(place), Words(language))
+    parts = analyses.parts(analysed(place), Texts(language))
     assert tuple(part.name for part in parts) == analyses.PARTS
     ids = [figure.id for part in parts for figure in (*part.figures, *part.folded)]
     assert len(ids) == len(set(ids)) > 50
@@ -117,7 +117,7 @@ def test_every_analysis_has_charts_of_its_own_and_no_value_that_is_none(place, l
 
 
 def test_augmentations_models_and_their_differences_are_compared_in_each_stratum(place, summaries):
-    part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "calibration")
+    part = next(p for p in analyses.parts(analysed(place), Texts("en")) if p.name == "calibration")
     drawn = [f for f in part.figures if f.id.startswith("differences-calibration-ece")]
     assert [f.title for f in drawn] == ["digits · ECE", "CIFAR100 · ECE"]
     for text in ("ResNet: CutMix − Default", "Default: ViT − ResNet", "CutMix: ViT − ResNet"):
@@ -128,7 +128,7 @@ def test_augmentations_models_and_their_differences_are_compared_in_each_stratum
 
 
 def test_a_grid_that_is_too_coarse_is_reported_and_pictures_are_in_the_page(place):
-    part = next(p for p in analyses.parts(analysed(place), Words("en")) if p.name == "attribution")
+    part = next(p for p in analyses.parts(analysed(place), Texts("en")) if p.name == "attribution")
     assert any("2 x 2, too coarse" in note for note in part.notes)
     assert [address[:22] for address, _ in part.sheets] == ["data:image/png;base64,"]
 
@@ -137,7 +137,7 @@ def test_one_seed_is_reported_and_drawn_hollow(tmp_path):
     found = summary("features", seeds=1)
     (tmp_path / "analysis" / "features").mkdir(parents=True)
     (tmp_path / "analysis" / "features" / "summary.json").write_text(json.dumps(found))
-    (part,) = analyses.parts(analysed(tmp_path), Words("en"))
+    (part,) = analyses.parts(analysed(tmp_path), Texts("en"))
     assert part.one_seed and "estimate hollow" in str(part.figures[0].svg)
 
 
@@ -156,7 +156,7 @@ def test_the_page_has_a_heading_for_each_analysis(place, tmp_path, language):
     text = made.page.read_text()
     for what in analyses.PARTS:
         assert f'<h3 id="analyses-{what}">' in text
-    assert Words(language)("analyses.none") not in text
+    assert Texts(language)("analyses.none") not in text
 
 
 @pytest.mark.parametrize("content", ["{", "{}"])
@@ -166,7 +166,7 @@ def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
     with pytest.raises(
         DataError, match=r"summary.json: is damaged, or of another version; `mixscope analyze"
     ):
-        analyses.parts(analysed(tmp_path), Words("en"))
+        analyses.parts(analysed(tmp_path), Texts("en"))
 
 
 def test_a_summary_keeps_every_value_that_the_analysis_wrote():

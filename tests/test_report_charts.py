@@ -12,7 +12,7 @@ from mixscope.report import page, plots, shapes
 from mixscope.report.plots import Line
 from mixscope.report.sections import answer
 from mixscope.report.shapes import Key
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import folders
 from mixscope.study import matrix
 
@@ -111,7 +111,7 @@ def small(tmp_path_factory):
 
 
 def test_the_best_carries_its_interval_and_says_when_it_is_a_tie(small):
-    words = Words("en", small)
+    words = Texts("en", small)
     found = answer.best(page.gather(small, made_study.verdicts))["digits"]
     (sentence,) = answer.best_experiments(page.gather(small, made_study.verdicts), words)
     assert re.search(r"%\stop-1 \[[\d.]+, [\d.]+\] \(mean of 3 seeds\); next: .*\spp lower \[", sentence)

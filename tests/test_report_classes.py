@@ -14,7 +14,7 @@ from scipy import optimize, stats
 from mixscope import calibration, metrics
 from mixscope.report import classes
 from mixscope.report.sections.confusion import GAP, confusion_png, packed, saved
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 
 
 def drawn(seeds, n, k, share, rng, by_seed=0.0):
@@ -170,7 +170,7 @@ def test_predictions_that_are_always_or_never_right_have_a_finite_temperature(ri
 def test_a_saved_matrix_of_few_classes_has_the_name_of_each_at_its_row_and_column():
     def drawn(names):
         matrix = {"png": confusion_png(np.eye(len(names), dtype=int)), "title": "a"}
-        return np.asarray(Image.open(io.BytesIO(saved(matrix, names, Words("en")))).convert("L")).astype(int)
+        return np.asarray(Image.open(io.BytesIO(saved(matrix, names, Texts("en")))).convert("L")).astype(int)
 
     def place(i):
         """Where the name of a class is: the middle of what changes left of the matrix, and below it."""
@@ -185,7 +185,7 @@ def test_a_saved_matrix_of_few_classes_has_the_name_of_each_at_its_row_and_colum
 
 def test_a_class_may_have_a_line_break_in_its_name():
     matrix = {"png": confusion_png(np.eye(2, dtype=int)), "title": "a"}
-    assert saved(matrix, ["b\n고", "c"], Words("en")) == saved(matrix, ["b 고", "c"], Words("en"))
+    assert saved(matrix, ["b\n고", "c"], Texts("en")) == saved(matrix, ["b 고", "c"], Texts("en"))
 
 
 @pytest.mark.parametrize(("most", "size"), [(255, 1), (256, 2), (70_000, 2)])

@@ -10,7 +10,7 @@ from mixscope import i18n
 from mixscope.analysis import cues as analysis
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
-from mixscope.report import page, words
+from mixscope.report import page, texts
 from mixscope.results import folders
 
 
@@ -48,7 +48,7 @@ def test_a_study_whose_cues_were_not_analysed_has_no_such_section(tmp_path):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_says_which_account_is_favoured_with_its_intervals(study, found, language):
     made, text = told(study, found, language)
-    say = words.Words(language)
+    say = texts.Texts(language)
     account = say("cues.account.breaks-locality")
     assert say("cues.decision.favours", account=account, seeds=3) in text.replace("&#39;", "'")
     contrast = next(c for c in found["contrasts"] if c["id"] == "lri:conv-cutmix:conv-default")
@@ -79,4 +79,4 @@ def test_whatever_an_analysis_decides_can_be_said(language):
 def test_one_seed_is_reported_without_intervals(study):
     rates = made_cues.rates((made_cues.EVEN, made_cues.LESS), (made_cues.EVEN, made_cues.EVEN))
     _, text = told(study, analysis.compare(made_cues.STUDY, made_cues.made(rates, seeds=1)))
-    assert words.Words("en")("cues.decision.few-seeds", seeds=1) in text
+    assert texts.Texts("en")("cues.decision.few-seeds", seeds=1) in text

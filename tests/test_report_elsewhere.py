@@ -9,7 +9,7 @@ import pytest
 import mixscope
 from mixscope.errors import ConfigError
 from mixscope.i18n import LANGUAGES
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 
 NONE = ("curves.none", "budget.none", "classes.none", "confusion.none", "calibration.none", "health.none")
 
@@ -56,7 +56,7 @@ def visible(page):
 def test_accuracies_alone_give_gains_and_results_and_a_line_for_what_is_not_known(
     accuracies, language, tmp_path
 ):
-    text, words = visible(mixscope.report(accuracies, tmp_path / "r.html", lang=language)), Words(language)
+    text, words = visible(mixscope.report(accuracies, tmp_path / "r.html", lang=language)), Texts(language)
     for key in NONE:
         assert words(key) in text, key
     first = mixscope.judge(accuracies)[0].interval
@@ -81,7 +81,7 @@ def test_means_and_spreads_are_in_the_table_of_results(means, tmp_path):
 
 def test_predictions_from_elsewhere_have_matrices_and_calibration_and_gains_by_class(predictions, tmp_path):
     page = mixscope.report(predictions, tmp_path / "r")
-    text, words = visible(page), Words("en")
+    text, words = visible(page), Texts("en")
     for key in ("classes.none", "confusion.none", "calibration.none"):
         assert words(key) not in text, key
     names = {file.name for file in (tmp_path / "r" / "tables").iterdir()}

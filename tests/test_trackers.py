@@ -9,7 +9,7 @@ from mixscope import cli, i18n
 from mixscope.errors import ConfigError, DataError
 from mixscope.results import runs_table, trackers
 from mixscope.results.trackers import runs as runs_of
-from mixscope.results.trackers.logged import LoggedRun
+from mixscope.results.trackers.logged_run import LoggedRun
 
 EXPORTS = Path(__file__).parent / "exports"
 PROGRAMS = ("timm", "lightning", "huggingface", "tensorboard", "wandb", "mlflow")

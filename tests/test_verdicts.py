@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import made_study
 from mixscope import i18n, metrics
-from mixscope.claims import looks, together, verdicts
+from mixscope.claims import corrections, looks, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.verdicts import (
     ESTIMATE,
@@ -74,7 +74,7 @@ def test_an_equivalence_is_judged_by_the_interval_that_decides_it(tmp_path):
     assert verdict.verdict == REFUTED and reading.judged.level == pytest.approx(0.95)
     narrow = Interval(estimate=9.0, low=3.0, high=15.0, level=0.9)  # outside, while the wide one is not
     open_ = dataclasses.replace(reading, verdict=INCONCLUSIVE, uncapped=INCONCLUSIVE, judged=narrow)
-    assert together.reason(results.claims[0], open_).code == "why-beyond"
+    assert corrections.reason(results.claims[0], open_).code == "why-beyond"
 
 
 # --- the rule --------------------------------------------------------------------------------------------
@@ -363,10 +363,10 @@ def test_holm_caps_a_claim_that_is_supported_only_by_itself():
         "a", {}, SUPPORTED, 2.5, p=0.02, p_holm=None, uncapped=SUPPORTED, look=look, gates=(), gate_kinds=()
     )
     other = dataclasses.replace(one, claim="b", p=0.9, uncapped=INCONCLUSIVE, verdict=INCONCLUSIVE)
-    both = together.corrected(claims, {"a": [one], "b": [other]})
+    both = corrections.corrected(claims, {"a": [one], "b": [other]})
     assert both["a"][0].verdict == INCONCLUSIVE and both["a"][0].gate_kinds == ("holm",)
     assert (both["a"][0].p_holm, both["b"][0].p_holm) == pytest.approx((0.04, 0.9))
-    alone = together.corrected(claims[:1], {"a": [one]})["a"]
+    alone = corrections.corrected(claims[:1], {"a": [one]})["a"]
     assert alone == [dataclasses.replace(one, p_holm=0.02)]
 
 
@@ -378,10 +378,10 @@ def test_p_counts_the_looks_before_holm():
         "a", {}, SUPPORTED, 2.5, p=0.004, p_holm=None, uncapped=SUPPORTED, look=look, gates=(), gate_kinds=()
     )
     assert one.p < look.level < 2 * one.p < 0.025
-    (alone,) = together.corrected(claims[:1], {"a": [one]})["a"]
+    (alone,) = corrections.corrected(claims[:1], {"a": [one]})["a"]
     assert alone.verdict == SUPPORTED and alone.p_holm == pytest.approx(0.004 * 0.025 / look.level)
     other = dataclasses.replace(one, claim="b", p=0.9, uncapped=INCONCLUSIVE, verdict=INCONCLUSIVE)
-    (both,) = together.corrected(claims, {"a": [one], "b": [other]})["a"]
+    (both,) = corrections.corrected(claims, {"a": [one], "b": [other]})["a"]
     assert both.verdict == INCONCLUSIVE and both.gate_kinds == ("holm",)
     assert both.p_holm == pytest.approx(2 * alone.p_holm)
 

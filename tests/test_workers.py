@@ -57,9 +57,10 @@ def test_an_error_of_one_item_does_not_stop_the_others(slots):
     for at, item in enumerate(items):
         if item == "wrong":
             assert isinstance(found[at], DataError) and found[at].key == "seed"
-            assert str(found[at]) == "c.yaml is damaged"
+            assert str(found[at]) == "seed: c.yaml is damaged"
         elif item == "killed":
             assert isinstance(found[at], RunFailed) and "code -9" in str(found[at])
+            assert found[at].code == "process-failed"
         else:
             assert found[at][0] == item
 

@@ -22,7 +22,7 @@ _HOMES = {
     "contrast_arrays": "mixscope.claims.arrays",
     "figures": "mixscope.api",
     "train": "mixscope.api",
-    "Loader": "mixscope.data.batches",
+    "Loader": "mixscope.data.public_loader",
     "Results": "mixscope.results.results",
     "Study": "mixscope.study.study",
 }
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mixscope.api import load as load
     from mixscope.api import train as train
     from mixscope.claims.arrays import contrast_arrays as contrast_arrays
-    from mixscope.data.batches import Loader as Loader
+    from mixscope.data.public_loader import Loader as Loader
     from mixscope.report import _Report
     from mixscope.results.results import Results as Results
     from mixscope.study.study import Study as Study

@@ -210,6 +210,11 @@ class DiskFull(OSError):
         self.path = path
 
 
+def unread(problem: OSError) -> Code:
+    """The code of an error in opening or reading a file."""
+    return "missing-file" if isinstance(problem, FileNotFoundError) else "no-access"
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """The sentence for an unknown name, with the most similar known names (all of them if they are few).
 

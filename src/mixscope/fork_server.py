@@ -11,6 +11,7 @@ If that is not possible it ends before it is ready, and the scheduler starts new
 ends when its standard input ends; runs continue and are adopted by the next scheduler, unless they are bound.
 """
 
+import atexit
 import gc
 import importlib
 import itertools
@@ -20,10 +21,11 @@ import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mixscope.signals import end_with_parent
 
@@ -51,15 +53,27 @@ def main() -> int:
     from mixscope.__main__ import main as command
 
     sys.argv = [str(Path(__file__).with_name("__main__.py")), *words]
-    return command()
+    code = command()
+    end(code)
+
+
+def end(code: int) -> NoReturn:
+    """Ends a fork as multiprocessing does: an interpreter that is taken down would copy every shared page."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are not daemons
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):  # closed, or a full disk, which the run has reported
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def load() -> None:
-    """Imports everything that runs import, with every file of the code version, and records that version.
+    """Imports everything that runs import, with every file of the code version; parses the English messages.
 
     Files edited later do not affect the runs started here.
     """
     import mixscope
+    from mixscope import i18n
     from mixscope.runs import code_version
 
     for name in ("timm", "mixscope.__main__", "mixscope.cli", "mixscope.runs.execute"):
@@ -69,6 +83,7 @@ def load() -> None:
         parts = file.relative_to(source).with_suffix("").parts
         importlib.import_module(".".join(("mixscope", *(part for part in parts if part != "__init__"))))
     code_version.hold()
+    i18n.catalogue("en")
     gc.collect()
     gc.freeze()  # collections in a fork would copy shared pages
 

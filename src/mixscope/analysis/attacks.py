@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from mixscope import rng
-from mixscope.analysis.subject import Progress, Subject
+from mixscope.analysis.trained_run import Progress, Subject
 
 SEED = 20_241_125
 ADDRESS = 100  # of the random start in the stream "corrupt"

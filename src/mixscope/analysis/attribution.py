@@ -28,7 +28,7 @@ import torch
 
 from mixscope import metrics, tabular
 from mixscope.analysis import attacks, experiments, saliency, sheets
-from mixscope.analysis.subject import Progress, Subject
+from mixscope.analysis.trained_run import Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, extra
 from mixscope.results import Results, Run

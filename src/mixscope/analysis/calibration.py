@@ -23,7 +23,7 @@ import numpy as np
 
 from mixscope import calibration, metrics, tabular
 from mixscope.analysis import experiments
-from mixscope.analysis.subject import CHECKPOINT, Progress, Subject
+from mixscope.analysis.trained_run import CHECKPOINT, Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import DataError
 from mixscope.results import Results

@@ -26,7 +26,7 @@ import numpy as np
 from mixscope import tabular
 from mixscope.analysis import experiments
 from mixscope.analysis.experiments import Experiment
-from mixscope.analysis.subject import Progress, Subject
+from mixscope.analysis.trained_run import Progress, Subject
 from mixscope.claims import contrasts, verdicts
 from mixscope.claims.contrasts import LEVEL, NARROW, Estimate
 from mixscope.data import cue_store, cues

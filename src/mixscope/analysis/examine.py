@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from mixscope import tabular
-from mixscope.analysis import ANALYSES, experiments, subject
-from mixscope.analysis.subject import Progress
+from mixscope.analysis import ANALYSES, experiments, trained_run
+from mixscope.analysis.trained_run import Progress
 from mixscope.errors import ConfigError, DataError, RunFailed, unknown
 from mixscope.results import Results, Run, folders
 from mixscope.runs import records
@@ -125,7 +125,7 @@ def examine(
     with Workers(slots) as workers:
         for what in request.what or ANALYSES:
             module = importlib.import_module(f"mixscope.analysis.{what}")
-            stores = {run.path: subject.stored(run.path, root) for run in runs}
+            stores = {run.path: trained_run.stored(run.path, root) for run in runs}
             refused = {run.path: module.refusal(run.config, stores[run.path]) for run in runs}
             suited = [run for run in runs if refused[run.path] is None]
             for run in runs:
@@ -251,7 +251,7 @@ def _measure(
     path, what, request, root = task
     began = time.perf_counter()
     found = importlib.import_module(f"mixscope.analysis.{what}").measure(
-        subject.opened(path, subject.stored(path, root)),
+        trained_run.opened(path, trained_run.stored(path, root)),
         split=request.split,
         limit=request.limit,
         progress=progress or (lambda *_: None),
@@ -269,14 +269,14 @@ def _cost(runs: Sequence[Trained], todo: Sequence[Trained], work: _Work, slots: 
     images, seconds = 0, 0.0
     for run in todo:
         store = work.stores[run.path]
-        count = subject.count(store, work.request.split, work.request.limit, run.config)
+        count = trained_run.count(store, work.request.split, work.request.limit, run.config)
         mine = work.module.images(store, count)
         images += mine
         if mine:
             kind = (str(run.config.model), run.config.data.name)
             if kind not in paces:
                 try:
-                    paces[kind] = subject.opened(run.path, store).pace()
+                    paces[kind] = trained_run.opened(run.path, store).pace()
                 except (DataError, RunFailed):  # it is told when the run's turn comes
                     continue
             seconds += mine * paces[kind]
@@ -292,7 +292,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _key(run: Trained, work: _Work) -> dict[str, Any]:
-    file = run.path / "predictions" / f"test-{subject.CHECKPOINT}.npz"
+    file = run.path / "predictions" / f"test-{trained_run.CHECKPOINT}.npz"
     try:
         predictions = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     except OSError as problem:

@@ -37,7 +37,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mixscope import tabular
 from mixscope.analysis import experiments
-from mixscope.analysis.subject import Progress, Subject, chosen
+from mixscope.analysis.trained_run import Progress, Subject, chosen
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results

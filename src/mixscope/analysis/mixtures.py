@@ -25,7 +25,7 @@ import numpy as np
 
 from mixscope import metrics, rng
 from mixscope.analysis import attacks, experiments
-from mixscope.analysis.subject import Chosen, Progress, Subject
+from mixscope.analysis.trained_run import Chosen, Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results

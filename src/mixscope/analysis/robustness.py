@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mixscope.analysis import attacks, corruptions, experiments
-from mixscope.analysis.subject import Progress, Subject
+from mixscope.analysis.trained_run import Progress, Subject
 from mixscope.claims.contrasts import Sample
 from mixscope.data.store import Store
 from mixscope.results import Results

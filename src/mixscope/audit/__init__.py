@@ -3,11 +3,11 @@
 entries.py   a table -> entries: one trained model each
 repeats.py   rows of one experiment: seeds averaged, the last of several epochs
 scales.py    values in one unit, and misprints
-bounds.py    macro F1 values that are possible for a precision and recall
+f1_bounds.py    macro F1 values that are possible for a precision and recall
 rules.py     consistency of the values with each other
 noise.py     differences against the sampling error of the test set
-prose.py     orders and differences stated in sentences
-findings.py  what is found;  wording.py  how it is worded
+sentences.py     orders and differences stated in sentences
+findings.py  what is found;  formatting.py  the text for a terminal
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixscope.audit import entries, noise, prose, repeats, rules
+from mixscope import i18n
+from mixscope.audit import entries, noise, repeats, rules, sentences
 from mixscope.audit.entries import Entry
 from mixscope.audit.findings import CONTRADICTION, NOTE, SEVERITIES, AuditFinding
 from mixscope.audit.noise import Contrast
 from mixscope.errors import ConfigError
+from mixscope.findings import Finding
 from mixscope.results import table_files
 from mixscope.results import vocabulary as words
 from mixscope.results.table_files import Document
@@ -33,7 +35,8 @@ class Audit:
         tables: Number of tables read.
         rows: Number of rows with values.
         figures: Number of values.
-        test_size_said: Assumed test set, as text.
+        sizes: Numbers of test examples that are known, given or assumed.
+        balance: Whether every class of a test set is taken to have equally many examples.
         findings: The findings.
         contrasts: Exploratory contrasts of the printed values.
     """
@@ -41,7 +44,8 @@ class Audit:
     tables: int
     rows: int
     figures: int
-    test_size_said: str
+    sizes: tuple[Finding, ...]
+    balance: Finding
     findings: tuple[AuditFinding, ...]
     contrasts: tuple[Contrast, ...]
 
@@ -50,6 +54,11 @@ class Audit:
         """Findings that prove a printed value wrong."""
         return tuple(f for f in self.findings if f.severity == CONTRADICTION)
 
+    def test_set(self, lang: str = "en") -> str:
+        """What is taken as the test set, as text."""
+        sizes = ", ".join(i18n.render(size, lang) for size in self.sizes)
+        return f"{sizes}; {i18n.render(self.balance, lang)}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for `--json`, with counts of findings by severity."""
         counts: Mapping[str, int] = {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES}
@@ -57,7 +66,7 @@ class Audit:
             "tables": self.tables,
             "rows": self.rows,
             "figures": self.figures,
-            "test_set": self.test_size_said,
+            "test_set": self.test_set(),
             "counts": counts,
             "findings": [f.to_dict() for f in self.findings],
             "contrasts": [c.to_dict() for c in self.contrasts],
@@ -112,17 +121,19 @@ def document(
     found += contradictions
     experiments = repeats.over_seeds(rows)
     if table is None:
-        found += prose.findings(read.sentences, rows)
+        found += sentences.findings(read.sentences, rows)
     doubtful = [f for f in found if f.severity != NOTE and _DOUBTED & {f.rule, f.why.code}]
     contrasts = noise.contrasts(experiments, test_size, doubtful)
     found += noise.notes(contrasts, experiments)
     found = _once(found)
     found.sort(key=lambda f: (SEVERITIES.index(f.severity), f.line or 0))
+    known = [d for d in words.KNOWN_DATA if any(e.facets.get("dataset") == d for e in rows)]
     return Audit(
         tables=len(chosen),
         rows=sum(bool(e.figures) for e in rows),
         figures=sum(len(e.figures) for e in rows),
-        test_size_said=_assumptions(rows, test_size, balanced),
+        sizes=_sizes(known, test_size),
+        balance=_balance(known, balanced),
         findings=tuple(found),
         contrasts=tuple(contrasts),
     )
@@ -154,15 +165,19 @@ def _once(found: list[AuditFinding]) -> list[AuditFinding]:
     return kept
 
 
-def _assumptions(rows: list[Entry], test_size: int | None, balanced: bool) -> str:
-    known = [d for d in words.KNOWN_DATA if any(e.facets.get("dataset") == d for e in rows)]
+def _sizes(known: list[str], test_size: int | None) -> tuple[Finding, ...]:
     if test_size is not None:
-        size = f"{test_size:,} examples (given)"
-    elif known:
-        size = ", ".join(
-            f"{words.KNOWN_DATA[d].name} {words.KNOWN_DATA[d].test_size:,} examples" for d in known
-        )
-    else:
-        size = f"taken as {words.TEST_SIZE:,} examples (--test-size N says otherwise)"
-    even = "balanced (given)" if balanced else "balanced" if known else "balance unknown (--balanced says so)"
-    return f"{size}; {even}"
+        return (Finding("audit-size-given", params={"examples": f"{test_size:,}"}),)
+    if not known:
+        return (Finding("audit-size-assumed", params={"examples": f"{words.TEST_SIZE:,}"}),)
+    sets = [words.KNOWN_DATA[name] for name in known]
+    return tuple(
+        Finding("audit-size-known", params={"data": one.name, "examples": f"{one.test_size:,}"})
+        for one in sets
+    )
+
+
+def _balance(known: list[str], balanced: bool) -> Finding:
+    if balanced:
+        return Finding("audit-balance-given")
+    return Finding("audit-balance-known" if known else "audit-balance-unknown")

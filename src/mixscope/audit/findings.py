@@ -3,15 +3,30 @@
 The observation is a finding with a code (mixscope/findings.py); texts are in mixscope/i18n.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixscope import i18n
 from mixscope.findings import Finding
+from mixscope.results.vocabulary import SHOWN
 
 CONTRADICTION, SUSPICION, NOTE = "contradiction", "suspicion", "note"
 SEVERITIES = (CONTRADICTION, SUSPICION, NOTE)
+
+# Messages for the names of values that this package gives itself; others are quoted from the document.
+_NAMES = {
+    **{shown: f"metric-{metric}" for metric, shown in SHOWN.items()},
+    "cells": "audit-value-cells",
+    "headings": "audit-value-headings",
+    "missing": "audit-value-missing",
+    "twice": "audit-value-twice",
+    "difference": "audit-value-difference",
+    "standard error": "audit-value-standard-error",
+    "stated": "audit-value-stated",
+    "from": "audit-value-from",
+    "to": "audit-value-to",
+}
 
 RULES = {
     "shifted-cells": "a cell does not hold what its column's heading says",
@@ -57,11 +72,17 @@ class AuditFinding:
 
     def text(self, lang: str = "en") -> str:
         """The observation as text, with the values as printed."""
-        why, values = (
-            i18n.render(self.why, lang),
-            ", ".join(f"{name} {value}" for name, value in self.figures.items()),
-        )
+        why, values = i18n.render(self.why, lang), ", ".join(self.values(lang))
         return i18n.message("audit-doubt", lang, why=why, values=values) if values else why
+
+    def values(self, lang: str = "en") -> Iterator[str]:
+        """The values as printed, each after its name."""
+        for name, value in self.figures.items():
+            shown = i18n.message(_NAMES[name], lang) if name in _NAMES else name
+            if name.startswith("figure "):  # the second number of a sentence is "figure 2"
+                shown = i18n.message("audit-value-figure", lang, number=name.removeprefix("figure "))
+            unit = i18n.message("audit-value-pp", lang) if value.endswith(" pp") else ""
+            yield f"{shown} {value.removesuffix(' pp')}{unit}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, under the names above; why in English, code and params as data."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from mixscope.audit import bounds
+from mixscope.audit import f1_bounds
 from mixscope.audit.entries import FACETS, Entry
 from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
 from mixscope.claims import bands
@@ -43,7 +43,8 @@ def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[Au
     if {"precision", "recall"} <= figures.keys():
         recalls = hits if apart == "clearly" else [figures["recall"]]
         refuted = even and all(
-            _share(figures["precision"].high) < bounds.precision_least(_share(r.low)) - _TINY for r in recalls
+            _share(figures["precision"].high) < f1_bounds.precision_least(_share(r.low)) - _TINY
+            for r in recalls
         )
         if refuted:
             yield _precision(entry)
@@ -89,7 +90,7 @@ def _top5(entry: Entry, hits: Sequence[Figure]) -> Iterator[AuditFinding]:
 
 def _precision(entry: Entry) -> AuditFinding:
     recall = float(entry.figures["recall"].low)
-    why = Finding("audit-precision-bound", params={"least": 100 * bounds.precision_least(recall / 100)})
+    why = Finding("audit-precision-bound", params={"least": 100 * f1_bounds.precision_least(recall / 100)})
     return _finding(entry, CONTRADICTION, "precision-bound", why, "recall", "precision")
 
 
@@ -97,8 +98,8 @@ def _f1(entry: Entry, recalls: Sequence[Figure], even: bool) -> Iterator[AuditFi
     f1, precision = entry.figures.get("f1"), entry.figures["precision"]
     if f1 is None:
         return
-    most = max(bounds.f1_most(_share(precision.high), _share(r.high)) for r in recalls)
-    least = min(bounds.f1_least(_share(precision.low), _share(r.low), balanced=even) for r in recalls)
+    most = max(f1_bounds.f1_most(_share(precision.high), _share(r.high)) for r in recalls)
+    least = min(f1_bounds.f1_least(_share(precision.low), _share(r.low), balanced=even) for r in recalls)
     if _share(f1.low) > most + _TINY or _share(f1.high) < least - _TINY:
         why = Finding("audit-f1-bound", params={"least": 100 * least, "most": 100 * most})
         yield _finding(entry, CONTRADICTION, "f1-bound", why, "precision", "recall", "f1")

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from mixscope.bench import bare
-from mixscope.bench.bare import BATCH, Bytes
+from mixscope.bench import upper_bounds
 from mixscope.bench.rounds import Bench, Measured, Row
+from mixscope.bench.upper_bounds import BATCH, Bytes
 from mixscope.data.loader import Augmentation, Loader, Sampling, Store, Workers
 from mixscope.errors import DataError
 from mixscope.hardware import cores
@@ -51,15 +51,19 @@ def bare_rows(source: Bytes, images: int) -> dict[str, Row]:
     for threads in sorted({1, min(2, cores())}):
         for shuffled in (False, True):
             how = "shuffled" if shuffled else "in order"
-            make = bare.conversion(source, shuffled=shuffled)
-            rows[conversion(how, threads)] = bare.in_threads(make, size, threads, batches)
-        rows[conversion("by torch", threads)] = bare.by_torch(
-            bare.torch_conversion(source), size, threads, batches
+            make = upper_bounds.conversion(source, shuffled=shuffled)
+            rows[conversion(how, threads)] = upper_bounds.in_threads(make, size, threads, batches)
+        rows[conversion("by torch", threads)] = upper_bounds.by_torch(
+            upper_bounds.torch_conversion(source), size, threads, batches
         )
         for mix in MIXES:
-            rows[kernel(mix, threads)] = bare.in_threads(bare.kernel(source, mix), size, threads, batches)
-        rows[by_torch(threads)] = bare.by_torch(bare.torch_batches(source), size, threads, few)
-        rows[f"{COPY}, {threads} threads"] = bare.copy(threads, bare.traffic(size))
+            rows[kernel(mix, threads)] = upper_bounds.in_threads(
+                upper_bounds.kernel(source, mix), size, threads, batches
+            )
+        rows[by_torch(threads)] = upper_bounds.by_torch(
+            upper_bounds.torch_batches(source), size, threads, few
+        )
+        rows[f"{COPY}, {threads} threads"] = upper_bounds.copy(threads, upper_bounds.traffic(size))
     return rows
 
 
@@ -92,7 +96,7 @@ def loaders(store: Store, images: int, stack: ExitStack) -> dict[str, Row]:
         for mix in MIXES:
             mixer = None
             if mix != "none":
-                mixer = bare.mixer(mix, "batch", store.size, len(store.labels("train")))
+                mixer = upper_bounds.mixer(mix, "batch", store.size, len(store.labels("train")))
             made = Loader(
                 store,
                 "train",
@@ -146,7 +150,7 @@ def rows(store: Store, images: int = IMAGES) -> Iterator[Bench]:
             ratios=ratios(),
             context={
                 "size": source.size, "stored": len(source.images), "batch": BATCH,
-                "images": images, "bytes_an_image": bare.traffic(source.size),
+                "images": images, "bytes_an_image": upper_bounds.traffic(source.size),
             },
         )  # fmt: skip
 

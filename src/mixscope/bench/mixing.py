@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from mixscope import mixing
-from mixscope.bench import bare
-from mixscope.bench.bare import BATCH, Bytes
+from mixscope.bench import upper_bounds
 from mixscope.bench.rounds import Bench, Measured, Row
+from mixscope.bench.upper_bounds import BATCH, Bytes
 from mixscope.data import kernels, order
 from mixscope.study import methods
 
@@ -75,10 +75,10 @@ def plan_calls(mixes: Sequence[str] = METHODS) -> dict[str, Call]:
     for mix in mixes:
         name = methods.label(mix)
         for per in ("sample", "batch"):
-            mixer = bare.mixer(mix, per, SIZES[0], EXAMPLES)
-            plans = bare.plans(mixer, 0)
+            mixer = upper_bounds.mixer(mix, per, SIZES[0], EXAMPLES)
+            plans = upper_bounds.plans(mixer, 0)
             rows[f"plan {name}"] = partial(_plan, plans)
-            rows[f"plans of an epoch {name}, per {per}"] = partial(bare.plans, mixer)
+            rows[f"plans of an epoch {name}, per {per}"] = partial(upper_bounds.plans, mixer)
     return rows
 
 
@@ -105,7 +105,9 @@ def pixel_calls(size: int, mixes: Sequence[str] = METHODS) -> dict[str, Call]:
         return call
 
     return {alone(size): row(None)} | {
-        mixed(methods.label(mix), size): row(bare.plans(bare.mixer(mix, "batch", size, EXAMPLES), 0))
+        mixed(methods.label(mix), size): row(
+            upper_bounds.plans(upper_bounds.mixer(mix, "batch", size, EXAMPLES), 0)
+        )
         for mix in mixes
     }
 

@@ -3,10 +3,10 @@
 import statistics
 from typing import Any
 
-from mixscope.bench import bare
 from mixscope.bench import loader as bench_loader
-from mixscope.bench.bare import BATCH, Bytes, Noise
+from mixscope.bench import upper_bounds
 from mixscope.bench.rounds import measure
+from mixscope.bench.upper_bounds import BATCH, Bytes, Noise
 from mixscope.data.loader import Augmentation, Loader, Sampling, Workers
 from mixscope.hardware import cores
 
@@ -18,7 +18,7 @@ def loader() -> dict[str, Any]:
     """Images per second of the loader, and its ratio to the bare kernel on at most two cores; medians."""
     store, threads = Noise(STORED, SIZE), min(2, cores())
     name, limit = bench_loader.loader("none", 1), bench_loader.kernel("none", threads)
-    make = bare.kernel(Bytes.of(store))
+    make = upper_bounds.kernel(Bytes.of(store))
     with Loader(
         store,
         "train",
@@ -29,7 +29,7 @@ def loader() -> dict[str, Any]:
         found = measure(
             {
                 name: bench_loader.loader_row(made, IMAGES),
-                limit: bare.in_threads(make, SIZE, threads, max(1, IMAGES // BATCH)),
+                limit: upper_bounds.in_threads(make, SIZE, threads, max(1, IMAGES // BATCH)),
             },
             unit=bench_loader.UNIT,
             rounds=ROUNDS,

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar, overload
 from tabulate import tabulate
 
 from mixscope import i18n
-from mixscope.claims import estimates, exploratory, health, recorded, rules, samples, statements, verdicts
+from mixscope.claims import estimates, exploratory, health, post_hoc, rules, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
 from mixscope.claims.statements import EXAMPLES_ONLY, ON_EXAMPLES, ON_SET, WELCH, Statement
@@ -167,8 +167,8 @@ def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[Fi
         notes = [exploratory.corrected(found)]
     else:
         notes = [Finding("answer-rules", params={"rules": rules.RULES})]
-        notes += [gate.finding for gate in recorded.edits(results)]
-        left_out = recorded.uncounted(results)
+        notes += [gate.finding for gate in post_hoc.edits(results)]
+        left_out = post_hoc.uncounted(results)
         notes += [] if left_out is None else [left_out]
     unchecked = health.unchecked(results) if results.plan is None else ()
     if unchecked:

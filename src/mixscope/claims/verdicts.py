@@ -13,15 +13,15 @@ from collections.abc import Mapping, Sequence
 
 from mixscope.claims import (
     contrasts,
+    corrections,
     estimates,
     gates,
     health,
     looks,
+    post_hoc,
     power,
-    recorded,
     rules,
     samples,
-    together,
 )
 from mixscope.claims.bootstrap import Bootstrap
 from mixscope.claims.contrasts import NARROW, POINTS, Estimate, Interval
@@ -91,15 +91,15 @@ def judge(results: Results, *, checkpoint: str = "last") -> list[Verdict]:
     bench = _Bench(results, checkpoint)
     claims = results.claims
     alone = {claim.id: [bench.read(claim, stratum) for stratum in bench.strata(claim)] for claim in claims}
-    corrected = together.corrected(claims, alone)
+    corrected = corrections.corrected(claims, alone)
     settled = {
-        claim.id: [together.with_needs(r, claim, claims, corrected) for r in corrected[claim.id]]
+        claim.id: [corrections.with_needs(r, claim, claims, corrected) for r in corrected[claim.id]]
         for claim in claims
     }
-    edited = recorded.edits(results)
+    edited = post_hoc.edits(results)
     return [
-        together.over_all_strata(
-            claim, [together.post_hoc(r, edited) for r in settled[claim.id]], bench.heterogeneity(claim)
+        corrections.over_all_strata(
+            claim, [corrections.post_hoc(r, edited) for r in settled[claim.id]], bench.heterogeneity(claim)
         )
         for claim in claims
     ]
@@ -119,7 +119,7 @@ class _Bench:
         self._family = rules.family(results.claims)
         self._estimates: dict[str, list[Estimate]] = {}
         self._states = {(run.experiment, run.seed): run.state for run in results.runs}
-        self._looks = looks.plan(results.looks, recorded.first_seeds(results))
+        self._looks = looks.plan(results.looks, post_hoc.first_seeds(results))
 
     def strata(self, claim: Claim) -> list[dict[str, str]]:
         return claim.strata(self._results.factors)

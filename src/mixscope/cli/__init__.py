@@ -5,6 +5,7 @@ commands, so that `mixscope --help` is fast.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__, output
@@ -16,16 +17,17 @@ from mixscope.cli import (
     compare,
     cues,
     data,
+    doctor,
     imports,
     judge,
-    look,
     power,
     report,
     run,
+    show,
     study,
 )
-from mixscope.cli.ending import ended
-from mixscope.cli.grammar import EXIT, Parser
+from mixscope.cli.arguments import EXIT, Parser
+from mixscope.cli.exit_codes import ended
 
 
 def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambda: None) -> int:
@@ -36,14 +38,16 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
         begin: Called after parsing, before the command is executed.
     """
     output.install()
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = words[: words.index("--")] if "--" in words else words
 
     def do() -> int | None:
-        arguments = parser().parse_args(argv)
+        arguments = parser().parse_args(words)
         begin()
         done: int | None = arguments.do(arguments)
         return done
 
-    return ended(do)
+    return ended(do, as_json="--json" in options)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +64,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mixscope {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     nouns = (data, run, study, judge, power, claims, imports, compare, report, audit, analyze, cues, bench)
-    for noun in (*nouns, look):
+    for noun in (*nouns, show, doctor):
         noun.add(commands)
     return top

@@ -7,7 +7,8 @@ from typing import Any
 
 from mixscope import output
 from mixscope.analysis import ANALYSES
-from mixscope.cli.grammar import bar, declare, declare_slots, print_json, root_and_json
+from mixscope.cli.arguments import declare, declare_slots, root_and_json
+from mixscope.cli.terminal import bar, print_json
 
 
 def add(commands: Any) -> None:

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import declare, print_json
+from mixscope.cli.arguments import declare, language
+from mixscope.cli.terminal import print_json, spoken
 
 
 def add(commands: Any) -> None:
@@ -16,6 +17,7 @@ def add(commands: Any) -> None:
         "find what is wrong in a published table (Markdown, HTML, CSV, Parquet)",
         "  mixscope audit README.md\n"
         "  mixscope audit results.csv --strict            # exit 1 when anything cannot be as printed\n"
+        "  mixscope audit README.ko.md --lang ko\n"
         "  mixscope audit paper.md --table 2 --test-size 50000 --balanced --json",
     )
     command.add_argument(
@@ -38,6 +40,7 @@ def add(commands: Any) -> None:
         action="store_true",
         help="every test set has equally many examples of each class (known of CIFAR and ImageNets)",
     )
+    language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
     command.add_argument("--strict", action="store_true", help="exit 1 when there is a contradiction")
 
@@ -45,10 +48,11 @@ def add(commands: Any) -> None:
 def audit(arguments: argparse.Namespace) -> int:
     """Prints the findings on a published table; returns 1 with --strict if there is a contradiction."""
     from mixscope import audit as published
-    from mixscope.audit import wording
+    from mixscope.audit import formatting
 
+    lang = "en" if arguments.json else spoken(arguments.lang).language
     found = published.file(
         arguments.file, table=arguments.table, test_size=arguments.test_size, balanced=arguments.balanced
     )
-    print_json(found.to_dict()) if arguments.json else print(wording.text(found))
+    print_json(found.to_dict()) if arguments.json else print(formatting.text(found, lang))
     return 1 if arguments.strict and found.contradictions else 0

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mixscope.cli.grammar import bar, declare, declare_group, print_json
+from mixscope.cli.arguments import declare, declare_group
+from mixscope.cli.terminal import bar, print_json
 from mixscope.errors import ConfigError, Interrupted
 from mixscope.signals import leave
 from mixscope.training.stop import Stop, listening
@@ -185,7 +186,7 @@ def study(arguments: argparse.Namespace, stop: Stop) -> None:
 
 
 def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
-    from mixscope.bench.sets import chosen
+    from mixscope.bench.data_set import chosen
     from mixscope.data.store import data_root
 
     _check(arguments)

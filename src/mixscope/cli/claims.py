@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli import tables
-from mixscope.cli.grammar import declare, declare_group, language, spoken
+from mixscope.cli import table_options
+from mixscope.cli.arguments import declare, declare_group, language
+from mixscope.cli.terminal import spoken
 from mixscope.formatting import padded
 
 
@@ -27,8 +28,8 @@ def add(commands: Any) -> None:
         "  mixscope claims new results.csv --baseline default --out claims.yaml\n"
         "  mixscope judge next-results.csv --claims claims.yaml",
     )
-    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
-    tables.options(command)
+    command.add_argument("results", type=Path, metavar="RESULTS", help=table_options.RESULTS)
+    table_options.options(command)
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="the new file (default: claims.yaml beside the results)"
     )
@@ -41,15 +42,15 @@ def new(arguments: argparse.Namespace) -> None:
     from mixscope.claims import exploratory
     from mixscope.errors import ConfigError
 
-    words = spoken(arguments.lang)
-    results = tables.load(arguments, arguments.results)
+    texts = spoken(arguments.lang)
+    results = table_options.load(arguments, arguments.results)
     text = exploratory.new_claims(results)
     out = arguments.out or arguments.results.parent / "claims.yaml"
     if out.exists():
         raise ConfigError("already-exists", "already exists; give another --out, or edit it", path=out)
     with replacing(out) as file:
         file.write(text.encode())
-    for line in tables.notes(results, words):
+    for line in table_options.notes(results, texts):
         print(line)
-    print(f"{padded(words('claims.file'), 10)}{out}")
-    print(words("claims.edit"))
+    print(f"{padded(texts('claims.file'), 10)}{out}")
+    print(texts("claims.edit"))

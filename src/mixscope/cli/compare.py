@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.cli import tables
-from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
+from mixscope.cli import table_options
+from mixscope.cli.arguments import checkpoint, declare, language
+from mixscope.cli.terminal import print_json, spoken
 
 if TYPE_CHECKING:
-    from mixscope.report.words import Words
+    from mixscope.report.texts import Texts
 
 
 def add(commands: Any) -> None:
@@ -22,11 +23,11 @@ def add(commands: Any) -> None:
         "show what differs between two studies, or a study and a published table",
         "  mixscope compare runs/quickstart runs/longer\n  mixscope compare runs/resnet-vs-vit published.csv",
     )
-    command.add_argument("first", type=Path, metavar="A", help=tables.RESULTS)
+    command.add_argument("first", type=Path, metavar="A", help=table_options.RESULTS)
     command.add_argument(
         "second", type=Path, metavar="B", help="another one, or a CSV or Markdown table of experiments"
     )
-    tables.options(command)
+    table_options.options(command)
     checkpoint(command, "compare")
     language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -39,7 +40,7 @@ def compare(arguments: argparse.Namespace) -> None:
     from mixscope.results import bundle
 
     table = arguments.second.is_file() and not bundle.is_bundle(arguments.second)
-    first = tables.load(arguments, arguments.first, arguments.checkpoint, beside=table)
+    first = table_options.load(arguments, arguments.first, arguments.checkpoint, beside=table)
     second, problem = _results(arguments)
     if second is not None:
         found = comparison.studies(first, second, checkpoint=arguments.checkpoint)
@@ -60,61 +61,61 @@ def _results(arguments: argparse.Namespace) -> tuple[Any, Exception | None]:
     from mixscope.results import bundle
 
     if arguments.second.is_dir() or bundle.is_bundle(arguments.second):
-        return tables.load(arguments, arguments.second, arguments.checkpoint, beside=True), None
+        return table_options.load(arguments, arguments.second, arguments.checkpoint, beside=True), None
     try:
-        found = tables.load(arguments, arguments.second, arguments.checkpoint, beside=True)
+        found = table_options.load(arguments, arguments.second, arguments.checkpoint, beside=True)
     except (ConfigError, DataError) as problem:
         return None, problem
     repeated = any(len(found.runs_of(e.name)) > 1 for e in found.experiments)
     return (found if repeated or found.summaries else None), None
 
 
-def _lines(found: Any, checkpoint: str, words: "Words") -> Iterator[str]:
+def _lines(found: Any, checkpoint: str, texts: "Texts") -> Iterator[str]:
     yield f"{found.first} -> {found.second}"
-    problems = [f"{name}: {words.render(finding)}" for name, finding in found.problems]
-    settings = [_setting(change, names, words) for change, names in found.settings]
+    problems = [f"{name}: {texts.render(finding)}" for name, finding in found.problems]
+    settings = [_setting(change, names, texts) for change, names in found.settings]
     about = (("settings", settings), ("made_with", found.made_with), ("problems", problems))
     for title, sentences in about:
         if sentences:
-            yield f"\n{words(f'compare.{title}')}"
+            yield f"\n{texts(f'compare.{title}')}"
             yield from (f"  {sentence}" for sentence in sentences)
     for name, only in ((found.first, found.only_first), (found.second, found.only_second)):
         if only:
-            yield "\n" + words("compare.only", name=name, experiments=list(only))
-    yield "\n" + words("compare.results", checkpoint=checkpoint)
+            yield "\n" + texts("compare.only", name=name, experiments=list(only))
+    yield "\n" + texts("compare.results", checkpoint=checkpoint)
     for row in found.results:
-        seeds = words("compare.seeds", first=row.seeds[0], second=row.seeds[1])
+        seeds = texts("compare.seeds", first=row.seeds[0], second=row.seeds[1])
         means = f"{_percent(row.first)} -> {_percent(row.second)}"
-        yield f"  {row.experiment:<24} {means}  {seeds}  {_result(row, words)}"
-        yield from (f"  {'':<24} {words('results.doubts')}: {words.render(doubt)}" for doubt in row.doubts)
+        yield f"  {row.experiment:<24} {means}  {seeds}  {_result(row, texts)}"
+        yield from (f"  {'':<24} {texts('results.doubts')}: {texts.render(doubt)}" for doubt in row.doubts)
     kinds = dict.fromkeys(row.said for row in found.results)
-    counts = [f"{sum(r.said == kind for r in found.results)} {_kind(kind, words)}" for kind in kinds]
-    yield "\n" + words("compare.total", n=len(found.results), counts=counts)
+    counts = [f"{sum(r.said == kind for r in found.results)} {_kind(kind, texts)}" for kind in kinds]
+    yield "\n" + texts("compare.total", n=len(found.results), counts=counts)
 
 
-def _setting(change: str, names: Any, words: "Words") -> str:
+def _setting(change: str, names: Any, texts: "Texts") -> str:
     """A changed setting with its experiments; () for all, None for a change of the study."""
     if names is None:
         return change
-    return f"{change}  ({', '.join(names) if names else words('compare.all')})"
+    return f"{change}  ({', '.join(names) if names else texts('compare.all')})"
 
 
-def _kind(said: str, words: "Words") -> str:
-    return words(f"compare.{said.replace(' ', '-')}")
+def _kind(said: str, texts: "Texts") -> str:
+    return texts(f"compare.{said.replace(' ', '-')}")
 
 
-def _result(row: Any, words: "Words") -> str:
+def _result(row: Any, texts: "Texts") -> str:
     if row.first is None or row.second is None:
-        return words("compare.no_run")
+        return texts("compare.no_run")
     apart = f"{row.second - row.first:+.2f}"
     if row.said == "alike":
-        return f"{apart}  {words('compare.same')}"
+        return f"{apart}  {texts('compare.same')}"
     if row.interval is None:
-        return f"{apart}  {words('why.one-seed')}"
+        return f"{apart}  {texts('why.one-seed')}"
     shown = f"{apart} [{row.interval.low:+.2f}, {row.interval.high:+.2f}]"
     if row.conditional:
-        return f"{shown}  {words('judge.one_seed')}"
-    return f"{shown}  {words('compare.p', p=row.p_holm, said=_kind(row.said, words))}"
+        return f"{shown}  {texts('judge.one_seed')}"
+    return f"{shown}  {texts('compare.p', p=row.p_holm, said=_kind(row.said, texts))}"
 
 
 def _percent(value: float | None) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mixscope import output
-from mixscope.cli.grammar import declare, declare_group, picture, print_json
+from mixscope.cli.arguments import declare, declare_group, picture
+from mixscope.cli.terminal import print_json
 
 
 def add(commands: Any) -> None:
@@ -80,26 +81,26 @@ def match(arguments: argparse.Namespace) -> int:
     """Finds parameters with which a model reads both cues equally well and writes them; 1 where none do."""
     import dataclasses
 
-    from mixscope.analysis import matching
+    from mixscope.analysis import cue_matching
     from mixscope.study import matrix
     from mixscope.study.config import split_pair
 
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
-    run = matching.run_without_mixing(matrix.load(arguments.study), only)
+    run = cue_matching.run_without_mixing(matrix.load(arguments.study), only)
     work = arguments.work or Path("runs") / "matching" / run.name
-    found = matching.search(
-        matching.trained(
+    found = cue_matching.search(
+        cue_matching.trained(
             run.config,
             seeds=arguments.seeds,
             work=work,
             say=(lambda line: None) if arguments.json else partial(output.line, work="search"),
         ),
-        matching.start(run.config, arguments.source),
+        cue_matching.start(run.config, arguments.source),
         target=arguments.target,
         tolerance=arguments.tolerance,
     )
     file = arguments.to or work / "cues.yaml"
-    matching.keep(found, file)
+    cue_matching.keep(found, file)
     if arguments.json:
         print_json({**dataclasses.asdict(found), "file": str(file)})
     else:

@@ -6,7 +6,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from mixscope.cli.grammar import bar, declare, declare_group, note_letters, picture, print_json, root_and_json
+from mixscope.cli.arguments import declare, declare_group, picture, root_and_json
+from mixscope.cli.terminal import bar, note_letters, print_json
 
 NOTE_WIDTH = 300  # characters; with --json they are whole
 EXAMPLES = {
@@ -69,7 +70,7 @@ def add(commands: Any) -> None:
 def data_list(arguments: argparse.Namespace) -> None:
     """Prints the known data sets, and local copies that can be prepared."""
     from mixscope.data import formats
-    from mixscope.data.at_hand import at_hand
+    from mixscope.data.local_copies import at_hand
     from mixscope.data.store import data_root, is_prepared, names
 
     root = data_root(arguments.root)

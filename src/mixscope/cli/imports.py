@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.cli.grammar import declare, language, spoken
+from mixscope.cli.arguments import declare, language
+from mixscope.cli.terminal import spoken
 from mixscope.formatting import padded
 
 if TYPE_CHECKING:
@@ -144,12 +145,12 @@ def _write(arguments: argparse.Namespace, results: "Results", table: "Table | No
     from mixscope.results import bundle
     from mixscope.results.table_files import to_csv
 
-    out, words = arguments.out, spoken(arguments.lang)
+    out, texts = arguments.out, spoken(arguments.lang)
     if table is None:
         bundle.write(results, out)
     else:
         with replacing(out) as file:
             file.write(to_csv(table).encode())
     for note in results.notes:
-        print(f"{padded(words('judge.read'), 10)}{words.render(note)}")
+        print(f"{padded(texts('judge.read'), 10)}{texts.render(note)}")
     print(f"written   {out}: {len(results.done)} of {len(results.runs)} runs done")

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.cli import tables
-from mixscope.cli.grammar import checkpoint, declare, language, print_json, spoken
+from mixscope.cli import table_options
+from mixscope.cli.arguments import checkpoint, declare, language
+from mixscope.cli.terminal import print_json, spoken
 from mixscope.formatting import padded
 
 if TYPE_CHECKING:
-    from mixscope.report.words import Words
+    from mixscope.report.texts import Texts
 
 FORMATS = ("text", "markdown", "latex")
 
@@ -28,8 +29,8 @@ def add(commands: Any) -> None:
         "  mixscope judge results.csv --baseline default        # without claims: all gains, exploratory\n"
         "  mixscope judge results.csv --claims claims.yaml --column accuracy=val_acc",
     )
-    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
-    tables.options(command)
+    command.add_argument("results", type=Path, metavar="RESULTS", help=table_options.RESULTS)
+    table_options.options(command)
     checkpoint(command, "judge")
     language(command)
     command.add_argument("--budget", action="store_true", help="show the contrasts at every recorded epoch")
@@ -42,9 +43,9 @@ def add(commands: Any) -> None:
 def judge(arguments: argparse.Namespace) -> None:
     """Prints verdicts, what caps them, and the seeds needed."""
     from mixscope import i18n
-    from mixscope.claims import budget, exploratory, health, judgement, recorded, rules, verdicts
+    from mixscope.claims import budget, exploratory, health, judgement, post_hoc, rules, verdicts
 
-    found = tables.load(arguments, arguments.results, arguments.checkpoint)
+    found = table_options.load(arguments, arguments.results, arguments.checkpoint)
     judged = verdicts.judge(found, checkpoint=arguments.checkpoint)
     explored: tuple[exploratory.Explored, ...] = ()
     if not found.claims and (found.plan is None or found.roles.baseline is not None):
@@ -52,7 +53,7 @@ def judge(arguments: argparse.Namespace) -> None:
     problems = health.examine(found, arguments.checkpoint)
     done, planned = health.complete(found)
     budgets = budget.follow(found) if arguments.budget or arguments.json else []
-    left_out = recorded.uncounted(found)
+    left_out = post_hoc.uncounted(found)
     if arguments.json:
         uncounted = left_out and {**left_out.params, "sentence": i18n.render(left_out)}
         return print_json(
@@ -61,8 +62,8 @@ def judge(arguments: argparse.Namespace) -> None:
                 "checkpoint": arguments.checkpoint,
                 "rules": rules.RULES,
                 "runs": {"done": done, "asked": planned},
-                "recorded": recorded.claimed(found),
-                "post_hoc": [gate.sentence for gate in recorded.edits(found)],
+                "recorded": post_hoc.claimed(found),
+                "post_hoc": [gate.sentence for gate in post_hoc.edits(found)],
                 "uncounted": uncounted,
                 "lost": [dataclasses.asdict(lost) for lost in health.lost(found)],
                 "verdicts": [v.to_dict() for v in judged],
@@ -78,45 +79,45 @@ def judge(arguments: argparse.Namespace) -> None:
         lang = spoken(arguments.lang).language
         print(made.to_latex(lang) if arguments.format == "latex" else made.to_markdown(lang), end="")
         return
-    words = spoken(arguments.lang)
+    texts = spoken(arguments.lang)
     if found.plan is None:
-        print(f"{arguments.results}: {_size(found, words)}")
-        for line in tables.notes(found, words):
+        print(f"{arguments.results}: {_size(found, texts)}")
+        for line in table_options.notes(found, texts):
             print(line)
         if judged:
-            print(words("answer.rules", rules=rules.RULES))
+            print(texts("answer.rules", rules=rules.RULES))
     else:
         about = {"checkpoint": arguments.checkpoint, "rules": rules.RULES}
-        print(words("judge.head", name=found.name, done=done, asked=planned, **about))
-        if judged and not recorded.claimed(found):
-            print(words("answer.unrecorded"))
-        for gate in recorded.edits(found):
-            print(words.render(gate.finding))
+        print(texts("judge.head", name=found.name, done=done, asked=planned, **about))
+        if judged and not post_hoc.claimed(found):
+            print(texts("answer.unrecorded"))
+        for gate in post_hoc.edits(found):
+            print(texts.render(gate.finding))
         if left_out is not None:
-            print(words.render(left_out))
+            print(texts.render(left_out))
     if explored:
-        print("\n" + exploratory.heading(explored, words.language))
-        print("\n".join(exploratory.to_text(explored, words.language)))
+        print("\n" + exploratory.heading(explored, texts.language))
+        print("\n".join(exploratory.to_text(explored, texts.language)))
     lost = "; ".join(f"{each.experiment} {each.lost}/{each.planned}" for each in health.lost(found))
     if lost:
-        print(words("judge.lost", runs=lost))
-    for line in _lines(judged, words):
+        print(texts("judge.lost", runs=lost))
+    for line in _lines(judged, texts):
         print(line)
     if problems:
-        print(f"\n{words('health.problems')}")
+        print(f"\n{texts('health.problems')}")
         for problem in problems:
-            kind = padded(words(f"problem.{problem.kind}"), 18)
-            print(f"  {kind} {words.render(problem.finding)}{_caps(problem, judged, words)}")
+            kind = padded(texts(f"problem.{problem.kind}"), 18)
+            print(f"  {kind} {texts.render(problem.finding)}{_caps(problem, judged, texts)}")
     if budgets:
-        print("\n" + words("judge.budget", split=words(f"budget.split.{budgets[0].split}")))
+        print("\n" + texts("judge.budget", split=texts(f"budget.split.{budgets[0].split}")))
         for one in budgets:
             for point in one.points:
-                where = f"{one.claim:<14} {padded(_stratum(one.stratum, words), 28)}"
-                print(f"  {where}  {words('judge.epoch', epoch=point.epoch)}  {_figures(point, words)}")
+                where = f"{one.claim:<14} {padded(_stratum(one.stratum, texts), 28)}"
+                print(f"  {where}  {texts('judge.epoch', epoch=point.epoch)}  {_figures(point, texts)}")
 
 
-def _size(found: Any, words: "Words") -> str:
-    return words(
+def _size(found: Any, texts: "Texts") -> str:
+    return texts(
         "judge.size", runs=len(found.done), rows=len(found.summaries), experiments=len(found.experiments)
     )
 
@@ -127,49 +128,49 @@ def _row(one: Any, point: Any) -> dict[str, Any]:
     return whose | dataclasses.asdict(point) | {"estimate": point.estimate, "seeds": len(point.by_seed)}
 
 
-def _lines(judged: Any, words: "Words") -> Iterator[str]:
+def _lines(judged: Any, texts: "Texts") -> Iterator[str]:
     """Primary claims, then secondary ones: a line for each stratum, with remarks below."""
     for secondary in (False, True):
         mine = [v for v in judged if v.secondary == secondary]
         if mine and secondary:
-            yield f"\n{words('answer.secondary')}"
+            yield f"\n{texts('answer.secondary')}"
         for verdict in mine:
-            yield f"\n{verdict.claim}  {words.own(verdict.text)}"
+            yield f"\n{verdict.claim}  {texts.own(verdict.text)}"
             first = verdict.readings[0]
             said_below = len(verdict.readings) == 1 and (first.gates or first.missing)
-            yield f"  {_word(verdict.verdict, words)}" + (
-                "" if said_below else f": {words.render(verdict.why)}"
+            yield f"  {_word(verdict.verdict, texts)}" + (
+                "" if said_below else f": {texts.render(verdict.why)}"
             )
             for reading in verdict.readings:
-                stratum, word = _stratum(reading.stratum, words), _word(reading.verdict, words)
-                yield f"  {padded(stratum, 28)} {padded(word, 15)} {_estimate(reading, words)}"
-                for sentence in _remarks(reading, words):
+                stratum, word = _stratum(reading.stratum, texts), _word(reading.verdict, texts)
+                yield f"  {padded(stratum, 28)} {padded(word, 15)} {_estimate(reading, texts)}"
+                for sentence in _remarks(reading, texts):
                     yield f"  {'':<28} {sentence}"
 
 
-def _word(verdict: str, words: "Words") -> str:
+def _word(verdict: str, texts: "Texts") -> str:
     """A verdict as one word; in English in capitals, as in docs/guides/claims.md."""
-    word = words(f"verdict.{verdict}")
-    return verdict.replace("POST-HOC", "POST HOC") if words.language == "en" else word
+    word = texts(f"verdict.{verdict}")
+    return verdict.replace("POST-HOC", "POST HOC") if texts.language == "en" else word
 
 
-def _estimate(reading: Any, words: "Words") -> str:
+def _estimate(reading: Any, texts: "Texts") -> str:
     if reading.points is None:
         missing = ", ".join(reading.missing)
-        return words("why.missing", experiments=missing) if missing else ""
-    shown = [_interval(reading.points, words)]
+        return texts("why.missing", experiments=missing) if missing else ""
+    shown = [_interval(reading.points, texts)]
     if reading.seeds > 1:
-        shown.append(words("judge.seeds", seeds=reading.seeds, df=f"{reading.degrees:.3g}"))
+        shown.append(texts("judge.seeds", seeds=reading.seeds, df=f"{reading.degrees:.3g}"))
     return "  ".join(shown)
 
 
-def _remarks(reading: Any, words: "Words") -> Iterator[str]:
-    yield from map(words.render, reading.findings)
+def _remarks(reading: Any, texts: "Texts") -> Iterator[str]:
+    yield from map(texts.render, reading.findings)
     if reading.points is None:
         return
     look = reading.look
     if look is not None and look.of > 1:
-        yield words(
+        yield texts(
             "judge.look",
             number=look.number,
             of=look.of,
@@ -179,52 +180,52 @@ def _remarks(reading: Any, words: "Words") -> Iterator[str]:
             high=reading.judged.high,
             next=look.next or "none",
         )
-    yield from _what_it_would_take(reading, words)
+    yield from _what_it_would_take(reading, texts)
     if reading.shared is not None and reading.verdict != "ESTIMATE":
         less = "less" if reading.shared >= 0 else "more"
-        yield words("judge.paired", percent=f"{abs(100 * reading.shared):.0f}", change=less)
+        yield texts("judge.paired", percent=f"{abs(100 * reading.shared):.0f}", change=less)
     if reading.bound is not None:
-        yield words("judge.bound", interval=_interval(reading.bound, words))
+        yield texts("judge.bound", interval=_interval(reading.bound, texts))
     if reading.paired_points is not None:
-        yield words("judge.paired_interval", interval=_interval(reading.paired_points, words))
+        yield texts("judge.paired_interval", interval=_interval(reading.paired_points, texts))
     if reading.chosen_on_test is not None:
         bias = reading.chosen_on_test.estimate - reading.points.estimate
-        yield words("judge.chosen", interval=_interval(reading.chosen_on_test, words), bias=bias)
+        yield texts("judge.chosen", interval=_interval(reading.chosen_on_test, texts), bias=bias)
     for finding in (*reading.warnings, *reading.caveats):
-        yield words("answer.mind", gates=finding)
+        yield texts("answer.mind", gates=finding)
 
 
-def _what_it_would_take(reading: Any, words: "Words") -> Iterator[str]:
+def _what_it_would_take(reading: Any, texts: "Texts") -> Iterator[str]:
     if reading.seeds == 1:
-        yield words("judge.one_seed")
+        yield texts("judge.one_seed")
         sd = reading.tipping_sd
-        yield words("answer.open") if sd is None else words("answer.tipping", sd=f"{sd:.2f}")
+        yield texts("answer.open") if sd is None else texts("answer.tipping", sd=f"{sd:.2f}")
     elif reading.verdict == "INCONCLUSIVE" and set(reading.gate_kinds) <= {"seeds", "holm", "unfinished"}:
         if reading.seeds_low is None:
             if reading.look is None or reading.look.of == 1:
-                yield words("judge.too_small")
+                yield texts("judge.too_small")
         elif (settling := reading.seeds_would_settle) is not None:
             low, high = settling
             seeds = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
-            yield words("answer.seeds_needed", n=seeds)
+            yield texts("answer.seeds_needed", n=seeds)
 
 
-def _caps(problem: Any, judged: Any, words: "Words") -> str:
+def _caps(problem: Any, judged: Any, texts: "Texts") -> str:
     claims = [v.claim for v in judged if any(problem.kind in r.gate_kinds for r in v.readings)]
-    return f"; {words('judge.limits', claims=claims)}" if problem.caps and claims else ""
+    return f"; {texts('judge.limits', claims=claims)}" if problem.caps and claims else ""
 
 
-def _figures(point: Any, words: "Words") -> str:
-    unit = words("page.unit_pp")
+def _figures(point: Any, texts: "Texts") -> str:
+    unit = texts("page.unit_pp")
     if point.low is None:
         return f"{point.estimate:+.2f} {unit}"
     return f"{point.estimate:+.2f} {unit} [{point.low:+.2f}, {point.high:+.2f}]"
 
 
-def _interval(found: Any, words: "Words") -> str:
-    return f"{found.estimate:+.2f} {words('page.unit_pp')} [{found.low:+.2f}, {found.high:+.2f}]"
+def _interval(found: Any, texts: "Texts") -> str:
+    return f"{found.estimate:+.2f} {texts('page.unit_pp')} [{found.low:+.2f}, {found.high:+.2f}]"
 
 
-def _stratum(stratum: Any, words: "Words") -> str:
-    shown = stratum.values() if words.language == "en" else map(words.level, stratum.values())
-    return ", ".join(shown) or words("answer.strata_all")
+def _stratum(stratum: Any, texts: "Texts") -> str:
+    shown = stratum.values() if texts.language == "en" else map(texts.level, stratum.values())
+    return ", ".join(shown) or texts("answer.strata_all")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope import i18n
-from mixscope.cli import tables
-from mixscope.cli.grammar import declare, language, print_json, spoken
+from mixscope.cli import table_options
+from mixscope.cli.arguments import declare, language
+from mixscope.cli.terminal import print_json, spoken
 from mixscope.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from mixscope.report.words import Words
+    from mixscope.report.texts import Texts
 
 
 def add(commands: Any) -> None:
@@ -28,8 +29,8 @@ def add(commands: Any) -> None:
         "  mixscope power results.csv --effect 0.5 --figure power.svg\n"
         "  mixscope power results.csv --claims claims.yaml",
     )
-    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
-    tables.options(command)
+    command.add_argument("results", type=Path, metavar="RESULTS", help=table_options.RESULTS)
+    table_options.options(command)
     _declare_effect(command)
     language(command)
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -108,28 +109,28 @@ def power_of_study(
                 "hours": hours,
             }
         )
-    words = spoken(arguments.lang)
-    _print(curves, otherwise, known, words)
+    texts = spoken(arguments.lang)
+    _print(curves, otherwise, known, texts)
     if not curves:
-        print(words("power-nothing"))
+        print(texts("power-nothing"))
     if any(value is not None for value in hours.values()):
-        each = [words("power-hours", n=n, hours=f"{h:.3g}") for n, h in hours.items() if h is not None]
-        print("\n" + words("power-cost", hours=", ".join(each)))
+        each = [texts("power-hours", n=n, hours=f"{h:.3g}") for n, h in hours.items() if h is not None]
+        print("\n" + texts("power-cost", hours=", ".join(each)))
     elif curves:
         why = "; ".join(dict.fromkeys(cost.why for cost in costs if cost.why is not None))
-        print("\n" + words("power-cost-unknown", why=why or words("power-cost-unmeasured")))
+        print("\n" + texts("power-cost-unknown", why=why or texts("power-cost-unmeasured")))
     if arguments.figure is not None:
-        print(words("power-figure", file=str(arguments.figure)))
+        print(texts("power-figure", file=str(arguments.figure)))
 
 
-def _print(curves: Sequence[Any], otherwise: Any, spreads: dict[str, Any], words: "Words") -> None:
+def _print(curves: Sequence[Any], otherwise: Any, spreads: dict[str, Any], texts: "Texts") -> None:
     """Prints the standard deviations and the curves."""
     from mixscope.claims import planning
 
     known = {"known": otherwise.low == otherwise.high, "low": otherwise.low, "high": otherwise.high}
-    print(words("power-spread", **known, source=otherwise.source, own=len(spreads)))
-    print(words("power-counted") + "\n")
-    for line in planning.lines(curves, words.language):
+    print(texts("power-spread", **known, source=otherwise.source, own=len(spreads)))
+    print(texts("power-counted") + "\n")
+    for line in planning.lines(curves, texts.language):
         print(line)
 
 
@@ -143,7 +144,7 @@ def power(arguments: argparse.Namespace) -> None:
     from mixscope.claims import planning
 
     _check("--effect", arguments.effect)
-    found = tables.load(arguments, arguments.results)
+    found = table_options.load(arguments, arguments.results)
     spreads, otherwise = planning.observed(found)
     if found.claims:
         curves = planning.of_claims(
@@ -181,10 +182,10 @@ def power(arguments: argparse.Namespace) -> None:
                 "power": [dataclasses.asdict(one) for one in curves],
             }
         )
-    words = spoken(arguments.lang)
-    _print(curves, otherwise, spreads, words)
+    texts = spoken(arguments.lang)
+    _print(curves, otherwise, spreads, texts)
     if not curves:
-        print(words("power-nothing" if found.claims else "power-no-baseline"))
+        print(texts("power-nothing" if found.claims else "power-no-baseline"))
 
 
 def _name(contrast: Any) -> str:

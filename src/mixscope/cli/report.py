@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.cli import tables
-from mixscope.cli.grammar import declare, language, print_json, spoken
+from mixscope.cli import table_options
+from mixscope.cli.arguments import declare, language
+from mixscope.cli.terminal import print_json, spoken
 from mixscope.formatting import padded
 
 if TYPE_CHECKING:
-    from mixscope.report.words import Words
+    from mixscope.report.texts import Texts
 
 
 def add(commands: Any) -> None:
@@ -24,8 +25,8 @@ def add(commands: Any) -> None:
         "  mixscope report runs/resnet-vs-vit --lang ko\n"
         "  mixscope report runs/resnet-vs-vit --reference published.csv --curves published-curves.csv",
     )
-    command.add_argument("results", type=Path, metavar="RESULTS", help=tables.RESULTS)
-    tables.options(command)
+    command.add_argument("results", type=Path, metavar="RESULTS", help=table_options.RESULTS)
+    table_options.options(command)
     language(command)
     command.add_argument(
         "--reference",
@@ -49,7 +50,7 @@ def report(arguments: argparse.Namespace) -> None:
     from mixscope.claims import exploratory
     from mixscope.report import page
 
-    results = tables.load(arguments, arguments.results)
+    results = table_options.load(arguments, arguments.results)
     name = "report" if arguments.lang == "en" else f"report-{arguments.lang}"
     given = arguments.results
     default = results.folder / name if results.folder else given.parent / f"{given.stem}-{name}"
@@ -69,45 +70,45 @@ def report(arguments: argparse.Namespace) -> None:
                 "figures": [str(file) for file in made.figures],
                 "complete": results.complete,
                 "runs": runs,
-                "verdicts": [verdict.to_dict() for verdict in made.story.verdicts],
+                "verdicts": [verdict.to_dict() for verdict in made.content.verdicts],
             }
         )
     else:
-        words = spoken(arguments.lang, results)
-        for line in _lines(made.story.verdicts, words):
+        texts = spoken(arguments.lang, results)
+        for line in _lines(made.content.verdicts, texts):
             print(line)
-        if made.story.explored:
-            print(exploratory.heading(made.story.explored, words.language))
-            print("\n".join(exploratory.to_text(made.story.explored, words.language)))
+        if made.content.explored:
+            print(exploratory.heading(made.content.explored, texts.language))
+            print("\n".join(exploratory.to_text(made.content.explored, texts.language)))
         if not results.complete:
-            line = words("partial.runs", done=runs["done"], all=runs["of"])
-            print(f"{padded(words('partial.word'), 10)}{line}")
-        print(f"{padded(words('page.report'), 10)}{made.page}")
+            line = texts("partial.runs", done=runs["done"], all=runs["of"])
+            print(f"{padded(texts('partial.word'), 10)}{line}")
+        print(f"{padded(texts('page.report'), 10)}{made.page}")
     if arguments.open:
         import webbrowser
 
         webbrowser.open(made.page.resolve().as_uri())
 
 
-def _lines(judged: Any, words: "Words") -> Iterator[str]:
+def _lines(judged: Any, texts: "Texts") -> Iterator[str]:
     """Claims with their verdicts; below each the strata with intervals and remarks."""
     from mixscope.report.sections.answer import remarks
 
     for verdict in judged:
         if verdict.secondary:
             continue
-        yield f"{verdict.claim:<9} {padded(_word(verdict.verdict, words), 16)}{words.own(verdict.text)}"
+        yield f"{verdict.claim:<9} {padded(_word(verdict.verdict, texts), 16)}{texts.own(verdict.text)}"
         several = len(verdict.readings) > 1
         for reading in verdict.readings:
             interval, parts = reading.points, []
             if several:
-                parts.append(f"{padded(_word(reading.verdict, words), 15)} {words.levels(reading.stratum)}")
+                parts.append(f"{padded(_word(reading.verdict, texts), 15)} {texts.levels(reading.stratum)}")
             if interval is not None:
-                unit = words("page.unit_pp")
+                unit = texts("page.unit_pp")
                 parts.append(f"{interval.estimate:+.2f} {unit} [{interval.low:+.2f}, {interval.high:+.2f}]")
-            notes = "; ".join(remarks(verdict, reading, words)).replace("−", "-")  # as the numbers before it
+            notes = "; ".join(remarks(verdict, reading, texts)).replace("−", "-")  # as the numbers before it
             yield " " * 10 + "  ".join([*parts, notes]).rstrip()
 
 
-def _word(verdict: str, words: "Words") -> str:
-    return verdict.replace("POST-HOC", "POST HOC") if words.language == "en" else words(f"verdict.{verdict}")
+def _word(verdict: str, texts: "Texts") -> str:
+    return verdict.replace("POST-HOC", "POST HOC") if texts.language == "en" else texts(f"verdict.{verdict}")

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mixscope.cli.arguments import checkpoint, declare, root_and_json
 from mixscope.cli.executors import declare_track
-from mixscope.cli.grammar import checkpoint, declare, print_json, root_and_json, table
+from mixscope.cli.terminal import print_json, table
 from mixscope.errors import DataError
 from mixscope.signals import leave
 from mixscope.training.stop import Stop, listening

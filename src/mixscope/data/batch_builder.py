@@ -52,7 +52,7 @@ class Slot:
 
 @dataclass(slots=True, kw_only=True)
 class BatchBuilder:
-    """Builds any batch of one rank. Its only state is a cache of the draws of two epochs.
+    """Builds any batch of one rank. Its only state is a cache of the draws of the epochs in progress.
 
     Attributes:
         images: uint8 (N, 3, size, size), of the stored split, read-only.
@@ -71,6 +71,7 @@ class BatchBuilder:
         bias: float32 (3,), see kernels.normaliser.
         blank: uint8 (3,), colour of erased boxes.
         lock: Guards `drawn`.
+        kept: Number of epochs cached.
         drawn: Cached epochs.
     """
 
@@ -90,6 +91,7 @@ class BatchBuilder:
     bias: np.ndarray = field(default_factory=lambda: np.empty(0))
     blank: np.ndarray = field(default_factory=lambda: np.zeros(3, np.uint8))
     lock: Any = field(default_factory=threading.Lock)
+    kept: int = 2
     drawn: dict[int, Epoch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -142,16 +144,22 @@ class BatchBuilder:
         n = 0 if unused else self.most if self.workers.ranks == 1 else 2 * self.most
         return np.empty((n, 3, self.spec.size, self.spec.size), np.uint8)
 
+    def begin(self, epoch: int, kept: int) -> None:
+        """Prepares for batches from an epoch on, of which at most `kept` are in progress at once."""
+        self.kept = kept
+        for old in set(self.drawn) - set(range(epoch, epoch + kept)):
+            del self.drawn[old]
+
     def draws(self, epoch: int) -> Epoch:
-        """Returns the draws of an epoch; two epochs are cached, since one begins while the other ends."""
+        """Returns the draws of an epoch, cached while later ones begin."""
         found = self.drawn.get(epoch)  # without the lock: a cached epoch must not wait for another's draw
         if found is None:
             with self.lock:
                 found = self.drawn.get(epoch)
                 if found is None:
                     found = self._draw(epoch)
-                    for old in list(self.drawn)[:-1]:  # all but the latest
-                        del self.drawn[old]
+                    while len(self.drawn) >= self.kept:
+                        del self.drawn[min(self.drawn)]
                     self.drawn[epoch] = found
         return found
 

@@ -58,6 +58,9 @@ class Pipeline:
         self._start, self._length = start, length
         self._runs_each = -(-builder.batches // length)  # of an epoch
         self._runs_first = -(-(builder.batches - start.batch) // length)  # of the first, from `start` on
+        # The oldest run in progress is at most `runs` - 1 behind the newest, and that is at most half an
+        # epoch behind the epoch drawn ahead.
+        builder.begin(start.epoch, 2 + (2 * runs - 3 + self._runs_each) // (2 * self._runs_each))
         self._claims = itertools.count()  # `next` is atomic in the interpreter
         self._done: list[SimpleQueue[tuple[list[Outcome], _Memory] | None]] = [
             SimpleQueue() for _ in range(runs)

@@ -54,7 +54,7 @@ def message(name: str, lang: str = "en", /, **params: Any) -> str:
     Raises:
         KeyError: If there is no such message, or a parameter is missing.
     """
-    bundle = _bundle(lang)
+    bundle = catalogue(lang)
     name = name.replace(".", "-")
     if not bundle.has_message(name):
         raise KeyError(name)
@@ -80,7 +80,7 @@ def message(name: str, lang: str = "en", /, **params: Any) -> str:
 
 def has(name: str, lang: str = "en") -> bool:
     """Whether the catalogue has a message of this name; dots count as hyphens."""
-    return bool(_bundle(lang).has_message(name.replace(".", "-")))
+    return bool(catalogue(lang).has_message(name.replace(".", "-")))
 
 
 def duration(seconds: float, lang: str = "en") -> str:
@@ -108,7 +108,8 @@ def source(lang: str) -> str:
 
 
 @cache
-def _bundle(lang: str) -> FluentBundle:
+def catalogue(lang: str) -> FluentBundle:
+    """The parsed messages of a language; parsing takes some tenths of a second."""
     functions = {**_FUNCTIONS, "DURATION": lambda seconds: duration(float(seconds), lang)}
     bundle = FluentBundle([lang], use_isolating=False, functions=functions)
     bundle.add_resource(FluentResource(source(lang)))

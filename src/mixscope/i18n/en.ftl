@@ -719,6 +719,7 @@ missing-disk = disk: { $runs ->
 } about { $needed }, and { $free } are free under { $folder }; free some space, or give another place with --out
 missing-memory = memory: a run of { $name } holds about { $needed }, and this machine gives { $limit } to all; set a smaller train.batch_size or run.eval_batch_size, or run it on a larger machine
 missing-memory-together = memory: { $slots } runs at once hold about { $all }, and this machine gives { $limit } to all; give fewer with --slots
+instead-scratch = --only { $option }: the runs without pretrained weights
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
 instead-seeds = --seeds 1: { $seconds ->
     [none] unknown
@@ -760,8 +761,9 @@ cost-unknown = unknown   { $why }
 cost-warning = warning   { $text }
 cost-missing = missing   { $text }
 cost-instead = instead   { $text }
-cost-instead-title = instead   where that is too long:
+cost-instead-title = instead   where that takes too long, or something is missing:
 cost-dry-run = dry run   nothing was started
+cost-dry-run-refused = dry run   nothing was started; a start is refused until nothing is missing
 basis-remembered = other seeds
 basis-other-augmentation = another augmentation
 basis-measured = measured
@@ -789,6 +791,15 @@ progress-again-run = again     { $run }  { $error }
 progress-sound = sound
 progress-not-done = not done  { $runs }
 progress-tables = tables    { $folder }
+deciding-look = look { $number } of { $of }: { $experiments } experiments at { $seeds } seeds
+deciding-decided = decided   { $claim }  { $verdict }
+deciding-stuck = stuck     { $claim }  more seeds do not help: { $all_reasons }
+deciding-open = open      { $claim }  needs more seeds of { $experiments } experiments
+deciding-waits = it needs a claim that is not open
+deciding-saved = saved     { $left } of { $runs } runs{ $seconds ->
+    [none] { "" }
+   *[other] , about { DURATION($seconds) } of training
+}
 power-spread = standard deviation between runs: { $known ->
     [true] { FIXED($low) }{ " " }pp
    *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
@@ -904,6 +915,65 @@ metric-precision = precision
 metric-recall = recall
 metric-f1 = F1
 metric-score = score
+audit-read = read      { $tables ->
+    [one] 1 table
+   *[other] { $tables } tables
+}, { $rows } rows of figures, { $figures } figures
+audit-test-set = test set  { $assumed }
+audit-size-given = { $examples } examples (given)
+audit-size-known = { $data } { $examples } examples
+audit-size-assumed = taken as { $examples } examples (--test-size N says otherwise)
+audit-balance-given = balanced (given)
+audit-balance-known = balanced
+audit-balance-unknown = balance unknown (--balanced says so)
+audit-severity = { $kind ->
+    [contradiction] contradictions (cannot be as printed)
+    [suspicion] suspicions (possible, but unlikely to be right)
+   *[note] notes
+}: { $count ->
+    [0] none
+   *[other] { $count }
+}
+audit-place = { $table ->
+    [none] line { $line }
+   *[other] table { $table }, line { $line }
+}
+audit-value-cells = cells
+audit-value-headings = headings
+audit-value-missing = missing
+audit-value-twice = twice
+audit-value-difference = difference
+audit-value-standard-error = standard error
+audit-value-stated = stated
+audit-value-from = from
+audit-value-to = to
+audit-value-figure = figure { $number }
+audit-value-pp = { " " }pp
+audit-contrasts = contrasts of top-1 (percentage points; 95{ " " }% interval { $several ->
+    [true] over seeds where there are any, else from
+   *[false] from
+} the size of the test set alone)
+audit-col-contrast = contrast
+audit-col-where = where
+audit-col-estimate = estimate
+audit-col-interval = 95{ " " }% interval
+audit-col-seeds = seeds
+audit-col-zero = zero
+audit-col-tipping = tipping SD
+audit-col-doubtful = rests on doubtful cells
+audit-gain = gain
+audit-lean = { $lean ->
+    [above] above
+    [below] below
+   *[covers] inside
+}{ $agree ->
+    [false] , logits disagree
+   *[true] { "" }
+}
+audit-where-pretrained = pretrained
+audit-where-scratch = scratch
+audit-tipping = tipping SD: the standard deviation between runs from which on the interval covers zero.
+audit-single-runs = One table of single runs cannot show that spread: every verdict is EXPLORATORY.
 audit-doubt = { $why } ({ $values })
 audit-recall-is-top1 = on a balanced test set macro recall equals top-1 accuracy: one of the two is misprinted{ $swapped ->
     [true] ; precision equals top-1, so precision and recall may be swapped

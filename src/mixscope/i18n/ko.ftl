@@ -675,6 +675,7 @@ missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니
 missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하십시오
 missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
 missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
+instead-scratch = --only { $option }: 사전 학습 가중치를 쓰지 않는 실행만 돌립니다
 instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
 instead-seeds = --seeds 1: { $seconds ->
     [none] 시간을 알 수 없습니다
@@ -716,8 +717,9 @@ cost-unknown = 미상      { $why }
 cost-warning = 경고      { $text }
 cost-missing = 부족      { $text }
 cost-instead = 대안      { $text }
-cost-instead-title = 대안      너무 오래 걸린다면:
+cost-instead-title = 대안      너무 오래 걸리거나 부족한 것이 있다면:
 cost-dry-run = 점검만    아무것도 시작하지 않았습니다
+cost-dry-run-refused = 점검만    아무것도 시작하지 않았습니다. 부족한 것을 모두 갖추어야 시작할 수 있습니다
 basis-remembered = 다른 시드
 basis-other-augmentation = 다른 증강
 basis-measured = 측정
@@ -745,6 +747,20 @@ progress-again-run = 재시도    { $run }  { $error }
 progress-sound = 이상 없음
 progress-not-done = 미완료    { $runs }
 progress-tables = 표        { $folder }
+deciding-look = 판정 { $number }/{ $of }회차: 실험 { $experiments }개, 시드 { $seeds }개
+deciding-decided = 결정      { $claim }  { $verdict ->
+    [SUPPORTED] { verdict-SUPPORTED }
+    [REFUTED] { verdict-REFUTED }
+    [NEGLIGIBLE] { verdict-NEGLIGIBLE }
+   *[other] { $verdict }
+}
+deciding-stuck = 결정 불가 { $claim }  시드를 늘려도 결정되지 않습니다: { $all_reasons }
+deciding-open = 미정      { $claim }  실험 { $experiments }개에 시드가 더 필요합니다
+deciding-waits = 전제인 가설이 더는 판정되지 않습니다
+deciding-saved = 절약      실행 { $runs }개 중 { $left }개{ $seconds ->
+    [none] { "" }
+   *[other] , 학습 시간으로 약 { DURATION($seconds) }
+}
 power-spread = 실행 간 표준편차: { $known ->
     [true] { FIXED($low) }%p
    *[false] { FIXED($low) }~{ FIXED($high) }%p
@@ -843,6 +859,62 @@ metric-precision = 정밀도
 metric-recall = 재현율
 metric-f1 = F1
 metric-score = 점수
+audit-read = 읽음      표 { $tables }개, 값이 있는 행 { $rows }개, 값 { $figures }개
+audit-test-set = 테스트    { $assumed }
+audit-size-given = 예제 { $examples }개(지정한 값)
+audit-size-known = { $data } 예제 { $examples }개
+audit-size-assumed = 예제 { $examples }개로 가정(--test-size N으로 지정)
+audit-balance-given = 클래스 균형(지정한 값)
+audit-balance-known = 클래스 균형
+audit-balance-unknown = 클래스 균형 여부는 알 수 없음(--balanced로 지정)
+audit-severity = { $kind ->
+    [contradiction] 모순(적힌 대로일 수 없음)
+    [suspicion] 의심(있을 수 있지만 옳지 않아 보임)
+   *[note] 참고
+}: { $count ->
+    [0] 없음
+   *[other] { $count }건
+}
+audit-place = { $table ->
+    [none] { $line }행
+   *[other] 표 { $table }, { $line }행
+}
+audit-value-cells = 칸
+audit-value-headings = 열 제목
+audit-value-missing = 빠진 번호
+audit-value-twice = 겹친 번호
+audit-value-difference = 차이
+audit-value-standard-error = 표준오차
+audit-value-stated = 본문
+audit-value-from = 처음 값
+audit-value-to = 나중 값
+audit-value-figure = { $number }번째 값
+audit-value-pp = %p
+audit-contrasts = top-1의 대비(%p, 95% 신뢰구간은 { $several ->
+    [true] 시드가 여럿이면 시드로, 아니면 테스트 데이터 수만으로 계산
+   *[false] 테스트 데이터 수만으로 계산
+})
+audit-col-contrast = 대비
+audit-col-where = 층
+audit-col-estimate = 추정값
+audit-col-interval = 95% 신뢰구간
+audit-col-seeds = 시드
+audit-col-zero = 구간
+audit-col-tipping = 임계 표준편차
+audit-col-doubtful = 의심스러운 칸
+audit-gain = 향상폭
+audit-lean = { $lean ->
+    [above] 0보다 큼
+    [below] 0보다 작음
+   *[covers] 0 포함
+}{ $agree ->
+    [false] , 로짓과 불일치
+   *[true] { "" }
+}
+audit-where-pretrained = 사전 학습
+audit-where-scratch = 처음부터
+audit-tipping = 임계 표준편차: 실행 간 표준편차가 이 값 이상이면 신뢰구간이 0을 포함합니다.
+audit-single-runs = 실행이 하나씩인 표로는 실행 간 변동을 알 수 없으므로 모든 판정은 탐색적(EXPLORATORY)입니다.
 audit-doubt = { $why } ({ $values })
 audit-recall-is-top1 = 클래스 균형 테스트 세트에서 매크로 재현율은 top-1 정확도와 같으므로 둘 중 하나는 오기입니다{ $swapped ->
     [true] . 정밀도가 top-1과 같으므로 정밀도와 재현율이 뒤바뀌었을 수 있습니다
@@ -867,7 +939,10 @@ audit-pretrained = 사전 학습
 audit-scratch = 처음부터 학습
 audit-epochs = { $epochs }에폭
 audit-another-row = 다른 행
-audit-noise = { $stratum }의 { $contrast }: { $spread } 이내입니다(95% 신뢰구간 [{ SIGNED($low) }, { SIGNED($high) }]%p)
+audit-noise = { $stratum }의 { $contrast ->
+    [gain] 향상폭
+   *[other] { $contrast }
+}: { $spread } 이내입니다(95% 신뢰구간 [{ SIGNED($low) }, { SIGNED($high) }]%p)
 audit-seed-spread = 시드 { $seeds }개의 변동
 audit-sampling-error = 테스트 데이터 { $examples }개의 표집 오차
 audit-order = 본문은 { $larger }이(가) { $smaller }보다 크다고 합니다

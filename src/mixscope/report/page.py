@@ -21,14 +21,15 @@ import mixscope
 from mixscope import i18n
 from mixscope.atomic import replacing
 from mixscope.claims import health as health_gates
-from mixscope.claims import recorded, verdicts
+from mixscope.claims import post_hoc, verdicts
 from mixscope.claims.verdicts import Verdict
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 from mixscope.formatting import number, p_value, signed
 from mixscope.report import drawing, grouping, literature, tables
+from mixscope.report.content import ReportContent, ReportedExperiment, gather
 from mixscope.report.figures import Figures
-from mixscope.report.naming import seeds_range
+from mixscope.report.labels import seeds_range
 from mixscope.report.sections import (
     analyses,
     answer,
@@ -47,8 +48,7 @@ from mixscope.report.sections import curves as training
 from mixscope.report.sections import literature as sources
 from mixscope.report.sections import results as results_section
 from mixscope.report.shapes import Figure
-from mixscope.report.story import ReportedExperiment, Story, gather
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import Results
 from mixscope.results import tables as results_tables
 from mixscope.runs import code_version
@@ -80,13 +80,13 @@ class Report:
         page: The page.
         tables: Its tables.
         figures: Its figures.
-        story: Its content.
+        content: Its content.
     """
 
     page: Path
     tables: tuple[Path, ...]
     figures: tuple[Path, ...]
-    story: Story
+    content: ReportContent
 
 
 def write(
@@ -112,29 +112,29 @@ def write(
         ConfigError: If the language is unknown, or files of others would be overwritten.
         DataError: If the reference cannot be read.
     """
-    words = Words(language, results)
+    texts = Texts(language, results)
     _check_place(out)
-    story = gather(results, judge, reference=reference, curves=curves)
-    context = _context(story, words, reference=reference, curves=curves)
-    page = _environment(words).get_template("page.html").render(**context)
+    content = gather(results, judge, reference=reference, curves=curves)
+    context = _context(content, texts, reference=reference, curves=curves)
+    page = _environment(texts).get_template("page.html").render(**context)
     if out.suffix == ".html":
         out.parent.mkdir(parents=True, exist_ok=True)
-        return Report(page=_write(out, page), tables=(), figures=(), story=story)
+        return Report(page=_write(out, page), tables=(), figures=(), content=content)
     (out / "tables").mkdir(parents=True, exist_ok=True)
     (out / "figures").mkdir(exist_ok=True)
     made_tables = tuple(
-        _write(out / "tables" / name, text) for name, text in tables.all_of(story, words).items()
+        _write(out / "tables" / name, text) for name, text in tables.all_of(content, texts).items()
     )
     drawn = tuple(
         _write(out / "figures" / f"{figure.id}.svg", drawing.alone(str(figure.svg)))
         for figure in _all_figures(context)
     )
     drawn += tuple(
-        _write(out / "figures" / f"{matrix['id']}.png", confusion.saved(matrix, data["classes"], words))
+        _write(out / "figures" / f"{matrix['id']}.png", confusion.saved(matrix, data["classes"], texts))
         for data in context["confusion"]
         for matrix in data["matrices"]
     )
-    return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, story=story)
+    return Report(page=_write(out / "index.html", page), tables=made_tables, figures=drawn, content=content)
 
 
 def figures(results: Results, language: str = "en") -> Figures:
@@ -143,17 +143,17 @@ def figures(results: Results, language: str = "en") -> Figures:
     Raises:
         ConfigError: If the language is unknown.
     """
-    words = Words(language, results)
-    story = gather(results, verdicts.judge)
-    return Figures(_all_figures(_context(story, words, reference=None, curves=None)))
+    texts = Texts(language, results)
+    content = gather(results, verdicts.judge)
+    return Figures(_all_figures(_context(content, texts, reference=None, curves=None)))
 
 
 def write_analysis(summary: Mapping[str, Any], place: Path) -> list[Path]:
     """Writes the charts of one analysis (from its `compare`) as SVG files to its folder, if it has any."""
     if summary["what"] == "cues":
-        drawn = cues.charts(summary, Words("en"))
+        drawn = cues.charts(summary, Texts("en"))
     elif summary["what"] in analyses.PARTS:
-        drawn = analyses.charts(summary, Words("en"))
+        drawn = analyses.charts(summary, Texts("en"))
     else:
         return []
     return [_write(place / f"{figure.id}.svg", drawing.alone(str(figure.svg))) for figure in drawn]
@@ -189,7 +189,7 @@ def _text(name: str) -> str:
     return (resources.files("mixscope.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _environment(words: Words) -> jinja2.Environment:
+def _environment(texts: Texts) -> jinja2.Environment:
     found = jinja2.Environment(
         loader=jinja2.PackageLoader("mixscope.report", "templates"),
         autoescape=True,
@@ -197,9 +197,9 @@ def _environment(words: Words) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(t=words, number=number, p_value=p_value, signed=signed, plain=_plain, cite=_cite)
+    found.globals.update(t=texts, number=number, p_value=p_value, signed=signed, plain=_plain, cite=_cite)
     found.globals.update(
-        value=_value, values=_values, rendered=lambda finding: _rendered(finding, words.language)
+        value=_value, values=_values, rendered=lambda finding: _rendered(finding, texts.language)
     )
     return found
 
@@ -244,90 +244,94 @@ def _cite(paper: literature.Paper) -> Markup:
     )
 
 
-def _context(story: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
+def _context(
+    content: ReportContent, texts: Texts, *, reference: Path | None, curves: Path | None
+) -> dict[str, Any]:
     """All variables of the templates, by name."""
-    by_claim = {verdict.claim: verdict for verdict in story.verdicts}
+    by_claim = {verdict.claim: verdict for verdict in content.verdicts}
     forests = {
-        secondary: contrasts.with_verdicts(contrasts.forests(story, words, secondary=secondary), by_claim)
+        secondary: contrasts.with_verdicts(contrasts.forests(content, texts, secondary=secondary), by_claim)
         for secondary in (False, True)
     }
     css = _text("figure.css") + _text("style.css")
-    of_cues = cues.part(story.results, words)
+    of_cues = cues.part(content.results, texts)
     context = {
-        "story": story,
+        "content": content,
         "sections": [name for name in SECTIONS if name != "cues" or of_cues is not None],
         "version": mixscope.__version__,
         "css": Markup(css),
         "js": Markup(_text("page.js")),
-        "as_of": _as_of(story),
-        "undone": answer.undone(story, words),
+        "as_of": _as_of(content),
+        "undone": answer.undone(content, texts),
         "lost": ", ".join(
-            f"{one.experiment} {one.lost}/{one.planned}" for one in health_gates.lost(story.results)
+            f"{one.experiment} {one.lost}/{one.planned}" for one in health_gates.lost(content.results)
         ),
-        "primary": [v for v in story.verdicts if not v.secondary],
-        "secondary": [v for v in story.verdicts if v.secondary],
-        "used_verdicts": list(dict.fromkeys(v.verdict for v in story.verdicts)),
-        "remarks": lambda verdict, reading: answer.remarks(verdict, reading, words),
-        "best": answer.best_experiments(story, words),
-        "edited": recorded.edits(story.results),
-        "uncounted": recorded.uncounted(story.results),
-        "recorded": recorded.claimed(story.results),
+        "primary": [v for v in content.verdicts if not v.secondary],
+        "secondary": [v for v in content.verdicts if v.secondary],
+        "used_verdicts": list(dict.fromkeys(v.verdict for v in content.verdicts)),
+        "remarks": lambda verdict, reading: answer.remarks(verdict, reading, texts),
+        "best": answer.best_experiments(content, texts),
+        "edited": post_hoc.edits(content.results),
+        "uncounted": post_hoc.uncounted(content.results),
+        "recorded": post_hoc.claimed(content.results),
         "seeds_range": seeds_range,
         "notes": lambda reading: (*reading.findings, *reading.warnings, *reading.caveats),
         "forests": forests[False],
         "forests_secondary": forests[True],
-        "explored": contrasts.explored(story, words),
-        "explored_p": any(one.p is not None for one in story.explored),
-        "explored_bounds": any(one.bound is not None for one in story.explored),
-        "chosen": any(r.chosen_on_test is not None for v in story.verdicts for r in v.readings),
-        "results": results_section.charts(story, words),
-        "table": results_section.table(story, words),
-        "metrics": results_section.metrics(story),
-        "doubted": [experiment for experiment in story.experiments if experiment.doubts],
-        "has_reference": any(experiment.published for experiment in story.experiments),
+        "explored": contrasts.explored(content, texts),
+        "explored_p": any(one.p is not None for one in content.explored),
+        "explored_bounds": any(one.bound is not None for one in content.explored),
+        "chosen": any(r.chosen_on_test is not None for v in content.verdicts for r in v.readings),
+        "results": results_section.charts(content, texts),
+        "table": results_section.table(content, texts),
+        "metrics": results_section.metrics(content),
+        "doubted": [experiment for experiment in content.experiments if experiment.doubts],
+        "has_reference": any(experiment.published for experiment in content.experiments),
         "published_protocol": any(
-            experiment.checkpoint == "best-on-test" for experiment in story.experiments
+            experiment.checkpoint == "best-on-test" for experiment in content.experiments
         ),
-        "pretraining": pretraining.charts(story, words),
+        "pretraining": pretraining.charts(content, texts),
         "of_pretraining": [
-            v for v in story.verdicts if v.claim in pretraining.claims_about(story, story.roles.pretraining)
+            v
+            for v in content.verdicts
+            if v.claim in pretraining.claims_about(content, content.roles.pretraining)
         ],
-        "curves": training.charts(story, words),
-        "crowded": grouping.left_out(story),
-        "curve_split": next((s for r in story.results.runs if (s := training.judged_split(r))), "train"),
-        "published_logs": sum(len(experiment.published_curves) for experiment in story.experiments),
-        "budget_gains": budget.gains(story, words),
-        "budget_contrasts": budget.contrasts(story, words),
-        "class_gains": classes.class_gains(story, words),
-        "class_maps": classes.maps(story, words),
-        "one_seed": any(one.seeds < 2 for gains in story.class_gains.values() for one in gains),
-        "confusion": confusion.by_data_set(story, words),
-        "reliabilities": calibration.captioned(story, words),
-        "eces": calibration.eces(story, words),
+        "curves": training.charts(content, texts),
+        "crowded": grouping.left_out(content),
+        "curve_split": next((s for r in content.results.runs if (s := training.judged_split(r))), "train"),
+        "published_logs": sum(len(experiment.published_curves) for experiment in content.experiments),
+        "budget_gains": budget.gains(content, texts),
+        "budget_contrasts": budget.contrasts(content, texts),
+        "class_gains": classes.class_gains(content, texts),
+        "class_maps": classes.maps(content, texts),
+        "one_seed": any(one.seeds < 2 for gains in content.class_gains.values() for one in gains),
+        "confusion": confusion.by_data_set(content, texts),
+        "reliabilities": calibration.captioned(content, texts),
+        "eces": calibration.eces(content, texts),
         "cues": of_cues,
-        "analyses": analyses.parts(story.results, words),
-        "health": health.checks(story, words),
-        "gates": health.gates(story, words),
-        "errors": [run for run in story.results.runs if run.state in ("failed", "interrupted")],
-        "checkpoints": health.checkpoints(story, words),
+        "analyses": analyses.parts(content.results, texts),
+        "health": health.checks(content, texts),
+        "gates": health.gates(content, texts),
+        "errors": [run for run in content.results.runs if run.state in ("failed", "interrupted")],
+        "checkpoints": health.checkpoints(content, texts),
         "code_digests": sorted(
             code_version.distinct(
-                d for run in story.results.done if run.provenance for d in run.provenance.code_digests
+                d for run in content.results.done if run.provenance for d in run.provenance.code_digests
             )
         ),
-        "weights": weights.provenance(story, words),
-        "literature": sources.by_claim(story, words),
-        "background": literature.background([v.claim for v in story.verdicts], words.language),
-        "how": how.how(story, words, reference=reference, curves=curves),
+        "weights": weights.provenance(content, texts),
+        "literature": sources.by_claim(content, texts),
+        "background": literature.background([v.claim for v in content.verdicts], texts.language),
+        "how": how.how(content, texts, reference=reference, curves=curves),
     }
     return {**context, "absent": _absent(context)}
 
 
 def _absent(context: Mapping[str, Any]) -> list[str]:
     """Sections without content, each of which states the reason in a sentence."""
-    story: Story = context["story"]
+    content: ReportContent = context["content"]
     empty = {
-        "pretraining": story.roles.pretraining is None or not context["pretraining"],
+        "pretraining": content.roles.pretraining is None or not context["pretraining"],
         "curves": not context["curves"],
         "budget": not context["budget_gains"] and not context["budget_contrasts"],
         "classes": not context["class_gains"],
@@ -340,9 +344,9 @@ def _absent(context: Mapping[str, Any]) -> list[str]:
     return [name for name in context["sections"] if empty.get(name)]
 
 
-def _as_of(story: Story) -> str | None:
+def _as_of(content: ReportContent) -> str | None:
     """When a record was last written, to the minute."""
-    times = [datetime.fromisoformat(run.heard) for run in story.results.runs if run.heard]
+    times = [datetime.fromisoformat(run.heard) for run in content.results.runs if run.heard]
     return max(times).strftime("%Y-%m-%d %H:%M %z") if times else None
 
 

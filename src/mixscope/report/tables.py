@@ -8,47 +8,47 @@ from typing import Any
 
 from mixscope import i18n, tabular
 from mixscope.formatting import signed
-from mixscope.report.naming import limits, seeds_range, stratum_name
-from mixscope.report.story import Story, confused
-from mixscope.report.words import Words
+from mixscope.report.content import ReportContent, confused
+from mixscope.report.labels import limits, seeds_range, stratum_name
+from mixscope.report.texts import Texts
 from mixscope.results import tables
 
 
-def all_of(story: Story, words: Words) -> dict[str, str]:
+def all_of(content: ReportContent, texts: Texts) -> dict[str, str]:
     """{file name: content} of every table with rows."""
     found = {
-        "results": _results(story),
-        "runs": _runs(story),
-        "contrasts": _contrasts(story),
-        "exploratory": _exploratory(story),
-        "curves": _curves(story),
-        "budget": _budget(story),
-        "classes": _classes(story),
-        "confusions": _confusions(story),
-        "calibration": _calibration(story),
-        "health": _health(story),
+        "results": _results(content),
+        "runs": _runs(content),
+        "contrasts": _contrasts(content),
+        "exploratory": _exploratory(content),
+        "curves": _curves(content),
+        "budget": _budget(content),
+        "classes": _classes(content),
+        "confusions": _confusions(content),
+        "calibration": _calibration(content),
+        "health": _health(content),
     }
     files = {f"{name}.csv": tabular.to_csv(rows) for name, rows in found.items() if rows}
     files["results.md"] = tables.markdown(
-        story.results, [tables.row(experiment) for experiment in story.experiments], words.language
+        content.results, [tables.row(experiment) for experiment in content.experiments], texts.language
     )
-    if story.verdicts:
-        files["contrasts.md"] = _contrasts_text(story, words)
+    if content.verdicts:
+        files["contrasts.md"] = _contrasts_text(content, texts)
     return files
 
 
-def _results(story: Story) -> list[dict[str, Any]]:
+def _results(content: ReportContent) -> list[dict[str, Any]]:
     found = []
-    for experiment in story.experiments:
+    for experiment in content.experiments:
         row = {k: v for k, v in tables.row(experiment).items() if k != "runs"}
         found.append({**row, "published_top1": (experiment.published or {}).get("top1")})
     return found
 
 
-def _exploratory(story: Story) -> list[dict[str, Any]]:
+def _exploratory(content: ReportContent) -> list[dict[str, Any]]:
     """Gains and differences of gains without claims; `covers`: what the interval includes."""
     rows = []
-    for one in story.explored:
+    for one in content.explored:
         known, bound = one.interval, one.bound
         rows.append(
             {
@@ -68,7 +68,7 @@ def _exploratory(story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _runs(story: Story) -> list[dict[str, Any]]:
+def _runs(content: ReportContent) -> list[dict[str, Any]]:
     return [
         {
             "experiment": experiment.name,
@@ -80,15 +80,15 @@ def _runs(story: Story) -> list[dict[str, Any]]:
             "seconds": run.provenance.seconds if run.provenance else None,
             "directory": run.directory,
         }
-        for experiment in story.experiments
+        for experiment in content.experiments
         for run in experiment.runs
     ]
 
 
-def _contrasts(story: Story) -> list[dict[str, Any]]:
+def _contrasts(content: ReportContent) -> list[dict[str, Any]]:
     rows = []
-    factors = list(story.roles.factors)
-    for verdict in story.verdicts:
+    factors = list(content.roles.factors)
+    for verdict in content.verdicts:
         for r in verdict.readings:
             row: dict[str, Any] = {"claim": verdict.claim, **{f: r.stratum.get(f, "") for f in factors}}
             row |= {"expect": verdict.expect, "margin": verdict.margin, "verdict": r.verdict}
@@ -124,7 +124,7 @@ def _contrasts(story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _curves(story: Story) -> list[dict[str, Any]]:
+def _curves(content: ReportContent) -> list[dict[str, Any]]:
     names = (
         "train_loss",
         "clean_train_top1",
@@ -144,15 +144,15 @@ def _curves(story: Story) -> list[dict[str, Any]]:
             "epoch": row["epoch"],
             **{name: row.get(name) for name in names},
         }
-        for run in story.results.runs
+        for run in content.results.runs
         for row in run.epochs
     ]
 
 
-def _budget(story: Story) -> list[dict[str, Any]]:
+def _budget(content: ReportContent) -> list[dict[str, Any]]:
     rows = []
-    factors = list(story.roles.factors)
-    for budget in (*story.budgets, *story.gain_budgets):
+    factors = list(content.roles.factors)
+    for budget in (*content.budgets, *content.gain_budgets):
         for point in budget.points:
             for seed, value in point.by_seed.items():
                 about = {f: budget.stratum.get(f, "") for f in factors}
@@ -161,10 +161,10 @@ def _budget(story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _classes(story: Story) -> list[dict[str, Any]]:
+def _classes(content: ReportContent) -> list[dict[str, Any]]:
     rows = []
-    for name, gains in story.class_gains.items():
-        data = story.data[name]
+    for name, gains in content.class_gains.items():
+        data = content.data[name]
         for one in gains:
             for k in range(len(one.gains.gain)):
                 above = data.superclass_of[k] if k < len(data.superclass_of) else None
@@ -172,8 +172,8 @@ def _classes(story: Story) -> list[dict[str, Any]]:
                     {
                         **{
                             f: one.levels.get(f, "")
-                            for f in story.roles.factors
-                            if f != story.roles.augmentation
+                            for f in content.roles.factors
+                            if f != content.roles.augmentation
                         },
                         "arm": one.augmentation,
                         "class": data.class_name(k),
@@ -189,10 +189,10 @@ def _classes(story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _confusions(story: Story) -> list[dict[str, Any]]:
+def _confusions(content: ReportContent) -> list[dict[str, Any]]:
     rows = []
-    for experiment in story.experiments:
-        data = story.data.get(experiment.data)
+    for experiment in content.experiments:
+        data = content.data.get(experiment.data)
         for pair in confused(experiment) if data is not None else ():
             assert data is not None
             rows.append(
@@ -207,7 +207,7 @@ def _confusions(story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _calibration(story: Story) -> list[dict[str, Any]]:
+def _calibration(content: ReportContent) -> list[dict[str, Any]]:
     return [
         {
             "experiment": experiment.name,
@@ -217,13 +217,13 @@ def _calibration(story: Story) -> list[dict[str, Any]]:
             "accuracy": float(bins.accuracy[i]),
             "examples": int(bins.examples[i]),
         }
-        for experiment in story.experiments
+        for experiment in content.experiments
         if experiment.evaluated is not None and (bins := experiment.evaluated.reliability) is not None
         for i in range(len(bins.examples))
     ]
 
 
-def _health(story: Story) -> list[dict[str, Any]]:
+def _health(content: ReportContent) -> list[dict[str, Any]]:
     return [
         {
             "experiment": run.experiment,
@@ -233,22 +233,22 @@ def _health(story: Story) -> list[dict[str, Any]]:
             "severity": finding.severity,
             "finding": i18n.render(finding),
         }
-        for run in story.results.runs
+        for run in content.results.runs
         for finding in run.health
     ]
 
 
-def _contrasts_text(story: Story, words: Words) -> str:
+def _contrasts_text(content: ReportContent, texts: Texts) -> str:
     names = ("claim", "stratum", "verdict", "points", "logits", "seeds", "needed", "gates")
     rows = []
-    for verdict in story.verdicts:
+    for verdict in content.verdicts:
         for r in verdict.readings:
             shown = [
                 f"{signed(i.estimate)} [{signed(i.low)}, {signed(i.high)}]" if i else "–"
                 for i in (r.points, r.logits)
             ]
             needed = seeds_range(r)
-            about = [verdict.claim, stratum_name(r, words), words(f"verdict.{r.verdict}")]
-            gates = "; ".join(limits(r, words.language))
+            about = [verdict.claim, stratum_name(r, texts), texts(f"verdict.{r.verdict}")]
+            gates = "; ".join(limits(r, texts.language))
             rows.append([*about, *shown, str(r.seeds), needed, gates])
-    return tabular.to_markdown([words(f"contrasts.col.{name}") for name in names], rows)
+    return tabular.to_markdown([texts(f"contrasts.col.{name}") for name in names], rows)

@@ -27,8 +27,8 @@ import numpy as np
 import mixscope
 from mixscope.atomic import replacing
 from mixscope.errors import ConfigError, DataError
+from mixscope.results.json_values import from_plain, to_plain
 from mixscope.results.outcomes import Outcomes
-from mixscope.results.plain import from_plain, to_plain
 from mixscope.results.results import DAMAGED, LAST, PENDING, Results, Run, Scaled
 
 SCHEMA = 1

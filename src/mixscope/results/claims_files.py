@@ -26,7 +26,7 @@ class ClaimsFile:
     def put_into(self, results: Results) -> Results:
         """Replaces the claims of results.
 
-        They are post hoc unless runs recorded the same at their start (claims/recorded.py).
+        They are post hoc unless runs recorded the same at their start (claims/post_hoc.py).
 
         Raises:
             ConfigError: If a claim refers to a factor or level that the results do not have; with its line.

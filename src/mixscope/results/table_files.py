@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixscope import tabular
-from mixscope.errors import DataError
+from mixscope.errors import DataError, unread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def read(path: Path) -> Document:
         data = path.read_bytes()
     except OSError as problem:
         raise DataError(
-            "no-access", f"cannot be read ({problem.strerror}); give a {FORMATS} file", path=path
+            unread(problem), f"cannot be read ({problem.strerror}); give a {FORMATS} file", path=path
         ) from problem
     if data.startswith(_OLD_EXCEL) or (data.startswith(_ZIP) and any(name in data for name in _OFFICE)):
         raise DataError(

@@ -12,7 +12,7 @@ from typing import Any
 from mixscope import hardware, i18n
 from mixscope.data.store import Store
 from mixscope.findings import Finding
-from mixscope.studies import estimate, missing, probes
+from mixscope.studies import estimate, probes, requirements
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import Standing, standings
 from mixscope.study.study import PlannedRun, Study
@@ -35,7 +35,7 @@ class StartCheck:
         costs: Cost of each.
         slots: Number of parallel runs assumed for the time.
         totals: Totals of the unfinished runs (estimate.totals).
-        lacking: Missing requirements (missing.py).
+        lacking: Missing requirements (requirements.py).
         instead: Alternatives if it takes long.
     """
 
@@ -48,8 +48,19 @@ class StartCheck:
     lacking: Sequence[Finding]
     instead: Sequence[Finding]
 
-    def lines(self, lang: str = "en") -> list[str]:
-        """Formats the check; failures are left to `missing.refuse`."""
+    @property
+    def can_start(self) -> bool:
+        """Whether the study would start: nothing that a run cannot do without is missing."""
+        return requirements.can_start(self.lacking)
+
+    def lines(self, lang: str = "en", *, dry_run: bool = False) -> list[str]:
+        """Formats the check.
+
+        Args:
+            lang: Language of the text.
+            dry_run: Whether to include what a start would be refused for; otherwise that is left to
+                `requirements.refuse`.
+        """
         left = sum(s.state != "done" for s in self.found)
         about = {
             "study": self.study.name,
@@ -60,14 +71,20 @@ class StartCheck:
         }
         rows = [i18n.message("cost-runs", lang, **about)]
         if left and any(cost.source for cost in self.costs):
-            there = {"memory_bytes": hardware.memory(), "disk_bytes": missing.disk_of(self.out)[1]}
+            there = {"memory_bytes": hardware.memory(), "disk_bytes": requirements.disk_of(self.out)[1]}
             found = estimate.findings(self.costs, self.totals, there=there)
             rows += [i18n.render(finding, lang) for finding in found]
         warnings = [finding for finding in self.lacking if finding.severity == "warn"]
         rows += [i18n.message("cost-warning", lang, text=finding) for finding in warnings]
+        if dry_run:
+            failures = [finding for finding in self.lacking if finding.severity == "fail"]
+            rows += [i18n.message("cost-missing", lang, text=finding) for finding in failures]
         if self.instead:
             rows.append(i18n.message("cost-instead-title", lang))
             rows += [f"  {i18n.render(finding, lang)}" for finding in self.instead]
+        if dry_run:
+            code = "cost-dry-run" if self.can_start else "cost-dry-run-refused"
+            rows.append(i18n.message(code, lang))
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,6 +95,7 @@ class StartCheck:
             "runs": len(self.found),
             "left": sum(s.state != "done" for s in self.found),
             "total": self.totals,
+            "can_start": self.can_start,
             "missing": [finding.to_dict() for finding in self.lacking],
             "instead": [finding.to_dict() for finding in self.instead],
         }
@@ -106,11 +124,12 @@ def check(
             cannot start.
     """
     found = standings(runs, out)
-    lacking = missing.things(found, root)
+    lacking = requirements.things(found, root)
     short = any(finding.severity == "fail" for finding in lacking) or _images(found, root) < FEW_IMAGES
     probe = remembered if short else prober
     costs = estimate.estimates(found, root=root, probe=probe)
     totals = estimate.totals(costs, slots=slots)
+    lacking = [*lacking, *requirements.resources(found, costs, out=out, slots=slots)]
     return StartCheck(
         study=study,
         out=out,
@@ -118,32 +137,56 @@ def check(
         costs=costs,
         slots=slots,
         totals=totals,
-        lacking=[*lacking, *missing.resources(found, costs, out=out, slots=slots)],
-        instead=instead(study, found, costs, slots=slots),
+        lacking=lacking,
+        instead=instead(study, found, costs, slots=slots, lacking=lacking),
     )
 
 
 def instead(
-    study: Study, found: Sequence[Standing], costs: Sequence[Estimate], *, slots: int
+    study: Study,
+    found: Sequence[Standing],
+    costs: Sequence[Estimate],
+    *,
+    slots: int,
+    lacking: Sequence[Finding] = (),
 ) -> list[Finding]:
-    """Alternatives if the runs take more than a few hours; empty if they do not, or it is unknown."""
+    """Alternatives to runs that take more than a few hours or cannot start; empty for all others.
+
+    Args:
+        study: The study.
+        found: Status of each requested run.
+        costs: Cost of each, in the same order.
+        slots: Number of parallel runs.
+        lacking: Missing requirements (requirements.py).
+    """
     known = [cost.left_seconds for cost in costs if cost.left_seconds is not None]
     seconds = estimate.together(known, slots)
-    if seconds is None or seconds < LONG_SECONDS:
-        return []
+    too_long = seconds is not None and seconds >= LONG_SECONDS
+    lacks = {finding.code for finding in lacking if finding.severity == "fail"}
     advice = []
-    if all(cost.device_bytes is None for cost in costs):
+    if "missing-weights" in lacks and (option := _without_weights(found)):
+        advice.append(Finding("instead-scratch", params={"option": option}))
+    if too_long and all(cost.device_bytes is None for cost in costs):
         advice.append(Finding("instead-gpu"))
     seeds = sorted({s.run.seed for s in found}, key=list(study.seeds).index)
-    if len(seeds) > 1:
+    if too_long and len(seeds) > 1:
         of_first = [c.left_seconds for s, c in zip(found, costs, strict=True) if s.run.seed == seeds[0]]
         alone = estimate.together(of_first, slots)
         advice.append(Finding("instead-seeds", params={"seconds": alone, "needed": _least_seeds(study)}))
-    if study.name in SIZED:
+    if too_long and study.name in SIZED:
         advice.append(Finding("instead-two-cores", params={"study": TWO_CORES}))
-    if study.name != "quickstart":
+    if (too_long or lacks) and study.name != "quickstart":
         advice.append(Finding("instead-quickstart"))
     return advice
+
+
+def _without_weights(found: Sequence[Standing]) -> str | None:
+    """The option that leaves out every run with pretrained weights, such as "pretrained=scratch"."""
+    levels: dict[tuple[str, str], bool] = {}
+    for run in (stands.run for stands in found):
+        for level in run.levels.items():
+            levels[level] = levels.get(level, False) or bool(run.config.model.pretrained)
+    return next((f"{key}={level}" for (key, level), weights in levels.items() if not weights), None)
 
 
 def _least_seeds(study: Study) -> int:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import yaml
 
-from mixscope.errors import Code, ConfigError
+from mixscope.errors import Code, ConfigError, unread
 from mixscope.study import path_names
 
 Key = tuple[str | int, ...]  # path to a value: keys, and list indices
@@ -94,7 +94,7 @@ def read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as problem:
-        raise ConfigError("no-access", f"cannot be read ({problem.strerror})", path=file) from problem
+        raise ConfigError(unread(problem), f"cannot be read ({problem.strerror})", path=file) from problem
     except UnicodeDecodeError as problem:
         raise ConfigError("wrong-format", "is not a text file in UTF-8", path=file) from problem
 
@@ -234,6 +234,7 @@ class _Reader:
                 raise ConfigError(
                     "duplicate",
                     f"{dotted} is here and in line {first[name.value]}; keep one of the two",
+                    key=dotted,
                     path=self.file,
                     line=line,
                 )

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from mixscope.atomic import replacing
-from mixscope.errors import ConfigError, DataError
+from mixscope.errors import ConfigError, DataError, unread
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training.optim import Ema
@@ -123,7 +123,8 @@ def read(file: Path) -> dict[str, Any]:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "it is cut short or overwritten"
-        raise DataError("damaged-file", f"is no readable checkpoint ({reason})", path=file) from problem
+        code = unread(problem) if isinstance(problem, OSError) else "damaged-file"
+        raise DataError(code, f"is no readable checkpoint ({reason})", path=file) from problem
     content: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
     found = content.get("schema")
     if isinstance(found, int) and found > SCHEMA:

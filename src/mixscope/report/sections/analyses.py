@@ -17,10 +17,10 @@ from mixscope.analysis.summary import Difference, Experiment, Summary, Value, re
 from mixscope.errors import DataError
 from mixscope.formatting import number, signed
 from mixscope.report import plots
-from mixscope.report.naming import word
+from mixscope.report.labels import word
 from mixscope.report.plots import Bar, Line, Ribbon
 from mixscope.report.shapes import Figure, Key
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import Results
 
 PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
@@ -69,7 +69,7 @@ class Part:
     notes: Sequence[str] = field(default=())
 
 
-def parts(results: Results, words: Words) -> list[Part]:
+def parts(results: Results, texts: Texts) -> list[Part]:
     """The parts of all existing analyses.
 
     Raises:
@@ -82,7 +82,7 @@ def parts(results: Results, words: Words) -> list[Part]:
             continue
         place = results.folder / "analysis" / name if results.folder else None
         try:
-            found.append(_part(read(name, document), place, words))
+            found.append(_part(read(name, document), place, texts))
         except (KeyError, TypeError, AttributeError) as problem:
             raise DataError(
                 "damaged-file",
@@ -93,22 +93,22 @@ def parts(results: Results, words: Words) -> list[Part]:
     return found
 
 
-def charts(document: Mapping[str, Any], words: Words) -> list[Figure]:
+def charts(document: Mapping[str, Any], texts: Texts) -> list[Figure]:
     """Every chart of one analysis, from the result of its `compare`."""
     summary = read(document["what"], document)
-    shown, folded = _CHARTS[summary.what](summary, words)
+    shown, folded = _CHARTS[summary.what](summary, texts)
     return [*shown, *folded]
 
 
-def _part(summary: Summary, place: Path | None, words: Words) -> Part:
-    shown, folded = _CHARTS[summary.what](summary, words)
+def _part(summary: Summary, place: Path | None, texts: Texts) -> Part:
+    shown, folded = _CHARTS[summary.what](summary, texts)
     images = sorted({experiment.images for experiment in summary.experiments})
     of_whom: dict[tuple[str, str], list[str]] = {}
     for name, by_method in summary.notes.items():
         for note in by_method.items():
             of_whom.setdefault(note, []).append(name)
     notes = [
-        f"{_figure(f'inside-{method}', words)}, {', '.join(names)}: {text}"
+        f"{_figure(f'inside-{method}', texts)}, {', '.join(names)}: {text}"
         for (method, text), names in of_whom.items()
     ]
     return Part(
@@ -117,25 +117,25 @@ def _part(summary: Summary, place: Path | None, words: Words) -> Part:
         one_seed=any(len(experiment.seeds) == 1 for experiment in summary.experiments),
         figures=shown,
         folded=folded,
-        sheets=list(_sheets(place, summary, words)) if place else [],
-        experiments=_experiment_rows(summary, words),
-        contrasts=_contrast_rows(summary, words),
+        sheets=list(_sheets(place, summary, texts)) if place else [],
+        experiments=_experiment_rows(summary, texts),
+        contrasts=_contrast_rows(summary, texts),
         notes=notes,
     )
 
 
-def _sheets(place: Path, summary: Summary, words: Words) -> Iterator[tuple[str, str]]:
+def _sheets(place: Path, summary: Summary, texts: Texts) -> Iterator[tuple[str, str]]:
     for data in dict.fromkeys(experiment.data for experiment in summary.experiments):
         for file in sorted(place.glob(f"{data}-*.png"))[:SHEETS]:
             address = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
-            yield address, words("analyses.sheet", data=words.level(data))
+            yield address, texts("analyses.sheet", data=texts.level(data))
 
 
 # --- names and tables ---------------------------------------------------------------------------
 
 
-def _figure(name: str, words: Words) -> str:
-    return words.of("analyses.figure", name)
+def _figure(name: str, texts: Texts) -> str:
+    return texts.of("analyses.figure", name)
 
 
 def _scale(name: str) -> tuple[float, int]:
@@ -143,16 +143,16 @@ def _scale(name: str) -> tuple[float, int]:
     return (1.0, 3) if name in PLAIN_UNITS else (100.0, 1)
 
 
-def _unit(name: str, words: Words) -> str:
-    return "" if name in PLAIN_UNITS else words("page.unit_pp")
+def _unit(name: str, texts: Texts) -> str:
+    return "" if name in PLAIN_UNITS else texts("page.unit_pp")
 
 
-def _between(contrast: Difference, words: Words) -> str:
+def _between(contrast: Difference, texts: Texts) -> str:
     """The two sides of a contrast, as a difference."""
-    augmentation, of = words.level(contrast.augmentation), words.level(contrast.model)
+    augmentation, of = texts.level(contrast.augmentation), texts.level(contrast.model)
     if contrast.kind == "arm":
-        return f"{of}: {augmentation} − {words.level(contrast.baseline)}"
-    return f"{augmentation}: {of} − {words.level(contrast.over or '')}"
+        return f"{of}: {augmentation} − {texts.level(contrast.baseline)}"
+    return f"{augmentation}: {of} − {texts.level(contrast.over or '')}"
 
 
 def _reach(figure: Value | Difference | None, name: str, *, difference: bool) -> str:
@@ -164,26 +164,26 @@ def _reach(figure: Value | Difference | None, name: str, *, difference: bool) ->
     return f"{estimate} [{low}, {high}]"
 
 
-def _experiment_rows(summary: Summary, words: Words) -> list[list[str]]:
+def _experiment_rows(summary: Summary, texts: Texts) -> list[list[str]]:
     names = list(dict.fromkeys(n for experiment in summary.experiments for n in experiment.figures))
-    rows = [[words("analyses.experiment"), words("analyses.cell"), *(_figure(n, words) for n in names)]]
+    rows = [[texts("analyses.experiment"), texts("analyses.cell"), *(_figure(n, texts) for n in names)]]
     for experiment in summary.experiments:
         values = [_reach(experiment.figures.get(n), n, difference=False) for n in names]
-        rows.append([experiment.name, words.levels(experiment.levels), *values])
+        rows.append([experiment.name, texts.levels(experiment.levels), *values])
     return rows
 
 
-def _contrast_rows(summary: Summary, words: Words) -> list[list[str]]:
-    head = [words(f"analyses.col.{name}") for name in ("figure", "where", "kind", "between", "difference")]
+def _contrast_rows(summary: Summary, texts: Texts) -> list[list[str]]:
+    head = [texts(f"analyses.col.{name}") for name in ("figure", "where", "kind", "between", "difference")]
     rows = [head]
     for one in summary.contrasts:
         name = one.figure
         rows.append(
             [
-                _figure(name, words),
-                words.levels(one.where) or "–",
-                words(f"analyses.kind.{one.kind}"),
-                _between(one, words),
+                _figure(name, texts),
+                texts.levels(one.where) or "–",
+                texts(f"analyses.kind.{one.kind}"),
+                _between(one, texts),
                 _reach(one, name, difference=True),
             ]
         )
@@ -221,18 +221,18 @@ def _orders(summary: Summary) -> tuple[list[str], list[str]]:
     return list(augmentations), list(models)
 
 
-def _headed(stratum: Sequence[tuple[str, str]], title: str, words: Words) -> str:
-    return f"{words.levels(stratum)} · {title}" if stratum else title
+def _headed(stratum: Sequence[tuple[str, str]], title: str, texts: Texts) -> str:
+    return f"{texts.levels(stratum)} · {title}" if stratum else title
 
 
-def _forests(summary: Summary, names: Sequence[str], words: Words) -> list[Figure]:
+def _forests(summary: Summary, names: Sequence[str], texts: Texts) -> list[Figure]:
     """Differences of one metric in one stratum, all kinds below each other."""
     found = []
     for stratum in _strata(summary):
         for name in names:
             mine = [c for c in summary.contrasts if c.figure == name and c.where == dict(stratum)]
             bars = [
-                _bar(c, _between(c, words), name, words, words(f"analyses.kind.{kind}") if first else "")
+                _bar(c, _between(c, texts), name, texts, texts(f"analyses.kind.{kind}") if first else "")
                 for kind in KINDS
                 for first, c in zip(
                     [True, *[False] * len(mine)], [c for c in mine if c.kind == kind], strict=False
@@ -243,21 +243,21 @@ def _forests(summary: Summary, names: Sequence[str], words: Words) -> list[Figur
                     _forest(
                         f"differences-{word(summary.what, name, *(v for _, v in stratum))}",
                         bars,
-                        _headed(stratum, _figure(name, words), words),
-                        _unit(name, words),
-                        words,
+                        _headed(stratum, _figure(name, texts), texts),
+                        _unit(name, texts),
+                        texts,
                     )
                 )
     return found
 
 
-def _forest(id: str, bars: Sequence[Bar], title: str, unit: str, words: Words) -> Figure:
-    text = words("analyses.forest_text", rows="; ".join(f"{b.name} {b.value}" for b in bars[:8]))
-    less, more = words("analyses.less"), words("analyses.more")
+def _forest(id: str, bars: Sequence[Bar], title: str, unit: str, texts: Texts) -> Figure:
+    text = texts("analyses.forest_text", rows="; ".join(f"{b.name} {b.value}" for b in bars[:8]))
+    less, more = texts("analyses.less"), texts("analyses.more")
     return plots.forest(id, bars, title=title, text=text, unit=unit, below=less, above=more)
 
 
-def _bar(contrast: Difference, name: str, figure: str, words: Words, group: str) -> Bar:
+def _bar(contrast: Difference, name: str, figure: str, texts: Texts, group: str) -> Bar:
     times, digits = _scale(figure)
     values = {k: times * getattr(contrast, k) for k in ("estimate", "low", "high")}
     return Bar(
@@ -286,7 +286,7 @@ def _curves(
     title: str,
     courses: Sequence[_Course],
     summary: Summary,
-    words: Words,
+    texts: Texts,
     *,
     x_name: str,
     unit: str,
@@ -306,7 +306,7 @@ def _curves(
             _of(course.experiment, summary, "model"),
         )
         look = LOOKS[models.index(model) % len(LOOKS)]
-        name = f"{words.level(model)}, {words.level(augmentation)}"
+        name = f"{texts.level(model)}, {texts.level(augmentation)}"
         points = [(x, y) for x, y, _, _ in course.points]
         lines.append(
             Line(series=augmentations.index(augmentation), points=points, look=look, hint=name, dots=True)
@@ -316,12 +316,12 @@ def _curves(
         rows.append(f"{name}: {number(points[0][1], 1)} → {number(points[-1][1], 1)}")
     here = [m for m in models if any(_of(c.experiment, summary, "model") == m for c in courses)]
     signs = dict(zip(LOOKS, ("—", "- -", "···"), strict=True))
-    legend = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {words.level(m)}" for m in here)
-    keys = [Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations]
+    legend = ", ".join(f"{signs[LOOKS[models.index(m) % len(LOOKS)]]} {texts.level(m)}" for m in here)
+    keys = [Key(series=augmentations.index(a), name=texts.level(a)) for a in augmentations]
     return plots.lines(
         id,
         title=title,
-        text=words("analyses.curve_text", rows="; ".join(rows)),
+        text=texts("analyses.curve_text", rows="; ".join(rows)),
         curves=lines,
         keys=keys,
         x_name=x_name,
@@ -340,11 +340,11 @@ def _point(x: float, one: Mapping[str, Any], times: float = 100.0) -> tuple[floa
 Charts = tuple[list[Figure], list[Figure]]
 
 
-def _attribution(summary: Summary, words: Words) -> Charts:
-    return _forests(summary, HEADLINES["attribution"], words), []
+def _attribution(summary: Summary, texts: Texts) -> Charts:
+    return _forests(summary, HEADLINES["attribution"], texts), []
 
 
-def _calibration(summary: Summary, words: Words) -> Charts:
+def _calibration(summary: Summary, texts: Texts) -> Charts:
     """Differences, and reliability diagrams after scaling; those before scaling are in another section."""
     augmentations, models = _orders(summary)
     drawn = []
@@ -363,55 +363,55 @@ def _calibration(summary: Summary, words: Words) -> Charts:
                             (100 * x, 100 * y)
                             for x, y in zip(found["confidence"], found["right"], strict=True)
                         ],
-                        hint=words.level(_of(experiment, summary, "augmentation")),
+                        hint=texts.level(_of(experiment, summary, "augmentation")),
                         dots=True,
                     )
                     for experiment, found in mine
                     if found is not None
                 ]
                 if curves:
-                    title = _headed((*stratum, ("model", model)), words(f"analyses.diagram.{kind}"), words)
+                    title = _headed((*stratum, ("model", model)), texts(f"analyses.diagram.{kind}"), texts)
                     drawn.append(
                         plots.reliability(
                             f"diagram-{word(kind, model, *(v for _, v in stratum))}",
                             curves,
-                            [Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations],
+                            [Key(series=augmentations.index(a), name=texts.level(a)) for a in augmentations],
                             title=title,
                             text=title,
-                            x_name=words("calibration.confidence"),
-                            unit=words("calibration.right"),
+                            x_name=texts("calibration.confidence"),
+                            unit=texts("calibration.right"),
                         )
                     )
-    return _forests(summary, HEADLINES["calibration"], words), drawn
+    return _forests(summary, HEADLINES["calibration"], texts), drawn
 
 
-def _features(summary: Summary, words: Words) -> Charts:
+def _features(summary: Summary, texts: Texts) -> Charts:
     named = {experiment.name: experiment for experiment in summary.experiments}
 
     def called(name: str) -> str:
         levels = (_of(named[name], summary, factor) for factor in ("model", "augmentation"))
-        return " ".join(words.level(level) for level in levels)
+        return " ".join(texts.level(level) for level in levels)
 
     shown, folded = [], []
     for kind in ("cka", "kappa"):
         for one in summary.details[kind]:
             names = [called(e) for e in one["experiments"]]
-            title = f"{words.level(one['data'])} · {words(f'analyses.likeness.{kind}')}"
+            title = f"{texts.level(one['data'])} · {texts(f'analyses.likeness.{kind}')}"
             name = f"{kind}-{word(one['data'])}"
             ends = (one["low"], one["high"])
             shown.append(_heat(name, one["mean"], names, names, title, ends))
     for one in summary.details["layers"]:
-        title = words("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
+        title = texts("analyses.layers", rows=called(one["rows"]), columns=called(one["columns"]))
         name = f"layers-{word(one['data'], one['rows'], one['columns'])}"
         sides = (one["row_layers"], one["column_layers"])
         rows, columns = ([layer.rpartition(".")[2] for layer in side] for side in sides)
         folded.append(_heat(name, one["values"], rows, columns, title))
     for way in ("tsne", "pca"):
         for name, drawn in summary.details["maps"].items():
-            title = f"{words.level(named[name].data)} · {called(name)} · {words(f'analyses.map.{way}')}"
+            title = f"{texts.level(named[name].data)} · {called(name)} · {texts(f'analyses.map.{way}')}"
             made = plots.scatter(f"{way}-{word(name)}", drawn[way], drawn["classes"], title=title, text=title)
             (shown if way == "tsne" else folded).append(made)
-    return [*_forests(summary, HEADLINES["features"], words), *shown], folded
+    return [*_forests(summary, HEADLINES["features"], texts), *shown], folded
 
 
 def _heat(
@@ -439,7 +439,7 @@ def _heat(
     )
 
 
-def _mixtures(summary: Summary, words: Words) -> Charts:
+def _mixtures(summary: Summary, texts: Texts) -> Charts:
     shown = []
     augmentations, models = _orders(summary)
     for stratum, experiments in _strata(summary).items():
@@ -458,10 +458,10 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
                     series = augmentations.index(augmentation)
                     for name, look in (("own", "bold"), ("partner", "dash")):
                         points = [(100 * row["share"], 100 * row[name]["estimate"]) for row in rows]
-                        hint = f"{words.level(augmentation)}, {words(f'analyses.{name}')}"
+                        hint = f"{texts.level(augmentation)}, {texts(f'analyses.{name}')}"
                         curves.append(Line(series=series, points=points, look=look, hint=hint))
                 if mine:
-                    title = _headed((*stratum, ("model", model)), words(f"analyses.inputs.{kind}"), words)
+                    title = _headed((*stratum, ("model", model)), texts(f"analyses.inputs.{kind}"), texts)
                     shown.append(
                         plots.lines(
                             f"along-{word(kind, model, *(v for _, v in stratum))}",
@@ -469,10 +469,10 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
                             text=title,
                             curves=curves,
                             keys=[
-                                Key(series=augmentations.index(a), name=words.level(a)) for a in augmentations
+                                Key(series=augmentations.index(a), name=texts.level(a)) for a in augmentations
                             ],
-                            x_name=words("analyses.share"),
-                            unit=words("analyses.said"),
+                            x_name=texts("analyses.share"),
+                            unit=texts("analyses.said"),
                             y_limits=(0.0, 100.0),
                             x_limits=(0.0, 100.0),
                         )
@@ -486,23 +486,23 @@ def _mixtures(summary: Summary, words: Words) -> Charts:
             shown.append(
                 _curves(
                     word("gradients", *(v for _, v in stratum)),
-                    _headed(stratum, words("analyses.gradients"), words),
+                    _headed(stratum, texts("analyses.gradients"), texts),
                     courses,
                     summary,
-                    words,
-                    x_name=words("analyses.distance"),
+                    texts,
+                    x_name=texts("analyses.distance"),
                     unit="",
                     zero=True,
                 )
             )
-    return shown, _forests(summary, HEADLINES["mixtures"], words)
+    return shown, _forests(summary, HEADLINES["mixtures"], texts)
 
 
 # Position of a strength on the axis, and of clean images.
 _AXES: Mapping[str, tuple[float, float]] = {"low-pass": (100.0, 100.0), "high-pass": (100.0, 0.0)}
 
 
-def _robustness(summary: Summary, words: Words) -> Charts:
+def _robustness(summary: Summary, texts: Texts) -> Charts:
     shown = []
     curves = summary.details["curves"]
     names = list(next(iter(curves.values())))
@@ -517,17 +517,17 @@ def _robustness(summary: Summary, words: Words) -> Charts:
             shown.append(
                 _curves(
                     f"curve-{word(name, *(v for _, v in stratum))}",
-                    _headed(stratum, _figure(f"area-{name}", words), words),
+                    _headed(stratum, _figure(f"area-{name}", texts), texts),
                     courses,
                     summary,
-                    words,
-                    x_name=words.of("analyses.strength", name, words("analyses.severity")),
-                    unit=words("analyses.right"),
+                    texts,
+                    x_name=texts.of("analyses.strength", name, texts("analyses.severity")),
+                    unit=texts("analyses.right"),
                     floor=0.0,
                     ceiling=100.0,
                 )
             )
-    return [*_areas(summary, words, ("did", "arm")), *shown], _areas(summary, words, ("model",))
+    return [*_areas(summary, texts, ("did", "arm")), *shown], _areas(summary, texts, ("model",))
 
 
 def _strengths(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float, float, float]]:
@@ -540,7 +540,7 @@ def _strengths(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[f
             yield _point(clean if level is None else times * level, row)
 
 
-def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]:
+def _areas(summary: Summary, texts: Texts, kinds: Sequence[str]) -> list[Figure]:
     """Differences of all areas between the same experiments."""
     by_pair: dict[tuple[str, str], list[Difference]] = {}
     for one in summary.contrasts:
@@ -550,11 +550,11 @@ def _areas(summary: Summary, words: Words, kinds: Sequence[str]) -> list[Figure]
     for kind in kinds:
         for (its, _), mine in by_pair.items():
             if its == kind:
-                bars = [_bar(c, _figure(c.figure, words), c.figure, words, "") for c in mine]
-                between = f"{words(f'analyses.kind_short.{kind}')} {_between(mine[0], words)}"
-                title = _headed(tuple(mine[0].where.items()), between, words)
+                bars = [_bar(c, _figure(c.figure, texts), c.figure, texts, "") for c in mine]
+                between = f"{texts(f'analyses.kind_short.{kind}')} {_between(mine[0], texts)}"
+                title = _headed(tuple(mine[0].where.items()), between, texts)
                 name = word(kind, *mine[0].where.values(), mine[0].model, mine[0].augmentation)
-                made.append(_forest(f"areas-{name}", bars, title, words("page.unit_pp"), words))
+                made.append(_forest(f"areas-{name}", bars, title, texts("page.unit_pp"), texts))
     return made
 
 

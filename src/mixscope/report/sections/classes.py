@@ -7,11 +7,11 @@ import numpy as np
 
 from mixscope.formatting import signed
 from mixscope.report import plots, shapes
+from mixscope.report.content import AugmentationGains, ReportContent, superclass_gains
 from mixscope.report.grouping import series_of, shorter
-from mixscope.report.naming import class_name, readable, spoken, word
+from mixscope.report.labels import class_name, readable, spoken, word
 from mixscope.report.shapes import Figure
-from mixscope.report.story import AugmentationGains, Story, superclass_gains
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 
 NAMED = 5  # classes named at either end of a sorted chart
 RATE = 0.05  # false discovery rate
@@ -28,11 +28,11 @@ def certain(one: AugmentationGains) -> np.ndarray:
     return result if one.seeds > 1 else np.zeros_like(result)
 
 
-def charts(story: Story, words: Words) -> dict[str, list[tuple[Figure, AugmentationGains]]]:
+def charts(content: ReportContent, texts: Texts) -> dict[str, list[tuple[Figure, AugmentationGains]]]:
     """By data set, sorted bars for each augmentation, model and stratum, on one scale per data set."""
     found: dict[str, list[tuple[Figure, AugmentationGains]]] = {}
-    for name, gains in story.class_gains.items():
-        data = story.data[name]
+    for name, gains in content.class_gains.items():
+        data = content.data[name]
         limits = shapes.span((v for one in gains for v in one.gains.gain), around=0.0)
         for one in gains:
             known = np.flatnonzero(np.isfinite(one.gains.gain))
@@ -44,36 +44,36 @@ def charts(story: Story, words: Words) -> dict[str, list[tuple[Figure, Augmentat
                 for part in (order, order[::-1])
             ]
             sure = certain(one)
-            where = words.levels(shorter(one.levels, story, name)) or words.level(name)
-            title = words("classes.figure", arm=words.level(one.augmentation), cell=where)
+            where = texts.levels(shorter(one.levels, content, name)) or texts.level(name)
+            title = texts("classes.figure", arm=texts.level(one.augmentation), cell=where)
             figure = plots.sorted_bars(
                 f"classes-{word(*one.levels.values(), one.augmentation)}",
                 [float(one.gains.gain[k]) for k in known],
                 [class_name(data, int(k)) for k in known],
                 [bool(sure[k]) for k in known],
                 faint=[float(one.gains.shrunken[k]) for k in known],
-                series=series_of(story, one.augmentation),
+                series=series_of(content, one.augmentation),
                 title=title,
-                text=words(
+                text=texts(
                     "classes.figure_text",
                     classes=len(known),
                     certain=int(sure.sum()),
                     top=ends[0],
                     bottom=ends[1],
                 ),
-                unit=words("page.unit_pp"),
-                x_name=words("classes.sorted") if len(known) > 12 else "",
+                unit=texts("page.unit_pp"),
+                x_name=texts("classes.sorted") if len(known) > 12 else "",
                 limits=limits,
             )
             found.setdefault(name, []).append((figure, one))
     return found
 
 
-def maps(story: Story, words: Words) -> dict[str, list[Figure]]:
+def maps(content: ReportContent, texts: Texts) -> dict[str, list[Figure]]:
     """By data set, maps of gains: superclasses, or the classes if they are few, against experiments."""
     found: dict[str, list[Figure]] = {}
-    for name, gains in story.class_gains.items():
-        data = story.data[name]
+    for name, gains in content.class_gains.items():
+        data = content.data[name]
         if data.superclasses:
             rows: Sequence[str] = [readable(name) for name in data.superclasses]
             columns = [superclass_gains(one, data) for one in gains]
@@ -82,7 +82,7 @@ def maps(story: Story, words: Words) -> dict[str, list[Figure]]:
             columns = [one.gains.shrunken for one in gains]
         else:
             continue
-        names = [_map_column(one, name, story, words) for one in gains]
+        names = [_map_column(one, name, content, texts) for one in gains]
         values = np.array(columns).T
         order = np.argsort(-np.nan_to_num(values.mean(axis=1)), kind="stable")
         sentences = [
@@ -91,7 +91,7 @@ def maps(story: Story, words: Words) -> dict[str, list[Figure]]:
             + "."
             for i in order
         ]
-        title = words("classes.heat" if data.superclasses else "classes.heat_classes")
+        title = texts("classes.heat" if data.superclasses else "classes.heat_classes")
         parts = -(-len(names) // COLUMNS)
         each = -(-len(names) // parts)  # maps of about equal size
         for part in range(parts):
@@ -103,24 +103,24 @@ def maps(story: Story, words: Words) -> dict[str, list[Figure]]:
                     [rows[i] for i in order],
                     names[mine],
                     title=title if parts == 1 else f"{title} ({part + 1}/{parts})",
-                    text=words("classes.heat_text", rows=spoken(sentences)),
-                    unit=words("page.unit_pp"),
+                    text=texts("classes.heat_text", rows=spoken(sentences)),
+                    unit=texts("page.unit_pp"),
                 )
             )
     return found
 
 
-def _map_column(one: AugmentationGains, data: str, story: Story, words: Words) -> str:
+def _map_column(one: AugmentationGains, data: str, content: ReportContent, texts: Texts) -> str:
     return " ".join(
-        [words.level(one.augmentation), *map(words.level, shorter(one.levels, story, data).values())]
+        [texts.level(one.augmentation), *map(texts.level, shorter(one.levels, content, data).values())]
     )
 
 
-def class_gains(story: Story, words: Words) -> dict[str, list[dict[str, Any]]]:
+def class_gains(content: ReportContent, texts: Texts) -> dict[str, list[dict[str, Any]]]:
     """By data set, the bars of every augmentation with its largest and smallest gains."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, drawn in charts(story, words).items():
-        data = story.data[name]
+    for name, drawn in charts(content, texts).items():
+        data = content.data[name]
         for figure, one in drawn:
             shrunken = one.gains.shrunken
             known = np.flatnonzero(np.isfinite(shrunken))

@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw
 
 from mixscope import fonts
 from mixscope.formatting import number
+from mixscope.report.content import ReportContent, ReportedExperiment, confused
 from mixscope.report.grouping import by_data
-from mixscope.report.naming import class_name, short_name, word
-from mixscope.report.story import ReportedExperiment, Story, confused
-from mixscope.report.words import Words
+from mixscope.report.labels import class_name, short_name, word
+from mixscope.report.texts import Texts
 
 SIDE = 600  # approximate side of a saved matrix in pixels
 NAMED = 20  # largest number of classes named at the axes of a matrix
@@ -23,10 +23,10 @@ GAP = 10  # between the parts of a saved matrix, in pixels
 PAIRS = 15  # confused pairs listed per data set
 
 
-def by_data_set(story: Story, words: Words) -> list[dict[str, Any]]:
+def by_data_set(content: ReportContent, texts: Texts) -> list[dict[str, Any]]:
     """For each data set its most confused pairs, and one matrix per experiment."""
     found = []
-    for name, experiments in by_data(story).items():
+    for name, experiments in by_data(content).items():
         known = [
             (experiment, experiment.evaluated)
             for experiment in experiments
@@ -34,7 +34,7 @@ def by_data_set(story: Story, words: Words) -> list[dict[str, Any]]:
         ]
         if not known:
             continue
-        data = story.data[name]
+        data = content.data[name]
         k = len(known[0][1].counts)
         of = np.array(data.superclass_of) if len(data.superclass_of) == k else np.zeros(k, np.int64)
         order = np.argsort(of, kind="stable")
@@ -50,7 +50,7 @@ def by_data_set(story: Story, words: Words) -> list[dict[str, Any]]:
                 "classes": names,
                 "few": k <= NAMED,
                 "ordered": len(data.superclass_of) == k,
-                "columns": [short_name(experiment, story, words) for experiment, _ in known],
+                "columns": [short_name(experiment, content, texts) for experiment, _ in known],
                 "pairs": [
                     {
                         "true": class_name(data, t),
@@ -60,7 +60,7 @@ def by_data_set(story: Story, words: Words) -> list[dict[str, Any]]:
                     for t, p in top
                     if mean[t, p] > 0
                 ],
-                "matrices": [_matrix(experiment, order, data, story, words) for experiment, _ in known],
+                "matrices": [_matrix(experiment, order, data, content, texts) for experiment, _ in known],
             }
         )
     return found
@@ -74,12 +74,12 @@ def _shares(counts: np.ndarray) -> np.ndarray:
 
 
 def _matrix(
-    experiment: ReportedExperiment, order: np.ndarray, data: Any, story: Story, words: Words
+    experiment: ReportedExperiment, order: np.ndarray, data: Any, content: ReportContent, texts: Texts
 ) -> dict[str, Any]:
     assert experiment.evaluated is not None
     counts = experiment.evaluated.counts[np.ix_(order, order)]
     pairs = ", ".join(
-        words(
+        texts(
             "confusion.pair",
             true=class_name(data, c.true),
             predicted=class_name(data, c.predicted),
@@ -87,8 +87,8 @@ def _matrix(
         )
         for c in confused(experiment, most=3)
     )
-    title = words("confusion.matrix", cell=short_name(experiment, story, words), experiment=experiment.name)
-    text = words(
+    title = texts("confusion.matrix", cell=short_name(experiment, content, texts), experiment=experiment.name)
+    text = texts(
         "confusion.matrix_text",
         classes=len(counts),
         seeds=len(experiment.evaluated.seeds),
@@ -137,17 +137,17 @@ def confusion_png(counts: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def saved(matrix: Mapping[str, Any], names: Sequence[str], words: Words) -> bytes:
+def saved(matrix: Mapping[str, Any], names: Sequence[str], texts: Texts) -> bytes:
     """A matrix as an image of its own: on white, with its title, its axes and, if they are few, its classes.
 
     Args:
         matrix: One of `by_data_set`'s matrices.
         names: Names of the classes, in its order.
-        words: Texts.
+        texts: Texts.
     """
     grid = _enlarged(matrix["png"])
     names = names if len(names) <= NAMED else []
-    titles = [words("confusion.axis_true"), words("confusion.axis_predicted"), matrix["title"]]
+    titles = [texts("confusion.axis_true"), texts("confusion.axis_predicted"), matrix["title"]]
     font = fonts.font(14, [*titles, *names])
     (true, predicted, title), labels = ([_text(each, font) for each in texts] for texts in (titles, names))
     longest = max((label.width for label in labels), default=0)

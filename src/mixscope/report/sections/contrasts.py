@@ -5,35 +5,35 @@ from collections.abc import Mapping, Sequence
 from mixscope.claims.verdicts import Verdict
 from mixscope.formatting import signed
 from mixscope.report import plots
+from mixscope.report.content import ReportContent
 from mixscope.report.grouping import some
-from mixscope.report.naming import spoken, stratum_name, word
+from mixscope.report.labels import spoken, stratum_name, word
 from mixscope.report.plots import Bar
 from mixscope.report.shapes import Figure
-from mixscope.report.story import Story
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.study.gains import GAIN, OF_GAINS
 
 
-def forests(story: Story, words: Words, *, secondary: bool) -> list[Figure]:
+def forests(content: ReportContent, texts: Texts, *, secondary: bool) -> list[Figure]:
     """One forest plot per claim, one row per stratum."""
     found = []
-    for verdict in story.verdicts:
+    for verdict in content.verdicts:
         if verdict.secondary != secondary:
             continue
         bars, rows = [], []
         for reading in verdict.readings:
-            name = stratum_name(reading, words)
+            name = stratum_name(reading, texts)
             points = reading.points
             if points is None:
                 rows.append(
-                    words("contrasts.row_short", name=name, value=words(f"verdict.{reading.verdict}"))
+                    texts("contrasts.row_short", name=name, value=texts(f"verdict.{reading.verdict}"))
                 )
                 bars.append(
                     Bar(name=name, estimate=None, low=None, high=None, value="–", margin=verdict.margin)
                 )
                 continue
             rows.append(
-                words(
+                texts(
                     "contrasts.row_text",
                     name=name,
                     value=signed(points.estimate),
@@ -57,40 +57,40 @@ def forests(story: Story, words: Words, *, secondary: bool) -> list[Figure]:
                 )
             )
         if any(bar.estimate is not None for bar in bars):
-            text = words.own(verdict.text)
+            text = texts.own(verdict.text)
             found.append(
                 plots.forest(
                     f"contrast-{word(verdict.claim)}",
                     bars,
-                    title=f"{verdict.claim}: {words(f'answer.expect.{verdict.expect}')}",
-                    text=f"{text}. " + words("contrasts.figure_text", rows=spoken(rows)),
-                    unit=words("page.unit_pp"),
-                    below=words("contrasts.below"),
-                    above=words("contrasts.above"),
+                    title=f"{verdict.claim}: {texts(f'answer.expect.{verdict.expect}')}",
+                    text=f"{text}. " + texts("contrasts.figure_text", rows=spoken(rows)),
+                    unit=texts("page.unit_pp"),
+                    below=texts("contrasts.below"),
+                    above=texts("contrasts.above"),
                 )
             )
     return found
 
 
-def explored(story: Story, words: Words) -> list[Figure]:
+def explored(content: ReportContent, texts: Texts) -> list[Figure]:
     """Forest plots of results without claims: gains, and differences of gains."""
-    roles = story.roles
+    roles = content.roles
     found = []
     for kind in (GAIN, OF_GAINS):
-        mine = [e for e in story.explored if e.contrast.kind == kind and e.estimate is not None]
+        mine = [e for e in content.explored if e.contrast.kind == kind and e.estimate is not None]
         bars, rows, before = [], [], None
         for one in sorted(mine, key=lambda e: [*map(str, e.contrast.stratum.values()), e.contrast.model]):
             interval = one.interval
             assert one.estimate is not None
             stratum = {f: v for f, v in one.contrast.stratum.items() if f != roles.model}
-            group = ", ".join(map(words.level, filter(None, (one.contrast.model, *stratum.values()))))
-            name = words.level(one.contrast.augmentation or "")
+            group = ", ".join(map(texts.level, filter(None, (one.contrast.model, *stratum.values()))))
+            name = texts.level(one.contrast.augmentation or "")
             value, label = signed(one.estimate), f"{group}, {name}" if group else name
             if interval is None:
-                rows.append(words("contrasts.row_short", name=label, value=value))
+                rows.append(texts("contrasts.row_short", name=label, value=value))
             else:
                 low, high = signed(interval.low), signed(interval.high)
-                rows.append(words("contrasts.row_text", name=label, value=value, low=low, high=high))
+                rows.append(texts("contrasts.row_text", name=label, value=value, low=low, high=high))
                 value = f"{value} [{low}, {high}]"
             bars.append(
                 Bar(
@@ -107,17 +107,17 @@ def explored(story: Story, words: Words) -> list[Figure]:
             )
             before = group
         if bars:
-            over = words.level(mine[0].contrast.over or roles.baseline or "")
+            over = texts.level(mine[0].contrast.over or roles.baseline or "")
             key = "contrasts.explored_gain" if kind == GAIN else "contrasts.explored_difference"
             found.append(
                 plots.forest(
                     "contrast-explored-gains" if kind == GAIN else "contrast-explored-differences",
                     bars,
-                    title=words(key, baseline=over, over=over),
-                    text=words("contrasts.figure_text", rows=spoken(rows)),
-                    unit=words("page.unit_pp"),
-                    below=words("contrasts.below"),
-                    above=words("contrasts.above"),
+                    title=texts(key, baseline=over, over=over),
+                    text=texts("contrasts.figure_text", rows=spoken(rows)),
+                    unit=texts("page.unit_pp"),
+                    below=texts("contrasts.below"),
+                    above=texts("contrasts.above"),
                 )
             )
     return found

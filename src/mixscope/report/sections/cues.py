@@ -15,7 +15,7 @@ from mixscope.formatting import number, signed
 from mixscope.report import plots
 from mixscope.report.plots import Bar
 from mixscope.report.shapes import Figure
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import Results
 
 # Columns of the table: metrics of an experiment by name.
@@ -31,7 +31,7 @@ class Part:
     shown: Mapping[str, Any]
 
 
-def part(results: Results, words: Words) -> Part | None:
+def part(results: Results, texts: Texts) -> Part | None:
     """The content of the section, None if cues were not analysed.
 
     Raises:
@@ -41,7 +41,7 @@ def part(results: Results, words: Words) -> Part | None:
     if summary is None:
         return None
     try:
-        return _part(summary, words)
+        return _part(summary, texts)
     except (ValueError, LookupError, TypeError) as problem:
         raise DataError(
             "damaged-file",
@@ -51,27 +51,27 @@ def part(results: Results, words: Words) -> Part | None:
         ) from problem
 
 
-def charts(found: Mapping[str, Any], words: Words) -> list[Figure]:
+def charts(found: Mapping[str, Any], texts: Texts) -> list[Figure]:
     """LRI by experiment, and its differences; charts without values are omitted."""
-    names = {experiment["experiment"]: words.levels(experiment["levels"]) for experiment in found["cells"]}
+    names = {experiment["experiment"]: texts.levels(experiment["levels"]) for experiment in found["cells"]}
     return [
-        drawn for drawn in (_by_experiment(found, names, words), _differences(found, names, words)) if drawn
+        drawn for drawn in (_by_experiment(found, names, texts), _differences(found, names, texts)) if drawn
     ]
 
 
-def _part(found: Mapping[str, Any], words: Words) -> Part:
-    names = {experiment["experiment"]: words.levels(experiment["levels"]) for experiment in found["cells"]}
+def _part(found: Mapping[str, Any], texts: Texts) -> Part:
+    names = {experiment["experiment"]: texts.levels(experiment["levels"]) for experiment in found["cells"]}
     by_id = {contrast["id"]: contrast for contrast in found["contrasts"]}
     decision = found["decision"]
-    account = words(f"cues.account.{decision['account']}") if decision["account"] else ""
+    account = texts(f"cues.account.{decision['account']}") if decision["account"] else ""
     accounts = [
         {
-            "text": words(f"cues.account.{account['id']}"),
+            "text": texts(f"cues.account.{account['id']}"),
             "verdict": account["verdict"],
             "parts": [
                 {
                     "name": difference(by_id[part["contrast"]], names),
-                    "expect": words(f"cues.expect.{part['expect']}"),
+                    "expect": texts(f"cues.expect.{part['expect']}"),
                     "value": interval(by_id[part["contrast"]], sign=True),
                     "verdict": part["verdict"],
                 }
@@ -92,13 +92,13 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
         for experiment in found["cells"]
     ]
     shown = {
-        "reading": words(f"cues.decision.{decision['kind']}", account=account, seeds=decision["seeds"]),
+        "reading": texts(f"cues.decision.{decision['kind']}", account=account, seeds=decision["seeds"]),
         "accounts": accounts,
         "rows": rows,
-        "columns": [words(f"cues.figure.{figure}") for figure in FIGURES],
-        "splits": [words(f"cues.split.{split}") for split in SPLITS],
+        "columns": [texts(f"cues.figure.{figure}") for figure in FIGURES],
+        "splits": [texts(f"cues.split.{split}") for split in SPLITS],
         "matched": [
-            words(
+            texts(
                 "cues.match",
                 name=name,
                 local=number(100 * m["local"], 1),
@@ -111,7 +111,7 @@ def _part(found: Mapping[str, Any], words: Words) -> Part:
         "runs": found["runs"],
         "margin": number(found["margin"]),
     }
-    return Part(figures=tuple(charts(found, words)), shown=shown)
+    return Part(figures=tuple(charts(found, texts)), shown=shown)
 
 
 def interval(figure: Mapping[str, Any] | None, *, sign: bool = False) -> str:
@@ -130,14 +130,14 @@ def difference(contrast: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return " − ".join(names[experiment] for experiment, _ in ordered)
 
 
-def _by_experiment(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -> Figure | None:
+def _by_experiment(found: Mapping[str, Any], names: Mapping[str, str], texts: Texts) -> Figure | None:
     bars, rows = [], []
     for experiment in found["cells"]:
         lri = experiment["figures"]["lri"]
         if lri is None:
             continue
         name = names[experiment["experiment"]]
-        rows.append(words("cues.row", name=name, value=interval(lri)))
+        rows.append(texts("cues.row", name=name, value=interval(lri)))
         bars.append(
             Bar(
                 name=name,
@@ -156,21 +156,21 @@ def _by_experiment(found: Mapping[str, Any], names: Mapping[str, str], words: Wo
     return plots.forest(
         "cues-lri",
         bars,
-        title=words("cues.chart"),
-        text=words("cues.chart_text", rows=" ".join(rows)),
+        title=texts("cues.chart"),
+        text=texts("cues.chart_text", rows=" ".join(rows)),
         unit="LRI",
-        below=words("cues.by_global"),
-        above=words("cues.by_local"),
+        below=texts("cues.by_global"),
+        above=texts("cues.by_local"),
     )
 
 
-def _differences(found: Mapping[str, Any], names: Mapping[str, str], words: Words) -> Figure | None:
+def _differences(found: Mapping[str, Any], names: Mapping[str, str], texts: Texts) -> Figure | None:
     bars, rows = [], []
     for contrast in found["contrasts"]:
         if contrast["figure"] != "lri":
             continue
         name = difference(contrast, names)
-        rows.append(words("cues.row", name=name, value=interval(contrast, sign=True)))
+        rows.append(texts("cues.row", name=name, value=interval(contrast, sign=True)))
         bars.append(
             Bar(
                 name=name,
@@ -188,9 +188,9 @@ def _differences(found: Mapping[str, Any], names: Mapping[str, str], words: Word
     return plots.forest(
         "cues-differences",
         bars,
-        title=words("cues.differences"),
-        text=words("cues.differences_text", rows=" ".join(rows)),
+        title=texts("cues.differences"),
+        text=texts("cues.differences_text", rows=" ".join(rows)),
         unit="LRI",
-        below=words("cues.more_global"),
-        above=words("cues.more_local"),
+        below=texts("cues.more_global"),
+        above=texts("cues.more_local"),
     )

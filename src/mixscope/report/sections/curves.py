@@ -4,26 +4,26 @@ from collections.abc import Iterable, Sequence
 
 from mixscope.formatting import number
 from mixscope.report import plots
+from mixscope.report.content import ReportContent, ReportedExperiment
 from mixscope.report.grouping import augmentation_keys, mates, series_of, some
-from mixscope.report.naming import spoken, word
+from mixscope.report.labels import spoken, word
 from mixscope.report.plots import Line
 from mixscope.report.shapes import Figure
-from mixscope.report.story import ReportedExperiment, Story
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import Run
 
 CURVES = ("loss", "accuracy", "lr", "speed")
 
 
-def charts(story: Story, words: Words) -> dict[str, list[Figure]]:
+def charts(content: ReportContent, texts: Texts) -> dict[str, list[Figure]]:
     """By stratum and model, four charts: loss, accuracy, learning rate and throughput, one curve per run."""
-    roles = story.roles
+    roles = content.roles
     found = {}
-    for levels, experiments in mates(story, but=[roles.augmentation]).items():
+    for levels, experiments in mates(content, but=[roles.augmentation]).items():
         if not any(run.epochs for experiment in experiments for run in experiment.runs):
             continue
-        name = words.levels(levels) or story.results.name
-        found[name] = [_curves(what, experiments, name, levels, story, words) for what in CURVES]
+        name = texts.levels(levels) or content.results.name
+        found[name] = [_curves(what, experiments, name, levels, content, texts) for what in CURVES]
     return found
 
 
@@ -39,14 +39,14 @@ def _curves(
     experiments: Sequence[ReportedExperiment],
     name: str,
     levels: Iterable[tuple[str, str]],
-    story: Story,
-    words: Words,
+    content: ReportContent,
+    texts: Texts,
 ) -> Figure:
     drawn: list[Line] = []
     rows: list[str] = []
     for experiment in experiments:
-        augmentation = experiment.levels.get(story.roles.augmentation or "")
-        series = series_of(story, augmentation)
+        augmentation = experiment.levels.get(content.roles.augmentation or "")
+        series = series_of(content, augmentation)
         for log in experiment.published_curves if what in ("loss", "accuracy") else ():
             ours = max((row["epoch"] for run in experiment.runs for row in run.epochs), default=0)
             values = log.top1 if what == "accuracy" else log.train_loss
@@ -56,11 +56,11 @@ def _curves(
                 if v is not None and e <= max(ours, 1)
             ]
             hint = (
-                f"{words('curves.published')}: {words.level(augmentation or experiment.name)} ({log.segment})"
+                f"{texts('curves.published')}: {texts.level(augmentation or experiment.name)} ({log.segment})"
             )
             drawn.append(Line(series=series, points=points, look="ghost", hint=hint))
         for run in some(experiment.runs):
-            hint = f"{words.level(augmentation or experiment.name)}, {words('page.seed', seed=run.seed)}"
+            hint = f"{texts.level(augmentation or experiment.name)}, {texts('page.seed', seed=run.seed)}"
             split = judged_split(run)
             keys = {
                 "loss": [("train_loss", "solid")],
@@ -75,7 +75,7 @@ def _curves(
                 if points and look == "solid":
                     digits = 4 if what == "lr" else 2
                     rows.append(
-                        words(
+                        texts(
                             "curves.row_text",
                             name=hint,
                             first=number(points[0][1], digits),
@@ -83,14 +83,14 @@ def _curves(
                             epochs=int(points[-1][0]),
                         )
                     )
-    title = words(f"curves.{what}")
+    title = texts(f"curves.{what}")
     return plots.lines(
         f"curves-{what}-{word(*(level for _, level in levels)) if levels else 'all'}",
         title=title,
-        text=words("curves.figure_text", what=title, cell=name, rows=spoken(rows)),
+        text=texts("curves.figure_text", what=title, cell=name, rows=spoken(rows)),
         curves=drawn,
-        keys=augmentation_keys(story, experiments, words),
-        x_name=words("curves.epoch"),
+        keys=augmentation_keys(content, experiments, texts),
+        x_name=texts("curves.epoch"),
         unit="",
         width=264.0,
         height=196.0,

@@ -7,26 +7,26 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from mixscope.report.naming import limits
-from mixscope.report.story import Story, selection
-from mixscope.report.words import Words
+from mixscope.report.content import ReportContent, selection
+from mixscope.report.labels import limits
+from mixscope.report.texts import Texts
 from mixscope.results import Run
 
 FAILED = ("warn", "fail")
 
 
-def checks(story: Story, words: Words) -> dict[str, Any]:
+def checks(content: ReportContent, texts: Texts) -> dict[str, Any]:
     """Checks by experiment, and failed checks as sentences with their runs."""
-    checked = [run for run in story.results.runs if run.health]
+    checked = [run for run in content.results.runs if run.health]
     experiments = [
-        experiment for experiment in story.experiments if any(run.health for run in experiment.runs)
+        experiment for experiment in content.experiments if any(run.health for run in experiment.runs)
     ]
     codes = list(dict.fromkeys(f.code for run in checked for f in run.health))
     failed: dict[tuple[str, str], dict[str, list[str]]] = {}
     for run in checked:
         for finding in run.health:
             if finding.severity in FAILED:
-                key = (finding.code, words.render(finding))
+                key = (finding.code, texts.render(finding))
                 failed.setdefault(key, {}).setdefault(run.experiment, []).append(f"s{run.seed}")
     return {
         "runs": len(checked),
@@ -58,14 +58,14 @@ def _passed_and_failed(runs: Sequence[Run], code: str) -> tuple[int, int]:
     return passed, failed
 
 
-def gates(story: Story, words: Words) -> dict[str, list[str]]:
+def gates(content: ReportContent, texts: Texts) -> dict[str, list[str]]:
     """What caps verdicts, with the affected claims; of a claim that is affected in part, its strata."""
     found: dict[str, list[str]] = {}
-    for verdict in story.verdicts:
+    for verdict in content.verdicts:
         strata: dict[str, list[str]] = {}
         for reading in verdict.readings:
-            for gate in limits(reading, words.language):
-                strata.setdefault(gate, []).append(words.levels(reading.stratum))
+            for gate in limits(reading, texts.language):
+                strata.setdefault(gate, []).append(texts.levels(reading.stratum))
         for gate, mine in strata.items():
             part = len(mine) < len(verdict.readings)
             where = f"{verdict.claim}: {' / '.join(mine)}" if part else verdict.claim
@@ -73,11 +73,11 @@ def gates(story: Story, words: Words) -> dict[str, list[str]]:
     return found
 
 
-def checkpoints(story: Story, words: Words) -> dict[str, Any]:
+def checkpoints(content: ReportContent, texts: Texts) -> dict[str, Any]:
     """Mean test top-1 of each experiment by checkpoint, if there are several."""
-    names = list(dict.fromkeys(name for run in story.results.done for name in selection(run)))
+    names = list(dict.fromkeys(name for run in content.results.done for name in selection(run)))
     rows = []
-    for experiment in story.experiments:
+    for experiment in content.experiments:
         found = [selection(run) for run in experiment.runs if run.metrics]
         if found:
             means = [
@@ -85,6 +85,6 @@ def checkpoints(story: Story, words: Words) -> dict[str, Any]:
                 for name in names
             ]
             rows.append(
-                {"experiment": experiment.name, "levels": words.levels(experiment.levels), "values": means}
+                {"experiment": experiment.name, "levels": texts.levels(experiment.levels), "values": means}
             )
     return {"names": names, "rows": rows if len(names) > 1 else []}

@@ -9,46 +9,48 @@ from typing import Any
 from mixscope.claims import health
 from mixscope.formatting import number
 from mixscope.report import shapes
-from mixscope.report.story import Story
-from mixscope.report.words import Words
+from mixscope.report.content import ReportContent
+from mixscope.report.texts import Texts
 from mixscope.results import Provenance, Run
 
 
-def how(story: Story, words: Words, *, reference: Path | None, curves: Path | None) -> dict[str, Any]:
+def how(
+    content: ReportContent, texts: Texts, *, reference: Path | None, curves: Path | None
+) -> dict[str, Any]:
     """The content of the section; cost is "" without a finished run."""
-    known = [run.provenance for run in story.results.runs if run.provenance is not None]
-    folder = shlex.quote(story.results.source)
+    known = [run.provenance for run in content.results.runs if run.provenance is not None]
+    folder = shlex.quote(content.results.source)
     options = "".join(
         f" {name} {shlex.quote(str(file))}"
         for name, file in (("--reference", reference), ("--curves", curves))
         if file is not None
     )
-    language = f" --lang {words.language}" if words.language != "en" else ""
+    language = f" --lang {texts.language}" if texts.language != "en" else ""
     groups = {
         "versions": _counted(_versions(made) for made in known),
-        "hardware": _counted(_hardware(made, words) for made in known),
-        "digests": _counted(_digests(made, words) for made in known),
+        "hardware": _counted(_hardware(made, texts) for made in known),
+        "digests": _counted(_digests(made, texts) for made in known),
     }
     seconds = [made.seconds for made in known if made.seconds is not None]
     speeds = [made.images_per_second for made in known if made.images_per_second is not None]
-    planned = [f"mixscope study run {folder}/study.yaml --out {folder}"] if story.results.folder else []
-    unchecked = health.unchecked(story.results) if story.results.plan is None else ()
+    planned = [f"mixscope study run {folder}/study.yaml --out {folder}"] if content.results.folder else []
+    unchecked = health.unchecked(content.results) if content.results.plan is None else ()
     return {
         "commands": [*planned, f"mixscope report {folder}{language}{options}"],
-        "notes": story.results.notes,
-        "unchecked": ", ".join(words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked),
+        "notes": content.results.notes,
+        "unchecked": ", ".join(texts.of("unchecked", kind.replace(" ", "_")) for kind in unchecked),
         "groups": {name: rows for name, rows in groups.items() if rows},
-        "cost": words(
+        "cost": texts(
             "how.cost_text",
             hours=number(sum(seconds) / 3600),
             runs=len(seconds),
-            median=duration(statistics.median(seconds), words),
+            median=duration(statistics.median(seconds), texts),
             speed=shapes.shown(statistics.median(speeds), 0),
         )
         if seconds
         else "",
-        "recorded": story.results.plan is not None or bool(known),
-        "runs": [_how_run(run, words) for run in story.results.runs],
+        "recorded": content.results.plan is not None or bool(known),
+        "runs": [_how_run(run, texts) for run in content.results.runs],
     }
 
 
@@ -73,33 +75,33 @@ def _versions(made: Provenance) -> dict[str, str]:
     }
 
 
-def _hardware(made: Provenance, words: Words) -> dict[str, str]:
+def _hardware(made: Provenance, texts: Texts) -> dict[str, str]:
     device, system = made.device, made.system
     return {
-        "cpu": words(
+        "cpu": texts(
             "how.cpu",
             name=system.get("cpu"),
             cores=system.get("cores"),
             memory=system.get("memory_gib"),
         ),
-        "device": words(
+        "device": texts(
             "how.device", name=device.get("name"), threads=device.get("threads"), ranks=device.get("ranks")
         ),
         "platform": str(system.get("platform")),
     }
 
 
-def _digests(made: Provenance, words: Words) -> dict[str, str]:
+def _digests(made: Provenance, texts: Texts) -> dict[str, str]:
     revision = made.revision or "–"
     if made.modified:
-        revision += f" ({words('how.dirty')})"
-    found = {words("how.code"): ", ".join(made.code_digests) or "–", words("how.revision"): revision}
+        revision += f" ({texts('how.dirty')})"
+    found = {texts("how.code"): ", ".join(made.code_digests) or "–", texts("how.revision"): revision}
     if made.data is not None:
-        found[words("how.data", name=made.data.name)] = (made.data.digest or "–")[:16]
+        found[texts("how.data", name=made.data.name)] = (made.data.digest or "–")[:16]
     return found
 
 
-def _how_run(run: Run, words: Words) -> dict[str, Any]:
+def _how_run(run: Run, texts: Texts) -> dict[str, Any]:
     made = run.provenance or Provenance()
     return {
         "directory": run.directory or run.label,
@@ -108,22 +110,22 @@ def _how_run(run: Run, words: Words) -> dict[str, Any]:
         "epochs": len(run.epochs),
         "planned": run.config.train.epochs if run.config else len(run.epochs),
         "seconds": made.seconds,
-        "time": duration(made.seconds, words) if made.seconds is not None else "–",
+        "time": duration(made.seconds, texts) if made.seconds is not None else "–",
         "speed": made.images_per_second,
         "device": str(made.device.get("name", "–")),
         "code": ", ".join(made.code_digests) or "–",
     }
 
 
-def duration(seconds: float, words: Words) -> str:
+def duration(seconds: float, texts: Texts) -> str:
     """Formats a duration in its two largest units.
 
-    >>> duration(10_700, Words("en"))
+    >>> duration(10_700, Texts("en"))
     '2 h 58 min'
     """
     seconds = round(seconds)
     if seconds < 60:
-        return words("how.seconds", s=seconds)
+        return texts("how.seconds", s=seconds)
     if seconds < 3600:
-        return words("how.minutes", m=seconds // 60, s=seconds % 60)
-    return words("how.hours", h=seconds // 3600, m=seconds % 3600 // 60)
+        return texts("how.minutes", m=seconds // 60, s=seconds % 60)
+    return texts("how.hours", h=seconds // 3600, m=seconds % 3600 // 60)

@@ -4,20 +4,20 @@ from typing import Any
 
 from mixscope.formatting import signed
 from mixscope.report import literature
-from mixscope.report.naming import stratum_name
-from mixscope.report.story import Story
-from mixscope.report.words import Words
+from mixscope.report.content import ReportContent
+from mixscope.report.labels import stratum_name
+from mixscope.report.texts import Texts
 
 
-def by_claim(story: Story, words: Words) -> list[dict[str, Any]]:
+def by_claim(content: ReportContent, texts: Texts) -> list[dict[str, Any]]:
     """For each claim its theory, its papers, and the results as a sentence."""
     found = []
-    for verdict in story.verdicts:
-        papers = literature.papers(verdict.claim, words.language)
+    for verdict in content.verdicts:
+        papers = literature.papers(verdict.claim, texts.language)
         if verdict.secondary and not papers:
             continue
         strata = "; ".join(
-            f"{stratum_name(r, words)} {signed(r.points.estimate)} {words('page.unit_pp')}"
+            f"{stratum_name(r, texts)} {signed(r.points.estimate)} {texts('page.unit_pp')}"
             f" [{signed(r.points.low)}, {signed(r.points.high)}]"
             for r in verdict.readings
             if r.points is not None
@@ -25,8 +25,8 @@ def by_claim(story: Story, words: Words) -> list[dict[str, Any]]:
         found.append(
             {
                 "verdict": verdict,
-                "theory": literature.theory(verdict.claim, words.language),
-                "ours": words(f"literature.ours_text.{verdict.verdict}", strata=strata or words("page.none")),
+                "theory": literature.theory(verdict.claim, texts.language),
+                "ours": texts(f"literature.ours_text.{verdict.verdict}", strata=strata or texts("page.none")),
                 "papers": papers,
             }
         )

@@ -2,45 +2,45 @@
 
 from mixscope.formatting import number, signed
 from mixscope.report import plots
+from mixscope.report.content import ReportContent, ReportedExperiment
 from mixscope.report.grouping import mates, series_of, shorter, some
-from mixscope.report.naming import spoken, word
+from mixscope.report.labels import spoken, word
 from mixscope.report.shapes import Figure
-from mixscope.report.story import ReportedExperiment, Story
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 
 
-def _pairs(story: Story) -> list[tuple[ReportedExperiment, ReportedExperiment]]:
+def _pairs(content: ReportContent) -> list[tuple[ReportedExperiment, ReportedExperiment]]:
     """Pairs of the same experiment from scratch and from pretrained weights, both with finished runs."""
-    roles = story.roles
+    roles = content.roles
     if roles.pretraining is None or roles.scratch is None:
         return []
     pairs = []
-    for experiments in mates(story, but=[roles.pretraining]).values():
+    for experiments in mates(content, but=[roles.pretraining]).values():
         scratch = [c for c in experiments if c.levels[roles.pretraining] == roles.scratch]
         others = [c for c in experiments if c.levels[roles.pretraining] != roles.scratch]
         pairs += [(a, b) for a in scratch for b in others if a.seeds and b.seeds]
     return pairs
 
 
-def charts(story: Story, words: Words) -> list[Figure]:
+def charts(content: ReportContent, texts: Texts) -> list[Figure]:
     """One chart per data set: from scratch to pretrained, one row per experiment."""
-    roles = story.roles
+    roles = content.roles
     by_name: dict[str, list[tuple[ReportedExperiment, ReportedExperiment]]] = {}
-    for before, after in _pairs(story):
+    for before, after in _pairs(content):
         by_name.setdefault(before.data, []).append((before, after))
     found = []
     for data, pairs in by_name.items():
         rows, sentences, last = [], [], None
         for before, after in pairs:
-            levels = shorter(before.levels, story, data)
-            group = words.levels(roles.without(levels, roles.augmentation, roles.pretraining))
-            name = words.level(before.levels[roles.augmentation]) if roles.augmentation else before.name
+            levels = shorter(before.levels, content, data)
+            group = texts.levels(roles.without(levels, roles.augmentation, roles.pretraining))
+            name = texts.level(before.levels[roles.augmentation]) if roles.augmentation else before.name
             a, b = before.mean("top1"), after.mean("top1")
             assert a is not None and b is not None
             rows.append(
                 plots.Pair(
                     name=name,
-                    series=series_of(story, before.levels.get(roles.augmentation or "")),
+                    series=series_of(content, before.levels.get(roles.augmentation or "")),
                     before=some(before.by_seed["top1"].values()),
                     after=some(after.by_seed["top1"].values()),
                     value=signed(b - a),
@@ -50,7 +50,7 @@ def charts(story: Story, words: Words) -> list[Figure]:
             last = group
             gap = signed(b - a)
             sentences.append(
-                words(
+                texts(
                     "pretraining.row_text",
                     name=f"{group}, {name}",
                     before=number(a),
@@ -62,16 +62,16 @@ def charts(story: Story, words: Words) -> list[Figure]:
             plots.pairs(
                 f"pretraining-{word(data)}",
                 rows,
-                title=words("pretraining.figure", data=words.level(data)),
-                text=words("pretraining.figure_text", rows=spoken(sentences)),
+                title=texts("pretraining.figure", data=texts.level(data)),
+                text=texts("pretraining.figure_text", rows=spoken(sentences)),
                 unit="%",
-                difference=words("page.unit_pp"),
-                names=(words("pretraining.scratch"), words("pretraining.pretrained")),
+                difference=texts("page.unit_pp"),
+                names=(texts("pretraining.scratch"), texts("pretraining.pretrained")),
             )
         )
     return found
 
 
-def claims_about(story: Story, factor: str | None) -> set[str]:
+def claims_about(content: ReportContent, factor: str | None) -> set[str]:
     """The claims that compare levels of a factor."""
-    return {claim.id for claim in story.results.claims if factor in claim.contrast}
+    return {claim.id for claim in content.results.claims if factor in claim.contrast}

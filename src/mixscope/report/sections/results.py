@@ -6,20 +6,20 @@ from markupsafe import Markup
 
 from mixscope.formatting import number
 from mixscope.report import plots, shapes
+from mixscope.report.content import ReportContent, ReportedExperiment
 from mixscope.report.grouping import by_augmentation, by_data, series_of, shorter, some
-from mixscope.report.naming import spoken, word
+from mixscope.report.labels import spoken, word
 from mixscope.report.plots import Row
 from mixscope.report.sections import answer
 from mixscope.report.shapes import Figure
-from mixscope.report.story import ReportedExperiment, Story
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import tables
 
 
-def charts(story: Story, words: Words) -> list[Figure]:
+def charts(content: ReportContent, texts: Texts) -> list[Figure]:
     """One dot plot per data set: experiments as rows, seeds as marks."""
     found = []
-    for data, experiments in by_data(story).items():
+    for data, experiments in by_data(content).items():
         values = [
             v for c in experiments for v in (*c.by_seed["top1"].values(), (c.published or {}).get("top1"))
         ]
@@ -27,22 +27,22 @@ def charts(story: Story, words: Words) -> list[Figure]:
         if not any(c.seeds for c in experiments):
             continue
         rows, sentences, before = [], [], None
-        for experiment in by_augmentation(experiments, story):
-            group = words.levels(
-                story.roles.without(shorter(experiment.levels, story, data), story.roles.augmentation)
+        for experiment in by_augmentation(experiments, content):
+            group = texts.levels(
+                content.roles.without(shorter(experiment.levels, content, data), content.roles.augmentation)
             )
             name = (
-                words.level(experiment.levels[story.roles.augmentation])
-                if story.roles.augmentation
+                texts.level(experiment.levels[content.roles.augmentation])
+                if content.roles.augmentation
                 else experiment.name
             )
             mean = experiment.mean("top1")
             rows.append(
                 Row(
                     name=name,
-                    series=series_of(story, experiment.levels.get(story.roles.augmentation or "")),
+                    series=series_of(content, experiment.levels.get(content.roles.augmentation or "")),
                     seeds={
-                        words("page.seed", seed=s): v for s, v in some(experiment.by_seed["top1"].items())
+                        texts("page.seed", seed=s): v for s, v in some(experiment.by_seed["top1"].items())
                     },
                     mean=mean if experiment.seeds > 1 else None,
                     value=tables.shown("top1", mean, experiment.deviation("top1")),
@@ -52,37 +52,37 @@ def charts(story: Story, words: Words) -> list[Figure]:
             )
             before = group
             key = "results.row_text" if mean is not None else "results.row_none"
-            sentences.append(words(key, name=f"{group}, {name}", mean=number(mean), seeds=experiment.seeds))
+            sentences.append(texts(key, name=f"{group}, {name}", mean=number(mean), seeds=experiment.seeds))
         found.append(
             plots.dots(
                 f"results-{word(data)}",
                 rows,
-                title=words("results.figure", stratum=words.level(data)),
-                text=words("results.figure_text", rows=spoken(sentences)),
+                title=texts("results.figure", stratum=texts.level(data)),
+                text=texts("results.figure_text", rows=spoken(sentences)),
                 unit="%",
-                published=words("results.published"),
-                spread=words("results.mean_sd"),
+                published=texts("results.published"),
+                spread=texts("results.mean_sd"),
                 limits=shapes.span(known),
             )
         )
     return found
 
 
-def metrics(story: Story) -> list[str]:
+def metrics(content: ReportContent) -> list[str]:
     """The metrics besides top-1 that have a column: known ones, or all for a study without results yet."""
     known = [
         m
         for m in tables.METRICS[1:]
-        if any(experiment.mean(m) is not None for experiment in story.experiments)
+        if any(experiment.mean(m) is not None for experiment in content.experiments)
     ]
-    return known if known or story.results.plan is None else list(tables.METRICS[1:])
+    return known if known or content.results.plan is None else list(tables.METRICS[1:])
 
 
-def table(story: Story, words: Words) -> list[dict[str, Any]]:
+def table(content: ReportContent, texts: Texts) -> list[dict[str, Any]]:
     """One row per experiment, grouped by data set."""
-    best = {one.experiment.name: bool(one.tied) for one in answer.best(story).values()}
+    best = {one.experiment.name: bool(one.tied) for one in answer.best(content).values()}
     rows = []
-    for experiments in by_data(story).values():
+    for experiments in by_data(content).values():
         low, high = shapes.span(v for c in experiments for v in c.by_seed["top1"].values())
         for experiment in experiments:
             seeds = experiment.by_seed["top1"]
@@ -94,22 +94,24 @@ def table(story: Story, words: Words) -> list[dict[str, Any]]:
                     "best": experiment.name in best and len(experiments) > 1,
                     "tied": best.get(experiment.name, False),
                     "each": "  ".join(number(v) for v in seeds.values()),
-                    "strip": _strip(experiment, story, words, low, high) if seeds else "",
+                    "strip": _strip(experiment, content, texts, low, high) if seeds else "",
                     "difference": None if mean is None or theirs is None else mean - theirs,
                 }
             )
     return rows
 
 
-def _strip(experiment: ReportedExperiment, story: Story, words: Words, low: float, high: float) -> Markup:
+def _strip(
+    experiment: ReportedExperiment, content: ReportContent, texts: Texts, low: float, high: float
+) -> Markup:
     """Seeds as marks on a small axis shared by the experiments of a data set."""
-    series = series_of(story, experiment.levels.get(story.roles.augmentation or ""))
+    series = series_of(content, experiment.levels.get(content.roles.augmentation or ""))
     marks = [
         shapes.dot(
             4 + 88 * (value - low) / (high - low),
             10,
             series,
-            hint=f"{words('page.seed', seed=seed)}: {number(value)} %",
+            hint=f"{texts('page.seed', seed=seed)}: {number(value)} %",
         )
         for seed, value in some(experiment.by_seed["top1"].items())
     ]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from mixscope.report.story import Story
-from mixscope.report.words import Words
+from mixscope.report.content import ReportContent
+from mixscope.report.texts import Texts
 
 
-def provenance(story: Story, words: Words) -> dict[str, Any]:
+def provenance(content: ReportContent, texts: Texts) -> dict[str, Any]:
     """Each file of weights with the runs that used it, and remarks on comparisons with it."""
-    known = [run for run in story.results.runs if run.provenance is not None]
+    known = [run for run in content.results.runs if run.provenance is not None]
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     warnings: dict[str, None] = {}
     for run in known:
@@ -20,10 +20,10 @@ def provenance(story: Story, words: Words) -> dict[str, Any]:
             key,
             {
                 "declared": False,
-                "training_data": words("page.unknown"),
+                "training_data": texts("page.unknown"),
                 "saw_mixup": None,
                 "saw_cutmix": None,
-                "augmentation": words("page.unknown"),
+                "augmentation": texts("page.unknown"),
                 "source": None,
                 "file": "",
                 "sha256": "",
@@ -34,7 +34,7 @@ def provenance(story: Story, words: Words) -> dict[str, Any]:
         row["users"][run.experiment] = None
         for finding in run.health:
             if finding.code == "pretraining-data" and finding.severity == "warn":
-                warnings.update(dict.fromkeys(map(words.render, finding.params.get("remarks", [finding]))))
+                warnings.update(dict.fromkeys(map(texts.render, finding.params.get("remarks", [finding]))))
     for row in rows.values():
         row["used"] = ", ".join(row["users"])
     return {"known": bool(known), "rows": list(rows.values()), "warnings": list(warnings)}

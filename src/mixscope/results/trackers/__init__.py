@@ -24,7 +24,7 @@ from mixscope.results.trackers import (
     wandb_charts,
     wandb_runs,
 )
-from mixscope.results.trackers.logged import LoggedRun
+from mixscope.results.trackers.logged_run import LoggedRun
 
 _READERS: dict[str, tuple[tuple[str, ...], Callable[[Path, list[Path]], list[LoggedRun]]]] = {
     "timm": (timm_summary.FILES, timm_summary.read),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import ConfigError, DataError
-from mixscope.results.trackers.logged import LoggedRun, below, by_epoch
+from mixscope.results.trackers.logged_run import LoggedRun, below, by_epoch
 
 FILES = ("events.out.tfevents.*",)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mixscope.results.trackers.logged import LoggedRun, below, by_epoch, rows_of_csv, settings_of_yaml
+from mixscope.results.trackers.logged_run import LoggedRun, below, by_epoch, rows_of_csv, settings_of_yaml
 
 FILES = ("metrics.csv",)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mixscope.errors import DataError
-from mixscope.results.trackers.logged import LoggedRun, by_epoch, settings_of_yaml
+from mixscope.results.trackers.logged_run import LoggedRun, by_epoch, settings_of_yaml
 
 FILES = ("meta.yaml",)
 _STATES = {"1": "running", "RUNNING": "running", "2": "running", "3": "done", "FINISHED": "done"}

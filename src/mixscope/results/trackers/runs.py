@@ -11,7 +11,7 @@ from mixscope.errors import ConfigError, DataError, unknown
 from mixscope.findings import Finding
 from mixscope.results import columns, vocabulary
 from mixscope.results.table_files import Line, Table
-from mixscope.results.trackers.logged import LoggedRun, is_seed
+from mixscope.results.trackers.logged_run import LoggedRun, is_seed
 
 LAST, BEST = "last", "best-on-validation"
 RULES = (LAST, BEST)

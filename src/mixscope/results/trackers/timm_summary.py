@@ -5,7 +5,7 @@ timm names its held-out split "eval"; by default that is the data set's validati
 
 from pathlib import Path
 
-from mixscope.results.trackers.logged import LoggedRun, below, by_epoch, rows_of_csv, settings_of_yaml
+from mixscope.results.trackers.logged_run import LoggedRun, below, by_epoch, rows_of_csv, settings_of_yaml
 
 FILES = ("summary.csv",)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
-from mixscope.results.trackers.logged import LoggedRun, below, by_epoch, numbers
+from mixscope.results.trackers.logged_run import LoggedRun, below, by_epoch, numbers
 
 FILES = ("trainer_state.json",)
 

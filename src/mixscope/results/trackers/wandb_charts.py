@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mixscope.errors import DataError
 from mixscope.results import table_files
-from mixscope.results.trackers.logged import LoggedRun, by_epoch, numbers
+from mixscope.results.trackers.logged_run import LoggedRun, by_epoch, numbers
 
 FILES = ("*.csv",)
 _BETWEEN, _LOW, _HIGH = " - ", "__MIN", "__MAX"

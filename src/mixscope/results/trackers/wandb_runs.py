@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
-from mixscope.results.trackers.logged import LoggedRun, by_epoch, flat, numbers
+from mixscope.results.trackers.logged_run import LoggedRun, by_epoch, flat, numbers
 
 FILES = ("run-*.wandb",)
 _BLOCK, _HEAD = 32_768, 7

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from mixscope import i18n
 from mixscope.claims.verdicts import Reading
+from mixscope.report.content import ReportContent, ReportedExperiment
 from mixscope.report.grouping import shorter
-from mixscope.report.story import ReportedExperiment, Story
-from mixscope.report.words import Words
+from mixscope.report.texts import Texts
 from mixscope.results import DataSet
 
 TOLD = 8  # curves or rows listed in an alternative text
@@ -43,9 +43,9 @@ def spoken(rows: Sequence[str]) -> str:
     return " ".join(rows[:TOLD]) + (" …" if len(rows) > TOLD else "")
 
 
-def stratum_name(reading: Reading, words: Words) -> str:
+def stratum_name(reading: Reading, texts: Texts) -> str:
     """Display name of a reading's stratum; a fixed text if the claim has only one."""
-    return words.levels(reading.stratum) or words("answer.strata_all")
+    return texts.levels(reading.stratum) or texts("answer.strata_all")
 
 
 def class_name(data: DataSet, number: int) -> str:
@@ -58,6 +58,6 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def short_name(experiment: ReportedExperiment, story: Story, words: Words) -> str:
+def short_name(experiment: ReportedExperiment, content: ReportContent, texts: Texts) -> str:
     """Name of an experiment within its data set, without the levels common to all."""
-    return words.levels(shorter(experiment.levels, story, experiment.data)) or experiment.name
+    return texts.levels(shorter(experiment.levels, content, experiment.data)) or experiment.name

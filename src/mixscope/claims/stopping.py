@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mixscope import i18n
 from mixscope.claims.rules import MISSING, SETTLED
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.errors import ConfigError
-from mixscope.formatting import duration
+from mixscope.findings import Finding
 from mixscope.runs import records
 from mixscope.study import matrix
 from mixscope.study.study import Study
@@ -28,7 +29,7 @@ class Standing:
     """
 
     settled: Mapping[str, str]
-    stuck: Mapping[str, tuple[str, ...]]
+    stuck: Mapping[str, tuple[Finding, ...]]
     needed: Mapping[str, tuple[str, ...]]
 
     @property
@@ -52,10 +53,10 @@ def standing(verdicts: Sequence[Verdict]) -> Standing:
         if names or waits:
             needed[verdict.claim] = tuple(names)
         else:
-            reasons = [g for r in verdict.readings for g in r.gates]
-            stuck[verdict.claim] = tuple(dict.fromkeys(reasons))
+            reasons = {i18n.render(finding): finding for r in verdict.readings for finding in r.findings}
+            stuck[verdict.claim] = tuple(reasons.values())
     if not any(needed.values()):  # the remaining claims wait for settled or stuck ones
-        stuck |= dict.fromkeys(needed, ("it needs a claim that is not open",))
+        stuck |= dict.fromkeys(needed, (Finding("deciding-waits"),))
         needed = {}
     return Standing(settled=settled, stuck=stuck, needed=needed)
 
@@ -92,18 +93,18 @@ def extended(study: Study) -> Study:
     return replace(longer, text=matrix.written(longer))
 
 
-def lines(now: Standing) -> Iterator[str]:
-    """Formats the status of claims, one line each."""
+def findings(now: Standing) -> Iterator[Finding]:
+    """The status of claims, one finding each."""
     for claim, verdict in now.settled.items():
-        yield f"decided   {claim}  {verdict}"
+        yield Finding("deciding-decided", params={"claim": claim, "verdict": verdict})
     for claim, reasons in now.stuck.items():
-        yield f"stuck     {claim}  more seeds do not help: {'; '.join(reasons)}"
+        yield Finding("deciding-stuck", params={"claim": claim, "all_reasons": list(reasons)})
     for claim, names in now.needed.items():
-        yield f"open      {claim}  needs more seeds of {len(names)} experiments"
+        yield Finding("deciding-open", params={"claim": claim, "experiments": len(names)})
 
 
-def saved(study: Study, out: Path, seeds: int) -> str:
-    """Describes the runs saved by stopping before the last look."""
+def saved(study: Study, out: Path, seeds: int) -> Finding:
+    """The runs saved by stopping before the last look."""
     planned = study.expand(seeds=seeds)
     there = records.begun(out)
     begun = [run for run in planned if run.directory in there]
@@ -114,5 +115,5 @@ def saved(study: Study, out: Path, seeds: int) -> str:
         and (seconds := records.read_summary(out / run.directory).get("seconds")) is not None
     ]
     left = len(planned) - len(begun)
-    cost = f", about {duration(left * statistics.fmean(took))} of training" if took and left else ""
-    return f"saved     {left} of {len(planned)} runs{cost}"
+    cost = left * statistics.fmean(took) if took and left else "none"
+    return Finding("deciding-saved", params={"left": left, "runs": len(planned), "seconds": cost})

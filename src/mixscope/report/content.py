@@ -80,7 +80,7 @@ class AugmentationGains:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
+class ReportContent:
     """The whole content.
 
     Attributes:
@@ -119,7 +119,7 @@ def gather(
     *,
     reference: Path | None = None,
     curves: Path | None = None,
-) -> Story:
+) -> ReportContent:
     """Gathers the content of a report.
 
     Args:
@@ -144,7 +144,7 @@ def gather(
     for experiment in experiments:
         k = len(experiment.evaluated.counts) if experiment.evaluated is not None else 0
         data.setdefault(experiment.data, DataSet(name=experiment.data, classes=tuple(map(str, range(k)))))
-    return Story(
+    return ReportContent(
         results=results,
         verdicts=judge(results),
         experiments=experiments,

@@ -139,6 +139,11 @@ def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Findi
     return [Finding(code, "fail" if alone else "warn", params | {"slots": len(held)})]
 
 
+def can_start(found: Sequence[Finding]) -> bool:
+    """Whether a study starts with these findings: none of them fails."""
+    return all(finding.severity != "fail" for finding in found)
+
+
 def refuse(found: Sequence[Finding], lang: str = "en") -> None:
     """Raises one error for everything that fails, in a language.
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixscope.analysis import matching
+from mixscope.analysis import cue_matching
 from mixscope.data import cue_store, cues
 from mixscope.errors import ConfigError
 from mixscope.study import config as settings
@@ -37,7 +37,7 @@ class Reader:
 
 def test_both_cues_end_within_the_tolerance_and_nothing_is_trained_twice():
     reader = Reader(half=15)
-    found = matching.search(reader, START, target=0.75, tolerance=0.03)
+    found = cue_matching.search(reader, START, target=0.75, tolerance=0.03)
     assert found.holds and abs(found.local - 0.75) <= 0.015 and abs(found.glob - 0.75) <= 0.015
     assert len(set(reader.asked)) == len(reader.asked) == len(found.steps)
     assert abs(found.parameters.local_contrast - found.parameters.global_contrast) < 2, (
@@ -48,7 +48,7 @@ def test_both_cues_end_within_the_tolerance_and_nothing_is_trained_twice():
 
 def test_cues_that_stand_in_each_others_way_are_looked_at_again():
     reader = Reader(half=8, masking=0.25)
-    found = matching.search(reader, START, target=0.75, tolerance=0.03)
+    found = cue_matching.search(reader, START, target=0.75, tolerance=0.03)
     assert found.holds
     again = Reader(half=8, masking=0.25)
     assert (
@@ -64,13 +64,13 @@ def test_the_search_ends_next_to_the_target_wherever_it_begins(half, steep, targ
     start = dataclasses.replace(START, local_contrast=begin, global_contrast=begin)
     if not 1 < right < 126:
         return
-    found = matching.search(reader, start, target=target, tolerance=0.0)
+    found = cue_matching.search(reader, start, target=target, tolerance=0.0)
     assert found.parameters.local_contrast * 8 in (math.floor(8 * right), math.ceil(8 * right))
     assert len(reader.asked) <= 2 * 30
 
 
 def test_a_search_whose_steps_miss_the_target_says_so():
-    found = matching.search(Reader(half=3, steep=8), START, target=0.6, tolerance=0.0001)
+    found = cue_matching.search(Reader(half=3, steep=8), START, target=0.6, tolerance=0.0001)
     assert not found.holds
 
 
@@ -79,28 +79,28 @@ def test_a_search_whose_steps_miss_the_target_says_so():
 )
 def test_a_cue_that_cannot_be_matched_is_named(half, sentence):
     with pytest.raises(ConfigError, match=f"the local cue {sentence}"):
-        matching.search(Reader(half=half), START, target=0.75, tolerance=0.03)
+        cue_matching.search(Reader(half=half), START, target=0.75, tolerance=0.03)
 
 
 def test_a_target_below_chance_is_refused():
     with pytest.raises(ConfigError, match="--target"):
-        matching.search(Reader(half=15), START, target=0.1, tolerance=0.03)
+        cue_matching.search(Reader(half=15), START, target=0.1, tolerance=0.03)
 
 
 def test_the_experiment_is_the_one_without_mixing_and_its_set_has_parameters():
     study = matrix.load("local-global")
-    run = matching.run_without_mixing(study, {"model": "vit"})
+    run = cue_matching.run_without_mixing(study, {"model": "vit"})
     assert run.config.augment.mix == "none" and "vit" in run.config.model.arch
-    assert matching.start(run.config, None) == cues.BUILT_IN["cues-vit"]
+    assert cue_matching.start(run.config, None) == cues.BUILT_IN["cues-vit"]
     with pytest.raises(ConfigError, match=r"leaves 2 experiments .*resnet-default, vit-default"):
-        matching.run_without_mixing(study, {})
+        cue_matching.run_without_mixing(study, {})
     with pytest.raises(ConfigError, match="digits has no parameters"):
-        matching.start(settings.RunConfig(), None)
+        cue_matching.start(settings.RunConfig(), None)
 
 
 def test_what_was_found_can_be_given_to_prepare(tmp_path):
-    found = matching.search(Reader(half=15), START, target=0.75, tolerance=0.03)
-    matching.keep(found, tmp_path / "cues.yaml")
+    found = cue_matching.search(Reader(half=15), START, target=0.75, tolerance=0.03)
+    cue_matching.keep(found, tmp_path / "cues.yaml")
     assert cues.chosen(cues.Parameters(), tmp_path / "cues.yaml", None) == found.parameters
     assert (
         yaml.safe_load((tmp_path / "cues.yaml").read_text())["local_contrast"]
@@ -115,11 +115,11 @@ def test_a_training_sees_one_cue_and_is_not_made_twice(tmp_path, monkeypatch):
         "model.kwargs={channels: [4, 4, 4, 4], stem_width: 4}",
     ]
     config = settings.load(None, [*pairs, "train.epochs=1", "train.batch_size=16", "run.device=cpu"])
-    monkeypatch.setattr(matching, "TEST", 48)
+    monkeypatch.setattr(cue_matching, "TEST", 48)
     parameters, said = cues.Parameters(train=60, test=24), []
-    accuracy = matching.trained(config, seeds=2, work=tmp_path, say=said.append)
+    accuracy = cue_matching.trained(config, seeds=2, work=tmp_path, say=said.append)
     first = accuracy("global", parameters)
-    store = matching.Store.open(tmp_path, "global-24-90")
+    store = cue_matching.Store.open(tmp_path, "global-24-90")
     made = cue_store.of(store)
     assert made is not None and made.seed == 1 and made.global_predictivity == 1.0
     assert made.local_predictivity == pytest.approx(1 / 6) and made.test == 48

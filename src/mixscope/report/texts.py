@@ -13,7 +13,7 @@ from mixscope.results import Results
 from mixscope.study import display_names
 
 
-class Words:
+class Texts:
     """Texts in one language, called with a message's name ("answer.title") and its parameters."""
 
     def __init__(self, language: str, results: Results | None = None) -> None:

@@ -1,19 +1,15 @@
-"""Shared parts of all commands: declaring arguments and printing results."""
+"""Arguments of commands: the parser, and the options that several commands have."""
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
+from mixscope.cli.exit_codes import Usage
 from mixscope.errors import ConfigError
 from mixscope.formatting import printable
-
-if TYPE_CHECKING:
-    from mixscope.report.words import Words
-    from mixscope.results import Results
 
 EXIT = """exit codes: 0 ok, 1 failure, 2 usage, 4 data missing or corrupt, 75 interrupted and resumable"""
 
@@ -44,6 +40,12 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         """Disables abbreviations: a misspelt option must not start a long run."""
         super().__init__(*arguments, **{"allow_abbrev": False, **more})
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and the message, and ends the process."""
+        with suppress(SystemExit):
+            super().error(message)
+        raise Usage(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses with all positional arguments moved together."""
@@ -165,14 +167,6 @@ def root_and_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
-def note_letters(texts: Sequence[str]) -> None:
-    """Says which letters of these texts pictures lack, where no font of the machine has them all."""
-    from mixscope import fonts
-
-    if (problem := fonts.note(texts)) is not None:
-        sys.stderr.write(f"note: {problem}\n")
-
-
 def picture(path: Path) -> Path:
     """Checks that an image can be written to `path`, before the seconds of work to draw it.
 
@@ -219,69 +213,3 @@ def declare_slots(command: argparse.ArgumentParser) -> None:
 def language(command: argparse.ArgumentParser) -> None:
     """Adds --lang."""
     command.add_argument("--lang", default="en", metavar="LANG", help="en or ko (default: en)")
-
-
-def spoken(lang: str, results: "Results | None" = None) -> "Words":
-    """Texts for the terminal, in English with a note if its encoding cannot show Korean.
-
-    Raises:
-        ConfigError: If the language is unknown.
-    """
-    from mixscope.report.words import Words
-
-    words = Words(lang, results)
-    if _encodes(words("page.title-sign")):
-        return words
-    sys.stderr.write(
-        f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
-        " gets English; PYTHONUTF8=1 makes it UTF-8\n"
-    )
-    return Words("en", results)
-
-
-def ascii_only() -> bool:
-    """Whether the terminal's encoding lacks check marks and ±."""
-    return not _encodes("✓✗±")
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def print_json(value: Any) -> None:
-    """Prints one JSON document to standard output; paths and other objects as text."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-@contextmanager
-def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int | None], None] | None]:
-    """A progress bar on a terminal; nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(title, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Formats rows with equal keys as aligned text."""
-    if not rows:
-        return ""
-    cells = [[str(k) for k in rows[0]]] + [[_cell(v) for v in row.values()] for row in rows]
-    from mixscope import tabular
-
-    return "\n".join(tabular.to_text(cells))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

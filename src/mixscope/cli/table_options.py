@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mixscope.formatting import padded
 
 if TYPE_CHECKING:
-    from mixscope.report.words import Words
+    from mixscope.report.texts import Texts
     from mixscope.results import Results
 
 RESULTS = "a study's folder, a bundle, or a table of results: CSV, TSV, JSON lines, Parquet, Markdown, HTML"
@@ -90,13 +90,13 @@ def load(
     return found if claimed is None or (beside and found.plan is not None) else claimed.put_into(found)
 
 
-def notes(results: "Results", words: "Words") -> Iterator[str]:
+def notes(results: "Results", texts: "Texts") -> Iterator[str]:
     """What was inferred from a table, and what cannot be checked about it."""
     from mixscope.claims import health
 
     for note in results.notes:
-        yield f"{padded(words('judge.read'), 10)}{words.render(note)}"
+        yield f"{padded(texts('judge.read'), 10)}{texts.render(note)}"
     unchecked = health.unchecked(results)
     if results.plan is None and unchecked:
-        kinds = [words.of("unchecked", kind.replace(" ", "_")) for kind in unchecked]
-        yield f"{padded(words('judge.unchecked'), 10)}{', '.join(kinds)}"
+        kinds = [texts.of("unchecked", kind.replace(" ", "_")) for kind in unchecked]
+        yield f"{padded(texts('judge.unchecked'), 10)}{', '.join(kinds)}"

@@ -14,7 +14,7 @@ import stand_in_weights
 from mixscope import cli, i18n
 from mixscope.errors import DataError, RunFailed
 from mixscope.runs import weights_check
-from mixscope.studies import missing as needs
+from mixscope.studies import requirements as needs
 from mixscope.studies import start_check
 from mixscope.studies.estimate import Estimate
 from mixscope.studies.status import standings
@@ -61,8 +61,6 @@ def test_all_that_is_missing_is_reported_at_once_and_nothing_is_started(tmp_path
     for part in ("data prepare digits", "data prepare cifar100", "nowhere/w.safetensors does not exist"):
         assert said.count(part) == 1, said
     assert not out.exists()
-    assert cli.main([*words, "--dry-run"]) == 4
-    assert capsys.readouterr().err == said
 
 
 def test_plan_shows_what_is_missing_and_goes_on(tmp_path, capsys):
@@ -74,6 +72,48 @@ def test_plan_shows_what_is_missing_and_goes_on(tmp_path, capsys):
     assert cli.main([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["missing"]
     assert [f["code"] for f in told] == ["missing-data", "missing-data", "missing-weights"]
+
+
+def test_a_dry_run_tells_what_is_missing_and_what_to_do_instead(tmp_path, capsys):
+    file, out = tmp_path / "s.yaml", tmp_path / "out"
+    file.write_text(json.dumps(STUDY))
+    words = ["study", "run", str(file), "--out", str(out), "--root", str(tmp_path), "--dry-run"]
+    assert cli.main(words) == 0
+    said, err = capsys.readouterr()
+    assert err == "" and said.count("missing   ") == 3, said
+    for part in ("data prepare digits", "data prepare cifar100", "nowhere/w.safetensors does not exist"):
+        assert said.count(part) == 1, said
+    assert "  --only pretrained=scratch: " in said and "  mixscope study run quickstart: " in said
+    assert said.endswith("a start is refused until nothing is missing\n")
+    assert cli.main([*words, "--lang", "ko"]) == 0
+    assert capsys.readouterr().out.count("부족      ") == 3
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("verb", [["run", "--dry-run"], ["plan", "--no-probe"]])
+def test_a_script_can_read_whether_the_study_would_start(tmp_path, digits_root, capsys, verb):
+    file = tmp_path / "s.yaml"
+    file.write_text(json.dumps(digits()))
+    words = ["study", *verb, str(file), "--out", str(tmp_path / "out"), "--json", "--root"]
+    told = {}
+    for root in (digits_root, tmp_path):
+        assert cli.main([*words, str(root)]) == 0
+        told[root] = json.loads(capsys.readouterr().out)["can_start"]
+    assert told == {digits_root: True, tmp_path: False}
+
+
+def test_advice_to_leave_out_weights_names_a_level_without_them(tmp_path):
+    both = matrix.parse(json.dumps(STUDY), file="s.yaml").expand()
+    all_of_them = [run for run in both if run.levels["pretrained"] == "file"]
+    assert start_check._without_weights(standings(both, tmp_path)) == "pretrained=scratch"
+    assert start_check._without_weights(standings(all_of_them, tmp_path)) is None
+
+
+def test_nothing_trained_is_told_with_the_command_that_trains(tmp_path, capsys):
+    assert cli.main(["study", "eval", "quickstart", "--out", str(tmp_path / "out")]) == 4
+    said = capsys.readouterr().err
+    assert "no run of quickstart is trained yet" in said and "`mixscope study run quickstart`" in said
+    assert said.count("\n") == 1
 
 
 def test_a_dry_run_of_a_study_that_lacks_nothing_starts_no_run(tmp_path, digits_root, capsys):

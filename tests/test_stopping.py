@@ -1,13 +1,14 @@
 """`mixscope study run --until-decided`: look by look, and no run that no open claim needs."""
 
 import dataclasses
+import re
 
 import pytest
 
 import made_study
 from command_line import call
-from mixscope.claims import deciding, verdicts
-from mixscope.cli import study as study_command
+from mixscope.claims import stopping, verdicts
+from mixscope.cli.study import run as study_run
 from mixscope.findings import Finding
 from mixscope.results import folders
 from mixscope.studies.status import standings
@@ -63,7 +64,7 @@ def executed(monkeypatch):
     class Options:
         threads = 1
 
-    monkeypatch.setattr(study_command, "chosen", lambda arguments, runs, out: (run, Options(), 1))
+    monkeypatch.setattr(study_run, "chosen", lambda arguments, runs, out: (run, Options(), 1))
     return started
 
 
@@ -87,6 +88,18 @@ def test_only_what_an_open_claim_needs_is_started_after_the_first_look(
     assert again["estimate"].readings[0].seeds == 3
 
 
+def test_looks_are_reported_in_korean(tmp_path, capsys, executed, digits_root):
+    file = tmp_path / "two.yaml"
+    file.write_text(TWO_CLAIMS)
+    where = ("--out", tmp_path / "out", "--root", digits_root)
+    code, text, err = call(capsys, "study", "run", file, *where, "--until-decided", "--lang", "ko")
+    assert code == 0, err
+    assert "판정 2/2회차: 실험 2개, 시드 5개" in text and "결정      clear  지지" in text
+    assert "미정      open  실험 2개에 시드가 더 필요합니다" in text
+    assert "절약      실행 30개 중 8개" in text
+    assert not re.search(r"(?m)^(?:look|decided|stuck|open|saved)\b|needs|experiments", text), text
+
+
 def test_a_study_without_looks_is_refused_with_a_hint_to_declare_them(tmp_path, capsys, digits_root):
     file = tmp_path / "two.yaml"
     file.write_text(TWO_CLAIMS.replace("looks: [3, 5]\n", ""))
@@ -96,7 +109,7 @@ def test_a_study_without_looks_is_refused_with_a_hint_to_declare_them(tmp_path, 
 
 def test_seeds_are_extended_to_the_last_look():
     study = matrix.parse(TWO_CLAIMS.replace("[0, 1, 2]", "[7, 3, 5]"), file="two.yaml")
-    longer = deciding.extended(study)
+    longer = stopping.extended(study)
     assert longer.seeds == [7, 3, 5, 8, 9] and longer.claims_digest == study.claims_digest
     assert matrix.parse(longer.text, file="kept.yaml").seeds == longer.seeds
     assert {r.directory for r in study.expand()} <= {r.directory for r in longer.expand()}
@@ -121,11 +134,12 @@ def test_a_claim_that_seeds_cannot_settle_keeps_nothing_running():
                     1.0,
                     cells={"a": 1.0, "b": -1.0},
                     gates=("why",),
+                    findings=(Finding("why-one-seed"),),
                     gate_kinds=(kind,),
                 ),
             ),
         )
         for claim, kind in zip(study.claims, ("health", "holm", "seeds"), strict=True)
     ]
-    now = deciding.standing(found)
-    assert now.stuck == {"clear": ("why",)} and now.needed == {"open": ("a", "b")}
+    now = stopping.standing(found)
+    assert now.stuck == {"clear": (Finding("why-one-seed"),)} and now.needed == {"open": ("a", "b")}

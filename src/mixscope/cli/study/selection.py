@@ -1,0 +1,79 @@
+"""The study of a command, its selected runs, and their folder; used by every verb of `mixscope study`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mixscope import i18n
+from mixscope.cli.arguments import declare, language, root_and_json
+from mixscope.errors import ConfigError
+from mixscope.findings import Finding
+
+
+def declare_verb(
+    verbs: Any, name: str, do: Callable[[argparse.Namespace], int | None], help: str
+) -> argparse.ArgumentParser:
+    """Adds a verb that works on a study, with the arguments that select its runs."""
+    command = declare(
+        verbs,
+        name,
+        do,
+        help,
+        f"  mixscope study {name} quickstart\n"
+        f"  mixscope study {name} resnet-vs-vit --only data=cifar100 --only pretrained=scratch",
+    )
+    command.add_argument(
+        "study", metavar="STUDY", help="a built-in study, a .yaml file, or a folder of its runs"
+    )
+    command.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="key=value",
+        help="a level of a factor, name or seed",
+    )
+    command.add_argument("--seeds", type=int, metavar="N", help="the first N seeds")
+    command.add_argument("--out", type=Path, metavar="DIR", help="the study's folder (default: runs/STUDY)")
+    root_and_json(command)
+    language(command)
+    return command
+
+
+def selected(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
+    """The named study, the requested runs, and their folder."""
+    from mixscope.study import matrix
+    from mixscope.study.config import split_pair
+
+    study = matrix.load(arguments.study)
+    if arguments.study in matrix.builtin() and Path(arguments.study).exists():
+        name = arguments.study
+        print(f"note: {name} is the built-in study; for what is at ./{name}, write ./{name}", file=sys.stderr)
+    folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
+    only = {key: str(value) for key, value in map(split_pair, arguments.only)}
+    runs = study.expand(only=only, seeds=arguments.seeds)
+    if not runs:
+        raise ConfigError(
+            "unknown-name", "no run of the study has all of these levels; name fewer", key="--only"
+        )
+    return study, runs, arguments.out or folder
+
+
+def experiment_seeds(runs: Any) -> set[tuple[str, int]]:
+    """Experiment name and seed of each run."""
+    return {(run.name, run.seed) for run in runs}
+
+
+def print_finding(lang: str) -> Callable[[Finding], None]:
+    """Prints a finding to standard error."""
+    return lambda finding: print(i18n.render(finding, lang), file=sys.stderr)
+
+
+def print_skipped(found: Any) -> None:
+    """Prints which runs are skipped because their records are damaged or of other settings."""
+    for stands in found:
+        if stands.state in ("damaged", "conflict"):
+            print(f"skipped: {stands.error}", file=sys.stderr)
+        elif stands.remark is not None:
+            print(f"skipped: {stands.remark}", file=sys.stderr)
