@@ -61,7 +61,7 @@ def test_a_file_of_an_unpacked_archive_is_named_as_one_of_the_archive(tmp_path):
 
 
 def test_every_code_has_a_meaning_and_is_raised():
-    """A test of its own for each kind of problem is beside what raises it; here, that no code is left over."""
+    """tests/test_error_codes.py has a problem for each; here, that no code is left over."""
     assert set(CODES) == set(get_args(errors.Code)) and list(CODES) == sorted(CODES)
     assert all(text.endswith(".") for text in CODES.values())
     raised = set()
