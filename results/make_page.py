@@ -1,4 +1,4 @@
-"""Writes docs/results.md, docs/mixing-zoo.md, a chart, and the headline of both READMEs.
+"""Writes docs/results.md, docs/mixing-zoo.md, their charts, and the headline of both READMEs.
 
     python results/make_page.py            # writes
     python results/make_page.py --check    # exits 1 where a page differs from the bundles
@@ -22,7 +22,7 @@ from mixscope.claims.judgement import Contrasted
 from mixscope.claims.readings import Reading
 from mixscope.claims.verdicts import Verdict
 from mixscope.findings import Finding
-from mixscope.report import drawing
+from mixscope.report import drawing, plots
 from mixscope.results import folders, tables
 from mixscope.results.results import Run
 from mixscope.study import matrix
@@ -85,7 +85,7 @@ WORDS = {
         "top-1": "top-1",
         "missing": "no finished run yet",
         "all done": "All {0} planned runs are done.",
-        "not done": "{0} of {1} planned runs are done, all 24 experiments at {2}. Not done: {3}.",
+        "not done": "{0} of {1} planned runs are done, all {4} experiments at {2}. Not done: {3}.",
         "seed": "seed {0}",
         "few seeds": "With fewer than two seeds an interval counts test examples only, with fewer than three"
         " there is no verdict: this is an interim state.",
@@ -124,7 +124,7 @@ WORDS = {
         "cutmix": "CutMix의 향상폭",
         "missing": "끝난 실행 없음",
         "all done": "계획한 실행 {0}개가 모두 끝났다.",
-        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. 24개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
+        "not done": "계획한 실행 {1}개 중 {0}개가 끝났다. {4}개 실험이 모두 끝난 시드: {2}. 남은 실행: {3}.",
         "reason pending": "계산 시간이 모자라 시작하지 않은 실행 {0}개",
         "reason other": "{1} 상태인 실행 {0}개",
         "none": "없음",
@@ -195,7 +195,8 @@ class Page:
         ]
         whole = ", ".join(self.words["seed"].format(seed) for seed in complete(results))
         whole = whole or self.words["none"]
-        told = self.words["not done"].format(len(results.done), len(results.runs), whole, "; ".join(reasons))
+        counts = len(results.done), len(results.runs), whole, "; ".join(reasons), len(results.experiments)
+        told = self.words["not done"].format(*counts)
         return told if len(complete(results)) > 2 else f"{told} {self.words['few seeds']}"
 
     def overall(self) -> str:
@@ -383,6 +384,36 @@ class Page:
         heads = ["model", "augmentation", "top-1", "estimate", "interval", "p", "rank", "seeds"]
         return self.table(heads, rows)
 
+    def zoo_chart(self) -> plots.Figure:
+        """A forest plot of the gains, best first, for each network."""
+        results, bars = bundle(ZOO), []
+        for model in results.factors["model"]:
+            gains = _contrasts(results, model, "default")
+            known = {name: one for name, one in gains.items() if one.interval is not None}
+            for name in sorted(known, key=lambda name: -(known[name].interval.estimate)):
+                interval = known[name].interval
+                bars.append(
+                    plots.Bar(
+                        name=self.level(name),
+                        estimate=interval.estimate,
+                        low=interval.low,
+                        high=interval.high,
+                        value=self._estimate(known[name])[0],
+                        margin=1.0,
+                        group="" if bars and bars[-1].hint == model else self.level(model),
+                        hint=model,
+                    )
+                )
+        return plots.forest(
+            "mixing-zoo",
+            bars,
+            title="Gain of each mixing method over Default, with 95 % intervals",
+            text="Estimates and intervals of the table, the margin of one percentage point as a strip.",
+            unit="percentage points of top-1",
+            below="worse",
+            above="better",
+        )
+
     def zoo_cost(self) -> str:
         """Wall time of the comparison, in hours."""
         seconds = [run.provenance.seconds or 0.0 for run in bundle(ZOO).done if run.provenance]
@@ -480,6 +511,8 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield HERE.parent / "docs" / "figures" / f"two-cores{suffix}.svg", drawing.light(str(chart.svg))
         if lang == "en" and (HERE / ZOO).exists():
             yield HERE.parent / "docs" / "mixing-zoo.md", text(HERE / "zoo.en.md", page)
+            zoo = HERE.parent / "docs" / "figures" / "mixing-zoo.svg"
+            yield zoo, drawing.light(str(page.zoo_chart().svg))
         readme = HERE.parent / f"README{suffix}.md"
         before = readme.read_text("utf-8")
         marks = r"(<!-- headline -->\n).*?(\n<!-- /headline -->)"

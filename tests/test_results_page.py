@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import statistics
 from pathlib import Path
 
@@ -82,6 +83,24 @@ def test_a_rank_interval_leaves_out_ranks_that_are_shown_to_be_wrong(make_page, 
 def test_ranks_without_runs_are_open(make_page):
     results = make_page.folders.of_plan(make_page.matrix.load(make_page.ZOO), make_page.HERE / "none")
     assert set(make_page.rank_intervals(results, "vit").values()) == {(1, 11)}
+
+
+def test_the_chart_of_methods_has_each_gain_of_the_table_best_first(make_page, monkeypatch, tmp_path):
+    table = tmp_path / "runs.csv"
+    gains = {"default": 0.0, "mixup": 2.13, "cutmix": 3.13, "fmix": -1.13}
+    lines = [
+        f"{model},{name},{seed},{50 + gain + seed / 10}"
+        for model in ("resnet", "vit")
+        for name, gain in gains.items()
+        for seed in range(3)
+    ]
+    table.write_text("\n".join(["model,augmentation,seed,accuracy", *lines]))
+    results = make_page.mixscope.load(table)
+    monkeypatch.setattr(make_page, "bundle", lambda name: results)
+    chart = str(make_page.Page("en").zoo_chart().svg)
+    shown = re.findall(r">(ResNet|ViT|MixUp|CutMix|FMix|[+-]\d\.\d\d)<", chart.replace("\N{MINUS SIGN}", "-"))
+    one = ["CutMix", "+3.13", "MixUp", "+2.13", "FMix", "-1.13"]
+    assert shown == ["ResNet", *one, "ViT", *one]
 
 
 @pytest.mark.parametrize("suffix", ["", ".ko"])

@@ -49,6 +49,15 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes / 1e3:.0f} kB"
 
 
+def count_range(low: int, high: int | None, *, dash: str = "-") -> str:
+    """Formats a range of counts, one number if both ends are equal, open above if `high` is None.
+
+    >>> count_range(5, 12), count_range(5, 5), count_range(5, None)
+    ('5-12', '5', '5+')
+    """
+    return f"{low}+" if high is None else str(low) if low == high else f"{low}{dash}{high}"
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """Formats a number; None gives a dash.
 

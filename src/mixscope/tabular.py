@@ -6,7 +6,7 @@ escaped.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -23,11 +23,25 @@ def to_csv(rows: Sequence[Mapping[str, Any]], *, number: str = ".6g") -> str:
         rows: At least one row.
         number: Format of floats; "" keeps all digits.
     """
+    return csv_of([list(rows[0]), *([_entry(value, number) for value in row.values()] for row in rows)])
+
+
+def csv_of(rows: Iterable[Sequence[object]]) -> str:
+    """Formats rows of cells as CSV, with texts guarded."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([guarded(str(key)) for key in rows[0]])
-    writer.writerows([_entry(value, number) for value in row.values()] for row in rows)
+    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return buffer.getvalue()
+
+
+def from_csv(text: str) -> list[dict[str, str]]:
+    """The rows of a CSV text below its first line, which names the columns; cells without spaces around them.
+
+    Raises:
+        csv.Error: If it cannot be parsed.
+    """
+    rows = csv.DictReader(io.StringIO(text))
+    return [{key: (cell or "").strip() for key, cell in row.items() if key} for row in rows]
 
 
 def guarded(text: str) -> str:
@@ -42,8 +56,6 @@ def guarded(text: str) -> str:
 
 
 def _entry(value: Any, number: str) -> Any:
-    if isinstance(value, str):
-        return guarded(value)
     if isinstance(value, float):
         return (f"{value:{number}}" if number else value) if value == value else ""
     return "" if value is None else value
@@ -53,8 +65,12 @@ def to_text(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> list[str
     """Formats rows of equal length as lines with aligned columns, below a header (if any) and a rule."""
     cells = [[printable(str(cell)) for cell in row] for row in rows]
     style = "simple" if head else "plain"
-    text = tabulate(cells, headers=list(head), tablefmt=style, disable_numparse=True)
-    return [line.rstrip() for line in text.splitlines()]
+    return [line.rstrip() for line in formatted(cells, head, style).splitlines()]
+
+
+def formatted(rows: Sequence[Sequence[str]], head: Sequence[str], style: str) -> str:
+    """Formats rows of text cells in a style of `tabulate` ("simple", "github", "latex", "html" ...)."""
+    return str(tabulate(rows, headers=list(head), tablefmt=style, disable_numparse=True))
 
 
 def to_markdown(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> str:

@@ -30,6 +30,7 @@ from mixscope import tabular
 from mixscope.analysis import ANALYSES, experiments, trained_run
 from mixscope.analysis.trained_run import Progress
 from mixscope.errors import ConfigError, DataError, RunFailed, unknown
+from mixscope.formatting import duration
 from mixscope.results import Results, Run, folders
 from mixscope.runs import records
 from mixscope.study.config import RunConfig
@@ -282,13 +283,7 @@ def _cost(runs: Sequence[Trained], todo: Sequence[Trained], work: _Work, slots: 
             seconds += mine * paces[kind]
     seconds /= min(slots, max(1, len(todo)))
     line = f"{work.what:<12} {len(runs)} runs, {len(runs) - len(todo)} known, {images:,} images to look at"
-    return line + (f", {_minutes(QUICKEST * seconds)} to {_minutes(SLOWEST * seconds)}" if images else "")
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return line + (f", {duration(QUICKEST * seconds)} to {duration(SLOWEST * seconds)}" if images else "")
 
 
 def _key(run: Trained, work: _Work) -> dict[str, Any]:

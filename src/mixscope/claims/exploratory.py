@@ -21,6 +21,7 @@ from mixscope.claims.statements import GAIN as SAID_GAIN
 from mixscope.claims.statements import OF_GAINS as SAID_OF_GAINS
 from mixscope.errors import DataError
 from mixscope.findings import Finding
+from mixscope.formatting import count_range
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
@@ -285,8 +286,7 @@ def to_text(found: Sequence[Explored], lang: str = "en") -> list[str]:
     heads = ("explored-estimate", "explored-interval", "explored-bound", "explored-seeds", "explored-verdict")
     rows: list[tuple[str, ...]] = [("", *(i18n.message(head, lang) for head in heads))]
     for one in found:
-        few, many = one.seeds
-        seeds = "" if one.estimate is None else str(few) if few == many else f"{few}-{many}"
+        seeds = "" if one.estimate is None else count_range(*one.seeds)
         estimate = "" if one.estimate is None else i18n.message("explored-points", lang, value=one.estimate)
         ends = one.statement.ends(lang)
         name = one.statement.called(lang)

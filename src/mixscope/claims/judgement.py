@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
-from tabulate import tabulate
-
-from mixscope import i18n
+from mixscope import i18n, tabular
 from mixscope.claims import estimates, exploratory, health, post_hoc, rules, samples, statements, verdicts
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.exploratory import Explored
@@ -97,7 +95,7 @@ class Judgement(Sequence[T], Generic[T]):
 
     def _repr_html_(self) -> str:
         heads, rows = statements.table(self.statements)
-        table = tabulate(rows, heads, tablefmt="html", disable_numparse=True)
+        table = tabular.formatted(rows, heads, "html")
         below = "".join(f"\n<p>{html.escape(note)}</p>" for note in self._below("en"))
         return f"<p>{html.escape(self.title)}</p>\n{table}{below}"
 

@@ -7,7 +7,6 @@ further variance in a real study. Holm's correction is replaced by Bonferroni's,
 true power is slightly higher.
 """
 
-import csv
 import itertools
 import math
 import statistics
@@ -18,7 +17,7 @@ from importlib import resources
 import numpy as np
 from scipy import optimize, special, stats
 
-from mixscope import i18n, rng
+from mixscope import i18n, rng, tabular
 from mixscope.claims import looks, rules
 from mixscope.claims.contrasts import POINTS
 from mixscope.claims.looks import Look
@@ -92,7 +91,7 @@ def assumed(sd: float) -> Spread:
 def published(data: str | None = None) -> Spread:
     """The range of published or measured standard deviations, of one data set if possible."""
     text = (resources.files("mixscope.claims") / "published_sd.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = tabular.from_csv(text)
     mine = [row for row in rows if row["data"] == data] or rows
     found = sorted(float(row["sd_pp"]) for row in mine)
     own = sum(row["kind"] == "measured" for row in mine)

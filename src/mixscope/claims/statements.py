@@ -10,15 +10,13 @@ LaTeX needs the package booktabs, and for Korean kotex, which works with pdfLaTe
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tabulate import tabulate
-
-from mixscope import i18n
+from mixscope import i18n, tabular
 from mixscope.claims.contrasts import Interval
 from mixscope.claims.rules import INCONCLUSIVE, NEGLIGIBLE, POST_HOC, REFUTED, SCALE_DEPENDENT, SUPPORTED
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
-from mixscope.formatting import p_value
+from mixscope.formatting import count_range, p_value
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
@@ -153,9 +151,8 @@ class Statement:
 
     def cells(self, lang: str = "en") -> tuple[str, ...]:
         """A row of a table, under `HEADINGS`."""
-        few, many = self.seeds
         p = p_value(self.p if self.p_holm is None else self.p_holm)
-        seeds = str(few) if few == many else f"{few}-{many}"
+        seeds = count_range(*self.seeds)
         verdict = "" if self.verdict is None else _plain(i18n.render(self.verdict, lang))
         name, ends = self.called(lang), self.ends(lang) or "-"
         return (name, f"{self.estimate:+.2f}", ends, seeds, p, verdict)
@@ -292,7 +289,7 @@ def to_latex(statements: Sequence[Statement], notes: Sequence[str] = (), lang: s
 
 
 def _table(rows: Sequence[Sequence[str]], heads: Sequence[str], style: str) -> str:
-    return str(tabulate(rows, heads, tablefmt=style, disable_numparse=True))
+    return tabular.formatted(rows, heads, style)
 
 
 def _plain(text: str) -> str:

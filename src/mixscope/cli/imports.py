@@ -143,14 +143,14 @@ def _write(arguments: argparse.Namespace, results: "Results", table: "Table | No
     """Writes a table or a bundle and prints what was read."""
     from mixscope.atomic import replacing
     from mixscope.results import bundle
-    from mixscope.results.table_files import to_csv
+    from mixscope.tabular import csv_of
 
     out, texts = arguments.out, spoken(arguments.lang)
     if table is None:
         bundle.write(results, out)
     else:
         with replacing(out) as file:
-            file.write(to_csv(table).encode())
+            file.write(csv_of([table.headings, *(row.cells for row in table.rows)]).encode())
     for note in results.notes:
         print(f"{padded(texts('judge.read'), 10)}{texts.render(note)}")
     print(f"written   {out}: {len(results.done)} of {len(results.runs)} runs done")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mixscope.cli import table_options
 from mixscope.cli.arguments import checkpoint, declare, language
 from mixscope.cli.terminal import print_json, spoken
-from mixscope.formatting import padded
+from mixscope.formatting import count_range, padded
 
 if TYPE_CHECKING:
     from mixscope.report.texts import Texts
@@ -205,9 +205,7 @@ def _what_it_would_take(reading: Any, texts: "Texts") -> Iterator[str]:
             if reading.look is None or reading.look.of == 1:
                 yield texts("judge.too_small")
         elif (settling := reading.seeds_would_settle) is not None:
-            low, high = settling
-            seeds = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
-            yield texts("answer.seeds_needed", n=seeds)
+            yield texts("answer.seeds_needed", n=count_range(*settling))
 
 
 def _caps(problem: Any, judged: Any, texts: "Texts") -> str:

@@ -1114,9 +1114,6 @@ how-data = data { $name }
 how-not_yet = Versions, hardware and digests are not known.
 how-cpu = { $name }, { $cores } cores, { $memory } GiB
 how-device = { $name }, { $threads } threads, { $ranks } ranks
-how-seconds = { $s } s
-how-minutes = { $m } min { $s } s
-how-hours = { $h } h { $m } min
 
 ## Names of factors and levels
 

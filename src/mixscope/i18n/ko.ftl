@@ -1055,9 +1055,6 @@ how-data = 데이터 { $name }
 how-not_yet = 버전, 하드웨어, 다이제스트를 알 수 없습니다.
 how-cpu = { $name }, 코어 { $cores }개, { $memory } GiB
 how-device = { $name }, 스레드 { $threads }개, 랭크 { $ranks }개
-how-seconds = { $s }초
-how-minutes = { $m }분 { $s }초
-how-hours = { $h }시간 { $m }분
 
 ## 요인과 수준의 이름
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mixscope import i18n
 from mixscope.claims.verdicts import Reading
+from mixscope.formatting import count_range
 from mixscope.report.content import ReportContent, ReportedExperiment
 from mixscope.report.grouping import shorter
 from mixscope.report.texts import Texts
@@ -33,9 +34,7 @@ def limits(reading: Reading, language: str) -> tuple[str, ...]:
 def seeds_range(reading: Reading) -> str:
     """Number of seeds that would settle a reading, "from-to" over the uncertainty of the variance."""
     low, high = reading.seeds_low, reading.seeds_high
-    if low is None:
-        return "–"
-    return f"{low}+" if high is None else str(low) if low == high else f"{low}–{high}"
+    return "–" if low is None else count_range(low, high, dash="–")
 
 
 def spoken(rows: Sequence[str]) -> str:

@@ -259,8 +259,8 @@ def forest(
         strip = at(bar.margin) - at(-bar.margin)
         bands.append(box(at(-bar.margin), y + 15, strip, 14, "band", f"± {bar.margin:g}"))
         name = lines[-1]
-        for x, text in ((left, name), (right - wide(bar.value), bar.value)):
-            marks.append(box(x - 3, y, wide(text) + 6, 14, "veil"))
+        for x, written in ((left, name), (right - wide(bar.value), bar.value)):
+            marks.append(box(x - 3, y, wide(written) + 6, 14, "veil"))
         marks.append(label(left, y + 11, name, "small"))
         marks.append(label(right, y + 11, bar.value, "number", "end"))
         kind = " hollow" if bar.hollow else ""

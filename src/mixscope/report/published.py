@@ -1,12 +1,11 @@
 """Published values, shown beside the results: never expected values, never corrected."""
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mixscope import audit
+from mixscope import audit, tabular
 from mixscope.audit import entries, findings
 from mixscope.audit.findings import AuditFinding
 from mixscope.errors import DataError
@@ -114,7 +113,7 @@ def _rows(file: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         raise DataError(
             "wrong-format", f"cannot be read as a CSV of published figures ({problem})", path=file
         ) from problem
-    rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(text.splitlines())]
+    rows = tabular.from_csv(text)
     missing = [name for name in needed if not rows or name not in rows[0]]
     if missing:
         raise DataError(

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope import tabular
 from mixscope.errors import DataError, unread
 
 if TYPE_CHECKING:
@@ -346,18 +345,6 @@ def of_frame(frame: "pd.DataFrame") -> Table:
     headings = tuple(map(str, frame.columns))
     rows = (Line(n, tuple(map(cell, row))) for n, row in enumerate(frame.itertuples(False, None), 1))
     return Table(1, 0, headings, tuple(rows))
-
-
-def to_csv(table: Table) -> str:
-    """Formats a table as CSV.
-
-    Text that a spreadsheet would interpret as a formula is prefixed with an apostrophe.
-    """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    for cells in (table.headings, *(row.cells for row in table.rows)):
-        writer.writerow(map(tabular.guarded, cells))
-    return buffer.getvalue()
 
 
 # --- Markdown and HTML ---

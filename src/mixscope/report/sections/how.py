@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mixscope import i18n
 from mixscope.claims import health
 from mixscope.formatting import number
 from mixscope.report import shapes
@@ -44,7 +45,7 @@ def how(
             "how.cost_text",
             hours=number(sum(seconds) / 3600),
             runs=len(seconds),
-            median=duration(statistics.median(seconds), texts),
+            median=i18n.duration(statistics.median(seconds), texts.language),
             speed=shapes.shown(statistics.median(speeds), 0),
         )
         if seconds
@@ -110,22 +111,8 @@ def _how_run(run: Run, texts: Texts) -> dict[str, Any]:
         "epochs": len(run.epochs),
         "planned": run.config.train.epochs if run.config else len(run.epochs),
         "seconds": made.seconds,
-        "time": duration(made.seconds, texts) if made.seconds is not None else "–",
+        "time": i18n.duration(made.seconds, texts.language) if made.seconds is not None else "–",
         "speed": made.images_per_second,
         "device": str(made.device.get("name", "–")),
         "code": ", ".join(made.code_digests) or "–",
     }
-
-
-def duration(seconds: float, texts: Texts) -> str:
-    """Formats a duration in its two largest units.
-
-    >>> duration(10_700, Texts("en"))
-    '2 h 58 min'
-    """
-    seconds = round(seconds)
-    if seconds < 60:
-        return texts("how.seconds", s=seconds)
-    if seconds < 3600:
-        return texts("how.minutes", m=seconds // 60, s=seconds % 60)
-    return texts("how.hours", h=seconds // 3600, m=seconds % 3600 // 60)

@@ -1,7 +1,6 @@
 """One run as logged by any tracker."""
 
 import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mixscope import tabular
 from mixscope.errors import DataError
 from mixscope.results import table_files
 
@@ -80,7 +80,7 @@ def rows_of_csv(file: Path) -> list[dict[str, float]]:
     """
     try:
         text, _ = table_files.decode(file.read_bytes())
-        return [numbers(row) for row in csv.DictReader(io.StringIO(text))]
+        return [numbers(row) for row in tabular.from_csv(text)]
     except (OSError, UnicodeError, csv.Error) as problem:
         raise DataError(
             "wrong-format", f"cannot be read as CSV ({problem}); log it anew or delete it", path=file
