@@ -60,6 +60,16 @@ def test_pages_that_source_and_pages_name_exist():
     assert {(file, page) for file, page in named if not (HERE / page).is_file()} == set()
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/notes/architecture.md"])
+def test_modules_that_a_page_names_exist(page):
+    text = re.sub(r"^```.*?^```", "", (HERE / page).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    named = set(re.findall(r"`((?:[\w-]+/)+(?:[\w-]+\.(?:py|ftl|yaml|csv))?)`", text))
+    assert named
+    roots = (HERE, HERE / "src" / "mixscope")
+    named = {path for path in named if path.count("/") > 1 or not path.endswith("/")}  # no parts of packages
+    assert {path for path in named if not any((root / path).exists() for root in roots)} == set()
+
+
 def shown_commands():
     """(page, command) of every line of a code block that calls mixscope, as one would type it."""
     for page in PAGES:

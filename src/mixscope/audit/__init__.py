@@ -1,13 +1,14 @@
 """Audits of published tables: contradictions, suspicions and notes.
 
-entries.py   a table -> entries: one trained model each
-repeats.py   rows of one experiment: seeds averaged, the last of several epochs
-scales.py    values in one unit, and misprints
-f1_bounds.py    macro F1 values that are possible for a precision and recall
-rules.py     consistency of the values with each other
-noise.py     differences against the sampling error of the test set
-sentences.py     orders and differences stated in sentences
-findings.py  what is found;  formatting.py  the text for a terminal
+entries.py     a table -> entries: one trained model each
+repeats.py     rows of one experiment: seeds averaged, the last of several epochs
+scales.py      values in one unit, and misprints
+f1_bounds.py   macro F1 values that are possible for a precision and recall
+rules.py       consistency of the values with each other
+noise.py       differences against the sampling error of the test set
+sentences.py   orders and differences stated in sentences
+findings.py    what is found
+formatting.py  the text for a terminal
 """
 
 from collections.abc import Mapping
