@@ -274,18 +274,26 @@ class Page:
         estimate, ends, _ = self._estimate(reading(STUDY, "gain-cutmix", where))
         return f"{estimate} [{ends}]" if ends else estimate
 
+    def _verdict(self, one: Verdict | Reading) -> str:
+        """The verdict as `judge` prints it."""
+        return one.verdict if self.lang == "en" else i18n.message(f"verdict-{one.verdict}", self.lang)
+
     def verdict_words(self) -> str:
         """The verdict of each claim, in a line."""
         primary = [verdict for verdict in verdicts(STUDY) if not verdict.secondary]
-        return ", ".join(f"{verdict.claim} {verdict.verdict}" for verdict in primary)
+        return ", ".join(f"{verdict.claim} {self._verdict(verdict)}" for verdict in primary)
 
     def verdicts(self) -> str:
         """The verdict of each claim."""
         rows = []
         for verdict in verdicts(STUDY):
             if not verdict.secondary:
-                text = verdict.text.get(self.lang, verdict.text["en"])
-                rows.append([verdict.claim, text, verdict.verdict, self._why(verdict)])
+                # As the study file words it now: its digest covers what is claimed, not the wording.
+                text = next(
+                    (c.text for c in matrix.load(STUDY).claims if c.id == verdict.claim), verdict.text
+                )
+                shown = text.get(self.lang, text["en"])
+                rows.append([verdict.claim, shown, self._verdict(verdict), self._why(verdict)])
         return self.table(["claim", "contrast", "verdict", ""], rows)
 
     def readings(self) -> str:
@@ -300,7 +308,7 @@ class Page:
                     i18n.render(Finding(f"gate-{kind}"), self.lang)
                     for kind in dict.fromkeys(reading.gate_kinds)
                 )
-                rows.append([verdict.claim, where, *self._estimate(reading)[:2], reading.verdict, why])
+                rows.append([verdict.claim, where, *self._estimate(reading)[:2], self._verdict(reading), why])
         return self.table(["claim", "data", "estimate", "interval", "verdict", "capped"], rows)
 
     def never(self) -> str:

@@ -40,7 +40,7 @@ claims:
     margin: 1.0
   H1:
     en: ResNet gains more from CutMix than ViT does
-    ko: ResNet은 ViT보다 CutMix에서 더 많이 얻는다
+    ko: ResNet은 ViT보다 CutMix의 향상폭이 크다
     contrast: {model: {vit: 1, resnet: -1}, augmentation: {cutmix: 1, default: -1}}
     expect: below
     margin: 1.0
@@ -54,7 +54,7 @@ claims:
     margin: 2.0
   gain-mixup:
     en: What MixUp adds to the accuracy
-    ko: MixUp이 정확도에 더하는 만큼
+    ko: MixUp의 정확도 향상폭
     contrast: {augmentation: {mixup: 1, default: -1}}
     expect: none
     margin: 1.0

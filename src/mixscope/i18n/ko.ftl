@@ -341,7 +341,6 @@ calibration-right = 정확도, %
 calibration-caption = 시드별 ECE, %p: { $rows }
 calibration-table = 온도 스케일링 전과 후
 calibration-note = 우연에 의한 ECE는 완벽하게 보정된 신경망이 이 크기의 테스트 세트에서 보일 값입니다. 실행마다 로짓을, 검증 이미지에서 맞춘 온도 하나로 나눕니다. 그 뒤에 남는 오차는 스케일의 문제가 아닙니다. 줄표는 검증 이미지를 따로 두지 않았다는 뜻입니다.
-calibration-col-cell = 실험
 calibration-col-before = ECE, %
 calibration-col-floor = 우연에 의한 ECE, %
 calibration-col-temperature = 온도
@@ -422,7 +421,7 @@ analyses-attribution-lead = 정답 클래스에 대한 맵입니다. 데이터�
 analyses-calibration-title = 보정(calibration)
 analyses-calibration-lead = 예측 수가 같은 구간으로 구한 기대 보정 오차(ECE)와 음의 로그 가능도(NLL)입니다. 그림은 검증 이미지로 온도 스케일링을 하기 전과 후입니다.
 analyses-features-title = 특징(feature)
-analyses-features-lead = 마지막 특징의 10-최근접 이웃 정확도와 선형 프로빙 정확도, 실행 간 편향 제거 선형 CKA와 오류 일치도(카파; 대각선은 시드 간. 칸을 가리키면 시드와 이미지에 대한 95% 신뢰구간이 나오고, 전체는 이 분석의 summary.md에 있음), 같은 시드와 표본으로 그린 t-SNE와 PCA입니다. t-SNE에서 군집 사이의 거리에는 의미가 없습니다.
+analyses-features-lead = 마지막 특징의 10-최근접 이웃 정확도와 선형 프로빙 정확도, 실행 간 편향 제거 선형 CKA와 오류 일치도(카파; 대각선은 시드 간. 칸을 가리키면 시드와 이미지에 대한 95% 신뢰구간이 나오고, 전체는 이 분석의 summary.md에 있음), 같은 시드와 표본으로 그린 t-SNE와 PCA입니다. 점의 색과 모양(고리)은 클래스를 나타냅니다. t-SNE에서 군집 사이의 거리에는 의미가 없습니다.
 analyses-mixtures-title = 혼합 이미지에 대한 예측
 analyses-mixtures-lead = 클래스가 다른 두 이미지를 열한 가지 비율로 혼합합니다. 실선은 첫 이미지의 클래스, 파선은 상대 이미지의 클래스에 대한 확률, 점선은 혼합 비율입니다. 그래디언트는 두 픽셀에서 손실 그래디언트의 유사도를 거리별로 나타낸 것입니다.
 analyses-robustness-title = 강건성
@@ -574,7 +573,7 @@ checkpoint-top1 = { $checkpoint } { FIXED($top1) }%
 loss-not-finite = 학습 손실이 { $loss }이(가) 되었습니다({ $epoch }에폭, { $first_step ->
     [-1] { $last_step }스텝
    *[other] { $first_step }~{ $last_step }스텝 중 하나
-}, 학습률 { SIG($lr) }, 학습 이미지 { $images }). 모델은 { $file }에 있습니다. optim.lr을 낮추거나 워밍업 또는 optim.clip_norm을 써 보십시오
+}, 학습률 { SIG($lr) }, 학습 이미지 { $images }). 모델은 { $file }에 있습니다. optim.lr을 낮추거나 워밍업 또는 optim.clip_norm을 써 보세요
 
 ## 없거나 손상되었거나 다른 실행
 
@@ -668,13 +667,13 @@ runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: {
 ## 시작 전에 부족한 것
 
 missing-title = 부족한 것이 { $count }가지 있어 아무것도 시작하지 않았습니다:
-missing-data = { $root }에 데이터 { $data }이(가) 준비되어 있지 않습니다. `mixscope data prepare { $data }`을(를) 실행하거나 --source로 사본을 지정하십시오
+missing-data = { $root }에 데이터 { $data }이(가) 준비되어 있지 않습니다. `mixscope data prepare { $data }`을(를) 실행하거나 --source로 사본을 지정하세요
 missing-data-damaged = { $problem }
 missing-weights = { $problem }
 missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니다 ({ $problem })
-missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하십시오
-missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하십시오
-missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이십시오
+missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하세요
+missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하세요
+missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약 { $all }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. --slots를 줄이세요
 instead-scratch = --only { $option }: 사전 학습 가중치를 쓰지 않는 실행만 돌립니다
 instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
 instead-seeds = --seeds 1: { $seconds ->
@@ -711,7 +710,7 @@ cost-disk = 디스크    { $size }{ $of ->
 }
 cost-basis = 추정 근거 { $all_counts }
 cost-measured = 측정      { $since }, 스레드 { $threads }개, { $machine }
-cost-loaded = 부하      측정할 때 다른 프로그램이 코어 { $cores }개 중 { FIXED($busy, digits: 1) }개를 쓰고 있었으므로 실제로는 더 빠를 수 있습니다. 그 프로그램이 끝난 뒤 plan을 다시 실행하십시오
+cost-loaded = 부하      측정할 때 다른 프로그램이 코어 { $cores }개 중 { FIXED($busy, digits: 1) }개를 쓰고 있었으므로 실제로는 더 빠를 수 있습니다. 그 프로그램이 끝난 뒤 plan을 다시 실행하세요
 cost-corrected = 조정      이 연구의 실행은 한 스텝에 측정값의 { FIXED($factor) }배가 걸리므로, 측정으로 추정한 시간에 그만큼 곱했습니다
 cost-unknown = 미상      { $why }
 cost-warning = 경고      { $text }
@@ -777,7 +776,7 @@ power-pooled = { $results }의 실험 { $experiments }개를 합쳐 구한 값
 power-runs = { $experiment }의 실행 { $runs }개
 power-counted = 검정력은 시드에 따른 변동만 고려합니다. 실제 연구에는 테스트 데이터의 변동이 더해집니다
 power-nothing = 검정력을 계산할 가설이 없습니다. 추정에는 검정력이 없습니다
-power-no-baseline = 이 결과에는 기준 조건과 비교할 증강이 없습니다. --baseline LEVEL로 기준 조건을 지정하십시오
+power-no-baseline = 이 결과에는 기준 조건과 비교할 증강이 없습니다. --baseline LEVEL로 기준 조건을 지정하세요
 power-claim = { $claim }: 실제 효과가 { $effect }%p일 때의 검정력{ $strata ->
     [1] { "" }
    *[other] , 층 { $strata }개 모두
@@ -846,7 +845,7 @@ one-of-strata = 층 { $strata }개 중 하나입니다. 단독 p는 { SIG($p) },
 on-this-test-set = 예제별 예측이 없어, 신뢰구간은 이 테스트 세트에서 시드를 늘릴 때에 대한 것입니다
 test-size-assumed = 테스트 예제 수를 알 수 없어 { FIXED($n, digits: 0) }개로 보았습니다
 few-errors = 실행당 테스트 오류 { FIXED($errors, digits: 1) }개: { FIXED($needed, digits: 0) }개 미만이면 신뢰구간이 너무 좁습니다(명목 0.95에 실제 포함률 0.62~0.95)
-one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하십시오
+one-noisy = 시드에 따른 분산의 { FIXED($share, digits: 0) }%가 { $experiment }에서 나옵니다. 신뢰구간이 너무 좁고(포함률 0.93~0.95), 그 실험의 일부 실행만 크게 나쁘다면 잘못된 지지 판정이 2.5%가 아니라 3~9%에 이릅니다. 개별 실행을 확인하세요
 opposed-experiments = 시드에 따라 실험들이 서로 반대 방향으로 변동합니다(짝지으면 분산이 { FIXED($added, digits: 0) }% 늘어남). 짝짓지 않은 신뢰구간은 너무 좁습니다(포함률 0.84~0.95)
 holm = 방향성 검정 { $tests }개 중 하나입니다. 단독 p { SIG($p) }, Holm 보정 후 { SIG($p_holm) }(으)로 { SIG($alpha) }보다 큽니다
 needs-claim = 전제인 가설 { $claim }: { $verdict }
@@ -1141,9 +1140,9 @@ compare-alike = 동일
 compare-same = 시드별 결과가 모두 같아 신뢰구간이 없습니다
 compare-total = 실험 { $n }개: { $counts }
 claims-file = 가설
-claims-edit = 다음 결과가 나오기 전에 고치십시오. 결과가 나온 뒤에 적은 것은 가설이 아닙니다
+claims-edit = 다음 결과가 나오기 전에 고치세요. 결과가 나온 뒤에 적은 것은 가설이 아닙니다
 claims-gain = { $augmentation }을(를) 쓰면 정확도가 높아진다
-claims-gains = { $model }은(는) { $over }보다 { $augmentation }에서 더 많이 얻는다
+claims-gains = { $model }은(는) { $over }보다 { $augmentation }의 향상폭이 크다
 table-failed = { $count }개 실패
 table-experiment = 실험
 table-dataset = 데이터셋
@@ -1239,7 +1238,7 @@ read-no-n_test = 테스트 데이터의 수를 모릅니다(--n-test N). 다른 
 read-single = 실행이 하나뿐인 실험: { $experiments }{ $more ->
     [0] { "" }
    *[other] { " " }외 { $more }개
-}. 판정에는 시드 3개가 필요합니다. 더 학습하거나 탐색적으로만 보십시오
+}. 판정에는 시드 3개가 필요합니다. 더 학습하거나 탐색적으로만 보세요
 read-empty = 끝난 실행이 없는 실험: { $experiments }{ $more ->
     [0] { "" }
    *[other] { " " }외 { $more }개
@@ -1254,4 +1253,4 @@ read-metric-once = 실행 { $runs }개에 한 번씩 기록된 { $metric }
 read-selected = { $metric }은(는) 보고하는 값으로 에폭을 골랐습니다. 자기 에폭 중 최고값이므로 모든 실행이 실제보다 좋게 보입니다
 read-ends = 실행이 끝난 에폭이 서로 다릅니다({ $first }~{ $last }). 끝나지 않았거나 일찍 멈춘 것입니까?
 read-names = 설정이 기록되지 않았거나 모두 같아서 실행 이름으로 실험을 구분합니다
-read-programs = 여러 프로그램의 로그가 있습니다: { $counts }. { $program }의 것만 읽었습니다. 나머지는 그 폴더를 따로 주십시오
+read-programs = 여러 프로그램의 로그가 있습니다: { $counts }. { $program }의 것만 읽었습니다. 나머지는 그 폴더를 따로 주세요
