@@ -590,6 +590,16 @@ runs-interrupted = 중단된 실행 { $count }개: { $runs }
 runs-failed = 실패한 실행 { $count }개: { $reasons }
 runs-damaged = 기록이 손상되어 제외한 실행 { $count }개: { $reasons }
 runs-stale = 연구와 설정이 달라 제외한 실행 { $count }개: { $runs }
+run-hung = 응답이 없어 종료했습니다. 로그를 확인하거나 --hang-seconds를 늘리세요
+run-killed = 시스템이 종료했습니다. 메모리가 부족했을 가능성이 큽니다. { less-memory }
+run-interrupted = 중단되었습니다
+run-out-of-memory = 메모리가 부족합니다({ $text }). { less-memory }
+run-ended = 종료 코드 { $code }(으)로 끝났습니다. { $log }을(를) 확인하세요
+run-other-settings = { $run }은(는) 다른 설정으로 실행되었습니다: { $changes ->
+    [none] 다이제스트가 다름
+   *[other] { $changes }
+}
+less-memory = 동시에 실행하는 수(--slots)나 run.eval_batch_size를 줄이거나, 새 연구에서 train.accumulate=2로 설정하세요. 한 스텝의 배치는 그대로이지만 배치 정규화는 나뉜 배치로 계산됩니다
 no-reason-recorded = 기록된 원인이 없습니다
 recorded-error = { $text }
 settings-differ = 기록된 설정이 연구의 설정과 다릅니다: { $runs }
@@ -738,6 +748,7 @@ progress-hidden = { $said }  (표시하지 않은 실행 { $count }개)
 progress-line = 진행     { $runs }; { $said }
 progress-run = { $run } 에폭 { $epoch }/{ $epochs }
 progress-more = 외 { $count }개
+progress-skipped = 건너뜀: { $reason }
 progress-none = 없음
 progress-records = { $caption }. 기록 폴더: { $out }
 progress-report = 결과 해석은 `mixscope report { $out } --lang ko`로 볼 수 있습니다
