@@ -108,7 +108,7 @@ def trained(settings: config.RunConfig, root: Path, extra: Variables) -> float:
         os.environ.clear()
         os.environ.update(before)
     if isinstance(made, str):
-        raise RunFailed(made)
+        raise RunFailed("process-failed", made)
     return float(made["train_rate"])
 
 
@@ -141,7 +141,9 @@ def overtaken(
             after = process.stdout.readline()
         return float(before), float(after)
     except (OSError, ValueError) as problem:
-        raise RunFailed(f"the process that is measured ended with code {process.wait()}") from problem
+        raise RunFailed(
+            "process-failed", f"the process that is measured ended with code {process.wait()}"
+        ) from problem
     finally:
         process.kill()
         process.communicate()
@@ -196,7 +198,7 @@ def main() -> None:
     loads = given.loads or ([1, 2, 5] if given.arriving else [0, 1, 2, 5])
     unknown = [name for name in given.networks if name not in NETWORKS]
     if unknown:
-        raise ConfigError(f"--networks: {unknown[0]} is none of {', '.join(NETWORKS)}")
+        raise ConfigError("unknown-name", f"{unknown[0]} is none of {', '.join(NETWORKS)}", key="--networks")
     root = data_root(given.root)
     store = data_set.chosen(root, given.name)
     summary: list[dict[str, Any]] = []

@@ -100,7 +100,11 @@ def listed(source: Path) -> list[str]:
     """Every JPEG file of the source. Raises DataError where there is none."""
     files = [str(f) for part in ("train", "val") for f in sorted((source / part).rglob("*.JPEG"))]
     if not files:
-        raise DataError(f"{source}: holds no JPEG file in train or val; give an unpacked tiny-imagenet-200")
+        raise DataError(
+            "missing-file",
+            "holds no JPEG file in train or val; give an unpacked tiny-imagenet-200",
+            path=source,
+        )
     return files
 
 
@@ -328,7 +332,10 @@ def decoders(source: Path, count: int) -> None:
     far = {name: difference(name) for name in _ways}
     for name, most in far.items():
         if most > NEAR:
-            raise RunFailed(f"{name} does not decode as {SIMPLE} does: pixels of a file differ by {most:.1f}")
+            raise RunFailed(
+                "inconsistent",
+                f"{name} does not decode as {SIMPLE} does: pixels of a file differ by {most:.1f}",
+            )
 
     def row(name: str, processes: int, pool: ProcessPoolExecutor) -> rounds.Row:
         def rate() -> float:

@@ -195,7 +195,7 @@ def command(name: str, folder: Path, memory: dict[str, float]) -> Callable[[], f
         done = subprocess.run(line, capture_output=True, text=True)
         seconds = time.perf_counter() - start
         if done.returncode:
-            raise RunFailed(f"{name} failed: {done.stderr.strip().splitlines()[-2:]}")
+            raise RunFailed("process-failed", f"{name} failed: {done.stderr.strip().splitlines()[-2:]}")
         memory[name] = max(memory.get(name, 0.0), int(done.stderr.splitlines()[-1]) / 1024)
         return seconds
 

@@ -73,7 +73,9 @@ def main() -> None:
     root = data_root(arguments.data)
     images = Store.open(root, arguments.set).images("train")
     if arguments.jpeg is not None and not arguments.jpeg.is_dir():
-        raise DataError(f"{arguments.jpeg}: is no folder; --jpeg takes one of class folders")
+        raise DataError(
+            "missing-file", "is no folder; --jpeg takes one of class folders", path=arguments.jpeg
+        )
 
     from peer_limits import LIMITS
     from peer_loaders import PEERS

@@ -36,7 +36,7 @@ def plan(study: str, root: Path, cache: Path, *more: str) -> float:
         )
         seconds = time.perf_counter() - start
     if done.returncode:
-        raise RunFailed(f"the plan that is measured failed: {done.stderr.strip()}")
+        raise RunFailed("process-failed", f"the plan that is measured failed: {done.stderr.strip()}")
     return seconds
 
 

@@ -91,7 +91,9 @@ def gaps(runs: Sequence[PlannedRun], root: Path, *, fork: bool, seconds: dict[st
         whole = time.perf_counter() - start
         failed = [each for each in found if each.state != "done"]
         if failed:
-            raise RunFailed(f"a run of the study that is measured {failed[0].state}: {failed[0].error}")
+            raise RunFailed(
+                "process-failed", f"a run of the study that is measured {failed[0].state}: {failed[0].error}"
+            )
         ends = [(out / run.directory / "status.json").stat().st_mtime for run in runs]
     begun = [watch.first[run.directory] for run in runs]
     each = [begin - end for end, begin in zip(ends, begun[1:], strict=False)]

@@ -175,7 +175,11 @@ class Figures:
     def __init__(self, figures: Path) -> None:
         for file in (figures.with_suffix(".csv"), figures.with_suffix(".npz")):
             if not file.is_file():
-                raise DataError(f"{file}: is missing; `collect` writes it, or give others with --figures")
+                raise DataError(
+                    "missing-file",
+                    "is missing; `collect` writes it, or give others with --figures",
+                    path=file,
+                )
         with figures.with_suffix(".csv").open(newline="") as rows:
             self.rows = list(csv.DictReader(rows))
         with np.load(figures.with_suffix(".npz")) as packed:

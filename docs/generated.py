@@ -12,14 +12,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 # Links to what a page is made from lead to the page; elsewhere, as on GitHub, to the source.
-PAGES = {"src/mixscope/cli": "reference/commands.md", "src/mixscope/study/config.py": "reference/settings.md"}
+PAGES = {
+    "src/mixscope/cli": "reference/commands.md",
+    "src/mixscope/study/config.py": "reference/settings.md",
+    "src/mixscope/errors.py": "reference/errors.md",
+}
 COLAB = "https://colab.research.google.com/github/{repository}/blob/main/examples/{name}.ipynb"
 
 
@@ -108,6 +112,45 @@ def _settings(kind: type, prefix: str, only: tuple[str, ...] = ()) -> list[str]:
     return [*lines, ""]
 
 
+def errors() -> str:
+    """Exit codes, the error that --json prints, and every code of an error."""
+    from mixscope.cli.exit_codes import MEANING, Failure
+    from mixscope.errors import CODES
+
+    _, fields = described(inspect.getdoc(Failure) or "")
+    return "\n".join(
+        [
+            "# Errors and exit codes",
+            "",
+            "A command that fails prints one sentence on standard error. With `--json` it also prints the"
+            ' error on standard output, as `{"error": {...}}` with these fields:',
+            "",
+            *_table("field", {f"`{name}`": text for name, text in fields.items()}),
+            "In Python, `mixscope.errors.ConfigError`, `DataError` and `RunFailed` have the attributes"
+            " `code`, `key`, `path` and `line`.",
+            "",
+            "## Exit codes",
+            "",
+            *_table("code", {str(code): text for code, text in MEANING.items()}),
+            "## Codes",
+            "",
+            "An error in the records of a run has the code of its finding, a message of"
+            " `mixscope/i18n/en.ftl`, for instance `record-not-json`.",
+            "",
+            *_table("code", {f"`{code}`": text for code, text in CODES.items()}),
+        ]
+    )
+
+
+def _table(heading: str, rows: Mapping[str, str]) -> list[str]:
+    return [
+        f"| {heading} | |",
+        "|---|---|",
+        *(f"| {name} | {_cell(text)} |" for name, text in rows.items()),
+        "",
+    ]
+
+
 def described(docstring: str) -> tuple[str, dict[str, str]]:
     """The first paragraph of a Google-style docstring, and what its Attributes say of each field."""
     said, _, attributes = docstring.partition("\nAttributes:\n")
@@ -179,7 +222,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Adds the generated pages and the notebooks."""
     from mkdocs.structure.files import File
 
-    made = dict(zip(PAGES.values(), (commands(), settings()), strict=True))
+    made = dict(zip(PAGES.values(), (commands(), settings(), errors()), strict=True))
     for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
         made[f"examples/{notebook.stem}.md"] = example(notebook.stem, repository())
         files.append(File.generated(config, f"examples/{notebook.name}", abs_src_path=str(notebook)))

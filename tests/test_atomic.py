@@ -38,7 +38,7 @@ def test_a_full_disk_is_reported_in_a_sentence_and_leaves_the_file_that_was_ther
 
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(DataError), replacing(tmp_path / "file"):
-        raise DataError("damaged")
+        raise DataError("damaged-file", "damaged")
     assert not is_full(OSError(errno.EACCES, "not allowed")) and not is_full(None)
     assert list(tmp_path.iterdir()) == []
 

@@ -151,10 +151,10 @@ def test_every_setting_is_read_somewhere():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    assert unknown("data.name", "data set", "cifar10O", ["cifar10", "cifar100", "digits"]) == (
-        'data.name: no data set "cifar10O" is known (nearest: cifar10, cifar100)'
+    assert unknown("data set", "cifar10O", ["cifar10", "cifar100", "digits"]) == (
+        'no data set "cifar10O" is known (nearest: cifar10, cifar100)'
     )
-    assert "known: a, b" in unknown("k", "thing", "zzz", ["b", "a"])
+    assert "known: a, b" in unknown("thing", "zzz", ["b", "a"])
 
 
 # --- randomness as an address -------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The pages of docs: links lead somewhere, and what source, tests and pages name exists."""
 
+import dataclasses
 import importlib.util
 import re
 import shlex
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import mixscope
-from mixscope import cli
+from mixscope import cli, errors
+from mixscope.cli import exit_codes
 from mixscope.study.config import RunConfig
 
 HERE = Path(__file__).parents[1]
@@ -31,7 +33,7 @@ def test_every_page_has_its_place_on_the_site():
         re.findall(r"^ +- .+: ([\w/.-]+\.md)$", (HERE / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
     )
     written = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
-    made = {"reference/commands.md", "reference/settings.md"}
+    made = {"reference/commands.md", "reference/settings.md", "reference/errors.md"}
     assert written - placed == set(), "see nav in mkdocs.yml"
     assert {page for page in placed - written - made if not page.startswith("examples/")} == set()
 
@@ -141,6 +143,14 @@ def test_the_page_of_settings_says_what_each_means(generated):
     containers = {"model.kwargs", "augment.alpha", "augment.switch"}
     assert set(said) == set(RunConfig().flat()) | containers
     assert all(len(text) > 5 and text.endswith(".") for text in said.values()), said
+
+
+def test_the_page_of_errors_has_every_code(generated):
+    page = generated.errors()
+    said = dict(re.findall(r"^\| `?([\w-]+)`? \| (.*) \|$", page, re.MULTILINE))
+    fields = {field.name for field in dataclasses.fields(exit_codes.Failure)}
+    assert set(said) == fields | {"0", "1", "2", "4", "75", "130"} | set(errors.CODES)
+    assert all(len(text) > 5 for text in said.values())
 
 
 def test_one_version_in_package_citation_and_changelog():

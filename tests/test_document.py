@@ -1,5 +1,7 @@
 """YAML with lines: values as PyYAML reads them, keys as they are written, and bounds."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -28,9 +30,10 @@ def test_merged_mappings_are_those_that_pyyaml_makes():
 
 def test_a_merged_key_stands_where_it_is_written():
     found = document.parse(MERGES, file="s.yaml")
-    assert found.where("both", "momentum") == "s.yaml, line 5: both.momentum"
-    assert found.where("both", "clip") == "s.yaml, line 3: both.clip"
-    assert found.where("one", "model", "arch") == "s.yaml, line 2: one.model.arch"
+    for *key, line in (("both", "momentum", 5), ("both", "clip", 3), ("one", "model", "arch", 2)):
+        found_error = found.error("conflict", "is odd", *key)
+        assert str(found_error) == f"s.yaml, line {line}: {'.'.join(key)}: is odd"
+        assert (found_error.key, found_error.path, found_error.line) == (".".join(key), Path("s.yaml"), line)
 
 
 def test_a_chain_of_merges_does_not_double_at_every_link():

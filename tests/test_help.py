@@ -121,16 +121,14 @@ def test_an_option_that_is_not_there_is_answered_with_what_was_meant(capsys, wor
 )
 def test_a_network_may_be_named_as_papers_do(name, meant):
     known = [meant, *(f"net{i}" for i in range(1000))]
-    assert display_names.unknown_network("model.arch", name, known).endswith(f"(nearest: {meant})")
+    assert display_names.unknown_network(name, known).endswith(f"(nearest: {meant})")
 
 
 def test_a_name_that_is_like_no_other_gets_a_few_not_all():
     known = [f"net{i:04}" for i in range(1000)]
-    assert errors.unknown("x", "net", "?", known).count("net0") == 3
-    assert errors.unknown("x", "net", "?", known[:3]).endswith("(known: net0000, net0001, net0002)")
-    assert errors.unknown("data.name", "data set", "CIFAR100", ["cifar10", "cifar100"]).endswith(
-        "(nearest: cifar100)"
-    )
+    assert errors.unknown("net", "?", known).count("net0") == 3
+    assert errors.unknown("net", "?", known[:3]).endswith("(known: net0000, net0001, net0002)")
+    assert errors.unknown("data set", "CIFAR100", ["cifar10", "cifar100"]).endswith("(nearest: cifar100)")
 
 
 def test_a_folder_beside_the_built_in_study_of_its_name_is_reported(tmp_path, monkeypatch, capsys):

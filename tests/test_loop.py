@@ -119,7 +119,7 @@ def test_the_test_split_is_sealed_until_the_last_epoch_is_complete(tmp_path, mon
 
     def sealed(store, split):  # a store maps all its files, but nobody asks for these
         if split == "test":
-            raise DataError("test-images: are sealed")
+            raise DataError("missing-results", "test-images: are sealed")
         return images(store, split)
 
     monkeypatch.setattr(Store, "images", sealed)

@@ -289,7 +289,7 @@ def test_shares_by_name_say_what_switch_prob_says():
         ({"alpha": {"cutmx": 1.0}}, 'augment.alpha: no mixing method "cutmx" is known'),
         ({"alpha": {"cutmix": 1.0}}, "a setting of its own, augment.cutmix_alpha"),
         ({"mix": "switch", "switch": {"cut": 1.0}}, 'augment.switch: no mixing method "cut" is known'),
-        ({"mix": "switch", "switch": {"cutmix": -1.0, "mixup": 1.0}}, "shares must be 0 or more"),
+        ({"mix": "switch", "switch": {"cutmix": -1.0, "mixup": 1.0}}, "must have shares of 0 or more"),
         ({"mix": "switch", "switch": {"cutmix": 0.0}}, "one above 0"),
         ({"mix": "cutmix", "switch": {"cutmix": 1.0}}, "requires augment.mix=switch"),
         ({"mix": "switch", "switch_prob": 0.1, "switch": {"mixup": 1.0}}, "replaces augment.switch_prob"),

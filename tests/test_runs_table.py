@@ -328,7 +328,7 @@ def test_bad_input_is_one_sentence_with_file_line_and_what_was_expected(tmp_path
         runs_table.read(path)
     said = str(problem.value)
     assert expected in said and "\n" not in said
-    assert said.startswith(str(path) if line is None else f"{path} line {line}")
+    assert said.startswith(str(path) if line is None else f"{path}, line {line}: ")
 
 
 def test_one_run_and_no_finished_run_are_reported(tmp_path):

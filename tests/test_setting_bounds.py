@@ -45,7 +45,7 @@ def test_a_number_out_of_all_bounds_is_refused_when_it_is_read(pair, sentence):
 
 
 def test_shares_of_methods_without_a_finite_sum_are_refused():
-    with pytest.raises(ConfigError, match="shares must have a finite sum"):
+    with pytest.raises(ConfigError, match="must have shares with a finite sum"):
         settings.load(overrides=["augment.mix=switch", "augment.switch={mixup: 1e308, cutmix: 1e308}"])
 
 

@@ -19,7 +19,7 @@ from small_study import wait_for
 def told(item):
     """What a process says of itself, or what it is asked to do."""
     if item == "wrong":
-        raise DataError("c.yaml is damaged", key="seed")
+        raise DataError("damaged-file", "c.yaml is damaged", key="seed")
     if item == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if item == "bug":
@@ -57,9 +57,10 @@ def test_an_error_of_one_item_does_not_stop_the_others(slots):
     for at, item in enumerate(items):
         if item == "wrong":
             assert isinstance(found[at], DataError) and found[at].key == "seed"
-            assert str(found[at]) == "c.yaml is damaged"
+            assert str(found[at]) == "seed: c.yaml is damaged"
         elif item == "killed":
             assert isinstance(found[at], RunFailed) and "code -9" in str(found[at])
+            assert found[at].code == "process-failed"
         else:
             assert found[at][0] == item
 
@@ -93,7 +94,7 @@ def test_there_is_at_least_one_slot():
 
 
 def test_several_errors_are_one():
-    first, second = DataError("a is damaged"), RunFailed("b failed")
+    first, second = DataError("damaged-file", "a is damaged"), RunFailed("process-failed", "b failed")
     assert together([first], "wrong") is first
     both = together([first, second], "wrong")
     assert isinstance(both, DataError) and str(both) == "a is damaged (and 1 more wrong: b failed)"

@@ -56,7 +56,7 @@ def room_for(path: Path) -> Iterator[None]:
     except Exception as problem:
         if isinstance(problem, DiskFull) or not is_full(problem):
             raise
-        raise DiskFull(f"{path}: cannot be written, {no_room(problem)}") from problem
+        raise DiskFull(f"{path}: cannot be written, {no_room(problem)}", path) from problem
 
 
 def is_full(problem: BaseException | None) -> bool:

@@ -6,6 +6,7 @@ Pure functions on numpy arrays. Logits are (n, n_classes), any float dtype, fini
 import numpy as np
 
 from mixscope import calibration
+from mixscope.errors import DataError
 
 
 def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -124,15 +125,17 @@ def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float | int | N
 
 def _check(logits: np.ndarray, labels: np.ndarray) -> None:
     if logits.ndim != 2 or logits.size == 0 or labels.shape != (len(logits),):
-        raise ValueError(
+        raise DataError(
+            "wrong-type",
             "expected logits (n, n_classes) and labels (n,), neither empty,"
-            f" got {logits.shape} and {labels.shape}"
+            f" got {logits.shape} and {labels.shape}",
         )
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"labels must be class numbers (integers), got {labels.dtype}")
+        raise DataError("wrong-type", f"labels must be class numbers (integers), got {labels.dtype}")
     if not np.isfinite(logits).all():
-        raise ValueError("logits are not finite; the run that made them has diverged")
+        raise DataError("not-finite", "logits are not finite; the run that made them has diverged")
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise ValueError(
-            f"labels must lie in 0 to {logits.shape[1] - 1}, got {labels.min()} to {labels.max()}"
+        raise DataError(
+            "out-of-range",
+            f"labels must lie in 0 to {logits.shape[1] - 1}, got {labels.min()} to {labels.max()}",
         )

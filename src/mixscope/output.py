@@ -99,8 +99,8 @@ def line(text: str, *, work: str) -> None:
     if isinstance(stream, Stream) and stream.gone and not stream.interrupted:
         stream.interrupted = True
         raise Interrupted(
-            f"the output of this {work} was closed by its reader (as `| head` does);"
-            " the same command resumes it"
+            f"the output of this {work} was closed by its reader (as `| head` does)",
+            "the same command resumes it",
         )
 
 

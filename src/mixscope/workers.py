@@ -47,7 +47,7 @@ class Workers:
     def __init__(self, slots: int) -> None:
         """slots: Number of items in work at once."""
         if slots < 1:
-            raise ConfigError(f"--slots must be 1 or more, got {slots}")
+            raise ConfigError("out-of-range", f"--slots must be 1 or more, got {slots}", key="--slots")
         self.slots = slots
         self._workers: list[_Worker] = []
         self._before: Any = None
@@ -137,8 +137,9 @@ class Workers:
             worker.pipe.close()
             worker.process.join()
             return at, RunFailed(
+                "process-failed",
                 f"its process ended with code {worker.process.exitcode}; -9 often means that memory ran out,"
-                " and fewer --slots need less"
+                " and fewer --slots need less",
             )
 
 
@@ -148,11 +149,13 @@ def together(problems: Sequence[DataError | RunFailed], are: str) -> DataError |
     if len(problems) == 1:
         return first
     others = "; ".join(str(problem) for problem in problems[1:])
-    return type(first)(f"{first} (and {len(problems) - 1} more {are}: {others})")
+    return first.reworded(f"{first} (and {len(problems) - 1} more {are}: {others})")
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    raise Interrupted(f"stopped by {signal.Signals(number).name}; the same command goes on with what is left")
+    raise Interrupted(
+        f"stopped by {signal.Signals(number).name}", "the same command goes on with what is left"
+    )
 
 
 @contextmanager

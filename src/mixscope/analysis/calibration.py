@@ -63,7 +63,11 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     wanted = subject.sample(split, limit).ids
     at = np.searchsorted(found.ids, wanted)
     if not np.array_equal(found.ids[np.minimum(at, len(found.ids) - 1)], wanted):
-        raise DataError(f"{subject.path}: its predictions of {split} are not of all images of that split")
+        raise DataError(
+            "inconsistent",
+            f"its predictions of {split} are not of all images of that split",
+            path=subject.path,
+        )
     logits, labels = found.logits[at].astype(np.float64), found.labels[at]
     scale = _scale(subject) if split == "test" else None
     values = by_image(logits, labels)
@@ -84,8 +88,10 @@ def _predictions(subject: Subject, split: str) -> records.Predictions:
     name = f"{split}-{CHECKPOINT}"
     if not (subject.path / "predictions" / f"{name}.npz").is_file():
         raise DataError(
-            f"{subject.path}: has no predictions {name}; a run leaves those of its test split, and of val"
-            " where data.val_fraction holds one out"
+            "missing-results",
+            f"has no predictions {name}; a run leaves those of its test split, and of val"
+            " where data.val_fraction holds one out",
+            path=subject.path,
         )
     return records.read_predictions(subject.path, name)
 

@@ -88,7 +88,11 @@ def search(accuracy: Accuracy, start: Parameters, *, target: float, tolerance: f
         ConfigError: If a cue misses the target at every contrast.
     """
     if not 1 / CLASSES < target < 1:
-        raise ConfigError(f"--target must lie between chance (1/{CLASSES}) and 1, got {target}")
+        raise ConfigError(
+            "out-of-range",
+            f"--target must lie between chance (1/{CLASSES}) and 1, got {target}",
+            key="--target",
+        )
     steps: list[Step] = []
     tolerance = tolerance / 2 + 1e-9  # rounding: 0.72 is within 0.03 of 0.75
 
@@ -128,12 +132,16 @@ def _one(
     )
     while at(low) > target:
         if low == 1:
-            raise ConfigError(f"cues: the {cue} cue is read at any contrast; raise noise, or --target")
+            raise ConfigError(
+                "out-of-range", f"the {cue} cue is read at any contrast; raise noise, or --target", key="cues"
+            )
         high, low = low, max(1, min(low - 1, round(low / FACTOR)))
     while at(high) < target:
         if high == FULL * STEPS:
             raise ConfigError(
-                f"cues: the {cue} cue is not read at contrast {FULL}; lower noise or --target, or train more"
+                "out-of-range",
+                f"the {cue} cue is not read at contrast {FULL}; lower noise or --target, or train more",
+                key="cues",
             )
         low, high = high, min(FULL * STEPS, max(high + 1, round(high * FACTOR)))
     best = min((low, high), key=lambda c: (abs(at(c) - target), c))
@@ -167,7 +175,7 @@ def trained(config: RunConfig, *, seeds: int, work: Path, say: Say) -> Accuracy:
         ConfigError: If `seeds` is below 1; the function raises what a run raises.
     """
     if seeds < 1:
-        raise ConfigError(f"--seeds must be 1 or more, got {seeds}")
+        raise ConfigError("out-of-range", f"--seeds must be 1 or more, got {seeds}", key="--seeds")
 
     def accuracy(cue: str, parameters: Parameters) -> float:
         made = dataclasses.replace(
@@ -211,7 +219,9 @@ def run_without_mixing(study: Study, only: Mapping[str, str]) -> PlannedRun:
     if len(found) != 1:
         names = ", ".join(run.name for run in found) or "none"
         raise ConfigError(
-            f"--only: leaves {len(found)} experiments without mixing ({names}); name levels to leave one"
+            "conflict",
+            f"leaves {len(found)} experiments without mixing ({names}); name levels to leave one",
+            key="--only",
         )
     return found[0]
 
@@ -225,7 +235,8 @@ def start(config: RunConfig, file: Path | None) -> Parameters:
     known = cues.BUILT_IN.get(config.data.name)
     if known is None and file is None:
         raise ConfigError(
-            f"{config.data.name} has no parameters of its own; give some to begin with, with --source"
+            "unsupported",
+            f"{config.data.name} has no parameters of its own; give some to begin with, with --source",
         )
     return cues.chosen(known or Parameters(), file, None)
 

@@ -92,7 +92,11 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
         DataError: If the stored images are not those that the parameters generate.
     """
     if split != "test":
-        raise ConfigError(f"--split {split}: cues has its interventions on the test scenes; use --split test")
+        raise ConfigError(
+            "unsupported",
+            f"--split {split}: cues has its interventions on the test scenes; use --split test",
+            key="--split",
+        )
     parameters = cue_store.of(subject.store)
     assert parameters is not None
     n = min(limit or parameters.test, parameters.test)
@@ -100,8 +104,10 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
     some = min(COMPARED, n)
     if not np.array_equal(shown["iid"].images[:some], subject.store.images("test")[:some]):
         raise DataError(
-            f"{subject.store.folder}: its images are not those that its parameters make now, so mixscope has"
-            " changed how it makes them; prepare the set and train the runs again"
+            "changed",
+            "its images are not those that its parameters make now, so mixscope has"
+            " changed how it makes them; prepare the set and train the runs again",
+            path=subject.store.folder,
         )
     predicted = {}
     for at, name in enumerate(SHOWN):

@@ -61,11 +61,13 @@ class Request:
     def __post_init__(self) -> None:
         for name in self.what:
             if name not in ANALYSES:
-                raise ConfigError(unknown("--what", "analysis", name, ANALYSES))
+                raise ConfigError("unknown-name", unknown("analysis", name, ANALYSES), key="--what")
         if self.split not in SPLITS:
-            raise ConfigError(unknown("--split", "split", self.split, SPLITS))
+            raise ConfigError("unknown-name", unknown("split", self.split, SPLITS), key="--split")
         if self.limit is not None and self.limit < 2:
-            raise ConfigError(f"--limit must be 2 images or more, got {self.limit}")
+            raise ConfigError(
+                "out-of-range", f"--limit must be 2 images or more, got {self.limit}", key="--limit"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +117,10 @@ def examine(
     runs = [_trained(run, folder) for run in results.done if _wanted(run, request.runs)]
     if not runs:
         raise DataError(
-            f"{folder}: has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
-            " `mixscope study run` makes them, `mixscope study status` shows their state"
+            "missing-results",
+            f"has no finished run{' of ' + ', '.join(request.runs) if request.runs else ''};"
+            " `mixscope study run` makes them, `mixscope study status` shows their state",
+            path=folder,
         )
     problems: list[Problem] = []
     with Workers(slots) as workers:
@@ -127,7 +131,9 @@ def examine(
             suited = [run for run in runs if refused[run.path] is None]
             for run in runs:
                 if refused[run.path] is not None and request.what:
-                    raise ConfigError(f"--what {what}: {run.label}: {refused[run.path]}")
+                    raise ConfigError(
+                        "unsupported", f"--what {what}: {run.label}: {refused[run.path]}", key="--what"
+                    )
             if not suited:
                 say(f"{what:<12} left out: {refused[runs[0].path]}")
                 continue
@@ -203,8 +209,8 @@ def _measured(
     for done, (trained, outcome) in enumerate(_outcomes(todo, work, workers), start=1):
         run, path = trained.run, trained.path
         if isinstance(outcome, (DataError, RunFailed)):
-            named = str(path) in str(outcome)
-            problems.append(outcome if named else type(outcome)(f"{path}: {outcome}"))
+            placed = outcome.path is not None and outcome.path.is_relative_to(path)
+            problems.append(outcome if placed else outcome.reworded(f"{path}: {outcome}", path=path))
             work.say(f"{what:<12} {done}/{len(todo)}  {run.label}  failed")
             continue
         found[path], seconds = outcome
@@ -285,7 +291,9 @@ def _key(run: Trained, work: _Work) -> dict[str, Any]:
     try:
         predictions = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     except OSError as problem:
-        raise DataError(f"{file}: cannot be read; `mixscope eval {run.path}` writes it again") from problem
+        raise DataError(
+            "damaged-file", f"cannot be read; `mixscope eval {run.path}` writes it again", path=file
+        ) from problem
     return {
         "analysis": work.what,
         "version": work.module.VERSION,
@@ -325,7 +333,9 @@ def _kept(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
                     return None
                 found |= {name: arrays[name] for name in document["arrays"]}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
-        raise DataError(f"{file}: is damaged; delete it, and the run is analysed again") from problem
+        raise DataError(
+            "damaged-file", "is damaged; delete it, and the run is analysed again", path=file
+        ) from problem
     return found
 
 

@@ -30,7 +30,7 @@ def needed(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as problem:
-        raise ConfigError(f"{package} is not installed; {extra('explain')}") from problem
+        raise ConfigError("not-installed", f"{package} is not installed; {extra('explain')}") from problem
 
 
 # --- Grad-CAM -----------------------------------------------------------------------------------
@@ -79,7 +79,8 @@ def layer(module: nn.Module, size: int) -> Layer:
     stages = getattr(net, "feature_info", None)
     if not stages:
         raise ConfigError(
-            f"{type(net).__name__}: timm counts no stages of it, so Grad-CAM has no map to look at"
+            "unsupported",
+            f"{type(net).__name__}: timm counts no stages of it, so Grad-CAM has no map to look at",
         )
     name, channels = stages[-1]["module"], stages[-1]["num_chs"]
     last = net.get_submodule(name)
@@ -89,7 +90,8 @@ def layer(module: nn.Module, size: int) -> Layer:
     if len(shape) == 4 and shape[3] == channels:
         return Layer(name, last, (shape[1], shape[2]), lambda values: values.permute(0, 3, 1, 2))
     raise ConfigError(
-        f"{type(net).__name__}: {name} gives {shape}, which is no map, so Grad-CAM cannot look at it"
+        "unsupported",
+        f"{type(net).__name__}: {name} gives {shape}, which is no map, so Grad-CAM cannot look at it",
     )
 
 

@@ -194,8 +194,10 @@ def stored(path: Path, root: Path) -> Store:
     store.check()
     if not store.has_digest(about["data"]["digest"]):
         raise DataError(
-            f"{path}: was trained on {store.name} with checksum {about['data']['digest'][:12]}, which now is"
-            f" {store.digest[:12]}; give the data it was trained on with --root"
+            "changed",
+            f"was trained on {store.name} with checksum {about['data']['digest'][:12]}, which now is"
+            f" {store.digest[:12]}; give the data it was trained on with --root",
+            path=path,
         )
     return store
 
@@ -212,7 +214,9 @@ def opened(path: Path, store: Store) -> Subject:
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"{path}: was run on {wanted}, which is not here; analyse it where it is")
+        raise ConfigError(
+            "unavailable", f"was run on {wanted}, which is not here; analyse it where it is", path=path
+        )
     if device.type == "cpu":  # the number of threads changes the order of summation
         torch.set_num_threads(about["device"]["threads"])
 

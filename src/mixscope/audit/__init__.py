@@ -101,10 +101,16 @@ def document(
         ConfigError: If the table does not exist or the test size is below 1.
     """
     if test_size is not None and test_size < 1:
-        raise ConfigError(f"--test-size: expected the number of test examples, 1 or more, got {test_size}")
+        raise ConfigError(
+            "out-of-range",
+            f"expected the number of test examples, 1 or more, got {test_size}",
+            key="--test-size",
+        )
     numbers = [t.number for t in read.tables]
     if table is not None and table not in numbers:
-        raise ConfigError(f"--table: the file has tables 1 to {max(numbers)}, got {table}")
+        raise ConfigError(
+            "out-of-range", f"the file has tables 1 to {max(numbers)}, got {table}", key="--table"
+        )
     chosen = [t for t in read.tables if table in (None, t.number)]
     found: list[AuditFinding] = []
     rows: list[Entry] = []

@@ -102,7 +102,8 @@ def studies(first: Results, second: Results, *, checkpoint: str = "last") -> Com
     pairs = _pairs(first, second)
     if not pairs:
         raise DataError(
-            f"{first.source} and {second.source}: share no experiment, neither by name nor by levels"
+            "not-comparable",
+            f"{first.source} and {second.source}: share no experiment, neither by name nor by levels",
         )
     rows = [
         _difference(a, samples.known(first, a, checkpoint), samples.known(second, b, checkpoint))
@@ -139,7 +140,9 @@ def table(first: Results, file: Path, *, checkpoint: str = "last") -> Comparison
     shared = [name for name in _names(first) if name in printed]
     if not shared:
         raise DataError(
-            f"{file}: no row with a top-1 names an experiment of {first.name} ({_some(_names(first))})"
+            "not-comparable",
+            f"no row with a top-1 names an experiment of {first.name} ({_some(_names(first))})",
+            path=file,
         )
     doubts: dict[str, list[Finding]] = {}
     for finding in audit.document(document).findings:

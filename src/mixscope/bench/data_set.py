@@ -19,7 +19,9 @@ def chosen(root: Path, name: str | None) -> Store:
         name = next((each for each in FIRST if is_prepared(root, each)), None)
     if name is None:
         raise DataError(
-            f"{root}: holds neither {' nor '.join(FIRST)} to measure with; run `mixscope data prepare"
-            " digits`, which downloads nothing, or name a prepared set with --set"
+            "not-prepared",
+            f"holds neither {' nor '.join(FIRST)} to measure with; run `mixscope data prepare"
+            " digits`, which downloads nothing, or name a prepared set with --set",
+            path=root,
         )
     return Store.open(root, name)

@@ -140,7 +140,8 @@ def rows(store: Store, images: int = IMAGES) -> Iterator[Bench]:
     source = Bytes.of(store)
     if not source.batches:
         raise DataError(
-            f"the set has {len(source.images)} training images, fewer than a batch of {BATCH}; take another"
+            "too-few",
+            f"the set has {len(source.images)} training images, fewer than a batch of {BATCH}; take another",
         )
     with ExitStack() as stack:
         yield Bench(

@@ -118,7 +118,10 @@ def slots_rows(
                 seconds = time.perf_counter() - start
             failed = [each for each in found if each.state != "done"]
             if failed:
-                raise RunFailed(f"a run of the study that is measured {failed[0].state}: {failed[0].error}")
+                raise RunFailed(
+                    "process-failed",
+                    f"a run of the study that is measured {failed[0].state}: {failed[0].error}",
+                )
             return seconds / len(runs)
 
         return row
@@ -244,4 +247,4 @@ def _run(line: Sequence[str], threads: int, stop: Stop) -> None:
     if process.returncode:
         out, err = (text.strip() for text in output)
         last = (err or out or f"exit code {process.returncode}").splitlines()[-1]
-        raise RunFailed(f"a process that is measured failed: {last}")
+        raise RunFailed("process-failed", f"a process that is measured failed: {last}")

@@ -186,8 +186,10 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
     """
     if config.train.compile == "auto":
         raise ConfigError(
+            "conflict",
             "train.compile=auto depends on how many steps a run has, and a measurement has none of its own;"
-            " give train.compile=true or train.compile=false"
+            " give train.compile=true or train.compile=false",
+            key="train.compile",
         )
     with devices.processes(config.run.device) as device, setup.ready_for(config, root, device) as made:
         module, spec = made.built.module.to(device), made.loader.spec

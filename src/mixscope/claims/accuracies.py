@@ -170,7 +170,10 @@ def estimate(
     degrees: tuple[int, ...] = ()
     if paired:
         if len({c.seeds for c in experiments}) != 1 or not experiments[0].seeds:
-            raise DataError("pairing by seed needs an accuracy of every seed, and the same seeds everywhere")
+            raise DataError(
+                "not-comparable",
+                "pairing by seed needs an accuracy of every seed, and the same seeds everywhere",
+            )
         if experiments[0].n_seeds > 1:
             each = sum((w * c.by_seed for c, w in pairs), np.zeros(experiments[0].n_seeds))
             seeds = (float(np.var(each, ddof=1)) / len(each),)

@@ -131,13 +131,19 @@ def contrast_arrays(
     a, b = _array(correct_a, "correct_a"), _array(correct_b, "correct_b")
     if a.ndim != b.ndim:
         raise DataError(
+            "wrong-type",
             f"correct_a has shape {a.shape}, correct_b {b.shape}; expected both (n_seeds, n_examples) or both"
-            " (n_seeds,)"
+            " (n_seeds,)",
+            key="correct_a",
         )
     if not 0 < level < 1:
-        raise DataError(f"level: expected a confidence level between 0 and 1, got {level!r}")
+        raise DataError(
+            "out-of-range", f"expected a confidence level between 0 and 1, got {level!r}", key="level"
+        )
     if pair_seeds and len(a) != len(b):
-        raise DataError(f"pair_seeds: expected as many seeds in both, got {len(a)} and {len(b)}")
+        raise DataError(
+            "not-comparable", f"expected as many seeds in both, got {len(a)} and {len(b)}", key="pair_seeds"
+        )
     weights = (1.0, -1.0)
     bound = None
     if a.ndim == 2:
@@ -148,7 +154,8 @@ def contrast_arrays(
         found = accuracies.points(experiments, weights, paired=pair_seeds)
         if found.conditional and not math.isfinite(found.variance):
             raise DataError(
-                "one accuracy of each model shows no spread between runs; give two seeds or more, or n_test"
+                "too-few",
+                "one accuracy of each model shows no spread between runs; give two seeds or more, or n_test",
             )
         if n_test is not None:
             bound = accuracies.points(experiments, weights, paired=pair_seeds, new_examples=True).interval(
@@ -180,11 +187,17 @@ def _array(given: Any, name: str) -> np.ndarray:
         found = np.asarray(given)
         found = found if found.dtype == np.bool_ else found.astype(np.float64)
     except (TypeError, ValueError) as problem:
-        raise DataError(f"{name}: expected an array of numbers with rows of equal length") from problem
+        raise DataError(
+            "wrong-type", "expected an array of numbers with rows of equal length", key=name
+        ) from problem
     if found.ndim not in (1, 2) or not found.size:
-        raise DataError(f"{name}: expected shape (n_seeds, n_examples) or (n_seeds,), got {found.shape}")
+        raise DataError(
+            "wrong-type", f"expected shape (n_seeds, n_examples) or (n_seeds,), got {found.shape}", key=name
+        )
     if found.dtype != np.bool_ and not np.isfinite(found).all():
-        raise DataError(f"{name}: holds a value that is no finite number; leave unfinished runs out")
+        raise DataError(
+            "not-finite", "holds a value that is no finite number; leave unfinished runs out", key=name
+        )
     return found
 
 
@@ -193,11 +206,17 @@ def _by_example(
 ) -> tuple[Estimate, tuple[float, float]]:
     for name, array in (("correct_a", a), ("correct_b", b)):
         if array.dtype != np.bool_ and not np.isin(array, (0.0, 1.0)).all():
-            raise DataError(f"{name}: expected True/False or 0/1 by example, got {array.max():g} among them")
+            raise DataError(
+                "wrong-type",
+                f"expected True/False or 0/1 by example, got {array.max():g} among them",
+                key=name,
+            )
     if a.shape[1] != b.shape[1] or a.shape[1] < 2:
         raise DataError(
+            "not-comparable",
             f"correct_a has {a.shape[1]} examples, correct_b {b.shape[1]}; expected the same ones, in one"
-            " order, two or more"
+            " order, two or more",
+            key="correct_a",
         )
     experiments = [Sample(array.astype(bool), tuple(range(len(array)))) for array in (a, b)]
     found = contrasts.points(experiments, weights, paired=paired)
@@ -206,12 +225,19 @@ def _by_example(
 
 def _accuracies(a: np.ndarray, b: np.ndarray, n_test: int | None) -> tuple[Accuracies, Accuracies]:
     if a.dtype == np.bool_ or b.dtype == np.bool_:
-        raise DataError("one run's correctness has shape (1, n_examples): give correct[None, :]")
+        raise DataError(
+            "wrong-type", "one run's correctness has shape (1, n_examples): give correct[None, :]"
+        )
     both = np.concatenate([a, b])
     if both.min() < 0 or both.max() > 100:
-        raise DataError(f"expected accuracies of 0 to 1 or 0 to 100 %, got {both.min():g} to {both.max():g}")
+        raise DataError(
+            "out-of-range",
+            f"expected accuracies of 0 to 1 or 0 to 100 %, got {both.min():g} to {both.max():g}",
+        )
     if both.max() > 1 and both.min() <= 1:
-        raise DataError(f"accuracies mix shares and percent: {both.min():g} beside {both.max():g}")
+        raise DataError(
+            "inconsistent", f"accuracies mix shares and percent: {both.min():g} beside {both.max():g}"
+        )
     scale = 100.0 if both.max() > 1 else 1.0
     return Accuracies.of_runs((a / scale).tolist(), n_test=n_test), Accuracies.of_runs(
         (b / scale).tolist(), n_test=n_test

@@ -137,8 +137,10 @@ def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]
         levels = {f: ", ".join(each) for f, each in results.factors.items()}
         shown = "; ".join(f"{f}: {each}" for f, each in levels.items())
         raise DataError(
-            f"{results.source}: no level is known as the baseline ({shown}); name it: --baseline LEVEL, in"
-            " Python load(..., baseline=LEVEL)"
+            "missing-key",
+            f"no level is known as the baseline ({shown}); name it: --baseline LEVEL, in"
+            " Python load(..., baseline=LEVEL)",
+            path=results.source,
         )
     found = [
         _explored(results, contrast, checkpoint) for contrast in gains.of_design(design, (GAIN, OF_GAINS))
@@ -146,8 +148,9 @@ def explore(results: Results, *, checkpoint: str = LAST) -> tuple[Explored, ...]
     found = [one for one in found if len(one.missing) < 2 or one.contrast.kind == GAIN]
     if not found:
         raise DataError(
-            f"{results.source}: {design.augmentation} has no level besides {design.baseline}; expected one to"
-            " compare with it"
+            "too-few",
+            f"{design.augmentation} has no level besides {design.baseline}; expected one to compare with it",
+            path=results.source,
         )
     adjusted = contrasts.holm({str(i): one.p for i, one in enumerate(found) if one.p is not None})
     return tuple(_judged(one, adjusted.get(str(i))) for i, one in enumerate(found))

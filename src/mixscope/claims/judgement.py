@@ -129,7 +129,7 @@ class Judgement(Sequence[T], Generic[T]):
             ConfigError: If the style or language is unknown.
         """
         if style not in STYLES:
-            raise ConfigError(unknown("sentences", "style", style, STYLES))
+            raise ConfigError("unknown-name", unknown("style", style, STYLES), key="sentences")
         known = [statement for statement in self.statements if not math.isnan(statement.estimate)]
         return [STYLES[style](statement, statements.known(lang)) for statement in known]
 
@@ -211,22 +211,32 @@ def contrast(
     where = {_factor(results, name): level for name, level in (where or {}).items()}
     for factor, levels in weights.items():
         if factor not in results.factors:
-            raise ConfigError(unknown("contrast", "factor", factor, results.factors))
+            raise ConfigError("unknown-name", unknown("factor", factor, results.factors), key="contrast")
         for level in levels:
             if level not in results.factors[factor]:
-                raise ConfigError(unknown(f"contrast.{factor}", "level", level, results.factors[factor]))
+                raise ConfigError(
+                    "unknown-name", unknown("level", level, results.factors[factor]), key=f"contrast.{factor}"
+                )
         if abs(sum(levels.values())) > 1e-9:
             total = sum(levels.values())
-            raise ConfigError(f"contrast.{factor}: weights of a comparison sum to 0, these to {total:g}")
+            raise ConfigError(
+                "out-of-range",
+                f"weights of a comparison sum to 0, these to {total:g}",
+                key=f"contrast.{factor}",
+            )
         if not any(levels.values()):
-            raise ConfigError(f"contrast.{factor}: expected weights other than 0")
+            raise ConfigError("out-of-range", "expected weights other than 0", key=f"contrast.{factor}")
     weights = {factor: normalised(levels) for factor, levels in weights.items()}
     for factor, level in where.items():
         if factor not in results.factors or factor in weights:
             others = [f for f in results.factors if f not in weights]
-            raise ConfigError(unknown("where", "factor outside the contrast", factor, others))
+            raise ConfigError(
+                "unknown-name", unknown("factor outside the contrast", factor, others), key="where"
+            )
         if level not in results.factors[factor]:
-            raise ConfigError(unknown(f"where.{factor}", "level", level, results.factors[factor]))
+            raise ConfigError(
+                "unknown-name", unknown("level", level, results.factors[factor]), key=f"where.{factor}"
+            )
     found, rows = [], []
     name = " x ".join(
         " ".join(f"{weight:+g} {level}" for level, weight in each.items()) for each in weights.values()

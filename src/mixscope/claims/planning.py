@@ -122,7 +122,9 @@ def observed(results: Results) -> tuple[dict[str, Spread], Spread]:
         elif summary is not None and summary.sd is not None:
             variances[experiment.name] = (POINTS * summary.sd) ** 2, summary.n_seeds - 1
     if not variances:
-        raise DataError(f"{results.source}: no experiment has two finished runs, so no spread between runs")
+        raise DataError(
+            "too-few", "no experiment has two finished runs, so no spread between runs", path=results.source
+        )
     freedom = sum(df for _, df in variances.values())
     pooled = sum(v * df for v, df in variances.values()) / freedom
     whole = _between(pooled, freedom, _pooled(len(variances), results.name))
@@ -312,8 +314,9 @@ def _truth(targets: Sequence[Target], names: Sequence[str]) -> np.ndarray:
     residual[-1] -= 1.0
     if -residual[-1] < 1e-9:
         raise ConfigError(
-            f"claims.{targets[0].name}: no accuracies are such that it and all that it needs are true;"
-            " it has no power"
+            "conflict",
+            "no accuracies are such that it and all that it needs are true; it has no power",
+            key=f"claims.{targets[0].name}",
         )
     return np.asarray(-residual[:-1] / residual[-1])
 

@@ -177,7 +177,7 @@ def known(lang: str) -> str:
         ConfigError: If it is unknown.
     """
     if lang not in i18n.LANGUAGES:
-        raise ConfigError(unknown("lang", "language", lang, i18n.LANGUAGES))
+        raise ConfigError("unknown-name", unknown("language", lang, i18n.LANGUAGES), key="lang")
     return lang
 
 

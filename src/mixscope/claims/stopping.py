@@ -80,8 +80,10 @@ def extended(study: Study) -> Study:
     """
     if not study.looks:
         raise ConfigError(
-            f"{study.file.file}: --until-decided goes by the looks of a study, and it declares none; write"
-            " looks: [3, 5, 8, 12] before its first run"
+            "missing-key",
+            "--until-decided goes by the looks of a study, and it declares none; write"
+            " looks: [3, 5, 8, 12] before its first run",
+            path=study.file.file,
         )
     lacking = study.looks[-1] - len(study.seeds)
     if lacking <= 0:

@@ -5,6 +5,7 @@ commands, so that `mixscope --help` is fast.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
 from mixscope import __version__, output
@@ -37,14 +38,16 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
         begin: Called after parsing, before the command is executed.
     """
     output.install()
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = words[: words.index("--")] if "--" in words else words
 
     def do() -> int | None:
-        arguments = parser().parse_args(argv)
+        arguments = parser().parse_args(words)
         begin()
         done: int | None = arguments.do(arguments)
         return done
 
-    return ended(do)
+    return ended(do, as_json="--json" in options)
 
 
 def parser() -> argparse.ArgumentParser:

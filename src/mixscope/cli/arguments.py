@@ -3,9 +3,11 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from mixscope.cli.exit_codes import Usage
 from mixscope.errors import ConfigError
 from mixscope.formatting import printable
 
@@ -38,6 +40,12 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         """Disables abbreviations: a misspelt option must not start a long run."""
         super().__init__(*arguments, **{"allow_abbrev": False, **more})
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and the message, and ends the process."""
+        with suppress(SystemExit):
+            super().error(message)
+        raise Usage(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses with all positional arguments moved together."""
@@ -167,7 +175,9 @@ def picture(path: Path) -> Path:
             writable.
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise ConfigError(f"--sheet: {path} has no ending of a picture; expected .png or .jpg")
+        raise ConfigError(
+            "wrong-type", f"{path} has no ending of a picture; expected .png or .jpg", key="--sheet"
+        )
     try:
         new = not path.exists()
         with path.open("ab"):
@@ -176,7 +186,9 @@ def picture(path: Path) -> Path:
             path.unlink()
     except OSError as problem:
         raise ConfigError(
-            f"--sheet: {path} cannot be written ({problem.strerror or problem}); choose another place"
+            "no-access",
+            f"{path} cannot be written ({problem.strerror or problem}); choose another place",
+            key="--sheet",
         ) from problem
     return path
 

@@ -102,12 +102,10 @@ def _stoppable(do: Do) -> Callable[[argparse.Namespace], None]:
             try:
                 do(arguments, stop)
             except (KeyboardInterrupt, Interrupted) as problem:
-                if not str(problem):  # a second Ctrl-C
+                if not problem.args:  # a second Ctrl-C
                     raise
-                why = str(problem).partition(";")[0]  # the rest is about resuming a run
-                raise Interrupted(
-                    f"{why}; what was measured is not kept, the same command begins anew"
-                ) from None
+                then = "what was measured is not kept, the same command begins anew"
+                raise Interrupted(problem.args[0], then) from None
 
     return done
 
@@ -171,7 +169,9 @@ def study(arguments: argparse.Namespace, stop: Stop) -> None:
     stop.leave = None  # it checks the flag itself, in order to end the processes it has started
     store, root = _set(arguments)
     if arguments.slots < 0:
-        raise ConfigError(f"--slots must be 0 (one a core) or more, got {arguments.slots}")
+        raise ConfigError(
+            "out-of-range", f"--slots must be 0 (one a core) or more, got {arguments.slots}", key="--slots"
+        )
     quick = arguments.quick  # two runs, without startup times, which would take minutes
     with rows(
         store.name,
@@ -191,14 +191,18 @@ def _set(arguments: argparse.Namespace) -> "tuple[Store, Path]":
 
     _check(arguments)
     if any(pair.startswith("data.name=") for pair in getattr(arguments, "settings", ())):
-        raise ConfigError("data.name: is what --set names here; give --set NAME in its place")
+        raise ConfigError(
+            "conflict", "is what --set names here; give --set NAME in its place", key="data.name"
+        )
     root = data_root(arguments.root)
     return chosen(root, arguments.set), root
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.rounds < 1:
-        raise ConfigError(f"--rounds must be 1 or more, got {arguments.rounds}")
+        raise ConfigError(
+            "out-of-range", f"--rounds must be 1 or more, got {arguments.rounds}", key="--rounds"
+        )
 
 
 def _measured(bench: "Bench", arguments: argparse.Namespace) -> "Measured":

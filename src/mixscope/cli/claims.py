@@ -47,7 +47,7 @@ def new(arguments: argparse.Namespace) -> None:
     text = exploratory.new_claims(results)
     out = arguments.out or arguments.results.parent / "claims.yaml"
     if out.exists():
-        raise ConfigError(f"{out}: already exists; give another --out, or edit it")
+        raise ConfigError("already-exists", "already exists; give another --out, or edit it", path=out)
     with replacing(out) as file:
         file.write(text.encode())
     for line in table_options.notes(results, texts):

@@ -76,7 +76,7 @@ def chosen(arguments: argparse.Namespace, runs: int, out: Path) -> tuple[Callabl
     """
     many = None if arguments.slots in (None, "auto") else _whole(arguments.slots)
     if arguments.executor != "slurm" and arguments.slurm:
-        raise ConfigError("--slurm: goes with --executor slurm")
+        raise ConfigError("conflict", "goes with --executor slurm", key="--slurm")
     if arguments.executor == "local":
         return _here(arguments, 1 if arguments.slots is None else many, runs, out)
     return _cluster(arguments, many, runs)
@@ -91,7 +91,9 @@ def _here(
 
     if arguments.cpus_per_run is not None or arguments.gpus_per_run is not None:
         raise ConfigError(
-            "--cpus-per-run and --gpus-per-run: go with --executor ray or slurm; here use --slots"
+            "conflict",
+            "--cpus-per-run and --gpus-per-run: go with --executor ray or slurm; here use --slots",
+            key="--cpus-per-run",
         )
     decided = threads.of_study(out)
     most, each, environments, pace = slots.plan(
@@ -119,7 +121,11 @@ def _cluster(
     gpus = arguments.gpus_per_run
     cpus = 1 if arguments.cpus_per_run is None else arguments.cpus_per_run
     if cpus < 1 or (gpus is not None and gpus < 0):
-        raise ConfigError("--cpus-per-run must be 1 or more, and --gpus-per-run 0 or more")
+        raise ConfigError(
+            "out-of-range",
+            "--cpus-per-run must be 1 or more, and --gpus-per-run 0 or more",
+            key="--cpus-per-run",
+        )
     options = scheduler.Options(
         slots=many or runs,
         threads=cpus,
@@ -129,15 +135,21 @@ def _cluster(
     if arguments.executor == "ray":
         return functools.partial(ray.run, gpus=gpus), options, many or 0
     if gpus is not None and gpus != int(gpus):
-        raise ConfigError(f"--gpus-per-run: Slurm gives whole GPUs, got {gpus:g}")
+        raise ConfigError("wrong-type", f"Slurm gives whole GPUs, got {gpus:g}", key="--gpus-per-run")
     clock = next((pair for pair in arguments.slurm if pair.startswith("time=") and ":" in pair), None)
     if clock is not None:  # YAML reads 4:00:00 as a number
-        raise ConfigError(f"--slurm {clock}: time is a number of minutes here, for instance time=240")
+        raise ConfigError(
+            "wrong-type",
+            f"--slurm {clock}: time is a number of minutes here, for instance time=240",
+            key="--slurm",
+        )
     given = dict(map(split_pair, arguments.slurm))
     return functools.partial(slurm.run, gpus=int(gpus or 0), parameters=given), options, many or 0
 
 
 def _whole(given: str) -> int:
     if not given.isdigit() or int(given) < 1:
-        raise ConfigError(f"--slots: expected a whole number, 1 or more, or auto, got {given}")
+        raise ConfigError(
+            "wrong-type", f"expected a whole number, 1 or more, or auto, got {given}", key="--slots"
+        )
     return int(given)

@@ -71,16 +71,22 @@ def import_(arguments: argparse.Namespace) -> None:
 
     given = columns.declared(arguments.column)
     if arguments.out is None:
-        raise ConfigError("--out: expected a file to write, for instance --out results.zip")
+        raise ConfigError(
+            "missing-key", "expected a file to write, for instance --out results.zip", key="--out"
+        )
     as_csv = arguments.out.suffix.lower() == ".csv"
     if as_csv and arguments.out.exists():
-        raise ConfigError(f"{arguments.out}: already exists; delete it or give another --out")
+        raise ConfigError(
+            "already-exists", "already exists; delete it or give another --out", path=arguments.out
+        )
     if not as_csv:
         bundle.check_place(arguments.out)
     if arguments.source.is_file() and not trackers.kinds(arguments.source):
         return _table(arguments, given, as_csv)
     if any(role != "accuracy" for role, _ in given) or len(given) > 1:
-        raise ConfigError("--column: of logs, only accuracy=NAME can be named; --factor names settings")
+        raise ConfigError(
+            "unsupported", "of logs, only accuracy=NAME can be named; --factor names settings", key="--column"
+        )
     program, runs = trackers.read(arguments.source)
     found = logged.table(
         runs,
@@ -117,7 +123,11 @@ def _table(arguments: argparse.Namespace, given: list[tuple[str, str]], as_csv: 
     from mixscope.results.runs_table import Reading
 
     if arguments.epoch != "last":
-        raise ConfigError(f"--epoch {arguments.epoch}: a table of runs has no epochs; leave the option out")
+        raise ConfigError(
+            "conflict",
+            f"--epoch {arguments.epoch}: a table of runs has no epochs; leave the option out",
+            key="--epoch",
+        )
     results = runs_table.read(
         arguments.source,
         Reading(

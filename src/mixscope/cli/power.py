@@ -201,18 +201,20 @@ def _given(pairs: Sequence[str], experiments: Sequence[str]) -> dict[str | None,
     for pair in pairs:
         name, _, value = pair.rpartition("=")
         if name and name not in experiments:
-            raise ConfigError(unknown("--sd", "experiment", name, experiments))
+            raise ConfigError("unknown-name", unknown("experiment", name, experiments), key="--sd")
         try:
             found[name or None] = float(value)
         except ValueError:
-            raise ConfigError(f"--sd: expected PP or EXPERIMENT=PP, for instance 0.4, got {pair!r}") from None
+            raise ConfigError(
+                "wrong-type", f"expected PP or EXPERIMENT=PP, for instance 0.4, got {pair!r}", key="--sd"
+            ) from None
         _check("--sd", found[name or None])
     return found
 
 
 def _check(option: str, value: float | None) -> None:
     if value is not None and not (value > 0 and math.isfinite(value)):
-        raise ConfigError(f"{option}: expected percentage points above 0, got {value:g}")
+        raise ConfigError("out-of-range", f"expected percentage points above 0, got {value:g}", key=option)
 
 
 def _hours(found: Sequence[Any], costs: Sequence[Any], seeds: Sequence[int]) -> dict[int, float | None]:

@@ -183,34 +183,37 @@ def export(arguments: argparse.Namespace) -> None:
     print(f"seen      {about['training_data']}, {about['augmentation']}")
 
 
-def _done_runs(given: list[Path]) -> tuple[list[Path], list[str], list[str]]:
+def _done_runs(given: list[Path]) -> tuple[list[Path], list[DataError], list[DataError]]:
     """The finished runs in `given`, why others are not, and what is damaged.
 
     Raises DataError when there is none.
     """
     from mixscope.runs import records
 
-    done, left, damaged = [], [], []
+    done: list[Path] = []
+    left: list[DataError] = []
+    damaged: list[DataError] = []
     for place in given:
         try:
             found = records.list_runs(place)
             if not found:
-                left.append(f"{place}: is not a run directory and holds none")
+                left.append(DataError("wrong-format", "is not a run directory and holds none", path=place))
         except DataError as problem:
-            left.append(str(problem))
+            left.append(problem)
             continue
         for path in found:
             try:
                 state = records.read_status(path)["state"]
             except DataError as problem:
-                damaged.append(str(problem))
+                damaged.append(problem)
                 continue
             if state == "done":
                 done.append(path)
             else:
-                left.append(f"{path}: is {state}; `mixscope train` resumes it")
+                resume = f"is {state}; `mixscope train` resumes it"
+                left.append(DataError("missing-results", resume, path=path))
     if not done:
         others = [*damaged, *left]
         more = f" (and {len(others) - 1} more that cannot be evaluated)" if len(others) > 1 else ""
-        raise DataError(others[0] + more)
+        raise others[0].reworded(f"{others[0]}{more}")
     return done, left, damaged

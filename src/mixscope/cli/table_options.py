@@ -58,7 +58,9 @@ def load(
     for name, least in (("n_test", 2), ("n_seeds", 1), ("table", 1)):
         value = getattr(arguments, name)
         if value is not None and value < least:
-            raise ConfigError(f"--{name.replace('_', '-')}: expected {least} or more, got {value}")
+            raise ConfigError(
+                "out-of-range", f"expected {least} or more, got {value}", key=f"--{name.replace('_', '-')}"
+            )
     claimed = None if arguments.claims is None else claims_files.read(arguments.claims)
     given = {"column": arguments.column, "n-test": arguments.n_test, "n-seeds": arguments.n_seeds}
     given |= {"table": arguments.table}
@@ -81,7 +83,9 @@ def load(
     used = [f"--{name}" for name, value in given.items() if value]
     if found.plan is not None and used and not beside:
         raise ConfigError(
-            f"{', '.join(used)}: {source} is a study, which says this itself; these options are for tables"
+            "conflict",
+            f"{source} is a study, which says this itself; these options are for tables",
+            key=", ".join(used),
         )
     return found if claimed is None or (beside and found.plan is not None) else claimed.put_into(found)
 

@@ -81,7 +81,9 @@ def unpack(
             created.
     """
     if into.exists():
-        raise DataError("already exists; remove it, or unpack into another folder", path=into)
+        raise DataError(
+            "already-exists", "already exists; remove it, or unpack into another folder", path=into
+        )
     links: list[str] = []
     try:
         with archive.open("rb") as raw, _appearing(into) as folder:
@@ -90,6 +92,7 @@ def unpack(
             raw.seek(0)
             if kind := next((kind for magic, kind in _NOT_READ.items() if first.startswith(magic)), None):
                 raise DataError(
+                    "unsupported",
                     f"is a {kind} file, which is not read; unpack it yourself and give the folder",
                     path=archive,
                 )
@@ -103,7 +106,9 @@ def unpack(
                 count += 1
                 if count > max_files:
                     raise DataError(
-                        f"has more than the {max_files:,} files and folders allowed", path=archive
+                        "unsafe-file",
+                        f"has more than the {max_files:,} files and folders allowed",
+                        path=archive,
                     )
                 for size in _write(member, archive, folder, max_bytes - written):
                     written += size
@@ -112,7 +117,9 @@ def unpack(
             if progress is not None:
                 progress(total, total)
     except OSError as error:
-        raise DataError(f"cannot be unpacked into {into}: {error.strerror or error}", path=archive) from error
+        raise DataError(
+            "no-access", f"cannot be unpacked into {into}: {error.strerror or error}", path=archive
+        ) from error
     return links
 
 
@@ -133,9 +140,13 @@ def _appearing(into: Path) -> Iterator[Path]:
 def _write(member: _Member, archive: Path, folder: Path, allowed: int) -> Iterator[int]:
     """Writes one member and yields the size of each piece; actual bytes count, not the declared size."""
     place = folder.joinpath(*_parts(member.name, archive))
-    where = f"{archive}: member {member.name!r}"
+    where = f"member {member.name!r}"
     if member.size is not None and not 0 <= member.size <= allowed:
-        raise DataError(f"{where} goes beyond the bytes allowed; this is not the archive it should be")
+        raise DataError(
+            "unsafe-file",
+            f"{where} goes beyond the bytes allowed; this is not the archive it should be",
+            path=archive,
+        )
     written = 0
     try:
         if member.size is None:
@@ -151,12 +162,20 @@ def _write(member: _Member, archive: Path, folder: Path, allowed: int) -> Iterat
                 file.write(chunk)
                 yield len(chunk)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise DataError(f"{where} comes twice, or as a file and as a folder") from error
+        raise DataError(
+            "duplicate", f"{where} comes twice, or as a file and as a folder", path=archive
+        ) from error
     except OSError as error:
-        raise DataError(f"{where} cannot be written: {error.strerror or error}") from error
+        raise DataError(
+            "no-access", f"{where} cannot be written: {error.strerror or error}", path=archive
+        ) from error
     if written != member.size:
         found = "more" if written > member.size else f"{written:,}"
-        raise DataError(f"{where} declares {member.size:,} bytes and has {found}; get the archive again")
+        raise DataError(
+            "damaged-file",
+            f"{where} declares {member.size:,} bytes and has {found}; get the archive again",
+            path=archive,
+        )
 
 
 def _parts(name: str, archive: Path) -> tuple[str, ...]:
@@ -167,7 +186,9 @@ def _parts(name: str, archive: Path) -> tuple[str, ...]:
     )
     if odd or len(parts) > _DEPTH:
         raise DataError(
-            f"member {name!r} is refused, its name is no plain path below the archive's folder", path=archive
+            "unsafe-file",
+            f"member {name!r} is refused, its name is no plain path below the archive's folder",
+            path=archive,
         )
     return parts
 
@@ -180,9 +201,12 @@ def _reading(archive: Path) -> Iterator[None]:
     except DataError:
         raise
     except tarfile.FilterError as error:
-        raise DataError(f"member {error.tarinfo.name!r} is refused ({error})", path=archive) from error
+        raise DataError(
+            "unsafe-file", f"member {error.tarinfo.name!r} is refused ({error})", path=archive
+        ) from error
     except _DAMAGED as error:
         raise DataError(
+            "wrong-format",
             f"is no zip, tar, tar.gz, tar.bz2 or tar.xz archive, or is damaged or truncated "
             f"({error or type(error).__name__}); get it again",
             path=archive,
@@ -197,20 +221,33 @@ def _zip_members(
         declared = sum(info.file_size for info in infos)
         if len(infos) > max_files or declared > max_bytes:
             raise DataError(
+                "unsafe-file",
                 f"declares {len(infos):,} members of {declared:,} bytes, "
                 f"more than the {max_files:,} and {max_bytes:,} allowed",
                 path=archive,
             )
         need_room(folder.parent, declared)
         for info in infos:
-            where, name = f"{archive}: member {info.filename!r}", info.filename.replace("\\", "/")
+            where, name = f"member {info.filename!r}", info.filename.replace("\\", "/")
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise DataError(f"{where} is a link or a device; only files and folders are unpacked")
+                raise DataError(
+                    "unsafe-file",
+                    f"{where} is a link or a device; only files and folders are unpacked",
+                    path=archive,
+                )
             if info.flag_bits & 1:
-                raise DataError(f"{where} is encrypted; unpack the archive yourself and give the folder")
+                raise DataError(
+                    "unsupported",
+                    f"{where} is encrypted; unpack the archive yourself and give the folder",
+                    path=archive,
+                )
             # The library does not bound other methods: a few bytes may unpack to very many at once.
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise DataError(f"{where} is compressed in another way than deflate; pack it again")
+                raise DataError(
+                    "unsupported",
+                    f"{where} is compressed in another way than deflate; pack it again",
+                    path=archive,
+                )
             if name.endswith("/"):
                 yield _Member(name, None, iter(()))
                 continue
@@ -235,17 +272,23 @@ def _tar_members(
                 _parts(info.name, archive)
                 if info.issparse():
                     raise DataError(
-                        f"member {info.name!r} is a sparse file; pack it again without", path=archive
+                        "unsupported",
+                        f"member {info.name!r} is a sparse file; pack it again without",
+                        path=archive,
                     )
                 tarfile.data_filter(info, str(folder))
                 if info.issym():
                     links.append(info.name)
                     if len(links) > max_files:
-                        raise DataError(f"has more than the {max_files:,} files allowed", path=archive)
+                        raise DataError(
+                            "unsafe-file", f"has more than the {max_files:,} files allowed", path=archive
+                        )
                 elif info.islnk():
                     copied = folder.joinpath(*_parts(info.linkname, archive))
                     if not copied.is_file():
-                        raise DataError(f"member {info.name!r} is a link to no earlier file", path=archive)
+                        raise DataError(
+                            "unsafe-file", f"member {info.name!r} is a link to no earlier file", path=archive
+                        )
                     with copied.open("rb") as file:
                         yield _Member(info.name, copied.stat().st_size, _pieces(file, archive))
                 elif info.isdir():

@@ -130,10 +130,12 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > _BYTES:
-            raise DataError(f"has {size:,} bytes, no CIFAR file has more than {_BYTES:,}", path=path)
+            raise DataError(
+                "wrong-format", f"has {size:,} bytes, no CIFAR file has more than {_BYTES:,}", path=path
+            )
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path=path) from error
+        raise DataError("no-access", f"cannot be read: {error.strerror or error}", path=path) from error
     try:
         with warnings.catch_warnings(action="error"):
             found = _Unpickler(content).load()
@@ -142,7 +144,9 @@ def load_cifar_pickle(path: Path) -> dict[str, Any]:
         return {_text(key): _value(value) for key, value in found.items()}
     except Exception as error:  # a hostile file may cause any error
         what = "it uses something that no CIFAR file needs" if isinstance(error, KeyError) else error
-        raise DataError(f"is no CIFAR pickle, or is damaged or hostile ({what})", path=path) from error
+        raise DataError(
+            "unsafe-file", f"is no CIFAR pickle, or is damaged or hostile ({what})", path=path
+        ) from error
 
 
 def _value(value: object) -> object:

@@ -10,7 +10,7 @@ from mixscope.errors import ConfigError
 def of(store: Store) -> Parameters | None:
     """Returns the parameters of a prepared set of cues; None for any other data set."""
     kept = store.manifest["source"].get("cues")
-    return None if kept is None else parsed(kept, where=str(store.folder / "manifest.json"))
+    return None if kept is None else parsed(kept, file=store.folder / "manifest.json")
 
 
 def compare(store: Store, wanted: Parameters) -> None:
@@ -25,8 +25,9 @@ def compare(store: Store, wanted: Parameters) -> None:
     ]
     if changed:
         raise ConfigError(
-            f"{store.folder}: is prepared with other parameters ({', '.join(changed)}); delete the folder, or"
-            " give --as NAME"
+            "changed",
+            f"is prepared with other parameters ({', '.join(changed)}); delete the folder, or give --as NAME",
+            path=store.folder,
         )
 
 
@@ -39,6 +40,8 @@ def refuse_moves(store: Store, base: str, policy: str = "none") -> None:
     for name, value in (("base", base), ("policy", policy)):
         if value != "none" and "cues" in store.manifest["source"]:
             raise ConfigError(
+                "conflict",
                 f"augment.{name}={value} mirrors, moves or recolours images, which changes the cues of"
-                f" {store.name} but not its labels; use augment.{name}=none"
+                f" {store.name} but not its labels; use augment.{name}=none",
+                key=f"augment.{name}",
             )

@@ -101,21 +101,31 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.size not in (32, 64):
-            raise ConfigError(f"cues: size must be 32 or 64 px, got {self.size}")
+            raise ConfigError("out-of-range", f"size must be 32 or 64 px, got {self.size}", key="cues")
         bounds = dict.fromkeys(("local_contrast", "global_contrast", "noise"), FULL) | {"jitter": FARTHEST}
         shares = ("predictivity", "shown")
         bounds |= dict.fromkeys(("faded", "moved", *(f"{c}_{s}" for c in CUES for s in shares)), 1)
         for name, top in bounds.items():
             if not 0 <= getattr(self, name) <= top:
-                raise ConfigError(f"cues: {name} must lie in 0 to {top}, got {getattr(self, name)}")
+                raise ConfigError(
+                    "out-of-range", f"{name} must lie in 0 to {top}, got {getattr(self, name)}", key="cues"
+                )
         for name in (f"{cue}_contrast" for cue in CUES):
             if getattr(self, name) * STEPS % 1:
-                raise ConfigError(f"cues: {name} must be a multiple of 1/{STEPS}, got {getattr(self, name)}")
+                raise ConfigError(
+                    "out-of-range",
+                    f"{name} must be a multiple of 1/{STEPS}, got {getattr(self, name)}",
+                    key="cues",
+                )
         for name in ("train", "test"):
             if getattr(self, name) < CLASSES:
-                raise ConfigError(f"cues: {name} must be {CLASSES} images or more, got {getattr(self, name)}")
+                raise ConfigError(
+                    "out-of-range",
+                    f"{name} must be {CLASSES} images or more, got {getattr(self, name)}",
+                    key="cues",
+                )
         if self.seed < 0:
-            raise ConfigError(f"cues: seed must be 0 or more, got {self.seed}")
+            raise ConfigError("out-of-range", f"seed must be 0 or more, got {self.seed}", key="cues")
 
 
 # Parameters for the models of the study local-global: contrasts and the fraction of images with glyphs are
@@ -155,12 +165,12 @@ TITLES = {
 }
 
 
-def parsed(tree: Mapping[str, Any], *, where: str) -> Parameters:
+def parsed(tree: Mapping[str, Any], *, file: Path) -> Parameters:
     """Reads parameters from a mapping, as in a file or a manifest.
 
     Args:
         tree: Values by field of Parameters.
-        where: Location for error messages.
+        file: The file, for error messages.
 
     Raises:
         ConfigError: If a key is unknown or a value is invalid; names the key.
@@ -168,11 +178,11 @@ def parsed(tree: Mapping[str, Any], *, where: str) -> Parameters:
     hints = {f.name: f.type for f in dataclasses.fields(Parameters)}
     for key, value in tree.items():
         if key not in hints:
-            raise ConfigError(unknown(f"{where}: {key}", "parameter", key, hints))
+            raise ConfigError("unknown-name", unknown("parameter", key, hints), key=key, path=file)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or (hints[key] is int and not isinstance(value, int)):
             expected = "a whole number" if hints[key] is int else "a number"
-            raise ConfigError(f"{where}: {key}: expected {expected}, got {value!r}")
+            raise ConfigError("wrong-type", f"expected {expected}, got {value!r}", key=key, path=file)
     return Parameters(**tree)
 
 
@@ -182,7 +192,7 @@ def chosen(default: Parameters, file: Path | None, size: int | None) -> Paramete
     Raises:
         ConfigError: If the file is invalid.
     """
-    found = default if file is None else parsed(document.read(file).tree, where=str(file))
+    found = default if file is None else parsed(document.read(file).tree, file=file)
     return found if size is None else dataclasses.replace(found, size=size)
 
 
@@ -455,7 +465,7 @@ def split(parameters: Parameters, name: str, index: np.ndarray) -> Shown:
         ConfigError: If the split is unknown.
     """
     if name not in ("train", *SPLITS):
-        raise ConfigError(unknown("cues", "split", name, ("train", *SPLITS)))
+        raise ConfigError("unknown-name", unknown("split", name, ("train", *SPLITS)), key="cues")
     scenes = draw(parameters, "train" if name == "train" else "test", index)
     both, none = scenes.label, np.full(len(index), -1)
     if name in ("train", "iid"):

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mixscope.data.content import WHITE
-from mixscope.errors import DataError
+from mixscope.errors import Code, DataError
 from mixscope.hardware import cores
 
 # Pillow's names; none that runs external programs.
@@ -149,7 +149,8 @@ class Report:
                 f"{why}, and {self.faulty - 1:,} more cannot be used: {named}{more}; {resize}replace or"
                 f" remove {'the others' if self.sizes else 'them'}"
             )
-        return DataError(text, path=name)
+        code: Code = "wrong-type" if self.faulty == self.sizes.total() else "damaged-file"
+        return DataError(code, text, path=name)
 
 
 def _short(name: str) -> str:
@@ -504,7 +505,9 @@ def side(files: Iterable[str | Encoded], count: int) -> int:
     width, height = max(sizes, key=lambda size: (sizes[size], size[0] * size[1]))
     if width != height:
         raise DataError(
-            f"is {width} x {height} pixels, not square; give --size N to resize", path=first[width, height]
+            "wrong-type",
+            f"is {width} x {height} pixels, not square; give --size N to resize",
+            path=first[width, height],
         )
     return width
 
@@ -519,4 +522,6 @@ def _size(file: str | Encoded) -> tuple[int, int]:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return int(image.width), int(image.height)
     except (*_UNREADABLE, Image.DecompressionBombError) as problem:
-        raise DataError(f"{_why(content, problem)}; replace or remove it", path=name) from problem
+        raise DataError(
+            "damaged-file", f"{_why(content, problem)}; replace or remove it", path=name
+        ) from problem

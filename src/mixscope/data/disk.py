@@ -26,6 +26,7 @@ def need_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise DataError(
+            "no-space",
             f"{size / 1e6:,.1f} MB are needed on this disk and {free / 1e6:,.1f} MB are free; "
             "free some space, or choose another place",
             path=folder,
@@ -60,6 +61,7 @@ def appearing(folder: Path) -> Iterator[Path]:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise DataError(
+                "already-exists",
                 "already exists and is not a prepared data set; move it away, or give another name"
                 " with --as, or another --root",
                 path=folder,
@@ -94,6 +96,7 @@ def _taken(file: Path) -> BaseFileLock:
         except Timeout as problem:
             folder = file.with_name(file.name[1:].removesuffix(".lock"))
             raise DataError(
+                "locked",
                 f"another process is making it; wait until that has ended, or give another name"
                 f" with --as (if there is no such process, remove {file})",
                 path=folder,

@@ -75,7 +75,7 @@ def fetch(
 
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise DataError("only http and https addresses can be downloaded", path=url)
+            raise DataError("unsupported", "only http and https addresses can be downloaded", path=url)
     pooch.get_logger().setLevel("WARNING")
     known, faults = f"sha256:{sha256.lower()}", []
     try:
@@ -108,10 +108,11 @@ def fetch(
     except OSError as error:  # network errors are handled above: this is the disk
         if is_full(error):
             raise
-        raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
+        raise DataError("no-access", f"cannot be written: {error.strerror or error}", path=target) from error
     raise DataError(
+        "download-failed",
         f"{target.name} could not be downloaded ({'; '.join(faults) or 'no address is known'}); "
-        "try again later, or give a copy with --source"
+        "try again later, or give a copy with --source",
     )
 
 

@@ -38,7 +38,9 @@ def names(folder: Path) -> list[str]:
     inside = visible(folder)
     odd = next((name for name in inside if UNWRITABLE.search(name)), None)
     if odd is not None:
-        raise DataError(f"holds {odd!r}, a name with characters that are no text; rename it", path=folder)
+        raise DataError(
+            "wrong-format", f"holds {odd!r}, a name with characters that are no text; rename it", path=folder
+        )
     return inside
 
 
@@ -74,6 +76,7 @@ def find(folder: Path, holds: Callable[[Path], bool], what: str) -> Path | None:
         found = [place for place in level if holds(place)]
         if len(found) > 1:
             raise DataError(
+                "duplicate",
                 f"{found[0].relative_to(folder)} and {found[1].relative_to(folder)} both hold"
                 f" {what}; give one of them as --source",
                 path=folder,
@@ -97,7 +100,9 @@ def need(folder: Path, name: str, title: str) -> Path:
         DataError: If it is missing.
     """
     if not (folder / name).exists():
-        raise DataError(f"{name} is missing; {title} is not whole, unpack it again", path=folder)
+        raise DataError(
+            "missing-file", f"{name} is missing; {title} is not whole, unpack it again", path=folder
+        )
     return folder / name
 
 
@@ -105,7 +110,9 @@ def wrong_folder(title: str, folder: Path, expected: str) -> DataError:
     """The error for a folder that holds something else."""
     found = visible(folder)[:5] if folder.is_dir() else []
     return DataError(
-        f"is not {title}; expected {expected}, found {', '.join(found) or 'nothing'}", path=folder
+        "wrong-format",
+        f"is not {title}; expected {expected}, found {', '.join(found) or 'nothing'}",
+        path=folder,
     )
 
 
@@ -118,7 +125,7 @@ def lines(file: Path) -> list[str]:
     try:
         return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"cannot be read as text ({problem})", path=file) from problem
+        raise DataError("wrong-format", f"cannot be read as text ({problem})", path=file) from problem
 
 
 def few(items: list[str]) -> str:

@@ -107,7 +107,8 @@ class Loader:
         batch_size, mixer = sampling.batch_size, augmentation.mixer
         if split == "test" and (sampling.shuffle or mixer is not None):
             raise ConfigError(
-                "the test split is for evaluation, so it is neither shuffled nor mixed; train on split train"
+                "conflict",
+                "the test split is for evaluation, so it is neither shuffled nor mixed; train on split train",
             )
         stored, rows = store.rows(split, val_fraction=sampling.val_fraction, per_class=sampling.per_class)
         # Plain read-only arrays: numpy.memmap is slower to pass to compiled code.
@@ -115,22 +116,25 @@ class Loader:
         images.flags.writeable = False
         if len(rows) == 0 or rows.min() < 0 or rows.max() >= len(images):
             raise DataError(
+                "inconsistent",
                 f'split "{split}" has {len(rows)} rows of the {len(images)} images stored as "{stored}", '
-                "expected at least one and none beyond; choose another val_fraction or per_class"
+                "expected at least one and none beyond; choose another val_fraction or per_class",
             )
         self.examples = len(rows)
         self.batches = order.batches(self.examples, batch_size, drop_last=sampling.drop_last)
         if self.batches == 0:
             raise ConfigError(
+                "too-few",
                 f'split "{split}" has {self.examples} images and gives no batch of {batch_size}; '
-                "take a smaller batch_size, or keep the last batch"
+                "take a smaller batch_size, or keep the last batch",
             )
         full = order.batches(self.examples, batch_size, drop_last=False)
         made_for = getattr(mixer, "batches", full)  # other kinds of mixers may have no epochs
         if made_for != full:
             raise ConfigError(
+                "inconsistent",
                 f"the mixer was made for {made_for} batches an epoch and the loader has {full}; make it with"
-                f" batch_size={batch_size} and examples={self.examples}"
+                f" batch_size={batch_size} and examples={self.examples}",
             )
         peaks = None
         if mixer is not None and mixer.peaks:
@@ -177,8 +181,9 @@ class Loader:
         epoch, batch = position
         if epoch < 0 or not 0 <= batch <= self.batches:
             raise ConfigError(
+                "inconsistent",
                 f"a loader of {self.batches} batches an epoch has no position epoch {epoch}, batch {batch}; "
-                "was it saved with another batch size or data set?"
+                "was it saved with another batch size or data set?",
             )
         self._epoch, self._batch = epoch, batch
 

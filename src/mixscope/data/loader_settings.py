@@ -58,7 +58,9 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if self.base not in BASES:
-            raise ConfigError(unknown("augment.base", "base augmentation", self.base, BASES))
+            raise ConfigError(
+                "unknown-name", unknown("base augmentation", self.base, BASES), key="augment.base"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,12 +93,22 @@ class Workers:
         _at_least(1, ranks=self.ranks)
         _at_least(0, threads=self.threads, ring=self.ring)
         if not 0 <= self.rank < self.ranks:
-            raise ConfigError(f"rank of a loader must lie in 0..{self.ranks - 1}, got {self.rank}")
+            raise ConfigError(
+                "out-of-range",
+                f"rank of a loader must lie in 0..{self.ranks - 1}, got {self.rank}",
+                key="rank",
+            )
         if self.ring == 1:
-            raise ConfigError("ring of a loader must be 2 or more: one batch in hand and one in the making")
+            raise ConfigError(
+                "out-of-range",
+                "ring of a loader must be 2 or more: one batch in hand and one in the making",
+                key="ring",
+            )
 
 
 def _at_least(least: int, **values: int) -> None:
     for name, value in values.items():
         if value < least:
-            raise ConfigError(f"{name} of a loader must be {least} or more, got {value}")
+            raise ConfigError(
+                "out-of-range", f"{name} of a loader must be {least} or more, got {value}", key=name
+            )

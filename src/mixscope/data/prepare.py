@@ -62,22 +62,32 @@ def prepare(
     spec, place = formats.SETS.get(name), name if called is None else _free(called)
     if size is not None and called is None and not (spec is not None and spec.resizable):
         raise ConfigError(
-            f"--size: {name} has a size of its own; give the resized set another name: --as {name}-{size}px"
+            "conflict",
+            f"{name} has a size of its own; give the resized set another name: --as {name}-{size}px"
             if spec is not None
-            else f"--size: {name} is prepared already; give the set that it was made from, and --as"
+            else f"{name} is prepared already; give the set that it was made from, and --as",
+            key="--size",
         )
     if size is not None and not 1 <= size <= formats.LARGEST_SIDE:
-        raise ConfigError(f"--size: expected 1 to {formats.LARGEST_SIDE:,} pixels, got {size}")
+        raise ConfigError(
+            "out-of-range", f"expected 1 to {formats.LARGEST_SIDE:,} pixels, got {size}", key="--size"
+        )
     if test_fraction is not None:
         if spec is None or not spec.divisible:
-            raise ConfigError(f"--test-fraction: {name} has a test split; it is for imagefolder")
+            raise ConfigError(
+                "conflict", f"{name} has a test split; it is for imagefolder", key="--test-fraction"
+            )
         check_fraction(test_fraction)
     if background is not None:
         if spec is None or not spec.divisible:
-            raise ConfigError(f"--background: {name} has no transparent pixels; it is for imagefolder")
+            raise ConfigError(
+                "conflict", f"{name} has no transparent pixels; it is for imagefolder", key="--background"
+            )
         if not re.fullmatch("#[0-9a-fA-F]{6}", background):
             raise ConfigError(
-                f"--background: expected a colour as '#rrggbb', for instance '#000000', got {background}"
+                "wrong-type",
+                f"expected a colour as '#rrggbb', for instance '#000000', got {background}",
+                key="--background",
             )
         background = background.lower()
     wanted = Wanted(size=size, test_fraction=test_fraction, background=background)
@@ -88,7 +98,9 @@ def prepare(
     if spec is None:
         if called is not None:
             raise ConfigError(
-                f"--as {called}: {name} is prepared already; give the set that it was made from"
+                "conflict",
+                f"--as {called}: {name} is prepared already; give the set that it was made from",
+                key="--as",
             )
         return _same(Store.open(root, name), root, source, wanted)
     try:
@@ -100,6 +112,7 @@ def prepare(
     except OSError as problem:
         if problem.errno == errno.EFBIG:
             raise DataError(
+                "no-space",
                 "a file would be larger than this shell allows; raise `ulimit -f`, or give another --root",
                 path=root,
             ) from problem
@@ -107,12 +120,15 @@ def prepare(
             raise
         where = problem.filename or root
         raise DataError(
-            f"cannot be read or written ({problem.strerror or problem}); check its permissions", path=where
+            "no-access",
+            f"cannot be read or written ({problem.strerror or problem}); check its permissions",
+            path=where,
         ) from problem
     except BrokenProcessPool as problem:
         raise RunFailed(
+            "out-of-memory",
             f"{name}: a process that decodes images was killed, most likely for its memory; prepare it again"
-            " with fewer other programs running"
+            " with fewer other programs running",
         ) from problem
 
 
@@ -125,7 +141,12 @@ def _there(
     """
     there = Store.open(root, place)
     if (made_of := there.manifest.get("set", name)) != name:
-        raise ConfigError(f"{place} is prepared already in {root}, from {made_of}; give another --as")
+        raise ConfigError(
+            "already-exists",
+            f"{place} is prepared already in {root}, from {made_of}; give another --as",
+            path=root / place,
+            place="",
+        )
     if spec.parameters is None:
         return _same(there, root, source, wanted)
     cue_store.compare(there, cues.chosen(spec.parameters, source, wanted.size))
@@ -144,9 +165,13 @@ def _make(
 ) -> None:
     if spec.embedded:
         if source is not None and spec.parameters is None:
-            raise ConfigError(f"--source: {name} is embedded in a dependency; leave --source out")
+            raise ConfigError(
+                "conflict", f"{name} is embedded in a dependency; leave --source out", key="--source"
+            )
         if source is not None and not source.is_file():
-            raise ConfigError(f"--source: {source} is a folder; {name} takes a file of parameters")
+            raise ConfigError(
+                "wrong-type", f"{source} is a folder; {name} takes a file of parameters", key="--source"
+            )
         content = _read(spec, source or root, wanted)
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
         return
@@ -169,17 +194,25 @@ def _read(spec: formats.SetSpec, folder: Path, wanted: Wanted) -> Content:
 def _free(called: str) -> str:
     if called in formats.SETS or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", called):
         raise ConfigError(
+            "wrong-type",
             f"--as {called}: becomes a folder: letters, digits, dot, hyphen and underscore only, and no name"
-            " that `mixscope data list` shows"
+            " that `mixscope data list` shows",
+            key="--as",
         )
     return called
 
 
 def _check_source(source: Path) -> None:
     if not source.exists():
-        raise DataError("does not exist; --source takes an archive or an unpacked folder", path=source)
+        raise DataError(
+            "missing-file", "does not exist; --source takes an archive or an unpacked folder", path=source
+        )
     if not source.is_file() and not source.is_dir():
-        raise DataError("is neither a file nor a folder; --source takes an archive or a folder", path=source)
+        raise DataError(
+            "wrong-format",
+            "is neither a file nor a folder; --source takes an archive or a folder",
+            path=source,
+        )
 
 
 def _strange_counts(content: Content, spec: formats.SetSpec) -> Iterator[str]:
@@ -221,8 +254,11 @@ def _same(store: Store, root: Path, source: Path | None, wanted: Wanted) -> Stor
         )
     if differences:
         raise DataError(
+            "already-exists",
             f"{store.name} is prepared already in {root}, {' and '.join(differences)}; give another name"
-            f" with --as, or remove {root / store.name} to prepare it anew"
+            f" with --as, or remove {root / store.name} to prepare it anew",
+            path=root / store.name,
+            place="",
         )
     return store
 
@@ -231,7 +267,12 @@ def _downloaded(
     name: str, where: formats.Download | None, root: Path, work: Path, progress: Progress | None
 ) -> Path:
     if where is None:
-        raise DataError(f"{name} has no home to download from; give --source with an archive or a folder")
+        raise DataError(
+            "missing-key",
+            f"{name} has no home to download from; give --source with an archive or a folder",
+            key="--source",
+            place="",
+        )
     folder = root / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     return download.fetch(

@@ -76,13 +76,15 @@ class Loader:
         root: str | Path | None = None,
     ) -> None:
         if split not in SPLITS:
-            raise ConfigError(unknown("split", "split", split, SPLITS))
+            raise ConfigError("unknown-name", unknown("split", split, SPLITS), key="split")
         training = split == "train"
         chosen = augment or Augment(base="crop-flip" if training else "none")
         given: dict[str, Any] = {"mix": mix, "base": base}
         chosen = dataclasses.replace(chosen, **{k: v for k, v in given.items() if v is not None})
         if chosen.off_epochs and epochs is None:
-            raise ConfigError("augment.off_epochs: say how many epochs there will be (epochs=N)")
+            raise ConfigError(
+                "missing-key", "say how many epochs there will be (epochs=N)", key="augment.off_epochs"
+            )
         store = _opened(data, root)
         _, rows = store.rows(split, val_fraction=val_fraction)
         mixer = mixing.make(
@@ -140,7 +142,9 @@ class Loader:
         self._loader.position = (epoch, 0)
         for batch in self._loader:
             if epoch != self._epoch:
-                raise ConfigError("another epoch of this loader was begun; iterate over one at a time")
+                raise ConfigError(
+                    "conflict", "another epoch of this loader was begun; iterate over one at a time"
+                )
             yield batch if self._reuse else _copied(batch)
 
     def close(self) -> None:

@@ -69,7 +69,9 @@ def expanded(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError as problem:
-        raise ConfigError(f"{path}: has no home folder to stand for its ~; write the whole path") from problem
+        raise ConfigError(
+            "missing-file", "has no home folder to stand for its ~; write the whole path", path=path
+        ) from problem
 
 
 def is_prepared(root: Path, name: str) -> bool:
@@ -87,9 +89,11 @@ def names(root: Path) -> tuple[str, ...]:
         DataError: If `root` is a file or not readable.
     """
     if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
-        raise DataError("may not be read; ask its owner, or give another data folder with --root", path=root)
+        raise DataError(
+            "no-access", "may not be read; ask its owner, or give another data folder with --root", path=root
+        )
     if root.exists() and not root.is_dir():
-        raise DataError(f"{root}: is a file; give a data folder with --root")
+        raise DataError("wrong-format", "is a file; give a data folder with --root", path=root)
     found = sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}"))
     return (*SETS, *(name for name in found if name not in SETS and not name.startswith(".")))
 
@@ -102,7 +106,9 @@ def check_name(root: Path, name: str) -> None:
     """
     if name not in (known := names(root)):
         raise ConfigError(
-            unknown("data.name", "data set", name, known) + "; `mixscope data list` shows them all"
+            "unknown-name",
+            unknown("data set", name, known) + "; `mixscope data list` shows them all",
+            key="data.name",
         )
 
 
@@ -116,7 +122,9 @@ def make_root(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise DataError(
-            f"{root}: cannot be made ({problem.strerror or problem}); give another data folder with --root"
+            "no-access",
+            f"cannot be made ({problem.strerror or problem}); give another data folder with --root",
+            path=root,
         ) from problem
 
 
@@ -165,12 +173,16 @@ class Store:
         content = _manifest(file, name)
         if content is None:
             raise DataError(
+                "not-prepared",
                 f"{name} is not prepared under {root}. Run `mixscope data prepare {name}`,"
-                " or give a copy with --source"
+                " or give a copy with --source",
+                key="data.name",
+                path=root / name,
+                place="",
             )
         store = cls(file.parent, _parsed(content, file, name))
         if _manifest(file, name) != content:
-            raise DataError(f"{file.parent}: was replaced while it was opened; start again")
+            raise DataError("changed", "was replaced while it was opened; start again", path=file.parent)
         return store
 
     @property
@@ -203,7 +215,7 @@ class Store:
             DataError: If an array is not what was prepared, or there are more classes than can be evaluated.
         """
         if self.n_classes > MOST_CLASSES:
-            raise DataError(too_many(self.name, self.n_classes))
+            raise too_many(self.name, self.n_classes)
         seen = self._checked()
         changed = [name for name in self._arrays if seen.get(name) != self._state(name)]
         if changed:
@@ -223,8 +235,9 @@ class Store:
                 and base.size() < array.offset + array.nbytes
             ):
                 raise DataError(
-                    f"{self.folder / name}: was cut short while it was in use; delete {self.folder} and"
-                    f" prepare {self.name} again"
+                    "damaged-file",
+                    f"was cut short while it was in use; delete {self.folder} and prepare {self.name} again",
+                    path=self.folder / name,
                 )
 
     def rows(self, split: str, *, val_fraction: float, per_class: int = 0) -> tuple[str, np.ndarray]:
@@ -253,7 +266,10 @@ class Store:
             rows = np.flatnonzero(place < held)
             if len(rows) == 0:
                 raise DataError(
-                    f"{self.name}: data.val_fraction={val_fraction} holds out no image; give a larger share"
+                    "too-few",
+                    f"{self.name}: data.val_fraction={val_fraction} holds out no image; give a larger share",
+                    key="data.val_fraction",
+                    place="",
                 )
             return "train", rows
         assert split == "train"
@@ -287,7 +303,7 @@ class Store:
                 raise ValueError(f"it holds labels beyond 0 to {self.n_classes - 1}")
         except FileNotFoundError as problem:
             raise DataError(
-                f"{file}: is missing; delete the folder and prepare {self.name} again"
+                "missing-file", f"is missing; delete the folder and prepare {self.name} again", path=file
             ) from problem
         except _UNREADABLE as problem:
             raise _unreadable(file, self.name, problem) from problem
@@ -315,8 +331,10 @@ class Store:
                 raise _unreadable(file, self.name, problem) from problem
             if not same:
                 raise DataError(
-                    f"{file}: has changed since it was prepared (its sha256 differs); delete {self.folder}"
-                    f" and prepare {self.name} again"
+                    "changed",
+                    f"has changed since it was prepared (its sha256 differs); delete {self.folder}"
+                    f" and prepare {self.name} again",
+                    path=file,
                 )
             with suppress(OSError), replacing(self.folder / CHECKED) as kept:  # the folder may be read-only
                 kept.write(json.dumps({**self._checked(), name: before}).encode())
@@ -334,9 +352,12 @@ def digest_of(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
 
 
-def too_many(name: str, n_classes: int) -> str:
+def too_many(name: str, n_classes: int) -> DataError:
     """The error for a data set of more than MOST_CLASSES classes."""
-    return f"{name}: has {n_classes:,} classes, at most {MOST_CLASSES:,} can be evaluated; group or drop some"
+    return DataError(
+        "out-of-range",
+        f"{name}: has {n_classes:,} classes, at most {MOST_CLASSES:,} can be evaluated; group or drop some",
+    )
 
 
 def _manifest(file: Path, name: str) -> bytes | None:
@@ -359,19 +380,24 @@ def _parsed(content: bytes, file: Path, name: str) -> dict[str, Any]:
         manifest = {"schema": SCHEMA}  # not a mapping: reported as lacking everything
     if manifest.get("schema") != SCHEMA:
         raise DataError(
-            f"{file.parent}: was prepared by another version of mixscope (its schema is not {SCHEMA});"
-            f" delete the folder and run `mixscope data prepare {name}` again"
+            "other-version",
+            f"was prepared by another version of mixscope (its schema is not {SCHEMA});"
+            f" delete the folder and run `mixscope data prepare {name}` again",
+            path=file.parent,
         )
     if (wrong := _wrong_key(manifest)) is not None:
         raise DataError(
-            f"{file}: {wrong} is missing or is not what it should be; delete {file.parent} and prepare"
-            f" {name} again"
+            "damaged-file",
+            f"{wrong} is missing or is not what it should be; delete {file.parent} and prepare {name} again",
+            path=file,
         )
     expected = arrays_digest(manifest) if "arrays_digest" not in manifest else digest_of(manifest)
     if manifest["digest"] != expected:
         raise DataError(
-            f"{file}: has changed since {name} was prepared (its digest differs); delete {file.parent} and"
-            f" prepare {name} again"
+            "changed",
+            f"has changed since {name} was prepared (its digest differs); delete {file.parent} and"
+            f" prepare {name} again",
+            path=file,
         )
     return manifest
 
@@ -379,9 +405,13 @@ def _parsed(content: bytes, file: Path, name: str) -> dict[str, Any]:
 def _unreadable(file: Path, name: str, problem: Exception) -> DataError:
     if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EPERM):
         return DataError(
-            f"{file}: may not be read ({problem.strerror}); ask its owner for permission to read"
+            "no-access",
+            f"may not be read ({problem.strerror}); ask its owner for permission to read",
+            path=file,
         )
-    return DataError(f"{file}: cannot be read ({problem}); delete {file.parent} and prepare {name} again")
+    return DataError(
+        "no-access", f"cannot be read ({problem}); delete {file.parent} and prepare {name} again", path=file
+    )
 
 
 def _wrong_key(manifest: dict[str, Any]) -> str | None:

@@ -96,7 +96,8 @@ def fill(
                     progress(done + at, total)
             if not at == part.count == len(labels):
                 raise DataError(
-                    f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}"
+                    "inconsistent",
+                    f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}",
                 )
         done += at
         with _array(folder / f"{split}-labels.npy", labels.shape, np.int64, arrays) as put:
@@ -151,8 +152,10 @@ def verify(name: str, *, root: Path) -> Store:
     for key, value in zip(("mean", "std"), found, strict=True):
         if not np.allclose(value, store.manifest[key], rtol=1e-6, atol=0):
             raise DataError(
-                f"{store.folder / MANIFEST}: its {key} is {store.manifest[key]}, the training images have"
-                f" {value.tolist()}; delete {store.folder} and prepare {name} again"
+                "inconsistent",
+                f"its {key} is {store.manifest[key]}, the training images have"
+                f" {value.tolist()}; delete {store.folder} and prepare {name} again",
+                path=store.folder / MANIFEST,
             )
     return store
 
@@ -219,27 +222,32 @@ def _mean_and_std(sums: np.ndarray, squares: np.ndarray, pixels: int) -> tuple[n
 
 def _check_names(content: Content, name: str) -> None:
     if len(content.class_names) > MOST_CLASSES:
-        raise DataError(too_many(name, len(content.class_names)))
+        raise too_many(name, len(content.class_names))
     for each in (*content.class_names, *content.superclass_names, *content.class_ids):
         if UNWRITABLE.search(each) or not each.strip():
             raise DataError(
+                "wrong-type",
                 f"{name}: a class is named {each!r}, expected text without control characters; correct the"
-                " source"
+                " source",
             )
     if content.class_ids and len(content.class_ids) != len(content.class_names):
-        raise DataError(f"{name}: has {len(content.class_names)} class names for {len(content.class_ids)}")
+        raise DataError(
+            "inconsistent", f"{name}: has {len(content.class_names)} class names for {len(content.class_ids)}"
+        )
 
 
 def _check_labels(labels: np.ndarray, split: str, name: str, classes: Sequence[str]) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(wrong):
         raise DataError(
+            "out-of-range",
             f"{name}: label {labels[wrong[0]]} of image {wrong[0]} of {split} is out of range, expected 0 to"
-            f" {len(classes) - 1}; the source is damaged"
+            f" {len(classes) - 1}; the source is damaged",
         )
     empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
     if len(empty):
         raise DataError(
+            "too-few",
             f'{name}: class "{classes[empty[0]]}" has no image in {split}; the source is cut short, expected'
-            f" images of all {len(classes)} classes in train and in test"
+            f" images of all {len(classes)} classes in train and in test",
         )

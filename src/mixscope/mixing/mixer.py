@@ -219,8 +219,10 @@ class Mixer:
         if "patch" in how.needs and (self.patch < 1 or self.size % self.patch):
             have = f"{self.patch} px do not divide {self.size}" if self.patch else "the model has no patches"
             raise ConfigError(
+                "unsupported",
                 f"augment.mix={names.label(how.name)} needs the patch grid of a vision transformer, and"
-                f" {have}; set augment.grid to the pixels of a patch"
+                f" {have}; set augment.grid to the pixels of a patch",
+                key="augment.mix",
             )
         random = np.random.default_rng(0)
         draws = {

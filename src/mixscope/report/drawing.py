@@ -30,7 +30,7 @@ def save(svg: str, file: Path) -> Path:
     """
     ending = file.suffix.lower()
     if ending not in ENDINGS:
-        raise ConfigError(f"{file}: expected a name that ends in .svg, .pdf or .png")
+        raise ConfigError("wrong-type", "expected a name that ends in .svg, .pdf or .png", path=file)
     if ending == ".svg":
         content = alone(svg).encode()
     else:
@@ -38,8 +38,10 @@ def save(svg: str, file: Path) -> Path:
             import cairosvg
         except (ImportError, OSError) as problem:  # OSError: the cairo library is missing
             raise ConfigError(
-                f"{file}: PDF and PNG are drawn by CairoSVG, which is not there ({problem}); in a checkout of"
-                " mixscope `pip install -e '.[figures]'`, else `pip install cairosvg`; .svg needs nothing"
+                "not-installed",
+                f"PDF and PNG are drawn by CairoSVG, which is not there ({problem}); in a checkout of"
+                " mixscope `pip install -e '.[figures]'`, else `pip install cairosvg`; .svg needs nothing",
+                path=file,
             ) from problem
         source = light(svg).encode()
         if ending == ".pdf":
@@ -51,7 +53,7 @@ def save(svg: str, file: Path) -> Path:
             written.write(content)
     except OSError as problem:
         raise ConfigError(
-            f"{file}: cannot be written ({problem.strerror}); choose another place"
+            "no-access", f"cannot be written ({problem.strerror}); choose another place", path=file
         ) from problem
     return file
 

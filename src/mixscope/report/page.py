@@ -164,14 +164,18 @@ def _check_place(out: Path) -> None:
     above = next((p for p in (out, *out.parents) if p.exists()), out)
     if above.exists() and not above.is_dir() and (above != out or out.suffix != ".html"):
         raise ConfigError(
-            f"{above}: is a file; expected a folder for the report, or a new name that ends in .html"
+            "wrong-type",
+            "is a file; expected a folder for the report, or a new name that ends in .html",
+            path=above,
         )
     page = out if out.suffix == ".html" else out / "index.html"
     if page.is_file():
         with page.open("rb") as file:
             if b'<meta name="generator" content="mixscope' not in file.read(4096):
                 raise ConfigError(
-                    f"{page}: already exists and is not a report of mixscope; give another --out"
+                    "already-exists",
+                    "already exists and is not a report of mixscope; give another --out",
+                    path=page,
                 )
 
 

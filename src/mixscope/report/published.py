@@ -67,7 +67,9 @@ def table(file: Path) -> Reference:
             }
     if not values:
         raise DataError(
-            f"{file}: no row of its tables has a number and names its experiment, which is how rows find ours"
+            "wrong-format",
+            "no row of its tables has a number and names its experiment, which is how rows find ours",
+            path=file,
         )
     doubts: dict[str, list[AuditFinding]] = {}
     for finding in audit.document(document).findings:
@@ -90,7 +92,9 @@ def curves(file: Path) -> dict[str, list[Curve]]:
     for number, row in enumerate(_rows(file, ("experiment", "epoch", "test_top1_percent")), start=2):
         segment = _number(row.get("log_segment") or "1")
         if _number(row["epoch"]) is None or segment is None:
-            raise DataError(f"{file}, line {number}: expected whole numbers for epoch and log_segment")
+            raise DataError(
+                "wrong-type", "expected whole numbers for epoch and log_segment", path=file, line=number
+            )
         by_log.setdefault((row["experiment"], int(segment)), []).append(row)
     found: dict[str, list[Curve]] = {}
     for (experiment, segment), rows in sorted(by_log.items(), key=lambda item: item[0]):
@@ -106,13 +110,16 @@ def _rows(file: Path, needed: Sequence[str]) -> list[dict[str, str]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"{file}: cannot be read as a CSV of published figures ({problem})") from problem
+        raise DataError(
+            "wrong-format", f"cannot be read as a CSV of published figures ({problem})", path=file
+        ) from problem
     rows = tabular.from_csv(text)
     missing = [name for name in needed if not rows or name not in rows[0]]
     if missing:
         raise DataError(
-            f"{file}: has no column {', '.join(missing)}; expected a CSV whose first line has"
-            f" {', '.join(needed)}"
+            "missing-key",
+            f"has no column {', '.join(missing)}; expected a CSV whose first line has {', '.join(needed)}",
+            path=file,
         )
     return rows
 

@@ -27,7 +27,7 @@ class Texts:
             ConfigError: If the language is unknown.
         """
         if language not in i18n.LANGUAGES:
-            raise ConfigError(unknown("--lang", "language", language, i18n.LANGUAGES))
+            raise ConfigError("unknown-name", unknown("language", language, i18n.LANGUAGES), key="--lang")
         self.language = language
         self._names: dict[str, str] = {}
         if results is not None:

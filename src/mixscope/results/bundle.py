@@ -66,8 +66,10 @@ def write(results: Results, out: Path) -> Results:
     lost = sorted(name for name in before if name.startswith("runs/") and name not in files)
     if lost:
         raise ConfigError(
-            f"{out}: holds {len(lost)} finished runs that {results.source} does not plan, or has begun"
-            f" again ({lost[0]}); packing only adds, so give another --out"
+            "conflict",
+            f"holds {len(lost)} finished runs that {results.source} does not plan, or has begun"
+            f" again ({lost[0]}); packing only adds, so give another --out",
+            path=out,
         )
     if out.suffix.lower() == ".zip":
         _write_zip(out, files)
@@ -228,20 +230,26 @@ def check_place(out: Path) -> None:
 def _names(out: Path) -> set[str]:
     """The files of the bundle at `out`; empty if it does not exist. Raises ConfigError for anything else."""
     if out.suffix.lower() != ".zip" and re.fullmatch(r"\.[A-Za-z]\w*", out.suffix) and not out.is_dir():
-        raise ConfigError(f"{out}: a bundle is a file that ends in .zip, or a folder; give such an --out")
+        raise ConfigError(
+            "wrong-type", "a bundle is a file that ends in .zip, or a folder; give such an --out", path=out
+        )
     if out.is_dir():
         if not (out / _INDEX).is_file() and any(out.iterdir()):
-            raise ConfigError(f"{out}: is a folder of something else; give another --out")
+            raise ConfigError("already-exists", "is a folder of something else; give another --out", path=out)
         return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     if not out.exists():
         return set()
     if not is_bundle(out):
-        raise ConfigError(f"{out}: already exists and is not a bundle; give another --out")
+        raise ConfigError(
+            "already-exists", "already exists and is not a bundle; give another --out", path=out
+        )
     try:
         with zipfile.ZipFile(out) as zipped:
             return set(zipped.namelist())
     except zipfile.BadZipFile as problem:
-        raise ConfigError(f"{out}: is a damaged bundle; delete it or give another --out") from problem
+        raise ConfigError(
+            "damaged-file", "is a damaged bundle; delete it or give another --out", path=out
+        ) from problem
 
 
 # --- reading --------------------------------------------------------------------------------------------
@@ -280,7 +288,9 @@ def read(path: Path, checkpoint: str = LAST) -> Results:
         DataError: If it is not a bundle, of a later schema, or damaged.
     """
     if not is_bundle(path):
-        raise DataError(f"{path}: is not a bundle; `mixscope study pack STUDY_DIR` makes one")
+        raise DataError(
+            "wrong-format", "is not a bundle; `mixscope study pack STUDY_DIR` makes one", path=path
+        )
     opened = _Opened(path)
     with opened.at_once():
         return _read(opened, checkpoint)
@@ -298,7 +308,7 @@ def _read(opened: "_Opened", checkpoint: str) -> Results:
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise DataError(f"{path}: {_INDEX} is damaged ({problem})") from problem
+        raise DataError("damaged-file", f"{_INDEX} is damaged ({problem})", path=path) from problem
     return dataclasses.replace(found, runs=runs, load_analysis=_analysis_of(opened))
 
 
@@ -306,7 +316,9 @@ def _schema(path: Path, document: Mapping[str, Any]) -> None:
     schema = document.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise DataError(
-            f"{path}: is of bundle schema {schema}, this mixscope reads up to {SCHEMA}; a newer one reads it"
+            "other-version",
+            f"is of bundle schema {schema}, this mixscope reads up to {SCHEMA}; a newer one reads it",
+            path=path,
         )
 
 
@@ -322,7 +334,9 @@ def _unpacked(opened: "_Opened", listed: Mapping[str, Any], checkpoint: str) -> 
             load_scaled=_scaled_of(document["scaled"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise DataError(f"{opened.path}: {listed['file']} is damaged ({problem})") from problem
+        raise DataError(
+            "damaged-file", f"{listed['file']} is damaged ({problem})", path=opened.path
+        ) from problem
     if checkpoint in document["outcomes"]:
         run.outcomes(checkpoint)
     return run
@@ -334,14 +348,18 @@ def _outcomes_of(opened: "_Opened", names: Mapping[str, Any]) -> Callable[[str],
             return None
         if checkpoint not in names:
             raise DataError(
-                f"{opened.path}: has no predictions test-{checkpoint} (there are: {', '.join(names)})"
+                "missing-results",
+                f"has no predictions test-{checkpoint} (there are: {', '.join(names)})",
+                path=opened.path,
             )
         shared = opened.shared(names[checkpoint]["examples"])
         mine = opened.arrays(names[checkpoint]["run"])
         try:
             return _made(shared, mine)
         except (DataError, KeyError, ValueError) as problem:
-            raise DataError(f"{opened.path}: {names[checkpoint]['run']} is damaged ({problem})") from problem
+            raise DataError(
+                "damaged-file", f"{names[checkpoint]['run']} is damaged ({problem})", path=opened.path
+            ) from problem
 
     return load
 
@@ -396,11 +414,15 @@ class _Opened:
                 raise ValueError("a name leads out of the bundle")
         except zipfile.BadZipFile as problem:
             raise DataError(
-                f"{path}: is a bundle that is damaged or cut off ({problem}); copy it again, or pack it again"
+                "damaged-file",
+                f"is a bundle that is damaged or cut off ({problem}); copy it again, or pack it again",
+                path=path,
             ) from problem
         except (OSError, KeyError, ValueError) as problem:
             raise DataError(
-                f"{path}: has no readable {_SUMS}; the bundle is damaged or cut off, copy it again"
+                "damaged-file",
+                f"has no readable {_SUMS}; the bundle is damaged or cut off, copy it again",
+                path=path,
             ) from problem
 
     @contextmanager
@@ -426,17 +448,17 @@ class _Opened:
             DataError: If it is damaged or missing.
         """
         if name not in self._sums:
-            raise DataError(f"{self.path}: {name} is missing; the bundle is damaged")
+            raise DataError("damaged-file", f"{name} is missing; the bundle is damaged", path=self.path)
         try:
             content = self._raw(name)
         except zipfile.BadZipFile as problem:
-            raise DataError(self._damaged(name)) from problem
+            raise self._damaged(name) from problem
         except (OSError, KeyError) as problem:
             raise DataError(
-                f"{self.path}: {name} is damaged or missing ({problem}); pack it again"
+                "damaged-file", f"{name} is damaged or missing ({problem}); pack it again", path=self.path
             ) from problem
         if hashlib.sha256(content).hexdigest() != self._sums[name]:
-            raise DataError(self._damaged(name))
+            raise self._damaged(name)
         return content
 
     def check(self) -> None:
@@ -448,10 +470,9 @@ class _Opened:
         for name in self._sums:
             self.content(name)
 
-    def _damaged(self, name: str) -> str:
-        return (
-            f"{self.path}: {name} is damaged, its checksum differs; copy the bundle again, or pack it again"
-        )
+    def _damaged(self, name: str) -> DataError:
+        text = f"{name} is damaged, its checksum differs; copy the bundle again, or pack it again"
+        return DataError("damaged-file", text, path=self.path)
 
     def json(self, name: str) -> dict[str, Any]:
         """A file as a JSON object."""
@@ -460,9 +481,13 @@ class _Opened:
         except (ValueError, RecursionError) as problem:
             if isinstance(problem, DataError):
                 raise
-            raise DataError(f"{self.path}: {name} is not valid JSON; the bundle is damaged") from problem
+            raise DataError(
+                "damaged-file", f"{name} is not valid JSON; the bundle is damaged", path=self.path
+            ) from problem
         if not isinstance(found, dict):
-            raise DataError(f"{self.path}: {name} is no JSON object; the bundle is damaged")
+            raise DataError(
+                "damaged-file", f"{name} is no JSON object; the bundle is damaged", path=self.path
+            )
         return found
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
@@ -473,7 +498,7 @@ class _Opened:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
             if isinstance(problem, DataError):
                 raise
-            raise DataError(f"{self.path}: {name} is damaged ({problem})") from problem
+            raise DataError("damaged-file", f"{name} is damaged ({problem})", path=self.path) from problem
 
     def shared(self, name: str) -> dict[str, np.ndarray]:
         """ids and labels of a test set as int64, cached."""

@@ -49,7 +49,9 @@ def read(file: Path) -> ClaimsFile:
     found = document.read(file)
     tree = found.tree.get("claims") if isinstance(found.tree, Mapping) else None
     if not isinstance(tree, Mapping) or not tree:
-        raise ConfigError(f"{file}: has no claims; expected `claims:`, as `mixscope claims new` writes it")
+        raise ConfigError(
+            "missing-key", "has no claims; expected `claims:`, as `mixscope claims new` writes it", path=file
+        )
     named: list[str] = []
     for one in tree.values():
         for key in ("contrast", "where"):

@@ -126,9 +126,13 @@ def declared(given: Iterable[str]) -> list[tuple[str, str]]:
     for text in given:
         role, sign, heading = text.partition("=")
         if not sign or not heading:
-            raise ConfigError(f"--column {text}: expected ROLE=HEADING, for instance accuracy=val_acc")
+            raise ConfigError(
+                "wrong-type",
+                f"--column {text}: expected ROLE=HEADING, for instance accuracy=val_acc",
+                key="--column",
+            )
         if role not in ROLES:
-            raise ConfigError(unknown("--column", "role of a column", role, ROLES))
+            raise ConfigError("unknown-name", unknown("role of a column", role, ROLES), key="--column")
         pairs.append((role, heading))
     return pairs
 
@@ -150,14 +154,20 @@ def find(table: Table, given: Sequence[tuple[str, str]] = (), named: Iterable[st
     taken: dict[int, str] = {}
     for role, heading in given:
         if role not in ROLES:
-            raise ConfigError(unknown("--column", "role of a column", role, ROLES))
+            raise ConfigError("unknown-name", unknown("role of a column", role, ROLES), key="--column")
         at = _position(table, heading)
         if taken.setdefault(at, role) != role:
-            raise ConfigError(f"--column {role}={heading}: the column is named {taken[at]} already")
+            raise ConfigError(
+                "duplicate",
+                f"--column {role}={heading}: the column is named {taken[at]} already",
+                key="--column",
+            )
         if role in MANY:
             several[at] = role
         elif of.setdefault(role, at) != at:
-            raise ConfigError(f"--column {role}={heading}: a second column is named {role}")
+            raise ConfigError(
+                "duplicate", f"--column {role}={heading}: a second column is named {role}", key="--column"
+            )
     ours = {"experiment", "checkpoint", "state"} <= set(headings)  # a table written by to_frame()
     for at, heading in enumerate(headings):
         cells = [_cell(row.cells, at) for row in table.rows]
@@ -265,7 +275,7 @@ def _position(table: Table, heading: str) -> int:
     known = [plain(h) for h in table.headings]
     if known.count(plain(heading)) == 1:
         return known.index(plain(heading))
-    raise ConfigError(unknown("--column", "heading", heading, table.headings))
+    raise ConfigError("unknown-name", unknown("heading", heading, table.headings), key="--column")
 
 
 def _role(heading: str, kind: str, cells: Sequence[str]) -> str | None:

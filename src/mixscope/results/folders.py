@@ -53,7 +53,9 @@ def study(folder: Path, checkpoint: str = LAST) -> Results:
     file = folder / matrix.KEPT
     if not file.is_file():
         raise DataError(
-            f"{folder}: is not a study's folder, it has no study.yaml; `mixscope study run STUDY` makes one"
+            "wrong-format",
+            "is not a study's folder, it has no study.yaml; `mixscope study run STUDY` makes one",
+            path=folder,
         )
     return of_plan(matrix.load(str(file)), folder, checkpoint)
 
@@ -110,7 +112,7 @@ def run(path: Path, checkpoint: str = LAST) -> Results:
         DataError: If it is not a run directory.
     """
     if not records.is_run(path):
-        raise DataError(f"{path}: is not a run directory")
+        raise DataError("wrong-format", "is not a run directory", path=path)
     config = records.read_config(path)
     found = _read(path, path.name, config.seed, config, checkpoint, _Shared())
     experiment = Experiment(name=path.name, levels={}, data=config.data.name, config=config)
@@ -140,8 +142,9 @@ def analysis(folder: Path, name: str) -> dict[str, Any] | None:
             raise ValueError(f"holds {type(found).__name__}")
     except (OSError, ValueError) as problem:
         raise DataError(
-            f"{file}: is damaged, or of another version; `mixscope analyze {folder} --what {name}` writes it"
-            " again"
+            "damaged-file",
+            f"is damaged, or of another version; `mixscope analyze {folder} --what {name}` writes it again",
+            path=file,
         ) from problem
     return found
 

@@ -57,27 +57,37 @@ class Outcomes:
         for name, dtype in _DTYPES.items():
             array = getattr(self, name)
             if array is not None and (array.dtype != dtype or array.shape != (n,)):
-                raise DataError(f"{name}: expected {dtype} ({n},), got {array.dtype} {array.shape}")
+                raise DataError(
+                    "wrong-type", f"expected {dtype} ({n},), got {array.dtype} {array.shape}", key=name
+                )
         if n < 2:
-            raise DataError(f"outcomes of {n} examples: a variance over examples needs two or more")
+            raise DataError(
+                "too-few", f"outcomes of {n} examples: a variance over examples needs two or more"
+            )
         steps = np.diff(self.ids)
         if (steps <= 0).any():
             what = "repeated" if (np.diff(np.sort(self.ids)) == 0).any() else "not sorted"
-            raise DataError(f"ids: are {what}; every test example has one id, in ascending order")
+            raise DataError(
+                "duplicate", f"are {what}; every test example has one id, in ascending order", key="ids"
+            )
         if self.labels is not None and self.predicted is not None:
             if not np.array_equal(self.correct, self.labels == self.predicted):
-                raise DataError("correct: is not where labels and predicted agree")
+                raise DataError("inconsistent", "is not where labels and predicted agree", key="correct")
         for name in ("labels", "predicted"):
             array = getattr(self, name)
             most = self.n_classes if self.n_classes is not None else np.iinfo(np.int64).max
             if array is not None and (array.min() < 0 or array.max() >= most):
                 raise DataError(
-                    f"{name}: expected classes 0 to {most - 1}, got {array.min()} to {array.max()}"
+                    "out-of-range",
+                    f"expected classes 0 to {most - 1}, got {array.min()} to {array.max()}",
+                    key=name,
                 )
         if self.confidence is not None and not ((self.confidence > 0) & (self.confidence <= 1)).all():
-            raise DataError("confidence: expected probabilities above 0 and at most 1")
+            raise DataError("out-of-range", "expected probabilities above 0 and at most 1", key="confidence")
         if self.log_likelihood is not None and not (self.log_likelihood <= 0).all():
-            raise DataError("log_likelihood: expected logarithms of probabilities, 0 or below")
+            raise DataError(
+                "out-of-range", "expected logarithms of probabilities, 0 or below", key="log_likelihood"
+            )
 
     @classmethod
     def from_logits(cls, ids: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> "Outcomes":
@@ -91,10 +101,7 @@ class Outcomes:
         Raises:
             DataError: If shapes differ, logits are not finite or labels are out of range.
         """
-        try:
-            ranks = metrics.ranks(logits, labels)
-        except ValueError as problem:
-            raise DataError(str(problem)) from problem
+        ranks = metrics.ranks(logits, labels)
         log_p = metrics.log_softmax(logits)
         predicted = logits.argmax(axis=1).astype(np.int64)
         return cls(

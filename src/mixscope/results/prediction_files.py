@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mixscope.errors import DataError
+from mixscope.errors import Code, DataError
 from mixscope.results import table_files
 from mixscope.results.outcomes import Outcomes
 
@@ -49,6 +49,10 @@ class Source:
     said: str
     only: Mapping[str, str]
 
+    def error(self, code: Code, problem: str) -> DataError:
+        """The error for these predictions."""
+        return DataError(code, problem, path=self.file, place=f"{self.file} ({self.said})")
+
 
 def read(sources: Sequence[Source]) -> list[Outcomes]:
     """Reads the predictions of every run and aligns them by id.
@@ -74,10 +78,11 @@ def read(sources: Sequence[Source]) -> list[Outcomes]:
         order = np.argsort(arrays["ids"], kind="stable")
         if not np.array_equal(arrays["ids"][order], ids):
             own = np.setxor1d(arrays["ids"], ids)
-            raise DataError(
-                f"{source.file} ({source.said}): has {len(order):,} test examples, {sources[0].file}"
+            raise source.error(
+                "not-comparable",
+                f"has {len(order):,} test examples, {sources[0].file}"
                 f" {len(ids):,}, and they differ (for instance id {own[0]}); expected the same examples"
-                " in all runs of one data set; evaluate the run again"
+                " in all runs of one data set; evaluate the run again",
             )
         aligned.append({name: array[order] for name, array in arrays.items()})
     _labels_agree(aligned, sources)
@@ -94,7 +99,7 @@ def _arrays(source: Source) -> dict[str, np.ndarray]:
     if source.file.suffix.lower() == ".npz":
         raw = _of_npz(source)
     elif source.file.suffix.lower() == ".npy":
-        raise DataError(f"{source.file} ({source.said}): holds one array; expected an npz with {EXPECTED}")
+        raise source.error("wrong-format", f"holds one array; expected an npz with {EXPECTED}")
     else:
         raw = _of_table(source)
     found: dict[str, np.ndarray] = {}
@@ -123,16 +128,18 @@ def _lists(cells: np.ndarray, name: str, source: Source) -> np.ndarray:
         except ValueError:
             row = None
         if not isinstance(row, list) or not all(isinstance(v, int | float) for v in row):
-            raise DataError(
-                f"{source.file} ({source.said}): {name} of example {number} is {str(text)[:40]!r}; expected a"
-                f" list of numbers, one a class, or a column for each class ({name}_0, {name}_1, ...)"
+            raise source.error(
+                "wrong-type",
+                f"{name} of example {number} is {str(text)[:40]!r}; expected a"
+                f" list of numbers, one a class, or a column for each class ({name}_0, {name}_1, ...)",
             )
         rows.append(row)
     sizes = sorted({len(row) for row in rows})
     if len(sizes) > 1:
-        raise DataError(
-            f"{source.file} ({source.said}): {name} has {sizes[0]} to {sizes[-1]} values an example; expected"
-            " one for each class in every row"
+        raise source.error(
+            "wrong-type",
+            f"{name} has {sizes[0]} to {sizes[-1]} values an example; expected"
+            " one for each class in every row",
         )
     return np.array(rows, np.float64)
 
@@ -149,16 +156,17 @@ def _of_npz(source: Source) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(source.file.read_bytes()), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
     except FileNotFoundError as problem:
-        raise DataError(_absent(source)) from problem
+        raise _absent(source) from problem
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as problem:
-        raise DataError(
-            f"{source.file} ({source.said}): is no npz of arrays ({problem}); write it again by numpy.savez"
+        raise source.error(
+            "wrong-format",
+            f"is no npz of arrays ({problem}); write it again by numpy.savez",
         ) from problem
 
 
 def _of_table(source: Source) -> dict[str, np.ndarray]:
     if not source.file.is_file():
-        raise DataError(_absent(source))
+        raise _absent(source)
     table = table_files.read(source.file).tables[0]
     frame = table.to_frame()
     for column, value in source.only.items():
@@ -167,62 +175,74 @@ def _of_table(source: Source) -> dict[str, np.ndarray]:
     return {str(name): frame.iloc[:, i].to_numpy(dtype=np.str_) for i, name in enumerate(frame.columns)}
 
 
-def _absent(source: Source) -> str:
-    return f"{source.file} ({source.said}): does not exist; expected predictions as npz, CSV or Parquet"
+def _absent(source: Source) -> DataError:
+    return source.error("missing-file", "does not exist; expected predictions as npz, CSV or Parquet")
 
 
 def _check(arrays: dict[str, np.ndarray], source: Source) -> None:
     """Converts numbers, checks lengths and required arrays; ids by order if there are none."""
-    at = f"{source.file} ({source.said})"
     judged = [n for n in ("correct", "predicted", "logits", "probabilities") if n in arrays]
     if not judged or ("correct" not in judged and "labels" not in arrays):
-        raise DataError(f"{at}: holds {', '.join(arrays) or 'none of the known arrays'}; expected {EXPECTED}")
+        raise source.error(
+            "missing-key",
+            f"holds {', '.join(arrays) or 'none of the known arrays'}; expected {EXPECTED}",
+        )
     n = len(arrays[judged[0]])
     arrays.setdefault("ids", np.arange(n))
     for name, array in arrays.items():
         if array.ndim != (2 if name in _WIDE else 1) or len(array) != n:
-            raise DataError(
-                f"{at}: {name} has shape {array.shape} beside {n:,} {judged[0]}; expected one length"
+            raise source.error(
+                "wrong-type",
+                f"{name} has shape {array.shape} beside {n:,} {judged[0]}; expected one length",
             )
         if name in ("correct", "top5"):
-            arrays[name] = _yes_or_no(array, name, at)
+            arrays[name] = _yes_or_no(array, name, source)
         elif name in (*_WIDE, "confidence", "log_likelihood"):
             try:
                 arrays[name] = array.astype(np.float64)
             except ValueError as problem:
-                raise DataError(f"{at}: {name} is no number everywhere ({problem})") from problem
+                raise source.error("wrong-type", f"{name} is no number everywhere ({problem})") from problem
             if not np.isfinite(arrays[name]).all():
-                raise DataError(f"{at}: {name} holds a value that is not finite; expected finite numbers")
+                raise source.error(
+                    "not-finite", f"{name} holds a value that is not finite; expected finite numbers"
+                )
         else:
             arrays[name] = _whole(array)
-    _check_classes(arrays, at)
+    _check_classes(arrays, source)
     if n < 2:
-        raise DataError(f"{at}: has {n} examples; expected two or more")
+        raise source.error("too-few", f"has {n} examples; expected two or more")
     values, counts = np.unique(arrays["ids"], return_counts=True)
     if len(values) < n:
-        raise DataError(f"{at}: id {values[counts.argmax()]} is there twice; expected one row an example")
+        raise source.error(
+            "duplicate", f"id {values[counts.argmax()]} is there twice; expected one row an example"
+        )
 
 
-def _check_classes(arrays: Mapping[str, np.ndarray], at: str) -> None:
+def _check_classes(arrays: Mapping[str, np.ndarray], source: Source) -> None:
     """Checks that labels and predicted classes are of one kind: class numbers, or names."""
     both = {name: arrays[name] for name in ("labels", "predicted") if name in arrays}
     for name, array in both.items():
         if array.dtype.kind == "i":
             if len(array) and array.min() < 0:
-                raise DataError(f"{at}: {name} holds {array.min()}; expected classes from 0, or their names")
+                raise source.error(
+                    "out-of-range",
+                    f"{name} holds {array.min()}; expected classes from 0, or their names",
+                )
         elif array.size and all(_is_number(text) for text in np.unique(array)):
             odd = next((text for text in array if not text.isdecimal()), array[0])
-            raise DataError(
-                f"{at}: {name} holds {odd}; expected classes as whole numbers from 0, or their names"
+            raise source.error(
+                "wrong-type",
+                f"{name} holds {odd}; expected classes as whole numbers from 0, or their names",
             )
     if len(both) < 2:
         return
     labels, predicted = both["labels"], both["predicted"]
     names = labels.dtype.kind == predicted.dtype.kind == "U"
     if labels.dtype.kind != predicted.dtype.kind or (names and not np.isin(predicted, labels).any()):
-        raise DataError(
-            f"{at}: labels such as {labels[0]!s} and predicted classes such as {predicted[0]!s} are of two"
-            " kinds; expected both as numbers of classes or both as the same names; write both alike"
+        raise source.error(
+            "inconsistent",
+            f"labels such as {labels[0]!s} and predicted classes such as {predicted[0]!s} are of two"
+            " kinds; expected both as numbers of classes or both as the same names; write both alike",
         )
 
 
@@ -234,12 +254,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _yes_or_no(array: np.ndarray, name: str, at: str) -> np.ndarray:
+def _yes_or_no(array: np.ndarray, name: str, source: Source) -> np.ndarray:
     words = np.char.lower(np.char.strip(array.astype(np.str_)))
     yes = np.isin(words, _YES)
     odd = ~yes & ~np.isin(words, _NO)
     if odd.any():
-        raise DataError(f"{at}: {name} holds {array[odd][0]!r}; expected true or false, 1 or 0")
+        raise source.error("wrong-type", f"{name} holds {array[odd][0]!r}; expected true or false, 1 or 0")
     return yes
 
 
@@ -277,10 +297,11 @@ def _labels_agree(aligned: Sequence[dict[str, np.ndarray]], sources: Sequence[So
             differ = np.flatnonzero(arrays["labels"].astype(np.str_) != labels)
             if len(differ):
                 i = differ[0]
-                raise DataError(
-                    f"{source.file} ({source.said}): label of id {arrays['ids'][i]} is {arrays['labels'][i]},"
+                raise source.error(
+                    "not-comparable",
+                    f"label of id {arrays['ids'][i]} is {arrays['labels'][i]},"
                     f" in {sources[first].file} it is {labels[i]} ({len(differ):,} labels differ); expected"
-                    " the same labels in all runs of one data set; evaluate one of them again"
+                    " the same labels in all runs of one data set; evaluate one of them again",
                 )
 
 
@@ -299,7 +320,11 @@ def _outcomes(
                 scores = arrays[name]
                 if name == "probabilities":
                     if scores.min() < 0 or abs(scores.sum(axis=1) - 1).max() > 0.01:
-                        raise DataError("probabilities: expected rows that add up to 1, none below 0")
+                        raise DataError(
+                            "out-of-range",
+                            "expected rows that add up to 1, none below 0",
+                            key="probabilities",
+                        )
                     scores = np.log(np.maximum(scores, np.finfo(np.float32).tiny))
                 return Outcomes.from_logits(number, codes["labels"], scores)
         known = np.concatenate(list(codes.values())) if codes else np.zeros(0, np.int64)
@@ -315,7 +340,7 @@ def _outcomes(
             n_classes=(len(classes) if classes is not None else int(known.max()) + 1) if len(known) else None,
         )
     except DataError as problem:
-        raise DataError(f"{source.file} ({source.said}): {problem}") from problem
+        raise problem.reworded(f"{source.file} ({source.said}): {problem}", path=source.file) from problem
 
 
 def _float32(array: np.ndarray | None) -> np.ndarray | None:
@@ -333,7 +358,8 @@ def _not_copied(outcomes: Sequence[Outcomes], sources: Sequence[Source]) -> None
         whole = what.tobytes() + (b"" if scores is None else scores.tobytes())
         other = seen.setdefault(whole, source)
         if other is not source:
-            raise DataError(
-                f"{source.file} ({source.said}): has the same predictions as {other.file} ({other.said}), so"
-                " one is a copy; expected a run of its own for each row; evaluate it again or delete the row"
+            raise source.error(
+                "duplicate",
+                f"has the same predictions as {other.file} ({other.said}), so"
+                " one is a copy; expected a run of its own for each row; evaluate it again or delete the row",
             )

@@ -236,13 +236,25 @@ class Summary:
     def __post_init__(self) -> None:
         """Raises DataError for impossible values."""
         if not 0 <= self.mean <= 1:
-            raise DataError(f"{self.experiment}: expected a mean accuracy of 0 to 1, got {self.mean:g}")
+            raise DataError(
+                "out-of-range", f"{self.experiment}: expected a mean accuracy of 0 to 1, got {self.mean:g}"
+            )
         if self.spread is not None and self.spread_kind not in SPREADS:
-            raise DataError(unknown(f"{self.experiment}: spread_kind", "spread", self.spread_kind, SPREADS))
+            raise DataError(
+                "unknown-name",
+                unknown("spread", self.spread_kind, SPREADS),
+                key="spread_kind",
+                place=f"{self.experiment}: spread_kind",
+            )
         if self.n_seeds < 1 or (self.spread is not None and not self.spread >= 0):
-            raise DataError(f"{self.experiment}: expected 1 seed or more and a spread of 0 or more")
+            raise DataError(
+                "out-of-range", f"{self.experiment}: expected 1 seed or more and a spread of 0 or more"
+            )
         if self.spread is not None and self.n_seeds < 2:
-            raise DataError(f"{self.experiment}: a spread of {self.spread:g} needs two runs or more, got 1")
+            raise DataError(
+                "out-of-range",
+                f"{self.experiment}: a spread of {self.spread:g} needs two runs or more, got 1",
+            )
 
     @property
     def sd(self) -> float | None:
@@ -317,26 +329,43 @@ class Results:
         names = [experiment.name for experiment in self.experiments]
         for name in names:
             if names.count(name) > 1:
-                raise DataError(f"{self.source}: two experiments are called {name}")
+                raise DataError("duplicate", f"two experiments are called {name}", path=self.source)
         for experiment in self.experiments:
             for factor, levels in self.factors.items():
                 if experiment.levels.get(factor) not in levels:
                     level = experiment.levels.get(factor)
-                    raise DataError(unknown(f"{experiment.name}: {factor}", "level", level, levels))
+                    raise DataError(
+                        "unknown-name",
+                        unknown("level", level, levels),
+                        key=factor,
+                        place=f"{experiment.name}: {factor}",
+                    )
         seen = set()
         for run in self.runs:
             if run.experiment not in names:
                 raise DataError(
-                    unknown(f"{self.source}: seed {run.seed}", "experiment", run.experiment, names)
+                    "unknown-name",
+                    unknown("experiment", run.experiment, names),
+                    path=self.source,
+                    place=f"{self.source}: seed {run.seed}",
                 )
             if run.state not in STATES:
-                raise DataError(unknown(f"{run.label}: state", "state", run.state, STATES))
+                raise DataError(
+                    "unknown-name",
+                    unknown("state", run.state, STATES),
+                    key="state",
+                    place=f"{run.label}: state",
+                )
             if (run.experiment, run.seed) in seen:
-                raise DataError(f"{self.source}: {run.label} is there twice; one row a run is expected")
+                raise DataError(
+                    "duplicate", f"{run.label} is there twice; one row a run is expected", path=self.source
+                )
             seen.add((run.experiment, run.seed))
         for summary in self.summaries:
             if summary.experiment not in names:
-                raise DataError(unknown(self.source, "experiment", summary.experiment, names))
+                raise DataError(
+                    "unknown-name", unknown("experiment", summary.experiment, names), path=self.source
+                )
 
     def __repr__(self) -> str:
         """Name, size and source; the data are in `to_frame()`."""
@@ -389,7 +418,11 @@ class Results:
         for levels, weight in experiments:
             name = names.get(tuple(levels[f] for f in self.factors))
             if name is None:
-                raise DataError(f"{self.source}: no experiment has the levels {', '.join(levels.values())}")
+                raise DataError(
+                    "missing-results",
+                    f"no experiment has the levels {', '.join(levels.values())}",
+                    path=self.source,
+                )
             found[name] = weight
         return found
 

@@ -62,13 +62,17 @@ def read(path: Path, reading: Reading = Reading()) -> Results:
     document = table_files.read(path)
     if any(wandb_charts.is_chart(table.headings) for table in document.tables):
         raise DataError(
-            f"{path}: is a chart that W&B exported, a row a step; expected one row a run: `mixscope import"
-            f" {path} --out results.zip` reads it"
+            "wrong-format",
+            f"is a chart that W&B exported, a row a step; expected one row a run: `mixscope import"
+            f" {path} --out results.zip` reads it",
+            path=path,
         )
     tables = [_one_accuracy_a_row(t, reading, merged=document.prose) for t in document.tables]
     numbers = [t.number for t in tables]
     if reading.table is not None and reading.table not in numbers:
-        raise ConfigError(f"--table: {path} has tables 1 to {max(numbers)}, got {reading.table}")
+        raise ConfigError(
+            "out-of-range", f"{path} has tables 1 to {max(numbers)}, got {reading.table}", key="--table"
+        )
     wanted = [t for t in tables if reading.table in (None, t.number)]
     if len(wanted) > 1:
         wanted = [t for t in wanted if _holds_accuracy(t, reading)] or wanted
@@ -100,10 +104,12 @@ def of_frame(frame: "pd.DataFrame | Mapping[str, Any]", reading: Reading = Readi
         table = table_files.of_frame(frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(dict(frame)))
     except ValueError as problem:
         raise DataError(
-            f"table: {problem}; expected one-dimensional arrays of one length, an entry for each run"
+            "wrong-type",
+            f"{problem}; expected one-dimensional arrays of one length, an entry for each run",
+            key="table",
         ) from problem
     if not table.rows:
-        raise DataError("table: has no row; expected one row a run")
+        raise DataError("too-few", "has no row; expected one row a run", key="table")
     table = _one_accuracy_a_row(table, reading)
     return of_table(table, reading, source="table", folder=Path(), name="results")
 
@@ -132,13 +138,17 @@ def of_table(
     table, last = table_rows.last_epochs(table, found)
     if not {"accuracy", "error", "predictions"} & found.of.keys():
         raise DataError(
-            f"{source}: no column with accuracies or predictions among {_quoted(table.headings)}; name it by"
-            " --column accuracy=HEADING"
+            "missing-key",
+            f"no column with accuracies or predictions among {_quoted(table.headings)}; name it by"
+            " --column accuracy=HEADING",
+            path=source,
         )
     if not found.factors:
         raise DataError(
-            f"{source}: no column tells experiments apart among {_quoted(table.headings)}; name one by"
-            " --column augmentation=HEADING"
+            "missing-key",
+            f"no column tells experiments apart among {_quoted(table.headings)}; name one by"
+            " --column augmentation=HEADING",
+            path=source,
         )
     rows, unit = table_rows.read(table, found, n_test=reading.n_test, n_seeds=reading.n_seeds, source=source)
     table_rows.number_seeds(rows, source)
@@ -194,8 +204,10 @@ def _check_headings(table: Table, found: Columns, source: str) -> None:
         if table.headings.count(heading) > 1:
             places = " and ".join(str(i) for i, h in enumerate(table.headings, 1) if h == heading)
             raise DataError(
-                f'{source}: columns {places} are both called "{heading}"; expected one of a name; rename or'
-                " delete the others"
+                "duplicate",
+                f'columns {places} are both called "{heading}"; expected one of a name; rename or'
+                " delete the others",
+                path=source,
             )
 
 
@@ -228,7 +240,7 @@ def _roles(levels: Mapping[str, Sequence[str]], found: Columns, baseline: str | 
     if baseline is not None and not any(baseline in each for each in levels.values()):
         augmentation = found.parts.get("augmentation")
         known = levels[augmentation] if augmentation else [x for each in levels.values() for x in each]
-        raise ConfigError(unknown("--baseline", "level", baseline, known))
+        raise ConfigError("unknown-name", unknown("level", baseline, known), key="--baseline")
     augmentation = found.parts.get("augmentation")
     if augmentation is None and baseline is None:
         free = [f for f in levels if f not in found.parts.values()]
@@ -268,9 +280,12 @@ def _test_sizes(rows: Sequence[Row], design: roles.Roles, source: str, dataset: 
             other = first.setdefault(tuple(row.levels[f] for f in design.strata), row)
             if other.n_test != row.n_test:
                 raise DataError(
-                    f"{source} line {row.line}: {row.n_test:,} test examples, {other.n_test:,} in line"
+                    "not-comparable",
+                    f"{row.n_test:,} test examples, {other.n_test:,} in line"
                     f" {other.line}; expected one test set for all runs that are compared (another data set"
-                    " is a factor of its own)"
+                    " is a factor of its own)",
+                    path=source,
+                    line=row.line,
                 )
 
 
@@ -297,13 +312,19 @@ def _predictions(
             stated, row = rows[i].accuracy, rows[i]
             if stated is not None and abs(stated - one.accuracy) > 0.006:
                 raise DataError(
-                    f"{source} line {row.line}: accuracy {100 * stated:.2f} %, but its predictions are right"
-                    f" in {100 * one.accuracy:.2f} %; expected the same; correct one of them"
+                    "inconsistent",
+                    f"accuracy {100 * stated:.2f} %, but its predictions are right"
+                    f" in {100 * one.accuracy:.2f} %; expected the same; correct one of them",
+                    path=source,
+                    line=row.line,
                 )
             if row.n_test not in (None, len(one.ids)):
                 raise DataError(
-                    f"{source} line {row.line}: n_test {row.n_test:,}, but {row.predictions} has"
-                    f" {len(one.ids):,} examples; expected the same number"
+                    "inconsistent",
+                    f"n_test {row.n_test:,}, but {row.predictions} has"
+                    f" {len(one.ids):,} examples; expected the same number",
+                    path=source,
+                    line=row.line,
                 )
     return outcomes
 
@@ -332,8 +353,10 @@ def _summary(row: Row, experiment: str, source: str) -> Summary:
     assert row.accuracy is not None and row.n_seeds is not None
     if row.spread is not None and row.n_seeds < 2:
         raise DataError(
-            f"{source} line {row.line}: a spread of {row.n_seeds} run; expected n_seeds of 2 or"
-            " more, or no spread"
+            "out-of-range",
+            f"a spread of {row.n_seeds} run; expected n_seeds of 2 or more, or no spread",
+            path=source,
+            line=row.line,
         )
     return Summary(
         experiment=experiment,

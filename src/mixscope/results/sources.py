@@ -41,9 +41,11 @@ def load(
     if not isinstance(source, str | Path):
         if not isinstance(source, Mapping) and not hasattr(source, "itertuples"):
             raise ConfigError(
-                f"results: expected a path, results, a DataFrame or a mapping of columns, got a"
+                "wrong-type",
+                f"expected a path, results, a DataFrame or a mapping of columns, got a"
                 f" {type(source).__name__}; give arrays as {{'model': [...], 'accuracy': [...]}}, or to"
-                " contrast_arrays"
+                " contrast_arrays",
+                key="results",
             )
         return runs_table.of_frame(source, reading)
     path = Path(source)
@@ -58,8 +60,9 @@ def load(
         return _compared(folders.study(path, checkpoint), reading)
     if not path.exists():
         raise DataError(
-            f"{path}: there is no such file or folder; expected a study's folder, a bundle or a table of"
-            " results"
+            "missing-file",
+            "there is no such file or folder; expected a study's folder, a bundle or a table of results",
+            path=path,
         )
     return runs_table.read(path, reading)
 

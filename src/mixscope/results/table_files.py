@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixscope.errors import DataError
+from mixscope.errors import DataError, unread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,20 +122,30 @@ def read(path: Path) -> Document:
     try:
         data = path.read_bytes()
     except OSError as problem:
-        raise DataError(f"{path}: cannot be read ({problem.strerror}); give a {FORMATS} file") from problem
+        raise DataError(
+            unread(problem), f"cannot be read ({problem.strerror}); give a {FORMATS} file", path=path
+        ) from problem
     if data.startswith(_OLD_EXCEL) or (data.startswith(_ZIP) and any(name in data for name in _OFFICE)):
-        raise DataError(f"{path}: is an Excel or OpenDocument file; save the sheet as CSV and give that file")
+        raise DataError(
+            "unsupported",
+            "is an Excel or OpenDocument file; save the sheet as CSV and give that file",
+            path=path,
+        )
     if data.startswith(_ZIP):
         raise DataError(
-            f"{path}: is a zip file that is no bundle; unpack it and give the table in it, or pack the study"
-            " again (`mixscope study pack STUDY_DIR`)"
+            "unsupported",
+            "is a zip file that is no bundle; unpack it and give the table in it, or pack the study"
+            " again (`mixscope study pack STUDY_DIR`)",
+            path=path,
         )
     if ending in PARQUET:
         return _parquet(path, data)
     try:
         text, encoding = decode(data)
     except UnicodeError as problem:
-        raise DataError(f"{path}: is no text in a known encoding; save it as UTF-8") from problem
+        raise DataError(
+            "wrong-format", "is no text in a known encoding; save it as UTF-8", path=path
+        ) from problem
     try:
         if ending in SEPARATED:
             document = separated(text)
@@ -146,14 +156,16 @@ def read(path: Path) -> Document:
             if ending == ".txt" and not document.tables:
                 document = separated(text)
     except csv.Error as problem:
-        raise DataError(f"{path}: is no CSV ({problem}); save it anew, separated by commas") from problem
+        raise DataError(
+            "wrong-format", f"is no CSV ({problem}); save it anew, separated by commas", path=path
+        ) from problem
     except ValueError as problem:
-        raise DataError(f"{path}: {problem}") from problem
+        raise DataError("wrong-format", f"{problem}", path=path) from problem
     if not document.tables:
         expected = "a pipe table or an HTML table; of values separated by commas, let the name end in .csv"
         if ending in (*SEPARATED, *JSON_LINES):
             expected = "at least two headings and one row; save the table again, with its rows"
-        raise DataError(f"{path}: holds no table; expected {expected}")
+        raise DataError("wrong-format", f"holds no table; expected {expected}", path=path)
     return replace(document, encoding=encoding)
 
 
@@ -316,11 +328,13 @@ def _parquet(path: Path, data: bytes) -> Document:
         rows = pq.read_table(pa.BufferReader(data)).to_pylist()
     except (pa.ArrowException, OSError) as problem:
         raise DataError(
-            f"{path}: is no Parquet file, or cut off; copy it again, or write it anew"
+            "damaged-file", "is no Parquet file, or cut off; copy it again, or write it anew", path=path
         ) from problem
     document = objects(enumerate(rows, 1))
     if not document.tables:
-        raise DataError(f"{path}: holds no table; expected at least two columns and one row")
+        raise DataError(
+            "wrong-format", "holds no table; expected at least two columns and one row", path=path
+        )
     return document
 
 

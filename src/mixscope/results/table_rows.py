@@ -65,11 +65,13 @@ def read(
     printed: list[Figure | None] = []
     spreads: list[Figure | None] = []
     for line in table.rows:
-        at = f"{source} line {line.number}"
         if len(line.cells) != width:
             raise DataError(
-                f"{at}: has {len(line.cells)} cells, the headings {width}; expected as many (a decimal comma"
-                " splits a number where cells are separated by commas)"
+                "wrong-format",
+                f"has {len(line.cells)} cells, the headings {width}; expected as many (a decimal comma"
+                " splits a number where cells are separated by commas)",
+                path=source,
+                line=line.number,
             )
 
         def cell(role: str, line: Line = line) -> str:
@@ -79,40 +81,63 @@ def read(
         for factor, position in found.factors.items():
             levels[factor] = line.cells[position]
             if not levels[factor]:
-                raise DataError(f'{at}: no {factor} given; expected a level under "{factor}" in every row')
-        state = _state(cell("state"), at)
+                raise DataError(
+                    "missing-key",
+                    f'no {factor} given; expected a level under "{factor}" in every row',
+                    path=source,
+                    line=line.number,
+                )
+        state = _state(cell("state"), source, line.number)
         value = printed_values.read(cell("accuracy") or cell("error"))
         if value is None and (cell("accuracy") or cell("error")) and state == DONE:
             text = cell("accuracy") or cell("error")
             raise DataError(
-                f"{at}: {text!r} is no accuracy; expected a number, or a state such as failed; correct"
-                " the cell"
+                "wrong-type",
+                f"{text!r} is no accuracy; expected a number, or a state such as failed; correct the cell",
+                path=source,
+                line=line.number,
             )
         if value is None and state == DONE and not cell("predictions"):
-            raise DataError(f"{at}: no accuracy and no predictions; expected one, or a state such as failed")
+            raise DataError(
+                "missing-key",
+                "no accuracy and no predictions; expected one, or a state such as failed",
+                path=source,
+                line=line.number,
+            )
         printed.append(value)
         spreads.append(printed_values.read(cell("spread")))
-        own = _count(cell("n_seeds"), f"{at}: n_seeds", 1)
+        own = _count(cell("n_seeds"), "n_seeds", source, line.number, 1)
         inside = value is not None and value.spread is not None
         if own is None and (inside or spreads[-1] is not None or n_seeds is not None):
             own = n_seeds
             if own is None:
-                raise DataError(f"{at}: a spread without its number of runs; give --n-seeds N")
+                raise DataError(
+                    "missing-key",
+                    "a spread without its number of runs; give --n-seeds N",
+                    path=source,
+                    line=line.number,
+                )
         kind = cell("spread_kind") or found.spread_kind
         if kind and kind not in SPREADS:
-            raise DataError(unknown(f"{at}: spread_kind", "spread", kind, SPREADS) + "; write one of these")
+            raise DataError(
+                "unknown-name",
+                unknown("spread", kind, SPREADS) + "; write one of these",
+                key="spread_kind",
+                path=source,
+                line=line.number,
+            )
         rows.append(
             Row(
                 line=line.number,
                 levels=levels,
                 label=cell("experiment"),
-                seed=_count(cell("seed"), f"{at}: seed"),
+                seed=_count(cell("seed"), "seed", source, line.number),
                 state=state,
                 accuracy=None,
                 spread=None,
                 spread_kind=kind or None,
                 n_seeds=own,
-                n_test=_count(cell("n_test"), f"{at}: n_test", 2) or n_test,
+                n_test=_count(cell("n_test"), "n_test", source, line.number, 2) or n_test,
                 predictions=cell("predictions"),
                 metrics=_metrics(line, found, in_percent),
             )
@@ -142,8 +167,11 @@ def _unit(
     for row, value in values:
         if not 0 <= value.value <= 100:
             raise DataError(
-                f'{source} line {row.line}: {value.text} under "{heading}"; expected an accuracy of 0 to'
-                " 100 %, or of 0 to 1; correct the cell"
+                "out-of-range",
+                f'{value.text} under "{heading}"; expected an accuracy of 0 to'
+                " 100 %, or of 0 to 1; correct the cell",
+                path=source,
+                line=row.line,
             )
     small = [(row, v) for row, v in bare if 0 < v.value <= 1]
     large = [(row, v) for row, v in values if v.value > 1]
@@ -152,30 +180,36 @@ def _unit(
         row, value = small[0]
         other, beside = large[0]
         raise DataError(
-            f'{source} line {row.line}: {value.text} under "{heading}" beside {beside.text} in line'
+            "inconsistent",
+            f'{value.text} under "{heading}" beside {beside.text} in line'
             f" {other.line}, shares mixed with percent; expected one unit (an accuracy below 1 % is"
-            f" written with its sign: {value.text} %)"
+            f" written with its sign: {value.text} %)",
+            path=source,
+            line=row.line,
         )
     if small and stated and "error" not in found.of and not large:
         return "share"  # accuracies below 1 % throughout are implausible
     return "percent" if large or stated or not small else "share"
 
 
-def _count(text: str, at: str, least: int | None = None) -> int | None:
+def _count(text: str, key: str, source: str, line: int, least: int | None = None) -> int | None:
     if not text:
         return None
     number = printed_values.count(text)
     if number is None or (least is not None and number < least):
         expected = "a whole number" + ("" if least is None else f" of {least} or more")
-        raise DataError(f"{at}: expected {expected}, got {text[:60]!r}")
+        raise DataError(
+            "wrong-type", f"expected {expected}, got {text[:60]!r}", key=key, path=source, line=line
+        )
     return number
 
 
-def _state(text: str, at: str) -> str:
+def _state(text: str, source: str, line: int) -> str:
     word = text.strip().lower()
     state = word if word in STATES else _STATES.get(word)
     if state is None:
-        raise DataError(unknown(f"{at}: state", "state", text, (*STATES, *filter(None, _STATES))))
+        known = (*STATES, *filter(None, _STATES))
+        raise DataError("unknown-name", unknown("state", text, known), key="state", path=source, line=line)
     return state
 
 
@@ -230,14 +264,20 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
         summaries = [row for row in mine if row.n_seeds is not None]
         if summaries and len(mine) > 1:
             raise DataError(
-                f"{source} line {mine[1].line}: {label(mine[1])} is in line {mine[0].line} already;"
-                " expected one row an experiment that has a spread, or one row a run"
+                "duplicate",
+                f"{label(mine[1])} is in line {mine[0].line} already;"
+                " expected one row an experiment that has a spread, or one row a run",
+                path=source,
+                line=mine[1].line,
             )
         unnamed = [row for row in mine if row.seed is None]
         if unnamed and len(unnamed) < len(mine):
             raise DataError(
-                f"{source} line {unnamed[0].line}: no seed; the other runs of {label(mine[0])} have one; fill"
-                " in the seed, or read none by --column ignore=HEADING"
+                "missing-key",
+                f"no seed; the other runs of {label(mine[0])} have one; fill"
+                " in the seed, or read none by --column ignore=HEADING",
+                path=source,
+                line=unnamed[0].line,
             )
         first: dict[int, Row] = {}
         for row in mine:
@@ -245,9 +285,12 @@ def number_seeds(rows: Sequence[Row], source: str) -> None:
             other = first.setdefault(row.seed, row)
             if other is not row:
                 raise DataError(
-                    f"{source} line {row.line}: seed {row.seed} of {label(row)} is in line {other.line}"
+                    "duplicate",
+                    f"seed {row.seed} of {label(row)} is in line {other.line}"
                     " already; expected one row a run (delete one, or name the column that tells them apart"
-                    " by --column factor=HEADING)"
+                    " by --column factor=HEADING)",
+                    path=source,
+                    line=row.line,
                 )
 
 

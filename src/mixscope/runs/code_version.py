@@ -186,17 +186,21 @@ def compare(old: Path, new: Path) -> str:
     for what in ("digest", "data", "weights", "device", "packages"):
         first, second = (environment[what] for _, environment, _ in sides)
         if first != second:
-            raise ConfigError(f"{new}: has another {what} than {old} ({second} instead of {first})")
+            raise ConfigError(
+                "not-comparable", f"has another {what} than {old} ({second} instead of {first})", path=new
+            )
     ours, theirs = (sorted(file.stem for file in (path / "predictions").glob("*.npz")) for path in (old, new))
     if ours != theirs:
-        raise DataError(f"{new}: has predictions {theirs}, where {old} has {ours}")
+        raise DataError("inconsistent", f"has predictions {theirs}, where {old} has {ours}", path=new)
     for name in ours:
         if any(
             getattr(records.read_predictions(old, name), part).tobytes()
             != getattr(records.read_predictions(new, name), part).tobytes()
             for part in ("ids", "labels", "logits")
         ):
-            raise DataError(f"{new}: predictions {name} differ from those of {old}; so do the versions")
+            raise DataError(
+                "changed", f"predictions {name} differ from those of {old}; so do the versions", path=new
+            )
     digests = [(summary.get("code") or [environment["code"]["digest"]]) for _, environment, summary in sides]
     versions = list(dict.fromkeys(version for side in digests for version in side))
     return f"- why: \n  digests: [{', '.join(map(repr, versions))}]\n"

@@ -39,11 +39,19 @@ def _choose(wanted: str) -> torch.device:
     try:
         device = torch.device(wanted)
     except RuntimeError as problem:
-        raise ConfigError(f'run.device: "{wanted}" is no device; use auto, cpu, cuda or cuda:1') from problem
+        raise ConfigError(
+            "unknown-name", f'"{wanted}" is no device; use auto, cpu, cuda or cuda:1', key="run.device"
+        ) from problem
     if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f'run.device: "{wanted}" is not supported; use auto, cpu, cuda or cuda:1')
+        raise ConfigError(
+            "unsupported", f'"{wanted}" is not supported; use auto, cpu, cuda or cuda:1', key="run.device"
+        )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"run.device: {wanted} is not here; {torch.cuda.device_count()} CUDA devices are")
+        raise ConfigError(
+            "unavailable",
+            f"{wanted} is not here; {torch.cuda.device_count()} CUDA devices are",
+            key="run.device",
+        )
     return device
 
 

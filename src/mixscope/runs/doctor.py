@@ -83,8 +83,9 @@ def self_test() -> dict[str, Any]:
         folder = tempfile.TemporaryDirectory(prefix="mixscope-doctor-")
     except OSError as problem:
         raise DataError(
+            "no-access",
             f"no temporary folder can be made for the self-test ({problem.strerror or problem}); set TMPDIR"
-            " to a folder that can be written"
+            " to a folder that can be written",
         ) from problem
     import torch
 

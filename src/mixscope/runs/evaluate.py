@@ -30,7 +30,7 @@ def evaluate(
     root: Path,
     write: bool = True,
     notice: Callable[[Path, list[dict[str, Any]]], None] | None = None,
-    damaged: Callable[[str], None] | None = None,
+    damaged: Callable[[DataError], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluates checkpoints of finished runs and writes their predictions.
 
@@ -42,7 +42,7 @@ def evaluate(
         root: Folder of prepared data sets.
         write: Write eval-<split>.json and predictions (the same bytes for the same results).
         notice: Called with every run and its rows as soon as they are complete.
-        damaged: Called with the reason why a run cannot be evaluated while others can; None raises instead.
+        damaged: Called with the error of a run that cannot be evaluated while others can; None raises it.
 
     Returns:
         One row per checkpoint.
@@ -60,7 +60,9 @@ def evaluate(
             state = records.read_status(path)["state"]
             if state != "done":
                 raise DataError(
-                    f"{path}: is {state}; `mixscope train` resumes it and evaluates its splits at its end"
+                    "missing-results",
+                    f"is {state}; `mixscope train` resumes it and evaluates its splits at its end",
+                    path=path,
                 )
             config = records.check_chain(path)
             alike = {"data": config.data, "model": _bare(config), "run": config.run}
@@ -75,7 +77,7 @@ def evaluate(
         raise problems[0]
     for problem in problems:
         if damaged is not None:
-            damaged(str(problem))
+            damaged(problem)
     return [row for path in found for row in rows.get(path, ())]
 
 
@@ -93,7 +95,7 @@ def _set_aside(problems: list[DataError], damaged: object) -> Iterator[None]:
 def _runs_of(path: Path) -> list[Path]:
     found = records.list_runs(path)
     if not found:
-        raise DataError(f"{path}: is not a run directory and holds none")
+        raise DataError("wrong-format", "is not a run directory and holds none", path=path)
     return found
 
 
@@ -112,7 +114,9 @@ def _evaluate(
     """Evaluates runs that share data, network and device."""
     for path, config in group:
         if split == "val" and config.data.val_fraction == 0:
-            raise ConfigError(f"{path}: holds out no validation images (data.val_fraction=0)")
+            raise ConfigError(
+                "missing-key", "holds out no validation images (data.val_fraction=0)", path=path
+            )
     first = group[0][1]
     store = Store.open(root, first.data.name)
     store.check()

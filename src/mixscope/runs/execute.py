@@ -130,7 +130,7 @@ def _advising_on_memory() -> Iterator[None]:
         ):
             raise
         reason = (str(problem).splitlines() or [""])[0][:200] or type(problem).__name__
-        raise RunFailed(f"out of memory ({reason}); {LESS_MEMORY}") from problem
+        raise RunFailed("out-of-memory", f"out of memory ({reason}); {LESS_MEMORY}") from problem
 
 
 def describe(
@@ -202,7 +202,8 @@ def _announce(ready: Ready, show: Show) -> None:
     broken = [i18n.render(f) for f in ready.findings if f.severity == "fail"]
     if broken:
         raise ConfigError(
-            f"the model would be evaluated on other input than it is trained on: {'; '.join(broken)}"
+            "inconsistent",
+            f"the model would be evaluated on other input than it is trained on: {'; '.join(broken)}",
         )
 
 

@@ -33,10 +33,10 @@ def export(run: Path, out: Path, *, name: str = "last") -> dict[str, Any]:
         DataError: If the run is not finished, or its records or checkpoint are missing or damaged.
     """
     if out.suffix != ".safetensors":
-        raise ConfigError(f"--out: expected a file that ends in .safetensors, got {out}")
+        raise ConfigError("wrong-type", f"expected a file that ends in .safetensors, got {out}", key="--out")
     state = records.read_status(run)["state"]
     if state != "done":
-        raise DataError(f"{run}: is {state}; weights are exported when the run is done")
+        raise DataError("missing-results", f"is {state}; weights are exported when the run is done", path=run)
     config = records.check_chain(run)
     about = described(config, records.read_summary(run)["data"])
     tensors, epoch = checkpoint.weights(run / "checkpoints", name, config)

@@ -42,7 +42,9 @@ def take(path: Path) -> IO[bytes]:
     try:
         if not _locks(lock, 100):
             raise ConfigError(
-                f"{path}: is being written by {_holder(lock)}; wait for it, or give another --out"
+                "locked",
+                f"is being written by {_holder(lock)}; wait for it, or give another --out",
+                path=path,
             )
         lock.truncate(0)
         born = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(psutil.Process().create_time()))
@@ -53,8 +55,10 @@ def take(path: Path) -> IO[bytes]:
         if is_full(problem):
             raise
         raise ConfigError(
-            f"{path}: cannot be locked ({problem.strerror}); the file system of --out must have locks"
-            " (flock), so give an --out on another one"
+            "unsupported",
+            f"cannot be locked ({problem.strerror}); the file system of --out must have locks"
+            " (flock), so give an --out on another one",
+            path=path,
         ) from problem
     except BaseException:
         lock.close()

@@ -219,23 +219,33 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         _check_room(path)
         return False
     if not path.is_dir():
-        raise ConfigError(f"{path}: is a file, where a run directory was expected; give another --out")
+        raise ConfigError(
+            "wrong-type", "is a file, where a run directory was expected; give another --out", path=path
+        )
     if not (path / "config.yaml").exists() and not records.belongs(path, config):
         strangers = sorted(
             p.name for p in path.iterdir() if p.name not in (".lock", "checkpoints", "predictions")
         )
         if strangers:
             raise ConfigError(
-                f"{path}: is not a run directory (it holds {', '.join(strangers[:3])}"
-                f"{', ...' if len(strangers) > 3 else ''}); give another --out"
+                "already-exists",
+                f"is not a run directory (it holds {', '.join(strangers[:3])}"
+                f"{', ...' if len(strangers) > 3 else ''}); give another --out",
+                path=path,
             )
         _check_room(path)
         return False
     if resume == "never":
-        raise ConfigError(f"{path}: holds a run already; give another --out, or --resume auto to resume it")
+        raise ConfigError(
+            "already-exists",
+            "holds a run already; give another --out, or --resume auto to resume it",
+            path=path,
+        )
     if (path / "config.yaml").exists() and (found := records.read_config(path)).digest != config.digest:
         changed = "; ".join(settings.differences(found, config))
-        raise ConfigError(f"{path}: holds a run with other settings ({changed}); give another --out")
+        raise ConfigError(
+            "already-exists", f"holds a run with other settings ({changed}); give another --out", path=path
+        )
     if (path / "status.json").exists() and records.read_status(path)["state"] == "done":
         if (path / "summary.json").exists():
             return True
@@ -248,9 +258,11 @@ def _check_room(path: Path) -> None:
     """Checks that a run directory can be created and written at `path`. Raises ConfigError."""
     nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not nearest.is_dir():
-        raise ConfigError(f"{path}: cannot be made, {nearest} is a file; give another --out")
+        raise ConfigError("wrong-type", f"cannot be made, {nearest} is a file; give another --out", path=path)
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(f"{path}: cannot be made or written, {nearest} is read-only; give another --out")
+        raise ConfigError(
+            "no-access", f"cannot be made or written, {nearest} is read-only; give another --out", path=path
+        )
 
 
 @contextmanager
@@ -262,7 +274,7 @@ def _writable(path: Path) -> Iterator[None]:
         if is_full(problem):
             raise
         raise ConfigError(
-            f"{path}: cannot be made or written ({problem.strerror}); give another --out"
+            "no-access", f"cannot be made or written ({problem.strerror}); give another --out", path=path
         ) from problem
 
 

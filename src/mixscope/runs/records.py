@@ -188,7 +188,9 @@ def list_runs(folder: Path) -> list[Path]:
         DataError: If the folder does not exist or cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; runs are made by `mixscope train`")
+        raise DataError(
+            "missing-file", "there is no such folder; runs are made by `mixscope train`", path=folder
+        )
     if is_run(folder):
         return [folder]
     if (half := lost(folder)) is not None:
@@ -196,12 +198,12 @@ def list_runs(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if p.is_dir() and is_run(p))
     except OSError as problem:
-        raise DataError(f"{folder}: cannot be read ({problem.strerror})") from problem
+        raise DataError("no-access", f"cannot be read ({problem.strerror})", path=folder) from problem
 
 
 def damaged(code: str, **params: Any) -> DataError:
     """The error for a damaged record; code: a message of mixscope/i18n."""
-    return DataError(Finding(code, "fail", params))
+    return DataError(Finding(code, "fail", params), path=params.get("path"), line=params.get("line"))
 
 
 def read_config(path: Path) -> RunConfig:
@@ -213,12 +215,13 @@ def read_config(path: Path) -> RunConfig:
     file = path / "config.yaml"
     try:
         if not file.is_file():
-            raise DataError(f"{path}: is not a run directory, it has no config.yaml")
+            raise DataError("wrong-format", "is not a run directory, it has no config.yaml", path=path)
         return settings.load(file)
     except OSError as problem:
         raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     except ConfigError as problem:
-        raise damaged("record-config", problem=str(problem)) from problem
+        found = Finding("record-config", "fail", {"problem": str(problem)})
+        raise DataError(found, key=problem.key, path=problem.path, line=problem.line) from problem
 
 
 def read_environment(path: Path) -> dict[str, Any]:

@@ -147,8 +147,10 @@ def _refuse_many_threads(threads: int) -> None:
     most = max(MOST_THREADS, cores())
     if threads > most:
         raise ConfigError(
+            "out-of-range",
             f"run.loader_threads must be at most {most} on this machine of {cores()} cores, got {threads};"
-            " leave it out, and it is chosen"
+            " leave it out, and it is chosen",
+            key="run.loader_threads",
         )
 
 
@@ -161,14 +163,18 @@ def _training_rows(store: Store, config: RunConfig) -> np.ndarray:
     _, rows = store.rows("train", val_fraction=fraction, per_class=config.data.per_class)
     if fraction > 0 and len(store.rows("train", val_fraction=fraction)[1]) == len(labels):
         raise ConfigError(
-            f"data.val_fraction={fraction} holds out no image of {store.name}; give a larger share"
+            "too-few",
+            f"data.val_fraction={fraction} holds out no image of {store.name}; give a larger share",
+            key="data.val_fraction",
         )
     there, left = (np.bincount(each, minlength=store.n_classes) for each in (labels, labels[rows]))
     emptied = int(np.sum((there > 0) & (left == 0)))
     if emptied:
         raise ConfigError(
+            "too-few",
             f"data.val_fraction={fraction} leaves no training images of {emptied} of"
-            f" {store.n_classes} classes of {store.name}; give a smaller share"
+            f" {store.n_classes} classes of {store.name}; give a smaller share",
+            key="data.val_fraction",
         )
     return rows
 
@@ -234,6 +240,8 @@ def check_data(store: Store, before: Mapping[str, Any], path: Path) -> None:
     """
     if not store.has_digest(before["data"]["digest"]):
         raise DataError(
-            f"{path}: was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"
-            f" {store.digest[:12]}; give another --out, or the data it was begun on with --root"
+            "changed",
+            f"was begun on {store.name} with checksum {before['data']['digest'][:12]}, which now is"
+            f" {store.digest[:12]}; give another --out, or the data it was begun on with --root",
+            path=path,
         )

@@ -96,11 +96,13 @@ def check(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in TRACKERS:
-            raise ConfigError(f"--track: {name} is none of {', '.join(TRACKERS)}")
+            raise ConfigError("unknown-name", f"{name} is none of {', '.join(TRACKERS)}", key="--track")
         try:
             TRACKERS[name].library()
         except ImportError as problem:
-            raise ConfigError(f"--track {name}: is not installed; {extra(name)}") from problem
+            raise ConfigError(
+                "not-installed", f"--track {name}: is not installed; {extra(name)}", key="--track"
+            ) from problem
 
 
 def export(path: Path) -> Path:
@@ -137,7 +139,9 @@ def export_all(folder: Path) -> tuple[list[Path], list[Path]]:
     done = [path for path in runs if records.read_status(path)["state"] == "done"]
     if not done:
         raise DataError(
-            f"{folder}: holds no finished run ({len(runs)} begun); `mixscope study run` makes them"
+            "missing-results",
+            f"holds no finished run ({len(runs)} begun); `mixscope study run` makes them",
+            path=folder,
         )
     for path in done:
         export(path)

@@ -34,7 +34,7 @@ def finished(paths: Sequence[Path], *, root: Path, notice: Callable[[Path], None
             if found is None:
                 notice(paths[at])
             elif isinstance(found, RunFailed):
-                problems.append(RunFailed(f"{paths[at]}: {found}"))
+                problems.append(found.reworded(f"{paths[at]}: {found}", path=paths[at]))
             else:
                 problems.append(found)
     if problems:
@@ -49,9 +49,11 @@ def _compared(work: tuple[Path, Path]) -> None:
         wrong = differences(recorded.get(row["checkpoint"], {}), row)
         if wrong:
             raise DataError(
-                f"{path}: evaluated again, its checkpoint {row['checkpoint']} gives other values than its"
+                "changed",
+                f"evaluated again, its checkpoint {row['checkpoint']} gives other values than its"
                 f" summary ({'; '.join(wrong)}), so its records or checkpoints were changed and no table"
-                " is written; remove that folder and run the study, which makes the run again"
+                " is written; remove that folder and run the study, which makes the run again",
+                path=path,
             )
 
 

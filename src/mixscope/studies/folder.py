@@ -36,9 +36,11 @@ def keep(study: Study, out: Path) -> None:
             if changed:
                 more = f" (and {len(changed) - SHOWN} more)" if len(changed) > SHOWN else ""
                 raise ConfigError(
-                    f"{out}: this study has begun and was edited since: {'; '.join(changed[:SHOWN])}{more};"
+                    "changed",
+                    f"this study has begun and was edited since: {'; '.join(changed[:SHOWN])}{more};"
                     " what is claimed and what was run stays as it was, so give the edited study another"
-                    f" --out, or undo the edit (`mixscope study run {out}` continues the study as it was)"
+                    f" --out, or undo the edit (`mixscope study run {out}` continues the study as it was)",
+                    path=out,
                 )
             if before.text == text:
                 return

@@ -38,16 +38,16 @@ def check(study: Study, runs: Sequence[PlannedRun], *, root: Path) -> None:
                 patch=4,  # which the network has is known when it is built
             )
         except ConfigError as problem:
-            raise ConfigError(f"{study.where(run.levels, 'augment.mix')}: {problem}") from problem
+            raise study.blamed(problem, run.levels, "augment.mix") from problem
         if data not in formats.SETS and not is_prepared(root, data):
             known = {*formats.SETS, *(p.parent.name for p in root.glob("*/manifest.json"))}
-            raise ConfigError(unknown(study.where(run.levels, "data.name"), "data set", data, known))
+            unknown_data = ConfigError("unknown-name", unknown("data set", data, known))
+            raise study.blamed(unknown_data, run.levels, "data.name")
         name = arch.partition(".")[0]
         if sources and not re.search(rf"\b{re.escape(name)}\b", sources):
             networks = re.findall(r"@register_model\s+def (\w+)\(", sources)
-            raise ConfigError(
-                display_names.unknown_network(study.where(run.levels, "model.arch"), name, networks)
-            )
+            unknown_arch = ConfigError("unknown-name", display_names.unknown_network(name, networks))
+            raise study.blamed(unknown_arch, run.levels, "model.arch")
 
 
 def _networks() -> str:

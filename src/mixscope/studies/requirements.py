@@ -158,4 +158,5 @@ def refuse(found: Sequence[Finding], lang: str = "en") -> None:
         if len(lines) == 1
         else "\n  ".join([i18n.message("missing-title", lang, count=len(lines)), *lines])
     )
-    raise (DataError if any(finding.code in DATA for finding in failed) else RunFailed)(text)
+    kind = DataError if any(finding.code in DATA for finding in failed) else RunFailed
+    raise kind(failed[0]).reworded(text)

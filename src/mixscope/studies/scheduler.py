@@ -172,8 +172,8 @@ class _Pool:
             if self.stop_signal is not None:
                 self._stop_all()
                 raise Interrupted(
-                    f"stopped by {signal.Signals(self.stop_signal).name}; every run has saved itself,"
-                    " the same command continues"
+                    f"stopped by {signal.Signals(self.stop_signal).name}",
+                    "every run has saved itself, the same command continues",
                 )
             return self.standings()
         finally:

@@ -248,8 +248,9 @@ def gpus() -> list[Gpu]:
         uuids = {row[1]: row[0] for row in rows}
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as problem:
         raise ConfigError(
+            "unavailable",
             f"the GPUs cannot be asked ({command[0]} fails); mend the driver, or set CUDA_VISIBLE_DEVICES="
-            " to run on the CPU"
+            " to run on the CPU",
         ) from problem
     if visible is None:
         return list(every.values())

@@ -253,8 +253,9 @@ def refuse_conflicts(found: Iterable[Standing]) -> None:
         first = "; ".join(str(s.error) for s in conflicts[:3])
         more = f" (and {len(conflicts) - 3} more)" if len(conflicts) > 3 else ""
         raise ConfigError(
+            "changed",
             f"{len(conflicts)} runs of this study were made before it was edited: {first}{more}."
-            " Give the edited study another --out, or undo the edit"
+            " Give the edited study another --out, or undo the edit",
         )
 
 

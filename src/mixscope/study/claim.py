@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from mixscope.errors import ConfigError, unknown
+from mixscope.errors import unknown
 from mixscope.study import gains
 from mixscope.study.document import Document, Key
 from mixscope.study.gains import Levels
@@ -132,13 +132,18 @@ def read(document: Document, factors: Levels) -> tuple[Claim, ...]:
         for needed in claim.needs:
             if needed not in tree or needed == claim.id:
                 others = [c.id for c in claims if c is not claim]
-                where = document.where("claims", claim.id, "needs")
-                raise ConfigError(unknown(where, "other claim", needed, others))
+                raise document.error(
+                    "unknown-name", unknown("other claim", needed, others), "claims", claim.id, "needs"
+                )
             other = next(c for c in claims if c.id == needed)
             if not any(agree(a, b) for a in claim.strata(factors) for b in other.strata(factors)):
-                raise ConfigError(
-                    f"{document.where('claims', claim.id, 'needs')}: {needed} is claimed of other strata than"
-                    f" {claim.id}, so that it would never count; change `where`, or leave it out"
+                raise document.error(
+                    "conflict",
+                    f"{needed} is claimed of other strata than"
+                    f" {claim.id}, so that it would never count; change `where`, or leave it out",
+                    "claims",
+                    claim.id,
+                    "needs",
                 )
     _check_circles(claims, document)
     return claims
@@ -152,9 +157,13 @@ def _check_circles(claims: Sequence[Claim], document: Document) -> None:
         while waiting:
             name = waiting.pop()
             if name == start:
-                raise ConfigError(
-                    f"{document.where('claims', start, 'needs')}: {start} needs itself by way of"
-                    f" {', '.join(needs[start])}; claims need each other in one direction only"
+                raise document.error(
+                    "conflict",
+                    f"{start} needs itself by way of"
+                    f" {', '.join(needs[start])}; claims need each other in one direction only",
+                    "claims",
+                    start,
+                    "needs",
                 )
             if name not in seen:
                 seen.add(name)
@@ -172,9 +181,11 @@ def read_looks(document: Document) -> tuple[int, ...]:
         return ()
     whole = isinstance(looks, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in looks)
     if not whole or not looks or looks[0] < 2 or any(b <= a for a, b in itertools.pairwise(looks)):
-        raise ConfigError(
-            f"{document.where('looks')}: expected the numbers of seeds at which claims are judged, ascending"
-            f" whole numbers from 2 as in [3, 5, 8, 12], got {looks!r}"
+        raise document.error(
+            "wrong-type",
+            f"expected the numbers of seeds at which claims are judged, ascending"
+            f" whole numbers from 2 as in [3, 5, 8, 12], got {looks!r}",
+            "looks",
         )
     return tuple(looks)
 
@@ -189,27 +200,28 @@ def _claim(name: str, found: Any, document: Document, factors: Levels) -> Claim:
     _mapping(found, document, at)
     for key in found:
         if key not in KEYS:
-            raise ConfigError(unknown(document.where(*at, key), "key of a claim", key, KEYS))
+            raise document.error("unknown-name", unknown("key of a claim", key, KEYS), *at, key)
     if not isinstance(found.get("en"), str) or not isinstance(found.get("ko", ""), str):
-        raise ConfigError(
-            f"{document.where(*at)}: expected what is claimed in words, en: TEXT (and ko: TEXT)"
-        )
+        raise document.error("wrong-type", "expected what is claimed in words, en: TEXT (and ko: TEXT)", *at)
     expect = found.get("expect")
     if expect not in EXPECT:
-        raise ConfigError(unknown(document.where(*at, "expect"), "expectation", expect, EXPECT))
+        raise document.error("unknown-name", unknown("expectation", expect, EXPECT), *at, "expect")
     margin = found.get("margin")
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 100:
-        raise ConfigError(
-            f"{document.where(*at, 'margin')}: expected the percentage points that matter, above 0 and at"
-            f" most 100, got {margin!r}; a margin is chosen before the first run"
+        raise document.error(
+            "out-of-range",
+            f"expected the percentage points that matter, above 0 and at"
+            f" most 100, got {margin!r}; a margin is chosen before the first run",
+            *at,
+            "margin",
         )
     for key in ("pair_seeds", "secondary"):
         if not isinstance(found.get(key, False), bool):
-            raise ConfigError(f"{document.where(*at, key)}: expected true or false, got {found[key]!r}")
+            raise document.error("wrong-type", f"expected true or false, got {found[key]!r}", *at, key)
     contrast = _contrast(found.get("contrast"), document, (*at, "contrast"), factors)
     needs = found.get("needs") or []
     if not isinstance(needs, list):
-        raise ConfigError(f"{document.where(*at, 'needs')}: expected a list of claims, got {needs!r}")
+        raise document.error("wrong-type", f"expected a list of claims, got {needs!r}", *at, "needs")
     return Claim(
         id=name,
         text={language: found[language] for language in ("en", "ko") if language in found},
@@ -225,22 +237,25 @@ def _claim(name: str, found: Any, document: Document, factors: Levels) -> Claim:
 
 def _contrast(found: Any, document: Document, at: Key, factors: Levels) -> dict[str, dict[str, float]]:
     if not isinstance(found, Mapping) or not found:
-        raise ConfigError(f"{document.where(*at)}: expected FACTOR: {{LEVEL: WEIGHT, ...}}, got {found!r}")
+        raise document.error("wrong-type", f"expected FACTOR: {{LEVEL: WEIGHT, ...}}, got {found!r}", *at)
     contrast: dict[str, dict[str, float]] = {}
     for factor, weights in found.items():
         if factor not in factors:
-            raise ConfigError(unknown(document.where(*at, factor), "factor", factor, factors))
+            raise document.error("unknown-name", unknown("factor", factor, factors), *at, factor)
         _mapping(weights, document, (*at, factor))
         for level in weights:
             if level not in factors[factor]:
-                raise ConfigError(
-                    unknown(document.where(*at, factor, level), "level", level, factors[factor])
+                raise document.error(
+                    "unknown-name", unknown("level", level, factors[factor]), *at, factor, level
                 )
         each = {level: _weight(weight, document, (*at, factor, level)) for level, weight in weights.items()}
         if not each or abs(math.fsum(each.values())) > 1e-6 * math.fsum(map(abs, each.values())):
-            raise ConfigError(
-                f"{document.where(*at, factor)}: the weights of a comparison add up to 0, these to"
-                f" {math.fsum(each.values()):g}; a mean of three levels is written with 1/3"
+            raise document.error(
+                "out-of-range",
+                f"the weights of a comparison add up to 0, these to"
+                f" {math.fsum(each.values()):g}; a mean of three levels is written with 1/3",
+                *at,
+                factor,
             )
         contrast[factor] = normalised(each)
     return contrast
@@ -254,8 +269,8 @@ def _weight(given: Any, document: Document, at: Key) -> float:
     elif isinstance(given, str) and re.fullmatch(r"[+-]?\d{1,9}\s*/\s*[1-9]\d{0,8}", given.strip()):
         number = float(Fraction(given.replace(" ", "")))
     if not math.isfinite(number) or number == 0:
-        raise ConfigError(
-            f"{document.where(*at)}: expected a weight other than 0, as 1, -0.5 or 1/3, got {given!r}"
+        raise document.error(
+            "wrong-type", f"expected a weight other than 0, as 1, -0.5 or 1/3, got {given!r}", *at
         )
     return number
 
@@ -267,14 +282,14 @@ def _where(
     for factor, level in found.items():
         free = [f for f in factors if f not in contrast]
         if factor not in free:
-            raise ConfigError(
-                unknown(document.where(*at, factor), "factor outside the contrast", factor, free)
+            raise document.error(
+                "unknown-name", unknown("factor outside the contrast", factor, free), *at, factor
             )
         if str(level) not in factors[factor]:
-            raise ConfigError(unknown(document.where(*at, factor), "level", level, factors[factor]))
+            raise document.error("unknown-name", unknown("level", level, factors[factor]), *at, factor)
         yield factor, str(level)
 
 
 def _mapping(value: Any, document: Document, at: Key) -> None:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{document.where(*at)}: expected `key: value`, got {value!r}")
+        raise document.error("wrong-type", f"expected `key: value`, got {value!r}", *at)

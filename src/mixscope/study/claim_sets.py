@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mixscope.errors import ConfigError, unknown
+from mixscope.errors import unknown
 from mixscope.study import document
 from mixscope.study.document import Document, Key
 
@@ -47,21 +47,23 @@ def resolved(study: Document, factors: Sequence[str]) -> Document:
     names = own.get(LEVELS) or {}
     only, added = own.get(ONLY), own.get(SET) or {}
     if not isinstance(added, Mapping):
-        raise ConfigError(f"{study.where(TOP, SET)}: expected `key: value` for every claim, got {added!r}")
+        raise study.error("wrong-type", f"expected `key: value` for every claim, got {added!r}", TOP, SET)
     if not isinstance(names, Mapping):
-        raise ConfigError(f"{study.where(TOP, LEVELS)}: expected LEVEL OF THE SET: LEVEL, got {names!r}")
+        raise study.error("wrong-type", f"expected LEVEL OF THE SET: LEVEL, got {names!r}", TOP, LEVELS)
     if only is not None and (not isinstance(only, list) or not only):
-        raise ConfigError(f"{study.where(TOP, ONLY)}: expected a list of claims of the set, got {only!r}")
+        raise study.error("wrong-type", f"expected a list of claims of the set, got {only!r}", TOP, ONLY)
     for name in only or ():
         if name not in shared.tree:
-            raise ConfigError(unknown(study.where(TOP, ONLY), "claim of the set", name, shared.tree))
+            raise study.error("unknown-name", unknown("claim of the set", name, shared.tree), TOP, ONLY)
     for name, claim in shared.tree.items():
         if not isinstance(claim, Mapping):
-            raise ConfigError(f"{shared.where(name)}: expected a claim as `key: value`, got {claim!r}")
+            raise shared.error("wrong-type", f"expected a claim as `key: value`, got {claim!r}", name)
     used = {level for claim in shared.tree.values() for level in _levels(claim)}
     for name in names:
         if name not in used:
-            raise ConfigError(unknown(study.where(TOP, LEVELS, name), "level of the set", name, sorted(used)))
+            raise study.error(
+                "unknown-name", unknown("level of the set", name, sorted(used)), TOP, LEVELS, name
+            )
     kept = [
         name
         for name, claim in shared.tree.items()
@@ -79,8 +81,8 @@ def _read(name: str, study: Document) -> Document:
     if name.endswith((".yaml", ".yml")):
         return document.read(Path(name))
     if name not in builtin():
-        raise ConfigError(
-            unknown(study.where(TOP, EXTENDS), "built-in set of claims (or .yaml file)", name, builtin())
+        raise study.error(
+            "unknown-name", unknown("built-in set of claims (or .yaml file)", name, builtin()), TOP, EXTENDS
         )
     file = resources.files("mixscope.study") / "builtin" / "claims" / f"{name}.yaml"
     return document.parse(file.read_text(encoding="utf-8"), file=f"{name} (claims)")
@@ -112,7 +114,7 @@ def _renamed(claim: Any, names: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _each(known: Mapping[Key, str], kept: Sequence[str], names: Mapping[str, str]) -> list[tuple[Key, str]]:
+def _each(known: Mapping[Key, Any], kept: Sequence[str], names: Mapping[str, str]) -> list[tuple[Key, Any]]:
     """Locations or texts of the used claims, under the study's names of levels."""
     found = []
     for key, value in known.items():

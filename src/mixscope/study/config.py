@@ -19,13 +19,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 
-from mixscope.errors import ConfigError, unknown
+from mixscope.errors import Code, ConfigError, unknown
 from mixscope.study import document, methods
 
 
-def _require(holds: bool, sentence: str) -> None:
+def _require(holds: bool, key: str, must: str, code: Code = "out-of-range") -> None:
     if not holds:
-        raise ConfigError(sentence)
+        raise ConfigError(code, f"{key} {must}", key=key)
 
 
 MOST_ALPHA = 1e9  # of a Beta distribution: lambda is then within 0.0001 of a half
@@ -57,8 +57,12 @@ class Data:
     per_class: int = 0
 
     def __post_init__(self) -> None:
-        _require(0 <= self.val_fraction < 1, f"data.val_fraction must lie in [0, 1), got {self.val_fraction}")
-        _require(self.per_class >= 0, f"data.per_class must be 0 (all images) or more, got {self.per_class}")
+        _require(
+            0 <= self.val_fraction < 1, "data.val_fraction", f"must lie in [0, 1), got {self.val_fraction}"
+        )
+        _require(
+            self.per_class >= 0, "data.per_class", f"must be 0 (all images) or more, got {self.per_class}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +87,10 @@ class Model:
         object.__setattr__(self, "arch", _HUB.sub("", self.arch))
         if isinstance(self.pretrained, str):
             object.__setattr__(self, "pretrained", _HUB.sub("", self.pretrained))
-        _require(bool(self.arch), "model.arch must name a timm model, for instance resnet50")
-        _require(self.patch_size >= 0, f"model.patch_size must be 0 (timm's) or more, got {self.patch_size}")
+        _require(bool(self.arch), "model.arch", "must name a timm model, for instance resnet50")
+        _require(
+            self.patch_size >= 0, "model.patch_size", f"must be 0 (timm's) or more, got {self.patch_size}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,41 +158,50 @@ class Augment:
         for name in self.alpha:
             _require(
                 not hasattr(self, f"{name}_alpha"),
-                f"augment.alpha.{name}: this method has a setting of its own, augment.{name}_alpha",
+                f"augment.alpha.{name}",
+                f"must be left out: this method has a setting of its own, augment.{name}_alpha",
+                "conflict",
             )
         alphas = {f"alpha.{name}": value for name, value in self.alpha.items()}
         alphas |= {"mixup_alpha": self.mixup_alpha, "cutmix_alpha": self.cutmix_alpha}
         for name, value in alphas.items():
             _require(
                 value > 0,
-                f"augment.{name} must be above 0, got {value}; use augment.mix=none to switch mixing off",
+                f"augment.{name}",
+                f"must be above 0, got {value}; use augment.mix=none to switch mixing off",
             )
             _require(
                 value <= MOST_ALPHA,
-                f"augment.{name} must be at most {MOST_ALPHA:.0e}, got {value}; lambda is 0.5 there",
+                f"augment.{name}",
+                f"must be at most {MOST_ALPHA:.0e}, got {value}; lambda is 0.5 there",
             )
         if self.switch:
             _require(
                 min(self.switch.values()) >= 0 and max(self.switch.values()) > 0,
-                f"augment.switch: shares must be 0 or more, and one above 0, got {dict(self.switch)}",
+                "augment.switch",
+                f"must have shares of 0 or more, and one above 0, got {dict(self.switch)}",
             )
             _require(
                 math.isfinite(sum(self.switch.values())),
-                f"augment.switch: shares must have a finite sum, got {dict(self.switch)}",
+                "augment.switch",
+                f"must have shares with a finite sum, got {dict(self.switch)}",
             )
             _require(
                 self.mix == "switch" and self.switch_prob == 0.5,
-                "augment.switch requires augment.mix=switch and replaces augment.switch_prob",
+                "augment.switch",
+                "requires augment.mix=switch and replaces augment.switch_prob",
+                "conflict",
             )
         for name in ("prob", "switch_prob"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"augment.{name} must lie in [0, 1], got {value}")
-        _require(self.grid >= 0, f"augment.grid must be 0 (the model's patches) or more, got {self.grid}")
-        _require(self.repeats >= 1, f"augment.repeats must be 1 or more, got {self.repeats}")
-        _require(self.off_epochs >= 0, f"augment.off_epochs must be 0 or more, got {self.off_epochs}")
+            _require(0 <= value <= 1, f"augment.{name}", f"must lie in [0, 1], got {value}")
+        _require(self.grid >= 0, "augment.grid", f"must be 0 (the model's patches) or more, got {self.grid}")
+        _require(self.repeats >= 1, "augment.repeats", f"must be 1 or more, got {self.repeats}")
+        _require(self.off_epochs >= 0, "augment.off_epochs", f"must be 0 or more, got {self.off_epochs}")
         _require(
             0 <= self.label_smoothing < 1,
-            f"augment.label_smoothing must lie in [0, 1), got {self.label_smoothing}",
+            "augment.label_smoothing",
+            f"must lie in [0, 1), got {self.label_smoothing}",
         )
 
 
@@ -217,13 +232,13 @@ class Optim:
     ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, f"optim.lr must be above 0, got {self.lr}")
+        _require(self.lr > 0, "optim.lr", f"must be above 0, got {self.lr}")
         for name in ("weight_decay", "warmup_epochs", "min_lr", "clip_norm"):
             value = getattr(self, name)
-            _require(value >= 0, f"optim.{name} must be 0 or more, got {value}")
+            _require(value >= 0, f"optim.{name}", f"must be 0 or more, got {value}")
         for name in ("momentum", "ema_decay"):
             value = getattr(self, name)
-            _require(0 <= value < 1, f"optim.{name} must lie in [0, 1), got {value}")
+            _require(0 <= value < 1, f"optim.{name}", f"must lie in [0, 1), got {value}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -255,10 +270,12 @@ class Train:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate"):
             value = getattr(self, name)
-            _require(value >= 1, f"train.{name} must be 1 or more, got {value}")
+            _require(value >= 1, f"train.{name}", f"must be 1 or more, got {value}")
         _require(
             self.accumulate <= self.batch_size,
-            f"train.accumulate ({self.accumulate}) must not exceed train.batch_size ({self.batch_size})",
+            "train.accumulate",
+            f"({self.accumulate}) must not exceed train.batch_size ({self.batch_size})",
+            "conflict",
         )
 
     @property
@@ -284,10 +301,14 @@ class Run:
     eval_batch_size: int = 512
 
     def __post_init__(self) -> None:
-        _require(self.loader_threads >= 0, f"run.loader_threads must be 0 or more, got {self.loader_threads}")
-        _require(self.checkpoint_seconds >= 0, "run.checkpoint_seconds must be 0 (after every step) or more")
         _require(
-            self.eval_batch_size >= 1, f"run.eval_batch_size must be 1 or more, got {self.eval_batch_size}"
+            self.loader_threads >= 0, "run.loader_threads", f"must be 0 or more, got {self.loader_threads}"
+        )
+        _require(
+            self.checkpoint_seconds >= 0, "run.checkpoint_seconds", "must be 0 (after every step) or more"
+        )
+        _require(
+            self.eval_batch_size >= 1, "run.eval_batch_size", f"must be 1 or more, got {self.eval_batch_size}"
         )
 
 
@@ -314,24 +335,28 @@ class RunConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.seed >= 0, f"seed must be 0 or more, got {self.seed}")
+        _require(self.seed >= 0, "seed", f"must be 0 or more, got {self.seed}")
         for key, value in self.flat().items():
             if isinstance(value, int) and key != "seed" and not key.startswith("model.kwargs."):
                 # The number itself may be too long to print.
-                _require(value <= MOST_INT, f"{key} must be at most {MOST_INT}, got a larger number")
+                _require(value <= MOST_INT, key, f"must be at most {MOST_INT}, got a larger number")
         _require(
             self.train.protocol == "published" or self.data.val_fraction > 0,
-            "data.val_fraction must be above 0 under train.protocol=sound, which selects on validation",
+            "data.val_fraction",
+            "must be above 0 under train.protocol=sound, which selects on validation",
+            "conflict",
         )
         _require(
             self.optim.warmup_epochs < self.train.epochs or self.optim.warmup_epochs == 0,
-            f"optim.warmup_epochs ({self.optim.warmup_epochs}) must be below train.epochs"
-            f" ({self.train.epochs})",
+            "optim.warmup_epochs",
+            f"({self.optim.warmup_epochs}) must be below train.epochs ({self.train.epochs})",
+            "conflict",
         )
         _require(
             self.augment.off_epochs <= self.train.epochs,
-            f"augment.off_epochs ({self.augment.off_epochs}) must not exceed train.epochs"
-            f" ({self.train.epochs})",
+            "augment.off_epochs",
+            f"({self.augment.off_epochs}) must not exceed train.epochs ({self.train.epochs})",
+            "conflict",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -376,15 +401,16 @@ def load(file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: If a setting is invalid; names the file, the key and the nearest valid name.
     """
-    tree: dict[str, Any] = {}
-    where = ""
-    if file is not None:
-        where = f"{file}: "
-        tree = document.read(file).tree
+    tree: dict[str, Any] = {} if file is None else document.read(file).tree
     for pair in overrides:
         key, value = split_pair(pair)
         set_key(tree, key, value)
-    return from_dict(tree, where=where)
+    try:
+        return from_dict(tree)
+    except ConfigError as problem:
+        if file is None:
+            raise
+        raise problem.reworded(f"{file}: {problem}", path=file) from problem
 
 
 def split_pair(pair: str) -> tuple[str, Any]:
@@ -395,11 +421,11 @@ def split_pair(pair: str) -> tuple[str, Any]:
     """
     key, equals, text = pair.partition("=")
     if not equals or not key:
-        raise ConfigError(f'"{pair}": expected key=value, for instance seed=1')
+        raise ConfigError("wrong-type", f'"{pair}": expected key=value, for instance seed=1')
     try:
         return key.strip(), yaml.safe_load(text) if text else ""
     except yaml.YAMLError as problem:
-        raise ConfigError(f"{key}: the value {text!r} is not valid YAML") from problem
+        raise ConfigError("wrong-type", f"the value {text!r} is not valid YAML", key=key) from problem
 
 
 def set_key(tree: dict[str, Any], key: str, value: Any) -> None:
@@ -412,39 +438,37 @@ def set_key(tree: dict[str, Any], key: str, value: Any) -> None:
     for parent in parents:
         below = tree.setdefault(parent, {})
         if not isinstance(below, dict):
-            raise ConfigError(f"{key}: {parent} is a value, not a group of settings")
+            raise ConfigError("wrong-type", f"{parent} is a value, not a group of settings", key=key)
         tree = below
     tree[last] = value
 
 
-def from_dict(tree: Mapping[str, Any], *, where: str = "") -> RunConfig:
+def from_dict(tree: Mapping[str, Any]) -> RunConfig:
     """Builds a config from nested dictionaries.
 
     Args:
         tree: The settings.
-        where: Prefix of error messages.
 
     Raises:
         ConfigError: If a setting is invalid.
     """
-    try:
-        made: RunConfig = _build(RunConfig, tree, "")
-        return made
-    except ConfigError as problem:
-        if where:
-            raise ConfigError(f"{where}{problem}") from problem
-        raise
+    made: RunConfig = _build(RunConfig, tree, "")
+    return made
 
 
 def _build(kind: Any, tree: object, path: str) -> Any:
     hints = typing.get_type_hints(kind)
     if not isinstance(tree, Mapping):
-        raise ConfigError(f"{path.rstrip('.')}: expected settings ({', '.join(hints)}), got {tree!r}")
+        raise ConfigError(
+            "wrong-type",
+            f"expected settings ({', '.join(hints)}), got {tree!r}",
+            key=path.rstrip("."),
+        )
     arguments: dict[str, Any] = {}
     for name, value in tree.items():
         key = f"{path}{name}"
         if name not in hints:
-            raise ConfigError(unknown(key, "setting", name, _all_keys(path)))
+            raise ConfigError("unknown-name", unknown("setting", name, _all_keys(path)), key=key)
         hint = hints[name]
         arguments[name] = (
             _build(hint, value, f"{key}.") if dataclasses.is_dataclass(hint) else _value(hint, value, key)
@@ -467,14 +491,16 @@ def _value(hint: Any, value: Any, key: str) -> Any:
     if origin is Literal:
         if value in get_args(hint) and isinstance(value, str):
             return value
-        raise ConfigError(unknown(key, "choice", value, get_args(hint)))
+        raise ConfigError("unknown-name", unknown("choice", value, get_args(hint)), key=key)
     if origin in (Union, types.UnionType):  # only bool | str and bool | Literal[...]
         text, words = str in get_args(hint), [w for h in get_args(hint) for w in get_args(h)]
         if isinstance(value, bool) or (isinstance(value, str) and (text or value in words)):
             return value
         if isinstance(value, str) and value in ("on", "off"):  # quoted; otherwise YAML reads a bool
             return value == "on"
-        raise ConfigError(f"{key}: expected true, false or {'a text' if text else words[0]}, got {value!r}")
+        raise ConfigError(
+            "wrong-type", f"expected true, false or {'a text' if text else words[0]}, got {value!r}", key=key
+        )
     if origin is not None:  # only Mapping[str, Any] and Mapping[str, float]
         if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
             # Method names have hyphens and files dots; arguments of a model have neither.
@@ -484,11 +510,13 @@ def _value(hint: Any, value: Any, key: str) -> Any:
             )
             if glued is not None:
                 raise ConfigError(
-                    f'{key}: "{glued}" is no name of an argument; write {{depth: 4}}, with a space'
+                    "wrong-type",
+                    f'"{glued}" is no name of an argument; write {{depth: 4}}, with a space',
+                    key=key,
                 )
             kind = get_args(hint)[1]
             return {k: v if kind is Any else _value(kind, v, f"{key}.{k}") for k, v in value.items()}
-        raise ConfigError(f"{key}: expected a mapping such as {{depth: 4}}, got {value!r}")
+        raise ConfigError("wrong-type", f"expected a mapping such as {{depth: 4}}, got {value!r}", key=key)
     if hint is bool and isinstance(value, bool):
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
@@ -503,7 +531,7 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         if math.isfinite(number):
             return number
     expected = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}[hint]
-    raise ConfigError(f"{key}: expected {expected}, got {value!r}")
+    raise ConfigError("wrong-type", f"expected {expected}, got {value!r}", key=key)
 
 
 def _flatten(prefix: str, tree: Mapping[str, Any]) -> typing.Iterator[tuple[str, Any]]:

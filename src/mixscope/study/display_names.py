@@ -65,13 +65,13 @@ def timm_name(paper: str) -> str | None:
     return None
 
 
-def unknown_network(where: str, name: str, known: Iterable[str]) -> str:
+def unknown_network(name: str, known: Iterable[str]) -> str:
     """The sentence for a name unknown to timm, with the nearest known names."""
     names = set(known)
     meant = timm_name(name)
     if meant in names:
-        return f'{where}: no timm model "{name}" is known (nearest: {meant})'
-    return unknown(where, "timm model", name, names)
+        return f'no timm model "{name}" is known (nearest: {meant})'
+    return unknown("timm model", name, names)
 
 
 def of_experiment(

@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
-from mixscope.errors import ConfigError
+from mixscope.errors import Code, ConfigError, unread
+from mixscope.study import path_names
 
 Key = tuple[str | int, ...]  # path to a value: keys, and list indices
 
@@ -29,25 +30,34 @@ class Document:
     Attributes:
         file: Name of the file for messages.
         tree: Its plain values.
-        places: Location of each key or list item, as `file, line 12`.
+        places: File and line of each key or list item.
         words: Scalars as written, before YAML interprets them.
     """
 
     file: str
     tree: Any
-    places: Mapping[Key, str]
+    places: Mapping[Key, tuple[str, int]]
     words: Mapping[Key, str]
 
     def own(self, *key: str | int) -> bool:
         """Whether a key is in this file itself, not in one that it extends."""
-        return self.places.get(key, "").startswith(f"{self.file}, ")
+        return key in self.places and self.places[key][0] == self.file
 
-    def where(self, *key: str | int) -> str:
-        """`file, line 12: factors.model.vit`; for a missing key the line of its parent."""
+    def error(self, code: Code, problem: str, *key: str | int) -> ConfigError:
+        """The error of a key with its file and line; for a missing key the line of its parent."""
         known = (self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places)
-        place = next(known, self.file)
-        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
-        return f"{place}: {dotted.lstrip('.')}" if dotted else place
+        file, line = next(known, (self.file, None))
+        return ConfigError(code, problem, key=_dotted(key), path=file, line=line)
+
+    def blamed(self, problem: ConfigError, *key: str | int) -> ConfigError:
+        """The error with the location of the key that causes it in front of its text."""
+        return self.error(cast(Code, problem.code), str(problem), *key)
+
+
+def _dotted(key: Key) -> str | None:
+    """The path to a value as text without control characters, `factors.model.vit` or `rules[0].when`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
+    return "".join(c if path_names.unprintable(c) is None else "?" for c in text) or None
 
 
 def over(parent: Document, child: Document) -> Document:
@@ -84,9 +94,9 @@ def read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as problem:
-        raise ConfigError(f"{file}: cannot be read ({problem.strerror})") from problem
+        raise ConfigError(unread(problem), f"cannot be read ({problem.strerror})", path=file) from problem
     except UnicodeDecodeError as problem:
-        raise ConfigError(f"{file}: is not a text file in UTF-8") from problem
+        raise ConfigError("wrong-format", "is not a text file in UTF-8", path=file) from problem
 
 
 def parse(text: str, *, file: str) -> Document:
@@ -104,13 +114,15 @@ def parse(text: str, *, file: str) -> Document:
         return Document(file, {}, {}, {})
     if not isinstance(document.tree, dict):
         raise ConfigError(
-            f"{file}: expected settings as `key: value`, got {_kind(document.tree)} ({document.tree!r:.40})"
+            "wrong-type",
+            f"expected settings as `key: value`, got {_kind(document.tree)} ({document.tree!r:.40})",
+            path=file,
         )
     return document
 
 
 def _document(text: str, file: str) -> Document:
-    places: dict[Key, str] = {}
+    places: dict[Key, tuple[str, int]] = {}
     words: dict[Key, str] = {}
     loader = None
     try:
@@ -118,11 +130,11 @@ def _document(text: str, file: str) -> Document:
         tree = None if node is None else _Reader(loader, file, places, words).value(node, ())
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
+        line = mark.line + 1 if mark else None
         reason = getattr(problem, "problem", None) or str(problem).splitlines()[0]
-        raise ConfigError(f"{file}{line}: not valid YAML ({reason})") from problem
+        raise ConfigError("wrong-format", f"not valid YAML ({reason})", path=file, line=line) from problem
     except RecursionError as problem:
-        raise ConfigError(f"{file}: is nested too deeply") from problem
+        raise ConfigError("wrong-format", "is nested too deeply", path=file) from problem
     finally:
         if loader is not None:
             loader.dispose()
@@ -152,7 +164,9 @@ def _is_flat(text: str) -> bool:
 class _Reader:
     """Converts nodes to values and records their locations."""
 
-    def __init__(self, loader: Any, file: str, places: dict[Key, str], words: dict[Key, str]) -> None:
+    def __init__(
+        self, loader: Any, file: str, places: dict[Key, tuple[str, int]], words: dict[Key, str]
+    ) -> None:
         self.loader, self.file, self.places, self.words = loader, file, places, words
         self.pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
         self.merged = 0
@@ -167,8 +181,10 @@ class _Reader:
             made = self.loader.construct_object(node)
         except ValueError as problem:  # an invalid date or number
             raise ConfigError(
-                f"{self.file}, line {node.start_mark.line + 1}: {node.value!r} is not a value YAML can read"
-                " (quote it if it is a text)"
+                "wrong-type",
+                f"{node.value!r} is not a value YAML can read (quote it if it is a text)",
+                path=self.file,
+                line=node.start_mark.line + 1,
             ) from problem
         return made if made is None or isinstance(made, bool | int | float | str) else node.value
 
@@ -194,13 +210,16 @@ class _Reader:
                     if not isinstance(one, yaml.MappingNode):
                         line = name.start_mark.line + 1
                         raise ConfigError(
-                            f"{self.file}, line {line}: << merges mappings, got {one.value!r:.40}"
+                            "wrong-type",
+                            f"<< merges mappings, got {one.value!r:.40}",
+                            path=self.file,
+                            line=line,
                         )
                     found |= self._pairs(one, key)
         found |= {name.value: (name, below) for name, below in own}
         self.merged += len(found)
         if self.merged > MOST_NODES:
-            raise ConfigError(f"{self.file}: holds more than {MOST_NODES} values")
+            raise ConfigError("out-of-range", f"holds more than {MOST_NODES} values", path=self.file)
         self.pairs[id(node)] = found
         return found
 
@@ -209,19 +228,22 @@ class _Reader:
         for name, _ in node.value:
             line = name.start_mark.line + 1
             if not isinstance(name, yaml.ScalarNode):
-                raise ConfigError(f"{self.file}, line {line}: a key must be a word")
+                raise ConfigError("wrong-type", "a key must be a word", path=self.file, line=line)
             if name.value in first and name.tag != MERGE:
                 dotted = ".".join(map(str, (*key, name.value)))
                 raise ConfigError(
-                    f"{self.file}, line {line}: {dotted} is here and in line {first[name.value]};"
-                    " keep one of the two"
+                    "duplicate",
+                    f"{dotted} is here and in line {first[name.value]}; keep one of the two",
+                    key=dotted,
+                    path=self.file,
+                    line=line,
                 )
             first[name.value] = line
 
     def _below(self, mark: yaml.Node, node: yaml.Node, key: Key) -> Any:
-        self.places[key] = f"{self.file}, line {mark.start_mark.line + 1}"
+        self.places[key] = (self.file, mark.start_mark.line + 1)
         if len(self.places) > MOST_NODES:
-            raise ConfigError(f"{self.file}: holds more than {MOST_NODES} values")
+            raise ConfigError("out-of-range", f"holds more than {MOST_NODES} values", path=self.file)
         return self.value(node, key)
 
 

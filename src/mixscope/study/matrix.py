@@ -68,10 +68,14 @@ def source(study: str) -> str:
     if study not in builtin():
         if Path(study).is_dir():
             raise ConfigError(
-                f"STUDY: {study} is a folder without {KEPT}, so it is not known which study its runs belong"
-                " to; give the study, and the folder as --out"
+                "missing-file",
+                f"{study} is a folder without {KEPT}, so it is not known which study its runs belong"
+                " to; give the study, and the folder as --out",
+                key="STUDY",
             )
-        raise ConfigError(unknown("STUDY", "built-in study (or .yaml file or folder)", study, builtin()))
+        raise ConfigError(
+            "unknown-name", unknown("built-in study (or .yaml file or folder)", study, builtin()), key="STUDY"
+        )
     return (resources.files("mixscope.study") / "builtin" / f"{study}.yaml").read_text(encoding="utf-8")
 
 
@@ -126,15 +130,16 @@ def parse(text: str, *, file: str) -> Study:
     tree = found.tree
     for key in ("name", "factors", "seeds"):
         if tree.get(key) in (None, "", [], {}):
-            raise ConfigError(f"{found.where(key)} is missing; a study needs name, factors and seeds")
+            raise found.error("missing-key", f"{key} is missing; a study needs name, factors and seeds", key)
     name = found.words.get(("name",), str(tree["name"]))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise ConfigError(
-            f"{found.where('name')}: becomes a folder: letters, digits, dot, hyphen and underscore only,"
-            f" got {tree['name']!r}"
+        raise found.error(
+            "wrong-type",
+            f"becomes a folder: letters, digits, dot, hyphen and underscore only, got {tree['name']!r}",
+            "name",
         )
     if (why := path_names.unfit(name)) is not None:
-        raise ConfigError(f"{found.where('name')}: becomes a folder, but {why}; choose a shorter name")
+        raise found.error("wrong-type", f"becomes a folder, but {why}; choose a shorter name", "name")
     factors = _factors(found)
     _check_size(found, factors)
     full = claim_sets.resolved(found, list(factors))
@@ -166,12 +171,12 @@ def _document(text: str, file: str) -> Document:
     found = document.parse(text, file=file)
     for key in found.tree:
         if key not in KEYS:
-            raise ConfigError(unknown(found.where(key), "key of a study", key, KEYS))
+            raise found.error("unknown-name", unknown("key of a study", key, KEYS), key)
     if "extends" not in found.tree:
         return found
     parent = str(found.tree["extends"])
     if parent not in builtin():
-        raise ConfigError(unknown(found.where("extends"), "built-in study", parent, builtin()))
+        raise found.error("unknown-name", unknown("built-in study", parent, builtin()), "extends")
     return document.over(_document(source(parent), parent), found)
 
 
@@ -199,9 +204,10 @@ def _seeds(file: Document) -> list[int]:
     seeds = file.tree["seeds"]
     whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
     if not whole or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) > MOST_SEED:
-        raise ConfigError(
-            f"{file.where('seeds')}: expected a list of different whole numbers from 0 to {MOST_SEED},"
-            f" got {_short(seeds)}"
+        raise file.error(
+            "wrong-type",
+            f"expected a list of different whole numbers from 0 to {MOST_SEED}, got {_short(seeds)}",
+            "seeds",
         )
     return list(seeds)
 
@@ -210,9 +216,11 @@ def _looks(file: Document) -> tuple[int, ...]:
     looks = claim.read_looks(file)
     seeds = len(file.tree["seeds"])
     if looks and seeds < looks[0]:
-        raise ConfigError(
-            f"{file.where('looks')}: the first look is at {looks[0]} seeds and the study has {seeds}; list"
-            " more under seeds, or `looks: null` to judge once, at all of them"
+        raise file.error(
+            "conflict",
+            f"the first look is at {looks[0]} seeds and the study has {seeds}; list"
+            " more under seeds, or `looks: null` to judge once, at all of them",
+            "looks",
         )
     return looks
 
@@ -221,16 +229,14 @@ def _factors(file: Document) -> dict[str, dict[str, dict[str, Any]]]:
     factors: dict[str, dict[str, dict[str, Any]]] = {}
     for factor, levels in _mapping(file.tree["factors"], file, "factors").items():
         if factor in ("name", "seed"):
-            raise ConfigError(
-                f"{file.where('factors', factor)}: every study has that already; name it otherwise"
-            )
+            raise file.error("conflict", "every study has that already; name it otherwise", "factors", factor)
         _printable(factor, file, "factors", factor)
         factors[factor] = {
             level: dict(_mapping(values or {}, file, "factors", factor, level))
             for level, values in _mapping(levels, file, "factors", factor).items()
         }
         if not factors[factor]:
-            raise ConfigError(f"{file.where('factors', factor)}: has no level")
+            raise file.error("missing-key", "has no level", "factors", factor)
         for level in factors[factor]:
             _printable(level, file, "factors", factor, level)
     return factors
@@ -242,25 +248,25 @@ def _check_size(file: Document, factors: Mapping[str, Mapping[str, Any]]) -> Non
     count = math.prod(map(len, factors.values())) * (len(seeds) if isinstance(seeds, list) else 1)
     if count > MOST_RUNS:
         sizes = " x ".join(f"{len(levels)} {factor}" for factor, levels in factors.items())
-        raise ConfigError(
-            f"{file.where('seeds')}: {sizes} x {len(seeds)} seeds are more than the {MOST_RUNS:,} runs that a"
-            " study can have; list fewer seeds or levels, or divide it into several studies"
+        raise file.error(
+            "out-of-range",
+            f"{sizes} x {len(seeds)} seeds are more than the {MOST_RUNS:,} runs that a"
+            " study can have; list fewer seeds or levels, or divide it into several studies",
+            "seeds",
         )
 
 
 def _rules(file: Document, factors: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     rules = file.tree.get("rules") or []
     if not isinstance(rules, list):
-        raise ConfigError(f"{file.where('rules')}: expected a list of {{when: ..., set: ...}}, got {rules!r}")
+        raise file.error("wrong-type", f"expected a list of {{when: ..., set: ...}}, got {rules!r}", "rules")
     return [_rule(rule, factors, file, i) for i, rule in enumerate(rules)]
 
 
 def _rule(rule: object, factors: Mapping[str, Mapping[str, Any]], file: Document, i: int) -> dict[str, Any]:
     found = _mapping(rule, file, "rules", i)
     if set(found) != {"when", "set"}:
-        raise ConfigError(
-            f"{file.where('rules', i)}: expected when and set, got {', '.join(map(str, found))}"
-        )
+        raise file.error("wrong-type", f"expected when and set, got {', '.join(map(str, found))}", "rules", i)
     when = {
         f: _level(f, level, factors, file, "rules", i, "when", f)
         for f, level in _mapping(found["when"], file, "rules", i, "when").items()
@@ -275,18 +281,21 @@ def _combination(
     missing = [f for f in factors if f not in levels]
     if missing:
         if not file.own(*at):
-            raise ConfigError(_not_named(file, "factor", levels, "factors", missing[0]))
-        raise ConfigError(
-            f"{file.where(*at)}: says nothing of {', '.join(missing)}; a name belongs to one combination"
+            raise _not_named(file, "factor", levels, missing[0])
+        raise file.error(
+            "missing-key", f"says nothing of {', '.join(missing)}; a name belongs to one combination", *at
         )
     return {f: levels[f] for f in factors}
 
 
-def _not_named(file: Document, kind: str, known: Iterable[str], *at: str) -> str:
-    """The sentence for a factor or level that the names of the extended study do not cover."""
-    return (
-        f"{unknown(file.where(*at), f'{kind} with names', at[-1], known)}; give every combination a name, or"
-        " `names: null` to have names made of levels"
+def _not_named(file: Document, kind: str, known: Iterable[str], *at: str) -> ConfigError:
+    """The error for a factor or level that the names of the extended study do not cover."""
+    return file.error(
+        "unknown-name",
+        f"{unknown(f'{kind} with names', at[-1], known)}; give every combination a name, or"
+        " `names: null` to have names made of levels",
+        "factors",
+        *at,
     )
 
 
@@ -294,11 +303,11 @@ def _level(
     factor: str, level: object, factors: Mapping[str, Mapping[str, Any]], file: Document, *at: str | int
 ) -> str:
     if factor not in factors:
-        raise ConfigError(unknown(file.where(*at), "factor", factor, factors))
+        raise file.error("unknown-name", unknown("factor", factor, factors), *at)
     # A level may be named yes, no or 4: its literal text is used, not the YAML value.
     name = file.words.get(at, str(level))
     if name not in factors[factor]:
-        raise ConfigError(unknown(file.where(*at), "level", name, factors[factor]))
+        raise file.error("unknown-name", unknown("level", name, factors[factor]), *at)
     return name
 
 
@@ -309,25 +318,20 @@ def _check_names(study: Study, file: Document) -> None:
     named = [tuple(levels.values()) for levels in study.names.values()]
     twice = next((n for n, c in zip(study.names, named, strict=True) if named.count(c) > 1), None)
     if twice is not None:
-        raise ConfigError(f"{file.where('names', twice)}: another name has the same combination")
+        raise file.error("duplicate", "another name has the same combination", "names", twice)
     missing = [c for c in itertools.product(*study.factors.values()) if c not in named]
     if missing:
         for i, (factor, level) in enumerate(zip(study.factors, missing[0], strict=True)):
             known = sorted({levels[i] for levels in named})
             if level not in known and not file.own("names"):
-                raise ConfigError(_not_named(file, "level", known, "factors", factor, level))
-        raise ConfigError(f"{file.where('names')}: the combination {', '.join(missing[0])} has no name")
+                raise _not_named(file, "level", known, factor, level)
+        raise file.error("missing-key", f"the combination {', '.join(missing[0])} has no name", "names")
 
 
 def _printable(name: str, file: Document, *at: str) -> None:
     """Raises ConfigError for a name with control characters, which messages and tables would print."""
     if (why := path_names.unprintable(name)) is not None:
-        raise ConfigError(f"{_at(file, *at)}: the name {why}; choose another name")
-
-
-def _at(file: Document, *at: str) -> str:
-    """The location of a name, without control characters."""
-    return "".join(c if path_names.unprintable(c) is None else "?" for c in file.where(*at))
+        raise file.error("wrong-type", f"the name {why}; choose another name", *at)
 
 
 def _check_paths(study: Study, file: Document) -> None:
@@ -341,28 +345,38 @@ def _check_paths(study: Study, file: Document) -> None:
                 for c in (first[name], levels)
             ]
             factor = next(f for f in levels if first[name][f] != levels[f])
-            raise ConfigError(
-                f"{file.where('factors', factor, levels[factor])}: {pair[0]} and {pair[1]} are both called"
+            raise file.error(
+                "duplicate",
+                f"{pair[0]} and {pair[1]} are both called"
                 f' "{name}" where levels are joined by hyphens, so that their results would be mixed; rename'
-                " a level, or give every combination a name under names"
+                " a level, or give every combination a name under names",
+                "factors",
+                factor,
+                levels[factor],
             )
         first[name] = levels
         why = path_names.unfit(name)
         if why is None:
             continue
         if name in study.names:
-            raise ConfigError(
-                f"{_at(file, 'names', name)}: an experiment's name becomes a folder, but this one {why};"
-                " choose another name"
+            raise file.error(
+                "wrong-type",
+                f"an experiment's name becomes a folder, but this one {why}; choose another name",
+                "names",
+                name,
             )
         factor, level = next(
             ((f, each) for f, each in levels.items() if path_names.unfit(each) is not None),
             next(iter(levels.items())),
         )
-        raise ConfigError(
-            f"{_at(file, 'factors', factor, level)}: levels joined by hyphens become a folder, but"
+        raise file.error(
+            "wrong-type",
+            f"levels joined by hyphens become a folder, but"
             f' "{name[:40]}{"..." if len(name) > 40 else ""}" {why}; rename the level, or give every'
-            " combination a name under names"
+            " combination a name under names",
+            "factors",
+            factor,
+            level,
         )
 
 
@@ -374,5 +388,5 @@ def _short(value: object) -> str:
 
 def _mapping(value: object, file: Document, *at: str | int) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{file.where(*at)}: expected `key: value`, got {value!r}")
+        raise file.error("wrong-type", f"expected `key: value`, got {value!r}", *at)
     return value

@@ -90,7 +90,7 @@ def pinned(name: str, key: str, also: tuple[str, ...] = ()) -> str:
     if name in (points := entry_points()):
         file, _ = source(name, key)
         return f"{name}@{_checksum(file)}"
-    raise ConfigError(unknown(key, "mixing method", name, [*also, *builtin(), *points]))
+    raise ConfigError("unknown-name", unknown("mixing method", name, [*also, *builtin(), *points]), key=key)
 
 
 def bare(name: str) -> str:
@@ -121,18 +121,28 @@ def source(name: str, key: str) -> tuple[Path, str]:
         point = entry_points().get(place)
         if point is None:
             raise ConfigError(
-                f"{key}: no installed package offers the mixing method {place} (entry points {GROUP})"
+                "not-installed",
+                f"no installed package offers the mixing method {place} (entry points {GROUP})",
+                key=key,
             )
         spec = importlib.util.find_spec(point.module)
         if spec is None or spec.origin is None:
-            raise ConfigError(f"{key}: {place} names {point.value}, and there is no module {point.module}")
+            raise ConfigError(
+                "not-installed",
+                f"{place} names {point.value}, and there is no module {point.module}",
+                key=key,
+            )
         file, function = Path(spec.origin), point.attr
     if not file.is_file():
-        raise ConfigError(f"{key}: the method file {file} does not exist")
+        raise ConfigError(
+            "missing-file", f"the method file {file} does not exist", key=key, path=file, place=key
+        )
     if pin and pin != f"@{_checksum(file)}":
         raise ConfigError(
-            f"{key}: {file} has changed since these settings were made ({pin[1:]}, now {_checksum(file)});"
-            f" put the old file back, or name it without @{pin[1:]}, which begins another run"
+            "changed",
+            f"{file} has changed since these settings were made ({pin[1:]}, now {_checksum(file)});"
+            f" put the old file back, or name it without @{pin[1:]}, which begins another run",
+            key=key,
         )
     return file, function
 
@@ -155,8 +165,13 @@ def _check(file: Path, function: str, key: str) -> None:
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as problem:
-        line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
-        raise ConfigError(f"{key}: {file}{line}: is not Python ({problem.args[0]})") from problem
+        line = problem.lineno if isinstance(problem, SyntaxError) else None
+        place = f"{key}: {file}" + ("" if line is None else f", line {line}")
+        raise ConfigError(
+            "wrong-format", f"is not Python ({problem.args[0]})", key=key, path=file, line=line, place=place
+        ) from problem
     known = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     if function not in known:
-        raise ConfigError(unknown(f"{key}: {file}", "function", function, known))
+        raise ConfigError(
+            "unknown-name", unknown("function", function, known), key=key, path=file, place=f"{key}: {file}"
+        )

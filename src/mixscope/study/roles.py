@@ -43,11 +43,13 @@ class Roles:
         for role in ("augmentation", "model", "pretraining"):
             factor = getattr(self, role)
             if factor is not None and factor not in self.factors:
-                raise ConfigError(unknown(role, "factor", factor, self.factors))
+                raise ConfigError("unknown-name", unknown("factor", factor, self.factors), key=role)
         for role, factor in (("baseline", self.augmentation), ("scratch", self.pretraining)):
             level = getattr(self, role)
             if level is not None and level not in self.levels(factor):
-                raise ConfigError(unknown(role, f"level of {factor}", level, self.levels(factor)))
+                raise ConfigError(
+                    "unknown-name", unknown(f"level of {factor}", level, self.levels(factor)), key=role
+                )
 
     def with_baseline(self, level: str) -> "Roles":
         """The same roles with another baseline; the factor of this level becomes the augmentation.
@@ -57,13 +59,15 @@ class Roles:
         """
         if not self.factors:
             raise ConfigError(
+                "conflict",
                 f"--baseline {level}: these results have no factors; give a study or a table with a column of"
-                " levels"
+                " levels",
+                key="--baseline",
             )
         having = [f for f in self.factors if level in self.factors[f]]
         if not having:
             known = self.augmentations or [x for each in self.factors.values() for x in each]
-            raise ConfigError(unknown("--baseline", "level", level, known))
+            raise ConfigError("unknown-name", unknown("level", level, known), key="--baseline")
         factor = self.augmentation if self.augmentation in having else having[0]
         pretraining = None if self.pretraining == factor else self.pretraining
         return replace(

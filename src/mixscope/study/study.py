@@ -115,8 +115,10 @@ class Study:
         """
         if seeds is not None and not 1 <= seeds <= len(self.seeds):
             raise ConfigError(
-                f"--seeds: {self.name} has {len(self.seeds)} seeds, of which {seeds} cannot be taken;"
-                " list more under seeds in its file"
+                "out-of-range",
+                f"{self.name} has {len(self.seeds)} seeds, of which {seeds} cannot be taken;"
+                " list more under seeds in its file",
+                key="--seeds",
             )
         wanted = dict(only or {})
         for key, value in wanted.items():
@@ -172,9 +174,13 @@ class Study:
         elif key in self.factors:
             known = list(self.factors[key])
         else:
-            raise ConfigError(unknown("--only", "factor", key, [*self.factors, "name", "seed"]))
+            raise ConfigError(
+                "unknown-name", unknown("factor", key, [*self.factors, "name", "seed"]), key="--only"
+            )
         if str(value) not in known:
-            raise ConfigError(unknown(f"--only {key}", "level", value, known))
+            raise ConfigError(
+                "unknown-name", unknown("level", value, known), key="--only", place=f"--only {key}"
+            )
 
     def _config(
         self, levels: Mapping[str, str], seed: int, name: str, without: Key | None = None
@@ -185,7 +191,10 @@ class Study:
                 if (*at, key) != without:
                     settings.set_key(tree, key, value)
         tree["seed"] = seed
-        return settings.from_dict(tree, where=f"{name}: ")
+        try:
+            return settings.from_dict(tree)
+        except ConfigError as problem:
+            raise problem.reworded(f"{name}: {problem}") from problem
 
     def _parts(self, levels: Mapping[str, str]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         """The settings of an experiment with their location in the file; later ones override."""
@@ -196,10 +205,10 @@ class Study:
             if all(levels[f] == level for f, level in rule["when"].items()):
                 yield ("rules", i, "set"), rule["set"]
 
-    def where(self, levels: Mapping[str, str], setting: str) -> str:
-        """The location of a setting of an experiment, as `file, line 12: base.train.epochs`."""
+    def blamed(self, problem: ConfigError, levels: Mapping[str, str], setting: str) -> ConfigError:
+        """The error with the location of a setting of an experiment in front of its text."""
         named = [(*at, key) for at, part in self._parts(levels) for key in part if key == setting]
-        return self.file.where(*named[-1]) if named else f"{self.file.file}: {setting}"
+        return self.file.blamed(problem, *(named[-1] if named else (setting,)))
 
     def check(self) -> None:
         """Builds the settings of every run once.
@@ -212,18 +221,16 @@ class Study:
                 self._config(levels, self.seeds[0], name)
             except ConfigError as problem:
                 blamed = self._blamed(levels, name, problem)
-                place = self.file.where(*blamed) if blamed else self.file.file
-                key = str(blamed[-1]) if blamed else problem.key
-                raise ConfigError(f"{place}: {problem}", key=key) from problem
+                raise self.file.blamed(problem, *blamed) from problem
 
-    def _blamed(self, levels: Mapping[str, str], name: str, problem: ConfigError) -> Key | None:
-        """The last setting whose removal solves the problem; None if no single one does."""
+    def _blamed(self, levels: Mapping[str, str], name: str, problem: ConfigError) -> Key:
+        """The last setting whose removal solves the problem; the file itself, (), if no single one does."""
         places = [(*at, key) for at, part in self._parts(levels) for key in part]
         for place in reversed(places):
             try:
                 self._config(levels, self.seeds[0], name, without=place)
             except ConfigError as other:
-                if str(other) == str(problem):
+                if (other.args, other.key) == (problem.args, problem.key):
                     continue
             return place
-        return None
+        return ()

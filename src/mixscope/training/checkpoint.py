@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from mixscope.atomic import replacing
-from mixscope.errors import ConfigError, DataError
+from mixscope.errors import ConfigError, DataError, unread
 from mixscope.study import config as settings
 from mixscope.study.config import RunConfig
 from mixscope.training.optim import Ema
@@ -101,7 +101,9 @@ def load(folder: Path, config: RunConfig) -> tuple[dict[str, Any] | None, str | 
         return _of(config, last, read(last)), None
     except DataError as problem:
         if not previous.exists():
-            raise DataError(f"{problem}; remove {folder} to train this run from its start") from problem
+            raise problem.reworded(
+                f"{problem}; remove {folder} to train this run from its start"
+            ) from problem
         return _of(
             config, previous, read(previous)
         ), f"{problem}; going on from {previous.name}, the one before it"
@@ -117,20 +119,24 @@ def read(file: Path) -> dict[str, Any]:
         with zipfile.ZipFile(file) as parts:
             damaged = parts.testzip()  # torch.load does not compare the checksums
         if damaged is not None:
-            raise DataError(f"{file}: is damaged (the checksum of {damaged} does not fit)")
+            raise DataError("damaged-file", f"is damaged (the checksum of {damaged} does not fit)", path=file)
         loaded = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "it is cut short or overwritten"
-        raise DataError(f"{file}: is no readable checkpoint ({reason})") from problem
+        code = unread(problem) if isinstance(problem, OSError) else "damaged-file"
+        raise DataError(code, f"is no readable checkpoint ({reason})", path=file) from problem
     content: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
     found = content.get("schema")
     if isinstance(found, int) and found > SCHEMA:
         raise DataError(
-            f"{file}: was written by a newer mixscope (schema {found}, this one reads {SCHEMA}); update"
-            " mixscope"
+            "other-version",
+            f"was written by a newer mixscope (schema {found}, this one reads {SCHEMA}); update mixscope",
+            path=file,
         )
     if found != SCHEMA:
-        raise DataError(f"{file}: is no checkpoint of mixscope (schema {SCHEMA}); put the file back")
+        raise DataError(
+            "wrong-format", f"is no checkpoint of mixscope (schema {SCHEMA}); put the file back", path=file
+        )
     return content
 
 
@@ -160,7 +166,9 @@ def restore(
         return state
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as problem:
         line = " ".join(str(problem).split())[:200]
-        raise DataError(f"the checkpoint does not fit the model it was made for ({line})") from problem
+        raise DataError(
+            "inconsistent", f"the checkpoint does not fit the model it was made for ({line})"
+        ) from problem
 
 
 def _check(state: State) -> None:
@@ -202,9 +210,11 @@ def weights(folder: Path, name: str, config: RunConfig | None = None) -> tuple[d
         if config is not None and content["digest"] != config.digest:
             changed = "; ".join(settings.differences(settings.from_dict(content["config"]), config))
             raise DataError(
-                f"{file}: is of a run with other settings ({changed or 'another digest'}), so that it says"
+                "changed",
+                f"is of a run with other settings ({changed or 'another digest'}), so that it says"
                 " nothing about this one; put back the checkpoint of this run, or remove the run's folder and"
-                " make it again"
+                " make it again",
+                path=file,
             )
         if "weights" in content:
             found, epoch = content["weights"], content["epoch"]
@@ -215,7 +225,9 @@ def weights(folder: Path, name: str, config: RunConfig | None = None) -> tuple[d
         if not isinstance(epoch, int) or not all(isinstance(v, torch.Tensor) for v in found.values()):
             raise TypeError("weights are no tensors")
     except (KeyError, TypeError, AttributeError, ConfigError) as problem:
-        raise DataError(f"{file}: holds what no run saves, the file is damaged") from problem
+        raise DataError(
+            "damaged-file", "holds what no run saves, the file is damaged", path=file
+        ) from problem
     return found, epoch
 
 
@@ -235,8 +247,10 @@ def put(module: nn.Module, values: Mapping[str, torch.Tensor], folder: Path) -> 
     except RuntimeError as problem:
         line = " ".join(str(problem).split())
         raise DataError(
-            f"{folder}: the weights do not fit the network of their run ({line[:200]}); a checkpoint is"
-            " damaged, or another version of timm builds another network"
+            "inconsistent",
+            f"the weights do not fit the network of their run ({line[:200]}); a checkpoint is"
+            " damaged, or another version of timm builds another network",
+            path=folder,
         ) from problem
 
 
@@ -248,7 +262,11 @@ def _of(config: RunConfig, file: Path, content: dict[str, Any]) -> dict[str, Any
     try:
         if content["digest"] != config.digest:
             changed = "; ".join(settings.differences(settings.from_dict(content["config"]), config))
-            raise ConfigError(f"{file}: was made with other settings ({changed}); give another --out")
+            raise ConfigError(
+                "changed", f"was made with other settings ({changed}); give another --out", path=file
+            )
     except (KeyError, TypeError, AttributeError) as problem:
-        raise DataError(f"{file}: holds what no run saves, the file is damaged") from problem
+        raise DataError(
+            "damaged-file", "holds what no run saves, the file is damaged", path=file
+        ) from problem
     return content

@@ -72,8 +72,10 @@ def choose(
     lacks = device.type == "cpu" and not _has_compiler()
     if train.compile is True and lacks:
         raise ConfigError(
+            "not-installed",
             "train.compile=true needs a C++ compiler on a CPU, and none is found; install g++, or set CXX,"
-            " or leave it out"
+            " or leave it out",
+            key="train.compile",
         )
     if train.compile != "auto":
         return Choice(on=train.compile, why="as requested")

@@ -63,6 +63,7 @@ def predict(
     order = np.argsort(found[0], kind="stable")
     if not np.isfinite(found[2]).all():
         raise RunFailed(
-            "the model gives logits that are not finite; a lower optim.lr or optim.clip_norm may help"
+            "not-finite",
+            "the model gives logits that are not finite; a lower optim.lr or optim.clip_norm may help",
         )
     return found[0][order], found[1][order], found[2][order]

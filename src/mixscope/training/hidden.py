@@ -37,24 +37,32 @@ def refuse(mixer: Mixer | None, module: nn.Module, arch: str, train: Train, *, n
     name = "manifold" if mixer.hidden else "transmix"
     if train.compile is not False:
         raise ConfigError(
+            "conflict",
             f"augment.mix={name} reaches into the network, which cannot be compiled then; set"
-            " train.compile=false"
+            " train.compile=false",
+            key="augment.mix",
         )
     if mixer.hidden:
         if n_ranks > 1 or train.accumulate > 1:
             raise ConfigError(
+                "conflict",
                 "augment.mix=manifold mixes activations within one forward pass; use one process and"
-                " train.accumulate=1"
+                " train.accumulate=1",
+                key="augment.mix",
             )
         if not _blocks(module):
             raise ConfigError(
+                "unsupported",
                 f"augment.mix=manifold: {arch} does not say where its feature blocks are (timm's"
-                " feature_info); use augment.mix=mixup, or another model.arch"
+                " feature_info); use augment.mix=mixup, or another model.arch",
+                key="augment.mix",
             )
     if mixer.attention and _attention(module) is None:
         raise ConfigError(
+            "unsupported",
             f"augment.mix=transmix weights labels by the attention of a class token, and {arch} has none; use"
-            " augment.mix=cutmix, or a vision transformer with a class token and without patch_drop_rate"
+            " augment.mix=cutmix, or a vision transformer with a class token and without patch_drop_rate",
+            key="augment.mix",
         )
 
 

@@ -457,7 +457,7 @@ def end_of_epoch(
     except RunFailed as problem:
         save(training, tally, folder, record, name="not-finite")
         where = folder / "not-finite.pt"
-        raise RunFailed(f"after epoch {epoch + 1} {problem}; {where} holds the model") from problem
+        raise problem.reworded(f"after epoch {epoch + 1} {problem}; {where} holds the model") from problem
     row |= {
         "images_per_second": count / state.seconds,
         "seconds": state.seconds,

@@ -67,14 +67,22 @@ def build(model: Model, *, n_classes: int, image_size: int, seed: int) -> Built:
     """
     arch, _, tag = model.arch.partition(".")
     if not timm.is_model(arch):
-        raise ConfigError(display_names.unknown_network("model.arch", arch, timm.list_models()))
+        raise ConfigError(
+            "unknown-name", display_names.unknown_network(arch, timm.list_models()), key="model.arch"
+        )
     for key in model.kwargs:
         if key in DECIDED:
-            raise ConfigError(f"model.kwargs.{key}: is decided by {DECIDED[key]}; leave it out")
+            raise ConfigError(
+                "conflict",
+                f"is decided by {DECIDED[key]}; leave it out",
+                key=f"model.kwargs.{key}",
+            )
     if model.pretrained and model.stem == "small":
         raise ConfigError(
+            "conflict",
             "model.stem=small cannot be had with model.pretrained: weights have the stem they were trained"
-            " with; use model.stem=imagenet, or model.pretrained=false"
+            " with; use model.stem=imagenet, or model.pretrained=false",
+            key="model.stem",
         )
     name, file = _weights(arch, tag, model.pretrained)
     if name and file is None:
@@ -149,12 +157,18 @@ def _create(model: Model, arch: str, arguments: Mapping[str, Any]) -> nn.Module:
         # timm's models raise any error; without weights it must be caused by the settings.
         refused = re.search(r"unexpected keyword argument '(\w+)'", str(problem))
         if refused and refused[1] == "patch_size":
-            raise ConfigError(f"model.patch_size: {arch} has no patches; leave it out") from problem
+            raise ConfigError(
+                "unsupported", f"{arch} has no patches; leave it out", key="model.patch_size"
+            ) from problem
         if refused and refused[1] in model.kwargs:
             where = f"model.kwargs.{refused[1]}"
-            raise ConfigError(unknown(where, f"argument of {arch}", refused[1], _taken(arch))) from problem
+            raise ConfigError(
+                "unknown-name", unknown(f"argument of {arch}", refused[1], _taken(arch)), key=where
+            ) from problem
         shown = ", ".join(f"{key}={value}" for key, value in arguments.items())
-        raise ConfigError(f"model: timm cannot build {arch} with {shown} ({_one_line(problem)})") from problem
+        raise ConfigError(
+            "unsupported", f"timm cannot build {arch} with {shown} ({_one_line(problem)})", key="model"
+        ) from problem
 
 
 def _taken(arch: str) -> list[str]:
@@ -168,7 +182,10 @@ def _small_stem(module: nn.Module, arch: str) -> None:
     """3x3, stride 1, no max-pool (He et al., arXiv 1512.03385, section 4.2), initialized like timm's own."""
     if not isinstance(module, timm.models.ResNet):
         raise ConfigError(
-            f"model.stem=small is for ResNets; {arch} has no convolution and max-pool at its start to replace"
+            "unsupported",
+            f"model.stem=small is for ResNets; {arch} has no convolution and max-pool at its start to"
+            " replace",
+            key="model.stem",
         )
     module.conv1 = nn.Conv2d(3, module.bn1.num_features, 3, stride=1, padding=1, bias=False)
     nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")
@@ -183,8 +200,10 @@ def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
     grid, patch = getattr(embed, "grid_size", None), getattr(embed, "patch_size", None)
     if grid and isinstance(patch, tuple) and grid[0] * patch[0] < image_size:
         raise ConfigError(
-            f"model.patch_size: {patch[0]} does not divide the {image_size} px of the images, so that {arch}"
-            f" would not see the last {image_size - grid[0] * patch[0]}; choose a divisor of {image_size}"
+            "conflict",
+            f"{patch[0]} does not divide the {image_size} px of the images, so that {arch}"
+            f" would not see the last {image_size - grid[0] * patch[0]}; choose a divisor of {image_size}",
+            key="model.patch_size",
         )
     for training in (False, True):
         module.train(training)
@@ -193,13 +212,17 @@ def _refuse_misfit(module: nn.Module, arch: str, image_size: int) -> None:
         except Exception as problem:
             # As in _create: whatever the layers run into.
             raise ConfigError(
-                f"model.arch: {arch} cannot take images of {image_size} px ({_one_line(problem)})"
+                "unsupported",
+                f"{arch} cannot take images of {image_size} px ({_one_line(problem)})",
+                key="model.arch",
             ) from problem
         if not isinstance(answer, torch.Tensor) or answer.ndim != 2:
             mode = "training" if training else "evaluation"
             raise ConfigError(
-                f"model.arch: {arch} answers {type(answer).__name__} in {mode}"
-                " where one row of logits an image is expected; choose a network with a single classifier"
+                "unsupported",
+                f"{arch} answers {type(answer).__name__} in {mode}"
+                " where one row of logits an image is expected; choose a network with a single classifier",
+                key="model.arch",
             )
 
 
@@ -214,8 +237,10 @@ def refuse_single_images(module: nn.Module, arch: str, image_size: int, *, batch
     except Exception as problem:
         # As in _create: whatever the layers run into.
         raise ConfigError(
+            "conflict",
             f"train.batch_size={batch_size}: leaves one image a batch, on which the batch norm of {arch}"
-            " cannot train; give at least two images to every rank, or a network without batch norm"
+            " cannot train; give at least two images to every rank, or a network without batch norm",
+            key="train.batch_size",
         ) from problem
 
 
@@ -249,14 +274,16 @@ def _weights(arch: str, tag: str, pretrained: bool | str) -> tuple[str, Path | N
         where, tag = "model.pretrained", pretrained.removeprefix(f"{arch}.")
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{arch}.*")]
     if tag and tag not in tags:
-        raise ConfigError(unknown(where, f"tag of {arch} (or weights file)", tag, tags))
+        raise ConfigError("unknown-name", unknown(f"tag of {arch} (or weights file)", tag, tags), key=where)
     if not pretrained:
         return "", None
     if _is_file(pretrained):
         return (f"{arch}.{tag}" if tag else ""), _local(Path(str(pretrained)).expanduser())
     if not tags:
         raise ConfigError(
-            f"model.pretrained: timm has no weights for {arch}; give a file, or model.pretrained=false"
+            "unsupported",
+            f"timm has no weights for {arch}; give a file, or model.pretrained=false",
+            key="model.pretrained",
         )
     name = f"{arch}.{tag or timm.get_pretrained_cfg(arch).tag}"
     return name, None
@@ -264,9 +291,21 @@ def _weights(arch: str, tag: str, pretrained: bool | str) -> tuple[str, Path | N
 
 def _local(file: Path) -> Path:
     if not file.is_file():
-        raise DataError(f"model.pretrained: the weights file {file} does not exist")
+        raise DataError(
+            "missing-file",
+            f"the weights file {file} does not exist",
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
+        )
     if file.suffix not in FILE_ENDINGS:
-        raise ConfigError(f"model.pretrained: {file} must end in one of {', '.join(FILE_ENDINGS)}")
+        raise ConfigError(
+            "wrong-type",
+            f"{file} must end in one of {', '.join(FILE_ENDINGS)}",
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
+        )
     return file
 
 
@@ -284,7 +323,11 @@ def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]
     except Exception as problem:
         # Archives, pickles and safetensors raise different errors.
         raise DataError(
-            f"model.pretrained: {file} cannot be read as weights ({_one_line(problem)})"
+            "damaged-file",
+            f"{file} cannot be read as weights ({_one_line(problem)})",
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
         ) from problem
     own = classes[0] if classes else 0
     overlay = {"file": str(file), "num_classes": own, "label_offset": None, "custom_load": False}
@@ -294,13 +337,22 @@ def _load(module: nn.Module, arch: str, file: Path, arguments: Mapping[str, Any]
         )
     except Exception as problem:
         # The same network was built without weights, so the file is the cause.
-        raise ConfigError(f"model.pretrained: {file} does not fit {arch}: {_misfit(problem)}") from problem
+        raise ConfigError(
+            "wrong-format",
+            f"{file} does not fit {arch}: {_misfit(problem)}",
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
+        ) from problem
     taken = {name: value for name, value in twin.state_dict().items() if not _inside(name, heads)}
     broken = [name for name, value in taken.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise DataError(
-            f"model.pretrained: {file} holds values that are not finite, in {_few(broken)}; get the file"
-            " anew, or give another"
+            "not-finite",
+            f"{file} holds values that are not finite, in {_few(broken)}; get the file anew, or give another",
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
         )
     state = {name: value for name, value in module.state_dict().items() if _inside(name, heads)} | taken
     module.load_state_dict(state)

@@ -39,7 +39,7 @@ class Stop:
             Interrupted: If a signal was received.
         """
         if self.received is not None:
-            raise Interrupted(f"stopped by {self.received}; the same command resumes the run")
+            raise Interrupted(f"stopped by {self.received}", "the same command resumes the run")
 
 
 @contextmanager

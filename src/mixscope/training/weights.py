@@ -117,7 +117,11 @@ def locate(name: str) -> tuple[str, Path, str | None]:
     cfg = timm.get_pretrained_cfg(name)
     repository = cfg.hf_hub_id
     if repository is None:
-        raise DataError(f"model.pretrained: the weights {name} are not on the hub; {_mend(name, cfg.url)}")
+        raise DataError(
+            "download-failed",
+            f"the weights {name} are not on the hub; {_mend(name, cfg.url)}",
+            key="model.pretrained",
+        )
     for file in HUB_FILES:
         cached = huggingface_hub.try_to_load_from_cache(repository, file)
         if isinstance(cached, str):
@@ -141,8 +145,9 @@ def locate(name: str) -> tuple[str, Path, str | None]:
 
 def _unreachable(name: str, url: str, problem: Exception | None) -> DataError:
     return DataError(
-        f"model.pretrained: the weights {name} cannot be had from the hub ({type(problem).__name__});"
-        f" {_mend(name, url)}"
+        "download-failed",
+        f"the weights {name} cannot be had from the hub ({type(problem).__name__}); {_mend(name, url)}",
+        key="model.pretrained",
     )
 
 
@@ -195,13 +200,22 @@ def exported(file: Path) -> dict[str, Any]:
             text = (content.metadata() or {}).get(HEADER)
         found = {} if text is None else json.loads(text)
     except (SafetensorError, OSError, ValueError) as problem:
-        raise DataError(f"model.pretrained: {file} cannot be read as safetensors ({problem})") from problem
+        raise DataError(
+            "damaged-file",
+            f"{file} cannot be read as safetensors ({problem})",
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
+        ) from problem
     if text is None:
         return {}
     if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in SEEN.items()):
         raise DataError(
-            f'model.pretrained: {file}: its header "{HEADER}" is damaged, expected {", ".join(SEEN)};'
-            " export the weights again"
+            "damaged-file",
+            f'{file}: its header "{HEADER}" is damaged, expected {", ".join(SEEN)}; export the weights again',
+            key="model.pretrained",
+            path=file,
+            place="model.pretrained",
         )
     return {key: found[key] for key in SEEN}
 

@@ -70,14 +70,16 @@ def study_new(arguments: argparse.Namespace) -> None:
     text = matrix.copied(arguments.origin, arguments.name)
     file = arguments.out or Path(f"{arguments.name}.yaml")
     if file.exists() or file.is_symlink():
-        raise ConfigError(f"{file}: already exists; give another --out, or remove it")
+        raise ConfigError("already-exists", "already exists; give another --out, or remove it", path=file)
     try:
         with replacing(file) as opened:
             opened.write(text.encode())
     except DiskFull:
         raise
     except OSError as problem:
-        raise ConfigError(f"{file}: cannot be written ({problem.strerror}); give another --out") from problem
+        raise ConfigError(
+            "no-access", f"cannot be written ({problem.strerror}); give another --out", path=file
+        ) from problem
     if arguments.json:
         return print_json({"study": arguments.name, "file": str(file)})
     print(f"study     {file}  (edit it, then: mixscope study plan {file})")

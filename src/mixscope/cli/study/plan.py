@@ -38,7 +38,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     study, runs, out = selected(arguments)
     lang = spoken(arguments.lang).language
     if arguments.slots < 1:
-        raise ConfigError(f"--slots must be 1 or more, got {arguments.slots}")
+        raise ConfigError("out-of-range", f"--slots must be 1 or more, got {arguments.slots}", key="--slots")
     root = data_root(arguments.root)
     names.check(study, runs, root=root)
     found = standings(runs, out)
@@ -91,7 +91,11 @@ def study_status(arguments: argparse.Namespace) -> None:
     study, runs, out = selected(arguments)
     root, lang = data_root(arguments.root), spoken(arguments.lang).language
     if arguments.watch and arguments.json:
-        raise ConfigError("--watch: is for people; ask `mixscope study status --json` as often as is wanted")
+        raise ConfigError(
+            "conflict",
+            "is for people; ask `mixscope study status --json` as often as is wanted",
+            key="--watch",
+        )
     if arguments.watch:
         return progress_table.watch(runs, out, root=root, lang=lang)
     found = standings(runs, out)

@@ -91,8 +91,9 @@ def _until_decided(arguments: argparse.Namespace, study: Any, out: Path) -> int:
     chosen = (arguments.only, arguments.json, arguments.dry_run, arguments.seeds is not None)
     if any(chosen) or arguments.packed is not None:
         raise ConfigError(
-            "--until-decided: chooses the runs itself; leave out --only, --seeds, --packed, --json and"
-            " --dry-run"
+            "conflict",
+            "chooses the runs itself; leave out --only, --seeds, --packed, --json and --dry-run",
+            key="--until-decided",
         )
     study, lang = stopping.extended(study), spoken(arguments.lang).language
     names = {name for name, _ in study.experiments()}

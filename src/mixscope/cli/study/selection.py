@@ -54,7 +54,9 @@ def selected(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)
     if not runs:
-        raise ConfigError("--only: no run of the study has all of these levels; name fewer")
+        raise ConfigError(
+            "unknown-name", "no run of the study has all of these levels; name fewer", key="--only"
+        )
     return study, runs, arguments.out or folder
 
 

@@ -32,7 +32,9 @@ def study_table(arguments: argparse.Namespace) -> None:
     file, lang = Path(arguments.study), spoken(arguments.lang).language
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
-            raise ConfigError(f"--only, --seeds: {file} is no study; they choose runs of a study")
+            raise ConfigError(
+                "conflict", f"{file} is no study; they choose runs of a study", key="--only, --seeds"
+            )
         results = sources.load(file)
         rows = tables.rows(results)
     else:
@@ -67,8 +69,10 @@ def _study_eval(arguments: argparse.Namespace) -> None:
     print_skipped(found, lang)
     if not done:
         raise DataError(
-            f"{out}: no run of {study.name} is trained yet, so there is nothing to evaluate;"
-            f" `mixscope study run {arguments.study}` trains them"
+            "missing-results",
+            f"no run of {study.name} is trained yet, so there is nothing to evaluate;"
+            f" `mixscope study run {arguments.study}` trains them",
+            path=out,
         )
     seen = 0
 

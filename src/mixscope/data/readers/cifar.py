@@ -34,6 +34,7 @@ def read_cifar100(folder: Path, wanted: Wanted) -> Content:
         train, test = (_pickled(file, "fine_labels", "coarse_labels") for file in files)
     if max(train[1].max(), test[1].max()) < COARSE:
         raise DataError(
+            "wrong-format",
             f"its class labels are those of the {COARSE} superclasses, expected {FINE} classes;"
             " get the published files",
             path=files[0],
@@ -44,12 +45,14 @@ def read_cifar100(folder: Path, wanted: Wanted) -> Content:
         for fine, group in pairs.tolist():
             if not 0 <= group < len(coarse):
                 raise DataError(
+                    "damaged-file",
                     f"superclass label {group} is out of range, expected 0 to {len(coarse) - 1}; the"
                     " file is damaged, get it again",
                     path=file,
                 )
             if superclass.setdefault(fine, group) != group and fine < len(names):
                 raise DataError(
+                    "damaged-file",
                     f'class "{names[fine]}" is in two superclasses, "{coarse[superclass[fine]]}" and'
                     f' "{coarse[group]}", expected one; the file is damaged, get it again',
                     path=file,
@@ -105,7 +108,9 @@ def _checked(content: Content, folder: Path, classes: int, superclasses: int) ->
     if counts != (classes, superclasses):
         named = f"{counts[0]:,} classes" + (f" and {counts[1]:,} superclasses" if superclasses else "")
         expected = f"{classes}" + (f" and {superclasses}" if superclasses else "")
-        raise DataError(f"names {named}, expected {expected}; get the published files", path=folder)
+        raise DataError(
+            "wrong-format", f"names {named}, expected {expected}; get the published files", path=folder
+        )
     return content
 
 
@@ -119,10 +124,14 @@ def _records(file: Path, *, label_bytes: int) -> tuple[np.ndarray, np.ndarray, n
     raw = np.fromfile(file, dtype=np.uint8)
     if len(raw) and len(raw) % length and len(raw) % (other := 6147 - length) == 0:
         kinds = {3073: "CIFAR-10", 3074: "CIFAR-100"}
-        raise DataError(f"holds records of {kinds[other]}, expected those of {kinds[length]}", path=file)
+        raise DataError(
+            "wrong-format", f"holds records of {kinds[other]}, expected those of {kinds[length]}", path=file
+        )
     if len(raw) == 0 or len(raw) % length:
         raise DataError(
-            f"{len(raw)} bytes are not whole records of {length}; the file is truncated", path=file
+            "damaged-file",
+            f"{len(raw)} bytes are not whole records of {length}; the file is truncated",
+            path=file,
         )
     rows = raw.reshape(-1, length)
     first, last = rows[:, 0].astype(np.int64), rows[:, label_bytes - 1].astype(np.int64)
@@ -134,10 +143,12 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
     content = load_cifar_pickle(file)
     images = content.get("data")
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
-        raise DataError('its "data" is no array of bytes, n x 3072; the file is damaged', path=file)
+        raise DataError(
+            "damaged-file", 'its "data" is no array of bytes, n x 3072; the file is damaged', path=file
+        )
     if fine not in content and {"labels", "fine_labels"} & content.keys():
         other, this = ("CIFAR-10", "CIFAR-100") if fine == "fine_labels" else ("CIFAR-100", "CIFAR-10")
-        raise DataError(f"holds labels of {other}, expected those of {this}", path=file)
+        raise DataError("wrong-format", f"holds labels of {other}, expected those of {this}", path=file)
     found = []
     for key in (fine, coarse):
         labels = content.get(key)
@@ -147,6 +158,7 @@ def _pickled(file: Path, fine: str, coarse: str) -> tuple[np.ndarray, np.ndarray
             or not all(type(n) is int and abs(n) < 1 << 31 for n in labels)
         ):
             raise DataError(
+                "damaged-file",
                 f'its "{key}" is no list of {len(images):,} whole numbers, one an image; the file is'
                 " damaged, get it again",
                 path=file,
@@ -167,6 +179,8 @@ def _names(file: Path, *keys: str) -> list[list[str]]:
             found.append([n.decode() if isinstance(n, bytes) else n for n in names])
         except ValueError as problem:  # also if it is not UTF-8
             raise DataError(
-                f'its "{key}" is missing or is no list of names; the file is damaged, get it again', path=file
+                "damaged-file",
+                f'its "{key}" is missing or is no list of names; the file is damaged, get it again',
+                path=file,
             ) from problem
     return found

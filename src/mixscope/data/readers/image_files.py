@@ -31,10 +31,16 @@ def classes_in(folder: Path) -> list[str]:
     loose = [p for p in inside if p.suffix.lower() in IMAGE_ENDINGS + OTHER_IMAGES and not p.is_dir()]
     if loose:
         more = f" (as are {len(loose) - 1:,} more)" if len(loose) > 1 else ""
-        raise DataError(f"is an image outside a class folder{more}; move it into one, or away", path=loose[0])
+        raise DataError(
+            "wrong-format",
+            f"is an image outside a class folder{more}; move it into one, or away",
+            path=loose[0],
+        )
     classes = [p.name for p in inside if p.is_dir()]
     if not classes:
-        raise DataError("holds no class folder; expected one a class with its images", path=folder)
+        raise DataError(
+            "wrong-format", "holds no class folder; expected one a class with its images", path=folder
+        )
     return classes
 
 
@@ -52,12 +58,15 @@ def images_in(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> tuple[l
         if name not in plain and not (path := folder / name).is_file() and path.exists():
             # A broken link is a file that cannot be read.
             what = "a folder" if path.is_dir() else "a device or a pipe"
-            raise DataError(f"is {what}, expected images; move it, or what it holds, elsewhere", path=path)
+            raise DataError(
+                "wrong-format", f"is {what}, expected images; move it, or what it holds, elsewhere", path=path
+            )
         (found if name.lower().endswith(endings) else others).append(name)
     unread = [name for name in others if name.lower().endswith(IMAGE_ENDINGS + OTHER_IMAGES)]
     if unread:
         kinds = ", ".join(sorted({Path(name).suffix.lower() for name in unread}))
         raise DataError(
+            "unsupported",
             f"is an image in a format that is not read, of {len(unread):,} in this"
             f" folder ({kinds}), expected {', '.join(endings)}; convert them, or move them away",
             path=folder / unread[0],
@@ -119,6 +128,7 @@ def held_out(labels: Sequence[int], fraction: float | None, names: Sequence[str]
     """
     if fraction is None:
         raise DataError(
+            "missing-key",
             "has no test or validation split; give --test-fraction 0.2 to hold out a fifth of each"
             " class for it",
             path=where,
@@ -129,6 +139,7 @@ def held_out(labels: Sequence[int], fraction: float | None, names: Sequence[str]
     single = [names[i] for i in np.flatnonzero(counts < 2).tolist()]
     if single:
         raise DataError(
+            "too-few",
             f"has fewer than 2 images of {listing.few(single)}, so that --test-fraction would leave"
             " train or test without one; add images or remove the class",
             path=where,
@@ -149,7 +160,9 @@ def check_fraction(fraction: float) -> None:
         ConfigError: If train or test would be empty.
     """
     if not 0 < fraction < 1:
-        raise ConfigError(f"--test-fraction: expected a number above 0 and below 1, got {fraction}")
+        raise ConfigError(
+            "out-of-range", f"expected a number above 0 and below 1, got {fraction}", key="--test-fraction"
+        )
 
 
 def holdout_note(fraction: float) -> str:

@@ -53,7 +53,11 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
         roles = _roles(top)
         train, held = top / roles["train"], _held(top, roles, notes)
     if held is not None and wanted.test_fraction is not None:
-        raise ConfigError(f"--test-fraction: {top} has a test split, {held.name}; leave --test-fraction out")
+        raise ConfigError(
+            "conflict",
+            f"{top} has a test split, {held.name}; leave --test-fraction out",
+            key="--test-fraction",
+        )
     names = classes_in(train)
     found = {"train": _files(train, names, top, notes)}
     if held is None:
@@ -67,13 +71,14 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
     else:
         strangers = sorted(set(classes_in(held)) - set(names))
         if strangers:
-            raise DataError("is a class that train does not have", path=held / strangers[0])
+            raise DataError("inconsistent", "is a class that train does not have", path=held / strangers[0])
         found["test"] = _files(held, names, top, notes)
     _refuse_empty({"train": train} if held is None else {"train": train, "test": held}, names, found)
     files = found["train"][0]
     side = decoding.side(files, len(files)) if wanted.size is None else wanted.size
     if side > LARGEST_SIDE:
         raise DataError(
+            "out-of-range",
             f"is {side:,} pixels wide, at most {LARGEST_SIDE:,} can be stored; give --size N to resize",
             path=top,
         )
@@ -102,6 +107,7 @@ def _roles(folder: Path) -> dict[str, str]:
         role = next((role for role, known in ROLES.items() if name.lower() in known), None)
         if role is not None and role in found:
             raise DataError(
+                "duplicate",
                 f"{found[role]} and {name} may both be the {role} split; rename or move one of them",
                 path=folder,
             )
@@ -160,6 +166,7 @@ def _refuse_empty(
         others = [f"{place.parent.name}/{place.name}" for place in empty[1:]]
         more = f", like {listing.few(others)}" if others else ""
         raise DataError(
+            "too-few",
             f"holds no image that is read{more}; expected some of every class in"
             f" {' and in '.join(place.name for place in places.values())}, so add images or remove the class",
             path=empty[0],

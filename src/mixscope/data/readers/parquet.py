@@ -46,7 +46,11 @@ def files_in(source: Path) -> list[Path]:
         inside = {place: listing.folders(place) for place in level}
         level = [p / n for p, some in inside.items() if len(some) <= listing.MOST_BESIDE for n in some]
     if len(found) > MOST_FILES:
-        raise DataError(f"holds {len(found):,} Parquet files, at most {MOST_FILES:,} are read", path=source)
+        raise DataError(
+            "out-of-range",
+            f"holds {len(found):,} Parquet files, at most {MOST_FILES:,} are read",
+            path=source,
+        )
     return sorted(found)
 
 
@@ -78,10 +82,14 @@ def read(
         notes.append("validation was left out: test is the test split, and validation is carved out of train")
     if "train" not in split:
         raise DataError(
-            f"holds no train split, found {', '.join(sorted(split))}; give all its files", path=source
+            "missing-file",
+            f"holds no train split, found {', '.join(sorted(split))}; give all its files",
+            path=source,
         )
     if held is not None and wanted.test_fraction is not None:
-        raise ConfigError(f"--test-fraction: {source} has a test split; leave --test-fraction out")
+        raise ConfigError(
+            "conflict", f"{source} has a test split; leave --test-fraction out", key="--test-fraction"
+        )
     kept = [split["train"], *([split[held]] if held is not None else [])]
     names, labels = _names_and_labels(kept, notes)
     rows: dict[str, Sequence[Encoded]] = {"train": kept[0], "test": kept[-1]}
@@ -124,6 +132,7 @@ def _parts(source: Path) -> dict[str, list[Path]]:
         role = next((role for word in words for role, known in SPLITS.items() if word in known), None)
         if role is None and len(files) > 1:
             raise DataError(
+                "wrong-format",
                 "is neither named train, test or validation, nor in a folder of that name; rename it",
                 path=file,
             )
@@ -230,12 +239,18 @@ def _column(table: Any, known: Sequence[str], file: Path) -> str:
     there = table.schema_arrow.names
     found = next((name for name in known if name in there), None)
     if found is None:
-        raise DataError(f"has no column {' or '.join(known)}, found {listing.few(there)}", path=file)
+        raise DataError(
+            "missing-key", f"has no column {' or '.join(known)}, found {listing.few(there)}", path=file
+        )
     return found
 
 
 def _damaged(file: Path, problem: Exception) -> DataError:
-    return DataError(f"cannot be read as Parquet ({' '.join(str(problem).split())}); get it again", path=file)
+    return DataError(
+        "damaged-file",
+        f"cannot be read as Parquet ({' '.join(str(problem).split())}); get it again",
+        path=file,
+    )
 
 
 def _names(schema: Any, label: str) -> list[str] | None:
@@ -254,12 +269,16 @@ def _names_and_labels(kept: Sequence[_Rows], notes: list[str]) -> tuple[list[str
         wrong = next((i for i, v in enumerate(some) if type(v) not in (int, str)), None)
         if wrong is not None:
             raise DataError(
-                f"label of row {wrong} is {some[wrong]!r}, expected a number or a name", path=rows.files[0]
+                "wrong-type",
+                f"label of row {wrong} is {some[wrong]!r}, expected a number or a name",
+                path=rows.files[0],
             )
     kinds = {type(v) for some in values for v in some}
     if len(kinds) > 1:
         raise DataError(
-            "has labels that are numbers and labels that are names; expected one", path=kept[0].files[0]
+            "inconsistent",
+            "has labels that are numbers and labels that are names; expected one",
+            path=kept[0].files[0],
         )
     if kinds == {str}:
         names = sorted({v for some in values for v in some})
@@ -283,6 +302,8 @@ def _superclasses(
     of = dict(pairs.tolist())
     if len(of) != len(pairs) or not all(0 <= group < len(names) for group in of.values()):
         raise DataError(
-            "has a class in two superclasses, or a superclass without a name", path=kept[0].files[0]
+            "inconsistent",
+            "has a class in two superclasses, or a superclass without a name",
+            path=kept[0].files[0],
         )
     return tuple(names), tuple(of.get(i, 0) for i in range(n_classes))

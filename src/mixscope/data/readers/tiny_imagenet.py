@@ -42,10 +42,14 @@ def read_tiny_imagenet(folder: Path, wanted: Wanted) -> Content:
     class_of = {wnid: i for i, wnid in enumerate(wnids)}
     twice = next((wnid for i, wnid in enumerate(wnids) if class_of[wnid] != i), None)
     if twice is not None or not wnids:
-        raise DataError(f"names {twice or 'no class'}{' twice' if twice else ''}", path=top / "wnids.txt")
+        file = top / "wnids.txt"
+        if twice is None:
+            raise DataError("wrong-format", "names no class", path=file)
+        raise DataError("duplicate", f"names {twice} twice", path=file)
     extra = sorted(set(classes_in(listing.need(top, "train", TITLE))) - set(wnids))
     if extra:
         raise DataError(
+            "inconsistent",
             "is not in wnids.txt; the list is cut short, or the folder is none of Tiny-ImageNet's",
             path=top / "train" / extra[0],
         )
@@ -75,7 +79,9 @@ def _train(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
         place = own / "images" if (own / "images").is_dir() else own
         images, _ = images_in(place, JPEG_ENDINGS)
         if not images:
-            raise DataError("holds no JPEG image; tiny-imagenet is not whole, unpack it again", path=place)
+            raise DataError(
+                "missing-file", "holds no JPEG image; tiny-imagenet is not whole, unpack it again", path=place
+            )
         files += paths(place, images)
         labels += [class_of[wnid]] * len(images)
         if not boxed:
@@ -102,7 +108,11 @@ def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
     listed = {c[0]: c[1] for c in (line.split("\t") for line in listing.lines(notes_file))} if box_of else {}
     unknown = sorted(set(listed.values()) - set(class_of))
     if unknown:
-        raise DataError(f"names {unknown[0]}, which is not in wnids.txt; expected one of it", path=notes_file)
+        raise DataError(
+            "unknown-name",
+            f"names {unknown[0]}, which is not in wnids.txt; expected one of it",
+            path=notes_file,
+        )
     place_of, found = _val_images(val, class_of)
     if not found:  # the original layout: all in one folder
         listing.need(top, "val/val_annotations.txt", TITLE)
@@ -112,6 +122,7 @@ def _val(top: Path, class_of: dict[str, int], notes: list[str]) -> Files:
         wrong = sorted(name for name, wnid in found.items() if listed.get(name, wnid) != wnid)
         if wrong:
             raise DataError(
+                "inconsistent",
                 f"is in another class's folder than {notes_file} says"
                 f" ({listed[wrong[0]]}); unpack tiny-imagenet again",
                 path=place_of[wrong[0]] / wrong[0],
@@ -138,17 +149,23 @@ def _val_images(val: Path, class_of: dict[str, int]) -> tuple[dict[str, Path], d
         if wnid == "images":
             continue
         if wnid not in class_of:
-            raise DataError("is not in wnids.txt; the folder is none of Tiny-ImageNet's", path=val / wnid)
+            raise DataError(
+                "inconsistent", "is not in wnids.txt; the folder is none of Tiny-ImageNet's", path=val / wnid
+            )
         place = val / wnid / "images" if (val / wnid / "images").is_dir() else val / wnid
         for name in images_in(place, JPEG_ENDINGS)[0]:
             if name in place_of:
                 raise DataError(
-                    f"has the name of {place_of[name] / name}; unpack it again", path=place / name
+                    "duplicate",
+                    f"has the name of {place_of[name] / name}; unpack it again",
+                    path=place / name,
                 )
             place_of[name], found[name] = place, wnid
     if not found:
         raise DataError(
-            "holds no JPEG image; tiny-imagenet is not whole, unpack it again", path=val / "images"
+            "missing-file",
+            "holds no JPEG image; tiny-imagenet is not whole, unpack it again",
+            path=val / "images",
         )
     return place_of, found
 
@@ -158,16 +175,18 @@ def _compare(top: Path, notes_file: Path, listed: dict[str, str], place_of: dict
     missing = sorted(set(listed) - set(place_of))
     unknown = sorted(set(place_of) - set(listed))
     if missing or unknown:
-        sentence, n = (
-            (f"{top / 'val' / 'images' / missing[0]}: is missing and {notes_file} lists it", len(missing))
-            if missing
-            else (
-                f"{place_of[unknown[0]] / unknown[0]}: has no class, {notes_file} does not list it",
-                len(unknown),
-            )
-        )
+        if missing:
+            file, sentence = top / "val" / "images" / missing[0], f"is missing and {notes_file} lists it"
+        else:
+            file = place_of[unknown[0]] / unknown[0]
+            sentence = f"has no class, {notes_file} does not list it"
+        n = len(missing or unknown)
         more = f" (as are {n - 1:,} more)" if n > 1 else ""
-        raise DataError(f"{sentence}{more}; tiny-imagenet is not whole, unpack it again")
+        raise DataError(
+            "missing-file" if missing else "inconsistent",
+            f"{sentence}{more}; tiny-imagenet is not whole, unpack it again",
+            path=file,
+        )
 
 
 def _annotations(file: Path, *, first: int) -> Boxes:
@@ -182,12 +201,15 @@ def _annotations(file: Path, *, first: int) -> Boxes:
         if len(box) != 4 or min(box) < 0 or max(box) > BOX_MOST:
             what = "a file name, a class and a box" if first == 2 else "a file name and a box"
             raise DataError(
+                "wrong-format",
                 f"expected {what} of four numbers of pixels with tabs between, got"
                 f" {line[:80]!r}; unpack tiny-imagenet again",
                 path=file,
                 line=number,
             )
         if cells[0] in rows:
-            raise DataError(f"lists {cells[0]} a second time; unpack it again", path=file, line=number)
+            raise DataError(
+                "duplicate", f"lists {cells[0]} a second time; unpack it again", path=file, line=number
+            )
         rows[cells[0]] = box
     return rows

@@ -85,8 +85,10 @@ def parts(results: Results, texts: Texts) -> list[Part]:
             found.append(_part(read(name, document), place, texts))
         except (KeyError, TypeError, AttributeError) as problem:
             raise DataError(
-                f"{results.source}/analysis/{name}/summary.json: is damaged, or of another version;"
-                f" `mixscope analyze {results.source} --what {name}` writes it again"
+                "damaged-file",
+                f"is damaged, or of another version; `mixscope analyze {results.source} --what {name}` writes"
+                " it again",
+                path=f"{results.source}/analysis/{name}/summary.json",
             ) from problem
     return found
 

@@ -44,8 +44,10 @@ def part(results: Results, texts: Texts) -> Part | None:
         return _part(summary, texts)
     except (ValueError, LookupError, TypeError) as problem:
         raise DataError(
-            f"{results.source}/analysis/cues/summary.json: is damaged, or of another version; `mixscope"
-            f" analyze {results.source} --what cues` writes it again"
+            "damaged-file",
+            f"is damaged, or of another version; `mixscope analyze {results.source} --what cues` writes it"
+            " again",
+            path=f"{results.source}/analysis/cues/summary.json",
         ) from problem
 
 

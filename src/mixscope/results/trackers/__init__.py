@@ -50,15 +50,17 @@ def read(source: Path) -> tuple[str, list[LoggedRun]]:
         DataError: If there is nothing to read, or a file is damaged.
     """
     if not source.exists():
-        raise DataError(f"{source}: does not exist; expected a folder of runs")
+        raise DataError("missing-file", "does not exist; expected a folder of runs", path=source)
     found = kinds(source)
     if found:
         program, files = next(iter(found.items()))
         return program, _READERS[program][1](source.parent if source.is_file() else source, files)
     known = ", ".join(p for patterns, _ in _READERS.values() for p in patterns if p not in wandb_charts.FILES)
     raise DataError(
-        f"{source}: holds no log that is known ({known}, charts exported by W&B); a table of runs in CSV,"
-        " one row a run, is read by `mixscope judge FILE` as it is"
+        "wrong-format",
+        f"holds no log that is known ({known}, charts exported by W&B); a table of runs in CSV,"
+        " one row a run, is read by `mixscope judge FILE` as it is",
+        path=source,
     )
 
 

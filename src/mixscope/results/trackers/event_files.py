@@ -21,8 +21,10 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
         from tensorboard.util import tensor_util
     except ImportError as problem:
         raise ConfigError(
-            f"{folder}: event files are read by TensorBoard, which is not installed; pip install"
-            " 'mixscope[tensorboard]'"
+            "not-installed",
+            "event files are read by TensorBoard, which is not installed; pip install"
+            " 'mixscope[tensorboard]'",
+            path=folder,
         ) from problem
 
     def scalar(value: Any) -> float | None:
@@ -42,7 +44,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
                 events = list(LegacyEventFileLoader(str(file)).Load())
             except Exception as problem:  # TensorBoard has no exception class for damaged records
                 raise DataError(
-                    f"{file}: is no event file of TensorBoard ({problem}); delete it"
+                    "damaged-file", f"is no event file of TensorBoard ({problem}); delete it", path=file
                 ) from problem
             for event in events:
                 found = {v.tag: scalar(v) for v in event.summary.value}

@@ -82,7 +82,9 @@ def rows_of_csv(file: Path) -> list[dict[str, float]]:
         text, _ = table_files.decode(file.read_bytes())
         return [numbers(row) for row in tabular.from_csv(text)]
     except (OSError, UnicodeError, csv.Error) as problem:
-        raise DataError(f"{file}: cannot be read as CSV ({problem}); log it anew or delete it") from problem
+        raise DataError(
+            "wrong-format", f"cannot be read as CSV ({problem}); log it anew or delete it", path=file
+        ) from problem
 
 
 def numbers(row: Mapping[Any, Any]) -> dict[str, float]:
@@ -125,7 +127,9 @@ def settings_of_yaml(file: Path) -> dict[str, str]:
     try:
         found = yaml.load(file.read_bytes(), Loader)
     except (OSError, yaml.YAMLError, RecursionError, ValueError) as problem:
-        raise DataError(f"{file}: cannot be read as YAML; delete it or write it anew") from problem
+        raise DataError(
+            "wrong-format", "cannot be read as YAML; delete it or write it anew", path=file
+        ) from problem
     return flat(found) if isinstance(found, Mapping) else {}
 
 

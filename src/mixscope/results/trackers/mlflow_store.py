@@ -40,7 +40,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8").strip() if file.exists() else ""
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"{file}: cannot be read as text; delete it") from problem
+        raise DataError("wrong-format", "cannot be read as text; delete it", path=file) from problem
 
 
 def _metric(file: Path) -> list[dict[str, float]]:
@@ -52,5 +52,7 @@ def _metric(file: Path) -> list[dict[str, float]]:
             _, value, step, *_ = [*line.split(), "0"]
             rows.append({"epoch": float(step), name: float(value)})
         except ValueError as problem:
-            raise DataError(f"{file} line {number}: expected TIME VALUE STEP, got {line[:40]!r}") from problem
+            raise DataError(
+                "wrong-format", f"expected TIME VALUE STEP, got {line[:40]!r}", path=file, line=number
+            ) from problem
     return rows

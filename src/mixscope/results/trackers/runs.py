@@ -54,10 +54,12 @@ def table(
         DataError: If no run has logged an accuracy.
     """
     if epoch not in RULES:
-        raise ConfigError(unknown("--epoch", "rule", epoch, RULES))
+        raise ConfigError("unknown-name", unknown("rule", epoch, RULES), key="--epoch")
     logged = list(dict.fromkeys(m for run in runs for row in run.epochs for m in row if m != "epoch"))
     if not logged:
-        raise DataError(f"{source}: no run has logged a number; expected an accuracy for each epoch")
+        raise DataError(
+            "missing-results", "no run has logged a number; expected an accuracy for each epoch", path=source
+        )
     reported = _metric(logged, metric, source)
     chosen_by = _validation(logged, source) if epoch == BEST else None
     levels, notes = _levels(runs, factors)
@@ -89,12 +91,16 @@ def table(
 def _metric(logged: Sequence[str], given: str | None, source: str) -> str:
     if given is not None:
         if given not in logged:
-            raise ConfigError(unknown("--column accuracy", "logged metric", given, logged))
+            raise ConfigError(
+                "unknown-name", unknown("logged metric", given, logged), key="--column accuracy"
+            )
         return given
     ranked = sorted(logged, key=lambda name: -columns.rank(columns.plain(name)))
     if not columns.rank(columns.plain(ranked[0])):
         raise DataError(
-            f"{source}: no accuracy among {', '.join(logged[:12])}; name it by --column accuracy=NAME"
+            "missing-key",
+            f"no accuracy among {', '.join(logged[:12])}; name it by --column accuracy=NAME",
+            path=source,
         )
     return ranked[0]
 
@@ -105,8 +111,10 @@ def _validation(logged: Sequence[str], source: str) -> str:
     named = [m for m in logged if columns.rank(columns.plain(m)) and split.search(columns.plain(m))]
     if not named:
         raise ConfigError(
+            "missing-key",
             f"--epoch {BEST}: {source} has no validation accuracy (logged: {', '.join(logged[:12])}); use"
-            f" --epoch {LAST}"
+            f" --epoch {LAST}",
+            key="--epoch",
         )
     return min(named, key=lambda m: columns.rank(columns.plain(m)))
 
@@ -128,7 +136,7 @@ def _levels(runs: Sequence[LoggedRun], wanted: Sequence[str]) -> tuple[dict[str,
     keys = list(dict.fromkeys(k for run in runs for k in run.settings))
     for factor in wanted:
         if factor not in keys:
-            raise ConfigError(unknown("--factor", "recorded setting", factor, keys))
+            raise ConfigError("unknown-name", unknown("recorded setting", factor, keys), key="--factor")
     settings = {k: [run.settings.get(k, "") or "none" for run in runs] for k in keys}
     if wanted:
         return {k: settings[k] for k in wanted}, []

@@ -47,5 +47,7 @@ def _state(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise DataError(
-        f"{file}: is no trainer_state.json, or cut off; expected global_step and log_history; copy it again"
+        "wrong-format",
+        "is no trainer_state.json, or cut off; expected global_step and log_history; copy it again",
+        path=file,
     )

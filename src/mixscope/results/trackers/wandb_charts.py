@@ -55,14 +55,16 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
                 continue
             if (run, metric) in seen:
                 raise DataError(
-                    f"{file}: {metric} of the run {run} is in {seen[run, metric].name} already; give one"
-                    " chart of each metric"
+                    "duplicate",
+                    f"{metric} of the run {run} is in {seen[run, metric].name} already; give one"
+                    " chart of each metric",
+                    path=file,
                 )
             seen[run, metric] = file
             where.setdefault(run, file)
             for number, (at, row) in enumerate(rows, 2):
                 if heading in row:
-                    _check_single(row, heading, f"{file} row {number}")
+                    _check_single(row, heading, file, number)
                     found.setdefault(run, []).append({"epoch": at, metric: row[heading]})
     return [
         LoggedRun(name=run, epochs=by_epoch(found.get(run, ())), file=file) for run, file in where.items()
@@ -80,28 +82,38 @@ def _rows(file: Path) -> tuple[list[str], list[tuple[float, dict[str, float]]]]:
         text, _ = table_files.decode(file.read_bytes())
         headings, *cells = list(csv.reader(io.StringIO(text), strict=True))
     except (OSError, UnicodeError, ValueError, csv.Error) as problem:
-        raise DataError(f"{file}: cannot be read as CSV ({problem}); export the chart again") from problem
+        raise DataError(
+            "wrong-format", f"cannot be read as CSV ({problem}); export the chart again", path=file
+        ) from problem
     twice = [h for h in headings if headings.count(h) > 1]
     if twice:
         raise DataError(
-            f'{file}: two columns are called "{twice[0]}", so two runs have one name; rename one and export'
-            " the chart again"
+            "duplicate",
+            f'two columns are called "{twice[0]}", so two runs have one name; rename one and export'
+            " the chart again",
+            path=file,
         )
     rows = []
     for number, row in enumerate((row for row in cells if row), 2):
         if len(row) != len(headings):
             raise DataError(
-                f"{file} row {number}: has {len(row)} cells, expected {len(headings)}; export the chart again"
+                "wrong-format",
+                f"has {len(row)} cells, expected {len(headings)}; export the chart again",
+                path=file,
+                place=f"{file} row {number}",
             )
         read_ = numbers(dict(zip(headings, row, strict=True)))
         rows.append((read_.get(headings[0], float(number)), read_))
     return headings, rows
 
 
-def _check_single(row: dict[str, float], heading: str, at: str) -> None:
+def _check_single(row: dict[str, float], heading: str, file: Path, number: int) -> None:
     low, high = (row.get(heading + end, row[heading]) for end in (_LOW, _HIGH))
     if high - low > _ROUNDED * max(1.0, abs(high)):
         raise DataError(
-            f'{at}: "{heading}" is a mean of values from {low:g} to {high:g}; expected those of one run:'
-            " ungroup the runs and choose random sampling in the chart's settings, then export it again"
+            "wrong-format",
+            f'"{heading}" is a mean of values from {low:g} to {high:g}; expected those of one run:'
+            " ungroup the runs and choose random sampling in the chart's settings, then export it again",
+            path=file,
+            place=f"{file} row {number}",
         )

@@ -54,7 +54,9 @@ def _run(file: Path) -> LoggedRun:
             if _EXIT in fields:
                 state = "failed" if dict(_fields(fields[_EXIT])).get(1) else "done"
     except (OSError, ValueError, KeyError, TypeError, struct.error, IndexError) as problem:
-        raise DataError(f"{file}: is no run of W&B, or cut short ({problem}); sync or delete it") from problem
+        raise DataError(
+            "damaged-file", f"is no run of W&B, or cut short ({problem}); sync or delete it", path=file
+        ) from problem
     own = {k: v for k, v in config.items() if not k.startswith("_")}
     key = "epoch" if any("epoch" in row for row in history) else "_step"
     rows = by_epoch(history, key)

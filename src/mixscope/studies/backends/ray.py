@@ -85,7 +85,9 @@ def _cluster(address: str | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError as problem:
-        raise ConfigError(f"--executor ray: needs Ray; {extra('ray')}") from problem
+        raise ConfigError(
+            "not-installed", f"--executor ray: needs Ray; {extra('ray')}", key="--executor"
+        ) from problem
     quiet = {"log_to_driver": False, "logging_level": "error"}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -96,8 +98,10 @@ def _cluster(address: str | None) -> Iterator[Any]:
             ray.init("local", num_cpus=cores(), include_dashboard=False, object_store_memory=store, **quiet)
     except (ConnectionError, TimeoutError, RuntimeError, ValueError) as problem:
         raise ConfigError(
+            "unavailable",
             f"--executor ray: no cluster answers at {address or 'this machine'} ({problem});"
-            " `ray start --head` starts one, and without RAY_ADDRESS this machine is used"
+            " `ray start --head` starts one, and without RAY_ADDRESS this machine is used",
+            key="--executor",
         ) from problem
     try:
         yield ray

@@ -79,7 +79,9 @@ def _executor(
     try:
         import submitit
     except ImportError as problem:
-        raise ConfigError(f"--executor slurm: needs submitit; {extra('slurm')}") from problem
+        raise ConfigError(
+            "not-installed", f"--executor slurm: needs submitit; {extra('slurm')}", key="--executor"
+        ) from problem
     given = {
         "cpus_per_task": options.threads,
         "gpus_per_node": gpus or None,
@@ -90,7 +92,9 @@ def _executor(
     try:
         made = submitit.AutoExecutor(out / "slurm" / "%j", cluster, slurm_max_num_timeout=TURNS)
     except RuntimeError as problem:
-        raise ConfigError(f"--executor slurm: {problem} Start it where sbatch and srun are") from problem
+        raise ConfigError(
+            "unavailable", f"--executor slurm: {problem} Start it where sbatch and srun are", key="--executor"
+        ) from problem
     try:
         made.update_parameters(
             timeout_min=int(given["time"]),
@@ -98,7 +102,7 @@ def _executor(
             **{f"slurm_{key}": value for key, value in given.items()},
         )
     except (NameError, AssertionError, TypeError, ValueError) as problem:
-        raise ConfigError(f"--slurm: {str(problem).splitlines()[0]}") from problem
+        raise ConfigError("wrong-type", f"{str(problem).splitlines()[0]}", key="--slurm") from problem
     return made
 
 
