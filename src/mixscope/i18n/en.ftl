@@ -639,6 +639,7 @@ run-other-settings = { $run } was run with other settings: { $changes ->
 }
 less-memory = run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another study: the batch of a step stays the same, but batch norm sees it in parts
 no-reason-recorded = no reason is recorded
+located-error = { $text }
 recorded-error = { $text }
 settings-differ = recorded settings differ from the study's: { $runs }
 value-of-runs = { $value } ({ $runs })
@@ -781,6 +782,7 @@ basis-unknown = unknown
 probe-measures = measuring { $model } at { $size } px, { $precision }, batches of { $batch }{ $why }
 probe-old = { " " }again: it was measured { FIXED($days, digits: 0) } days ago
 probe-load = { " " }again: other programs use { FIXED($busy, digits: 1) } cores, and used { FIXED($then, digits: 1) } then
+probe-not-made = not measured yet; `mixscope study plan` does
 probe-not-kept = what was measured cannot be kept: { $problem }
 progress-of = { $done }/{ $runs } done
 progress-count = { $count } { $what }

@@ -63,6 +63,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
                 "digest": s.run.digest,
                 "state": s.state,
                 **dataclasses.asdict(cost),
+                "why": None if cost.why is None else i18n.render(cost.why),
                 "settings": s.run.config.semantic(),
             }
             for s, cost in zip(found, costs, strict=True)
