@@ -425,7 +425,7 @@ def test_every_text_and_every_mark_stands_out_from_its_ground():
         dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r"\{[^{}]*--c7[^{}]*\}", css)
     ]
     themes = [theme for theme in themes if theme]
-    assert len(themes) == 4 and all(len(theme) == 22 for theme in themes)
+    assert len(themes) == 4 and all(len(theme) == 23 for theme in themes)
     assert themes[1] == themes[2], "dark is dark, whoever asks for it"
     for theme in themes:
         for text in ("ink", "soft", "link", "warn-ink"):

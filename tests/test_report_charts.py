@@ -2,6 +2,7 @@
 
 import html
 import re
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -148,3 +149,30 @@ def test_every_column_of_a_map_is_drawn_however_many_there_are(tmp_path):
     drawn = page.write(folders.study(tmp_path / "s"), judge=made_study.verdicts, out=tmp_path / "r")
     maps = sorted(file.stem for file in drawn.figures if file.stem.startswith("class-map-"))
     assert maps == ["class-map-digits", "class-map-digits-2"]
+
+
+def luminance(colour):
+    """Relative luminance of sRGB values in 0 to 1 (WCAG 2)."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("theme", [":root {", ":root[data-theme=dark] {", "@media print {"])
+@pytest.mark.parametrize("value", [1.0, -1.0])
+def test_the_values_of_a_heat_map_stand_out_from_their_cells(theme, value):
+    sheet = resources.files("mixscope.report").joinpath("templates/figure.css").read_text()
+    block = sheet[sheet.index(theme) :]
+    names = dict(re.findall(r"--([\w-]+): #(\w{6});", block[: block.index("--c7")]))
+    colours = {name: np.array([int(c[i : i + 2], 16) for i in (0, 2, 4)]) / 255 for name, c in names.items()}
+    figure = plots.heat(
+        "h", value * np.linspace(0.01, 1, 21)[None], ["r"], ["c"] * 21, title="t", text="", unit="pp"
+    )
+    cells = re.findall(r'class="(gain|loss)" fill-opacity="([\d.]+)"', figure.svg)
+    kinds = re.findall(r'class="(cell[ \w]*)"', figure.svg)
+    assert len(cells) == len(kinds) == 21 and {*kinds} == {"cell", "cell strong"}
+    for (fill, opacity), kind in zip(cells, kinds, strict=True):
+        share = float(opacity)
+        paint = share * colours["c1" if fill == "gain" else "c2"] + (1 - share) * colours["card"]
+        ink = colours["on-heat" if "strong" in kind else "ink"]
+        low, high = sorted((luminance(paint), luminance(ink)))
+        assert (high + 0.05) / (low + 0.05) > 3, (fill, share, kind)

@@ -362,7 +362,6 @@ calibration-right = accuracy, %
 calibration-caption = ECE by seed, pp: { $rows }
 calibration-table = Before and after temperature scaling
 calibration-note = ECE by chance is what a perfectly calibrated network would show on a test set of this size. Each run's logits are divided by one temperature fitted on its validation images. The remaining error is not one of scale; a dash means that no validation images were held out.
-calibration-col-cell = Experiment
 calibration-col-before = ECE, %
 calibration-col-floor = ECE by chance, %
 calibration-col-temperature = Temperature
@@ -435,18 +434,18 @@ analyses-col-where = Stratum
 analyses-col-kind = Comparison
 analyses-col-between = Between
 analyses-col-difference = Difference
-analyses-kind-arm = Augmentations within a model
+analyses-kind-gain = Augmentations within a model
 analyses-kind-model = Models under an augmentation
-analyses-kind-did = Difference of differences
-analyses-kind_short-arm = { "" }
+analyses-kind-difference-of-gains = Difference of differences
+analyses-kind_short-gain = { "" }
 analyses-kind_short-model = { "" }
-analyses-kind_short-did = Difference of differences ·
+analyses-kind_short-difference-of-gains = Difference of differences ·
 analyses-attribution-title = Attribution maps
 analyses-attribution-lead = Maps of the true class. Where the data have a bounding box, the share of a map's mass inside it is compared; a uniform map would have the box's share of the image. Objects are near the centre, and maps may be too, so the share beyond that of the mean map of the run's other images in the same box is also shown; it is 0 for a map that does not follow the object. Maps coarser than 8 x 8 cannot locate an object and are left out.
 analyses-calibration-title = Calibration
 analyses-calibration-lead = Expected calibration error over bins of equal mass, and negative log-likelihood; diagrams before and after temperature scaling on validation images.
 analyses-features-title = Features
-analyses-features-lead = Accuracy of ten nearest neighbours and of a linear probe on the last features; debiased linear CKA and error consistency (kappa) between runs, on the diagonal between seeds (point at a cell for its 95 % interval over seeds and images; summary.md of the analysis has all of them); maps by t-SNE and PCA with one seed and one sample. Distances between clusters of a t-SNE have no meaning.
+analyses-features-lead = Accuracy of ten nearest neighbours and of a linear probe on the last features; debiased linear CKA and error consistency (kappa) between runs, on the diagonal between seeds (point at a cell for its 95 % interval over seeds and images; summary.md of the analysis has all of them); maps by t-SNE and PCA with one seed and one sample, a colour or ring for each class. Distances between clusters of a t-SNE have no meaning.
 analyses-mixtures-title = Predictions on mixed images
 analyses-mixtures-lead = Two images of different classes are mixed at eleven ratios. Solid: probability of the first image's class; dashed: of the partner's class; dotted: the ratio. Gradients: similarity of the loss gradient at two pixels, by their distance.
 analyses-robustness-title = Robustness
@@ -1113,7 +1112,13 @@ how-dirty = changed since
 how-data = data { $name }
 how-not_yet = Versions, hardware and digests are not known.
 how-cpu = { $name }, { $cores } cores, { $memory } GiB
-how-device = { $name }, { $threads } threads, { $ranks } ranks
+how-device = { $name }, { $threads ->
+    [one] 1 thread
+   *[other] { $threads } threads
+}, { $ranks ->
+    [one] 1 rank
+   *[other] { $ranks } ranks
+}
 
 ## Names of factors and levels
 

@@ -14,12 +14,14 @@ import numpy as np
 from mixscope.report.shapes import (
     BOLD,
     BOTTOM,
+    HEAT_OPACITY,
     HEIGHT,
     LEFT,
     LINE,
     NARROW,
     RIGHT,
     SERIES,
+    STRONG,
     TOP,
     WIDTH,
     Figure,
@@ -509,7 +511,7 @@ def heat(
             hint = f"{row}, {column}: {value:+.2f} {unit}"
             if reach is not None and math.isfinite(reach[0][i, j]):
                 hint += f" [{reach[0][i, j]:+.2f}, {reach[1][i, j]:+.2f}]"
-            more = f' fill-opacity="{strength * 0.85:.2f}"'
+            more = f' fill-opacity="{strength * HEAT_OPACITY:.2f}"'
             parts.append(
                 box(
                     left + j * across,
@@ -521,8 +523,9 @@ def heat(
                     more,
                 )
             )
+            kind = "cell strong" if strength > STRONG else "cell"
             parts.append(
-                label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, digits), "cell", "middle")
+                label(left + (j + 0.5) * across - 0.7, y + 13.5, shown(value, digits), kind, "middle")
             )
     parts.append(label(6, height - 5, unit, "small"))
     return headed(id, title, text, parts, width=WIDTH, height=height)

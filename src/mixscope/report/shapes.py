@@ -20,6 +20,8 @@ BOLD = 1.1  # relative width of bold letters
 HEAD = BOLD * 12.5 / 11  # width of title letters relative to small ones
 LINE = 15.0  # line height of titles and legends
 NARROW = 24.0  # narrower cells of a heat map show integers
+HEAT_OPACITY = 0.85  # of the strongest cell of a heat map
+STRONG = 0.72  # share of the strongest value from which on the text of a cell is drawn on a strong colour
 SERIES = 8  # colours and shapes in style.css; further series repeat them
 
 
