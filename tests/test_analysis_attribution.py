@@ -289,11 +289,11 @@ def test_a_grid_that_is_too_coarse_says_so_and_has_no_value(found):
     assert coarse["grids"]["gradcam"] == [4, 4] and "inside-gradcam" not in coarse
     assert "inside-integrated" in coarse and coarse["map-rollout"].shape == (6, SIZE, SIZE)
     compared = analysis.compare(STUDY, found)
-    assert compared["cells"][1]["figures"]["inside-gradcam"] is None
+    assert compared["experiments"][1]["figures"]["inside-gradcam"] is None
     assert "4 x 4, too coarse" in compared["notes"]["attend"]["rollout"]
     assert any("too coarse" in line for line in analysis.lines(compared))
     assert {c["figure"] for c in compared["contrasts"]} == {"inside-integrated", "follows-integrated"}
-    over = compared["cells"][0]["figures"]["over-gradcam"]["estimate"]
+    over = compared["experiments"][0]["figures"]["over-gradcam"]["estimate"]
     assert over == pytest.approx((found[0][1]["inside-gradcam"] - found[0][1]["area"]).mean())
 
 
@@ -313,7 +313,7 @@ def test_integrated_gradients_are_taken_of_few_and_the_others_of_all_that_were_a
     assert said[-1] == (analysis.images(store, 24),) * 2
     compared = analysis.compare(STUDY, [(STUDY.runs[0], found)])
     assert compared["notes"]["conv"]["integrated"] == "rests on 8 of 24 images, 8 at most"
-    assert compared["cells"][0]["images"] == 24
+    assert compared["experiments"][0]["images"] == 24
 
 
 def test_a_map_on_the_object_follows_it(found):

@@ -191,8 +191,8 @@ def test_lri_is_that_of_the_pooled_shares_and_of_each_seed():
     mine = [one for run, one in found if run.experiment == "conv-default"]
     a = np.mean([one["changed"]["local"] for one in mine])
     b = np.mean([one["changed"]["global"] for one in mine])
-    cell = next(c for c in compared["cells"] if c["experiment"] == "conv-default")
-    assert cell["family"] == "resnet" and cell["arm"] == "none" and cell["seeds"] == [0, 1, 2]
+    cell = next(c for c in compared["experiments"] if c["experiment"] == "conv-default")
+    assert cell["family"] == "resnet" and cell["mix"] == "none" and cell["seeds"] == [0, 1, 2]
     assert cell["figures"]["lri"]["estimate"] == pytest.approx((a - b) / (a + b))
     assert cell["figures"]["local"]["estimate"] == pytest.approx(a)
     assert cell["by_seed"]["lri"][1] == pytest.approx(
@@ -221,7 +221,7 @@ def test_the_interval_of_lri_is_as_wide_as_lri_varies():
 def test_a_model_that_never_changes_its_mind_has_no_lri():
     none = made(rates(((0, 0), (0, 0)), (EVEN, EVEN)))
     compared = analysis.compare(STUDY, none)
-    cell = next(c for c in compared["cells"] if c["experiment"] == "conv-default")
+    cell = next(c for c in compared["experiments"] if c["experiment"] == "conv-default")
     assert cell["figures"]["lri"] is None and cell["by_seed"]["lri"] == [None] * 3
     assert compared["accounts"] == [] and "not judged" in compared["reading"]
     never = cell["figures"]["local"]  # of so many scenes, which are not all that there are

@@ -60,7 +60,7 @@ def test_who_reads_the_shares_is_never_off_and_gives_them_all_its_mass(store):
         assert np.abs(found[f"{kind}-own"] + found[f"{kind}-partner"] - 1).max() < 1e-5
     study = planned.results("name: x\nfactors: {augmentation: {plain: {augment.mix: none}}}\nseeds: [0]")
     compared = analysis.compare(study, [(study.runs[0], found)])
-    figures = compared["cells"][0]["figures"]
+    figures = compared["experiments"][0]["figures"]
     for kind in analysis.KINDS:
         assert figures[f"off-{kind}"]["estimate"] < 0.005
         assert figures[f"mass-{kind}"]["estimate"] == pytest.approx(1, abs=1e-4)

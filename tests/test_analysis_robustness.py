@@ -155,7 +155,7 @@ def test_areas_are_mean_accuracies_over_the_clean_one(found, monkeypatch):
     monkeypatch.setattr(analysis, "LEAST", 1)
     study = planned.results("name: one\nseeds: [0]\nfactors: {augmentation: {default: {augment.mix: none}}}")
     compared = analysis.compare(study, [(study.runs[0], found)])
-    figures = compared["cells"][0]["figures"]
+    figures = compared["experiments"][0]["figures"]
     assert figures["area-shuffle"]["estimate"] == pytest.approx(1.0)
     exact = found["noise"].mean() / found["clean"].mean()
     assert figures["area-noise"]["estimate"] == pytest.approx(exact)
@@ -169,7 +169,7 @@ def test_too_few_right_answers_give_no_area(found):
     study = planned.results("name: one\nseeds: [0]\nfactors: {augmentation: {a: {augment.mix: none}}}")
     assert found["clean"].sum() < analysis.LEAST
     compared = analysis.compare(study, [(study.runs[0], found)])
-    assert set(compared["cells"][0]["figures"]) == {"clean"} and compared["curves"]["a"]["noise"]
+    assert set(compared["experiments"][0]["figures"]) == {"clean"} and compared["curves"]["a"]["noise"]
     assert analysis.lines(compared)
 
 

@@ -122,7 +122,7 @@ def test_augmentations_models_and_their_differences_are_compared_in_each_stratum
     assert [f.title for f in drawn] == ["digits · ECE", "CIFAR100 · ECE"]
     for text in ("ResNet: CutMix − Default", "Default: ViT − ResNet", "CutMix: ViT − ResNet"):
         assert text in str(drawn[0].svg)
-    one = next(c for c in summaries["calibration"]["contrasts"] if c["kind"] == "did")
+    one = next(c for c in summaries["calibration"]["contrasts"] if c["kind"] == "difference of gains")
     shown = f"{100 * one['estimate']:+.1f}".replace("-", "−")
     assert any(shown in row[4] for row in part.contrasts)
 
@@ -172,9 +172,9 @@ def test_a_summary_that_is_damaged_or_old_is_named(tmp_path, content):
 def test_a_summary_keeps_every_value_that_the_analysis_wrote():
     document = summary("robustness")
     found = typed.read("robustness", document)
-    assert [one.name for one in found.experiments] == [cell["experiment"] for cell in document["cells"]]
-    for one, wrote in zip(found.experiments, document["cells"], strict=True):
+    assert [one.name for one in found.experiments] == [cell["experiment"] for cell in document["experiments"]]
+    for one, wrote in zip(found.experiments, document["experiments"], strict=True):
         for name, value in wrote["figures"].items():
             assert one.figures[name] is None if value is None else one.figures[name].low == value["low"]
     assert [one.weights for one in found.contrasts] == [one["weights"] for one in document["contrasts"]]
-    assert set(found.details) == set(document) - {"what", "factors", "cells", "contrasts", "notes"}
+    assert set(found.details) == set(document) - {"what", "factors", "experiments", "contrasts", "notes"}

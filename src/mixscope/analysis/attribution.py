@@ -350,7 +350,7 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
     figures = ("inside", "over", "follows")
     for method, description in METHODS.items():
         columns = {f"{figure}-{method}": figure for figure in figures} | {"area": "box"}
-        if any(c["figures"].get(f"inside-{method}") for c in compared["cells"]):
+        if any(c["figures"].get(f"inside-{method}") for c in compared["experiments"]):
             found += ["", description, *experiments.table(compared, columns)]
     found += experiments.differences(compared, NAMES)
     notes = [

@@ -145,8 +145,8 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs.
 
     scenes, runs      their numbers; scenes is the smallest number over runs
-    cells             for each experiment: experiment, levels ({factor: level}), family ("resnet", "vit"
-                      or null), arm ("none", "mixup", "cutmix" or "switch"), seeds, by_seed ({"local",
+    experiments       for each experiment: experiment, levels ({factor: level}), family ("resnet", "vit"
+                      or null), mix ("none", "mixup", "cutmix" or "switch"), seeds, by_seed ({"local",
                       "global", "lri": [a number or null for each seed]}), and figures: by name
                       {estimate, low, high}, 95 %, fractions in 0 to 1, lri in -1 to 1. Names: local (A_L),
                       global (A_G), lri, conflict-local, conflict-global, conflict-neither, and
@@ -176,7 +176,7 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
         "study": results.name,
         "scenes": scenes,
         "runs": len(found),
-        "cells": [_experiment_document(experiment) for experiment in gathered],
+        "experiments": [_experiment_document(experiment) for experiment in gathered],
         "contrasts": [{k: v for k, v in c.items() if k != "made"} for c in compared],
         "accounts": accounts,
         "margin": LRI_MARGIN,
@@ -235,7 +235,7 @@ def _experiment_document(experiment: Experiment) -> dict[str, Any]:
         "experiment": experiment.name,
         "levels": dict(experiment.levels),
         "family": _family(experiment),
-        "arm": experiment.mix,
+        "mix": experiment.mix,
         "seeds": list(experiment.seeds),
         "by_seed": {
             "local": local,
@@ -398,14 +398,14 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
     names = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
     rows = [
         [c["experiment"], *(_shown_figure(c["figures"][n]) for n in names), str(len(c["seeds"]))]
-        for c in compared["cells"]
+        for c in compared["experiments"]
     ]
     found = [f"{compared['scenes']:,} scenes; estimate [95 % interval over seeds and scenes]", ""]
     found += tabular.to_text([head, *rows])
     found += ["", "share of the class's own answers, by test split"]
     rows = [
         [c["experiment"], *(f"{c['figures'][f'correct-{s}']['estimate']:.3f}" for s in cues.SPLITS)]
-        for c in compared["cells"]
+        for c in compared["experiments"]
     ]
     found += tabular.to_text([["experiment", *cues.SPLITS], *rows])
     if compared["contrasts"]:

@@ -3,7 +3,7 @@
     STUDY_DIR/analysis/<what>/<run directory>.json    one run: {"key": ..., "found": result of `measure`}
     STUDY_DIR/analysis/<what>/<run directory>.npz     its arrays, if there are any
     STUDY_DIR/analysis/<what>/summary.json            all runs: result of `compare`
-    STUDY_DIR/analysis/<what>/cells.csv, contrasts.csv, summary.md    the same as tables
+    STUDY_DIR/analysis/<what>/experiments.csv, contrasts.csv, summary.md    the same as tables
     STUDY_DIR/analysis/<what>/*.png                   images drawn by the analysis
 
 The key contains everything the values depend on: analysis and version, the run's settings, predictions (and

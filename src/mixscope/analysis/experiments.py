@@ -4,10 +4,10 @@ A metric is given as one value per seed and image, so that its interval includes
 metric that is not a mean, such as a ratio, is given as values with this mean and, to first order, the same
 variance (delta method; `ratio` below).
 
-Three kinds of contrast: "arm" (an augmentation minus the baseline, in one model), "model" (a model minus the
-first one, under one augmentation) and "did" (the difference of two gains). Their intervals have 95 % coverage
-each, without correction for multiple comparisons: they are exploratory, and claims are judged elsewhere. With
-one seed an interval includes images only; `conditional` marks it.
+Three kinds of contrast (study/gains.py): "gain" (an augmentation minus the baseline, in one model), "model"
+(a model minus the first one, under one augmentation) and "difference of gains". Their intervals have 95 %
+coverage each, without correction for multiple comparisons: they are exploratory, and claims are judged
+elsewhere. With one seed an interval includes images only; `conditional` marks it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,13 +148,13 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray | None:
 def document(results: Results, experiments: Sequence[Experiment], bounds: Bounds) -> dict[str, Any]:
     """Converts experiments and contrasts to plain values.
 
-    factors     {"arm" and "model": the factor whose levels they are, or null}
-    cells       experiment, levels, arch, arm, data, seeds, images, and figures: by name {estimate, low, high,
+    factors     {"augmentation" and "model": the factor whose levels they are, or null}
+    experiments experiment, levels, arch, mix, data, seeds, images, and figures: by name {estimate, low, high,
                 conditional, by_seed}, or null where the experiment has none
-    contrasts   kind ("arm", "model" or "did"), figure, weights ({experiment: weight}), estimate, low, high,
-                conditional, seeds (of the experiment with fewest), seed_share (of the variance; null with one
-                seed), and levels: arm, plain (the baseline), model, over (the model it is compared with, or
-                null), where ({factor: level} of the others)
+    contrasts   kind ("gain", "model" or "difference of gains"), figure, weights ({experiment: weight}),
+                estimate, low, high, conditional, seeds (of the experiment with fewest), seed_share (of the
+                variance; null with one seed), and levels: augmentation, baseline, model, over (the model it
+                is compared with, or null), where ({factor: level} of the others)
 
     Args:
         results: Results of the study.
@@ -163,10 +163,10 @@ def document(results: Results, experiments: Sequence[Experiment], bounds: Bounds
     """
     figures = list(dict.fromkeys(name for experiment in experiments for name in experiment.samples))
     roles = _roles(results, experiments)
-    compared = {"arm": roles.augmentation, "model": roles.model}
+    compared = {"augmentation": roles.augmentation, "model": roles.model}
     return {
         "factors": {role: f if len(roles.levels(f)) > 1 else None for role, f in compared.items()},
-        "cells": [_experiment_document(experiment, figures, bounds) for experiment in experiments],
+        "experiments": [_experiment_document(experiment, figures, bounds) for experiment in experiments],
         "contrasts": [row for figure in figures for row in _contrasts(results, experiments, figure)],
     }
 
@@ -176,7 +176,7 @@ def _experiment_document(experiment: Experiment, figures: Sequence[str], bounds:
         "experiment": experiment.name,
         "levels": dict(experiment.levels),
         "arch": experiment.arch,
-        "arm": experiment.mix,
+        "mix": experiment.mix,
         "data": experiment.data,
         "seeds": list(experiment.seeds),
         "images": max(
@@ -210,7 +210,7 @@ def mean(sample: Sample, low: float = 0.0, high: float = 1.0) -> dict[str, Any]:
     return {"estimate": reach.estimate, "low": reach.low, "high": reach.high, "conditional": alone}
 
 
-_KINDS = {GAIN: "arm", MODEL: "model", OF_GAINS: "did"}
+_KINDS = (GAIN, MODEL, OF_GAINS)
 
 
 def contrasted(
@@ -229,24 +229,22 @@ def contrasted(
     roles, there = _roles(results, experiments), {experiment.name: experiment for experiment in experiments}
     order = list(there)
     found = []
-    for contrast in gains.of_design(roles, kinds or tuple(_KINDS)):
+    for contrast in gains.of_design(roles, kinds or _KINDS):
         weighted = gains.experiments(contrast.weights, contrast.stratum, roles.factors)
         terms = [(there[name], w) for levels, w in weighted if (name := results.named(levels)) in there]
         if len(terms) == len(weighted):
             found.append((contrast, terms))
-    yield from sorted(
-        found, key=lambda each: (list(_KINDS).index(each[0].kind), order.index(each[1][0][0].name))
-    )
+    yield from sorted(found, key=lambda each: (_KINDS.index(each[0].kind), order.index(each[1][0][0].name)))
 
 
 def _contrasts(results: Results, experiments: Sequence[Experiment], figure: str) -> list[dict[str, Any]]:
     having = [experiment for experiment in experiments if figure in experiment.samples]
     roles = _roles(results, having)
     return [
-        _contrast(_KINDS[contrast.kind], figure, terms)
+        _contrast(contrast.kind, figure, terms)
         | {
-            "arm": terms[0][0].augmentation,
-            "plain": roles.baseline or terms[0][0].augmentation,
+            "augmentation": terms[0][0].augmentation,
+            "baseline": roles.baseline or terms[0][0].augmentation,
             "model": terms[0][0].model,
             "over": contrast.over,
             "where": dict(roles.without(terms[0][0].levels, roles.augmentation, roles.model)),
@@ -275,9 +273,9 @@ def _contrast(kind: str, figure: str, terms: Sequence[tuple[Experiment, float]])
 
 
 def tables(compared: Mapping[str, Any]) -> dict[str, str]:
-    """Formats the result of `document` as cells.csv and contrasts.csv, one metric per row."""
+    """Formats the result of `document` as experiments.csv and contrasts.csv, one metric per row."""
     rows = []
-    for experiment in compared["cells"]:
+    for experiment in compared["experiments"]:
         about = {
             "experiment": experiment["experiment"],
             **experiment["levels"],
@@ -297,7 +295,7 @@ def tables(compared: Mapping[str, Any]) -> dict[str, str]:
     ]
     return {
         name: tabular.to_csv(each, number="")
-        for name, each in (("cells.csv", rows), ("contrasts.csv", contrasted))
+        for name, each in (("experiments.csv", rows), ("contrasts.csv", contrasted))
         if each
     }
 
@@ -314,7 +312,7 @@ def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 
 def about(compared: Mapping[str, Any]) -> str:
     """The number of images, and what the intervals include."""
-    experiments = compared["cells"]
+    experiments = compared["experiments"]
     images = sorted({experiment["images"] for experiment in experiments})
     lone = any(len(experiment["seeds"]) == 1 for experiment in experiments)
     over = "images; one seed, so nothing is known of what seeds do" if lone else "seeds and images"
@@ -329,7 +327,7 @@ def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
             head,
             *(
                 [c["experiment"], *(shown(c["figures"].get(n)) for n in names), str(len(c["seeds"]))]
-                for c in compared["cells"]
+                for c in compared["experiments"]
             ),
         ]
     )
@@ -352,12 +350,12 @@ def _off(contrast: Mapping[str, Any]) -> str:
 def sentence(contrast: Mapping[str, Any], figure: str) -> str:
     """Describes what a contrast of `document` compares."""
     where = "".join(f", {level}" for level in contrast["where"].values())
-    arm, of, over = contrast["arm"], contrast["model"], contrast["over"]
-    if contrast["kind"] == "arm":
-        return f"{figure}, {of}{where}: {arm} less {contrast['plain']}"
-    if contrast["kind"] == "model":
-        return f"{figure}, {arm}{where}: {of} less {over}"
-    return f"{figure}{where}: what {arm} does to {of}, less what it does to {over}"
+    augmentation, of, over = contrast["augmentation"], contrast["model"], contrast["over"]
+    if contrast["kind"] == GAIN:
+        return f"{figure}, {of}{where}: {augmentation} less {contrast['baseline']}"
+    if contrast["kind"] == MODEL:
+        return f"{figure}, {augmentation}{where}: {of} less {over}"
+    return f"{figure}{where}: what {augmentation} does to {of}, less what it does to {over}"
 
 
 def shown(figure: Mapping[str, Any] | None, sign: str = "") -> str:

@@ -239,7 +239,7 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
     alike = "gradients: how alike at two pixels, by distance"
     if few := [
         f"{compared['with_gradient'][experiment['experiment']]:,} of {experiment['images']:,}"
-        for experiment in compared["cells"]
+        for experiment in compared["experiments"]
         if compared["with_gradient"][experiment["experiment"]] < experiment["images"]
     ]:
         alike += f", over {', '.join(dict.fromkeys(few))} images: that of the others is 0 in some run"

@@ -58,7 +58,7 @@ class Difference:
     """A contrast of experiments in one metric, with its 95 % interval.
 
     Attributes:
-        kind: "arm" (augmentations in a model), "model" or "did" (difference of differences).
+        kind: "gain" (augmentations in a model), "model" or "difference of gains".
         figure: Name of the metric.
         weights: Weight of each experiment.
         estimate: In the metric's unit.
@@ -123,21 +123,16 @@ def read(what: str, document: Mapping[str, Any]) -> Summary:
     Raises:
         KeyError, TypeError, AttributeError: If the document is not that of an analysis.
     """
-    own = ("what", "factors", "cells", "contrasts", "notes")
+    own = ("what", "factors", "experiments", "contrasts", "notes")
     return Summary(
         what=what,
-        augmentation_factor=document["factors"]["arm"],
+        augmentation_factor=document["factors"]["augmentation"],
         model_factor=document["factors"]["model"],
         experiments=[
-            Experiment(
-                **_of(Experiment, one, name="experiment", mix="arm") | {"figures": _values(one["figures"])}
-            )
-            for one in document["cells"]
+            Experiment(**_of(Experiment, one, name="experiment") | {"figures": _values(one["figures"])})
+            for one in document["experiments"]
         ],
-        contrasts=[
-            Difference(**_of(Difference, one, augmentation="arm", baseline="plain"))
-            for one in document["contrasts"]
-        ],
+        contrasts=[Difference(**_of(Difference, one)) for one in document["contrasts"]],
         notes=document.get("notes", {}),
         details={name: value for name, value in document.items() if name not in own},
     )

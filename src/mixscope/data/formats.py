@@ -1,17 +1,27 @@
-"""Known data sets: how each is read, and where it can be downloaded."""
+"""Known data sets: how each is read, in whatever format its source has, and where it can be downloaded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mixscope.data import cues
 from mixscope.data.content import Content, Wanted
-from mixscope.data.readers.cifar import read_cifar10, read_cifar100
+from mixscope.data.readers import parquet
+from mixscope.data.readers.cifar import (
+    read_cifar10,
+    read_cifar10_parquet,
+    read_cifar100,
+    read_cifar100_parquet,
+)
 from mixscope.data.readers.digits import read_digits
 from mixscope.data.readers.image_folder import LARGEST_SIDE, read_imagefolder
 from mixscope.data.readers.tiny_imagenet import read_tiny_imagenet
+from mixscope.data.resizing import resized
 
-__all__ = ["LARGEST_SIDE", "SETS", "Download", "SetSpec"]
+__all__ = ["LARGEST_SIDE", "SETS", "Download", "SetSpec", "read"]
+
+Reader = Callable[[Path, Wanted], Content]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,8 +53,9 @@ class SetSpec:
 
     Attributes:
         title: Description for lists.
-        read: Reads a folder or a Parquet file; the user may choose the size of a `resizable` set and the test
-            split of a `divisible` one.
+        read: Reads a folder in the layout of the data set; the user may choose the size of a `resizable` set
+            and the test split of a `divisible` one.
+        parquet: Reads a Parquet file, or a folder of them; None if there are none of this data set.
         images: Official number of images by split, or None.
         resizable: Whether the user chooses the image size.
         divisible: Whether the user may hold out a test split.
@@ -56,7 +67,8 @@ class SetSpec:
     """
 
     title: str
-    read: Callable[[Path, Wanted], Content]
+    read: Reader
+    parquet: Reader | None = None
     images: Mapping[str, int] | None = None
     resizable: bool = False
     divisible: bool = False
@@ -82,6 +94,7 @@ SETS: dict[str, SetSpec] = {
     "cifar10": SetSpec(
         title="CIFAR-10, 60,000 images, 32 px",
         read=read_cifar10,
+        parquet=read_cifar10_parquet,
         images={"train": 50_000, "test": 10_000},
         download=Download(
             urls=(
@@ -98,6 +111,7 @@ SETS: dict[str, SetSpec] = {
     "cifar100": SetSpec(
         title="CIFAR-100, 60,000 images, 32 px",
         read=read_cifar100,
+        parquet=read_cifar100_parquet,
         images={"train": 50_000, "test": 10_000},
         download=Download(
             urls=(
@@ -114,6 +128,7 @@ SETS: dict[str, SetSpec] = {
     "tiny-imagenet": SetSpec(
         title="Tiny-ImageNet-200, 110,000 labelled images, 64 px",
         read=read_tiny_imagenet,
+        parquet=partial(parquet.read, size=64),
         images={"train": 100_000, "test": 10_000},
         download=Download(
             urls=(
@@ -130,9 +145,27 @@ SETS: dict[str, SetSpec] = {
     "imagefolder": SetSpec(
         title="your own: train/<class>/* and test/<class>/* or val/<class>/*, or Parquet (give --source)",
         read=read_imagefolder,
+        parquet=parquet.read,
         resizable=True,
         divisible=True,
         max_files=10_000_000,
         max_bytes=1 << 40,
     ),
 }
+
+
+def read(spec: SetSpec, source: Path, wanted: Wanted) -> Content:
+    """Reads a data set from Parquet files where `source` holds any, else from a folder in its own layout.
+
+    Args:
+        spec: The data set.
+        source: A Parquet file, a folder, or an embedded data set's file of parameters.
+        wanted: The user's choices; images of a set with a fixed size are resized afterwards.
+
+    Raises:
+        DataError: If the source is damaged or of another data set.
+    """
+    reader = spec.parquet if spec.parquet is not None and parquet.files_in(source) else spec.read
+    if spec.resizable or wanted.size is None:
+        return reader(source, wanted)
+    return resized(reader(source, Wanted()), wanted.size)

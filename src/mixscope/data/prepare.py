@@ -20,7 +20,6 @@ from mixscope.data.disk import appearing
 from mixscope.data.listing import is_junk
 from mixscope.data.readers.image_files import check_fraction
 from mixscope.data.readers.parquet import is_parquet
-from mixscope.data.resizing import resized
 from mixscope.data.store import Progress, Store, check_name, expanded, is_prepared, make_root
 from mixscope.data.store_writer import fill
 from mixscope.errors import ConfigError, DataError, RunFailed
@@ -170,25 +169,19 @@ def _make(
             )
         if source is not None and not source.is_file():
             raise ConfigError(
-                "wrong-type", f"{source} is a folder; {name} takes a file of parameters", key="--source"
+                "wrong-format", f"{source} is a folder; {name} takes a file of parameters", key="--source"
             )
-        content = _read(spec, source or root, wanted)
+        content = formats.read(spec, source or root, wanted)
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)
         return
     if source is None:
         source = _downloaded(name, spec.download, root, into, progress)
     with _unpacked(source, spec, into / "unpacked", progress) as (folder, notes):
-        content = _read(spec, folder, wanted)
+        content = formats.read(spec, folder, wanted)
         archive = _strange_archive(source, spec.download)
         every = (*content.notes, *notes, *_strange_counts(content, spec), *archive)
         content = dataclasses.replace(content, notes=every)
         fill(into, content, name=place, of=name, source=_about(source), progress=progress)
-
-
-def _read(spec: formats.SetSpec, folder: Path, wanted: Wanted) -> Content:
-    if spec.resizable or wanted.size is None:
-        return spec.read(folder, wanted)
-    return resized(spec.read(folder, Wanted()), wanted.size)
 
 
 def _free(called: str) -> str:

@@ -175,7 +175,7 @@ def _classes(content: ReportContent) -> list[dict[str, Any]]:
                             for f in content.roles.factors
                             if f != content.roles.augmentation
                         },
-                        "arm": one.augmentation,
+                        "augmentation": one.augmentation,
                         "class": data.class_name(k),
                         "superclass": data.superclasses[above] if above is not None else "",
                         "examples": int(one.gains.examples[k]),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mixscope import i18n
 from mixscope.errors import DataError, unknown
 from mixscope.findings import Finding
+from mixscope.results import analysis_documents
 from mixscope.results.outcomes import Outcomes
 from mixscope.study import gains
 from mixscope.study.claim import Claim
@@ -461,7 +462,8 @@ class Results:
         Raises:
             DataError: If it is damaged.
         """
-        return self.load_analysis(name) if self.load_analysis is not None else None
+        found = self.load_analysis(name) if self.load_analysis is not None else None
+        return None if found is None else analysis_documents.current(found)
 
     def to_frame(self, checkpoint: str = LAST) -> "pandas.DataFrame":
         """One row per run; results/frames.py documents the columns.

@@ -15,10 +15,7 @@ COARSE, FINE, TEN = 20, 100, 10
 
 
 def read_cifar100(folder: Path, wanted: Wanted) -> Content:
-    """Reads the binary layout (train.bin: coarse label, fine label, 3072 bytes), the python one, Parquet."""
-    if parquet.files_in(folder):
-        found = parquet.read(folder, Wanted(), size=32, label="fine_label", coarse="coarse_label")
-        return _checked(found, folder, FINE, COARSE)
+    """Reads the binary layout (train.bin: coarse label, fine label, 3072 bytes) or the python one."""
     binary = listing.find_file(folder, "train.bin")
     if binary is not None:
         names = listing.lines(listing.need(binary, "fine_label_names.txt", "cifar100"))
@@ -69,9 +66,7 @@ def read_cifar100(folder: Path, wanted: Wanted) -> Content:
 
 
 def read_cifar10(folder: Path, wanted: Wanted) -> Content:
-    """Reads data_batch_1..5 and test_batch, binary (label, 3072 bytes of planes) or python, or Parquet."""
-    if parquet.files_in(folder):
-        return _checked(parquet.read(folder, Wanted(), size=32), folder, TEN, 0)
+    """Reads data_batch_1..5 and test_batch, binary (label, 3072 bytes of planes) or python."""
     binary = listing.find_file(folder, "data_batch_1.bin")
     if binary is not None:
         names = listing.lines(listing.need(binary, "batches.meta.txt", "cifar10"))
@@ -100,6 +95,17 @@ def read_cifar10(folder: Path, wanted: Wanted) -> Content:
         splits={"train": whole(train, labels), "test": whole(test, test_labels)},
     )
     return _checked(found, folder, TEN, 0)
+
+
+def read_cifar100_parquet(source: Path, wanted: Wanted) -> Content:
+    """Reads Parquet files with both labels."""
+    found = parquet.read(source, Wanted(), size=32, label="fine_label", coarse="coarse_label")
+    return _checked(found, source, FINE, COARSE)
+
+
+def read_cifar10_parquet(source: Path, wanted: Wanted) -> Content:
+    """Reads Parquet files."""
+    return _checked(parquet.read(source, Wanted(), size=32), source, TEN, 0)
 
 
 def _checked(content: Content, folder: Path, classes: int, superclasses: int) -> Content:

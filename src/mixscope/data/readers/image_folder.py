@@ -1,10 +1,9 @@
-"""Image folders: train/<class>/* and test/<class>/* or val/<class>/*, or Parquet files of images."""
+"""Image folders: train/<class>/* and test/<class>/* or val/<class>/*."""
 
 from pathlib import Path
 
 from mixscope.data import decoding, listing
 from mixscope.data.content import WHITE, Content, Wanted
-from mixscope.data.readers import parquet
 from mixscope.data.readers.image_files import (
     class_notes,
     classes_in,
@@ -25,7 +24,7 @@ ROLES = {  # names of folders, in any case
 
 
 def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
-    """Reads an image folder, or Parquet files of images; with `wanted.size` images are resized.
+    """Reads an image folder; with `wanted.size` images are resized.
 
     No image is skipped: one in an unsupported format, outside a class folder or in a subfolder of one is
     rejected. Files that are not images are left out and counted in the notes, except hidden files.
@@ -34,8 +33,6 @@ def read_imagefolder(folder: Path, wanted: Wanted) -> Content:
         DataError: If the layout is wrong or images cannot be read.
         ConfigError: If a test fraction is given and there is a test split.
     """
-    if parquet.files_in(folder):
-        return parquet.read(folder, wanted)
     top = listing.find(folder, lambda place: "train" in _roles(place), "train")
     if top is None and wanted.test_fraction is None:
         raise listing.wrong_folder(

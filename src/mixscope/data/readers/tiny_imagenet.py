@@ -4,7 +4,6 @@ from pathlib import Path
 
 from mixscope.data import decoding, listing
 from mixscope.data.content import Content, Wanted
-from mixscope.data.readers import parquet
 from mixscope.data.readers.image_files import JPEG_ENDINGS, classes_in, images_in, paths, splits_of
 from mixscope.errors import DataError
 
@@ -24,9 +23,6 @@ def read_tiny_imagenet(folder: Path, wanted: Wanted) -> Content:
     Raises:
         DataError: If files are missing or contradict each other.
     """
-    if parquet.files_in(folder):
-        found = parquet.read(folder, wanted, size=64)
-        return found
     top = listing.find_file(folder, "wnids.txt")
     if top is None:
         raise listing.wrong_folder(

@@ -22,6 +22,7 @@ from mixscope.report.plots import Bar, Line, Ribbon
 from mixscope.report.shapes import Figure, Key
 from mixscope.report.texts import Texts
 from mixscope.results import Results
+from mixscope.study.gains import GAIN, MODEL, OF_GAINS
 
 PARTS = ("attribution", "calibration", "features", "mixtures", "robustness")
 # All other metrics are fractions, shown in percent.
@@ -36,7 +37,7 @@ HEADLINES = {
     "features": ("knn", "probe"),
     "mixtures": ("mass-mixup", "mass-cutmix", "near", "far"),
 }
-KINDS = ("arm", "model", "did")
+KINDS = (GAIN, MODEL, OF_GAINS)
 LOOKS = ("bold", "dash", "ghost")  # line styles of models in a chart by augmentation
 SHEETS = 3  # images per data set in a report
 Matrix = Sequence[Sequence[float | None]]
@@ -147,10 +148,14 @@ def _unit(name: str, texts: Texts) -> str:
     return "" if name in PLAIN_UNITS else texts("page.unit_pp")
 
 
+def _kind(kind: str, texts: Texts, group: str = "kind") -> str:
+    return texts(f"analyses.{group}.{kind.replace(' ', '-')}")
+
+
 def _between(contrast: Difference, texts: Texts) -> str:
     """The two sides of a contrast, as a difference."""
     augmentation, of = texts.level(contrast.augmentation), texts.level(contrast.model)
-    if contrast.kind == "arm":
+    if contrast.kind == GAIN:
         return f"{of}: {augmentation} − {texts.level(contrast.baseline)}"
     return f"{augmentation}: {of} − {texts.level(contrast.over or '')}"
 
@@ -182,7 +187,7 @@ def _contrast_rows(summary: Summary, texts: Texts) -> list[list[str]]:
             [
                 _figure(name, texts),
                 texts.levels(one.where) or "–",
-                texts(f"analyses.kind.{one.kind}"),
+                _kind(one.kind, texts),
                 _between(one, texts),
                 _reach(one, name, difference=True),
             ]
@@ -232,7 +237,7 @@ def _forests(summary: Summary, names: Sequence[str], texts: Texts) -> list[Figur
         for name in names:
             mine = [c for c in summary.contrasts if c.figure == name and c.where == dict(stratum)]
             bars = [
-                _bar(c, _between(c, texts), name, texts, texts(f"analyses.kind.{kind}") if first else "")
+                _bar(c, _between(c, texts), name, texts, _kind(kind, texts) if first else "")
                 for kind in KINDS
                 for first, c in zip(
                     [True, *[False] * len(mine)], [c for c in mine if c.kind == kind], strict=False
@@ -527,7 +532,7 @@ def _robustness(summary: Summary, texts: Texts) -> Charts:
                     ceiling=100.0,
                 )
             )
-    return [*_areas(summary, texts, ("did", "arm")), *shown], _areas(summary, texts, ("model",))
+    return [*_areas(summary, texts, (OF_GAINS, GAIN)), *shown], _areas(summary, texts, (MODEL,))
 
 
 def _strengths(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float, float, float]]:
@@ -551,7 +556,7 @@ def _areas(summary: Summary, texts: Texts, kinds: Sequence[str]) -> list[Figure]
         for (its, _), mine in by_pair.items():
             if its == kind:
                 bars = [_bar(c, _figure(c.figure, texts), c.figure, texts, "") for c in mine]
-                between = f"{texts(f'analyses.kind_short.{kind}')} {_between(mine[0], texts)}"
+                between = f"{_kind(kind, texts, 'kind_short')} {_between(mine[0], texts)}"
                 title = _headed(tuple(mine[0].where.items()), between, texts)
                 name = word(kind, *mine[0].where.values(), mine[0].model, mine[0].augmentation)
                 made.append(_forest(f"areas-{name}", bars, title, texts("page.unit_pp"), texts))

@@ -53,14 +53,14 @@ def part(results: Results, texts: Texts) -> Part | None:
 
 def charts(found: Mapping[str, Any], texts: Texts) -> list[Figure]:
     """LRI by experiment, and its differences; charts without values are omitted."""
-    names = {experiment["experiment"]: texts.levels(experiment["levels"]) for experiment in found["cells"]}
+    names = {one["experiment"]: texts.levels(one["levels"]) for one in found["experiments"]}
     return [
         drawn for drawn in (_by_experiment(found, names, texts), _differences(found, names, texts)) if drawn
     ]
 
 
 def _part(found: Mapping[str, Any], texts: Texts) -> Part:
-    names = {experiment["experiment"]: texts.levels(experiment["levels"]) for experiment in found["cells"]}
+    names = {one["experiment"]: texts.levels(one["levels"]) for one in found["experiments"]}
     by_id = {contrast["id"]: contrast for contrast in found["contrasts"]}
     decision = found["decision"]
     account = texts(f"cues.account.{decision['account']}") if decision["account"] else ""
@@ -89,7 +89,7 @@ def _part(found: Mapping[str, Any], texts: Texts) -> Part:
             "texts": [interval(experiment["figures"][f]) for f in FIGURES],
             "correct": [experiment["figures"][f"correct-{split}"]["estimate"] for split in SPLITS],
         }
-        for experiment in found["cells"]
+        for experiment in found["experiments"]
     ]
     shown = {
         "reading": texts(f"cues.decision.{decision['kind']}", account=account, seeds=decision["seeds"]),
@@ -132,7 +132,7 @@ def difference(contrast: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _by_experiment(found: Mapping[str, Any], names: Mapping[str, str], texts: Texts) -> Figure | None:
     bars, rows = [], []
-    for experiment in found["cells"]:
+    for experiment in found["experiments"]:
         lri = experiment["figures"]["lri"]
         if lri is None:
             continue
