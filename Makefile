@@ -48,7 +48,7 @@ notebooks: $(READY)
 
 docs: $(DOCS)/.ready
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/$(SCRIPTS)/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html; its search needs a server: python -m http.server --directory site"
 
 # The source distribution and the wheel, built and checked.
 package: $(DOCS)/.ready

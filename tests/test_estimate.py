@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from made_summary import summary
 from mixscope import i18n
 from mixscope.data.store import Store
+from mixscope.findings import Finding
 from mixscope.runs import record_schema, recording, records
 from mixscope.studies import estimate, probes
 from mixscope.studies.status import Standing, standings
@@ -120,12 +121,13 @@ def rendered(costs, lang="en"):
 
 @pytest.mark.parametrize("prepared", [False, True])
 def test_why_a_value_is_unknown_is_reported(tmp_path, digits_root, prepared):
-    probe = Pretended("no memory for that")
+    probe = Pretended(Finding("recorded-error", params={"text": "no memory for that"}))
     found = [Standing(r, tmp_path, "pending") for r in STUDY.expand(seeds=1)]
     costs = estimate.estimates(found, root=digits_root if prepared else tmp_path, probe=probe)
     said = rendered(costs)
     assert "time left unknown for 6 of 6 runs" in said
     assert ("no memory for that" if prepared else "digits is not prepared") in said
+    assert "digits is not" not in rendered(costs, "ko")
 
 
 def test_the_cost_of_a_run_follows_from_the_rates_of_a_probe():
@@ -181,7 +183,7 @@ def test_what_was_measured_once_on_this_machine_is_not_measured_again(tmp_path, 
     assert len(ran) == 3
     assert probes.Remembered(threads=1).figures(config(), 16) == first
     assert probes.Remembered(threads=1).figures(config(), 32) is None, "of other images"
-    assert "not measured yet" in asked(probes.Remembered(threads=3), config())[0]
+    assert asked(probes.Remembered(threads=3), config()) == [Finding("probe-not-made")]
     (tmp_path / "mixscope" / "probes.json").write_text("{")
     assert {k: again(config())[0][k] for k in FIGURES} == FIGURES and len(ran) == 4
 
@@ -278,7 +280,8 @@ def test_a_probe_has_the_threads_of_a_run_or_those_of_its_environment(tmp_path, 
 
     monkeypatch.setattr(subprocess, "run", started)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert probes.run_probes([config()], root=tmp_path, threads=threads) == ["nothing is measured"]
+    (found,) = probes.run_probes([config()], root=tmp_path, threads=threads)
+    assert i18n.render(found) == "nothing is measured"
     assert [env["OMP_NUM_THREADS"] for env in seen] == [set_to]
 
 
@@ -297,7 +300,7 @@ def test_a_real_probe_foretells_what_a_run_leaves_and_leaves_nothing_itself(tmp_
     left = sum(f.stat().st_size for f in (tmp_path / "run").rglob("*") if f.suffix in (".pt", ".npz"))
     assert foretold == pytest.approx(left, rel=0.15)
     (refused,) = probes.run_probes([config("data.name=nothing")], root=tmp_path / "data", threads=1)
-    assert 'no data set "nothing" is known' in refused
+    assert 'no data set "nothing" is known' in i18n.render(refused)
 
 
 def test_a_run_that_is_done_tells_its_memory_and_disk(tmp_path):

@@ -1,13 +1,15 @@
 """Every text stands in every language, with the same parameters; plural forms are those of the language."""
 
+import ast as python
 import re
 from pathlib import Path
 
 import pytest
-from fluent.syntax import FluentParser, ast
+from fluent.syntax import FluentParser, FluentSerializer, ast
 from fluent.syntax.visitor import Visitor
 
 from mixscope import i18n
+from mixscope.errors import CODES, ConfigError
 from mixscope.findings import Finding
 
 
@@ -37,8 +39,62 @@ def test_every_message_stands_in_every_language_with_the_same_parameters(languag
     english, other = messages("en"), messages(language)
     assert list(english) == list(other)
     left_out = {"severity", "count", "seeds_count"}  # selectors that a language without plurals may not need
+    assert english.pop("located-error") == {"text"}  # the sentence is where the error is raised
+    assert other.pop("located-error") == {"kind", "path", "line", "key", "text"}
     for name, wanted in english.items():
         assert wanted - other[name] <= left_out and other[name] <= wanted, name
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_error_is_told_in_korean_by_its_code_and_location(code):
+    problem = ConfigError(code, "must not be like this", key="optim.lr", path="a/b.yaml", line=3)
+    assert i18n.render(problem.finding) == str(problem) == "a/b.yaml, line 3: optim.lr: must not be like this"
+    said = i18n.render(problem.finding, "ko")
+    assert said.startswith("a/b.yaml 3행: optim.lr: ") and re.search("[가-힣]", said[24:])
+    assert "must not be" not in said
+    assert ":" not in i18n.render(ConfigError(code, "must not be like this").finding, "ko")
+
+
+LATIN = re.compile(r"(?:\b[a-z]{2,}\b[ ,;]+){2,}\b[a-z]{2,}\b")  # three words, as a sentence has them
+
+
+def test_korean_messages_have_no_english_words_in_a_row():
+    assert LATIN.search("the weights cannot be read") and not LATIN.search("ResNet과 ViT, top-1 예측")
+    for entry in FluentParser().parse(i18n.source("ko")).body:
+        if isinstance(entry, ast.Message):
+            text = re.sub(r"`[^`]*`|\{[^{}]*\}", " . ", FluentSerializer().serialize_entry(entry))
+            said = text.partition("=")[2].replace(" mixscope study run ", " ")
+            assert not LATIN.search(said), said
+
+
+def sentences_in_parameters(code):
+    """(line, parameter) of what findings are given that only one language can say."""
+    tree = python.parse(code)
+    errors = {node.name for node in python.walk(tree) if isinstance(node, python.ExceptHandler) and node.name}
+    for call in python.walk(tree):
+        if not isinstance(call, python.Call):
+            continue
+        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        if name not in ("Finding", "gate", "damaged", "_finding"):
+            continue
+        given = [keyword.value for keyword in call.keywords] + list(call.args)
+        values = [v for each in given for v in (each.values if isinstance(each, python.Dict) else [each])]
+        for value in values:
+            quoted = isinstance(value, python.Call) and getattr(value.func, "id", "") == "str"
+            of_error = quoted and getattr(value.args[0], "id", "") in errors
+            words = [n.value for n in python.walk(value) if isinstance(n, python.Constant)]
+            if of_error or any(isinstance(text, str) and LATIN.search(text) for text in words):
+                yield call.lineno, python.unparse(value)
+
+
+def test_no_finding_is_given_an_english_sentence():
+    assert list(sentences_in_parameters("Finding('a', params={'why': 'it cannot be read'})"))
+    assert list(sentences_in_parameters("try: f()\nexcept E as e: damaged('a', reason=str(e))"))
+    found = []
+    for file in Path(i18n.__file__).parent.parent.rglob("*.py"):
+        found += [(file.name, told) for _, told in sentences_in_parameters(file.read_text("utf-8"))]
+    # What numpy and zipfile say of a damaged file of predictions is quoted.
+    assert set(found) == {("folders.py", "str(problem)")}
 
 
 def test_plural_forms_follow_the_number():

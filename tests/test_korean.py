@@ -10,9 +10,13 @@ import made_study
 from audited import Style, cells, rows, text
 from mixscope import cli, i18n
 from mixscope.claims import health, verdicts
+from mixscope.errors import DataError
 from mixscope.report import page
 from mixscope.results import folders
 from mixscope.runs import records
+from mixscope.studies import requirements
+from mixscope.studies.status import standings
+from mixscope.study import matrix
 from test_audit import MISPRINTS, audited, planted
 from test_completeness import BANDED, DAMAGES, damage, reached
 from test_verdicts import TWO, edit, skill
@@ -44,7 +48,7 @@ def test_damage_is_reported_in_korean(tmp_path, how):
     said = told(tmp_path / "s")
     assert "runs-damaged" in said and len([c for c in said if c.startswith(("record-", "predictions-"))]) == 1
     for code, finding in said.items():
-        if "config.yaml" not in str(how) and code not in ("predictions-damaged", "runs-damaged"):
+        if code not in ("predictions-damaged", "runs-damaged") or "config.yaml" in str(how):
             speaks_korean(finding)  # the others quote other programs
 
 
@@ -146,6 +150,21 @@ def test_a_korean_page_has_no_english_sentence_of_ours(tmp_path):
     assert set(foreign) == {"the training loss became nan"}  # as an old record has it
     english = page.write(results, out=tmp_path / "en").page.read_text()
     assert "is not valid JSON" in english and "batch norm statistics do not fit" in english
+
+
+def test_data_of_another_version_and_edited_settings_are_reported_in_korean(tmp_path):
+    folder = tmp_path / "data" / "digits"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"schema": 99}')
+    planned = matrix.load("quickstart").expand(seeds=1)
+    (found,) = requirements.things(standings(planned, tmp_path / "runs"), tmp_path / "data")
+    assert found.code == "missing-data-damaged" and "another version" in i18n.render(found)
+    speaks_korean(found)
+    (tmp_path / "config.yaml").write_text("optim: {lr: -1}\n")
+    with pytest.raises(DataError, match=r"optim.lr must be above 0.*put config.yaml back") as raised:
+        records.read_config(tmp_path)
+    speaks_korean(raised.value.finding)
+    assert "optim.lr: 값이 허용 범위를 벗어났습니다" in i18n.render(raised.value.finding, "ko")
 
 
 # --- the terminal -------------------------------------------------------------------------------

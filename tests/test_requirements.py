@@ -13,6 +13,7 @@ import made_study
 import stand_in_weights
 from mixscope import cli, i18n
 from mixscope.errors import DataError, RunFailed
+from mixscope.findings import Finding
 from mixscope.runs import weights_check
 from mixscope.studies import requirements as needs
 from mixscope.studies import start_check
@@ -156,7 +157,7 @@ def test_weights_of_the_hub_are_asked_for_and_not_downloaded(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(weights.huggingface_hub, "get_hf_file_metadata", offline)
-    said = weights_check.problem(asked)
+    said = i18n.render(Finding.from_dict(weights_check.problem(asked)))
     assert "cannot be had from the hub (OSError)" in said and "model.pretrained=PATH" in said
 
 

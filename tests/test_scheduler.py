@@ -1,6 +1,7 @@
 """A study on local slots, and what becomes of it when processes die."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from mixscope import cli
+from mixscope import cli, i18n
 from mixscope.errors import ConfigError
 from mixscope.results import folders, tables
 from mixscope.runs import records
@@ -67,12 +68,15 @@ def test_the_reason_of_an_end_names_the_mend(tmp_path, code, hung, sentence):
     log = tmp_path / "run.log"
     log.write_text("fine\nerror: bad thing\n")
     found = Standing(runs()[0], tmp_path, "failed")
-    assert sentence in scheduler.why(code, found, hung=hung, log=log)
+    why = scheduler.why(code, found, hung=hung, log=log)
+    assert sentence in i18n.render(why)
+    assert re.search("[가-힣]", i18n.render(why, "ko")) or why.code == "recorded-error"
 
 
 def test_want_of_memory_never_changes_the_batch_silently(tmp_path):
     found = Standing(runs()[0], tmp_path, "failed", error="CUDA out of memory. Tried to allocate 2 GiB")
-    assert "train.accumulate=2" in scheduler.why(1, found, hung=False, log=tmp_path / "none")
+    why = i18n.render(scheduler.why(1, found, hung=False, log=tmp_path / "none"))
+    assert "train.accumulate=2" in why and why.endswith(records.LESS_MEMORY)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from made_summary import summary
+from mixscope.findings import Finding
 from mixscope.runs import record_schema, recording, records
 from mixscope.studies import estimate, progress_table
 from mixscope.studies.status import JOURNAL, note, standing, standings
@@ -98,6 +99,15 @@ def test_a_run_that_was_given_up_before_it_began_has_failed_until_it_is_started_
     assert standings(RUNS, tmp_path)[0].state == "pending"
 
 
+def test_why_a_run_ended_is_told_in_the_readers_language(tmp_path):
+    finding = Finding("run-killed", "fail").to_dict()
+    tell(tmp_path, RUNS[0], "gave up", reason="was killed by the system", finding=finding)
+    tell(tmp_path, RUNS[1], "gave up", reason="as an older version wrote it")
+    killed, older, *_ = standings(RUNS, tmp_path)
+    assert killed.error == "was killed by the system" and "시스템이 종료했습니다" in killed.reason("ko")
+    assert older.finding is None and older.reason("ko") == "as an older version wrote it"
+
+
 def test_a_journal_that_was_cut_short_is_read_up_to_there(tmp_path):
     tell(tmp_path, RUNS[0], "gave up", reason="no data")
     with (tmp_path / JOURNAL).open("a") as file:
@@ -115,6 +125,7 @@ def test_a_place_taken_by_other_settings_is_a_conflict_that_says_which(tmp_path,
     with begin(tmp_path, others[0]):
         found = standing(RUNS[0], tmp_path)
     assert found.state == "conflict" and ("optim.lr" if change == "lr" else "model.arch") in found.error
+    assert "다른 설정으로 실행되었습니다" in found.reason("ko")
 
 
 def test_a_look_at_a_study_works_out_no_digest(tmp_path, monkeypatch):

@@ -92,7 +92,8 @@ class Problem(Exception):
     Attributes:
         code: Kind of problem, one of `CODES`; for a finding its own code, a message of the catalogues.
         problem: The sentence, without the location.
-        finding: The same as data, where the catalogues have a message for it.
+        finding: The same as data, with a message of its own or "located-error". The catalogue of a language
+            other than English says the code and the location of a located error, not its sentence.
         key: Dotted setting, field or option.
         path: File or folder, or the name of data that are not in a file.
         line: Line of the file, from 1.
@@ -122,12 +123,14 @@ class Problem(Exception):
         if isinstance(what, Finding):
             super().__init__(what)  # the arguments with which the error is pickled
             self.code: str = what.code
-            self.finding: Finding | None = what
+            self.finding = what
             self.problem = self._text = i18n.render(what)
         else:
             super().__init__(what, problem)
-            self.code, self.finding, self.problem = what, None, problem
+            self.code, self.problem = what, problem
             self._text = _located(problem, key, path, line, place)
+            where = {"path": None if path is None else str(path), "line": line, "key": key}
+            self.finding = Finding("located-error", "fail", {"kind": what, "text": self._text, **where})
         self.key, self.line = key, line
         self.path = Path(path) if path is not None else None
 
@@ -171,7 +174,8 @@ class DataError(Problem, ValueError):
 
     def moved(self, folder: Path, shown: Path) -> "DataError":
         """Returns the error with `folder` in its path replaced by `shown`; other paths are kept."""
-        if self.path is None or self.finding or not self.path.is_relative_to(folder):
+        has_message = self.finding.code != "located-error"
+        if self.path is None or has_message or not self.path.is_relative_to(folder):
             return self
         path = shown / self.path.relative_to(folder)
         return self.reworded(_located(self.problem, self.key, path, self.line), path=path)

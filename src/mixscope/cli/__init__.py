@@ -5,6 +5,7 @@ commands, so that `mixscope --help` is fast.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -47,7 +48,8 @@ def main(argv: Sequence[str] | None = None, *, begin: Callable[[], None] = lambd
         done: int | None = arguments.do(arguments)
         return done
 
-    return ended(do, as_json="--json" in options)
+    leads = os.environ.get("RANK", "0") == "0"  # of several processes of torchrun one prints
+    return ended(do, as_json="--json" in options and leads)
 
 
 def parser() -> argparse.ArgumentParser:

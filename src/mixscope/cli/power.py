@@ -117,7 +117,7 @@ def power_of_study(
         each = [texts("power-hours", n=n, hours=f"{h:.3g}") for n, h in hours.items() if h is not None]
         print("\n" + texts("power-cost", hours=", ".join(each)))
     elif curves:
-        why = "; ".join(dict.fromkeys(cost.why for cost in costs if cost.why is not None))
+        why = "; ".join(dict.fromkeys(texts.render(cost.why) for cost in costs if cost.why is not None))
         print("\n" + texts("power-cost-unknown", why=why or texts("power-cost-unmeasured")))
     if arguments.figure is not None:
         print(texts("power-figure", file=str(arguments.figure)))

@@ -169,7 +169,7 @@ def _make(
             )
         if source is not None and not source.is_file():
             raise ConfigError(
-                "wrong-type", f"{source} is a folder; {name} takes a file of parameters", key="--source"
+                "wrong-format", f"{source} is a folder; {name} takes a file of parameters", key="--source"
             )
         content = formats.read(spec, source or root, wanted)
         fill(into, content, name=place, of=name, source={"embedded": True}, progress=progress)

@@ -23,7 +23,7 @@ from numpy.lib import format as npy
 from mixscope import rng
 from mixscope.atomic import replacing
 from mixscope.data.formats import SETS
-from mixscope.errors import ConfigError, DataError, unknown
+from mixscope.errors import ConfigError, DataError, unknown, unread
 
 SCHEMA = 1
 SPLITS = ("train", "test")
@@ -409,8 +409,9 @@ def _unreadable(file: Path, name: str, problem: Exception) -> DataError:
             f"may not be read ({problem.strerror}); ask its owner for permission to read",
             path=file,
         )
+    code = unread(problem) if isinstance(problem, OSError) else "damaged-file"
     return DataError(
-        "no-access", f"cannot be read ({problem}); delete {file.parent} and prepare {name} again", path=file
+        code, f"cannot be read ({problem}); delete {file.parent} and prepare {name} again", path=file
     )
 
 

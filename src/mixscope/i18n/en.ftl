@@ -627,7 +627,18 @@ runs-stale = { $count ->
     [one] 1 run with other settings than the study's is left out
    *[other] { $count } runs with other settings than the study's are left out
 }: { $runs }
+run-hung = gave no sign of life and was killed; see its log, or raise --hang-seconds
+run-killed = was killed by the system, probably for want of memory; { less-memory }
+run-interrupted = was interrupted
+run-out-of-memory = { $text }; { less-memory }
+run-ended = ended with exit code { $code }; see { $log }
+run-other-settings = { $run } was run with other settings: { $changes ->
+    [none] another digest
+   *[other] { $changes }
+}
+less-memory = run fewer at once (--slots), set a smaller run.eval_batch_size, or set train.accumulate=2 in another study: the batch of a step stays the same, but batch norm sees it in parts
 no-reason-recorded = no reason is recorded
+located-error = { $text }
 recorded-error = { $text }
 settings-differ = recorded settings differ from the study's: { $runs }
 value-of-runs = { $value } ({ $runs })
@@ -770,6 +781,7 @@ basis-unknown = unknown
 probe-measures = measuring { $model } at { $size } px, { $precision }, batches of { $batch }{ $why }
 probe-old = { " " }again: it was measured { FIXED($days, digits: 0) } days ago
 probe-load = { " " }again: other programs use { FIXED($busy, digits: 1) } cores, and used { FIXED($then, digits: 1) } then
+probe-not-made = not measured yet; `mixscope study plan` does
 probe-not-kept = what was measured cannot be kept: { $problem }
 progress-of = { $done }/{ $runs } done
 progress-count = { $count } { $what }
@@ -781,6 +793,7 @@ progress-hidden = { $said }  ({ $count } not shown)
 progress-line = running  { $runs }; { $said }
 progress-run = { $run } epoch { $epoch }/{ $epochs }
 progress-more = { $count } more
+progress-skipped = skipped: { $reason }
 progress-none = none
 progress-records = { $caption }; records in { $out }
 progress-report = `mixscope report { $out }` tells what they say

@@ -589,7 +589,60 @@ runs-interrupted = 중단된 실행 { $count }개: { $runs }
 runs-failed = 실패한 실행 { $count }개: { $reasons }
 runs-damaged = 기록이 손상되어 제외한 실행 { $count }개: { $reasons }
 runs-stale = 연구와 설정이 달라 제외한 실행 { $count }개: { $runs }
+run-hung = 응답이 없어 종료했습니다. 로그를 확인하거나 --hang-seconds를 늘리세요
+run-killed = 시스템이 종료했습니다. 메모리가 부족했을 가능성이 큽니다. { less-memory }
+run-interrupted = 중단되었습니다
+run-out-of-memory = 메모리가 부족합니다({ $text }). { less-memory }
+run-ended = 종료 코드 { $code }(으)로 끝났습니다. { $log }을(를) 확인하세요
+run-other-settings = { $run }은(는) 다른 설정으로 실행되었습니다: { $changes ->
+    [none] 다이제스트가 다름
+   *[other] { $changes }
+}
+less-memory = 동시에 실행하는 수(--slots)나 run.eval_batch_size를 줄이거나, 새 연구에서 train.accumulate=2로 설정하세요. 한 스텝의 배치는 그대로이지만 배치 정규화는 나뉜 배치로 계산됩니다
 no-reason-recorded = 기록된 원인이 없습니다
+located-error = { $path ->
+    [none] { "" }
+   *[other] { $path }{ $line ->
+        [none] { "" }
+       *[other] { " " }{ $line }행
+    }:{ " " }
+}{ $key ->
+    [none] { "" }
+   *[other] { $key }:{ " " }
+}{ $kind ->
+    [already-exists] 다른 내용의 파일이나 폴더가 이미 있습니다
+    [changed] 이전 단계의 설정, 데이터 또는 기록과 다릅니다
+    [conflict] 함께 쓸 수 없는 설정이거나, 같이 필요한 설정이 빠져 있습니다
+    [damaged-file] 파일이 잘렸거나 손상되었습니다
+    [download-failed] 내려받지 못했습니다
+    [duplicate] 하나만 있어야 하는 것이 둘 이상 있습니다
+    [inconsistent] 데이터의 내용이 서로 모순됩니다
+    [interrupted] 중단되었습니다. 같은 명령을 다시 실행하면 이어서 진행합니다
+    [locked] 다른 프로세스가 쓰고 있습니다
+    [method-failed] 직접 만든 혼합 기법에서 오류가 났습니다
+    [missing-file] 파일이나 폴더가 없습니다
+    [missing-key] 필요한 키, 열 또는 옵션이 없습니다
+    [missing-results] 끝난 실행이나 결과가 없습니다
+    [no-access] 읽거나 쓸 수 없습니다
+    [no-space] 디스크 공간이 부족합니다
+    [not-comparable] 서로 비교할 수 없는 결과입니다
+    [not-finite] 값이 NaN이거나 무한대입니다
+    [not-installed] 필요한 패키지나 컴파일러가 설치되어 있지 않습니다
+    [not-prepared] 데이터셋이 준비되어 있지 않습니다
+    [other-version] 이 버전의 mixscope가 읽을 수 없는 다른 버전의 파일입니다
+    [out-of-memory] 메모리가 부족합니다
+    [out-of-range] 값이 허용 범위를 벗어났습니다
+    [process-failed] 실행한 프로세스가 실패했거나 강제로 종료되었습니다
+    [too-few] 이미지, 예제, 시드 또는 실행이 너무 적습니다
+    [unavailable] 이 컴퓨터에서 장치나 클러스터를 쓸 수 없습니다
+    [unknown-name] 알 수 없는 이름입니다
+    [unsafe-file] 너무 크거나 안전하지 않은 파일입니다
+    [unsupported] 이 모델, 데이터 또는 파일에는 지원하지 않는 설정입니다
+    [usage] 명령을 해석할 수 없습니다
+    [wrong-format] 파일이나 폴더의 형식이 다릅니다
+    [wrong-type] 값의 종류나 형식이 다릅니다
+   *[other] { $text }
+}
 recorded-error = { $text }
 settings-differ = 기록된 설정이 연구의 설정과 다릅니다: { $runs }
 value-of-runs = { $value } ({ $runs })
@@ -668,8 +721,8 @@ runs-other-examples = 서로 다른 테스트 데이터로 평가했습니다: {
 
 missing-title = 부족한 것이 { $count }가지 있어 아무것도 시작하지 않았습니다:
 missing-data = { $root }에 데이터 { $data }이(가) 준비되어 있지 않습니다. `mixscope data prepare { $data }`을(를) 실행하거나 --source로 사본을 지정하세요
-missing-data-damaged = { $problem }
-missing-weights = { $problem }
+missing-data-damaged = 준비된 데이터를 쓸 수 없습니다: { $problem }. 파일이 손상되었거나 바뀌었다면 데이터 폴더를 지우고 `mixscope data prepare`로 다시 준비하세요
+missing-weights = 사전 학습 가중치를 쓸 수 없습니다: { $problem }. model.pretrained=PATH로 가중치 파일을 지정할 수 있습니다
 missing-weights-unchecked = 사전 학습 가중치를 확인하지 못했습니다 ({ $problem })
 missing-disk = 디스크: 시작하지 않은 실행 { $runs }개가 약 { $needed }을(를) 쓰는데 { $folder }의 여유 공간은 { $free }입니다. 공간을 확보하거나 --out으로 다른 위치를 지정하세요
 missing-memory = 메모리: { $name } 실행 하나에 약 { $needed }이(가) 필요한데 이 컴퓨터에서 쓸 수 있는 메모리는 { $limit }입니다. train.batch_size나 run.eval_batch_size를 줄이거나 더 큰 컴퓨터에서 실행하세요
@@ -726,6 +779,7 @@ basis-unknown = 미상
 probe-measures = 속도 측정 중: { $model }, { $size }px, { $precision }, 배치 크기 { $batch }{ $why }
 probe-old = { " " }(다시 측정: { FIXED($days, digits: 0) }일 전의 값)
 probe-load = { " " }(다시 측정: 다른 프로그램이 쓰는 코어가 { FIXED($then, digits: 1) }개에서 { FIXED($busy, digits: 1) }개로 바뀜)
+probe-not-made = 아직 측정하지 않았습니다. `mixscope study plan`이 측정합니다
 probe-not-kept = 측정값을 저장할 수 없습니다: { $problem }
 progress-of = 완료 { $done }/{ $runs }
 progress-count = { $what } { $count }개
@@ -737,6 +791,7 @@ progress-hidden = { $said }  (표시하지 않은 실행 { $count }개)
 progress-line = 진행     { $runs }; { $said }
 progress-run = { $run } 에폭 { $epoch }/{ $epochs }
 progress-more = 외 { $count }개
+progress-skipped = 건너뜀: { $reason }
 progress-none = 없음
 progress-records = { $caption }. 기록 폴더: { $out }
 progress-report = 결과 해석은 `mixscope report { $out } --lang ko`로 볼 수 있습니다

@@ -190,7 +190,7 @@ def _evaluated(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) 
         try:
             found = run.outcomes(checkpoint)
         except DataError as problem:
-            unreadable.append(problem.finding or Finding("recorded-error", "fail", {"text": str(problem)}))
+            unreadable.append(problem.finding)
             continue
         mine = found.confusion() if found is not None else None
         if found is None or found.labels is None or mine is None:
@@ -207,7 +207,7 @@ def _evaluated(runs: Sequence[Run], checkpoint: str, unreadable: list[Finding]) 
         try:
             after = run.scaled(checkpoint)
         except DataError as problem:
-            unreadable.append(problem.finding or Finding("recorded-error", "fail", {"text": str(problem)}))
+            unreadable.append(problem.finding)
         else:
             scaled |= {run.seed: after} if after is not None else {}
         counts += mine

@@ -164,7 +164,7 @@ def _check_place(out: Path) -> None:
     above = next((p for p in (out, *out.parents) if p.exists()), out)
     if above.exists() and not above.is_dir() and (above != out or out.suffix != ".html"):
         raise ConfigError(
-            "wrong-type",
+            "wrong-format",
             "is a file; expected a folder for the report, or a new name that ends in .html",
             path=above,
         )

@@ -208,7 +208,7 @@ def _answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return work()
     except (ConfigError, DataError, RunFailed) as problem:
-        return {"error": str(problem)}
+        return {"error": str(problem), "finding": problem.finding.to_dict()}
 
 
 def main() -> int:

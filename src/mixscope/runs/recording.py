@@ -220,7 +220,7 @@ def _check(path: Path, config: RunConfig, resume: str) -> bool:
         return False
     if not path.is_dir():
         raise ConfigError(
-            "wrong-type", "is a file, where a run directory was expected; give another --out", path=path
+            "wrong-format", "is a file, where a run directory was expected; give another --out", path=path
         )
     if not (path / "config.yaml").exists() and not records.belongs(path, config):
         strangers = sorted(
@@ -258,7 +258,9 @@ def _check_room(path: Path) -> None:
     """Checks that a run directory can be created and written at `path`. Raises ConfigError."""
     nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not nearest.is_dir():
-        raise ConfigError("wrong-type", f"cannot be made, {nearest} is a file; give another --out", path=path)
+        raise ConfigError(
+            "wrong-format", f"cannot be made, {nearest} is a file; give another --out", path=path
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigError(
             "no-access", f"cannot be made or written, {nearest} is read-only; give another --out", path=path

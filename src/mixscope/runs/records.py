@@ -220,7 +220,7 @@ def read_config(path: Path) -> RunConfig:
     except OSError as problem:
         raise damaged("record-unreadable", path=str(file), reason=str(problem.strerror)) from problem
     except ConfigError as problem:
-        found = Finding("record-config", "fail", {"problem": str(problem)})
+        found = Finding("record-config", "fail", {"problem": problem.finding})
         raise DataError(found, key=problem.key, path=problem.path, line=problem.line) from problem
 
 

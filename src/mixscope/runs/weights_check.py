@@ -1,8 +1,8 @@
 """Checks in a separate process, before any run starts, that pretrained weights are available and fit.
 
 `python -m mixscope.runs.weights_check` reads a list of networks from standard input and writes the problem of
-each, or null. Local weights are loaded into the network as in a run; weights on the hub are only located, not
-downloaded.
+each as a finding, or null. Local weights are loaded into the network as in a run; weights on the hub are only
+located, not downloaded.
 """
 
 import json
@@ -15,7 +15,7 @@ from mixscope.study.config import Model
 from mixscope.training import models
 
 
-def problem(request: Mapping[str, Any]) -> str | None:
+def problem(request: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns why a network cannot load its weights, None if it can.
 
     Args:
@@ -26,7 +26,7 @@ def problem(request: Mapping[str, Any]) -> str | None:
         if not models.missing_weights(model) and request["classes"] is not None:
             models.build(model, n_classes=request["classes"], image_size=request["size"], seed=0)
     except (ConfigError, DataError) as found:
-        return str(found)
+        return found.finding.to_dict()
     return None
 
 

@@ -50,7 +50,7 @@ class Estimate:
     device_bytes: int | None = None
     disk_bytes: int | None = None
     source: str | None = None
-    why: str | None = None
+    why: Finding | None = None
     measured: Mapping[str, Any] | None = None
     correction: float | None = None
 
@@ -266,11 +266,11 @@ def _measured(
     needed: Sequence[Standing], found: Sequence[Standing], root: Path, probe: Probe
 ) -> list[Estimate]:
     """Estimates from probes, one per shape; runs of the study that train or have trained correct them."""
-    stores: dict[str, Store | str] = {}
+    stores: dict[str, Store | Finding] = {}
     wanted: dict[str, tuple[RunConfig, int]] = {}
     for stands in needed:
         store = store_of(stands.run.config, root, stores)
-        if not isinstance(store, str):
+        if not isinstance(store, Finding):
             wanted.setdefault(
                 probes.shape_of_size(stands.run.config, store.size), (stands.run.config, store.size)
             )
@@ -279,23 +279,23 @@ def _measured(
     return [_from_probes(stands.run.config, root, stores, figures, factors, general) for stands in needed]
 
 
-def store_of(config: RunConfig, root: Path, stores: dict[str, Store | str]) -> Store | str:
-    """The data of a run, opened once; a sentence where it cannot be opened."""
+def store_of(config: RunConfig, root: Path, stores: dict[str, Store | Finding]) -> Store | Finding:
+    """The data of a run, opened once; why not, where it cannot be opened."""
     name = config.data.name
     if name not in stores:
         try:
             stores[name] = Store.open(root, name)
         except (ConfigError, DataError) as problem:  # the first of a set of one's own that is elsewhere
-            stores[name] = str(problem)
+            stores[name] = problem.finding
     return stores[name]
 
 
 def _corrections(
     found: Sequence[Standing],
     root: Path,
-    stores: dict[str, Store | str],
+    stores: dict[str, Store | Finding],
     probe: Probe,
-    figures: Mapping[str, Figures | str],
+    figures: Mapping[str, Figures | Finding],
 ) -> tuple[dict[str, float], float | None]:
     """Ratio of the time per step of the study's own runs to that of their probes.
 
@@ -308,11 +308,11 @@ def _corrections(
         if not stands.images_per_second:
             continue
         store = store_of(stands.run.config, root, stores)
-        if isinstance(store, str):
+        if isinstance(store, Finding):
             continue
         name = probes.shape_of_size(stands.run.config, store.size)
         known = figures.get(name) or probe.figures(stands.run.config, store.size)
-        if known is not None and not isinstance(known, str):
+        if known is not None and not isinstance(known, Finding):
             ratios.setdefault(name, []).append(known["train_rate"] / stands.images_per_second)
     factors = {name: statistics.median(each) for name, each in ratios.items()}
     return factors, statistics.median(factors.values()) if factors else None
@@ -321,17 +321,17 @@ def _corrections(
 def _from_probes(
     config: RunConfig,
     root: Path,
-    stores: dict[str, Store | str],
-    figures: Mapping[str, Figures | str],
+    stores: dict[str, Store | Finding],
+    figures: Mapping[str, Figures | Finding],
     factors: Mapping[str, float],
     general: float | None,
 ) -> Estimate:
     store = store_of(config, root, stores)
-    if isinstance(store, str):
+    if isinstance(store, Finding):
         return Estimate(why=store)
     name = probes.shape_of_size(config, store.size)
     made = figures[name]
-    if isinstance(made, str):
+    if isinstance(made, Finding):
         return Estimate(why=made)
     factor = factors.get(name, general)
     if factor is not None:
@@ -339,7 +339,7 @@ def _from_probes(
     try:
         counts = _counts(config, store)
     except DataError as problem:
-        return Estimate(why=str(problem))
+        return Estimate(why=problem.finding)
     estimate = from_probe(config, made, counts=counts, classes=store.n_classes)
     return dataclasses.replace(estimate, measured=made.get("measured"), correction=factor)
 

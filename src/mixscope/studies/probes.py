@@ -55,7 +55,7 @@ SHAPE = (
 )
 
 Figures = Mapping[str, Any]
-Measure = Callable[[Sequence[RunConfig]], Sequence[Figures | str]]
+Measure = Callable[[Sequence[RunConfig]], Sequence[Figures | Finding]]
 
 
 class Probe(Protocol):
@@ -64,7 +64,7 @@ class Probe(Protocol):
     def figures(self, config: RunConfig, size: int) -> Figures | None:
         """A cached measurement; size: side of the images in pixels."""
 
-    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
+    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | Finding]:
         """Measurements by the same keys, or why there are none; configs with their image sizes."""
 
 
@@ -93,9 +93,9 @@ class Remembered:
         """A cached measurement; size: side of the images in pixels."""
         return self.kept.get(self.name(config, size))
 
-    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
+    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | Finding]:
         """The cached measurements."""
-        unknown = "not measured yet; `mixscope study plan` does"
+        unknown = Finding("probe-not-made")
         return {key: self.figures(*about) or unknown for key, about in wanted.items()}
 
     def name(self, config: RunConfig, size: int) -> str:
@@ -129,11 +129,11 @@ class Prober(Remembered):
         self.run = run or (lambda configs: run_probes(configs, root=root, threads=threads))
         self.busy = busy or used
 
-    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | str]:
+    def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | Finding]:
         """Measurements by the same keys, or why there are none; new ones are cached."""
         if not wanted:
             return {}
-        busy, found, missing = self.busy(), dict[str, Figures | str](), dict[str, tuple[RunConfig, int]]()
+        busy, found, missing = self.busy(), dict[str, Figures | Finding](), dict[str, tuple[RunConfig, int]]()
         for key, (config, size) in wanted.items():
             known = self.figures(config, size)
             again = None if known is None else doubt(known["measured"], busy=busy, now=time.time())
@@ -160,7 +160,7 @@ class Prober(Remembered):
             missing.items(), self.run([config for config, _ in missing.values()]), strict=True
         ):
             found[key] = made
-            if not isinstance(made, str):
+            if not isinstance(made, Finding):
                 found[key] = self.kept[self.name(config, size)] = {**made, "measured": about}
         if missing and (problem := user_cache.write(PROBES, dict(list(self.kept.items())[-KEPT:]))):
             self.notice(Finding("probe-not-kept", params={"problem": problem}))
@@ -183,8 +183,8 @@ def doubt(measured: Mapping[str, Any], *, busy: float, now: float) -> Finding | 
     return None
 
 
-def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | str]:
-    """The values of probes (runs/probe.py), or a sentence on why there are none.
+def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None) -> list[Figures | Finding]:
+    """The values of probes (runs/probe.py), or why there are none.
 
     Libraries are imported once for all of them.
 
@@ -206,7 +206,12 @@ def run_probes(configs: Sequence[RunConfig], *, root: Path, threads: int | None)
     made = [json.loads(line) for line in done.stdout.splitlines()]
     error = done.stderr.strip().splitlines() or [f"the probe ended with code {done.returncode}"]
     made += [{"error": error[-1]}] * (len(configs) - len(made))
-    return [each["error"] if "error" in each else each for each in made]
+    return [_failed(each) if "error" in each else each for each in made]
+
+
+def _failed(answer: Mapping[str, Any]) -> Finding:
+    found = answer.get("finding")
+    return Finding.from_dict(found) if found else Finding("recorded-error", params={"text": answer["error"]})
 
 
 def _read() -> dict[str, Figures]:

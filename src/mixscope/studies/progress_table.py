@@ -12,6 +12,7 @@ from rich.text import Text
 
 from mixscope import i18n, output
 from mixscope.errors import Interrupted
+from mixscope.findings import Finding
 from mixscope.formatting import padded
 from mixscope.studies import estimate
 from mixscope.studies.estimate import Estimate
@@ -282,6 +283,8 @@ class Board(Lines):
 
 
 def _event_text(event: Mapping[str, Any], lang: str) -> str:
-    more = f"  {event['reason']}" if "reason" in event else ""
+    found = event.get("finding")
+    reason = i18n.render(Finding.from_dict(found), lang) if found else event.get("reason")
+    more = "" if reason is None else f"  {reason}"
     what = i18n.message(f"event-{event['event'].replace(' ', '-')}", lang)
     return f"{padded(what, 8)} {event['run']}{more}"

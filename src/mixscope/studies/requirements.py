@@ -70,7 +70,7 @@ def _data(runs: Sequence[Standing], root: Path) -> tuple[dict[str, Store], list[
             store = Store.open(root, name)
             store.check()
         except (ConfigError, DataError) as problem:
-            lacking.append(Finding("missing-data-damaged", "fail", {"problem": str(problem)}))
+            lacking.append(Finding("missing-data-damaged", "fail", {"problem": problem.finding}))
         else:
             stores[name] = store
     return stores, lacking
@@ -99,11 +99,11 @@ def _weights(runs: Sequence[Standing], stores: Mapping[str, Store]) -> list[Find
             timeout=WEIGHTS_SECONDS,
             check=True,
         )
-        problems = [text for text in json.loads(done.stdout) if text is not None]
+        problems = [Finding.from_dict(one) for one in json.loads(done.stdout) if one is not None]
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
         error = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()
         return [Finding("missing-weights-unchecked", "warn", {"problem": error[-1]})]
-    return [Finding("missing-weights", "fail", {"problem": text}) for text in dict.fromkeys(problems)]
+    return [Finding("missing-weights", "fail", {"problem": one}) for one in dict.fromkeys(problems)]
 
 
 def _disk(left: Sequence[tuple[Standing, Estimate]], out: Path) -> list[Finding]:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from mixscope import i18n
 from mixscope.atomic import room_for
 from mixscope.errors import DataError, DiskFull, Interrupted
+from mixscope.findings import Finding
 from mixscope.runs import lock, recording, records
 from mixscope.studies.backends import Backend, Work
 from mixscope.studies.backends.forked import Forked
@@ -211,9 +213,9 @@ class _Pool:
         for stands in self.standings():
             if stands.state == "damaged":
                 self.given_up.add(stands.run.directory)
-                self._tell("damaged", stands.run, reason=stands.error)
+                self._tell("damaged", stands.run, **_reason(stands.finding, stands.error))
             elif stands.remark is not None:
-                self._tell("lost", stands.run, reason=stands.remark)
+                self._tell("lost", stands.run, **_reason(stands.finding, stands.remark))
 
     def _adopt(self) -> None:
         """Adopts processes of an earlier scheduler into slots."""
@@ -292,24 +294,26 @@ class _Pool:
             return
         log = self.out / "logs" / f"{name}.log"
         known = None if job.hung else job.work.why()
-        reason = known or why(code, found, hung=job.hung, log=log)
+        recorded = None if known is None else Finding("recorded-error", "fail", {"text": known})
+        reason = _reason(recorded or why(code, found, hung=job.hung, log=log))
         tries = self.tries[name] = self.tries.get(name, 0) + 1
         if code in FATAL or tries > self.options.retries:
             self.given_up.add(name)
             self._mark_failed(job.run, reason)
-            self._tell("gave up", job.run, exit=code, tries=tries, reason=reason)
+            self._tell("gave up", job.run, exit=code, tries=tries, **reason)
             return
         wait = self.options.backoff * 2 ** (tries - 1)
         self.not_before[name] = time.monotonic() + wait
-        self._tell("retry", job.run, exit=code, tries=tries, reason=reason, seconds=wait)
+        self._tell("retry", job.run, exit=code, tries=tries, **reason, seconds=wait)
 
-    def _mark_failed(self, planned: PlannedRun, reason: str) -> None:
+    def _mark_failed(self, planned: PlannedRun, reason: Mapping[str, Any]) -> None:
         """Writes the failed status of a killed run, which could not do so itself."""
         path = self.out / planned.directory
         if records.is_run(path):
             with suppress(DiskFull, DataError):
                 status = records.read_status(path)
-                records.write_json(path / "status.json", {**status, "state": "failed", "error": reason})
+                ended = {"state": "failed", "error": reason["reason"], "finding": reason["finding"]}
+                records.write_json(path / "status.json", {**status, **ended})
 
     def _stop_all(self) -> None:
         for job in self.jobs:
@@ -336,18 +340,29 @@ class _Pool:
 # --- how runs end --------------------------------------------------------------------------------
 
 
-def why(code: int, found: Standing, *, hung: bool, log: Path) -> str:
+def why(code: int, found: Standing, *, hung: bool, log: Path) -> Finding:
     """Why a run ended unfinished, with advice if there is any."""
     if hung:
-        return "gave no sign of life and was killed; see its log, or raise --hang-seconds"
+        return Finding("run-hung", "fail")
     if code == -signal.SIGKILL:
-        return f"was killed by the system, probably for want of memory; {records.LESS_MEMORY}"
+        return Finding("run-killed", "fail")
     if code == -signal.SIGTERM or code == 75:
-        return "was interrupted"
+        return Finding("run-interrupted", "fail")
+    if found.finding is not None:
+        return found.finding
     text = found.error or _last_line(log)
     if "out of memory" in text.lower() and records.LESS_MEMORY not in text:
-        text += f"; {records.LESS_MEMORY}"
-    return text or f"ended with exit code {code}; see {log}"
+        return Finding("run-out-of-memory", "fail", {"text": text})
+    if text:
+        return Finding("recorded-error", "fail", {"text": text})
+    return Finding("run-ended", "fail", {"code": code, "log": str(log)})
+
+
+def _reason(finding: Finding | None, text: str | None = None) -> dict[str, Any]:
+    """A reason in an event: the sentence in English, and the finding."""
+    if finding is None:
+        return {"reason": text}
+    return {"reason": i18n.render(finding), "finding": finding.to_dict()}
 
 
 def _last_line(log: Path) -> str:

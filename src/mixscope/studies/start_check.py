@@ -195,10 +195,10 @@ def _least_seeds(study: Study) -> int:
 
 def _images(found: Sequence[Standing], root: Path) -> int:
     """Training images in all epochs of the unfinished runs; missing data count as none."""
-    stores: dict[str, Store | str] = {}
+    stores: dict[str, Store | Finding] = {}
     total = 0
     for config in (s.run.config for s in found if s.state != "done"):
         store = estimate.store_of(config, root, stores)
-        if not isinstance(store, str):
+        if not isinstance(store, Finding):
             total += config.train.epochs * len(store.labels("train"))
     return total

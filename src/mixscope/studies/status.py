@@ -12,8 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from mixscope import i18n
 from mixscope.atomic import room_for
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.runs import lock, record_schema, records
 from mixscope.study import config as settings
 from mixscope.study.study import PlannedRun
@@ -45,6 +47,7 @@ class Standing:
         beat_age: Age of the last heartbeat in seconds.
         error: Why it failed or is damaged.
         remark: Which record its folder has lost, and how that is mended.
+        finding: `error` or `remark` as data, where the catalogues have a message for it.
         epoch_seconds: Median time of an epoch with evaluation.
         epoch_steps: Steps per epoch.
         wall_seconds: Duration of a run that was never interrupted; None if the clock contradicts its epochs.
@@ -64,11 +67,18 @@ class Standing:
     beat_age: float | None = None
     error: str | None = None
     remark: str | None = None
+    finding: Finding | None = None
     epoch_seconds: float | None = None
     epoch_steps: int | None = None
     wall_seconds: float | None = None
     memory_bytes: int | None = None
     device_bytes: int | None = None
+
+    def reason(self, lang: str = "en") -> str | None:
+        """Why it failed or is damaged, or what its folder has lost; in English where that is all there is."""
+        if self.finding is not None and i18n.has(self.finding.code):
+            return i18n.render(self.finding, lang)
+        return self.error if self.error is not None else self.remark
 
 
 def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standing:
@@ -82,8 +92,14 @@ def standing(run: PlannedRun, out: Path, places: Places | None = None) -> Standi
     try:
         return _standing(run, out, _places(out) if places is None else places)
     except DataError as problem:
-        path = out / run.directory
-        return Standing(run, path, "damaged", epochs=run.config.train.epochs, error=str(problem))
+        return Standing(
+            run,
+            out / run.directory,
+            "damaged",
+            epochs=run.config.train.epochs,
+            error=str(problem),
+            finding=problem.finding,
+        )
 
 
 def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
@@ -91,25 +107,18 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
     epochs = run.config.train.epochs
     rival = next((p for p in places.get(run.stem, ()) if p != path), None)
     if rival is not None:
-        changed = "; ".join(settings.differences(records.read_config(rival), run.config)) or "another digest"
-        return Standing(
-            run,
-            rival,
-            "conflict",
-            epochs=epochs,
-            error=f"{rival.name} was run with other settings: {changed}",
-        )
+        changed = settings.differences(records.read_config(rival), run.config)
+        about = {"run": rival.name, "changes": "; ".join(changed) or "none"}
+        finding = Finding("run-other-settings", "fail", about)
+        error = i18n.render(finding)
+        return Standing(run, rival, "conflict", epochs=epochs, error=error, finding=finding)
     if not records.is_run(path):
         lost = records.lost(path, run.config)
         if lost is not None and lost.finding and lost.finding.code == "record-unknown":
             raise lost
-        return Standing(
-            run,
-            path,
-            "pending" if lost is None else "partial",
-            epochs=epochs,
-            remark=None if lost is None else str(lost),
-        )
+        if lost is None:
+            return Standing(run, path, "pending", epochs=epochs)
+        return Standing(run, path, "partial", epochs=epochs, remark=str(lost), finding=lost.finding)
     status = records.read_status(path)
     _refuse_stranger(run, path)
     state: State = status["state"]
@@ -143,6 +152,7 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
         pid=status.get("pid") if state == "running" else None,
         beat_age=age,
         error=status["error"],
+        finding=_finding(status),
         epoch_seconds=statistics.median(times) if times else None,
         epoch_steps=last["step"] // last["epoch"] if "step" in last and last["epoch"] else None,
         wall_seconds=wall,
@@ -167,7 +177,9 @@ def standings(
     for run in runs:
         stands = standing(run, out, places)
         if stands.state == "pending" and run.directory in given_up:
-            stands = dataclasses.replace(stands, state="failed", error=given_up[run.directory])
+            event = given_up[run.directory]
+            error, finding = event.get("reason"), _finding(event)
+            stands = dataclasses.replace(stands, state="failed", error=error, finding=finding)
         found.append(stands)
     return found
 
@@ -189,10 +201,10 @@ class Ledger:
 
     def __init__(self, out: Path) -> None:
         self.out, self.read = out, 0
-        self.reasons: dict[str, str | None] = {}
+        self.last: dict[str, dict[str, Any]] = {}
 
-    def given_up(self) -> dict[str, str | None]:
-        """Why runs were given up and not started again since, by directory."""
+    def given_up(self) -> dict[str, dict[str, Any]]:
+        """The events of runs that were given up and not started again since, by directory."""
         try:
             with (self.out / JOURNAL).open("rb") as file:
                 file.seek(self.read)
@@ -202,11 +214,11 @@ class Ledger:
         whole = new.rfind(b"\n") + 1  # an incomplete line is read again next time
         for event in _events(new):
             if event["event"] == "gave up":
-                self.reasons[event["run"]] = event.get("reason")
+                self.last[event["run"]] = event
             else:
-                self.reasons.pop(event["run"], None)
+                self.last.pop(event["run"], None)
         self.read += whole
-        return self.reasons
+        return self.last
 
 
 def journal(out: Path) -> list[dict[str, Any]]:
@@ -254,6 +266,12 @@ def _places(out: Path) -> Places:
         if records.is_run(out / name):
             found.setdefault(name.rpartition("-")[0], []).append(out / name)
     return found
+
+
+def _finding(record: Mapping[str, Any]) -> Finding | None:
+    """Why a run ended, as data; None if a status or an event has only a sentence."""
+    found = record.get("finding")
+    return Finding.from_dict(found) if found else None
 
 
 def _seconds(written: str) -> float:

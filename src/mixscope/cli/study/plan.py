@@ -63,6 +63,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
                 "digest": s.run.digest,
                 "state": s.state,
                 **dataclasses.asdict(cost),
+                "why": None if cost.why is None else i18n.render(cost.why),
                 "settings": s.run.config.semantic(),
             }
             for s, cost in zip(found, costs, strict=True)
@@ -109,10 +110,10 @@ def study_status(arguments: argparse.Namespace) -> None:
     for stands in found:
         if stands.state in ("failed", "damaged", "conflict"):
             state = padded(progress_table.state_name(stands.state, lang), 9)
-            print(f"{state} {stands.run.directory}  {stands.error}")
+            print(f"{state} {stands.run.directory}  {stands.reason(lang)}")
         elif stands.remark is not None:
             lost = padded(i18n.message("event-lost", lang), 9)
-            print(f"{lost} {stands.run.directory}  {stands.remark}")
+            print(f"{lost} {stands.run.directory}  {stands.reason(lang)}")
     said = progress_table.sentence(total, lang)
     print(f"\n{i18n.message('progress-in', lang, said=said, out=str(out))}")
 

@@ -128,7 +128,7 @@ def study_retry(arguments: argparse.Namespace) -> int:
         head = i18n.message("progress-again", lang, failed=len(failed), runs=len(runs))
         output.line(head, work="study")
         for stands in failed:
-            about = {"run": stands.run.directory, "error": str(stands.error)}
+            about = {"run": stands.run.directory, "error": str(stands.reason(lang))}
             output.line(i18n.message("progress-again-run", lang, **about), work="study")
     return _run(arguments, study, [s.run for s in failed], out)
 

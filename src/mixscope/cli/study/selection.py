@@ -70,10 +70,8 @@ def print_finding(lang: str) -> Callable[[Finding], None]:
     return lambda finding: print(i18n.render(finding, lang), file=sys.stderr)
 
 
-def print_skipped(found: Any) -> None:
+def print_skipped(found: Any, lang: str) -> None:
     """Prints which runs are skipped because their records are damaged or of other settings."""
     for stands in found:
-        if stands.state in ("damaged", "conflict"):
-            print(f"skipped: {stands.error}", file=sys.stderr)
-        elif stands.remark is not None:
-            print(f"skipped: {stands.remark}", file=sys.stderr)
+        if stands.state in ("damaged", "conflict") or stands.remark is not None:
+            print(i18n.message("progress-skipped", lang, reason=stands.reason(lang)), file=sys.stderr)

@@ -29,7 +29,7 @@ def study_table(arguments: argparse.Namespace) -> None:
     from mixscope.results import bundle, folders, sources, tables
     from mixscope.studies.status import standings
 
-    file = Path(arguments.study)
+    file, lang = Path(arguments.study), spoken(arguments.lang).language
     if file.suffix not in (".yaml", ".yml") and (file.is_file() or bundle.is_bundle(file)):
         if arguments.only or arguments.seeds is not None:
             raise ConfigError(
@@ -39,12 +39,11 @@ def study_table(arguments: argparse.Namespace) -> None:
         rows = tables.rows(results)
     else:
         study, runs, out = selected(arguments)
-        print_skipped(standings(runs, out))
+        print_skipped(standings(runs, out), lang)
         results = folders.of_plan(study, out)
         rows = tables.rows(results, experiment_seeds(runs))
     if arguments.json:
         return print_json(rows)
-    lang = spoken(arguments.lang).language
     print("\n\n".join([shown(results, rows, lang), *notes(results, lang)]))
 
 
@@ -67,7 +66,7 @@ def _study_eval(arguments: argparse.Namespace) -> None:
     lang = spoken(arguments.lang).language
     found = standings(runs, out)
     done = [s.path for s in found if s.state == "done"]
-    print_skipped(found)
+    print_skipped(found, lang)
     if not done:
         raise DataError(
             "missing-results",
