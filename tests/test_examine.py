@@ -91,7 +91,9 @@ def test_every_finished_run_is_analysed_and_its_file_says_what_it_hangs_on(place
     assert re.fullmatch(r".*, \d+ (s|min) to \d+ (s|min)", said[0]), (
         "costs are stated before it begins, as a range"
     )
-    assert (place / "runs" / "analysis" / "cues" / "cells.csv").read_text().startswith("experiment,model,")
+    assert (
+        (place / "runs" / "analysis" / "cues" / "experiments.csv").read_text().startswith("experiment,model,")
+    )
 
 
 def test_predictions_are_those_that_the_run_left(place):
@@ -204,7 +206,7 @@ def test_arrays_are_kept_beside_and_belong_to_their_key(place, monkeypatch):
         return {"values": np.arange(5) + len(asked), "plain": 1}
 
     def compare(results, found):
-        return {"cells": [], "contrasts": [], "values": [one["values"].tolist() for _, one in found]}
+        return {"experiments": [], "contrasts": [], "values": [one["values"].tolist() for _, one in found]}
 
     monkeypatch.setattr(analysis, "measure", measure)
     monkeypatch.setattr(analysis, "compare", compare)
@@ -266,7 +268,7 @@ def test_the_command_prints_ten_lines_and_where_the_rest_is(place, capsys):
 def test_the_cost_is_that_of_the_split_that_is_asked_for(place, monkeypatch, split, limit, n):
     monkeypatch.setattr(analysis, "measure", lambda opened, **_: {"images": n})
     monkeypatch.setattr(analysis, "refusal", lambda config, store: None)
-    monkeypatch.setattr(analysis, "compare", lambda study, found: {"cells": [], "contrasts": []})
+    monkeypatch.setattr(analysis, "compare", lambda study, found: {"experiments": [], "contrasts": []})
     monkeypatch.setattr(analysis, "lines", lambda compared: [])
     monkeypatch.setattr(analysis, "images", lambda store, n: n)
     said = Told()

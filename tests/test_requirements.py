@@ -191,7 +191,7 @@ def test_nothing_is_measured_where_the_runs_cannot_start_anyway(tmp_path, digits
 
     def probe(name):
         return SimpleNamespace(
-            measure=lambda wanted: asked.append(name) or dict.fromkeys(wanted, "not measured")
+            measure=lambda wanted: asked.append(name) or dict.fromkeys(wanted, Finding("probe-not-made"))
         )
 
     told = start_check.check(
