@@ -15,7 +15,8 @@ from mixscope.claims import budget, health, verdicts
 from mixscope.errors import ConfigError, DataError
 from mixscope.findings import Finding
 from mixscope.report import page
-from mixscope.results import bundle, folders, runs_table, sources
+from mixscope.results import bundle, folders, json_values, runs_table, sources
+from mixscope.results.results import Run
 from test_verdicts import TWO
 
 CHOSEN = TWO.replace("train.epochs: 4", "train.epochs: 4, train.protocol: published")
@@ -302,3 +303,10 @@ def test_a_bundle_that_is_cut_off_anywhere_is_called_that(tmp_path, share):
     cut.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError, match=r"cut off.* copy it again"):
         mixscope.load(cut)
+
+
+def test_a_state_of_a_run_that_nothing_knows_is_refused():
+    plain = {"experiment": "a", "seed": 0, "state": "failed"}
+    assert json_values.from_plain(Run, plain).state == "failed"
+    with pytest.raises(ValueError, match=r"Run\.state is 'ended'"):
+        json_values.from_plain(Run, plain | {"state": "ended"})

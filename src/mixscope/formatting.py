@@ -78,6 +78,20 @@ def signed(value: float | None, digits: int = 2) -> str:
     return (f"{0:.{digits}f}" if float(text) == 0 else text).replace("-", "−")
 
 
+def ends(low: float, high: float) -> str:
+    """Formats an interval for a terminal, in ASCII.
+
+    >>> ends(-0.611, 1.25)
+    '[-0.61, +1.25]'
+    """
+    return f"[{low:+.2f}, {high:+.2f}]"
+
+
+def signed_ends(low: float, high: float) -> str:
+    """Formats an interval for a page, with minus signs."""
+    return f"[{signed(low)}, {signed(high)}]"
+
+
 def width(text: str) -> int:
     """Columns that a text takes on a terminal; a Korean, Chinese or Japanese character takes two."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

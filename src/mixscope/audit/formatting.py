@@ -6,6 +6,7 @@ from mixscope import i18n, tabular
 from mixscope.audit import Audit
 from mixscope.audit.findings import SEVERITIES, AuditFinding
 from mixscope.audit.noise import Contrast
+from mixscope.formatting import ends
 
 _COLUMNS = (
     *("audit-col-contrast", "audit-col-where", "audit-col-estimate", "audit-col-interval"),
@@ -52,7 +53,7 @@ def _contrasts(contrasts: Iterable[Contrast], lang: str) -> Iterator[str]:
     for c in contrasts:
         name = i18n.message("audit-gain", lang) if c.name == "gain" else c.name
         where = " ".join(_where(k, v, lang) for k, v in c.stratum.items())
-        interval = f"[{c.low:+.2f}, {c.high:+.2f}]"
+        interval = ends(c.low, c.high)
         agree = "false" if c.scales_agree is False else "true"
         lean = i18n.message("audit-lean", lang, lean=c.lean, agree=agree)
         tipping = f"{c.tipping_sd:.2f}" if c.tipping_sd else "-"

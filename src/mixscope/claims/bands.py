@@ -10,27 +10,27 @@ from dataclasses import dataclass
 from mixscope.findings import Finding
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Band:
     """A range of top-1 in percent, both ends included.
 
     Attributes:
         data: "cifar100" or "tiny-imagenet".
         family: "resnet50" or "vit".
-        mixing: "none", "mixup", "cutmix", or None for any.
-        stem: "small" or "imagenet" as in a model's settings, None for any.
         recipe: Training recipe: a message `band-<recipe>` of mixscope/i18n.
         low: Lower end; None if the literature gives only an upper end.
         high: Upper end.
+        mixing: "none", "mixup", "cutmix", or None for any.
+        stem: "small" or "imagenet" as in a model's settings, None for any.
     """
 
     data: str
     family: str
-    mixing: str | None
-    stem: str | None
     recipe: str
     low: float | None
     high: float
+    mixing: str | None = None
+    stem: str | None = None
 
     def holds(self, top1: float) -> bool:
         """Whether a top-1 in percent is inside."""
@@ -42,48 +42,15 @@ class Band:
         return Finding("band", params={"low": self.low, "high": self.high, "recipe": recipe})
 
 
-_SMALL = "small-stem"
 BANDS = (
-    Band(data="cifar100", family="resnet50", mixing="none", stem="small", recipe=_SMALL, low=76, high=80),
-    Band(data="cifar100", family="resnet50", mixing="mixup", stem="small", recipe=_SMALL, low=78, high=82),
-    Band(data="cifar100", family="resnet50", mixing="cutmix", stem="small", recipe=_SMALL, low=79, high=82),
-    Band(
-        data="cifar100",
-        family="resnet50",
-        mixing=None,
-        stem="imagenet",
-        recipe="imagenet-stem",
-        low=None,
-        high=60,
-    ),
-    Band(
-        data="cifar100",
-        family="vit",
-        mixing=None,
-        stem=None,
-        recipe="full-recipe",
-        low=70,
-        high=77,
-    ),
-    Band(data="cifar100", family="vit", mixing=None, stem=None, recipe="weak-recipe", low=40, high=52),
-    Band(
-        data="tiny-imagenet",
-        family="resnet50",
-        mixing=None,
-        stem=None,
-        recipe="published",
-        low=60,
-        high=68,
-    ),
-    Band(
-        data="tiny-imagenet",
-        family="vit",
-        mixing=None,
-        stem=None,
-        recipe="published",
-        low=50,
-        high=61,
-    ),
+    Band("cifar100", "resnet50", "small-stem", 76, 80, mixing="none", stem="small"),
+    Band("cifar100", "resnet50", "small-stem", 78, 82, mixing="mixup", stem="small"),
+    Band("cifar100", "resnet50", "small-stem", 79, 82, mixing="cutmix", stem="small"),
+    Band("cifar100", "resnet50", "imagenet-stem", None, 60, stem="imagenet"),
+    Band("cifar100", "vit", "full-recipe", 70, 77),
+    Band("cifar100", "vit", "weak-recipe", 40, 52),
+    Band("tiny-imagenet", "resnet50", "published", 60, 68),
+    Band("tiny-imagenet", "vit", "published", 50, 61),
 )
 
 

@@ -21,7 +21,7 @@ from mixscope.claims.statements import GAIN as SAID_GAIN
 from mixscope.claims.statements import OF_GAINS as SAID_OF_GAINS
 from mixscope.errors import DataError
 from mixscope.findings import Finding
-from mixscope.formatting import count_range
+from mixscope.formatting import count_range, ends
 from mixscope.results import Results
 from mixscope.results.results import LAST
 from mixscope.study import gains
@@ -288,9 +288,10 @@ def to_text(found: Sequence[Explored], lang: str = "en") -> list[str]:
     for one in found:
         seeds = "" if one.estimate is None else count_range(*one.seeds)
         estimate = "" if one.estimate is None else i18n.message("explored-points", lang, value=one.estimate)
-        ends = one.statement.ends(lang)
+        interval = one.statement.ends(lang)
         name = one.statement.called(lang)
-        rows.append((name, estimate, ends, _ends(one.bound), seeds, i18n.render(one.finding, lang)))
+        bound = ends(one.bound.low, one.bound.high) if one.bound else ""
+        rows.append((name, estimate, interval, bound, seeds, i18n.render(one.finding, lang)))
     unknown = {
         column
         for column, values in ((2, [one.interval for one in found]), (3, [one.bound for one in found]))
@@ -298,7 +299,3 @@ def to_text(found: Sequence[Explored], lang: str = "en") -> list[str]:
     }
     lines = tabular.to_text([[cell for i, cell in enumerate(row) if i not in unknown] for row in rows])
     return [line.replace(i18n.NO_BREAK, " ") for line in lines]
-
-
-def _ends(interval: Interval | None) -> str:
-    return f"[{interval.low:+.2f}, {interval.high:+.2f}]" if interval else ""

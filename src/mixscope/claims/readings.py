@@ -63,22 +63,22 @@ class Reading:
     claim: str
     stratum: Mapping[str, str]
     verdict: str
-    points: Interval | None
-    logits: Interval | None
-    narrow: Interval | None
-    bootstrap: Interval | None
-    standard_error: float | None
-    seed_share: float | None
-    degrees: float | None
-    seeds: int
-    paired: bool
-    shared: float | None
-    p: float | None
-    p_holm: float | None
-    gates: tuple[str, ...]
-    seeds_needed: int | None
-    tipping_sd: float | None
-    missing: tuple[str, ...]
+    points: Interval | None = None
+    logits: Interval | None = None
+    narrow: Interval | None = None
+    bootstrap: Interval | None = None
+    standard_error: float | None = None
+    seed_share: float | None = None
+    degrees: float | None = None
+    seeds: int = 0
+    paired: bool = False
+    shared: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    gates: tuple[str, ...] = ()
+    seeds_needed: int | None = None
+    tipping_sd: float | None = None
+    missing: tuple[str, ...] = ()
     seeds_low: int | None = None
     seeds_high: int | None = None
     look: Look | None = None

@@ -16,7 +16,7 @@ from mixscope.claims.rules import INCONCLUSIVE, NEGLIGIBLE, POST_HOC, REFUTED, S
 from mixscope.claims.verdicts import Reading, Verdict
 from mixscope.errors import ConfigError, unknown
 from mixscope.findings import Finding
-from mixscope.formatting import count_range, p_value
+from mixscope.formatting import count_range, ends, p_value
 from mixscope.study.claim import Claim
 from mixscope.study.roles import Roles
 
@@ -161,10 +161,10 @@ class Statement:
         """The interval, with a remark if it includes test examples only; "" if there is none."""
         if self.interval is None:
             return ""
-        ends = f"[{self.interval.low:+.2f}, {self.interval.high:+.2f}]"
-        return (
-            i18n.message("contrasts-examples_only", lang, ends=ends) if self.method == EXAMPLES_ONLY else ends
-        )
+        shown = ends(self.interval.low, self.interval.high)
+        if self.method != EXAMPLES_ONLY:
+            return shown
+        return i18n.message("contrasts-examples_only", lang, ends=shown)
 
 
 _CAPPED = ("said-capped", "said-capped-why")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mixscope.cli import table_options
 from mixscope.cli.arguments import checkpoint, declare, language
 from mixscope.cli.terminal import print_json, spoken
+from mixscope.formatting import ends
 
 if TYPE_CHECKING:
     from mixscope.report.texts import Texts
@@ -112,7 +113,7 @@ def _result(row: Any, texts: "Texts") -> str:
         return f"{apart}  {texts('compare.same')}"
     if row.interval is None:
         return f"{apart}  {texts('why.one-seed')}"
-    shown = f"{apart} [{row.interval.low:+.2f}, {row.interval.high:+.2f}]"
+    shown = f"{apart} {ends(row.interval.low, row.interval.high)}"
     if row.conditional:
         return f"{shown}  {texts('judge.one_seed')}"
     return f"{shown}  {texts('compare.p', p=row.p_holm, said=_kind(row.said, texts))}"

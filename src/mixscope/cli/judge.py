@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mixscope.cli import table_options
 from mixscope.cli.arguments import checkpoint, declare, language
 from mixscope.cli.terminal import print_json, spoken
-from mixscope.formatting import count_range, padded
+from mixscope.formatting import count_range, ends, padded
 
 if TYPE_CHECKING:
     from mixscope.report.texts import Texts
@@ -113,7 +113,7 @@ def judge(arguments: argparse.Namespace) -> None:
         for one in budgets:
             for point in one.points:
                 where = f"{one.claim:<14} {padded(_stratum(one.stratum, texts), 28)}"
-                print(f"  {where}  {texts('judge.epoch', epoch=point.epoch)}  {_figures(point, texts)}")
+                print(f"  {where}  {texts('judge.epoch', epoch=point.epoch)}  {_with_ends(point, texts)}")
 
 
 def _size(found: Any, texts: "Texts") -> str:
@@ -158,7 +158,7 @@ def _estimate(reading: Any, texts: "Texts") -> str:
     if reading.points is None:
         missing = ", ".join(reading.missing)
         return texts("why.missing", experiments=missing) if missing else ""
-    shown = [_interval(reading.points, texts)]
+    shown = [_with_ends(reading.points, texts)]
     if reading.seeds > 1:
         shown.append(texts("judge.seeds", seeds=reading.seeds, df=f"{reading.degrees:.3g}"))
     return "  ".join(shown)
@@ -185,12 +185,12 @@ def _remarks(reading: Any, texts: "Texts") -> Iterator[str]:
         less = "less" if reading.shared >= 0 else "more"
         yield texts("judge.paired", percent=f"{abs(100 * reading.shared):.0f}", change=less)
     if reading.bound is not None:
-        yield texts("judge.bound", interval=_interval(reading.bound, texts))
+        yield texts("judge.bound", interval=_with_ends(reading.bound, texts))
     if reading.paired_points is not None:
-        yield texts("judge.paired_interval", interval=_interval(reading.paired_points, texts))
+        yield texts("judge.paired_interval", interval=_with_ends(reading.paired_points, texts))
     if reading.chosen_on_test is not None:
         bias = reading.chosen_on_test.estimate - reading.points.estimate
-        yield texts("judge.chosen", interval=_interval(reading.chosen_on_test, texts), bias=bias)
+        yield texts("judge.chosen", interval=_with_ends(reading.chosen_on_test, texts), bias=bias)
     for finding in (*reading.warnings, *reading.caveats):
         yield texts("answer.mind", gates=finding)
 
@@ -213,15 +213,9 @@ def _caps(problem: Any, judged: Any, texts: "Texts") -> str:
     return f"; {texts('judge.limits', claims=claims)}" if problem.caps and claims else ""
 
 
-def _figures(point: Any, texts: "Texts") -> str:
-    unit = texts("page.unit_pp")
-    if point.low is None:
-        return f"{point.estimate:+.2f} {unit}"
-    return f"{point.estimate:+.2f} {unit} [{point.low:+.2f}, {point.high:+.2f}]"
-
-
-def _interval(found: Any, texts: "Texts") -> str:
-    return f"{found.estimate:+.2f} {texts('page.unit_pp')} [{found.low:+.2f}, {found.high:+.2f}]"
+def _with_ends(point: Any, texts: "Texts") -> str:
+    found = f"{point.estimate:+.2f} {texts('page.unit_pp')}"
+    return found if point.low is None else f"{found} {ends(point.low, point.high)}"
 
 
 def _stratum(stratum: Any, texts: "Texts") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mixscope.cli import table_options
 from mixscope.cli.arguments import declare, language
 from mixscope.cli.terminal import print_json, spoken
-from mixscope.formatting import padded
+from mixscope.formatting import ends, padded
 
 if TYPE_CHECKING:
     from mixscope.report.texts import Texts
@@ -105,7 +105,7 @@ def _lines(judged: Any, texts: "Texts") -> Iterator[str]:
                 parts.append(f"{padded(_word(reading.verdict, texts), 15)} {texts.levels(reading.stratum)}")
             if interval is not None:
                 unit = texts("page.unit_pp")
-                parts.append(f"{interval.estimate:+.2f} {unit} [{interval.low:+.2f}, {interval.high:+.2f}]")
+                parts.append(f"{interval.estimate:+.2f} {unit} {ends(interval.low, interval.high)}")
             notes = "; ".join(remarks(verdict, reading, texts)).replace("−", "-")  # as the numbers before it
             yield " " * 10 + "  ".join([*parts, notes]).rstrip()
 

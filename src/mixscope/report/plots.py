@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixscope.formatting import ends
 from mixscope.report.shapes import (
     BOLD,
     BOTTOM,
@@ -129,7 +130,7 @@ def plane(
     if x_high <= x_low:
         x_low, x_high = x_low - 0.5, x_high + 0.5
     y_low, y_high = y_limits or span(ys, around=0.0 if zero else None)
-    for value in (v for ribbon in ribbons for _, *ends in ribbon.points for v in ends):
+    for value in (v for ribbon in ribbons for _, *edges in ribbon.points for v in edges):
         extent = y_high - y_low
         y_low, y_high = (
             min(y_low, max(value, y_low - extent * 0.02)),
@@ -510,7 +511,7 @@ def heat(
             strength = min(1.0, abs(value) / (most or 1.0))
             hint = f"{row}, {column}: {value:+.2f} {unit}"
             if reach is not None and math.isfinite(reach[0][i, j]):
-                hint += f" [{reach[0][i, j]:+.2f}, {reach[1][i, j]:+.2f}]"
+                hint += f" {ends(reach[0][i, j], reach[1][i, j])}"
             more = f' fill-opacity="{strength * HEAT_OPACITY:.2f}"'
             parts.append(
                 box(

@@ -7,7 +7,7 @@ External text that a spreadsheet would interpret as a formula is prefixed with a
 from typing import Any
 
 from mixscope import i18n, tabular
-from mixscope.formatting import signed
+from mixscope.formatting import signed, signed_ends
 from mixscope.report.content import ReportContent, confused
 from mixscope.report.labels import limits, seeds_range, stratum_name
 from mixscope.report.texts import Texts
@@ -244,7 +244,7 @@ def _contrasts_text(content: ReportContent, texts: Texts) -> str:
     for verdict in content.verdicts:
         for r in verdict.readings:
             shown = [
-                f"{signed(i.estimate)} [{signed(i.low)}, {signed(i.high)}]" if i else "–"
+                f"{signed(i.estimate)} {signed_ends(i.low, i.high)}" if i else "–"
                 for i in (r.points, r.logits)
             ]
             needed = seeds_range(r)

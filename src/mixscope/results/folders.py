@@ -28,6 +28,7 @@ from mixscope.results.results import (
     Results,
     Run,
     Scaled,
+    State,
 )
 from mixscope.runs import health_records, record_schema, records
 from mixscope.study import matrix, roles
@@ -200,7 +201,7 @@ def _read(
 ) -> Run:
     """Reads a started run and validates its records. Raises DataError."""
     status = records.read_status(path)
-    state = str(status["state"])
+    state: State = status["state"]  # validated by record_schema
     done = state == DONE
     recorded = records.read_config(path)
     summary = records.read_summary(path) if done else None

@@ -50,6 +50,9 @@ def _made(kind: Any, value: Any, where: str) -> Any:
         if (value is None and type(None) in arguments) or isinstance(value, int):
             return value  # int | float: kept as written
         return _made(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is typing.Literal:
+        _check(value in arguments, value, where)
+        return value
     if origin is not None and issubclass(origin, Mapping):
         _check(isinstance(value, Mapping), value, where)
         return {key: _made(arguments[1], each, f"{where}.{key}") for key, each in value.items()}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mixscope import i18n
 from mixscope.errors import DataError, unknown
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pandas
 
 LAST, SELECTED, BEST_ON_TEST = "last", "selected", "best-on-test"  # checkpoints
-PENDING, RUNNING, INTERRUPTED, FAILED, DONE = "pending", "running", "interrupted", "failed", "done"
-DAMAGED = "damaged"
-STATES = (PENDING, RUNNING, INTERRUPTED, FAILED, DONE, DAMAGED)
+State = Literal["pending", "running", "interrupted", "failed", "done", "damaged"]
+STATES: tuple[State, ...] = get_args(State)
+PENDING, RUNNING, INTERRUPTED, FAILED, DONE, DAMAGED = STATES
 SPREADS = ("sd", "sd0", "se", "ci95")  # kinds of spread in printed tables
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, float | int | None]]]
@@ -151,7 +151,7 @@ class Run:
 
     experiment: str
     seed: int
-    state: str = DONE
+    state: State = DONE
     error: str | None = None
     finding: Finding | None = None
     metrics: Metrics = field(default_factory=dict)

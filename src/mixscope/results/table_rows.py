@@ -14,7 +14,7 @@ from mixscope.findings import Finding
 from mixscope.results import columns, printed_values
 from mixscope.results.columns import Columns
 from mixscope.results.printed_values import Figure
-from mixscope.results.results import DONE, FAILED, INTERRUPTED, PENDING, SPREADS, STATES
+from mixscope.results.results import DONE, FAILED, INTERRUPTED, PENDING, SPREADS, STATES, State
 from mixscope.results.table_files import Line, Table
 
 _STATES = dict.fromkeys(("", "finished", "completed", "complete", "success", "succeeded", "ok"), DONE)
@@ -31,7 +31,7 @@ class Row:
     levels: dict[str, str]
     label: str
     seed: int | None
-    state: str
+    state: State
     accuracy: float | None
     spread: float | None
     spread_kind: str | None
@@ -204,9 +204,9 @@ def _count(text: str, key: str, source: str, line: int, least: int | None = None
     return number
 
 
-def _state(text: str, source: str, line: int) -> str:
+def _state(text: str, source: str, line: int) -> State:
     word = text.strip().lower()
-    state = word if word in STATES else _STATES.get(word)
+    state = next((s for s in STATES if s == word), _STATES.get(word))
     if state is None:
         known = (*STATES, *filter(None, _STATES))
         raise DataError("unknown-name", unknown("state", text, known), key="state", path=source, line=line)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mixscope import i18n
 from mixscope.atomic import room_for
@@ -23,6 +23,7 @@ from mixscope.study.study import PlannedRun
 FRESH_SECONDS = 60.0  # age up to which a heartbeat from another machine counts as alive
 JOURNAL = "scheduler.jsonl"  # journal of schedulers, in the study's folder
 
+State = Literal["pending", "running", "partial", "failed", "done", "damaged", "conflict"]
 Places = Mapping[str, Sequence[Path]]  # run directories by PlannedRun.stem
 
 
@@ -56,7 +57,7 @@ class Standing:
 
     run: PlannedRun
     path: Path
-    state: str
+    state: State
     epoch: int = 0
     epochs: int = 0
     step: int = 0
@@ -115,17 +116,16 @@ def _standing(run: PlannedRun, out: Path, places: Places) -> Standing:
         lost = records.lost(path, run.config)
         if lost is not None and lost.finding and lost.finding.code == "record-unknown":
             raise lost
-        state = "pending" if lost is None else "partial"
         if lost is None:
-            return Standing(run, path, state, epochs=epochs)
-        return Standing(run, path, state, epochs=epochs, remark=str(lost), finding=lost.finding)
+            return Standing(run, path, "pending", epochs=epochs)
+        return Standing(run, path, "partial", epochs=epochs, remark=str(lost), finding=lost.finding)
     status = records.read_status(path)
     _refuse_stranger(run, path)
-    state = status["state"]
+    state: State = status["state"]
     age = time.time() - _seconds(status["heartbeat"])
     if state == "running" and not _lives(path, status, age):
         state = "partial"
-    elif state == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
+    elif status["state"] == "interrupted" or (state == "done" and not (path / "summary.json").exists()):
         state = "partial"
     if state == "done" and (digest := records.read_summary(path)["digest"]) != run.digest:
         raise records.damaged("summary-stranger", path=str(path / "summary.json"), digest=digest)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mixscope.claims import contrasts, samples, verdicts
 from mixscope.claims.contrasts import POINTS, Interval
 from mixscope.claims.verdicts import Reading, Verdict
-from mixscope.formatting import number, signed
+from mixscope.formatting import number, signed, signed_ends
 from mixscope.report.content import ReportContent, ReportedExperiment
 from mixscope.report.grouping import by_data
 from mixscope.report.labels import seeds_range, short_name
@@ -141,7 +141,7 @@ def best_experiments(content: ReportContent, texts: Texts) -> list[str]:
                 "answer.best_next",
                 cell=short_name(second, content, texts),
                 difference=number(mean - behind),
-                interval="" if apart is None else f" [{signed(apart.low)}, {signed(apart.high)}]",
+                interval="" if apart is None else f" {signed_ends(apart.low, apart.high)}",
             )
         if found.tied:
             sentence += "; " + texts("answer.best_tie", count=found.tied, of=len(found.behind))

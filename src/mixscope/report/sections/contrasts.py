@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mixscope.claims.verdicts import Verdict
-from mixscope.formatting import signed
+from mixscope.formatting import signed, signed_ends
 from mixscope.report import plots
 from mixscope.report.content import ReportContent
 from mixscope.report.grouping import some
@@ -48,7 +48,7 @@ def forests(content: ReportContent, texts: Texts, *, secondary: bool) -> list[Fi
                     estimate=points.estimate,
                     low=points.low,
                     high=points.high,
-                    value=f"{signed(points.estimate)} [{signed(points.low)}, {signed(points.high)}]",
+                    value=f"{signed(points.estimate)} {signed_ends(points.low, points.high)}",
                     margin=verdict.margin,
                     inner=(narrow.low, narrow.high) if narrow else None,
                     seeds=some(reading.by_seed.values()),
@@ -91,7 +91,7 @@ def explored(content: ReportContent, texts: Texts) -> list[Figure]:
             else:
                 low, high = signed(interval.low), signed(interval.high)
                 rows.append(texts("contrasts.row_text", name=label, value=value, low=low, high=high))
-                value = f"{value} [{low}, {high}]"
+                value = f"{value} {signed_ends(interval.low, interval.high)}"
             bars.append(
                 Bar(
                     name=name,

@@ -6,7 +6,7 @@ Based on the summary of `mixscope analyze STUDY_DIR --what cues`; the docstring 
 analysis/cues.py describes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,66 +131,52 @@ def difference(contrast: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _by_experiment(found: Mapping[str, Any], names: Mapping[str, str], texts: Texts) -> Figure | None:
-    bars, rows = [], []
-    for experiment in found["experiments"]:
-        lri = experiment["figures"]["lri"]
-        if lri is None:
-            continue
-        name = names[experiment["experiment"]]
-        rows.append(texts("cues.row", name=name, value=interval(lri)))
-        bars.append(
-            Bar(
-                name=name,
-                estimate=lri["estimate"],
-                low=lri["low"],
-                high=lri["high"],
-                value=interval(lri),
-                margin=0.0,
-                seeds=[v for v in experiment["by_seed"]["lri"] if v is not None],
-                hollow=len(experiment["seeds"]) < 2,
-                hint=rows[-1],
-            )
+    bars = [
+        _bar(
+            names[one["experiment"]],
+            one["figures"]["lri"],
+            texts,
+            seeds=[v for v in one["by_seed"]["lri"] if v is not None],
+            hollow=len(one["seeds"]) < 2,
         )
-    if not bars:
-        return None
-    return plots.forest(
-        "cues-lri",
-        bars,
-        title=texts("cues.chart"),
-        text=texts("cues.chart_text", rows=" ".join(rows)),
-        unit="LRI",
-        below=texts("cues.by_global"),
-        above=texts("cues.by_local"),
-    )
+        for one in found["experiments"]
+        if one["figures"]["lri"] is not None
+    ]
+    ends = texts("cues.by_global"), texts("cues.by_local")
+    return _forest("cues-lri", bars, texts("cues.chart"), texts, "cues.chart_text", ends)
 
 
 def _differences(found: Mapping[str, Any], names: Mapping[str, str], texts: Texts) -> Figure | None:
-    bars, rows = [], []
-    for contrast in found["contrasts"]:
-        if contrast["figure"] != "lri":
-            continue
-        name = difference(contrast, names)
-        rows.append(texts("cues.row", name=name, value=interval(contrast, sign=True)))
-        bars.append(
-            Bar(
-                name=name,
-                estimate=contrast["estimate"],
-                low=contrast["low"],
-                high=contrast["high"],
-                value=interval(contrast, sign=True),
-                margin=found["margin"],
-                hollow=contrast["seeds"] < 2,
-                hint=rows[-1],
-            )
-        )
+    bars = [
+        _bar(difference(one, names), one, texts, sign=True, margin=found["margin"], hollow=one["seeds"] < 2)
+        for one in found["contrasts"]
+        if one["figure"] == "lri"
+    ]
+    ends = texts("cues.more_global"), texts("cues.more_local")
+    title = texts("cues.differences")
+    return _forest("cues-differences", bars, title, texts, "cues.differences_text", ends)
+
+
+def _bar(
+    name: str,
+    figure: Mapping[str, Any],
+    texts: Texts,
+    *,
+    sign: bool = False,
+    margin: float = 0.0,
+    seeds: Sequence[float] = (),
+    hollow: bool,
+) -> Bar:
+    value = interval(figure, sign=sign)
+    ends = {end: figure[end] for end in ("estimate", "low", "high")}
+    hint = texts("cues.row", name=name, value=value)
+    return Bar(name=name, **ends, value=value, margin=margin, seeds=seeds, hollow=hollow, hint=hint)
+
+
+def _forest(
+    id: str, bars: Sequence[Bar], title: str, texts: Texts, text: str, ends: tuple[str, str]
+) -> Figure | None:
     if not bars:
         return None
-    return plots.forest(
-        "cues-differences",
-        bars,
-        title=texts("cues.differences"),
-        text=texts("cues.differences_text", rows=" ".join(rows)),
-        unit="LRI",
-        below=texts("cues.more_global"),
-        above=texts("cues.more_local"),
-    )
+    rows = texts(text, rows=" ".join(bar.hint for bar in bars))
+    return plots.forest(id, bars, title=title, text=rows, unit="LRI", below=ends[0], above=ends[1])

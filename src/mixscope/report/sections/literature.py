@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mixscope.formatting import signed
+from mixscope.formatting import signed, signed_ends
 from mixscope.report import literature
 from mixscope.report.content import ReportContent
 from mixscope.report.labels import stratum_name
@@ -18,7 +18,7 @@ def by_claim(content: ReportContent, texts: Texts) -> list[dict[str, Any]]:
             continue
         strata = "; ".join(
             f"{stratum_name(r, texts)} {signed(r.points.estimate)} {texts('page.unit_pp')}"
-            f" [{signed(r.points.low)}, {signed(r.points.high)}]"
+            f" {signed_ends(r.points.low, r.points.high)}"
             for r in verdict.readings
             if r.points is not None
         )

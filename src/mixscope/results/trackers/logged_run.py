@@ -11,6 +11,7 @@ from typing import Any
 from mixscope import tabular
 from mixscope.errors import DataError
 from mixscope.results import table_files
+from mixscope.results.results import DONE, State
 
 _SEED = re.compile(r"(?:^|(?<=[^a-zA-Z]))(?:seed|rep|trial)[-_=.]?(\d+)(?=$|[^\da-zA-Z])", re.IGNORECASE)
 _SEED_KEYS = (
@@ -39,7 +40,7 @@ class LoggedRun:
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
     epochs: tuple[Mapping[str, float], ...] = ()
-    state: str = "done"
+    state: State = DONE
     file: Path
 
     @property

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from mixscope.errors import DataError
+from mixscope.results.results import DONE, FAILED, RUNNING
 from mixscope.results.trackers.logged_run import LoggedRun, by_epoch, settings_of_yaml
 
 FILES = ("meta.yaml",)
-_STATES = {"1": "running", "RUNNING": "running", "2": "running", "3": "done", "FINISHED": "done"}
+_STATES = dict.fromkeys(("1", "RUNNING", "2"), RUNNING) | dict.fromkeys(("3", "FINISHED"), DONE)
 
 
 def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
@@ -25,7 +26,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
                 name=_text(file.parent / "tags" / "mlflow.runName") or meta.get("run_name", meta["run_id"]),
                 settings={p.name: _text(p) for p in _files(file.parent / "params")},
                 epochs=by_epoch(row for m in _files(file.parent / "metrics") for row in _metric(m)),
-                state=_STATES.get(meta.get("status", ""), "failed"),
+                state=_STATES.get(meta.get("status", ""), FAILED),
                 file=file,
             )
         )

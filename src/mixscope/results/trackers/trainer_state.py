@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
+from mixscope.results.results import DONE, RUNNING
 from mixscope.results.trackers.logged_run import LoggedRun, below, by_epoch, numbers
 
 FILES = ("trainer_state.json",)
@@ -31,7 +32,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
         LoggedRun(
             name=below(folder, run) if run.is_relative_to(folder) else run.name,
             epochs=by_epoch(map(numbers, state["log_history"])),
-            state="done" if step >= int(state.get("max_steps") or 0) else "running",
+            state=DONE if step >= int(state.get("max_steps") or 0) else RUNNING,
             file=file,
         )
         for run, (step, file, state) in states.items()

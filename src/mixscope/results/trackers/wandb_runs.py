@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.errors import DataError
+from mixscope.results.results import DONE, FAILED, RUNNING, State
 from mixscope.results.trackers.logged_run import LoggedRun, by_epoch, flat, numbers
 
 FILES = ("run-*.wandb",)
@@ -39,7 +40,8 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
 def _run(file: Path) -> LoggedRun:
     history: list[dict[str, float]] = []
     config: dict[str, Any] = {}
-    name, state = re.sub(r"^run-|\.wandb$", "", file.name), "running"
+    name = re.sub(r"^run-|\.wandb$", "", file.name)
+    state: State = RUNNING
     try:
         for record in _records(file.read_bytes()):
             fields = dict(_fields(record))
@@ -52,7 +54,7 @@ def _run(file: Path) -> LoggedRun:
                 config |= _items(run[_RUN_CONFIG], _UPDATE) if _RUN_CONFIG in run else {}
                 name = bytes(run.get(_RUN_NAME) or run[_RUN_ID]).decode()
             if _EXIT in fields:
-                state = "failed" if dict(_fields(fields[_EXIT])).get(1) else "done"
+                state = FAILED if dict(_fields(fields[_EXIT])).get(1) else DONE
     except (OSError, ValueError, KeyError, TypeError, struct.error, IndexError) as problem:
         raise DataError(
             "damaged-file", f"is no run of W&B, or cut short ({problem}); sync or delete it", path=file
