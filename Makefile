@@ -31,6 +31,7 @@ test-slow: $(READY)
 	$(BIN)/pytest -m "slow and not gpu"
 
 check: lint types contracts test
+	@cat tests/coverage.txt
 
 # What share of the statements of each package the tests run, written to tests/coverage.txt, which `make check`
 # prints; takes 1.7 times as long as the tests. Kernels are compiled and not counted.

@@ -1,5 +1,7 @@
 """Prints what share of each package's statements the tests ran, from the .coverage that pytest-cov left."""
 
+import datetime
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +25,8 @@ def main() -> None:
             missed[name] += len(absent)
         if lines and share(len(lines), len(absent)) < LOW:
             low.append(f"{place} {share(len(lines), len(absent)):.0f} %")
-    print("coverage of statements")
+    python = ".".join(map(str, sys.version_info[:3]))
+    print(f"coverage of statements ({datetime.date.today()}, Python {python}, all tests but the slow ones)")
     for name in sorted(statements, key=lambda name: (name == "all", name)):
         covered = share(statements[name], missed[name])
         print(f"  {name:<12}{statements[name]:>7}{covered:>7.1f} %{'  below' if covered < LOW else ''}")
