@@ -90,11 +90,16 @@ def test_commands_of_pages_are_ones_that_there_are(page, command):
     assert cli.parser().parse_args(words).do is not None
 
 
+def joined(text):
+    """A source with the literals of a message that goes over several lines as one."""
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
 def named_commands():
     """(file, command) of every `mixscope ...` in a sentence of a page, of source and of messages."""
     pages = [HERE / page for page in PAGES if page not in ("CHANGELOG.md", "docs/notes/log.md")]
     for file in [*pages, *(HERE / "src").rglob("*.py"), *(HERE / "src").rglob("*.ftl")]:
-        text = re.sub(r'"\s*\n\s*f?"', "", file.read_text("utf-8"))  # a message over several lines
+        text = joined(file.read_text("utf-8"))
         yield from ((file.name, command) for command in re.findall(r"`mixscope ([a-z][^`\n]*)`", text))
 
 
@@ -186,7 +191,7 @@ def test_nothing_claims_to_be_on_a_package_index():
         (file.name, line.strip())
         for file in files
         if file.suffix in {".md", ".py", ".ftl", ".yaml", ".html"}
-        for line in file.read_text("utf-8").splitlines()
+        for line in joined(file.read_text("utf-8")).splitlines()
         if re.search(r"pip install [\"']?mixscope|img\.shields\.io/pypi", line)
     ]
     assert said == []
