@@ -34,7 +34,7 @@ def test_every_page_has_its_place_on_the_site():
         re.findall(r"^ +- .+: ([\w/.-]+\.md)$", (HERE / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
     )
     written = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
-    made = {"reference/commands.md", "reference/settings.md", "reference/errors.md"}
+    made = {"reference/commands.md", "reference/settings.md", "reference/errors.md", "reference/modules.md"}
     assert written - placed == set(), "see nav in mkdocs.yml"
     assert {page for page in placed - written - made if not page.startswith("examples/")} == set()
 
@@ -157,6 +157,12 @@ def test_the_page_of_errors_has_every_code(generated):
     fields = {field.name for field in dataclasses.fields(exit_codes.Failure)}
     assert set(said) == fields | {"0", "1", "2", "4", "75", "130"} | set(errors.CODES)
     assert all(len(text) > 5 for text in said.values())
+
+
+def test_the_page_of_modules_says_what_each_is_for(generated):
+    said = re.findall(r"^\| `(\w+\.py)` \| (.*) \|$", generated.modules(), re.MULTILINE)
+    assert sorted(name for name, _ in said) == sorted(p.name for p in (HERE / "src/mixscope").rglob("*.py"))
+    assert [name for name, text in said if len(text) < 10 and name != "__init__.py"] == []
 
 
 def test_one_version_in_package_citation_and_changelog():
