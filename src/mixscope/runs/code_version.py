@@ -86,7 +86,8 @@ def digest() -> str:
 def parsed(source: bytes) -> str:
     """Returns the syntax tree of source code as text.
 
-    Comments, docstrings, positions and layout are left out, and texts within `raise` statements. Empty fields are omitted, because their number depends on the version of Python.
+    Comments, docstrings, positions and layout are left out, and texts within `raise` statements. Empty fields
+    are omitted, because their number depends on the version of Python.
     """
     return _text(ast.parse(source))
 
