@@ -86,6 +86,8 @@ WAYS = {
 def test_every_way_to_install_gives_the_program_and_takes_torch_from_where_it_is(clone, tmp_path, way):
     if way.endswith("requirements.txt") and (other := other_than_pinned()) is not None:
         pytest.skip(other)
+    if way.startswith("uv"):
+        pytest.importorskip("uv")
     run(clone, *PIP, "uninstall", "-qy", "mixscope")
     run(clone, *[word.format(clone=clone) for word in WAYS[way]])
     where = run(
