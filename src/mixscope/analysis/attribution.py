@@ -340,19 +340,19 @@ def _column(experiment: experiments.Experiment, at: int) -> sheets.Column:
     )
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Mass inside the box by method and experiment, contrasts, and remarks."""
     found = [
         "inside: share of a map's mass in the object's box; over: less what an even map has there (`box`)",
         "follows: less the mean map of the run's other images in the same box, 0 for a map that never moves",
-        experiments.about(compared),
+        experiments.about(compared, lang),
     ]
     figures = ("inside", "over", "follows")
     for method, description in METHODS.items():
         columns = {f"{figure}-{method}": figure for figure in figures} | {"area": "box"}
         if any(c["figures"].get(f"inside-{method}") for c in compared["experiments"]):
             found += ["", description, *experiments.table(compared, columns)]
-    found += experiments.differences(compared, NAMES)
+    found += experiments.differences(compared, NAMES, lang)
     notes = [
         [name, METHODS[method], description]
         for name, each in compared["notes"].items()

@@ -388,9 +388,9 @@ def _map(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Metrics by experiment, contrasts, and similarity between runs."""
-    found = experiments.lines(compared, NAMES)
+    found = experiments.lines(compared, NAMES, lang)
     for name, title in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
         for one in compared[name]:
             found += [

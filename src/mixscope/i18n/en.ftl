@@ -371,6 +371,7 @@ calibration-none = No confidences of predictions are known.
 ## Local and global cues
 
 cues-title = Local and global cues
+cues-about = { $scenes } scenes; estimate [95 % interval over seeds and scenes]
 cues-lead = Each image has one local cue (the orientation of a grating) and one global cue (the order of four glyphs); each is changed alone while the rest of the image stays: { $scenes } test scenes, { $runs } runs.
 cues-decision-not-judged = The two explanations of CutMix were not compared; this needs one ResNet and one ViT, each with and without CutMix, whose predictions depend on the cues.
 cues-decision-few-seeds = The results do not decide between the explanations: { $seeds ->
@@ -418,6 +419,16 @@ cues-split-low-pass = low-pass
 analyses-title = Analyses
 analyses-none = No analysis was made. `mixscope analyze` probes the finished runs of a study: attribution maps, robustness, similarity of features.
 analyses-lead = Probes of the trained models: augmentations compared within a model, models compared under an augmentation, and the difference of these differences. Intervals are 95 % each, not corrected for their number: they are exploratory and decide no claim.
+analyses-about = { $images } images; estimate [95 % interval over { $seeds ->
+    [one] images; one seed, so the variation between seeds is not known
+   *[several] seeds and images
+}]
+analyses-differences = differences (* the interval excludes 0)
+analyses-clear = { $n ->
+    [one] { $clear } of 1 difference has an interval that excludes 0
+   *[other] { $clear } of { $n } differences have an interval that excludes 0
+}
+analyses-clearest = { $text }; the clearest:
 analyses-images = Images analysed: { $n }.
 analyses-one_seed = There is a single seed, so these intervals count images only; variation between seeds is not known.
 analyses-more = more

@@ -350,6 +350,7 @@ calibration-none = 예측의 확신도가 없습니다.
 ## 국소 단서와 전역 단서
 
 cues-title = 국소 단서와 전역 단서
+cues-about = 장면 { $scenes }개, 추정값 [시드와 장면에 대한 95% 신뢰구간]
 cues-lead = 이미지마다 국소 단서(격자무늬의 방향)와 전역 단서(기호 네 개의 순서)가 하나씩 있고, 나머지는 그대로 둔 채 하나씩만 바꿉니다. 테스트 장면 { $scenes }개, 실행 { $runs }개.
 cues-decision-not-judged = CutMix에 대한 두 설명을 비교하지 않았습니다. CutMix를 쓴 것과 쓰지 않은 것을 모두 갖춘 ResNet과 ViT가 하나씩 있어야 하고, 예측이 단서에 따라 달라져야 합니다.
 cues-decision-few-seeds = 시드가 { $seeds }개뿐이라 두 설명을 구별할 수 없습니다. 3개 이상 필요합니다.
@@ -394,6 +395,13 @@ cues-split-low-pass = 저역 통과
 analyses-title = 분석
 analyses-none = 분석 결과가 없습니다. `mixscope analyze`로 끝난 실행의 어트리뷰션 맵, 강건성, 특징 유사도를 분석할 수 있습니다.
 analyses-lead = 학습된 모델을 분석한 결과입니다. 모델 안에서 증강을, 증강 안에서 모델을, 그리고 그 차이의 차이를 비교합니다. 신뢰구간은 각각 95%이고 다중 비교를 보정하지 않았으므로 탐색적이며, 가설 판정에는 쓰지 않습니다.
+analyses-about = 이미지 { $images }장, 추정값 [{ $seeds ->
+    [one] 이미지에 대한 95% 신뢰구간, 시드가 하나뿐이라 시드에 따른 변동은 알 수 없음
+   *[several] 시드와 이미지에 대한 95% 신뢰구간
+}]
+analyses-differences = 차이 (*는 신뢰구간이 0을 포함하지 않음)
+analyses-clear = 차이 { $n }개 가운데 { $clear }개의 신뢰구간이 0을 포함하지 않습니다
+analyses-clearest = { $text }. 가장 뚜렷한 것:
 analyses-images = 분석한 이미지: { $n }장.
 analyses-one_seed = 시드가 하나뿐이라 신뢰구간은 이미지의 표집 오차만 반영합니다. 시드 간 변동은 알 수 없습니다.
 analyses-more = 많음
