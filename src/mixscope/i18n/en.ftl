@@ -451,6 +451,17 @@ analyses-kind-difference-of-gains = Difference of differences
 analyses-kind_short-gain = { "" }
 analyses-kind_short-model = { "" }
 analyses-kind_short-difference-of-gains = Difference of differences ·
+attribution-no-stages = { $network }: timm lists no stages of it, so Grad-CAM has no map
+attribution-no-map = { $network }: { $layer } returns { $shape }, which is not a map, so Grad-CAM is not available
+attribution-no-attention = { $model } has no attention blocks over patches
+attribution-coarse = its map is { $rows } x { $columns }, too coarse to localize; this needs { $fewest } x { $fewest }
+attribution-fewer = based on { $kept } of { $images } images{ $most ->
+    [null] { "" }
+   *[other] , { $most } at most
+}{ $empty ->
+    [0] { "" }
+   *[other] ; up to { FIXED($empty, digits: 1) } % of a run's maps are empty
+}
 analyses-attribution-title = Attribution maps
 analyses-attribution-lead = Maps of the true class. Where the data have a bounding box, the share of a map's mass inside it is compared; a uniform map would have the box's share of the image. Objects are near the centre, and maps may be too, so the share beyond that of the mean map of the run's other images in the same box is also shown; it is 0 for a map that does not follow the object. Maps coarser than 8 x 8 cannot locate an object and are left out.
 analyses-calibration-title = Calibration

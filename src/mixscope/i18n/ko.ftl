@@ -424,6 +424,17 @@ analyses-kind-difference-of-gains = 차이의 차이
 analyses-kind_short-gain = { "" }
 analyses-kind_short-model = { "" }
 analyses-kind_short-difference-of-gains = 차이의 차이 ·
+attribution-no-stages = { $network }: timm에 단계 정보가 없어 Grad-CAM 맵을 만들 수 없습니다
+attribution-no-map = { $network }: { $layer }의 출력 { $shape }이 맵이 아니어서 Grad-CAM을 쓸 수 없습니다
+attribution-no-attention = { $model }에는 패치에 대한 어텐션 블록이 없습니다
+attribution-coarse = 맵 크기({ $rows } x { $columns })가 너무 작아 위치를 나타낼 수 없습니다. { $fewest } x { $fewest } 이상이어야 합니다
+attribution-fewer = 이미지 { $images }장 가운데 { $kept }장으로 계산했습니다{ $most ->
+    [null] { "" }
+   *[other] { " " }(최대 { $most }장)
+}{ $empty ->
+    [0] { "" }
+   *[other] . 빈 맵은 실행당 최대 { FIXED($empty, digits: 1) }%입니다
+}
 analyses-attribution-title = 어트리뷰션 맵
 analyses-attribution-lead = 정답 클래스에 대한 맵입니다. 데이터에 바운딩 박스가 있으면 맵의 질량 중 박스 안에 있는 비율을 비교합니다. 균일한 맵이라면 박스의 면적 비율과 같습니다. 물체는 대개 가운데에 있고 맵도 그럴 수 있으므로, 같은 박스에서 그 실행의 다른 이미지들의 평균 맵보다 얼마나 높은지도 함께 봅니다. 물체를 따라가지 않는 맵이라면 0입니다. 8 x 8보다 성긴 맵은 위치를 알 수 없어 제외했습니다.
 analyses-calibration-title = 보정(calibration)
