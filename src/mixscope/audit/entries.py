@@ -8,6 +8,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mixscope.audit import scales
 from mixscope.audit.findings import CONTRADICTION, NOTE, AuditFinding
@@ -292,7 +293,7 @@ def _in_order(
             numbers = any("number" in words.kinds(row.cells[c]) for c in wrong)
             slipped = not order and (len(wrong) > 1 or numbers)
             outcome = "reordered" if order else "row" if slipped else "cell" if len(places) == 1 else "cells"
-            shown = {table.headings[c]: row.cells[c] for c in places}
+            shown: dict[Any, str] = {table.headings[c]: row.cells[c] for c in places}
             under = [Finding("audit-cell-under", params={"value": v, "heading": k}) for k, v in shown.items()]
             findings.append(
                 AuditFinding(

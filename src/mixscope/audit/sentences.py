@@ -80,7 +80,7 @@ def _orders(sentence: Sentence) -> Iterator[AuditFinding]:
             table=None,
             line=sentence.line_at(start),
             row=_excerpt(relations, chain),
-            figures={label.strip() or f"figure {i + 1}": str(f) for i, (label, f) in enumerate(chain)},
+            figures={label.strip() or i + 1: str(f) for i, (label, f) in enumerate(chain)},
         )
 
 
