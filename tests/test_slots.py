@@ -201,7 +201,7 @@ def test_only_the_gpus_that_this_process_may_see_are_used(driver, monkeypatch, v
 
 def test_a_driver_that_does_not_answer_is_reported(driver):
     driver("NVIDIA-SMI has failed\\n", code=9)
-    with pytest.raises(ConfigError, match=r"cannot be asked \(nvidia-smi fails"):
+    with pytest.raises(ConfigError, match=r"cannot be listed \(nvidia-smi fails"):
         slots.gpus()
 
 
