@@ -34,7 +34,7 @@ from mixscope.data.cues import Parameters, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
 from mixscope.formatting import padded, width
-from mixscope.results import Results
+from mixscope.results import Results, vocabulary
 from mixscope.study import gains
 from mixscope.study.config import RunConfig
 
@@ -44,7 +44,7 @@ INTERVENTIONS = {"do-local": "local", "do-global": "global"}
 SHOWN = (*cues.SPLITS, *INTERVENTIONS)
 COMPARED = 16  # stored images that are regenerated to verify that they are unchanged
 
-FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by prefix of the timm name
+FAMILIES = {"resnet50": "resnet", "resnet": "resnet", "vit": "vit"}  # by family of the network
 FIGURES = {"local": "A_L", "global": "A_G", "lri": "LRI"}
 WORDS = {"resnet": "ResNet", "vit": "ViT", "none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
 # What each hypothesis expects of the change of LRI, by family; the catalogues have its text.
@@ -198,7 +198,7 @@ def _values(founds: Sequence[Mapping[str, Any]], scenes: int) -> dict[str, np.nd
 
 
 def _family(experiment: Experiment) -> str | None:
-    return next((family for begin, family in FAMILIES.items() if experiment.arch.startswith(begin)), None)
+    return FAMILIES.get(vocabulary.family(experiment.arch) or "")
 
 
 def index(local: float, glob: float) -> float | None:

@@ -73,7 +73,7 @@ class Provenance:
         packages: Version of each package.
         device: Device: name, type, threads, ranks.
         system: mixscope, python, platform, cpu, cores, memory_gib.
-        protocol: "strict" or "published"; None before the run is finished.
+        protocol: "sound" or "published"; None before the run is finished.
         checkpoints: Epoch of each evaluated checkpoint.
         seconds: Training time; None if unknown.
         images_per_second: Training throughput; None if unknown.
