@@ -154,7 +154,10 @@ def test_a_korean_page_has_no_english_sentence_of_ours(tmp_path):
     assert "올바른 JSON이 아닙니다" in written and "배치 정규화 통계가 원본 이미지와 맞지 않습니다" in written
     foreign = re.findall('<span lang="en">(.*?)</span>', written)
     assert set(foreign) == {"the training loss became nan", old}  # as old records have it
-    assert "맵 크기(2 x 2)가 너무 작아 위치를 나타낼 수 없습니다" in written and "too coarse to loc" not in written
+    assert (
+        "맵 크기(2 x 2)가 너무 작아 위치를 나타낼 수 없습니다" in written
+        and "too coarse to loc" not in written
+    )
     english = page.write(results, out=tmp_path / "en").page.read_text()
     assert "is not valid JSON" in english and "batch norm statistics do not fit" in english
 

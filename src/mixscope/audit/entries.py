@@ -15,7 +15,7 @@ from mixscope.audit.findings import CONTRADICTION, NOTE, AuditFinding
 from mixscope.findings import Finding
 from mixscope.results import composite_cells, score_columns
 from mixscope.results import vocabulary as words
-from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import PrintedValue
 from mixscope.results.printed_values import read as read_figure
 from mixscope.results.table_files import Line, Table
 from mixscope.results.vocabulary import Heading
@@ -57,7 +57,7 @@ class Entry:
     experiment: str | None
     facets: Mapping[str, str]
     extras: Mapping[str, str] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, PrintedValue] = field(default_factory=dict)
     seed: str = ""
     by_seed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -354,7 +354,7 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
 
 def _figures(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
-) -> tuple[dict[int, dict[int, Figure]], list[AuditFinding]]:
+) -> tuple[dict[int, dict[int, PrintedValue]], list[AuditFinding]]:
     """{column: {row: value in percent}}, and findings on misprints."""
     read = {}
     for c, heading in enumerate(headings):
@@ -402,7 +402,7 @@ def _entries(
     table: Table,
     headings: Sequence[Heading],
     rows: Sequence[Line],
-    figures: Mapping[int, Mapping[int, Figure]],
+    figures: Mapping[int, Mapping[int, PrintedValue]],
 ) -> Iterable[Entry]:
     below = {k: v for k, v in words.levels_in(table.after) if k == "dataset"}
     given = below | _of_context(table.context)
@@ -424,7 +424,7 @@ def _entries(
         extras = {
             table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind in ("other", "seed")
         }
-        by_levels: dict[tuple[tuple[str, str], ...], dict[str, Figure]] = {}
+        by_levels: dict[tuple[tuple[str, str], ...], dict[str, PrintedValue]] = {}
         for c, heading in enumerate(headings):
             if c in figures and r in figures[c] and heading.metric:
                 by_levels.setdefault(heading.levels, {})[heading.metric] = figures[c][r]

@@ -233,7 +233,9 @@ def _check_names(content: Content, name: str) -> None:
             )
     if content.class_ids and len(content.class_ids) != len(content.class_names):
         raise DataError(
-            "inconsistent", f"has {len(content.class_names)} class names for {len(content.class_ids)}", path=name
+            "inconsistent",
+            f"has {len(content.class_names)} class names for {len(content.class_ids)}",
+            path=name,
         )
 
 

@@ -71,9 +71,9 @@ answer-primary = Claims written down before the first run
 answer-secondary = Estimates and secondary claims
 answer-no_interval = no interval
 answer-needs_runs = runs that are not done: { $names }
-answer-best = Best on { $data }: { $cell }, { $value } % top-1{ $interval } (mean of { $seeds } seeds)
-answer-best_one = Best on { $data }: { $cell }, { $value } % top-1{ $interval } (one seed)
-answer-best_next = next: { $cell }, { $difference } pp lower{ $interval }
+answer-best = Best on { $data }: { $experiment }, { $value } % top-1{ $interval } (mean of { $seeds } seeds)
+answer-best_one = Best on { $data }: { $experiment }, { $value } % top-1{ $interval } (one seed)
+answer-best_next = next: { $experiment }, { $difference } pp lower{ $interval }
 answer-best_tie = { $count ->
     [1] a tie with 1 of the { $of } others: the interval of the difference contains 0
    *[other] a tie with { $count } of the { $of } others: the intervals of the differences contain 0
@@ -278,7 +278,7 @@ curves-accuracy_train = dashed: clean training images
 curves-lr = Learning rate
 curves-speed = Throughput, images/s
 curves-epoch = epoch
-curves-figure_text = { $what } of { $cell } by epoch, one curve per run. { $rows }
+curves-figure_text = { $what } of { $experiment } by epoch, one curve per run. { $rows }
 curves-row_text = { $name }: from { $first } to { $last } after { $epochs ->
     [one] 1 epoch
    *[other] { $epochs } epochs
@@ -312,7 +312,7 @@ budget-none = No two augmentations have values at the same epochs.
 classes-title = Gains by class
 classes-lead = Change in recall of each class from the baseline to an augmentation, sorted. Solid bars differ from 0 at a false discovery rate of 5 % over all classes of the chart (Benjamini and Hochberg); pale ones may be chance. Ticks are shrunken estimates, the better prediction for a new study.
 classes-single = With one seed only the sampling error of the test set is counted, so too many classes appear significant.
-classes-figure = { $arm } · { $cell }
+classes-figure = { $augmentation } · { $stratum }
 classes-figure_text = Gain in recall of { $classes } classes, sorted, in percentage points. { $certain } of them differ from 0. Largest: { $top }. Smallest: { $bottom }.
 classes-certain = { $count } of { $classes } classes differ from 0
 classes-most = Largest gains:
@@ -334,7 +334,7 @@ confusion-pairs = Most confused pairs on { $data }
 confusion-pairs_note = Share of the true class's test images, percent, mean over seeds.
 confusion-col-true = True class
 confusion-col-predicted = Predicted
-confusion-matrix = { $cell } ({ $experiment })
+confusion-matrix = { $name } ({ $experiment })
 confusion-matrix_text = Confusion matrix of { $classes } classes over { $seeds ->
     [one] 1 seed
    *[other] { $seeds } seeds
@@ -354,7 +354,7 @@ confusion-axis_predicted = predicted class
 
 calibration-title = Calibration
 calibration-lead = Accuracy against confidence in bins of equal mass, all seeds together. Below the diagonal a model is overconfident, above it underconfident. ECE is the expected calibration error.
-calibration-figure = Reliability · { $cell }
+calibration-figure = Reliability · { $experiment }
 calibration-figure_text = Accuracy against confidence in percent. { $rows }
 calibration-row_text = { $name }: expected calibration error { $ece } percentage points.
 calibration-confidence = confidence, %
@@ -437,7 +437,7 @@ analyses-forest_text = Differences. { $rows }
 analyses-curve_text = From the first to the last value. { $rows }
 analyses-more_charts = More charts
 analyses-experiment = Experiment
-analyses-cell = Levels
+analyses-levels = Levels
 analyses-table-experiments = Values by experiment
 analyses-table-contrasts = All differences
 analyses-col-figure = Metric

@@ -172,7 +172,7 @@ def _reach(figure: Value | Difference | None, name: str, *, difference: bool) ->
 
 def _experiment_rows(summary: Summary, texts: Texts) -> list[list[str]]:
     names = list(dict.fromkeys(n for experiment in summary.experiments for n in experiment.figures))
-    rows = [[texts("analyses.experiment"), texts("analyses.cell"), *(_figure(n, texts) for n in names)]]
+    rows = [[texts("analyses.experiment"), texts("analyses.levels"), *(_figure(n, texts) for n in names)]]
     for experiment in summary.experiments:
         values = [_reach(experiment.figures.get(n), n, difference=False) for n in names]
         rows.append([experiment.name, texts.levels(experiment.levels), *values])

@@ -87,7 +87,7 @@ def _matrix(
         )
         for c in confused(experiment, most=3)
     )
-    title = texts("confusion.matrix", cell=short_name(experiment, content, texts), experiment=experiment.name)
+    title = texts("confusion.matrix", name=short_name(experiment, content, texts), experiment=experiment.name)
     text = texts(
         "confusion.matrix_text",
         classes=len(counts),
