@@ -232,8 +232,8 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs, over the images for which every run of a data set has a map with mass.
 
     Returns:
-        `experiments.document` of NAMES; for each experiment also grids, and notes: {method: a finding as data}
-        where a method is refused, coarse, or based on fewer images.
+        `experiments.document` of NAMES; for each experiment also grids, and notes, {method: a finding as
+        data}, where a method is refused, coarse, or based on fewer images.
     """
     usable: dict[str, dict[str, np.ndarray]] = {}
     for method in METHODS:
