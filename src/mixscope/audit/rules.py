@@ -165,13 +165,13 @@ def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Audi
         )
         for rows in wrong.values()
     ]
-    mended = [
+    corrected = [
         replace(e, figures={**e.figures, "top1": e.figures["top5"], "top5": e.figures["top1"]})
         if e.table in wrong and {"top1", "top5"} <= e.figures.keys()
         else e
         for e in entries
     ]
-    return mended, findings
+    return corrected, findings
 
 
 def printed_twice(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
@@ -341,10 +341,10 @@ def of_entries(
     Returns:
         The entries, with swapped headings corrected, and the findings.
     """
-    mended, findings = exchanged_headings(list(entries))
-    for entry in mended:
+    corrected, findings = exchanged_headings(list(entries))
+    for entry in corrected:
         findings += of_entry(entry, balanced, test_size)
-    findings += printed_twice(mended)
-    findings += stated_gains(mended)
-    findings += numbering(mended)
-    return mended, findings
+    findings += printed_twice(corrected)
+    findings += stated_gains(corrected)
+    findings += numbering(corrected)
+    return corrected, findings

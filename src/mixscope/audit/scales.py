@@ -31,14 +31,14 @@ class Misprint:
         column: Its column.
         severity: "contradiction" or "suspicion".
         why: The observation.
-        mended: The corrected value in percent; None if it is ambiguous.
+        corrected: The corrected value in percent; None if it is ambiguous.
     """
 
     row: int
     column: int
     severity: str
     why: Finding
-    mended: PrintedValue | None
+    corrected: PrintedValue | None
 
 
 def is_share(column: Column, heading: str, error: bool) -> bool:
@@ -97,10 +97,10 @@ def settle(
         }
     misprints = list(_misprints(columns, settled, shares, errors, alike))
     for m in misprints:
-        if m.mended is None:
+        if m.corrected is None:
             del settled[m.column][m.row]
         else:
-            settled[m.column][m.row] = m.mended
+            settled[m.column][m.row] = m.corrected
     for c in errors & settled.keys():
         settled[c] = {r: f.complement() for r, f in settled[c].items()}
     return settled, misprints
@@ -126,8 +126,8 @@ def _misprints(
             found = _value(figure, others, beside, c in shares, c in errors)
             found = found or _notation(figure, odd_comma, settled[c][r])
             if found:
-                severity, why, mended = found
-                yield Misprint(r, c, severity, why, mended)
+                severity, why, corrected = found
+                yield Misprint(r, c, severity, why, corrected)
 
 
 Found = tuple[str, Finding, PrintedValue | None]
@@ -172,8 +172,8 @@ def _with_point(figure: PrintedValue, others: list[float], beside: list[float]) 
     possible = [m for k in (1, 2, 3) if (m := figure.times(Decimal(1).scaleb(-k))).value <= HUNDRED]
     by_row = [m for m in possible if any(0.8 <= b / float(m.value) <= 1.25 for b in beside)]
     by_column = [m for m in possible if others and min(others) <= m.value <= max(others)]
-    mended = by_row or by_column
-    return mended[0] if len(mended) == 1 else None
+    corrected = by_row or by_column
+    return corrected[0] if len(corrected) == 1 else None
 
 
 def _notation(figure: PrintedValue, odd_comma: bool | None, read: PrintedValue) -> Found | None:

@@ -690,15 +690,15 @@ band-published = published recipes
 
 ## Damaged records
 
-record-mend = { $record ->
+record-repair = { $record ->
     [status] remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint
     [summary] remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint
    *[run] restore it from a copy, or remove the folder of the run and make the run again
 }
-record-not-json = { $path }: is not valid JSON, the file is damaged; { record-mend }
-record-misfit = { $path }: { $problem }; the file is damaged; { record-mend }
+record-not-json = { $path }: is not valid JSON, the file is damaged; { record-repair }
+record-misfit = { $path }: { $problem }; the file is damaged; { record-repair }
 record-value = { $key } is { $value }, expected { $expected }
-record-lacks = lacks { $keys }
+record-incomplete = has no { $keys }
 record-no-kind = no JSON object with a kind
 expected-text = a text
 expected-truth = true or false
@@ -715,16 +715,16 @@ expected-findings = findings of health checks
 expected-seeds = a list of seeds, or their number
 expected-list = a list
 expected-or-null = { $expected } or null
-record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the folder and make the run again
-record-stranger = { $path }: holds the records of a run with other settings ({ $digest }, its name says { $own }): it was copied or renamed; remove the folder, and `mixscope study run` makes the run
+record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or one folder has files of two runs; undo that, or remove the folder and make the run again
+record-stranger = { $path }: has the records of a run with other settings ({ $digest }, where the name of the folder says { $own }), so the folder was copied or renamed; remove it, and `mixscope study run` repeats the run
 summary-stranger = { $path }: is of a run with other settings ({ $digest }); remove it, and `mixscope study run` writes it again from the checkpoint
 summary-lost = { $path }: is { $state } and has lost its summary.json; the same `mixscope train` or `study run` evaluates its checkpoint and writes it again
 summary-not-yet = { $path }: has no summary because it is { $state }; `mixscope train` resumes it
 summary-contradicts = { $path }: its checkpoint { $checkpoint } gives top-1 { FIXED($top1, digits: 2) } % of { $images } images of { $split }, and its summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }; nothing is overwritten: one of the two was changed, so remove the folder and make the run again
 record-unreadable = { $path }: cannot be read ({ $reason })
-record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-mend }
+record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-repair }
 record-newer = { $path }: was written by a newer mixscope (schema { $found }, this one reads { $schema }); update mixscope, nothing of the run is lost
-record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, and the run keeps its results and checkpoints, only its curves lack what is removed
+record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, and the run keeps its results and checkpoints, only its curves lose the removed epoch
 record-lost-events = { $path }: is done and has lost its events.jsonl; put it back, or an empty file, and the run keeps its results and checkpoints, only its curves are lost
 record-lost-config = { $path }: has lost its config.yaml; the same `mixscope train` or `study run` writes it again and keeps all else
 record-lost-status = { $path }: has lost its status.json; the same `mixscope train` or `study run` takes the run up from its last checkpoint
@@ -839,8 +839,8 @@ power-spread = standard deviation between runs: { $known ->
    *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
 }, { $source }{ $own ->
     [0] { "" }
-    [one] ; 1 experiment has one of its own
-   *[other] ; { $own } experiments have one of their own
+    [one] ; separately for 1 experiment
+   *[other] ; separately for { $own } experiments
 }
 power-given = given: { $sd }{ " " }pp
 power-published = the range of { $count } standard deviations ({ $published } published{ $own ->

@@ -688,15 +688,15 @@ band-published = 논문의 학습 레시피
 
 ## 손상된 기록
 
-record-mend = { $record ->
+record-repair = { $record ->
     [status] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
     [summary] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 체크포인트에서 다시 만들어집니다
    *[run] 사본에서 되살리거나, 실행 폴더를 지우고 다시 실행하세요
 }
-record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-mend }
-record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-mend }
+record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-repair }
+record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-repair }
 record-value = { $key }의 값이 { $value }입니다(필요한 값: { $expected })
-record-lacks = { $keys }이(가) 없습니다
+record-incomplete = { $keys }이(가) 없습니다
 record-no-kind = kind를 가진 JSON 객체가 아님
 expected-text = 문자열
 expected-truth = true 또는 false
@@ -720,7 +720,7 @@ summary-lost = { $path }: 상태는 { $state }이지만 summary.json이 없습�
 summary-not-yet = { $path }: 상태가 { $state }이므로 요약이 없습니다. `mixscope train`이 이어서 실행합니다
 summary-contradicts = { $path }: 체크포인트 { $checkpoint }의 { $split } 이미지 { $images }장 top-1은 { FIXED($top1, digits: 2) } %인데 summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %입니다. 아무것도 덮어쓰지 않았습니다. 둘 중 하나가 바뀌었으므로 폴더를 지우고 다시 실행하세요
 record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
-record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-mend }
+record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-repair }
 record-newer = { $path }: 더 새로운 mixscope가 썼습니다(스키마 { $found }, 이 버전은 { $schema }까지 읽음). mixscope를 업데이트하세요. 실행은 그대로 있습니다
 record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. 그 행을 지우세요. 결과와 체크포인트는 그대로이고 지운 만큼 곡선만 비게 됩니다
 record-lost-events = { $path }: 끝난 실행인데 events.jsonl이 없어졌습니다. 파일을 되돌리거나 빈 파일을 두세요. 결과와 체크포인트는 그대로이고 곡선만 없습니다
