@@ -75,7 +75,7 @@ class Standing:
     device_bytes: int | None = None
 
     def reason(self, lang: str = "en") -> str | None:
-        """Why it failed or is damaged, or which record is missing; in English if only English was recorded."""
+        """Why it failed or is damaged, or which record is missing; English if only that was recorded."""
         if self.finding is not None and i18n.has(self.finding.code):
             return i18n.render(self.finding, lang)
         return self.error if self.error is not None else self.remark
