@@ -237,7 +237,7 @@ LESS, MORE = (0.3, 0.7), (0.9, 0.1)
     "conv, attend, verdicts, said",
     [
         ((EVEN, LESS), (EVEN, EVEN), ("SUPPORTED", "REFUTED"), "favour this explanation: CutMix breaks"),
-        ((EVEN, MORE), (EVEN, MORE), ("REFUTED", "SUPPORTED"), "favour this explanation: CutMix's area labels"),
+        ((EVEN, MORE), (EVEN, MORE), ("REFUTED", "SUPPORTED"), "this explanation: CutMix's area labels"),
         ((EVEN, LESS), (EVEN, LESS), ("REFUTED", "REFUTED"), "favour neither"),
         ((EVEN, MORE), (EVEN, LESS), ("REFUTED", "REFUTED"), "favour neither"),
     ],
