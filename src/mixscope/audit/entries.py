@@ -371,7 +371,7 @@ def _figures(
     tests = {c: _test_set(headings[c]) for c in columns}
     alike = {c: {k for k in columns if k != c and tests[k] == tests[c]} for c in columns}
     settled, misprints = scales.settle(columns, table.headings, errors, alike)
-    cells: dict[tuple[int, str, Finding], dict[str, str]] = {}
+    cells: dict[tuple[int, str, Finding], dict[Any, str]] = {}
     for m in misprints:  # a row in another unit is one slip
         why = (m.row, m.severity, m.why)
         cells.setdefault(why, {})[table.headings[m.column]] = rows[m.row].cells[m.column]

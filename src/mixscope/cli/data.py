@@ -89,7 +89,7 @@ def data_list(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(rows)
     states = ["ready" if row["prepared"] else "here" if row["sources"] else "-" for row in rows]
-    table = [[row["name"], state, row["title"]] for row, state in zip(rows, states, strict=True)]
+    table = [[str(row["name"]), state, str(row["title"])] for row, state in zip(rows, states, strict=True)]
     print("\n".join(tabular.to_text(table)))
     print(f"\nin {root}")
     waiting = [name for name in there if not is_prepared(root, name)]
