@@ -84,7 +84,7 @@ PEAK = (
 
 def make(folder: Path, runs: int) -> matrix.Study:
     """A study's folder with so many finished runs, or the next multiple of its experiments."""
-    text = yaml.safe_dump({**STUDY, "seeds": list(range(-(-runs // EXPERIMENTS)))}, sort_keys=False)
+    text = yaml.safe_dump({**STUDY, "seeds": list(range(max(1, runs // EXPERIMENTS)))}, sort_keys=False)
     study = matrix.parse(text, file="large.yaml")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / matrix.KEPT).write_text(text)

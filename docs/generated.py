@@ -5,6 +5,7 @@ without it, and the API is read from source.
 """
 
 import argparse
+import ast
 import dataclasses
 import inspect
 import json
@@ -23,6 +24,7 @@ PAGES = {
     "src/mixscope/cli": "reference/commands.md",
     "src/mixscope/study/config.py": "reference/settings.md",
     "src/mixscope/errors.py": "reference/errors.md",
+    "src/mixscope": "reference/modules.md",
 }
 COLAB = "https://colab.research.google.com/github/{repository}/blob/main/examples/{name}.ipynb"
 
@@ -82,7 +84,7 @@ def _argument(action: argparse.Action) -> str:
 
 
 def settings() -> str:
-    """Every setting with its type, default and meaning, from the dataclasses of `study.config`."""
+    """Every setting with its default and meaning, from the dataclasses of `study.config`."""
     from mixscope.study import config
 
     lines = [
@@ -142,6 +144,24 @@ def errors() -> str:
     )
 
 
+def modules() -> str:
+    """Every module with the first line of its docstring, a table for each package."""
+    lines = [
+        "# Modules",
+        "",
+        "What each file of `src/mixscope` is for, in the first line of its docstring.",
+        "",
+    ]
+    source = ROOT / "src" / "mixscope"
+    for folder in (source, *sorted(path.parent for path in source.rglob("*/__init__.py"))):
+        said = {
+            f"`{file.name}`": (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").partition("\n")[0]
+            for file in sorted(folder.glob("*.py"))
+        }
+        lines += [f"## `{folder.relative_to(source.parent).as_posix()}/`", "", *_table("module", said)]
+    return "\n".join(lines)
+
+
 def _table(heading: str, rows: Mapping[str, str]) -> list[str]:
     return [
         f"| {heading} | |",
@@ -176,9 +196,8 @@ def example(name: str, repository: str | None) -> str:
 
 def _opening(name: str, repository: str | None) -> str:
     files = f"[Notebook]({name}.ipynb) and script: `examples/{name}.ipynb`, `examples/{name}.py`."
-    if repository is None:
-        form = COLAB.format(repository="OWNER/REPOSITORY", name=name)
-        return f"{files} Open in Colab: `{form}`, with the GitHub repository that has your copy."
+    if repository is None:  # the notebook says the form of the link
+        return files
     return f"{files} [Open in Colab]({COLAB.format(repository=repository, name=name)})."
 
 
@@ -222,7 +241,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Adds the generated pages and the notebooks."""
     from mkdocs.structure.files import File
 
-    made = dict(zip(PAGES.values(), (commands(), settings(), errors()), strict=True))
+    made = dict(zip(PAGES.values(), (commands(), settings(), errors(), modules()), strict=True))
     for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
         made[f"examples/{notebook.stem}.md"] = example(notebook.stem, repository())
         files.append(File.generated(config, f"examples/{notebook.name}", abs_src_path=str(notebook)))

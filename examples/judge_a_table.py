@@ -3,7 +3,9 @@
 #
 # The models may have been trained with anything. One row a run is enough.
 #
-# In Colab, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first.
+# To open this in Colab, write the GitHub repository of your copy for OWNER/REPOSITORY in
+# `https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/examples/judge_a_table.ipynb`;
+# there, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first.
 
 # %%
 from pathlib import Path

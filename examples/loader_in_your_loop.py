@@ -4,7 +4,9 @@
 # Batches come cropped, flipped, normalised and mixed, with soft targets. Two runs with one seed see the same
 # images in the same order, whatever is mixed, so that their difference is that of mixing.
 #
-# In Colab, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first.
+# To open this in Colab, write the GitHub repository of your copy for OWNER/REPOSITORY in
+# `https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/examples/loader_in_your_loop.ipynb`;
+# there, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first.
 
 # %%
 import subprocess

@@ -5,7 +5,9 @@
 # scikit-learn's handwritten digits, without mixing, with MixUp and with CutMix, three seeds each. A study's
 # folder, a bundle and a table are read alike.
 #
-# In Colab, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first, and
+# To open this in Colab, write the GitHub repository of your copy for OWNER/REPOSITORY in
+# `https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/examples/read_a_study.ipynb`;
+# there, run `!git clone https://github.com/OWNER/REPOSITORY && pip install ./REPOSITORY` first, and
 # `%cd REPOSITORY/examples`.
 
 # %%

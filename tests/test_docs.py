@@ -34,7 +34,7 @@ def test_every_page_has_its_place_on_the_site():
         re.findall(r"^ +- .+: ([\w/.-]+\.md)$", (HERE / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
     )
     written = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
-    made = {"reference/commands.md", "reference/settings.md", "reference/errors.md"}
+    made = {"reference/commands.md", "reference/settings.md", "reference/errors.md", "reference/modules.md"}
     assert written - placed == set(), "see nav in mkdocs.yml"
     assert {page for page in placed - written - made if not page.startswith("examples/")} == set()
 
@@ -90,11 +90,16 @@ def test_commands_of_pages_are_ones_that_there_are(page, command):
     assert cli.parser().parse_args(words).do is not None
 
 
+def joined(text):
+    """A source with the literals of a message that goes over several lines as one."""
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
 def named_commands():
     """(file, command) of every `mixscope ...` in a sentence of a page, of source and of messages."""
     pages = [HERE / page for page in PAGES if page not in ("CHANGELOG.md", "docs/notes/log.md")]
     for file in [*pages, *(HERE / "src").rglob("*.py"), *(HERE / "src").rglob("*.ftl")]:
-        text = re.sub(r'"\s*\n\s*f?"', "", file.read_text("utf-8"))  # a message over several lines
+        text = joined(file.read_text("utf-8"))
         yield from ((file.name, command) for command in re.findall(r"`mixscope ([a-z][^`\n]*)`", text))
 
 
@@ -154,6 +159,12 @@ def test_the_page_of_errors_has_every_code(generated):
     assert all(len(text) > 5 for text in said.values())
 
 
+def test_the_page_of_modules_says_what_each_is_for(generated):
+    said = re.findall(r"^\| `(\w+\.py)` \| (.*) \|$", generated.modules(), re.MULTILINE)
+    assert sorted(name for name, _ in said) == sorted(p.name for p in (HERE / "src/mixscope").rglob("*.py"))
+    assert [name for name, text in said if len(text) < 10 and name != "__init__.py"] == []
+
+
 def test_one_version_in_package_citation_and_changelog():
     assert f"version: {mixscope.__version__}\n" in (HERE / "CITATION.cff").read_text()
     releases = re.findall(r"^## \[?([\d.]+)", (HERE / "CHANGELOG.md").read_text(), re.MULTILINE)
@@ -186,7 +197,7 @@ def test_nothing_claims_to_be_on_a_package_index():
         (file.name, line.strip())
         for file in files
         if file.suffix in {".md", ".py", ".ftl", ".yaml", ".html"}
-        for line in file.read_text("utf-8").splitlines()
+        for line in joined(file.read_text("utf-8")).splitlines()
         if re.search(r"pip install [\"']?mixscope|img\.shields\.io/pypi", line)
     ]
     assert said == []

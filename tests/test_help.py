@@ -18,17 +18,27 @@ CHEAP = """
     data list
     data prepare digits
     data info digits
+    data verify digits
+    show mixing digits
     study new mine --from resnet-vs-vit
+    study plan quickstart
+    study plan quickstart --power
     study status quickstart
+    study status resnet-vs-vit --only model=vit
+    study retry quickstart
     study table quickstart
+    study table resnet-vs-vit --only data=cifar100
     study pack runs/quickstart
+    study table runs/quickstart.zip
     judge runs/quickstart
     judge results.csv --baseline default
     power results.csv
     claims new results.csv --baseline default --out claims.yaml
+    power results.csv --claims claims.yaml
     compare runs/quickstart runs/longer
     report runs/resnet-vs-vit --lang ko
     audit README.md
+    audit results.csv --strict
     cues draw --sheet cues.png
 """
 
@@ -138,3 +148,5 @@ def test_a_folder_beside_the_built_in_study_of_its_name_is_reported(tmp_path, mo
     assert code == 0 and err.splitlines()[0].endswith("write ./quickstart") and "imagenet" not in out
     code, out, err = call(capsys, "study", "table", "./quickstart")
     assert code == 0 and err == "" and "Pretrained" in out
+    code, out, err = call(capsys, "study", "new", "mine", "--from", "quickstart")
+    assert code == 0 and err.endswith("write ./quickstart\n") and err.count("\n") == 1

@@ -184,8 +184,9 @@ def test_memory_for_one_run_is_needed_and_for_all_at_once_advised(tmp_path, digi
     assert one.severity == "fail" and "a run of a holds about 2.0 GB" in i18n.render(one)
 
 
-def test_nothing_is_measured_where_the_runs_cannot_start_anyway(tmp_path, digits_root):
-    study = matrix.parse(json.dumps(digits(tmp_path / "none.pt", **{"train.epochs": 1000})), file="s.yaml")
+def test_nothing_is_measured_where_data_are_missing(tmp_path, digits_root):
+    tree = {**STUDY, "base": {**STUDY["base"], "train.epochs": 1000}}
+    study = matrix.parse(json.dumps(tree), file="s.yaml")
 
     asked = []
 
@@ -204,7 +205,7 @@ def test_nothing_is_measured_where_the_runs_cannot_start_anyway(tmp_path, digits
         remembered=probe("remembered"),
     )
     assert asked == ["remembered"]
-    assert [finding.code for finding in told.lacking] == ["missing-weights"]
+    assert [finding.code for finding in told.lacking] == ["missing-data", "missing-weights"]
 
 
 def test_the_state_of_a_study_is_shown_where_its_data_are_not(tmp_path, capsys):

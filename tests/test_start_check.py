@@ -86,6 +86,41 @@ def test_the_full_study_names_the_one_for_two_cores_and_quickstart(tmp_path):
     assert start_check.TWO_CORES in matrix.builtin() and set(start_check.SIZED) <= set(matrix.builtin())
 
 
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_large_study_whose_data_are_missing_says_so_and_what_to_do_on_a_cpu(
+    tmp_path, monkeypatch, capsys, gpu
+):
+    monkeypatch.setattr(start_check.hardware, "gpu", lambda: gpu)
+    words = ["study", "run", "resnet-vs-vit", "--out", str(tmp_path / "out"), "--root", str(tmp_path)]
+    assert cli.main([*words, "--only", "pretrained=scratch", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "\ntime left unknown until the data are prepared\n" in said
+    for part in (
+        "a GPU: ",
+        "--seeds 1: the first seed alone; ",
+        f"mixscope study run {start_check.TWO_CORES}",
+    ):
+        assert (f"\n  {part}" in said) != gpu, said
+    assert "\n  mixscope study run quickstart: " in said
+
+
+def test_missing_weights_alone_leave_the_time_known(tmp_path, digits_root):
+    text = matrix.source("quickstart").replace("base:", "base:\n  model.pretrained: nowhere/w.safetensors", 1)
+    study = matrix.parse(text, file="s.yaml")
+    prober = Probe(1000.0)
+    found = start_check.check(
+        study,
+        study.expand(),
+        tmp_path / "out",
+        root=digits_root,
+        slots=1,
+        prober=prober,
+        remembered=Probe(1.0),
+    )
+    assert "missing-weights" in {finding.code for finding in found.lacking}
+    assert prober.asked == 2 and "\ntime left " in "\n".join(found.lines())
+
+
 def test_what_takes_minutes_anywhere_is_not_measured(tmp_path, digits_root):
     probe, remembered = Probe(1000.0), Probe(1000.0)
     checked(tmp_path, digits_root, probe, remembered=remembered, only={"name": "vit-mixup"}, seeds=1)

@@ -1,16 +1,21 @@
 """Results that earlier versions left are read, and give the values that they gave then.
 
 stored/study: three seeds of two experiments, written at commit edf4b97, its checkpoints removed.
-stored/bundle-1.zip: the same study as a bundle of schema 1. stored/results.json: what commit edf4b97 printed
-of the study (top-1 of each run, the claim's interval), and what this schema's first version said of outcomes.
+stored/run: a run that the same commit stopped after two of six epochs, with its checkpoint.
+stored/run-whole.npz: what the uninterrupted run of that commit predicts of the test images.
+stored/bundle-1.zip: the same study as a bundle of schema 1.
+stored/results.json: what commit edf4b97 printed of the study (top-1 of each run, the claim's interval), and
+what this schema's first version said of outcomes.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mixscope import cli
 from mixscope.claims import contrasts, samples, verdicts
 from mixscope.report import page
 from mixscope.results import bundle, sources
@@ -68,3 +73,18 @@ def test_packing_the_study_of_then_gives_the_stored_outcomes(tmp_path):
     bundle.write(sources.load(SOURCES[0]), tmp_path / "b.zip")
     now, then = bundle.read(tmp_path / "b.zip"), bundle.read(SOURCES[1])
     assert now.outcomes().equals(then.outcomes()) and now.to_frame().equals(then.to_frame())
+
+
+def test_a_run_that_was_stopped_then_is_resumed_and_predicts_what_it_would_have_then(tmp_path, digits_root):
+    """To the last bit on the machine on which it was written; rounding differs between processors."""
+    run = tmp_path / "run"
+    shutil.copytree(STORED / "run", run)
+    before = (run / "events.jsonl").read_text()
+    line = ["train", "--config", str(run / "config.yaml"), "--out", str(run), "--root", str(digits_root)]
+    assert cli.main(line) == 0
+    rows = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    assert (run / "events.jsonl").read_text().startswith(before), "what was recorded stays"
+    assert [row["epoch"] for row in rows if row["kind"] == "epoch"] == [1, 2, 3, 4, 5, 6]
+    now, then = np.load(run / "predictions" / "test-last.npz"), np.load(STORED / "run-whole.npz")
+    assert (now["ids"] == then["ids"]).all()
+    np.testing.assert_allclose(now["logits"], then["logits"], atol=0.02)

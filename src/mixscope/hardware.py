@@ -39,6 +39,11 @@ def processor() -> str | None:
     return platform.processor() or None
 
 
+def gpu() -> bool:
+    """Whether a driver of NVIDIA is loaded; asks no library."""
+    return Path("/dev/nvidiactl").exists()
+
+
 def memory(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """Returns the bytes of memory that this process's control group may use; arguments as in `cores`."""
     return min([int(psutil.virtual_memory().total), *_limits(proc, cgroups)])

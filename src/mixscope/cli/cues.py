@@ -7,7 +7,7 @@ from typing import Any
 
 from mixscope import output
 from mixscope.cli.arguments import declare, declare_group, picture
-from mixscope.cli.terminal import print_json
+from mixscope.cli.terminal import note_built_in, print_json
 
 
 def add(commands: Any) -> None:
@@ -87,6 +87,7 @@ def match(arguments: argparse.Namespace) -> int:
 
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     run = cue_matching.run_without_mixing(matrix.load(arguments.study), only)
+    note_built_in(arguments.study)
     work = arguments.work or Path("runs") / "matching" / run.name
     found = cue_matching.search(
         cue_matching.trained(

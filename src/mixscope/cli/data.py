@@ -18,7 +18,7 @@ EXAMPLES = {
     "  mixscope data prepare imagefolder --source ~/pets --test-fraction 0.2 --as pets\n"
     "  mixscope data prepare tiny-imagenet --source ~/hub/tiny-imagenet  # a folder of Parquet files\n"
     "  mixscope data prepare cues --source cues.yaml --as cues-mine",
-    "verify": "  mixscope data verify cifar100\n  mixscope data verify flowers --json",
+    "verify": "  mixscope data verify digits\n  mixscope data verify flowers --json",
     "info": "  mixscope data info digits\n  mixscope data info cifar100 --sheet cifar100.png",
 }
 

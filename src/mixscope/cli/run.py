@@ -118,8 +118,10 @@ def _may_time(device: str) -> bool:
 
     A fork has none of the threads of torch's pool, and an operation that waits for them would never return.
     """
+    from mixscope import hardware
+
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    on_cpu = device == "cpu" or (device == "auto" and not Path("/dev/nvidiactl").exists())
+    on_cpu = device == "cpu" or (device == "auto" and not hardware.gpu())
     return hasattr(os, "fork") and alone and on_cpu and "torch" not in sys.modules
 
 

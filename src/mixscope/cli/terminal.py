@@ -19,6 +19,14 @@ def note_letters(texts: Sequence[str]) -> None:
         sys.stderr.write(f"note: {problem}\n")
 
 
+def note_built_in(study: str) -> None:
+    """Says that a name is that of a built-in study, where something else of that name lies beside."""
+    from mixscope.study import matrix
+
+    if matrix.shadows(study):
+        sys.stderr.write(f"note: {study} is the built-in study; for what is at ./{study}, write ./{study}\n")
+
+
 def spoken(lang: str, results: "Results | None" = None) -> "Texts":
     """Texts for the terminal, in English with a note if its encoding cannot show Korean.
 

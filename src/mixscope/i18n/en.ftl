@@ -754,7 +754,7 @@ missing-memory-together = memory: { $slots } runs at once hold about { $all }, a
 instead-scratch = --only { $option }: the runs without pretrained weights
 instead-gpu = a GPU: the 24 published experiments took about 4 hours for one seed on an RTX 3090; the same command uses the GPU that it finds
 instead-seeds = --seeds 1: { $seconds ->
-    [none] unknown
+    [none] the first seed alone
    *[other] { DURATION($seconds) }
 }; it gives estimates, but no verdict, which needs { $needed } seeds
 instead-two-cores = mixscope study run { $study }: the same experiments with narrow networks on fewer images, sized to finish on two CPU cores
@@ -776,6 +776,7 @@ cost-time-unknown = time left unknown for { $unknown } of { $runs } runs{ $secon
     [none] { "" }
    *[other] ; the others take { DURATION($seconds) }
 }
+cost-time-unprepared = time left unknown until the data are prepared
 cost-memory = memory    { $size }{ $of ->
     [none] { "" }
    *[other] { " " }of { $of }

@@ -749,7 +749,7 @@ missing-memory-together = 메모리: 동시에 실행하는 { $slots }개에 약
 instead-scratch = --only { $option }: 사전 학습 가중치를 쓰지 않는 실행만 돌립니다
 instead-gpu = GPU: 공개된 실험 24개는 RTX 3090에서 시드 하나에 약 4시간이 걸렸습니다. 같은 명령이 GPU를 찾아 씁니다
 instead-seeds = --seeds 1: { $seconds ->
-    [none] 시간을 알 수 없습니다
+    [none] 첫 시드만 돌립니다
    *[other] { DURATION($seconds) } 걸립니다
 }. 추정값은 나오지만 판정은 나오지 않습니다. 판정에는 시드 { $needed }개가 필요합니다
 instead-two-cores = mixscope study run { $study }: 좁은 네트워크와 적은 이미지로 하는 같은 실험이며, CPU 코어 2개로 끝낼 수 있는 크기입니다
@@ -771,6 +771,7 @@ cost-time-unknown = 남은 시간 미상(실행 { $runs }개 중 { $unknown }개
     [none] { "" }
    *[other] , 나머지는 { DURATION($seconds) }
 }
+cost-time-unprepared = 남은 시간 미상: 데이터를 준비해야 추정할 수 있습니다
 cost-memory = 메모리    { $size }{ $of ->
     [none] { "" }
    *[other] { " " }(전체 { $of })

@@ -1,6 +1,7 @@
 """The code version of a run: a digest of the parsed source files that can change its values.
 
-Comments, docstrings and layout are excluded, so that only a change of the code itself is a new version.
+Comments, docstrings, layout and the texts of errors are excluded, so that only a change of the code itself
+is a new version.
 Versions that differ in code but not in results are listed in equivalent_code.yaml and count as one.
 
 `python -m mixscope.runs.code_version` prints the digest of the installed code. With two run folders, `python
@@ -83,30 +84,35 @@ def digest() -> str:
 
 
 def parsed(source: bytes) -> str:
-    """Returns the syntax tree of source code as text, without comments, docstrings, positions and layout.
+    """Returns the syntax tree of source code as text.
 
-    Empty fields are omitted, because their number depends on the version of Python.
+    Comments, docstrings, positions and layout are left out, and texts within `raise` statements. Empty fields
+    are omitted, because their number depends on the version of Python.
     """
     return _text(ast.parse(source))
 
 
-def _text(node: object) -> str:
+def _text(node: object, raised: bool = False) -> str:
+    """The tree below a node; raised: whether it is part of a `raise` statement, whose texts are left out."""
+    if raised and (isinstance(node, ast.JoinedStr) or _is_text(node)):
+        return "text"
     if isinstance(node, ast.AST):
-        fields = ((name, _text(value)) for name, value in ast.iter_fields(node))
+        raised = raised or isinstance(node, ast.Raise)
+        fields = ((name, _text(value, raised)) for name, value in ast.iter_fields(node))
         given = (f"{name}={text}" for name, text in fields if text not in ("None", "[]") and name != "kind")
         return f"{type(node).__name__}({','.join(given)})"
     if isinstance(node, list):
-        return "[" + ",".join(_text(item) for item in node if not _is_docstring(item)) + "]"
+        return "[" + ",".join(_text(item, raised) for item in node if not _is_docstring(item)) + "]"
     return repr(node)
 
 
 def _is_docstring(node: object) -> bool:
     """Whether a statement is only a string, which has no effect anywhere."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    return isinstance(node, ast.Expr) and _is_text(node.value)
+
+
+def _is_text(node: object) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def hold() -> None:

@@ -127,6 +127,11 @@ def disk_of(out: Path) -> tuple[Path, int]:
     return there, shutil.disk_usage(there).free
 
 
+def machine(out: Path) -> dict[str, int]:
+    """Memory of this machine and free disk at a folder, under the names of `estimate.totals`."""
+    return {"memory_bytes": hardware.memory(), "disk_bytes": disk_of(out)[1]}
+
+
 def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Finding]:
     """Memory of the largest parallel runs against total memory; what other programs use may be freed."""
     known = sorted(((c.memory_bytes, s.run.name) for s, c in left if c.memory_bytes), reverse=True)
@@ -137,6 +142,11 @@ def _memory(left: Sequence[tuple[Standing, Estimate]], slots: int) -> list[Findi
     alone = held[0] > limit
     code = "missing-memory" if alone else "missing-memory-together"
     return [Finding(code, "fail" if alone else "warn", params | {"slots": len(held)})]
+
+
+def lack_data(found: Sequence[Finding]) -> bool:
+    """Whether some data set is missing, so that not every run can be measured."""
+    return any(finding.code in ("missing-data", "missing-data-damaged") for finding in found)
 
 
 def can_start(found: Sequence[Finding]) -> bool:

@@ -12,10 +12,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
+from mixscope import hardware
 from mixscope.errors import ConfigError
 from mixscope.formatting import size
 from mixscope.studies import probes
@@ -268,7 +268,7 @@ def _command() -> list[str] | None:
             "--query-gpu=index,uuid,memory.total,memory.free",
             "--format=csv,noheader,nounits",
         ]
-    if Path("/dev/nvidiactl").exists():
+    if hardware.gpu():
         program = (
             "import torch\n"
             "for i in range(torch.cuda.device_count()):\n"

@@ -71,9 +71,10 @@ class StartCheck:
         }
         rows = [i18n.message("cost-runs", lang, **about)]
         if left and any(cost.source for cost in self.costs):
-            there = {"memory_bytes": hardware.memory(), "disk_bytes": requirements.disk_of(self.out)[1]}
-            found = estimate.findings(self.costs, self.totals, there=there)
+            found = estimate.findings(self.costs, self.totals, there=requirements.machine(self.out))
             rows += [i18n.render(finding, lang) for finding in found]
+        elif left and requirements.lack_data(self.lacking):
+            rows.append(i18n.message("cost-time-unprepared", lang))
         warnings = [finding for finding in self.lacking if finding.severity == "warn"]
         rows += [i18n.message("cost-warning", lang, text=finding) for finding in warnings]
         if dry_run:
@@ -120,13 +121,13 @@ def check(
         root: Folder of prepared data sets.
         slots: Number of parallel runs.
         prober: Measures unknown costs.
-        remembered: Cached measurements; used where there is too little to do to measure, or where the runs
-            cannot start.
+        remembered: Cached measurements; used where there is too little to do to measure, or where data are
+            missing.
     """
     found = standings(runs, out)
     lacking = requirements.things(found, root)
-    short = any(finding.severity == "fail" for finding in lacking) or _images(found, root) < FEW_IMAGES
-    probe = remembered if short else prober
+    unfit = requirements.lack_data(lacking) or _images(found, root) < FEW_IMAGES
+    probe = remembered if unfit else prober
     costs = estimate.estimates(found, root=root, probe=probe)
     totals = estimate.totals(costs, slots=slots)
     lacking = [*lacking, *requirements.resources(found, costs, out=out, slots=slots)]
@@ -152,6 +153,8 @@ def instead(
 ) -> list[Finding]:
     """Alternatives to runs that take more than a few hours or cannot start; empty for all others.
 
+    A study in SIZED of unknown time counts as long on a machine without a GPU.
+
     Args:
         study: The study.
         found: Status of each requested run.
@@ -161,7 +164,8 @@ def instead(
     """
     known = [cost.left_seconds for cost in costs if cost.left_seconds is not None]
     seconds = estimate.together(known, slots)
-    too_long = seconds is not None and seconds >= LONG_SECONDS
+    unknown = study.name in SIZED and len(known) < len(costs) and not hardware.gpu()
+    too_long = unknown or (seconds is not None and seconds >= LONG_SECONDS)
     lacks = {finding.code for finding in lacking if finding.severity == "fail"}
     advice = []
     if "missing-weights" in lacks and (option := _without_weights(found)):

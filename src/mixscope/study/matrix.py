@@ -79,6 +79,11 @@ def source(study: str) -> str:
     return (resources.files("mixscope.study") / "builtin" / f"{study}.yaml").read_text(encoding="utf-8")
 
 
+def shadows(study: str) -> bool:
+    """Whether `study` is a built-in study although a file or folder of that name exists, too."""
+    return study in builtin() and Path(study).exists()
+
+
 def folder_of(study: str) -> Path | None:
     """The folder of a study's runs, if `study` is one; a built-in name is always the built-in study."""
     named = study not in builtin() and (Path(study) / KEPT).is_file()

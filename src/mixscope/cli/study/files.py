@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mixscope.cli.arguments import declare
-from mixscope.cli.terminal import print_json
+from mixscope.cli.terminal import note_built_in, print_json
 from mixscope.errors import ConfigError, DiskFull
 
 
@@ -68,6 +68,7 @@ def study_new(arguments: argparse.Namespace) -> None:
     from mixscope.study import matrix
 
     text = matrix.copied(arguments.origin, arguments.name)
+    note_built_in(arguments.origin)
     file = arguments.out or Path(f"{arguments.name}.yaml")
     if file.exists() or file.is_symlink():
         raise ConfigError("already-exists", "already exists; give another --out, or remove it", path=file)

@@ -15,7 +15,11 @@ from mixscope.formatting import padded
 def add(verbs: Any) -> None:
     """Declares the commands and their arguments."""
     plan = declare_verb(
-        verbs, "plan", study_plan, "show every run of a study with status and cost; writes nothing"
+        verbs,
+        "plan",
+        study_plan,
+        "show every run of a study with status and cost; writes nothing",
+        ["quickstart", "quickstart --power", "resnet-vs-vit --only data=cifar100 --slots 2"],
     )
     plan.add_argument(
         "--slots", type=int, default=1, metavar="N", help="parallel runs assumed for the time (default: 1)"
@@ -24,7 +28,13 @@ def add(verbs: Any) -> None:
         "--no-probe", action="store_true", help="estimate from earlier runs alone, without measuring"
     )
     declare_power(plan)
-    status = declare_verb(verbs, "status", study_status, "show the status of every run, from its records")
+    status = declare_verb(
+        verbs,
+        "status",
+        study_status,
+        "show the status of every run, from its records",
+        ["quickstart", "quickstart --watch", "resnet-vs-vit --only model=vit"],
+    )
     status.add_argument("--watch", action="store_true", help="keep running and update the display")
 
 
@@ -74,7 +84,7 @@ def study_plan(arguments: argparse.Namespace) -> None:
     print(table([_about(s, lang) | _cost_row(c, lang) for s, c in zip(found, costs, strict=True)]))
     experiments = len({run.name for run in runs})
     print(f"\n{i18n.message('cost-planned', lang, runs=len(found), experiments=experiments, out=str(out))}")
-    for finding in estimate.findings(costs, totals):
+    for finding in estimate.findings(costs, totals, there=requirements.machine(out)):
         print(i18n.render(finding, lang))
     for finding in lacking:
         print(i18n.message("cost-missing", lang, text=finding))

@@ -15,9 +15,24 @@ from mixscope.errors import ConfigError
 
 def add(verbs: Any) -> None:
     """Declares the commands and their arguments."""
-    run = declare_verb(verbs, "run", study_run, "run the unfinished runs of a study, several in parallel")
+    run = declare_verb(
+        verbs,
+        "run",
+        study_run,
+        "run the unfinished runs of a study, several in parallel",
+        [
+            "quickstart --slots auto",
+            "resnet-vs-vit --dry-run",
+            "resnet-vs-vit --only data=cifar100 --only pretrained=scratch --seeds 1",
+            "quickstart --until-decided",
+        ],
+    )
     retry = declare_verb(
-        verbs, "retry", study_retry, "restart the runs that failed and were given up, and only those"
+        verbs,
+        "retry",
+        study_retry,
+        "restart the runs that failed and were given up, and only those",
+        ["quickstart", "quickstart --dry-run"],
     )
     for command in (run, retry):
         command.add_argument(

@@ -2,28 +2,35 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mixscope import i18n
 from mixscope.cli.arguments import declare, language, root_and_json
+from mixscope.cli.terminal import note_built_in
 from mixscope.errors import ConfigError
 from mixscope.findings import Finding
 
 
 def declare_verb(
-    verbs: Any, name: str, do: Callable[[argparse.Namespace], int | None], help: str
+    verbs: Any,
+    name: str,
+    do: Callable[[argparse.Namespace], int | None],
+    help: str,
+    examples: Sequence[str],
 ) -> argparse.ArgumentParser:
-    """Adds a verb that works on a study, with the arguments that select its runs."""
-    command = declare(
-        verbs,
-        name,
-        do,
-        help,
-        f"  mixscope study {name} quickstart\n"
-        f"  mixscope study {name} resnet-vs-vit --only data=cifar100 --only pretrained=scratch",
-    )
+    """Adds a verb that works on a study, with the arguments that select its runs.
+
+    Args:
+        verbs: Result of add_subparsers.
+        name: Name of the verb.
+        do: Executes it; returns its exit code, None for 0.
+        help: One sentence without full stop.
+        examples: The study and options of each example.
+    """
+    lines = "\n".join(f"  mixscope study {name} {words}" for words in examples)
+    command = declare(verbs, name, do, help, lines)
     command.add_argument(
         "study", metavar="STUDY", help="a built-in study, a .yaml file, or a folder of its runs"
     )
@@ -47,9 +54,7 @@ def selected(arguments: argparse.Namespace) -> tuple[Any, Any, Path]:
     from mixscope.study.config import split_pair
 
     study = matrix.load(arguments.study)
-    if arguments.study in matrix.builtin() and Path(arguments.study).exists():
-        name = arguments.study
-        print(f"note: {name} is the built-in study; for what is at ./{name}, write ./{name}", file=sys.stderr)
+    note_built_in(arguments.study)
     folder = matrix.folder_of(arguments.study) or Path("runs") / study.name
     only = {key: str(value) for key, value in map(split_pair, arguments.only)}
     runs = study.expand(only=only, seeds=arguments.seeds)

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
 
 def add(verbs: Any) -> None:
     """Declares the commands and their arguments."""
-    declare_verb(verbs, "table", study_table, "show the result table of the finished runs")
+    declare_verb(
+        verbs,
+        "table",
+        study_table,
+        "show the result table of the finished runs",
+        ["quickstart", "runs/quickstart.zip", "resnet-vs-vit --only data=cifar100"],
+    )
     declare_slots(
         declare_verb(
-            verbs, "eval", study_eval, "evaluate every finished run again and write the result tables"
+            verbs,
+            "eval",
+            study_eval,
+            "evaluate every finished run again and write the result tables",
+            ["quickstart", "quickstart --slots 2"],
         )
     )
 

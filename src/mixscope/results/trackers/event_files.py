@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from mixscope.errors import ConfigError, DataError
+from mixscope.errors import ConfigError, DataError, extra
 from mixscope.results.trackers.logged_run import LoggedRun, below, by_epoch
 
 FILES = ("events.out.tfevents.*",)
@@ -22,8 +22,7 @@ def read(folder: Path, files: list[Path]) -> list[LoggedRun]:
     except ImportError as problem:
         raise ConfigError(
             "not-installed",
-            "event files are read by TensorBoard, which is not installed; pip install"
-            " 'mixscope[tensorboard]'",
+            f"event files are read by TensorBoard, which is not installed; {extra('tensorboard')}",
             path=folder,
         ) from problem
 
