@@ -371,8 +371,8 @@ CHECKPOINTS = {
     "without a digest": (_checkpoint(lambda c: c.pop("digest")), "holds what no run saves"),
     "weights a number": (_checkpoint(lambda c: c.update(model={"a": 1})), "holds what no run saves"),
     "state a list": (_checkpoint(lambda c: c.update(state=[])), "holds what no run saves"),
-    "edited val_fraction": (_val_fraction, "config.yaml was edited, or one folder has files of two runs"),
-    "config of another run": (_from_other("config.yaml"), "config.yaml was edited, or one folder has files of two runs"),
+    "edited val_fraction": (_val_fraction, "one folder has files of two runs"),
+    "config of another run": (_from_other("config.yaml"), "one folder has files of two runs"),
     "config cut short": (_cut("config.yaml", 11), "damaged or of another version"),
     "config nested deeply": (_bytes("config.yaml", DEEP), "damaged or of another version"),
     "top-1 of the summary": (
