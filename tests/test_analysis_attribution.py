@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn import functional
 
 import planned
+from mixscope import i18n
 from mixscope.analysis import attribution as analysis
-from mixscope.analysis import saliency
+from mixscope.analysis import saliency, summary
 from mixscope.analysis.trained_run import Subject
 from mixscope.data.content import Content, Split
 from mixscope.data.store import Store
@@ -83,9 +84,9 @@ class Loose(nn.Module):
 
 
 def test_a_network_whose_last_stage_is_no_map_is_refused_with_the_reason():
-    with pytest.raises(ConfigError, match=r"net gives \(1, 4\), which is no map"):
+    with pytest.raises(ConfigError, match=r"net returns \(1, 4\), which is not a map"):
         saliency.layer(Loose().eval(), 8)
-    with pytest.raises(ConfigError, match="counts no stages"):
+    with pytest.raises(ConfigError, match="lists no stages"):
         saliency.layer(nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).eval(), 8)
 
 
@@ -290,8 +291,11 @@ def test_a_grid_that_is_too_coarse_says_so_and_has_no_value(found):
     assert "inside-integrated" in coarse and coarse["map-rollout"].shape == (6, SIZE, SIZE)
     compared = analysis.compare(STUDY, found)
     assert compared["experiments"][1]["figures"]["inside-gradcam"] is None
-    assert "4 x 4, too coarse" in compared["notes"]["attend"]["rollout"]
-    assert any("too coarse" in line for line in analysis.lines(compared))
+    note = compared["notes"]["attend"]["rollout"]
+    assert note["code"] == "attribution-coarse" and note["params"]["rows"] == note["params"]["columns"] == 4
+    assert compared["notes"]["conv"]["rollout"]["code"] == "attribution-no-attention"
+    assert any("4 x 4, too coarse" in line for line in analysis.lines(compared))
+    assert any("(4 x 4)가 너무 작아" in line for line in analysis.lines(compared, "ko"))
     assert {c["figure"] for c in compared["contrasts"]} == {"inside-integrated", "follows-integrated"}
     over = compared["experiments"][0]["figures"]["over-gradcam"]["estimate"]
     assert over == pytest.approx((found[0][1]["inside-gradcam"] - found[0][1]["area"]).mean())
@@ -312,7 +316,8 @@ def test_integrated_gradients_are_taken_of_few_and_the_others_of_all_that_were_a
     assert few["map-integrated"] == pytest.approx(found["map-integrated"])
     assert said[-1] == (analysis.images(store, 24),) * 2
     compared = analysis.compare(STUDY, [(STUDY.runs[0], found)])
-    assert compared["notes"]["conv"]["integrated"] == "rests on 8 of 24 images, 8 at most"
+    note = summary.note(compared["notes"]["conv"]["integrated"])
+    assert i18n.render(note) == "based on 8 of 24 images, 8 at most"
     assert compared["experiments"][0]["images"] == 24
 
 

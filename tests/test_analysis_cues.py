@@ -223,21 +223,21 @@ def test_a_model_that_never_changes_its_mind_has_no_lri():
     compared = analysis.compare(STUDY, none)
     cell = next(c for c in compared["experiments"] if c["experiment"] == "conv-default")
     assert cell["figures"]["lri"] is None and cell["by_seed"]["lri"] == [None] * 3
-    assert compared["accounts"] == [] and "not judged" in compared["reading"]
+    assert compared["accounts"] == [] and compared["decision"]["kind"] == "not-judged"
+    assert "were not compared" in analysis.lines(compared)[-1]
     never = cell["figures"]["local"]  # of so many scenes, which are not all that there are
     assert never["estimate"] == never["low"] == 0 and 0 < never["high"] < 0.1
     assert any(line.split()[:1] == ["conv-default"] and " - " in line for line in analysis.lines(compared))
 
 
 LESS, MORE = (0.3, 0.7), (0.9, 0.1)
-FIRST, SECOND = analysis.ACCOUNTS["breaks-locality"]["text"], analysis.ACCOUNTS["area-labels"]["text"]
 
 
 @pytest.mark.parametrize(
     "conv, attend, verdicts, said",
     [
-        ((EVEN, LESS), (EVEN, EVEN), ("SUPPORTED", "REFUTED"), f"favour this account: {FIRST}"),
-        ((EVEN, MORE), (EVEN, MORE), ("REFUTED", "SUPPORTED"), f"favour this account: {SECOND}"),
+        ((EVEN, LESS), (EVEN, EVEN), ("SUPPORTED", "REFUTED"), "favour this explanation: CutMix breaks"),
+        ((EVEN, MORE), (EVEN, MORE), ("REFUTED", "SUPPORTED"), "this explanation: CutMix's area labels"),
         ((EVEN, LESS), (EVEN, LESS), ("REFUTED", "REFUTED"), "favour neither"),
         ((EVEN, MORE), (EVEN, LESS), ("REFUTED", "REFUTED"), "favour neither"),
     ],
@@ -245,19 +245,30 @@ FIRST, SECOND = analysis.ACCOUNTS["breaks-locality"]["text"], analysis.ACCOUNTS[
 def test_the_account_that_came_out_is_the_one_that_is_favoured(conv, attend, verdicts, said):
     compared = analysis.compare(STUDY, made(rates(conv, attend)))
     assert tuple(a["verdict"] for a in compared["accounts"]) == verdicts
-    assert said in compared["reading"]
+    assert said in analysis.conclusion(compared)[-1]
+
+
+def test_the_conclusion_is_written_in_korean():
+    compared = analysis.compare(STUDY, made(rates((EVEN, LESS), (EVEN, EVEN))))
+    korean = analysis.conclusion(compared, "ko")
+    assert [line.split()[0] for line in korean[:2]] == ["지지", "기각"]
+    assert "CutMix는 ResNet의 국소성을 깬다" in korean[-1] and "지지합니다" in korean[-1]
+    assert analysis.lines(compared, "ko")[-3:] == korean
+    assert analysis.lines(compared, "ko")[0].startswith("장면 400개")
 
 
 def test_what_wobbles_over_seeds_decides_nothing():
     compared = analysis.compare(STUDY, made(rates((EVEN, EVEN), (EVEN, EVEN)), wobble=0.15))
     assert {a["verdict"] for a in compared["accounts"]} == {"INCONCLUSIVE"}
-    assert compared["reading"] == "the figures do not decide between the accounts"
+    assert compared["decision"]["kind"] == "open"
+    assert analysis.conclusion(compared)[-1] == "The results do not decide between the explanations."
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_too_few_seeds_decide_nothing_however_clear_the_values(seeds):
     compared = analysis.compare(STUDY, made(rates((EVEN, LESS), (EVEN, EVEN)), seeds=seeds))
-    assert compared["reading"] == f"the figures do not decide: {seeds} of at least 3 seeds"
+    assert compared["decision"] == {"kind": "few-seeds", "account": None, "seeds": seeds}
+    assert f"{seeds} seed" in analysis.conclusion(compared)[-1]
     assert {a["verdict"] for a in compared["accounts"]} == {"INCONCLUSIVE"}
     if seeds == 1:
         assert compared["contrasts"][0]["low"] is None and compared["contrasts"][0]["seed_share"] is None
@@ -272,4 +283,4 @@ def test_contrasts_set_each_augmentation_against_its_own_default_and_families_ag
     )
     assert by_id["lri:resnet-vit:cutmix"]["estimate"] == pytest.approx(-0.4 - 0.8, abs=0.1)
     assert len(by_id) == 2 * 2 * 3 + 3
-    assert any("LRI, conv: CutMix less Default" in line for line in analysis.lines(compared))
+    assert any("LRI, conv: CutMix - Default" in line for line in analysis.lines(compared))

@@ -71,7 +71,7 @@ def test_augmentations_models_and_differences_of_differences_are_compared_within
     assert (did["model"], did["over"], did["augmentation"]) == ("attend", "conv", "cutmix")
     assert all(set(c["where"]) == {"data"} for c in made.values())
     sentence = experiments.sentence(did, "hits")
-    assert sentence == "hits, small: what cutmix does to attend, less what it does to conv"
+    assert sentence == "hits, small: (attend - conv) of (cutmix - default)"
 
 
 def test_intervals_are_those_of_the_claims():

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from audited import HEADINGS, MARKS, MIXES, Style, cells, changed, rows, text
 from mixscope import audit, cli
 from mixscope.audit import formatting
+from mixscope.audit.findings import NOTE, AuditFinding, Points
 from mixscope.errors import ConfigError, DataError
+from mixscope.findings import Finding
 from mixscope.results import table_files as reading
 
 CLEAN = sorted((Path(__file__).parent / "tables").iterdir())
@@ -467,6 +469,16 @@ def test_gains_in_brackets_lead_to_a_value_of_the_table():
     path = Path(__file__).parent / "tables" / "openmixup-wide.md"
     found = the_only(audited(path.read_text("utf-8").replace("(+3.03)", "(+3.30)")))
     assert (found.severity, found.rule, found.row) == ("suspicion", "difference", "ResNet-18 cutmix")
+
+
+def test_computed_and_unnamed_values_are_data_until_they_are_shown():
+    figures = {2: "43.1", "difference": Points(0.314, signed=True), "standard error": Points(0.5)}
+    why = Finding("audit-order", params={"larger": "1", "smaller": "2"})
+    found = AuditFinding(severity=NOTE, rule="noise", why=why, table=None, line=1, row=None, figures=figures)
+    assert list(found.values()) == ["figure 2 43.1", "difference +0.31 pp", "standard error 0.50 pp"]
+    assert list(found.values("ko")) == ["2번째 값 43.1", "차이 +0.31%p", "표준오차 0.50%p"]
+    expected = {"figure 2": "43.1", "difference": "+0.31 pp", "standard error": "0.50 pp"}
+    assert found.to_dict()["figures"] == expected
 
 
 # --- contrasts ---

@@ -120,6 +120,7 @@ def reached(run, top1, images):
         (0.70, 45_000, BANDED, {"resnet50"}),
         (0.45, 45_000, BANDED, set()),
         (0.24, 45_000, BANDED, {"vit"}),
+        (0.24, 45_000, BANDED.replace("vit_small", "deit_small"), {"vit"}),
         (0.24, 4_500, BANDED, set()),
         (0.24, 45_000, BANDED.replace("epochs: 50", "epochs: 2"), set()),
         (0.24, 45_000, BANDED.replace("train.epochs: 50", "train.epochs: 50, model.pretrained: true"), set()),

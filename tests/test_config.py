@@ -61,6 +61,12 @@ def test_a_wrong_pair_is_answered_with_key_and_mend(pair, sentence):
         settings.load(None, [pair])
 
 
+def test_a_word_that_is_no_pair_is_the_key_of_its_error():
+    with pytest.raises(ConfigError, match=r'^"seed": expected key=value') as raised:
+        settings.load(None, ["seed"])
+    assert raised.value.key == "seed"
+
+
 def test_a_broken_file_is_answered_with_its_line(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text("seed: 1\ntrain: [\n")

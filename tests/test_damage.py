@@ -141,7 +141,7 @@ ANY_JSON = {
         b'{"schema": "1"}',
         "is not of schema 1, which this version of mixscope reads; the file is",
     ),
-    "no keys": (b'{"schema": 1}', "lacks "),
+    "no keys": (b'{"schema": 1}', "has no "),
 }
 RECORDS = {
     **{
@@ -172,13 +172,13 @@ RECORDS = {
     "device a text": (_set("environment.json", "device", "cpu"), 'device is "cpu", expected a mapping'),
     "data digest a number": (_set("environment.json", "data", "digest", 1), "data.digest is 1"),
     "class names a text": (_set("environment.json", "data", "class_names", "a"), "class_names is"),
-    "no data": (_drop("environment.json", "data"), "lacks data"),
+    "no data": (_drop("environment.json", "data"), "has no data"),
     "top1 above 1": (_set("summary.json", "results", "test", "last", "top1", 99.0), "top1 is 99.0"),
     "top1 a text": (_set("summary.json", "results", "test", "last", "top1", "0.5"), 'top1 is "0.5"'),
     "top1 null": (_set("summary.json", "results", "test", "last", "top1", None), "top1 is null"),
     "n zero": (_set("summary.json", "results", "test", "last", "n", 0), "results.test.last.n is 0"),
     "last a list": (_set("summary.json", "results", "test", "last", []), "results.test.last is [...]"),
-    "no test": (_set("summary.json", "results", {}), "lacks results.test"),
+    "no test": (_set("summary.json", "results", {}), "has no results.test"),
     "health a text": (_set("summary.json", "health", "ok"), 'health is "ok", expected a list'),
     "seconds a text": (_set("summary.json", "seconds", "1"), 'seconds is "1"'),
     "summary of another run": (_from_other("summary.json"), "is of a run with other settings"),
@@ -189,7 +189,7 @@ RECORDS = {
     "seconds of an epoch": (_epoch(seconds="1"), 'seconds is "1"'),
     "top1 of an epoch": (_epoch(val_top1="x"), 'val_top1 is "x"'),
     "number of an epoch": (_epoch(epoch=None), "epoch is null"),
-    "everything of another run": (_whole, "holds the records of a run with other settings"),
+    "everything of another run": (_whole, "has the records of a run with other settings"),
     "environment of another run": (_from_other("environment.json"), "of a run with other settings"),
 }
 
@@ -371,8 +371,8 @@ CHECKPOINTS = {
     "without a digest": (_checkpoint(lambda c: c.pop("digest")), "holds what no run saves"),
     "weights a number": (_checkpoint(lambda c: c.update(model={"a": 1})), "holds what no run saves"),
     "state a list": (_checkpoint(lambda c: c.update(state=[])), "holds what no run saves"),
-    "edited val_fraction": (_val_fraction, "config.yaml was edited, or files of two runs"),
-    "config of another run": (_from_other("config.yaml"), "config.yaml was edited, or files of two runs"),
+    "edited val_fraction": (_val_fraction, "one folder has files of two runs"),
+    "config of another run": (_from_other("config.yaml"), "one folder has files of two runs"),
     "config cut short": (_cut("config.yaml", 11), "damaged or of another version"),
     "config nested deeply": (_bytes("config.yaml", DEEP), "damaged or of another version"),
     "top-1 of the summary": (

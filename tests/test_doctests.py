@@ -10,9 +10,9 @@ import mixscope
 
 SOURCE = Path(mixscope.__file__).parent
 MODULES = sorted(
-    ".".join(["mixscope", *file.relative_to(SOURCE).with_suffix("").parts])
+    ".".join(["mixscope", *file.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__")
     for file in SOURCE.rglob("*.py")
-    if ">>> " in file.read_text(encoding="utf-8") and file.name != "__init__.py"
+    if ">>> " in file.read_text(encoding="utf-8")
 )
 
 

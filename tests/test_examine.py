@@ -255,9 +255,12 @@ def test_the_command_prints_ten_lines_and_where_the_rest_is(place, capsys):
     assert main(arguments) == 0
     shown = capsys.readouterr().out
     told = shown.partition("\ncues\n")[2].splitlines()
-    assert 3 <= len(told) <= 11 and "the accounts are not judged" in shown
+    assert 3 <= len(told) <= 11 and "two explanations of CutMix were not compared" in shown
     everything = place / "runs" / "analysis" / "cues" / "summary.md"
     assert str(everything) in told[-1] and "conv-cutmix" in everything.read_text()
+    assert main([*arguments, "--lang", "ko"]) == 0
+    korean = capsys.readouterr().out.partition("\ncues\n")[2]
+    assert "장면 24개" in korean and "CutMix에 대한 두 설명을 비교하지 않았습니다" in korean
     assert main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["cues"]["study"] == "small"
     assert main([*arguments, "--what", "cue"]) == 2
@@ -286,7 +289,7 @@ def test_what_fails_later_takes_nothing_of_what_was_found_before(place, capsys):
     assert main(arguments) == 4
     told = capsys.readouterr()
     assert "has no predictions train-last" in told.err
-    assert "differences have an interval that leaves out 0" in told.out and "cutmix" in told.out
+    assert "differences have an interval that excludes 0" in told.out and "cutmix" in told.out
     kinds = {file.suffix for file in (place / "runs" / "analysis" / "mixtures").iterdir()}
     assert kinds >= {".svg", ".csv", ".md"}
 

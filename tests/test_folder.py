@@ -80,7 +80,7 @@ def test_before_the_first_run_everything_may_be_edited(tmp_path):
             r"claims\.G is new",
         ),
         ({"base": {"train.epochs": 3}}, r"a-default with seed 0 has begun .*train\.epochs: 2 -> 3"),
-        ({"seeds": [1, 2]}, "a-default with seed 0 has begun and is asked for no more"),
+        ({"seeds": [1, 2]}, "a-default with seed 0 has begun and is no longer in the study"),
         (
             {
                 "names": {

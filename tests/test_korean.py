@@ -19,6 +19,7 @@ from mixscope.studies.status import standings
 from mixscope.study import matrix
 from test_audit import MISPRINTS, audited, planted
 from test_completeness import BANDED, DAMAGES, damage, reached
+from test_report_analyses import summary
 from test_verdicts import TWO, edit, skill
 
 ENGLISH = re.compile(r"\b(?:the|is|are|of|and|or|that|with|was|were|than|runs?|seeds?|lies|which)\b")
@@ -143,11 +144,20 @@ def test_a_korean_page_has_no_english_sentence_of_ours(tmp_path):
     states = {"vit-cutmix-s2": "pending", "resnet-default-s0": "failed"}
     study = made_study.write(tmp_path / "s", TWO, made_study.Made(n=50, ill=3, states=states))
     damage(tmp_path / "s" / study.expand()[4].directory, ("summary.json", b"{"))
+    analysed, old = summary("attribution"), "its map is 4 x 4, too coarse to say where; it takes 8 x 8"
+    analysed["notes"]["digits-resnet-default"]["rollout"] = old  # as version 0.2.0 wrote it
+    place = tmp_path / "s" / "analysis" / "attribution"
+    place.mkdir(parents=True)
+    records.write_json(place / "summary.json", analysed)
     results = folders.study(tmp_path / "s")
     written = page.write(results, out=tmp_path / "ko", language="ko").page.read_text()
     assert "올바른 JSON이 아닙니다" in written and "배치 정규화 통계가 원본 이미지와 맞지 않습니다" in written
     foreign = re.findall('<span lang="en">(.*?)</span>', written)
-    assert set(foreign) == {"the training loss became nan"}  # as an old record has it
+    assert set(foreign) == {"the training loss became nan", old}  # as old records have it
+    assert (
+        "맵 크기(2 x 2)가 너무 작아 위치를 나타낼 수 없습니다" in written
+        and "too coarse to loc" not in written
+    )
     english = page.write(results, out=tmp_path / "en").page.read_text()
     assert "is not valid JSON" in english and "batch norm statistics do not fit" in english
 

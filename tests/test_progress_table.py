@@ -69,7 +69,7 @@ def test_rows_say_of_a_running_run_when_it_is_done(found):
 def test_a_terminal_shows_a_table_and_keeps_what_went_wrong(found, tmp_path):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, height=12, color_system=None)
-    with progress_table.Board(console, probe=None, root=tmp_path, slots=2) as notice:
+    with progress_table.LiveTable(console, probe=None, root=tmp_path, slots=2) as notice:
         notice(found, {"event": "gave up", "run": RUNS[10].directory, "reason": "no memory"})
         notice(found, {"event": "started", "run": RUNS[9].directory})
     text = screen.getvalue()

@@ -112,11 +112,11 @@ def test_ranks_talk_about_once_a_second_and_always_at_the_same_turn(monkeypatch)
     monkeypatch.setattr(ranks.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(ranks, "_several", lambda: True)
     monkeypatch.setattr(ranks, "gather", lambda value: [value, ("other", 2 * value[1])])  # a slower clock
-    talk = ranks.Talk()
+    exchange = ranks.Exchange()
     talked = []
     for turn in range(600):
         now[0] += 0.01 if turn < 300 else 3.0  # steps become slow
-        if talk.turn("mine") is not None:
+        if exchange.turn("mine") is not None:
             talked.append(turn)
     assert talked[:5] == [0, 2, 6, 14, 30]  # it finds its pace by doubling
     assert {b - a for a, b in itertools.pairwise(talked[6:]) if b < 300} <= {49, 50}  # 1 s of the slower
@@ -125,8 +125,8 @@ def test_ranks_talk_about_once_a_second_and_always_at_the_same_turn(monkeypatch)
 
 
 def test_one_process_alone_talks_at_every_turn():
-    talk = ranks.Talk()
-    assert [talk.turn(turn) for turn in range(3)] == [[0], [1], [2]]
+    exchange = ranks.Exchange()
+    assert [exchange.turn(turn) for turn in range(3)] == [[0], [1], [2]]
 
 
 @pytest.mark.slow

@@ -170,7 +170,7 @@ def test_a_line_that_was_being_written_is_left_out(tmp_path):
     [
         ("events.jsonl", b"{}\n{'\n", records.read_events, "events.jsonl, line 1: is not an event"),
         ("status.json", b'{"schema": 1, "sta', records.read_status, "not valid JSON"),
-        ("status.json", b'{"schema": 1}', records.read_status, "lacks state, epoch"),
+        ("status.json", b'{"schema": 1}', records.read_status, "has no state, epoch"),
         ("status.json", b'{"schema": 99}', records.read_status, "schema 99, this one reads 1"),
         ("status.json", b'{"schema": 0}', records.read_status, "not of schema 1"),
         ("environment.json", b"[]", records.read_environment, "not of schema 1"),

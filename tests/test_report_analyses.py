@@ -10,6 +10,7 @@ import pytest
 
 import made_study
 import planned
+from mixscope import i18n
 from mixscope.analysis import summary as typed
 from mixscope.errors import DataError
 from mixscope.i18n import LANGUAGES
@@ -129,7 +130,7 @@ def test_augmentations_models_and_their_differences_are_compared_in_each_stratum
 
 def test_a_grid_that_is_too_coarse_is_reported_and_pictures_are_in_the_page(place):
     part = next(p for p in analyses.parts(analysed(place), Texts("en")) if p.name == "attribution")
-    assert any("2 x 2, too coarse" in note for note in part.notes)
+    assert any("2 x 2, too coarse" in i18n.render(note) for _, note in part.notes)
     assert [address[:22] for address, _ in part.sheets] == ["data:image/png;base64,"]
 
 

@@ -70,7 +70,7 @@ def test_a_damaged_summary_is_named_with_what_mends_it(study, summary):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_whatever_an_analysis_decides_can_be_said(language):
     figures = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
-    wanted = [f"cues.decision.{kind}" for kind in analysis.READINGS]
+    wanted = [f"cues.decision.{kind}" for kind in analysis.DECISIONS]
     wanted += [f"cues.account.{name}" for name in analysis.ACCOUNTS]
     wanted += [f"cues.figure.{name}" for name in figures]
     assert all(i18n.has(name, language) for name in wanted)

@@ -106,8 +106,9 @@ def test_results_that_do_not_fit_together_are_refused(changes, sentence):
 
 
 def test_a_mean_out_of_range_is_refused():
-    with pytest.raises(DataError, match="0 to 1"):
+    with pytest.raises(DataError, match=r"^a: expected a mean accuracy of 0 to 1, got 76\.4") as raised:
         Summary(experiment="a", mean=76.4, spread=None, spread_kind=None, n_seeds=3, n_test=None)
+    assert str(raised.value.path) == "a"
 
 
 def test_a_frame_has_a_row_a_run_with_its_levels_and_accuracy():

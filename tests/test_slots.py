@@ -201,8 +201,9 @@ def test_only_the_gpus_that_this_process_may_see_are_used(driver, monkeypatch, v
 
 def test_a_driver_that_does_not_answer_is_reported(driver):
     driver("NVIDIA-SMI has failed\\n", code=9)
-    with pytest.raises(ConfigError, match=r"cannot be asked \(nvidia-smi fails"):
+    with pytest.raises(ConfigError, match=r"^the GPUs cannot be listed \(nvidia-smi fails") as raised:
         slots.gpus()
+    assert raised.value.key == "CUDA_VISIBLE_DEVICES"
 
 
 def test_without_a_driver_slots_are_those_of_the_processor(monkeypatch):

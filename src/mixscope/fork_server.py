@@ -3,7 +3,7 @@
 `python -m mixscope.fork_server` is started by a scheduler (studies/backends/forked.py) and reads orders from
 standard input, one JSON object per line: {"start": number, "words": [...], "log": file, "environment": {...},
 "bound": false} or {"drop": number}. It writes {"ready": true}, {"number": n, "pid": p} and {"number": n,
-"code": c}. The process of a run leads a session of its own, writes its output to its log, and executes
+"code": c}. The process of a run leads its own session, writes its output to its log, and executes
 `mixscope` with its arguments as a new process would.
 
 This process holds nothing that a fork must not share: no threads, no CUDA context, no used random generators.
@@ -132,7 +132,11 @@ class Server:
         self.half, self.ended = b"", False
 
     def serve(self) -> list[str] | None:
-        """Serves orders; returns None at the end, and in a fork the arguments of its command."""
+        """Starts, reports and cancels runs until the input ends.
+
+        Returns:
+            None in the server; in each forked process, the arguments of the command that it executes.
+        """
         self._say(ready=True)
         while not self.ended:
             ready, _, _ = select.select([self.orders, *self.running], [], [], LOOK_SECONDS)

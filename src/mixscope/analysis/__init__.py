@@ -9,7 +9,7 @@ One module per analysis, with its name and description below. Such a module has
                                              values of one run, plain values or arrays; its docstring is the
                                              schema
     compare(results, found) -> dict          all runs together: experiments, contrasts, conclusions
-    lines(compared) -> list[str]             the comparison as text
+    lines(compared, lang) -> list[str]       the comparison as text
     pictures(results, found) -> dict[str, bytes]
                                              image files, if the analysis draws images
 

@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from mixscope import metrics, tabular
-from mixscope.analysis import attacks, experiments, saliency, sheets
+from mixscope import i18n, metrics, tabular
+from mixscope.analysis import attacks, experiments, saliency, sheets, summary
 from mixscope.analysis.trained_run import Progress, Subject
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, extra
+from mixscope.findings import Finding
 from mixscope.results import Results, Run
 from mixscope.study.config import RunConfig
 
@@ -71,7 +72,7 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 
     images                  int, number of images
     grids                   {method: [rows, columns]} of the maps before resizing
-    refused                 {method: why there is no map}
+    refused                 {method: a finding as data, why there is no map}
     massless                {method: fraction of its maps that are 0 everywhere}
     inside-<method>, follows-<method>, area
                             float64 (n,), nan for an image without a box, without a map, or with a map without
@@ -127,14 +128,14 @@ def measure(subject: Subject, *, split: str, limit: int | None, progress: Progre
 Ways = dict[str, Callable[[torch.Tensor, torch.Tensor], np.ndarray]]  # maps from images and classes
 
 
-def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list[int]], dict[str, str], Ways]:
+def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list[int]], dict[str, Any], Ways]:
     """Grids by method, reasons for refused methods, and functions that compute maps float32 (n, H, W)."""
     grids, refused = {}, {}
     maps: Ways = {}
     try:
         at = saliency.layer(module, size)
     except ConfigError as problem:
-        refused["gradcam"] = str(problem)
+        refused["gradcam"] = problem.finding.to_dict()
     else:
         grids["gradcam"] = list(at.grid)
         maps["gradcam"] = lambda images, classes: saliency.gradcam(module, at, images, classes)
@@ -143,7 +144,7 @@ def _ways(module: torch.nn.Module, size: int, arch: str) -> tuple[dict[str, list
         grids["rollout"] = list(patches.grid_size)
         maps["rollout"] = lambda images, _: saliency.rolled(module, images)
     else:
-        refused["rollout"] = f"{arch} has no blocks of attention over patches"
+        refused["rollout"] = Finding("attribution-no-attention", params={"model": arch}).to_dict()
     grids["integrated"] = [size, size]
     maps["integrated"] = lambda images, classes: saliency.integrated(module, images, classes)
     return grids, refused, maps
@@ -231,8 +232,8 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
     """Compares all runs, over the images for which every run of a data set has a map with mass.
 
     Returns:
-        `experiments.document` of NAMES; for each experiment also grids, and notes: {method: remark} where a
-        method is refused, coarse, or based on fewer images.
+        `experiments.document` of NAMES; for each experiment also grids, and notes, {method: a finding as
+        data}, where a method is refused, coarse, or based on fewer images.
     """
     usable: dict[str, dict[str, np.ndarray]] = {}
     for method in METHODS:
@@ -284,22 +285,22 @@ def _values(founds: Sequence[Mapping[str, Any]]) -> experiments.Values:
     return figures
 
 
-def _notes(experiment: experiments.Experiment, made: Sequence[experiments.Experiment]) -> dict[str, str]:
+def _notes(
+    experiment: experiments.Experiment, made: Sequence[experiments.Experiment]
+) -> dict[str, dict[str, Any]]:
     one = experiment.founds[0]
     every = [each for other in made if other.data == experiment.data for each in other.founds]
-    notes = dict(one["refused"])
-    for method, grid in one["grids"].items():
-        if coarse(grid):
-            notes[method] = (
-                f"its map is {grid[0]} x {grid[1]}, too coarse to say where; it takes {COARSE} x {COARSE}"
-            )
+    notes = {method: summary.note(why) for method, why in one["refused"].items()}
+    for method, (rows, columns) in one["grids"].items():
+        if coarse((rows, columns)):
+            params = {"rows": rows, "columns": columns, "fewest": COARSE}
+            notes[method] = Finding("attribution-coarse", params=params)
         elif method in one["usable"] and (kept := int(one["usable"][method].sum())) < one["images"]:
-            notes[method] = f"rests on {kept:,} of {one['images']:,} images"
-            if method == "integrated" and one["images"] > MOST:
-                notes[method] += f", {MOST} at most"
-            if empty := max(of_run["massless"].get(method, 0.0) for of_run in every):
-                notes[method] += f"; up to {100 * empty:.1f} % of a run's maps are empty"
-    return notes
+            most = MOST if method == "integrated" and one["images"] > MOST else None
+            empty = max(of_run["massless"].get(method, 0.0) for of_run in every)
+            params = {"kept": kept, "images": one["images"], "most": most, "empty": 100 * empty}
+            notes[method] = Finding("attribution-fewer", params=params)
+    return {method: note.to_dict() for method, note in notes.items()}
 
 
 def pictures(results: Results, found: experiments.Found) -> dict[str, bytes]:
@@ -340,22 +341,22 @@ def _column(experiment: experiments.Experiment, at: int) -> sheets.Column:
     )
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Mass inside the box by method and experiment, contrasts, and remarks."""
     found = [
         "inside: share of a map's mass in the object's box; over: less what an even map has there (`box`)",
         "follows: less the mean map of the run's other images in the same box, 0 for a map that never moves",
-        experiments.about(compared),
+        experiments.about(compared, lang),
     ]
     figures = ("inside", "over", "follows")
     for method, description in METHODS.items():
         columns = {f"{figure}-{method}": figure for figure in figures} | {"area": "box"}
         if any(c["figures"].get(f"inside-{method}") for c in compared["experiments"]):
             found += ["", description, *experiments.table(compared, columns)]
-    found += experiments.differences(compared, NAMES)
+    found += experiments.differences(compared, NAMES, lang)
     notes = [
-        [name, METHODS[method], description]
+        [name, METHODS[method], i18n.render(summary.note(note), lang)]
         for name, each in compared["notes"].items()
-        for method, description in each.items()
+        for method, note in each.items()
     ]
     return [*found, "", *tabular.to_text(notes)] if notes else found

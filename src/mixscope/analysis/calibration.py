@@ -169,9 +169,9 @@ def _pooled(founds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[flo
     return made
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Metrics by experiment, contrasts, and temperatures."""
-    found = experiments.lines(compared, NAMES)
+    found = experiments.lines(compared, NAMES, lang)
     rows = {
         name: ", ".join("-" if t is None else f"{t:.2f}" for t in each)
         for name, each in compared["temperatures"].items()

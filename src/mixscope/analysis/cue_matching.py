@@ -236,7 +236,7 @@ def start(config: RunConfig, file: Path | None) -> Parameters:
     if known is None and file is None:
         raise ConfigError(
             "unsupported",
-            f"{config.data.name} has no parameters of its own; give some to begin with, with --source",
+            f"{config.data.name} was not made with parameters of cues; give initial ones with --source",
         )
     return cues.chosen(known or Parameters(), file, None)
 

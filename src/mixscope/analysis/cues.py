@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mixscope import tabular
+from mixscope import i18n, tabular
 from mixscope.analysis import experiments
 from mixscope.analysis.experiments import Experiment
 from mixscope.analysis.trained_run import Progress, Subject
@@ -33,7 +33,8 @@ from mixscope.data import cue_store, cues
 from mixscope.data.cues import Parameters, Shown
 from mixscope.data.store import Store
 from mixscope.errors import ConfigError, DataError
-from mixscope.results import Results
+from mixscope.formatting import padded, width
+from mixscope.results import Results, vocabulary
 from mixscope.study import gains
 from mixscope.study.config import RunConfig
 
@@ -43,19 +44,15 @@ INTERVENTIONS = {"do-local": "local", "do-global": "global"}
 SHOWN = (*cues.SPLITS, *INTERVENTIONS)
 COMPARED = 16  # stored images that are regenerated to verify that they are unchanged
 
-FAMILIES = {"resnet": "resnet", "vit": "vit", "deit": "vit"}  # by prefix of the timm name
+FAMILIES = {"resnet50": "resnet", "resnet": "resnet", "vit": "vit"}  # by family of the network
 FIGURES = {"local": "A_L", "global": "A_G", "lri": "LRI"}
 WORDS = {"resnet": "ResNet", "vit": "ViT", "none": "Default", "mixup": "MixUp", "cutmix": "CutMix"}
+# What each hypothesis expects of the change of LRI, by family; the catalogues have its text.
 ACCOUNTS = {
-    "breaks-locality": {
-        "text": "CutMix breaks the ResNet's locality: it lowers the ResNet's LRI and leaves the ViT's",
-        "parts": (("resnet", "below"), ("vit", "equivalent")),
-    },
-    "area-labels": {
-        "text": "CutMix's area labels fit texture, not arrangement: it raises LRI in both",
-        "parts": (("resnet", "above"), ("vit", "above")),
-    },
+    "breaks-locality": (("resnet", "below"), ("vit", "equivalent")),
+    "area-labels": (("resnet", "above"), ("vit", "above")),
 }
+DECISIONS = ("not-judged", "few-seeds", "favours", "neither", "against", "open")
 
 
 def refusal(config: RunConfig, store: Store) -> str | None:
@@ -156,15 +153,14 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
                       estimate, low, high, narrow_low, narrow_high (90 %), seeds (of the experiment with
                       fewest), seed_share (of the variance; null with one seed). Low and high are null with
                       one seed, where the variance between seeds is unknown.
-    accounts          the hypotheses: id, text, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts:
+    accounts          the hypotheses: id, verdict (SUPPORTED, REFUTED or INCONCLUSIVE) and parts:
                       contrast (its id), expect, verdict
     margin            the smallest change of LRI that matters
     matched           by name of a built-in set: {"local", "global", "trainings"}: accuracy of its model
                       trained on that cue alone, and the number of trainings averaged (data/cues.py); their
                       difference shows how well the cues are matched
-    decision          {"kind", "account", "seeds"}: kind is a key of READINGS, account an id or null, seeds
+    decision          {"kind", "account", "seeds"}: kind is one of DECISIONS, account an id or null, seeds
                       those of the experiment with fewest
-    reading           the decision as one sentence
     """
     scenes = min(one["scenes"] for _, one in found)
     gathered = experiments.gather(results, found, lambda founds: _values(founds, scenes))
@@ -182,7 +178,6 @@ def compare(results: Results, found: experiments.Found) -> dict[str, Any]:
         "margin": LRI_MARGIN,
         "matched": {name: dict(cues.MATCHED[name]) for name in sets if name in cues.MATCHED},
         "decision": decision,
-        "reading": _reading(decision),
     }
 
 
@@ -203,7 +198,7 @@ def _values(founds: Sequence[Mapping[str, Any]], scenes: int) -> dict[str, np.nd
 
 
 def _family(experiment: Experiment) -> str | None:
-    return next((family for begin, family in FAMILIES.items() if experiment.arch.startswith(begin)), None)
+    return FAMILIES.get(vocabulary.family(experiment.arch) or "")
 
 
 def index(local: float, glob: float) -> float | None:
@@ -278,12 +273,12 @@ def _contrasts(results: Results, gathered: Sequence[Experiment]) -> list[dict[st
     for _, ((experiment, _), (baseline, _)) in experiments.contrasted(results, gathered, gains.GAIN):
         for figure in ("lri", "local", "global"):
             name = f"{figure}:{experiment.name}:{baseline.name}"
-            sentence = f"{FIGURES[figure]}, {experiment.model}: {_label(experiment)} less {_label(baseline)}"
+            sentence = f"{FIGURES[figure]}, {experiment.model}: {_label(experiment)} - {_label(baseline)}"
             found.append(_contrast(name, sentence, figure, [(experiment, 1.0), (baseline, -1.0)]))
     for mix in dict.fromkeys(c.mix for c in gathered):
         mine = {_family(c): c for c in gathered if c.mix == mix}
         if mine.keys() >= {"resnet", "vit"} and len(mine) == sum(c.mix == mix for c in gathered):
-            sentence = f"LRI, {WORDS.get(mix, mix)}: ResNet less ViT"
+            sentence = f"LRI, {WORDS.get(mix, mix)}: ResNet - ViT"
             pair = [(mine["resnet"], 1.0), (mine["vit"], -1.0)]
             found.append(_contrast(f"lri:resnet-vit:{mix}", sentence, "lri", pair))
     return [one for one in found if one is not None]
@@ -335,14 +330,14 @@ def _accounts(
             return [], {"kind": "not-judged", "account": None, "seeds": None}
         effects[family] = found[0]
     accounts = []
-    for name, account in ACCOUNTS.items():
+    for name, expected in ACCOUNTS.items():
         parts = [
             {"contrast": effects[f]["id"], "expect": expect, "verdict": _verdict(effects[f], expect)}
-            for f, expect in account["parts"]
+            for f, expect in expected
         ]
         verdict = verdicts.over_strata([p["verdict"] for p in parts])
         verdict = verdict if verdict in verdicts.SETTLED else verdicts.INCONCLUSIVE
-        accounts.append({"id": name, "text": account["text"], "verdict": verdict, "parts": parts})
+        accounts.append({"id": name, "verdict": verdict, "parts": parts})
     return accounts, _decision(accounts, min(effect["seeds"] for effect in effects.values()))
 
 
@@ -371,28 +366,29 @@ def _decision(accounts: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, An
     return {"kind": kind, "account": account, "seeds": seeds}
 
 
-READINGS = {
-    "not-judged": "the accounts are not judged: they need one ResNet and one ViT, each with and without"
-    " CutMix, whose predictions interventions change",
-    "few-seeds": "the figures do not decide: {seeds} of at least {fewest} seeds",
-    "favours": "the figures favour this account: {account}",
-    "neither": "the figures favour neither account: each says something that did not come out",
-    "against": "the values contradict this account: {account}; they do not decide whether the other holds",
-    "open": "the figures do not decide between the accounts",
-}
-
-
-def _reading(decision: Mapping[str, Any]) -> str:
-    text = ACCOUNTS[decision["account"]]["text"] if decision["account"] else ""
-    return READINGS[decision["kind"]].format(
-        account=text, seeds=decision["seeds"], fewest=verdicts.FEWEST_SEEDS
-    )
-
-
 # --- text output --------------------------------------------------------------------------------
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def about(compared: Mapping[str, Any], lang: str = "en") -> str:
+    """The number of scenes, and what the intervals include."""
+    return i18n.message("cues-about", lang, scenes=f"{compared['scenes']:,}")
+
+
+def conclusion(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
+    """The hypotheses, each after its verdict, and the decision between them."""
+    said = {a["id"]: i18n.message(f"verdict.{a['verdict']}", lang) for a in compared["accounts"]}
+    wide = max(map(width, said.values()), default=0)
+    found = [
+        f"{padded(verdict, wide)}  {i18n.message(f'cues.account.{name}', lang)}"
+        for name, verdict in said.items()
+    ]
+    decision = compared["decision"]
+    account = i18n.message(f"cues.account.{decision['account']}", lang) if decision["account"] else ""
+    kind, seeds = f"cues.decision.{decision['kind']}", decision["seeds"]
+    return [*found, i18n.message(kind, lang, account=account, seeds=seeds)]
+
+
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Formats the result of `compare`: metrics by experiment, contrasts, and the conclusion."""
     head = ["experiment", "A_L", "A_G", "LRI", "says L", "says G", "neither", "seeds"]
     names = ("local", "global", "lri", "conflict-local", "conflict-global", "conflict-neither")
@@ -400,7 +396,7 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         [c["experiment"], *(_shown_figure(c["figures"][n]) for n in names), str(len(c["seeds"]))]
         for c in compared["experiments"]
     ]
-    found = [f"{compared['scenes']:,} scenes; estimate [95 % interval over seeds and scenes]", ""]
+    found = [about(compared, lang), ""]
     found += tabular.to_text([head, *rows])
     found += ["", "share of the class's own answers, by test split"]
     rows = [
@@ -419,9 +415,7 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
             for n, m in compared["matched"].items()
         ]
         found += tabular.to_text([head, *rows])
-    found += [""]
-    found += [f"{a['verdict']:<13} {a['text']}" for a in compared["accounts"]]
-    return [*found, compared["reading"]]
+    return [*found, "", *conclusion(compared, lang)]
 
 
 def _shown_figure(figure: Mapping[str, Any] | None, sign: str = "") -> str:

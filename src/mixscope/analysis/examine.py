@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from mixscope import tabular
+from mixscope import i18n, tabular
 from mixscope.analysis import ANALYSES, experiments, trained_run
 from mixscope.analysis.trained_run import Progress
 from mixscope.errors import ConfigError, DataError, RunFailed, unknown
@@ -339,29 +339,36 @@ def _kept(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def summary(what: str, compared: Mapping[str, Any]) -> list[str]:
-    """The gist of what an analysis found, in ten lines at most; all of it is in its summary.md.
+def summary(what: str, compared: Mapping[str, Any], lang: str = "en") -> list[str]:
+    """Summarizes an analysis in ten lines at most; its summary.md has all of it.
 
-    Differences whose interval leaves out 0, those that are clearest first, and what the analysis concludes.
+    Lists differences whose interval excludes 0, the clearest first, and the conclusion of the analysis.
+
+    Args:
+        what: Name of the analysis.
+        compared: Result of its `compare`.
+        lang: "en" or "ko"; headings of tables are English.
     """
     module = importlib.import_module(f"mixscope.analysis.{what}")
-    every: list[str] = module.lines(compared)
+    every: list[str] = module.lines(compared, lang)
     if len(every) <= SUMMARY_LINES:
         return every
     names = getattr(module, "NAMES", {})
     contrasts = [c for c in compared["contrasts"] if "sentence" in c or c["figure"] in names]
     clear = [c for c in contrasts if c["low"] is not None and not c["low"] <= 0 <= c["high"]]
     clear.sort(key=lambda c: (c["high"] - c["low"]) / abs(c["estimate"]))
-    concluded = [f"{a['verdict']:<13} {a['text']}" for a in compared.get("accounts", ())]
-    concluded += [compared["reading"]] if compared.get("reading") else []
+    concluded = module.conclusion(compared, lang) if hasattr(module, "conclusion") else []
     if not contrasts and not concluded:
         return [*every[: SUMMARY_LINES - 1], "..."]
-    about = every[0] if "scenes" in compared else experiments.about(compared)
-    clear_count = f"{len(clear)} of {len(contrasts)} differences have an interval that leaves out 0"
+    about = getattr(module, "about", experiments.about)(compared, lang)
+    clear_count = i18n.message("analyses-clear", lang, clear=len(clear), n=len(contrasts))
     rest = max(0, SUMMARY_LINES - 2 - len(concluded))
     rows = [
         [c.get("sentence") or experiments.sentence(c, names[c["figure"]]), experiments.shown(c, "+")]
         for c in clear
     ]
-    clear_count += "; the clearest:" if len(rows) > rest else ":" if rows else ""
+    if len(rows) > rest:
+        clear_count = i18n.message("analyses-clearest", lang, text=clear_count)
+    elif rows:
+        clear_count += ":"
     return [about, clear_count, *tabular.to_text(rows[:rest]), *concluded][:SUMMARY_LINES]

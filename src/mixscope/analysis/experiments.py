@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mixscope import tabular
+from mixscope import i18n, tabular
 from mixscope.claims import contrasts
 from mixscope.claims.contrasts import LEVEL, Sample
 from mixscope.results import Results, Run
@@ -300,23 +300,23 @@ def tables(compared: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def lines(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+def lines(compared: Mapping[str, Any], names: Mapping[str, str], lang: str = "en") -> list[str]:
     """Formats the result of `document` as two tables: metrics by experiment, and contrasts.
 
     Args:
         compared: Result of `document`.
         names: Display names of the metrics to show.
+        lang: "en" or "ko"; names of metrics and experiments are the same in both.
     """
-    return [about(compared), "", *table(compared, names), *differences(compared, names)]
+    return [about(compared, lang), "", *table(compared, names), *differences(compared, names, lang)]
 
 
-def about(compared: Mapping[str, Any]) -> str:
+def about(compared: Mapping[str, Any], lang: str = "en") -> str:
     """The number of images, and what the intervals include."""
     experiments = compared["experiments"]
     images = sorted({experiment["images"] for experiment in experiments})
-    lone = any(len(experiment["seeds"]) == 1 for experiment in experiments)
-    over = "images; one seed, so nothing is known of what seeds do" if lone else "seeds and images"
-    return f"{', '.join(f'{n:,}' for n in images)} images; estimate [95 % interval over {over}]"
+    seeds = "one" if any(len(experiment["seeds"]) == 1 for experiment in experiments) else "several"
+    return i18n.message("analyses-about", lang, images=", ".join(f"{n:,}" for n in images), seeds=seeds)
 
 
 def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
@@ -333,14 +333,14 @@ def table(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     )
 
 
-def differences(compared: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+def differences(compared: Mapping[str, Any], names: Mapping[str, str], lang: str = "en") -> list[str]:
     """A table of contrasts after an empty line; nothing where there are none."""
     rows = [
         [sentence(c, names[c["figure"]]), shown(c, sign="+"), _off(c)]
         for c in compared["contrasts"]
         if c["figure"] in names
     ]
-    return ["", "differences (* the interval leaves out 0)", *tabular.to_text(rows)] if rows else []
+    return ["", i18n.message("analyses-differences", lang), *tabular.to_text(rows)] if rows else []
 
 
 def _off(contrast: Mapping[str, Any]) -> str:
@@ -351,11 +351,12 @@ def sentence(contrast: Mapping[str, Any], figure: str) -> str:
     """Describes what a contrast of `document` compares."""
     where = "".join(f", {level}" for level in contrast["where"].values())
     augmentation, of, over = contrast["augmentation"], contrast["model"], contrast["over"]
+    gain = f"{augmentation} - {contrast['baseline']}"
     if contrast["kind"] == GAIN:
-        return f"{figure}, {of}{where}: {augmentation} less {contrast['baseline']}"
+        return f"{figure}, {of}{where}: {gain}"
     if contrast["kind"] == MODEL:
-        return f"{figure}, {augmentation}{where}: {of} less {over}"
-    return f"{figure}{where}: what {augmentation} does to {of}, less what it does to {over}"
+        return f"{figure}, {augmentation}{where}: {of} - {over}"
+    return f"{figure}{where}: ({of} - {over}) of ({gain})"
 
 
 def shown(figure: Mapping[str, Any] | None, sign: str = "") -> str:

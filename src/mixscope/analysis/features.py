@@ -361,8 +361,8 @@ def _telling(
     by_model: dict[str, list[experiments.Experiment]] = {}
     for experiment in mine:
         by_model.setdefault(experiment.model, []).append(experiment)
-    first = [arms[0] for arms in by_model.values()]
-    within = [(arms[0], arms[-1]) for arms in by_model.values() if len(arms) > 1]
+    first = [ones[0] for ones in by_model.values()]
+    within = [(ones[0], ones[-1]) for ones in by_model.values() if len(ones) > 1]
     return [*itertools.combinations(first, 2), *within]
 
 
@@ -388,9 +388,9 @@ def _map(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Metrics by experiment, contrasts, and similarity between runs."""
-    found = experiments.lines(compared, NAMES)
+    found = experiments.lines(compared, NAMES, lang)
     for name, title in (("cka", "CKA of last features"), ("kappa", "error consistency (kappa)")):
         for one in compared[name]:
             found += [

@@ -233,7 +233,7 @@ def _gradients(experiment: experiments.Experiment) -> list[dict[str, Any]]:
     ]
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Metrics by experiment and contrasts."""
     about = "mass: p(y_a) + p(y_b) of mixtures; off: how far both are from the shares"
     alike = "gradients: how alike at two pixels, by distance"
@@ -243,4 +243,4 @@ def lines(compared: Mapping[str, Any]) -> list[str]:
         if compared["with_gradient"][experiment["experiment"]] < experiment["images"]
     ]:
         alike += f", over {', '.join(dict.fromkeys(few))} images: that of the others is 0 in some run"
-    return [about, alike, *experiments.lines(compared, NAMES)]
+    return [about, alike, *experiments.lines(compared, NAMES, lang)]

@@ -136,9 +136,9 @@ def _curve(experiment: experiments.Experiment, name: str) -> list[dict[str, Any]
     return [{"level": level, **experiments.mean(Sample(hits, experiment.seeds))} for level, hits in rows]
 
 
-def lines(compared: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any], lang: str = "en") -> list[str]:
     """Clean accuracy and areas by experiment, and contrasts."""
     return [
         "clean: accuracy; the others: the area of a curve, 1 loses nothing",
-        *experiments.lines(compared, NAMES),
+        *experiments.lines(compared, NAMES, lang),
     ]

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from mixscope.errors import ConfigError, extra
+from mixscope.findings import Finding
 
 INTEGRATED = 20  # steps of integrated gradients, from the data's mean colour to the image
 
@@ -78,10 +79,7 @@ def layer(module: nn.Module, size: int) -> Layer:
         return Layer(f"blocks.{len(net.blocks) - 1}.norm1", net.blocks[-1].norm1, tuple(grid), on_grid)
     stages = getattr(net, "feature_info", None)
     if not stages:
-        raise ConfigError(
-            "unsupported",
-            f"{type(net).__name__}: timm counts no stages of it, so Grad-CAM has no map to look at",
-        )
+        raise ConfigError(Finding("attribution-no-stages", "fail", {"network": type(net).__name__}))
     name, channels = stages[-1]["module"], stages[-1]["num_chs"]
     last = net.get_submodule(name)
     shape = _shape_behind(net, last, size)
@@ -89,10 +87,8 @@ def layer(module: nn.Module, size: int) -> Layer:
         return Layer(name, last, (shape[2], shape[3]), lambda values: values)
     if len(shape) == 4 and shape[3] == channels:
         return Layer(name, last, (shape[1], shape[2]), lambda values: values.permute(0, 3, 1, 2))
-    raise ConfigError(
-        "unsupported",
-        f"{type(net).__name__}: {name} gives {shape}, which is no map, so Grad-CAM cannot look at it",
-    )
+    params = {"network": type(net).__name__, "layer": name, "shape": str(shape)}
+    raise ConfigError(Finding("attribution-no-map", "fail", params))
 
 
 def _shape_behind(module: nn.Module, last: nn.Module, size: int) -> tuple[int, ...]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from mixscope import i18n
+from mixscope.findings import Finding
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
@@ -100,7 +103,7 @@ class Summary:
         model_factor: Factor whose levels are models; None without one.
         experiments: The experiments.
         contrasts: The differences.
-        notes: Remarks by experiment and method.
+        notes: Observations by experiment and method.
         details: Results specific to this analysis, by name, as plain values.
     """
 
@@ -109,7 +112,7 @@ class Summary:
     model_factor: str | None
     experiments: Sequence[Experiment]
     contrasts: Sequence[Difference]
-    notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: Mapping[str, Mapping[str, Finding]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -133,9 +136,19 @@ def read(what: str, document: Mapping[str, Any]) -> Summary:
             for one in document["experiments"]
         ],
         contrasts=[Difference(**_of(Difference, one)) for one in document["contrasts"]],
-        notes=document.get("notes", {}),
+        notes={
+            name: {method: note(one) for method, one in each.items()}
+            for name, each in document.get("notes", {}).items()
+        },
         details={name: value for name, value in document.items() if name not in own},
     )
+
+
+def note(found: Mapping[str, Any] | str) -> Finding:
+    """Reads an observation; one that an older version wrote as an English sentence is kept as recorded."""
+    if isinstance(found, str):
+        return Finding("recorded-error", params={i18n.RECORDED: found})
+    return Finding.from_dict(found)
 
 
 def _values(found: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Value | None]:

@@ -8,13 +8,14 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mixscope.audit import scales
 from mixscope.audit.findings import CONTRADICTION, NOTE, AuditFinding
 from mixscope.findings import Finding
 from mixscope.results import composite_cells, score_columns
 from mixscope.results import vocabulary as words
-from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import PrintedValue
 from mixscope.results.printed_values import read as read_figure
 from mixscope.results.table_files import Line, Table
 from mixscope.results.vocabulary import Heading
@@ -56,7 +57,7 @@ class Entry:
     experiment: str | None
     facets: Mapping[str, str]
     extras: Mapping[str, str] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, PrintedValue] = field(default_factory=dict)
     seed: str = ""
     by_seed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -292,7 +293,7 @@ def _in_order(
             numbers = any("number" in words.kinds(row.cells[c]) for c in wrong)
             slipped = not order and (len(wrong) > 1 or numbers)
             outcome = "reordered" if order else "row" if slipped else "cell" if len(places) == 1 else "cells"
-            shown = {table.headings[c]: row.cells[c] for c in places}
+            shown: dict[Any, str] = {table.headings[c]: row.cells[c] for c in places}
             under = [Finding("audit-cell-under", params={"value": v, "heading": k}) for k, v in shown.items()]
             findings.append(
                 AuditFinding(
@@ -353,7 +354,7 @@ def _label(row: Line, headings: Sequence[Heading], drop: Iterable[int] = ()) -> 
 
 def _figures(
     table: Table, headings: Sequence[Heading], rows: Sequence[Line]
-) -> tuple[dict[int, dict[int, Figure]], list[AuditFinding]]:
+) -> tuple[dict[int, dict[int, PrintedValue]], list[AuditFinding]]:
     """{column: {row: value in percent}}, and findings on misprints."""
     read = {}
     for c, heading in enumerate(headings):
@@ -370,7 +371,7 @@ def _figures(
     tests = {c: _test_set(headings[c]) for c in columns}
     alike = {c: {k for k in columns if k != c and tests[k] == tests[c]} for c in columns}
     settled, misprints = scales.settle(columns, table.headings, errors, alike)
-    cells: dict[tuple[int, str, Finding], dict[str, str]] = {}
+    cells: dict[tuple[int, str, Finding], dict[Any, str]] = {}
     for m in misprints:  # a row in another unit is one slip
         why = (m.row, m.severity, m.why)
         cells.setdefault(why, {})[table.headings[m.column]] = rows[m.row].cells[m.column]
@@ -401,7 +402,7 @@ def _entries(
     table: Table,
     headings: Sequence[Heading],
     rows: Sequence[Line],
-    figures: Mapping[int, Mapping[int, Figure]],
+    figures: Mapping[int, Mapping[int, PrintedValue]],
 ) -> Iterable[Entry]:
     below = {k: v for k, v in words.levels_in(table.after) if k == "dataset"}
     given = below | _of_context(table.context)
@@ -423,7 +424,7 @@ def _entries(
         extras = {
             table.headings[c]: row.cells[c] for c, h in enumerate(headings) if h.kind in ("other", "seed")
         }
-        by_levels: dict[tuple[tuple[str, str], ...], dict[str, Figure]] = {}
+        by_levels: dict[tuple[tuple[str, str], ...], dict[str, PrintedValue]] = {}
         for c, heading in enumerate(headings):
             if c in figures and r in figures[c] and heading.metric:
                 by_levels.setdefault(heading.levels, {})[heading.metric] = figures[c][r]

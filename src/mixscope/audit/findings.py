@@ -48,6 +48,23 @@ RULES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A number in percentage points that the audit computed.
+
+    Attributes:
+        number: Percentage points.
+        signed: Whether a positive number is shown with its sign.
+    """
+
+    number: float
+    signed: bool = False
+
+    def text(self, lang: str = "en") -> str:
+        """The number with its unit."""
+        return f"{self.number:{'+' if self.signed else ''}.2f}{i18n.message('audit-value-pp', lang)}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditFinding:
     """A finding on a table or text.
@@ -59,7 +76,7 @@ class AuditFinding:
         table: Number of the table in the document, from 1; None for a text.
         line: Line of the file, from 1.
         row: Name of the experiment, or a description of the row.
-        figures: Values as printed, by name.
+        figures: Values as printed, or computed ones, by name; by position from 1 where they have no name.
     """
 
     severity: str
@@ -68,7 +85,7 @@ class AuditFinding:
     table: int | None
     line: int | None
     row: str | None
-    figures: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str | int, str | Points] = field(default_factory=dict)
 
     def text(self, lang: str = "en") -> str:
         """The observation as text, with the values as printed."""
@@ -78,15 +95,23 @@ class AuditFinding:
     def values(self, lang: str = "en") -> Iterator[str]:
         """The values as printed, each after its name."""
         for name, value in self.figures.items():
-            shown = i18n.message(_NAMES[name], lang) if name in _NAMES else name
-            if name.startswith("figure "):  # the second number of a sentence is "figure 2"
-                shown = i18n.message("audit-value-figure", lang, number=name.removeprefix("figure "))
-            unit = i18n.message("audit-value-pp", lang) if value.endswith(" pp") else ""
-            yield f"{shown} {value.removesuffix(' pp')}{unit}"
+            yield f"{_name(name, lang)} {value.text(lang) if isinstance(value, Points) else value}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, under the names above; why in English, code and params as data."""
         about = {"severity": self.severity, "rule": self.rule, "why": i18n.render(self.why)}
         about |= {name: value for name, value in self.why.to_dict().items() if name != "severity"}
         place = {"table": self.table, "line": self.line, "row": self.row}
-        return about | place | {"figures": dict(self.figures)}
+        figures = {
+            name if isinstance(name, str) else f"figure {name}": (
+                value.text() if isinstance(value, Points) else value
+            )
+            for name, value in self.figures.items()
+        }
+        return about | place | {"figures": figures}
+
+
+def _name(name: str | int, lang: str) -> str:
+    if isinstance(name, int):
+        return i18n.message("audit-value-figure", lang, number=name)
+    return i18n.message(_NAMES[name], lang) if name in _NAMES else name

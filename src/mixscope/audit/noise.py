@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mixscope.audit.entries import Entry
-from mixscope.audit.findings import NOTE, AuditFinding
+from mixscope.audit.findings import NOTE, AuditFinding, Points
 from mixscope.claims import accuracies
 from mixscope.claims.accuracies import Accuracies
 from mixscope.claims.verdicts import EXPLORATORY
@@ -217,8 +217,8 @@ def notes(found: Sequence[Contrast], entries: Sequence[Entry]) -> Iterator[Audit
                 line=entry.line,
                 row=entry.label,
                 figures={
-                    "difference": f"{c.estimate:+.2f} pp",
-                    "standard error": f"{c.standard_error:.2f} pp",
+                    "difference": Points(c.estimate, signed=True),
+                    "standard error": Points(c.standard_error),
                 },
             )
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from mixscope.audit.entries import Entry
-from mixscope.results.printed_values import Figure, count
+from mixscope.results.printed_values import PrintedValue, count
 
 _PLACES = Decimal("0.01")
 FEWEST_EPOCHS = 3
@@ -69,7 +69,7 @@ def _mean(mine: Sequence[Entry]) -> Entry:
             mean = sum((f.value for f in each), Decimal(0)) / len(each)
             half = sum((f.half for f in each), Decimal(0)) / len(each)
             text = f"{mean.quantize(_PLACES)} (mean of {len(each)} seeds)"
-            figures[metric] = Figure(text=text, value=mean, half=half)
+            figures[metric] = PrintedValue(text=text, value=mean, half=half)
             values[metric] = tuple(float(f.value) / 100 for f in each)
     return replace(mine[0], figures=figures, by_seed=values)
 

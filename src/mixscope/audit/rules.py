@@ -17,7 +17,7 @@ from mixscope.audit.findings import CONTRADICTION, NOTE, SUSPICION, AuditFinding
 from mixscope.claims import bands
 from mixscope.findings import Finding
 from mixscope.results import vocabulary as words
-from mixscope.results.printed_values import Figure, difference
+from mixscope.results.printed_values import PrintedValue, difference
 from mixscope.results.vocabulary import SHOWN
 
 # Precision minus recall; exceeded in every cell known to be invalid in a published table.
@@ -56,7 +56,7 @@ def of_entry(entry: Entry, balanced: bool, test_size: int | None) -> Iterator[Au
     yield from _band(entry)
 
 
-def _apart(a: Figure | None, b: Figure | None, test_size: int = 1) -> str | None:
+def _apart(a: PrintedValue | None, b: PrintedValue | None, test_size: int = 1) -> str | None:
     """Whether two printed values differ.
 
     Returns:
@@ -81,7 +81,7 @@ def _recall(entry: Entry, proven: bool) -> AuditFinding:
     return _finding(entry, CONTRADICTION if proven else SUSPICION, "recall-is-top1", why, "top1", "recall")
 
 
-def _top5(entry: Entry, hits: Sequence[Figure]) -> Iterator[AuditFinding]:
+def _top5(entry: Entry, hits: Sequence[PrintedValue]) -> Iterator[AuditFinding]:
     top5 = entry.figures.get("top5")
     if top5 is not None and hits and all(top5.high <= f.low for f in hits):
         why = Finding("audit-top5-below-top1")
@@ -94,7 +94,7 @@ def _precision(entry: Entry) -> AuditFinding:
     return _finding(entry, CONTRADICTION, "precision-bound", why, "recall", "precision")
 
 
-def _f1(entry: Entry, recalls: Sequence[Figure], even: bool) -> Iterator[AuditFinding]:
+def _f1(entry: Entry, recalls: Sequence[PrintedValue], even: bool) -> Iterator[AuditFinding]:
     f1, precision = entry.figures.get("f1"), entry.figures["precision"]
     if f1 is None:
         return
@@ -105,7 +105,7 @@ def _f1(entry: Entry, recalls: Sequence[Figure], even: bool) -> Iterator[AuditFi
         yield _finding(entry, CONTRADICTION, "f1-bound", why, "precision", "recall", "f1")
 
 
-def _gap(entry: Entry, recalls: Sequence[Figure]) -> Iterator[AuditFinding]:
+def _gap(entry: Entry, recalls: Sequence[PrintedValue]) -> Iterator[AuditFinding]:
     gap = min(entry.figures["precision"].value - r.value for r in recalls)
     if gap >= GAP_POINTS:
         why = Finding("audit-precision-recall-gap", params={"gap_pp": float(gap)})
@@ -165,13 +165,13 @@ def exchanged_headings(entries: Sequence[Entry]) -> tuple[list[Entry], list[Audi
         )
         for rows in wrong.values()
     ]
-    mended = [
+    corrected = [
         replace(e, figures={**e.figures, "top1": e.figures["top5"], "top5": e.figures["top1"]})
         if e.table in wrong and {"top1", "top5"} <= e.figures.keys()
         else e
         for e in entries
     ]
-    return mended, findings
+    return corrected, findings
 
 
 def printed_twice(entries: Sequence[Entry]) -> Iterator[AuditFinding]:
@@ -341,10 +341,10 @@ def of_entries(
     Returns:
         The entries, with swapped headings corrected, and the findings.
     """
-    mended, findings = exchanged_headings(list(entries))
-    for entry in mended:
+    corrected, findings = exchanged_headings(list(entries))
+    for entry in corrected:
         findings += of_entry(entry, balanced, test_size)
-    findings += printed_twice(mended)
-    findings += stated_gains(mended)
-    findings += numbering(mended)
-    return mended, findings
+    findings += printed_twice(corrected)
+    findings += stated_gains(corrected)
+    findings += numbering(corrected)
+    return corrected, findings

@@ -16,10 +16,10 @@ from fractions import Fraction
 
 from mixscope.audit.findings import CONTRADICTION, SUSPICION
 from mixscope.findings import Finding
-from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import PrintedValue
 
 HUNDRED = Decimal(100)
-Column = Mapping[int, Figure]  # row -> printed value
+Column = Mapping[int, PrintedValue]  # row -> printed value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Misprint:
         column: Its column.
         severity: "contradiction" or "suspicion".
         why: The observation.
-        mended: The corrected value in percent; None if it is ambiguous.
+        corrected: The corrected value in percent; None if it is ambiguous.
     """
 
     row: int
     column: int
     severity: str
     why: Finding
-    mended: Figure | None
+    corrected: PrintedValue | None
 
 
 def is_share(column: Column, heading: str, error: bool) -> bool:
@@ -78,7 +78,7 @@ def settle(
     headings: Sequence[str],
     errors: frozenset[int],
     alike: Mapping[int, Set[int]],
-) -> tuple[dict[int, dict[int, Figure]], list[Misprint]]:
+) -> tuple[dict[int, dict[int, PrintedValue]], list[Misprint]]:
     """Converts all values to percent and detects misprints.
 
     Args:
@@ -89,7 +89,7 @@ def settle(
             set.
     """
     shares = {c for c, column in columns.items() if is_share(column, headings[c], c in errors)}
-    settled: dict[int, dict[int, Figure]] = {}
+    settled: dict[int, dict[int, PrintedValue]] = {}
     for c, column in columns.items():
         settled[c] = {
             r: f.times(HUNDRED) if c in shares and not f.percent and f.value <= 1 else f
@@ -97,10 +97,10 @@ def settle(
         }
     misprints = list(_misprints(columns, settled, shares, errors, alike))
     for m in misprints:
-        if m.mended is None:
+        if m.corrected is None:
             del settled[m.column][m.row]
         else:
-            settled[m.column][m.row] = m.mended
+            settled[m.column][m.row] = m.corrected
     for c in errors & settled.keys():
         settled[c] = {r: f.complement() for r, f in settled[c].items()}
     return settled, misprints
@@ -126,15 +126,15 @@ def _misprints(
             found = _value(figure, others, beside, c in shares, c in errors)
             found = found or _notation(figure, odd_comma, settled[c][r])
             if found:
-                severity, why, mended = found
-                yield Misprint(r, c, severity, why, mended)
+                severity, why, corrected = found
+                yield Misprint(r, c, severity, why, corrected)
 
 
-Found = tuple[str, Finding, Figure | None]
+Found = tuple[str, Finding, PrintedValue | None]
 
 
 def _value(
-    figure: Figure, others: list[float], beside: list[float], share: bool, error: bool
+    figure: PrintedValue, others: list[float], beside: list[float], share: bool, error: bool
 ) -> Found | None:
     value = float(figure.value)
     if value < 0:
@@ -167,16 +167,16 @@ def _value(
     return SUSPICION, Finding("audit-maybe-share"), None
 
 
-def _with_point(figure: Figure, others: list[float], beside: list[float]) -> Figure | None:
+def _with_point(figure: PrintedValue, others: list[float], beside: list[float]) -> PrintedValue | None:
     """The value with a decimal point where only one place is possible: by its row, or else its column."""
     possible = [m for k in (1, 2, 3) if (m := figure.times(Decimal(1).scaleb(-k))).value <= HUNDRED]
     by_row = [m for m in possible if any(0.8 <= b / float(m.value) <= 1.25 for b in beside)]
     by_column = [m for m in possible if others and min(others) <= m.value <= max(others)]
-    mended = by_row or by_column
-    return mended[0] if len(mended) == 1 else None
+    corrected = by_row or by_column
+    return corrected[0] if len(corrected) == 1 else None
 
 
-def _notation(figure: Figure, odd_comma: bool | None, read: Figure) -> Found | None:
+def _notation(figure: PrintedValue, odd_comma: bool | None, read: PrintedValue) -> Found | None:
     if figure.percent > 1:
         return CONTRADICTION, Finding("audit-percent-signs", params={"count": figure.percent}), read
     if odd_comma is not None and _has_point(figure) and figure.comma == odd_comma:
@@ -185,7 +185,7 @@ def _notation(figure: Figure, odd_comma: bool | None, read: Figure) -> Found | N
     return None
 
 
-def _has_point(figure: Figure) -> bool:
+def _has_point(figure: PrintedValue) -> bool:
     return figure.half < Decimal("0.5")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mixscope.audit.entries import Entry
 from mixscope.audit.findings import CONTRADICTION, AuditFinding
 from mixscope.findings import Finding
-from mixscope.results.printed_values import Figure, difference, signed
+from mixscope.results.printed_values import PrintedValue, difference, signed
 from mixscope.results.table_files import Sentence
 from mixscope.results.vocabulary import LOWER_IS_BETTER, SHOWN, plain
 
@@ -80,11 +80,11 @@ def _orders(sentence: Sentence) -> Iterator[AuditFinding]:
             table=None,
             line=sentence.line_at(start),
             row=_excerpt(relations, chain),
-            figures={label.strip() or f"figure {i + 1}": str(f) for i, (label, f) in enumerate(chain)},
+            figures={label.strip() or i + 1: str(f) for i, (label, f) in enumerate(chain)},
         )
 
 
-Chain = tuple[int, list[tuple[str, Figure]], list[str]]
+Chain = tuple[int, list[tuple[str, PrintedValue]], list[str]]
 
 
 def _in_brackets(text: str) -> Iterator[Chain]:
@@ -94,7 +94,7 @@ def _in_brackets(text: str) -> Iterator[Chain]:
         inside = _INSIDE.match(bracket[1])
         if inside:
             found.append((bracket, inside))
-    chain: list[tuple[str, Figure]] = []
+    chain: list[tuple[str, PrintedValue]] = []
     relations: list[str] = []
     start = 0
     units: set[bool] = set()
@@ -119,7 +119,7 @@ def _in_brackets(text: str) -> Iterator[Chain]:
 def _bare(text: str) -> Iterator[Chain]:
     """Chains of the form x % > y % > z %."""
     numbers = list(_BARE.finditer(text))
-    chain: list[tuple[str, Figure]] = []
+    chain: list[tuple[str, PrintedValue]] = []
     relations: list[str] = []
     start = 0
     for i, number in enumerate(numbers):
@@ -135,7 +135,7 @@ def _bare(text: str) -> Iterator[Chain]:
         yield start, chain, relations
 
 
-def _excerpt(relations: Sequence[str], chain: Sequence[tuple[str, Figure]]) -> str:
+def _excerpt(relations: Sequence[str], chain: Sequence[tuple[str, PrintedValue]]) -> str:
     parts = [f"{label} ({figure})" if label else str(figure) for label, figure in chain]
     return " ".join(p for pair in zip(parts, [*relations, ""], strict=True) for p in pair if p)
 
@@ -190,12 +190,14 @@ def _does_not_follow(found: re.Match[str], entries: Sequence[Entry], lower_is_be
     return _not("audit-difference-table", a, b, stated, metric=Finding(f"metric-{metric}"), cut=cut)
 
 
-def _not(code: str, before: Figure, after: Figure, stated: Figure, **more: Any) -> Finding:
+def _not(code: str, before: PrintedValue, after: PrintedValue, stated: PrintedValue, **more: Any) -> Finding:
     params = {"before": str(before), "after": str(after), "stated": str(stated)}
     return Finding(code, params=params | {"difference": f"{after.value - before.value:+}"} | more)
 
 
-def _agrees(stated: Figure, low: Decimal, high: Decimal, either_sign: bool, touching: bool = True) -> bool:
+def _agrees(
+    stated: PrintedValue, low: Decimal, high: Decimal, either_sign: bool, touching: bool = True
+) -> bool:
     """Whether a difference between low and high may be printed as the stated value."""
     ranges = [(stated.low, stated.high)] + ([(-stated.high, -stated.low)] if either_sign else [])
     if touching:
@@ -203,15 +205,15 @@ def _agrees(stated: Figure, low: Decimal, high: Decimal, either_sign: bool, touc
     return any(a < high and low < b for a, b in ranges)
 
 
-def _relative(after: Figure, before: Figure) -> tuple[Decimal, Decimal]:
+def _relative(after: PrintedValue, before: PrintedValue) -> tuple[Decimal, Decimal]:
     if before.low <= 0:
         return Decimal("-Infinity"), Decimal("Infinity")
     return 100 * (after.low / before.high - 1), 100 * (after.high / before.low - 1)
 
 
 def _in_tables(
-    before: Figure, after: Figure, entries: Sequence[Entry]
-) -> Iterator[tuple[str, Figure, Figure]]:
+    before: PrintedValue, after: PrintedValue, entries: Sequence[Entry]
+) -> Iterator[tuple[str, PrintedValue, PrintedValue]]:
     """Pairs of table values of one metric that a text may mean by two values with no more decimals."""
     for metric in SHOWN:
         figures = [e.figures[metric] for e in entries if metric in e.figures]

@@ -187,7 +187,7 @@ def rows(config: RunConfig, root: Path, *, seconds: float = 1.0, steps: int = 0)
     if config.train.compile == "auto":
         raise ConfigError(
             "conflict",
-            "train.compile=auto depends on how many steps a run has, and a measurement has none of its own;"
+            "train.compile=auto depends on the number of steps of a run, which a measurement does not have;"
             " give train.compile=true or train.compile=false",
             key="train.compile",
         )

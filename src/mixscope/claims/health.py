@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mixscope import i18n
 from mixscope.claims import bands
 from mixscope.findings import Finding
+from mixscope.results import vocabulary
 from mixscope.results.results import DAMAGED, FAILED, PENDING, Results, Run
 from mixscope.runs import code_version
 
@@ -252,8 +253,7 @@ def outside_band(run: Run) -> Finding | None:
     share, n = test.get("top1"), test.get("n")
     if config is None or made is None or made.data is None or share is None or n is None:
         return None
-    arch, few = config.model.arch.partition(".")[0], made.data.images.get("train", 0) < BAND_IMAGES
-    family = arch if arch == "resnet50" else "vit" if arch.startswith("vit_") else None
+    family, few = vocabulary.family(config.model.arch), made.data.images.get("train", 0) < BAND_IMAGES
     if family is None or config.model.pretrained or few or config.train.epochs < BAND_EPOCHS:
         return None
     if family == "resnet50" and config.model.stem == "small" and config.train.epochs < SMALL_STEM_EPOCHS:

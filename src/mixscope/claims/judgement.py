@@ -176,7 +176,7 @@ def _notes(results: Results, found: Sequence[Explored] | None = None) -> list[Fi
 
 
 def sentence(finding: Finding, lang: str = "en") -> str:
-    """A finding as a sentence of its own."""
+    """A finding as a separate sentence."""
     text = i18n.render(finding, lang)
     return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
 

@@ -15,11 +15,11 @@ from mixscope.study import matrix
 from mixscope.study.study import Study
 
 # Gates that more seeds can lift; all others stay.
-MENDED = {"seeds", "unfinished", "holm", "needs", "scales"}
+LIFTED = {"seeds", "unfinished", "holm", "needs", "scales"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class ClaimsStatus:
     """Status of a study's claims at a look.
 
     Attributes:
@@ -38,7 +38,7 @@ class Standing:
         return {name for names in self.needed.values() for name in names}
 
 
-def standing(verdicts: Sequence[Verdict]) -> Standing:
+def standing(verdicts: Sequence[Verdict]) -> ClaimsStatus:
     """Which claims are open, and what they need. Estimates and secondary claims do not keep runs going."""
     settled, stuck, needed = {}, {}, {}
     for verdict in verdicts:
@@ -58,12 +58,12 @@ def standing(verdicts: Sequence[Verdict]) -> Standing:
     if not any(needed.values()):  # the remaining claims wait for settled or stuck ones
         stuck |= dict.fromkeys(needed, (Finding("deciding-waits"),))
         needed = {}
-    return Standing(settled=settled, stuck=stuck, needed=needed)
+    return ClaimsStatus(settled=settled, stuck=stuck, needed=needed)
 
 
 def _open(reading: Reading) -> bool:
     """Whether more seeds may settle a reading left open by its interval or the correction."""
-    if not set(reading.gate_kinds) <= MENDED:
+    if not set(reading.gate_kinds) <= LIFTED:
         return False
     if reading.verdict == MISSING:
         return True
@@ -93,7 +93,7 @@ def extended(study: Study) -> Study:
     return replace(longer, text=matrix.written(longer))
 
 
-def findings(now: Standing) -> Iterator[Finding]:
+def findings(now: ClaimsStatus) -> Iterator[Finding]:
     """The status of claims, one finding each."""
     for claim, verdict in now.settled.items():
         yield Finding("deciding-decided", params={"claim": claim, "verdict": verdict})

@@ -7,8 +7,8 @@ from typing import Any
 
 from mixscope import output
 from mixscope.analysis import ANALYSES
-from mixscope.cli.arguments import declare, declare_slots, root_and_json
-from mixscope.cli.terminal import bar, print_json
+from mixscope.cli.arguments import declare, declare_slots, language, root_and_json
+from mixscope.cli.terminal import bar, print_json, spoken
 
 
 def add(commands: Any) -> None:
@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
     )
     declare_slots(command)
     root_and_json(command)
+    language(command)
 
 
 def analyze(arguments: argparse.Namespace) -> None:
@@ -63,6 +64,7 @@ def _analyze(arguments: argparse.Namespace) -> None:
     from mixscope.report import page
 
     quiet = arguments.json
+    lang = "en" if quiet else spoken(arguments.lang).language
     request = examine.Request(
         what=tuple(arguments.what),
         runs=tuple(arguments.runs),
@@ -82,7 +84,7 @@ def _analyze(arguments: argparse.Namespace) -> None:
         document[what] = compared
         if not quiet:
             print(f"\n{what}")
-            for line in examine.summary(what, compared):
+            for line in examine.summary(what, compared, lang):
                 print(f"  {line}".rstrip())
             place = arguments.folder / "analysis" / what
             output.line(f"all       {place / 'summary.md'}, tables and charts beside it", work="analysis")

@@ -69,6 +69,7 @@ def add(commands: Any) -> None:
 
 def data_list(arguments: argparse.Namespace) -> None:
     """Prints the known data sets, and local copies that can be prepared."""
+    from mixscope import tabular
     from mixscope.data import formats
     from mixscope.data.local_copies import at_hand
     from mixscope.data.store import data_root, is_prepared, names
@@ -87,9 +88,9 @@ def data_list(arguments: argparse.Namespace) -> None:
     ]
     if arguments.json:
         return print_json(rows)
-    for row in rows:
-        state = "ready" if row["prepared"] else "here" if row["sources"] else "-"
-        print(f"{row['name']:<14} {state:<6} {row['title']}")
+    states = ["ready" if row["prepared"] else "here" if row["sources"] else "-" for row in rows]
+    table = [[str(row["name"]), state, str(row["title"])] for row, state in zip(rows, states, strict=True)]
+    print("\n".join(tabular.to_text(table)))
     print(f"\nin {root}")
     waiting = [name for name in there if not is_prepared(root, name)]
     sources = [(name, str(source)) for name in waiting for source in there[name]]

@@ -17,7 +17,7 @@ from mixscope.errors import Code, ConfigError, DataError, DiskFull, Interrupted,
 from mixscope.formatting import printable
 
 MEANING = {
-    0: "the command did what was asked",
+    0: "success",
     1: "a run failed, a file cannot be read or written, or the disk is full",
     2: "a setting, option or file of settings is invalid",
     4: "data or results are missing, damaged or not as expected",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def note_letters(texts: Sequence[str]) -> None:
-    """Says which letters of these texts pictures lack, where no font of the machine has them all."""
+    """Warns on standard error if no installed font has all letters of texts that a chart or image shows."""
     from mixscope import fonts
 
     if (problem := fonts.note(texts)) is not None:

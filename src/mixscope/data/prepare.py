@@ -62,7 +62,7 @@ def prepare(
     if size is not None and called is None and not (spec is not None and spec.resizable):
         raise ConfigError(
             "conflict",
-            f"{name} has a size of its own; give the resized set another name: --as {name}-{size}px"
+            f"{name} has a fixed size; give the resized set another name: --as {name}-{size}px"
             if spec is not None
             else f"{name} is prepared already; give the set that it was made from, and --as",
             key="--size",

@@ -356,7 +356,8 @@ def too_many(name: str, n_classes: int) -> DataError:
     """The error for a data set of more than MOST_CLASSES classes."""
     return DataError(
         "out-of-range",
-        f"{name}: has {n_classes:,} classes, at most {MOST_CLASSES:,} can be evaluated; group or drop some",
+        f"has {n_classes:,} classes, at most {MOST_CLASSES:,} can be evaluated; group or drop some",
+        path=name,
     )
 
 

@@ -97,7 +97,8 @@ def fill(
             if not at == part.count == len(labels):
                 raise DataError(
                     "inconsistent",
-                    f"{name}: {split} has {at} images and {len(labels)} labels; expected {part.count}",
+                    f"{split} has {at} images and {len(labels)} labels; expected {part.count}",
+                    path=name,
                 )
         done += at
         with _array(folder / f"{split}-labels.npy", labels.shape, np.int64, arrays) as put:
@@ -227,12 +228,14 @@ def _check_names(content: Content, name: str) -> None:
         if UNWRITABLE.search(each) or not each.strip():
             raise DataError(
                 "wrong-type",
-                f"{name}: a class is named {each!r}, expected text without control characters; correct the"
-                " source",
+                f"a class is named {each!r}, expected text without control characters; correct the source",
+                path=name,
             )
     if content.class_ids and len(content.class_ids) != len(content.class_names):
         raise DataError(
-            "inconsistent", f"{name}: has {len(content.class_names)} class names for {len(content.class_ids)}"
+            "inconsistent",
+            f"has {len(content.class_names)} class names for {len(content.class_ids)}",
+            path=name,
         )
 
 
@@ -241,13 +244,15 @@ def _check_labels(labels: np.ndarray, split: str, name: str, classes: Sequence[s
     if len(wrong):
         raise DataError(
             "out-of-range",
-            f"{name}: label {labels[wrong[0]]} of image {wrong[0]} of {split} is out of range, expected 0 to"
+            f"label {labels[wrong[0]]} of image {wrong[0]} of {split} is out of range, expected 0 to"
             f" {len(classes) - 1}; the source is damaged",
+            path=name,
         )
     empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
     if len(empty):
         raise DataError(
             "too-few",
-            f'{name}: class "{classes[empty[0]]}" has no image in {split}; the source is cut short, expected'
+            f'class "{classes[empty[0]]}" has no image in {split}; the source is cut short, expected'
             f" images of all {len(classes)} classes in train and in test",
+            path=name,
         )

@@ -71,9 +71,9 @@ answer-primary = Claims written down before the first run
 answer-secondary = Estimates and secondary claims
 answer-no_interval = no interval
 answer-needs_runs = runs that are not done: { $names }
-answer-best = Best on { $data }: { $cell }, { $value } % top-1{ $interval } (mean of { $seeds } seeds)
-answer-best_one = Best on { $data }: { $cell }, { $value } % top-1{ $interval } (one seed)
-answer-best_next = next: { $cell }, { $difference } pp lower{ $interval }
+answer-best = Best on { $data }: { $experiment }, { $value } % top-1{ $interval } (mean of { $seeds } seeds)
+answer-best_one = Best on { $data }: { $experiment }, { $value } % top-1{ $interval } (one seed)
+answer-best_next = next: { $experiment }, { $difference } pp lower{ $interval }
 answer-best_tie = { $count ->
     [1] a tie with 1 of the { $of } others: the interval of the difference contains 0
    *[other] a tie with { $count } of the { $of } others: the intervals of the differences contain 0
@@ -278,7 +278,7 @@ curves-accuracy_train = dashed: clean training images
 curves-lr = Learning rate
 curves-speed = Throughput, images/s
 curves-epoch = epoch
-curves-figure_text = { $what } of { $cell } by epoch, one curve per run. { $rows }
+curves-figure_text = { $what } of { $experiment } by epoch, one curve per run. { $rows }
 curves-row_text = { $name }: from { $first } to { $last } after { $epochs ->
     [one] 1 epoch
    *[other] { $epochs } epochs
@@ -312,7 +312,7 @@ budget-none = No two augmentations have values at the same epochs.
 classes-title = Gains by class
 classes-lead = Change in recall of each class from the baseline to an augmentation, sorted. Solid bars differ from 0 at a false discovery rate of 5 % over all classes of the chart (Benjamini and Hochberg); pale ones may be chance. Ticks are shrunken estimates, the better prediction for a new study.
 classes-single = With one seed only the sampling error of the test set is counted, so too many classes appear significant.
-classes-figure = { $arm } · { $cell }
+classes-figure = { $augmentation } · { $stratum }
 classes-figure_text = Gain in recall of { $classes } classes, sorted, in percentage points. { $certain } of them differ from 0. Largest: { $top }. Smallest: { $bottom }.
 classes-certain = { $count } of { $classes } classes differ from 0
 classes-most = Largest gains:
@@ -334,7 +334,7 @@ confusion-pairs = Most confused pairs on { $data }
 confusion-pairs_note = Share of the true class's test images, percent, mean over seeds.
 confusion-col-true = True class
 confusion-col-predicted = Predicted
-confusion-matrix = { $cell } ({ $experiment })
+confusion-matrix = { $name } ({ $experiment })
 confusion-matrix_text = Confusion matrix of { $classes } classes over { $seeds ->
     [one] 1 seed
    *[other] { $seeds } seeds
@@ -354,7 +354,7 @@ confusion-axis_predicted = predicted class
 
 calibration-title = Calibration
 calibration-lead = Accuracy against confidence in bins of equal mass, all seeds together. Below the diagonal a model is overconfident, above it underconfident. ECE is the expected calibration error.
-calibration-figure = Reliability · { $cell }
+calibration-figure = Reliability · { $experiment }
 calibration-figure_text = Accuracy against confidence in percent. { $rows }
 calibration-row_text = { $name }: expected calibration error { $ece } percentage points.
 calibration-confidence = confidence, %
@@ -371,6 +371,7 @@ calibration-none = No confidences of predictions are known.
 ## Local and global cues
 
 cues-title = Local and global cues
+cues-about = { $scenes } scenes; estimate [95 % interval over seeds and scenes]
 cues-lead = Each image has one local cue (the orientation of a grating) and one global cue (the order of four glyphs); each is changed alone while the rest of the image stays: { $scenes } test scenes, { $runs } runs.
 cues-decision-not-judged = The two explanations of CutMix were not compared; this needs one ResNet and one ViT, each with and without CutMix, whose predictions depend on the cues.
 cues-decision-few-seeds = The results do not decide between the explanations: { $seeds ->
@@ -418,6 +419,16 @@ cues-split-low-pass = low-pass
 analyses-title = Analyses
 analyses-none = No analysis was made. `mixscope analyze` probes the finished runs of a study: attribution maps, robustness, similarity of features.
 analyses-lead = Probes of the trained models: augmentations compared within a model, models compared under an augmentation, and the difference of these differences. Intervals are 95 % each, not corrected for their number: they are exploratory and decide no claim.
+analyses-about = { $images } images; estimate [95 % interval over { $seeds ->
+    [one] images; one seed, so the variation between seeds is not known
+   *[several] seeds and images
+}]
+analyses-differences = differences (* the interval excludes 0)
+analyses-clear = { $n ->
+    [one] { $clear } of 1 difference has an interval that excludes 0
+   *[other] { $clear } of { $n } differences have an interval that excludes 0
+}
+analyses-clearest = { $text }; the clearest:
 analyses-images = Images analysed: { $n }.
 analyses-one_seed = There is a single seed, so these intervals count images only; variation between seeds is not known.
 analyses-more = more
@@ -426,7 +437,7 @@ analyses-forest_text = Differences. { $rows }
 analyses-curve_text = From the first to the last value. { $rows }
 analyses-more_charts = More charts
 analyses-experiment = Experiment
-analyses-cell = Levels
+analyses-levels = Levels
 analyses-table-experiments = Values by experiment
 analyses-table-contrasts = All differences
 analyses-col-figure = Metric
@@ -440,6 +451,17 @@ analyses-kind-difference-of-gains = Difference of differences
 analyses-kind_short-gain = { "" }
 analyses-kind_short-model = { "" }
 analyses-kind_short-difference-of-gains = Difference of differences ·
+attribution-no-stages = { $network }: timm lists no stages of it, so Grad-CAM has no map
+attribution-no-map = { $network }: { $layer } returns { $shape }, which is not a map, so Grad-CAM is not available
+attribution-no-attention = { $model } has no attention blocks over patches
+attribution-coarse = its map is { $rows } x { $columns }, too coarse to localize; this needs { $fewest } x { $fewest }
+attribution-fewer = based on { $kept } of { $images } images{ $most ->
+    [null] { "" }
+   *[other] , { $most } at most
+}{ $empty ->
+    [0] { "" }
+   *[other] ; up to { FIXED($empty, digits: 1) } % of a run's maps are empty
+}
 analyses-attribution-title = Attribution maps
 analyses-attribution-lead = Maps of the true class. Where the data have a bounding box, the share of a map's mass inside it is compared; a uniform map would have the box's share of the image. Objects are near the centre, and maps may be too, so the share beyond that of the mean map of the run's other images in the same box is also shown; it is 0 for a map that does not follow the object. Maps coarser than 8 x 8 cannot locate an object and are left out.
 analyses-calibration-title = Calibration
@@ -668,15 +690,15 @@ band-published = published recipes
 
 ## Damaged records
 
-record-mend = { $record ->
+record-repair = { $record ->
     [status] remove that file, and the same `mixscope train` or `study run` resumes from the last checkpoint
     [summary] remove it, and the same `mixscope train` or `study run` writes it again from the checkpoint
    *[run] restore it from a copy, or remove the folder of the run and make the run again
 }
-record-not-json = { $path }: is not valid JSON, the file is damaged; { record-mend }
-record-misfit = { $path }: { $problem }; the file is damaged; { record-mend }
+record-not-json = { $path }: is not valid JSON, the file is damaged; { record-repair }
+record-misfit = { $path }: { $problem }; the file is damaged; { record-repair }
 record-value = { $key } is { $value }, expected { $expected }
-record-lacks = lacks { $keys }
+record-incomplete = has no { $keys }
 record-no-kind = no JSON object with a kind
 expected-text = a text
 expected-truth = true or false
@@ -693,16 +715,16 @@ expected-findings = findings of health checks
 expected-seeds = a list of seeds, or their number
 expected-list = a list
 expected-or-null = { $expected } or null
-record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or files of two runs stand in one folder; undo that, or remove the folder and make the run again
-record-stranger = { $path }: holds the records of a run with other settings ({ $digest }, its name says { $own }): it was copied or renamed; remove the folder, and `mixscope study run` makes the run
+record-chain = { $path }: config.yaml has the settings { $own } and { $record } is of a run with { $digest }: config.yaml was edited, or one folder has files of two runs; undo that, or remove the folder and make the run again
+record-stranger = { $path }: has the records of a run with other settings ({ $digest }, where the name of the folder says { $own }), so the folder was copied or renamed; remove it, and `mixscope study run` repeats the run
 summary-stranger = { $path }: is of a run with other settings ({ $digest }); remove it, and `mixscope study run` writes it again from the checkpoint
 summary-lost = { $path }: is { $state } and has lost its summary.json; the same `mixscope train` or `study run` evaluates its checkpoint and writes it again
 summary-not-yet = { $path }: has no summary because it is { $state }; `mixscope train` resumes it
 summary-contradicts = { $path }: its checkpoint { $checkpoint } gives top-1 { FIXED($top1, digits: 2) } % of { $images } images of { $split }, and its summary.json has { FIXED($told_top1, digits: 2) } % of { $told_images }; nothing is overwritten: one of the two was changed, so remove the folder and make the run again
 record-unreadable = { $path }: cannot be read ({ $reason })
-record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-mend }
+record-schema = { $path }: is not of schema { $schema }, which this version of mixscope reads; the file is damaged; { record-repair }
 record-newer = { $path }: was written by a newer mixscope (schema { $found }, this one reads { $schema }); update mixscope, nothing of the run is lost
-record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, and the run keeps its results and checkpoints, only its curves lack what is removed
+record-event = { $path }, line { $line }: is not an event of a run ({ $problem }); the file is damaged: remove that line, and the run keeps its results and checkpoints, only its curves lose the removed epoch
 record-lost-events = { $path }: is done and has lost its events.jsonl; put it back, or an empty file, and the run keeps its results and checkpoints, only its curves are lost
 record-lost-config = { $path }: has lost its config.yaml; the same `mixscope train` or `study run` writes it again and keeps all else
 record-lost-status = { $path }: has lost its status.json; the same `mixscope train` or `study run` takes the run up from its last checkpoint
@@ -818,8 +840,8 @@ power-spread = standard deviation between runs: { $known ->
    *[false] { FIXED($low) } to { FIXED($high) }{ " " }pp
 }, { $source }{ $own ->
     [0] { "" }
-    [one] ; 1 experiment has one of its own
-   *[other] ; { $own } experiments have one of their own
+    [one] ; separately for 1 experiment
+   *[other] ; separately for { $own } experiments
 }
 power-given = given: { $sd }{ " " }pp
 power-published = the range of { $count } standard deviations ({ $published } published{ $own ->

@@ -71,9 +71,9 @@ answer-primary = 첫 실행 전에 적어 둔 가설
 answer-secondary = 추정과 이차 가설
 answer-no_interval = 신뢰구간 없음
 answer-needs_runs = 끝나지 않은 실행: { $names }
-answer-best = { $data } 최고 성능: { $cell }, top-1 { $value }%{ $interval } (시드 { $seeds }개 평균)
-answer-best_one = { $data } 최고 성능: { $cell }, top-1 { $value }%{ $interval } (시드 1개)
-answer-best_next = 다음은 { $cell }, { $difference }%p 낮음{ $interval }
+answer-best = { $data } 최고 성능: { $experiment }, top-1 { $value }%{ $interval } (시드 { $seeds }개 평균)
+answer-best_one = { $data } 최고 성능: { $experiment }, top-1 { $value }%{ $interval } (시드 1개)
+answer-best_next = 다음은 { $experiment }, { $difference }%p 낮음{ $interval }
 answer-best_tie = 나머지 { $of }개 중 { $count }개와 우열을 가릴 수 없음: 차이의 신뢰구간이 0을 포함합니다
 answer-look = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정
 answer-look_next = 시드 { $seeds }개 시점에 { $level }% 신뢰구간 [{ $low }, { $high }](으)로 판정, 다음 판정은 시드 { $next }개
@@ -269,7 +269,7 @@ curves-accuracy_train = 파선: 혼합하지 않은 학습 이미지
 curves-lr = 학습률
 curves-speed = 처리량, 이미지/초
 curves-epoch = 에폭
-curves-figure_text = { $cell }의 에폭별 { $what }, 실행마다 곡선 하나. { $rows }
+curves-figure_text = { $experiment }의 에폭별 { $what }, 실행마다 곡선 하나. { $rows }
 curves-row_text = { $name }: { $epochs }에폭 동안 { $first }에서 { $last }(으)로.
 curves-none = 에폭별 값이 없습니다.
 curves-published = 논문 곡선
@@ -294,7 +294,7 @@ budget-none = 같은 에폭의 값을 가진 두 증강이 없습니다.
 classes-title = 클래스별 향상폭
 classes-lead = 기준 조건 대비 각 클래스의 재현율 변화를 크기순으로 나타냅니다. 진한 막대는 그림의 모든 클래스에 대해 거짓 발견율(FDR) 5%로 0과 다르고(Benjamini-Hochberg), 흐린 막대는 우연일 수 있습니다. 눈금은 축소 추정값(shrinkage)으로, 새 연구의 결과를 예측하기에 더 낫습니다.
 classes-single = 시드가 하나면 테스트 세트의 표집 오차만 반영되어 유의한 클래스가 지나치게 많아 보입니다.
-classes-figure = { $arm } · { $cell }
+classes-figure = { $augmentation } · { $stratum }
 classes-figure_text = 클래스 { $classes }개의 재현율 향상폭, 크기순(%p). { $certain }개가 0과 다릅니다. 최대: { $top }. 최소: { $bottom }.
 classes-certain = 클래스 { $classes }개 중 { $count }개가 0과 다릅니다
 classes-most = 가장 많이 향상된 클래스:
@@ -316,7 +316,7 @@ confusion-pairs = { $data }에서 가장 많이 혼동한 클래스 쌍
 confusion-pairs_note = 실제 클래스의 테스트 이미지 중 비율(%), 시드 평균입니다.
 confusion-col-true = 실제 클래스
 confusion-col-predicted = 예측 클래스
-confusion-matrix = { $cell } ({ $experiment })
+confusion-matrix = { $name } ({ $experiment })
 confusion-matrix_text = 클래스 { $classes }개, 시드 { $seeds }개의 혼동 행렬. 정확도 { $right }%. 가장 많이 혼동한 쌍: { $pairs }.
 confusion-ordered = 클래스는 상위 클래스 순서입니다.
 confusion-matrices = 행렬
@@ -333,7 +333,7 @@ confusion-axis_predicted = 예측 클래스
 
 calibration-title = 보정(calibration)
 calibration-lead = 예측 수가 같은 구간(bin)별 예측 확률(confidence)과 정확도이며, 모든 시드를 합쳤습니다. 대각선 아래는 과신(overconfident), 위는 과소신(underconfident)입니다. ECE는 기대 보정 오차입니다.
-calibration-figure = 신뢰도 다이어그램 · { $cell }
+calibration-figure = 신뢰도 다이어그램 · { $experiment }
 calibration-figure_text = 예측 확률에 따른 정확도(%). { $rows }
 calibration-row_text = { $name }: 기대 보정 오차 { $ece }%p.
 calibration-confidence = 예측 확률, %
@@ -350,6 +350,7 @@ calibration-none = 예측의 확신도가 없습니다.
 ## 국소 단서와 전역 단서
 
 cues-title = 국소 단서와 전역 단서
+cues-about = 장면 { $scenes }개, 추정값 [시드와 장면에 대한 95% 신뢰구간]
 cues-lead = 이미지마다 국소 단서(격자무늬의 방향)와 전역 단서(기호 네 개의 순서)가 하나씩 있고, 나머지는 그대로 둔 채 하나씩만 바꿉니다. 테스트 장면 { $scenes }개, 실행 { $runs }개.
 cues-decision-not-judged = CutMix에 대한 두 설명을 비교하지 않았습니다. CutMix를 쓴 것과 쓰지 않은 것을 모두 갖춘 ResNet과 ViT가 하나씩 있어야 하고, 예측이 단서에 따라 달라져야 합니다.
 cues-decision-few-seeds = 시드가 { $seeds }개뿐이라 두 설명을 구별할 수 없습니다. 3개 이상 필요합니다.
@@ -394,6 +395,13 @@ cues-split-low-pass = 저역 통과
 analyses-title = 분석
 analyses-none = 분석 결과가 없습니다. `mixscope analyze`로 끝난 실행의 어트리뷰션 맵, 강건성, 특징 유사도를 분석할 수 있습니다.
 analyses-lead = 학습된 모델을 분석한 결과입니다. 모델 안에서 증강을, 증강 안에서 모델을, 그리고 그 차이의 차이를 비교합니다. 신뢰구간은 각각 95%이고 다중 비교를 보정하지 않았으므로 탐색적이며, 가설 판정에는 쓰지 않습니다.
+analyses-about = 이미지 { $images }장, 추정값 [{ $seeds ->
+    [one] 이미지에 대한 95% 신뢰구간, 시드가 하나뿐이라 시드에 따른 변동은 알 수 없음
+   *[several] 시드와 이미지에 대한 95% 신뢰구간
+}]
+analyses-differences = 차이 (*는 신뢰구간이 0을 포함하지 않음)
+analyses-clear = 차이 { $n }개 가운데 { $clear }개의 신뢰구간이 0을 포함하지 않습니다
+analyses-clearest = { $text }. 가장 뚜렷한 것:
 analyses-images = 분석한 이미지: { $n }장.
 analyses-one_seed = 시드가 하나뿐이라 신뢰구간은 이미지의 표집 오차만 반영합니다. 시드 간 변동은 알 수 없습니다.
 analyses-more = 많음
@@ -402,7 +410,7 @@ analyses-forest_text = 차이. { $rows }
 analyses-curve_text = 첫 값에서 마지막 값까지. { $rows }
 analyses-more_charts = 그림 더 보기
 analyses-experiment = 실험
-analyses-cell = 수준
+analyses-levels = 수준
 analyses-table-experiments = 실험별 값
 analyses-table-contrasts = 모든 차이
 analyses-col-figure = 지표
@@ -416,6 +424,17 @@ analyses-kind-difference-of-gains = 차이의 차이
 analyses-kind_short-gain = { "" }
 analyses-kind_short-model = { "" }
 analyses-kind_short-difference-of-gains = 차이의 차이 ·
+attribution-no-stages = { $network }: timm에 단계 정보가 없어 Grad-CAM 맵을 만들 수 없습니다
+attribution-no-map = { $network }: { $layer }의 출력 { $shape }이 맵이 아니어서 Grad-CAM을 쓸 수 없습니다
+attribution-no-attention = { $model }에는 패치에 대한 어텐션 블록이 없습니다
+attribution-coarse = 맵 크기({ $rows } x { $columns })가 너무 작아 위치를 나타낼 수 없습니다. { $fewest } x { $fewest } 이상이어야 합니다
+attribution-fewer = 이미지 { $images }장 가운데 { $kept }장으로 계산했습니다{ $most ->
+    [null] { "" }
+   *[other] { " " }(최대 { $most }장)
+}{ $empty ->
+    [0] { "" }
+   *[other] . 빈 맵은 실행당 최대 { FIXED($empty, digits: 1) }%입니다
+}
 analyses-attribution-title = 어트리뷰션 맵
 analyses-attribution-lead = 정답 클래스에 대한 맵입니다. 데이터에 바운딩 박스가 있으면 맵의 질량 중 박스 안에 있는 비율을 비교합니다. 균일한 맵이라면 박스의 면적 비율과 같습니다. 물체는 대개 가운데에 있고 맵도 그럴 수 있으므로, 같은 박스에서 그 실행의 다른 이미지들의 평균 맵보다 얼마나 높은지도 함께 봅니다. 물체를 따라가지 않는 맵이라면 0입니다. 8 x 8보다 성긴 맵은 위치를 알 수 없어 제외했습니다.
 analyses-calibration-title = 보정(calibration)
@@ -669,15 +688,15 @@ band-published = 논문의 학습 레시피
 
 ## 손상된 기록
 
-record-mend = { $record ->
+record-repair = { $record ->
     [status] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 마지막 체크포인트에서 이어집니다
     [summary] 이 파일을 지우고 같은 `mixscope train`이나 `study run`을 실행하면 체크포인트에서 다시 만들어집니다
    *[run] 사본에서 되살리거나, 실행 폴더를 지우고 다시 실행하세요
 }
-record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-mend }
-record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-mend }
+record-not-json = { $path }: 올바른 JSON이 아닙니다. 파일이 손상되었습니다. { record-repair }
+record-misfit = { $path }: { $problem }. 파일이 손상되었습니다. { record-repair }
 record-value = { $key }의 값이 { $value }입니다(필요한 값: { $expected })
-record-lacks = { $keys }이(가) 없습니다
+record-incomplete = { $keys }이(가) 없습니다
 record-no-kind = kind를 가진 JSON 객체가 아님
 expected-text = 문자열
 expected-truth = true 또는 false
@@ -701,7 +720,7 @@ summary-lost = { $path }: 상태는 { $state }이지만 summary.json이 없습�
 summary-not-yet = { $path }: 상태가 { $state }이므로 요약이 없습니다. `mixscope train`이 이어서 실행합니다
 summary-contradicts = { $path }: 체크포인트 { $checkpoint }의 { $split } 이미지 { $images }장 top-1은 { FIXED($top1, digits: 2) } %인데 summary.json은 { $told_images }장에서 { FIXED($told_top1, digits: 2) } %입니다. 아무것도 덮어쓰지 않았습니다. 둘 중 하나가 바뀌었으므로 폴더를 지우고 다시 실행하세요
 record-unreadable = { $path }: 읽을 수 없습니다({ $reason })
-record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-mend }
+record-schema = { $path }: 이 버전의 mixscope가 읽는 스키마 { $schema }이(가) 아닙니다. 파일이 손상되었습니다. { record-repair }
 record-newer = { $path }: 더 새로운 mixscope가 썼습니다(스키마 { $found }, 이 버전은 { $schema }까지 읽음). mixscope를 업데이트하세요. 실행은 그대로 있습니다
 record-event = { $path } { $line }행: 실행의 이벤트가 아닙니다({ $problem }). 파일이 손상되었습니다. 그 행을 지우세요. 결과와 체크포인트는 그대로이고 지운 만큼 곡선만 비게 됩니다
 record-lost-events = { $path }: 끝난 실행인데 events.jsonl이 없어졌습니다. 파일을 되돌리거나 빈 파일을 두세요. 결과와 체크포인트는 그대로이고 곡선만 없습니다

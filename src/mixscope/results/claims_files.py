@@ -1,4 +1,4 @@
-"""Claims in a file of their own: for results without a study, or in place of a study's claims."""
+"""Claims in a separate file: for results without a study, or in place of a study's claims."""
 
 import dataclasses
 from collections.abc import Mapping

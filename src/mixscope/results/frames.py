@@ -47,7 +47,7 @@ def runs(results: Results, checkpoint: str) -> pandas.DataFrame:
 
 
 def outcomes(results: Results, checkpoint: str) -> pandas.DataFrame:
-    """One row per finished run and test example, without runs that lack outcomes.
+    """One row per finished run and test example, without runs that have no outcomes.
 
     Columns: experiment, one per factor, seed, id, label, predicted, correct, top5, confidence,
     log_likelihood, with the dtypes of `Outcomes`; columns that no run has are omitted.

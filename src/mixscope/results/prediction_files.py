@@ -361,5 +361,5 @@ def _not_copied(outcomes: Sequence[Outcomes], sources: Sequence[Source]) -> None
             raise source.error(
                 "duplicate",
                 f"has the same predictions as {other.file} ({other.said}), so"
-                " one is a copy; expected a run of its own for each row; evaluate it again or delete the row",
+                " one is a copy; expected a different run for each row; evaluate it again or delete the row",
             )

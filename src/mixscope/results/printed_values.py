@@ -25,7 +25,7 @@ _DROPPED = str.maketrans("", "", "*_`†‡§¹²³⁴⁵⁶⁷⁸⁹⁰\u200b\x
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
+class PrintedValue:
     """A printed number.
 
     Attributes:
@@ -45,7 +45,7 @@ class Figure:
     percent: int = 0
     comma: bool = False
     signed: bool = False
-    gain: "Figure | None" = None
+    gain: "PrintedValue | None" = None
     spread: Decimal | None = None
 
     @property
@@ -58,13 +58,13 @@ class Figure:
         """The largest value that is printed like this."""
         return self.value + self.half
 
-    def times(self, factor: Decimal) -> "Figure":
+    def times(self, factor: Decimal) -> "PrintedValue":
         """The same printed text in another unit."""
         gain = self.gain.times(factor) if self.gain else None
         spread = None if self.spread is None else self.spread * factor
         return replace(self, value=self.value * factor, half=self.half * factor, gain=gain, spread=spread)
 
-    def complement(self) -> "Figure":
+    def complement(self) -> "PrintedValue":
         """An error rate converted to an accuracy, in percent."""
         return replace(self, value=Decimal(100) - self.value)
 
@@ -72,7 +72,7 @@ class Figure:
         return self.text
 
 
-def read(text: str) -> Figure | None:
+def read(text: str) -> PrintedValue | None:
     """The number printed in a cell, None if there is none.
 
     Emphasis, footnote marks, a spread (± 0.3), and brackets after it are allowed.
@@ -89,7 +89,7 @@ def read(text: str) -> Figure | None:
         return None
     gain = _GAIN.match(found["inside"] or found["arrow"] or "")
     number = found["number"]
-    return Figure(
+    return PrintedValue(
         text=text.strip(),
         value=_decimal(number) * (-1 if found["sign"] in ("-", "−", "–") else 1),
         half=_half(number),
@@ -112,10 +112,10 @@ def count(text: str) -> int | None:
     return int(bare) if re.fullmatch(r"[+-]?\d{1,18}", bare) else None
 
 
-def signed(sign: str | None, number: str) -> Figure:
+def signed(sign: str | None, number: str) -> PrintedValue:
     """A number from a text: "+", "-" or None, and its digits."""
     negative = sign in ("-", "−", "–", "↓", "▼")
-    return Figure(
+    return PrintedValue(
         text=f"{sign or ''}{number}",
         value=_decimal(number) * (-1 if negative else 1),
         half=_half(number),
@@ -124,7 +124,7 @@ def signed(sign: str | None, number: str) -> Figure:
     )
 
 
-def difference(later: Figure, earlier: Figure) -> tuple[Decimal, Decimal]:
+def difference(later: PrintedValue, earlier: PrintedValue) -> tuple[Decimal, Decimal]:
     """The smallest and largest difference consistent with two printed values."""
     return later.low - earlier.high, later.high - earlier.low
 

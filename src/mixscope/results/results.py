@@ -73,7 +73,7 @@ class Provenance:
         packages: Version of each package.
         device: Device: name, type, threads, ranks.
         system: mixscope, python, platform, cpu, cores, memory_gib.
-        protocol: "strict" or "published"; None before the run is finished.
+        protocol: "sound" or "published"; None before the run is finished.
         checkpoints: Epoch of each evaluated checkpoint.
         seconds: Training time; None if unknown.
         images_per_second: Training throughput; None if unknown.
@@ -238,23 +238,26 @@ class Summary:
         """Raises DataError for impossible values."""
         if not 0 <= self.mean <= 1:
             raise DataError(
-                "out-of-range", f"{self.experiment}: expected a mean accuracy of 0 to 1, got {self.mean:g}"
+                "out-of-range",
+                f"expected a mean accuracy of 0 to 1, got {self.mean:g}",
+                path=self.experiment,
             )
         if self.spread is not None and self.spread_kind not in SPREADS:
             raise DataError(
                 "unknown-name",
                 unknown("spread", self.spread_kind, SPREADS),
                 key="spread_kind",
-                place=f"{self.experiment}: spread_kind",
+                path=self.experiment,
             )
         if self.n_seeds < 1 or (self.spread is not None and not self.spread >= 0):
             raise DataError(
-                "out-of-range", f"{self.experiment}: expected 1 seed or more and a spread of 0 or more"
+                "out-of-range", "expected 1 seed or more and a spread of 0 or more", path=self.experiment
             )
         if self.spread is not None and self.n_seeds < 2:
             raise DataError(
                 "out-of-range",
-                f"{self.experiment}: a spread of {self.spread:g} needs two runs or more, got 1",
+                f"a spread of {self.spread:g} needs two runs or more, got 1",
+                path=self.experiment,
             )
 
     @property

@@ -283,7 +283,7 @@ def _test_sizes(rows: Sequence[Row], design: roles.Roles, source: str, dataset: 
                     "not-comparable",
                     f"{row.n_test:,} test examples, {other.n_test:,} in line"
                     f" {other.line}; expected one test set for all runs that are compared (another data set"
-                    " is a factor of its own)",
+                    " is a separate factor)",
                     path=source,
                     line=row.line,
                 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mixscope.results import printed_values, vocabulary
-from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import PrintedValue
 from mixscope.results.table_files import Table
 from mixscope.results.vocabulary import Heading
 
@@ -70,7 +70,7 @@ def caption(context: Sequence[str]) -> tuple[str, bool] | None:
     return next((named for text in reversed(context) if (named := vocabulary.metric_of(text))), None)
 
 
-def _led_to_by_gains(values: Sequence[Figure], sign: int) -> bool:
+def _led_to_by_gains(values: Sequence[PrintedValue], sign: int) -> bool:
     """Whether every value with a stated gain lies by that gain above (below, for -1) one without."""
     plain = [v for v in values if v.gain is None]
     gains = [(v, v.gain) for v in values if v.gain is not None and v.gain.value]
@@ -80,7 +80,7 @@ def _led_to_by_gains(values: Sequence[Figure], sign: int) -> bool:
     )
 
 
-def _below_chance(values: Sequence[Figure], heading: Heading, percent: bool) -> bool:
+def _below_chance(values: Sequence[PrintedValue], heading: Heading, percent: bool) -> bool:
     classes = vocabulary.n_classes(dict(heading.levels).get("dataset", ""))
     if classes is None or not values or not (percent or any(v.percent for v in values)):
         return False

@@ -13,7 +13,7 @@ from mixscope.errors import DataError, unknown
 from mixscope.findings import Finding
 from mixscope.results import columns, printed_values
 from mixscope.results.columns import Columns
-from mixscope.results.printed_values import Figure
+from mixscope.results.printed_values import PrintedValue
 from mixscope.results.results import DONE, FAILED, INTERRUPTED, PENDING, SPREADS, STATES, State
 from mixscope.results.table_files import Line, Table
 
@@ -62,8 +62,8 @@ def read(
     width = len(table.headings)
     in_percent = _in_percent(table, found)
     rows: list[Row] = []
-    printed: list[Figure | None] = []
-    spreads: list[Figure | None] = []
+    printed: list[PrintedValue | None] = []
+    spreads: list[PrintedValue | None] = []
     for line in table.rows:
         if len(line.cells) != width:
             raise DataError(
@@ -155,7 +155,7 @@ def read(
 
 
 def _unit(
-    table: Table, found: Columns, rows: Sequence[Row], printed: Sequence[Figure | None], source: str
+    table: Table, found: Columns, rows: Sequence[Row], printed: Sequence[PrintedValue | None], source: str
 ) -> str:
     """ "percent" or "share"; "" without accuracies."""
     position = found.of.get("accuracy", found.of.get("error"))

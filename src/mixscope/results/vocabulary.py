@@ -403,13 +403,22 @@ def model(text: str) -> str | None:
     return re.sub(r"\s+", " ", words).strip()
 
 
-def family(canonical: str) -> str | None:
-    """ "resnet50", "resnet" for other residual networks, "vit" for plain vision transformers, else None.
+def family(name: str) -> str | None:
+    """The family of a network.
 
-    >>> family("vit small 16"), family("resnet50"), family("preact resnet18"), family("swin tiny")
-    ('vit', 'resnet50', 'resnet', None)
+    Args:
+        name: Its name in timm or in a published table.
+
+    Returns:
+        "resnet50", "resnet" for other residual networks, "vit" for plain vision transformers, else None.
+
+    >>> family("vit_small_patch16_224.augreg_in1k"), family("deit3 small"), family("swin tiny")
+    ('vit', 'vit', None)
+    >>> family("resnet50"), family("preact resnet18"), family("resnetv2_50")
+    ('resnet50', 'resnet', 'resnet')
     """
-    if re.match(r"(vit|deit)\b", canonical):
+    canonical = model(name) or name
+    if re.match(r"(vit|deit3?)\b", canonical):
         return "vit"
     if re.match(r"resnet50\b", canonical):
         return "resnet50"

@@ -44,7 +44,7 @@ def _filled_down(table: Table) -> Table:
 
 
 def _models_apart(table: Table) -> Table:
-    """Moves an augmentation after the network, "ResNet-50 + CutMix", to a column of its own."""
+    """Moves an augmentation after the network, "ResNet-50 + CutMix", to a separate column."""
     kinds = [vocabulary.heading(h).kind for h in table.headings]
     if "augmentation" in kinds:
         return table

@@ -1,6 +1,6 @@
 """Measures the cost of a run on this machine.
 
-Some of its steps and a short evaluation, in a process of its own.
+Some of its steps and a short evaluation, in a separate process.
 
 `python -m mixscope.runs.probe` reads {"root": DIR, "configs": [...]} from standard input and writes a line of
 JSON for each config as soon as it is measured: its values, or {"error": reason}. Libraries are imported once;

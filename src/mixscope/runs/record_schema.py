@@ -171,7 +171,7 @@ def misfit(value: Any, shape: Any, at: str = "") -> Finding | None:
         return differs(at, value, Finding("expected-mapping"))
     missing = [_below(at, key) for key in shape if not key.endswith(("?", "*")) and key not in value]
     if missing:
-        return Finding("record-lacks", params={"keys": ", ".join(missing)})
+        return Finding("record-incomplete", params={"keys": ", ".join(missing)})
     for key, item in value.items():
         below = shape.get(key, shape.get(f"{key}?", shape.get("*")))
         if below is not None and (wrong := misfit(item, below, _below(at, key))) is not None:

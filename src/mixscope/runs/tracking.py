@@ -158,7 +158,15 @@ def _figures(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _check(row: Mapping[str, Any], config: RunConfig) -> tuple[str, str]:
-    """Tag and text of a health check."""
+    """Converts a health check for a tracker.
+
+    Args:
+        row: Event of the check, as recorded.
+        config: Settings of the run.
+
+    Returns:
+        Tag ("health/<code>", with the predictions that it concerns), and the finding as an English sentence.
+    """
     finding = health_records.read([row], config.data.name)[0]
     of = finding.params.get("predictions")
     tag = f"health/{finding.code}/{of}" if of else f"health/{finding.code}"

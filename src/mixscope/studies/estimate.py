@@ -285,7 +285,7 @@ def store_of(config: RunConfig, root: Path, stores: dict[str, Store | Finding]) 
     if name not in stores:
         try:
             stores[name] = Store.open(root, name)
-        except (ConfigError, DataError) as problem:  # the first of a set of one's own that is elsewhere
+        except (ConfigError, DataError) as problem:  # the first one of a user's data set that is elsewhere
             stores[name] = problem.finding
     return stores[name]
 

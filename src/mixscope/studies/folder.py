@@ -108,7 +108,7 @@ def _runs(before: Study, after: Study, begun: set[str]) -> list[str]:
             continue
         successor = successors.get((tuple(sorted(run.levels.items())), run.seed))
         if successor is None:
-            found.append(f"{run.name} with seed {run.seed} has begun and is asked for no more")
+            found.append(f"{run.name} with seed {run.seed} has begun and is no longer in the study")
         elif successor.config.digest == run.config.digest:
             found.append(f"{run.name} with seed {run.seed} is now called {successor.name}")
         else:

@@ -65,7 +65,14 @@ class Probe(Protocol):
         """A cached measurement; size: side of the images in pixels."""
 
     def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | Finding]:
-        """Measurements by the same keys, or why there are none; configs with their image sizes."""
+        """Measures the cost of runs.
+
+        Args:
+            wanted: Settings and image size in pixels, by any key.
+
+        Returns:
+            By the same keys, the measurement or the reason why there is none.
+        """
 
 
 def shape(config: RunConfig) -> str:
@@ -130,7 +137,7 @@ class Prober(Remembered):
         self.busy = busy or used
 
     def measure(self, wanted: Mapping[str, tuple[RunConfig, int]]) -> Mapping[str, Figures | Finding]:
-        """Measurements by the same keys, or why there are none; new ones are cached."""
+        """As `Probe.measure`; recent measurements are reused and new ones cached."""
         if not wanted:
             return {}
         busy, found, missing = self.busy(), dict[str, Figures | Finding](), dict[str, tuple[RunConfig, int]]()

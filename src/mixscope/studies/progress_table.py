@@ -160,7 +160,7 @@ def watch(runs: Sequence[PlannedRun], out: Path, *, root: Path, lang: str = "en"
     """
     console = Console()
     last = ""
-    with Board(console, probe=None, root=root, lang=lang) if console.is_terminal else Silent() as notice:
+    with LiveTable(console, probe=None, root=root, lang=lang) if console.is_terminal else Silent() as notice:
         while True:
             found = standings(runs, out)
             notice(found, None)
@@ -180,7 +180,7 @@ def watcher(*, live: bool, root: Path, threads: int, slots: int, lang: str = "en
     """The display of a study's progress: a live table, or with `live` false lines for a log."""
     probe = Remembered(threads=threads)
     if live:
-        return Board(Console(), probe=probe, root=root, slots=slots, lang=lang)
+        return LiveTable(Console(), probe=probe, root=root, slots=slots, lang=lang)
     return Lines(probe=probe, root=root, slots=slots, lang=lang)
 
 
@@ -242,7 +242,7 @@ class Lines(Silent):
         return costs, self.slots or sum(s.state == "running" for s in found) or 1
 
 
-class Board(Lines):
+class LiveTable(Lines):
     """A live table; events that need attention stay above it.
 
     Args:

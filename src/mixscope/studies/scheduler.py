@@ -1,6 +1,6 @@
 """Schedules the runs of a study: starts, observes and restarts them.
 
-Every run is a process of its own (`mixscope train`), in its own process group, and records its status in
+Every run is a separate process (`mixscope train`) in its own process group and records its status in
 status.json. The scheduler only starts, observes and stops processes: it can be killed at any time, and the
 next one adopts running processes and starts the rest. Where processes run is decided by a `Backend`
 (backends/).
@@ -183,7 +183,7 @@ class _Pool:
     def _wait(self) -> None:
         """Until the next look; less when a process of this machine ends, so that its slot is not left empty.
 
-        Clusters are not asked so often.
+        Clusters are polled less often.
         """
         until = time.monotonic() + POLL_SECONDS
         here = [job.work for job in self.jobs if isinstance(job.work, Process | Forked)]

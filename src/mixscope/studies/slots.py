@@ -249,8 +249,10 @@ def gpus() -> list[Gpu]:
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as problem:
         raise ConfigError(
             "unavailable",
-            f"the GPUs cannot be asked ({command[0]} fails); mend the driver, or set CUDA_VISIBLE_DEVICES="
+            f"the GPUs cannot be listed ({command[0]} fails); repair the driver, or set CUDA_VISIBLE_DEVICES="
             " to run on the CPU",
+            key="CUDA_VISIBLE_DEVICES",
+            place="",
         ) from problem
     if visible is None:
         return list(every.values())

@@ -46,7 +46,7 @@ class Standing:
         pid: Process id, None if it does not run.
         beat_age: Age of the last heartbeat in seconds.
         error: Why it failed or is damaged.
-        remark: Which record its folder has lost, and how that is mended.
+        remark: Which record is missing from its folder, and how to restore it.
         finding: `error` or `remark` as data, where the catalogues have a message for it.
         epoch_seconds: Median time of an epoch with evaluation.
         epoch_steps: Steps per epoch.
@@ -75,7 +75,7 @@ class Standing:
     device_bytes: int | None = None
 
     def reason(self, lang: str = "en") -> str | None:
-        """Why it failed or is damaged, or what its folder has lost; in English where that is all there is."""
+        """Why it failed or is damaged, or which record is missing; English if only that was recorded."""
         if self.finding is not None and i18n.has(self.finding.code):
             return i18n.render(self.finding, lang)
         return self.error if self.error is not None else self.remark

@@ -421,7 +421,9 @@ def split_pair(pair: str) -> tuple[str, Any]:
     """
     key, equals, text = pair.partition("=")
     if not equals or not key:
-        raise ConfigError("wrong-type", f'"{pair}": expected key=value, for instance seed=1')
+        raise ConfigError(
+            "wrong-type", "expected key=value, for instance seed=1", key=pair, place=f'"{pair}"'
+        )
     try:
         return key.strip(), yaml.safe_load(text) if text else ""
     except yaml.YAMLError as problem:

@@ -44,14 +44,14 @@ def predict(
     ids: list[np.ndarray] = []
     labels: list[torch.Tensor] = []
     logits: list[torch.Tensor] = []
-    talk = ranks.Talk()
+    exchange = ranks.Exchange()
     layout = convolution.layout(config, device)
     with (
         torch.inference_mode(),
         precision.autocast(config.precision, device),
     ):
         for batch in feed(loader, device):
-            if stop is not None and (wishes := talk.turn(stop.received)) is not None:
+            if stop is not None and (wishes := exchange.turn(stop.received)) is not None:
                 stop.received = next(filter(None, wishes), None)
                 stop.check()
             ids.append(batch.ids)

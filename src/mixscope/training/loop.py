@@ -184,7 +184,7 @@ def train(
         record.status("running", epoch=state.epoch, step=state.step)
         for finding in findings if state.step == 0 else ():
             record.event("health", finding.to_dict())
-    talk = ranks.Talk()
+    exchange = ranks.Exchange()
     saved, looked = time.monotonic(), time.monotonic()
     evaluation = 0.0  # seconds of the last epoch's evaluation
     while state.epoch < config.train.epochs:
@@ -209,7 +209,7 @@ def train(
             state.batch += 1
             state.step += 1
             checkpoint_due = now - saved >= config.run.checkpoint_seconds
-            if _due(stop, checkpoint_due, talk, now=config.run.checkpoint_seconds == 0):
+            if _due(stop, checkpoint_due, exchange, now=config.run.checkpoint_seconds == 0):
                 state.seconds = time.perf_counter() - tally.began
                 save(training, tally, folder, record)
                 saved = time.monotonic()
@@ -219,7 +219,7 @@ def train(
         saved, evaluation = time.monotonic(), row["judging_seconds"]
         left = (loader.examples / row["images_per_second"] + evaluation) * (config.train.epochs - state.epoch)
         show.line(_epoch_line(row, config.train.epochs, evaluated, left, mixed=config.augment.mix != "none"))
-        _due(stop, False, talk, now=True)
+        _due(stop, False, exchange, now=True)
         stop.check()
     return state
 
@@ -555,9 +555,9 @@ def _totals(sums: torch.Tensor, seen: int) -> tuple[float, float, int]:
     return math.fsum(losses), math.fsum(hits), sum(images)
 
 
-def _due(stop: Stop, checkpoint_due: bool, talk: ranks.Talk, *, now: bool) -> bool:
+def _due(stop: Stop, checkpoint_due: bool, exchange: ranks.Exchange, *, now: bool) -> bool:
     """Whether to save at this step; all ranks agree, since a signal may reach only one."""
-    wishes = talk.turn((stop.received, checkpoint_due), now=now)
+    wishes = exchange.turn((stop.received, checkpoint_due), now=now)
     if wishes is None:
         return False
     stop.received = next((received for received, _ in wishes if received), None)

@@ -11,9 +11,7 @@ from torch import distributed, nn
 
 T = TypeVar("T")
 
-TALK_SECONDS = (
-    1.0  # approximate interval at which ranks exchange signals; torchrun kills 30 s after its own signal
-)
+EXCHANGE_SECONDS = 1.0  # approximate interval of exchanges; torchrun kills 30 s after its own signal
 
 
 def rank() -> int:
@@ -41,8 +39,8 @@ def wait() -> None:
         distributed.barrier()
 
 
-class Talk:
-    """Exchange of requests between ranks about every TALK_SECONDS, at the same turn on all ranks.
+class Exchange:
+    """Exchange of requests between ranks about every EXCHANGE_SECONDS, at the same turn on all ranks.
 
     A turn is a batch. The number of turns until the next exchange follows from the last one, so that
     different clocks cannot desynchronize the ranks.
@@ -68,7 +66,7 @@ class Talk:
         taken = self._every - self._left
         wishes = gather((wish, time.monotonic() - self._since))
         slowest = max(seconds for _, seconds in wishes)
-        self._every = max(1, min(2 * taken, int(taken * TALK_SECONDS / max(slowest, 1e-9))))
+        self._every = max(1, min(2 * taken, int(taken * EXCHANGE_SECONDS / max(slowest, 1e-9))))
         self._left, self._since = self._every, time.monotonic()
         return [each for each, _ in wishes]
 

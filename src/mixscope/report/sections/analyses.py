@@ -7,7 +7,7 @@ model, models under an augmentation, and differences of gains. Intervals are tho
 import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from mixscope.analysis.summary import Difference, Experiment, Summary, Value, read
 from mixscope.errors import DataError
+from mixscope.findings import Finding
 from mixscope.formatting import number, signed
 from mixscope.report import plots
 from mixscope.report.labels import word
@@ -56,7 +57,7 @@ class Part:
         sheets: (address, text) of images.
         experiments: Table of experiments, header first.
         contrasts: Table of contrasts, header first.
-        notes: Sentences written by the analysis.
+        notes: Remarks of the analysis, each after the metric and experiments that it concerns.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Part:
     sheets: Sequence[tuple[str, str]] = ()
     experiments: Sequence[Sequence[str]] = ()
     contrasts: Sequence[Sequence[str]] = ()
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[tuple[str, Finding]] = ()
 
 
 def parts(results: Results, texts: Texts) -> list[Part]:
@@ -104,13 +105,13 @@ def charts(document: Mapping[str, Any], texts: Texts) -> list[Figure]:
 def _part(summary: Summary, place: Path | None, texts: Texts) -> Part:
     shown, folded = _CHARTS[summary.what](summary, texts)
     images = sorted({experiment.images for experiment in summary.experiments})
-    of_whom: dict[tuple[str, str], list[str]] = {}
+    of_whom: dict[tuple[str, Finding], list[str]] = {}
     for name, by_method in summary.notes.items():
         for note in by_method.items():
             of_whom.setdefault(note, []).append(name)
     notes = [
-        f"{_figure(f'inside-{method}', texts)}, {', '.join(names)}: {text}"
-        for (method, text), names in of_whom.items()
+        (f"{_figure(f'inside-{method}', texts)}, {', '.join(names)}", finding)
+        for (method, finding), names in of_whom.items()
     ]
     return Part(
         name=summary.what,
@@ -171,7 +172,7 @@ def _reach(figure: Value | Difference | None, name: str, *, difference: bool) ->
 
 def _experiment_rows(summary: Summary, texts: Texts) -> list[list[str]]:
     names = list(dict.fromkeys(n for experiment in summary.experiments for n in experiment.figures))
-    rows = [[texts("analyses.experiment"), texts("analyses.cell"), *(_figure(n, texts) for n in names)]]
+    rows = [[texts("analyses.experiment"), texts("analyses.levels"), *(_figure(n, texts) for n in names)]]
     for experiment in summary.experiments:
         values = [_reach(experiment.figures.get(n), n, difference=False) for n in names]
         rows.append([experiment.name, texts.levels(experiment.levels), *values])

@@ -130,7 +130,7 @@ def best_experiments(content: ReportContent, texts: Texts) -> list[str]:
         sentence = texts(
             "answer.best_one" if experiment.seeds == 1 else "answer.best",
             data=texts.level(data),
-            cell=short_name(experiment, content, texts),
+            experiment=short_name(experiment, content, texts),
             value=number(mean),
             seeds=experiment.seeds,
             interval="" if alone is None else f" [{number(alone.low)}, {number(alone.high)}]",
@@ -139,7 +139,7 @@ def best_experiments(content: ReportContent, texts: Texts) -> list[str]:
             (behind, second), apart = found.behind[0], found.apart[0]
             sentence += "; " + texts(
                 "answer.best_next",
-                cell=short_name(second, content, texts),
+                experiment=short_name(second, content, texts),
                 difference=number(mean - behind),
                 interval="" if apart is None else f" {signed_ends(apart.low, apart.high)}",
             )

@@ -45,7 +45,7 @@ def charts(content: ReportContent, texts: Texts) -> list[Figure]:
                     f"reliability-{word(*(level for _, level in levels)) if levels else 'all'}",
                     curves,
                     augmentation_keys(content, [c for c in experiments if c.evaluated is not None], texts),
-                    title=texts("calibration.figure", cell=name),
+                    title=texts("calibration.figure", experiment=name),
                     text=texts("calibration.figure_text", rows=spoken(rows)),
                     x_name=texts("calibration.confidence"),
                     unit=texts("calibration.right"),

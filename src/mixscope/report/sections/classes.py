@@ -45,7 +45,7 @@ def charts(content: ReportContent, texts: Texts) -> dict[str, list[tuple[Figure,
             ]
             sure = certain(one)
             where = texts.levels(shorter(one.levels, content, name)) or texts.level(name)
-            title = texts("classes.figure", arm=texts.level(one.augmentation), cell=where)
+            title = texts("classes.figure", augmentation=texts.level(one.augmentation), stratum=where)
             figure = plots.sorted_bars(
                 f"classes-{word(*one.levels.values(), one.augmentation)}",
                 [float(one.gains.gain[k]) for k in known],

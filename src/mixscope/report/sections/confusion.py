@@ -87,7 +87,7 @@ def _matrix(
         )
         for c in confused(experiment, most=3)
     )
-    title = texts("confusion.matrix", cell=short_name(experiment, content, texts), experiment=experiment.name)
+    title = texts("confusion.matrix", name=short_name(experiment, content, texts), experiment=experiment.name)
     text = texts(
         "confusion.matrix_text",
         classes=len(counts),
@@ -138,7 +138,7 @@ def confusion_png(counts: np.ndarray) -> bytes:
 
 
 def saved(matrix: Mapping[str, Any], names: Sequence[str], texts: Texts) -> bytes:
-    """A matrix as an image of its own: on white, with its title, its axes and, if they are few, its classes.
+    """A matrix as a separate image: on white, with its title, its axes and, if they are few, its classes.
 
     Args:
         matrix: One of `by_data_set`'s matrices.

@@ -87,7 +87,7 @@ def _curves(
     return plots.lines(
         f"curves-{what}-{word(*(level for _, level in levels)) if levels else 'all'}",
         title=title,
-        text=texts("curves.figure_text", what=title, cell=name, rows=spoken(rows)),
+        text=texts("curves.figure_text", what=title, experiment=name, rows=spoken(rows)),
         curves=drawn,
         keys=augmentation_keys(content, experiments, texts),
         x_name=texts("curves.epoch"),

@@ -55,7 +55,7 @@ class Backend(Protocol):
 def threads(count: int) -> dict[str, str]:
     """Environment variables that limit a run to `count` threads; OMP_NUM_THREADS can lower it further.
 
-    On a shared machine, threads without a core of their own wait for each other.
+    On a shared machine, threads that share a core wait for each other.
     """
     return dict.fromkeys(COUNTS, str(min(count, requested(os.environ) or count)))
 

@@ -254,7 +254,7 @@ class _Task:
             return -signal.SIGKILL
 
     def why(self) -> str | None:
-        """Why it ended, if Ray knows."""
+        """Why the task ended: the error that Ray reported; None if it reported none."""
         return self.reason
 
     def age(self) -> float:
@@ -342,7 +342,7 @@ def _execute(errand: Errand, post: Any) -> int:
 def _launcher(threads: int, fork: bool) -> Launcher:
     """Starts the runs of all tasks that Ray gives to this worker in turn.
 
-    The worker has threads of its own and cannot be forked, so it starts one fork server. Worker and server
+    The worker has threads and cannot be forked, so it starts one fork server. Worker and server
     must not be outlived by their runs, for instance when the node leaves the cluster.
     """
     return Launcher({**os.environ, **backends.threads(threads)}, fork=fork, bound=True)

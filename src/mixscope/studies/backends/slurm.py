@@ -200,7 +200,7 @@ class _Job:
         return int(value)
 
     def why(self) -> str | None:
-        """Why it ended, if Slurm knows."""
+        """Why the job ended: the error that Slurm reported; None if it reported none."""
         return self.reason
 
     def age(self) -> float:
