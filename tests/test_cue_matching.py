@@ -94,7 +94,7 @@ def test_the_experiment_is_the_one_without_mixing_and_its_set_has_parameters():
     assert cue_matching.start(run.config, None) == cues.BUILT_IN["cues-vit"]
     with pytest.raises(ConfigError, match=r"leaves 2 experiments .*resnet-default, vit-default"):
         cue_matching.run_without_mixing(study, {})
-    with pytest.raises(ConfigError, match="digits has no parameters"):
+    with pytest.raises(ConfigError, match="digits was not made with parameters of cues"):
         cue_matching.start(settings.RunConfig(), None)
 
 

@@ -180,7 +180,7 @@ def test_cost_stands_beside_power_where_runs_have_been_made(tmp_path, capsys, di
     words = ("study", "plan", tmp_path / "s", "--root", digits_root, "--no-probe", "--power")
     code, text, err = call(capsys, *words, "--pilot", tmp_path / "s")
     assert code == 0, err
-    assert "cost in hours: 3 seeds 6, 4 seeds 8" in text and "12 experiments have one of their own" in text
+    assert "cost in hours: 3 seeds 6, 4 seeds 8" in text and "separately for 12 experiments" in text
 
 
 def test_an_unknown_cost_is_reported_with_its_reason(tmp_path, capsys):
