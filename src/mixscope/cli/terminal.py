@@ -35,9 +35,9 @@ def spoken(lang: str, results: "Results | None" = None) -> "Texts":
     """
     from mixscope.report.texts import Texts
 
-    words = Texts(lang, results)
-    if _encodes(words("page.title-sign")):
-        return words
+    texts = Texts(lang, results)
+    if _encodes(texts("page.title-sign")):
+        return texts
     sys.stderr.write(
         f"note: the encoding of this terminal ({sys.stdout.encoding}) cannot show --lang {lang}, so it"
         " gets English; PYTHONUTF8=1 makes it UTF-8\n"

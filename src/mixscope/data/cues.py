@@ -239,7 +239,7 @@ PARTS = 2
 def draw(parameters: Parameters, scenes: str, index: np.ndarray) -> Scenes:
     """Draws scenes; none depends on another.
 
-    Texts are taken raw from the bit generator, whose stream is fixed by numpy's compatibility policy.
+    Words are taken raw from the bit generator, whose stream is fixed by numpy's compatibility policy.
 
     Args:
         parameters: Parameters of the set.
